@@ -1,0 +1,53 @@
+/* suite.h - the SRTP crypto suites, one row each, and a stream's key. */
+#ifndef CALLSEAL_SUITE_H
+#define CALLSEAL_SUITE_H
+
+#include <stdint.h>
+
+/* Values travel between processes; append only. */
+enum suite {
+	SUITE_NONE = 0,
+	SUITE_AES_CM_128_HMAC_SHA1_80 = 1, /* RFC 3711, RFC 4568 6.2.1 */
+	SUITE_AES_CM_128_HMAC_SHA1_32 = 2,
+	SUITE_AEAD_AES_128_GCM = 3, /* RFC 7714 */
+	SUITE_AEAD_AES_256_GCM = 4,
+	SUITE_COUNT
+};
+
+struct suite_info {
+	const char *name;      /* as RFC 4568 and RFC 7714 register it */
+	uint8_t key_len;       /* bytes, master key and session cipher key */
+	uint8_t salt_len;      /* bytes of master salt: 14, or 12 with GCM */
+	uint8_t auth_len;      /* bytes of session authentication key, or 0 */
+	uint8_t rtp_tag_len;   /* bytes added to an RTP packet */
+	uint8_t rtcp_tag_len;  /* bytes added to RTCP, without its index word */
+	uint8_t aead;          /* 1 for the GCM suites */
+	uint8_t mikey_encr;    /* SP parameter 0: 1 AES-CM, 6 AES-GCM */
+	uint8_t mikey_auth;    /* SP parameter 2: 1 HMAC-SHA-1, 0 with GCM */
+};
+
+/* The row of a suite; NULL for SUITE_NONE and unknown values. */
+const struct suite_info *suite_info(unsigned suite);
+/* By its registered name, letter case ignored; SUITE_NONE when unknown. */
+enum suite suite_by_name(const char *name);
+/* NULL-terminated names of all suites, for the configuration's choices. */
+extern const char *const suite_names[];
+
+#define SRTP_KEY_MAX 32
+#define SRTP_SALT_MAX 14
+#define SRTP_MKI_MAX 8
+
+/* A master key of SRTP for one direction of one stream. Secret: wipe() it. */
+struct srtp_key {
+	uint16_t suite;   /* enum suite */
+	uint8_t key_len;  /* as suite_info() says */
+	uint8_t salt_len;
+	uint8_t mki_len;  /* 0: no MKI in packets */
+	uint8_t pad[3];
+	uint8_t key[SRTP_KEY_MAX];
+	uint8_t salt[SRTP_SALT_MAX];
+	uint8_t mki[SRTP_MKI_MAX];
+	uint8_t pad2[2];
+};
+
+#endif

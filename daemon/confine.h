@@ -1,0 +1,14 @@
+/* confine.h - giving up what a process does not need: no new privileges, no
+ * capabilities, a seccomp filter of the system calls its job takes. Fails
+ * closed: a process that cannot be confined does not run. */
+#ifndef CALLSEAL_CONFINE_H
+#define CALLSEAL_CONFINE_H
+
+#include "daemon/process.h"
+
+/* Confines the calling process for good, once its descriptors are open. Other
+ * threads must not exist yet, or must share the filter (TSYNC). A forbidden
+ * system call kills the process; the kernel logs which. */
+int confine(enum process p);
+
+#endif

@@ -1,0 +1,101 @@
+/* call.h - a call as the engine's core sees it: whom it is with, its streams
+ * and keys, and its verdict. No SIP library shows here.
+ *
+ * The signalling module (modules/sip) owns the two legs and the transactions.
+ * It asks the core at five points: call_start() when a call's first INVITE
+ * came, call_filter() for every body with SDP before it goes on to the other
+ * leg, call_won() when a branch answered with a 2xx, call_up() when the ACK
+ * passed, call_end() when it is over. Engine thread only. */
+#ifndef CALLSEAL_CALL_H
+#define CALLSEAL_CALL_H
+
+#include "daemon/base/addr.h"
+#include "daemon/message.h"
+#include "daemon/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct engine; /* engine.h */
+struct call;
+
+/* Why a call or a body is refused: what the leg's peer is told. */
+struct refusal {
+	int status;          /* SIP status, 400..699 */
+	const char *phrase;  /* static text */
+	unsigned warn_code;  /* RFC 3261 20.43, or 0: no Warning header */
+	char warn[REASON_TEXT];
+	unsigned retry_after_s; /* 0: none */
+};
+
+/* What the first INVITE says. Borrowed for the call. */
+struct call_start {
+	enum face from;          /* the face it came in on */
+	const char *caller;      /* From URI, "sip:user@host" */
+	const char *callee;      /* Request-URI */
+	struct addr source;      /* who sent it */
+};
+
+/* Where the call goes on the other face. Valid as long as the call. */
+struct call_route {
+	const char *target;      /* Request-URI for the other leg */
+	const char *next_hop;    /* SIP URI to send to, or "" (the target) */
+};
+
+/* Finds peer, profile and route, and enters the call in the table. On refusal
+ * returns negative, fills no; nothing is left behind. leg is the signalling
+ * module's own object, handed back to its hangup (see struct signalling). */
+int call_start(struct engine *e, const struct call_start *s, void *leg,
+	       struct call **out, struct refusal *no);
+uint64_t call_id(const struct call *c);
+const struct call_route *call_route(const struct call *c);
+
+enum body_role { BODY_OFFER, BODY_ANSWER }; /* RFC 3264 */
+
+struct body {
+	const char *type; /* Content-Type without parameters; "" when len 0 */
+	const uint8_t *data;
+	size_t len;
+};
+
+struct filter_request {
+	enum face from;       /* the leg it came in on */
+	enum body_role role;
+	unsigned branch;      /* early dialog of the far leg: 0, 1, ... */
+	bool final;           /* in a 2xx or ACK, not a provisional response */
+	struct msg_key_origin origin; /* of the message it came in */
+	struct body body;     /* borrowed for the call */
+};
+
+/* no is NULL when the body may go on as out; else the message must not pass:
+ * the signalling module ends what the message belongs to with no's status
+ * (a request is answered with it; an answer that fails ends the call on both
+ * legs). Both are borrowed for the callback. */
+typedef void (*filter_fn)(void *user, const struct refusal *no,
+			  const struct body *out);
+
+/* Steps offer, key, seal or open, verify, install: gives fn the body for the
+ * other leg once streams and keys are ready. fn is called exactly once, maybe
+ * before this returns; never after call_end(). An empty body passes as is. */
+void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
+		 void *user);
+
+/* This branch's answer counts from now on; others are forgotten. */
+void call_won(struct call *c, unsigned branch);
+/* Both legs are confirmed. */
+void call_up(struct call *c);
+/* Releases streams and keys, writes the call record, frees the call. cause is
+ * a short static text or a refusal's warning, copied. */
+void call_end(struct call *c, int status, const char *cause);
+
+/* The role "signalling" in the engine's core. */
+struct signalling {
+	const char *name; /* "sip" */
+	/* Ends the call on both legs: CANCEL, BYE or the status, whichever
+	 * fits; call_end() follows, at the latest when the transactions are
+	 * done. */
+	void (*hangup)(void *leg, int status, const char *cause);
+};
+
+#endif

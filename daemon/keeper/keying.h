@@ -1,0 +1,71 @@
+/* keying.h - the role "keying": agreeing on session keys.
+ *
+ * Pure functions from bytes, policy and time to bytes and keys: no network,
+ * no clock of their own, no state but what they return, so that they can be
+ * fuzzed and tested alone. Keeper process. */
+#ifndef CALLSEAL_KEYING_H
+#define CALLSEAL_KEYING_H
+
+#include "daemon/base/buf.h"
+#include "daemon/base/secret.h"
+#include "daemon/base/suite.h"
+#include "daemon/message.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What one side brings to an exchange. Everything is borrowed for the call. */
+struct keying_terms {
+	const char *local_id, *remote_id; /* SIP URIs */
+	const struct secret *psk;
+	const enum suite *suites; /* allowed, best first */
+	size_t n_suites;
+	size_t n;                 /* streams, 1..STREAM_MAX */
+	const uint32_t *ssrc;     /* n of them: what we send with */
+	uint64_t wall_us;         /* now, UTC since 1970 */
+	uint64_t window_us;       /* how far off a timestamp may be */
+	bool verify;              /* offerer: ask for a verification (V) */
+};
+
+/* What came out: one key a direction and stream. Holds secrets: wipe it. */
+struct keying_result {
+	struct msg_key_facts facts;
+	size_t n;
+	struct srtp_key send[STREAM_MAX], recv[STREAM_MAX];
+	uint32_t recv_ssrc[STREAM_MAX]; /* 0: not told */
+	uint64_t stamp_us;  /* the offer's timestamp, for the replay cache */
+};
+
+/* Why it failed, in words for the operator. */
+struct keying_fault {
+	char text[REASON_TEXT];
+};
+
+struct keying_pending; /* an offer that waits for its answer; has secrets */
+
+struct keying {
+	const char *name; /* as in a profile's keying list: "mikey-psk" */
+	/* The keying protocol of RFC 4567: "mikey". */
+	const char *protocol;
+	/* Makes an offer. early has the keys if the method fixes them already
+	 * (PSK, RSA), else early->n is 0. */
+	int (*offer)(const struct keying_terms *t, struct buf *out,
+		     struct keying_pending **pending,
+		     struct keying_result *early,
+		     struct keying_fault *fault);
+	/* Checks an offer completely and makes the response. On failure out
+	 * may hold an error message to send back (E_AUTH, E_EXPIRED,
+	 * E_UNSUPPORTED), else it is empty. */
+	int (*answer)(const struct keying_terms *t, const uint8_t *offer,
+		      size_t len, struct buf *out,
+		      struct keying_result *result,
+		      struct keying_fault *fault);
+	/* May be called several times for one pending (forked answers). */
+	int (*finish)(struct keying_pending *pending, const uint8_t *answer,
+		      size_t len, uint64_t wall_us,
+		      struct keying_result *result,
+		      struct keying_fault *fault);
+	void (*drop)(struct keying_pending *pending); /* wipes; NULL allowed */
+};
+
+#endif

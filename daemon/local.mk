@@ -1,0 +1,16 @@
+# base: what every process and tool shares
+noinst_LIBRARIES += daemon/libbase.a
+daemon_libbase_a_SOURCES = \
+	daemon/base/addr.c daemon/base/addr.h \
+	daemon/base/buf.c daemon/base/buf.h \
+	daemon/base/clock.c daemon/base/clock.h \
+	daemon/base/err.c daemon/base/err.h \
+	daemon/base/log.c daemon/base/log.h \
+	daemon/base/secret.c daemon/base/secret.h \
+	daemon/base/suite.c daemon/base/suite.h
+BASE_LIBS = daemon/libbase.a $(CRYPTO_LIBS)
+
+include daemon/parent/local.mk
+include daemon/engine/local.mk
+include daemon/keeper/local.mk
+include daemon/relay/local.mk

@@ -1,0 +1,328 @@
+/* message.h - what the processes say to each other: one struct a message, by
+ * value, in host byte order. ipc.c has the table of who may send which.
+ *
+ * A struct may be followed by a tail of bytes (a MIKEY message, a
+ * configuration): its len field says how many, and the whole message must
+ * have exactly that size. Texts are NUL-terminated within their arrays.
+ * Requests carry an id in the ipc header; the answer carries the same. */
+#ifndef CALLSEAL_MESSAGE_H
+#define CALLSEAL_MESSAGE_H
+
+#include "daemon/base/addr.h"
+#include "daemon/base/suite.h"
+
+#include <stdint.h>
+
+#define STREAM_MAX 8       /* relayed m= lines of one call */
+#define NAME_TEXT 128      /* a peer's name */
+#define IDENTITY_TEXT 256  /* a SIP URI as an identity */
+#define REASON_TEXT 160
+#define KEYING_MAX 16384   /* bytes of one keying message */
+
+enum message {
+	MSG_NONE,
+
+	/* both directions of every pair; the first message on a new pair */
+	MSG_HELLO,
+
+	/* parent -> child */
+	MSG_CONF,    /* tail: configuration text */
+	MSG_SECRET,  /* keeper only; with a descriptor of the opened file */
+	MSG_FILE,    /* a descriptor the child needs, by name */
+	MSG_PAIR,    /* with one end of a socket pair to another child */
+	MSG_BEGIN,   /* all that belongs to this configuration was sent */
+	MSG_PING,
+	MSG_STOP,    /* end in order: calls are ended, then the process */
+	MSG_LEVEL,   /* how much is logged */
+
+	/* child -> parent */
+	MSG_READY,   /* started and confined */
+	MSG_APPLIED, /* the answer to MSG_BEGIN of a reload */
+	MSG_PONG,
+	MSG_ACCUSE,  /* a process broke the rules of a pair */
+	MSG_RELOAD,  /* engine: the operator asks for it */
+
+	/* engine -> keeper, and the answers */
+	MSG_KEY_OFFER,
+	MSG_KEY_OFFERED,
+	MSG_KEY_ANSWER,
+	MSG_KEY_ANSWERED,
+	MSG_KEY_FINISH,
+	MSG_KEY_FINISHED,
+	MSG_KEY_DROP,    /* an exchange that came to nothing; no answer */
+	MSG_KEY_RELEASE, /* all keys of a call are done with; no answer */
+
+	/* keeper -> relay */
+	MSG_KEY,
+	MSG_KEY_GONE,
+
+	/* engine -> relay, and the answers */
+	MSG_STREAM_ADD,
+	MSG_STREAM_ADDED,
+	MSG_STREAM_SET,
+	MSG_STREAM_DONE, /* the answer to STREAM_SET, once keys are there */
+	MSG_STREAM_DEL,  /* no answer */
+	MSG_STREAM_GET,
+	MSG_STREAM_STATS,
+	/* relay -> engine, unasked */
+	MSG_STREAM_EVENT,
+
+	MSG_COUNT
+};
+
+struct msg_hello {
+	uint32_t process; /* enum process of the sender */
+	uint32_t epoch;   /* grows with every start of that process */
+};
+
+/* -- parent and children -------------------------------------------------- */
+
+struct msg_conf {
+	uint32_t generation; /* grows with every reload */
+	uint32_t len;        /* tail: configuration text, without NUL */
+};
+
+struct msg_secret {
+	char peer[NAME_TEXT]; /* whose pre-shared key; fd: the open file */
+};
+
+struct msg_file {
+	char name[NAME_TEXT]; /* "control": the listening control socket;
+	                         "state": the state directory;
+	                         "keys": the keeper's folder in it;
+	                         "record": the call record, for appending */
+};
+
+struct msg_pair {
+	uint32_t process; /* at the other end */
+	uint32_t epoch;   /* of the process at the other end */
+};
+
+struct msg_begin {
+	uint32_t generation;
+};
+
+struct msg_level {
+	uint32_t level; /* enum log_class */
+};
+
+struct msg_applied {
+	uint32_t generation;
+	int32_t err; /* 0, or why the old configuration stays */
+};
+
+struct msg_accuse {
+	uint32_t process; /* which broke the rules */
+	int32_t err;
+	uint32_t type;    /* the message that did, or 0 */
+};
+
+/* MSG_PING, MSG_PONG, MSG_STOP, MSG_READY, MSG_RELOAD have no body. */
+
+/* -- engine and keeper ---------------------------------------------------- */
+
+struct msg_key_line {
+	uint32_t stream; /* the relay's id */
+	uint32_t ssrc;   /* which the relay will send with */
+};
+
+/* A key of one direction is named by its id: keeper epoch << 32 | counter.
+ * 0 means none. */
+struct msg_key_ids {
+	uint64_t send; /* we protect with it */
+	uint64_t recv; /* we open with it */
+};
+
+/* Who the call is between, as the keeper checks it against its own policy. */
+struct msg_key_party {
+	uint64_t call;
+	char peer[NAME_TEXT];           /* the peer's name in the policy */
+	char local_id[IDENTITY_TEXT];   /* SIP URI of our side */
+	char remote_id[IDENTITY_TEXT];  /* SIP URI of the far side */
+	uint32_t n;                     /* lines used, 1..STREAM_MAX */
+	struct msg_key_line line[STREAM_MAX];
+};
+
+struct msg_key_offer {
+	struct msg_key_party party;
+};
+
+struct msg_key_offered {
+	int32_t err;
+	uint32_t len;      /* tail: the keying message, binary */
+	uint64_t exchange; /* for KEY_FINISH or KEY_DROP */
+	uint32_t n;
+	uint32_t pad;
+	struct msg_key_ids key[STREAM_MAX]; /* may receive from now on */
+	char reason[REASON_TEXT];           /* when err */
+};
+
+/* Tells legal repeats from replays (RULES: a message is bound to the INVITE
+ * it came in). Hashes are SHA-256. */
+struct msg_key_origin {
+	uint8_t dialog[32]; /* of Call-ID and From tag */
+	uint8_t branch[32]; /* of the top Via's branch; zero if none */
+	uint32_t cseq;
+	uint32_t pad;
+};
+
+struct msg_key_answer {
+	struct msg_key_party party;
+	struct msg_key_origin origin;
+	uint32_t len; /* tail: the offerer's keying message, binary */
+	uint32_t pad;
+};
+
+/* Facts for the verdict; the engine's verdict function alone judges. */
+struct msg_key_facts {
+	uint16_t suite;
+	uint8_t verified;   /* 1: the far end proved a configured credential */
+	uint8_t confirmed;  /* 1: it also proved to hold the key (V payload) */
+	uint32_t pad;
+	char method[32];    /* "mikey-psk" */
+};
+
+struct msg_key_answered {
+	int32_t err;
+	uint32_t len; /* tail: our response, or an error message to send */
+	uint32_t n;
+	uint32_t repeat; /* 1: unchanged, the keys in force stay */
+	struct msg_key_ids key[STREAM_MAX];
+	struct msg_key_facts facts;
+	char reason[REASON_TEXT];
+};
+
+struct msg_key_finish {
+	uint64_t exchange;
+	uint32_t branch; /* 0, 1, ...: which forked answer this is */
+	uint32_t len;    /* tail: the answerer's keying message, binary */
+};
+
+struct msg_key_finished {
+	int32_t err;
+	uint32_t n;
+	struct msg_key_ids key[STREAM_MAX];
+	struct msg_key_facts facts;
+	char reason[REASON_TEXT];
+};
+
+struct msg_key_drop {
+	uint64_t exchange;
+};
+
+struct msg_key_release {
+	uint64_t call;
+};
+
+/* -- keeper and relay ----------------------------------------------------- */
+
+enum key_direction { KEY_SEND, KEY_RECV };
+
+/* Bound at birth to call, stream and direction; the relay refuses a second
+ * install of one id and any use outside that binding. */
+struct msg_key {
+	uint64_t key_id;
+	uint64_t call;
+	uint32_t stream;
+	uint32_t direction; /* enum key_direction */
+	uint32_t ssrc;      /* of the sender; 0: bind to the first
+	                       authenticated packet */
+	uint32_t pad;
+	struct srtp_key key;
+};
+
+struct msg_key_gone {
+	uint64_t key_id;
+};
+
+/* -- engine and relay ----------------------------------------------------- */
+
+enum face { INSIDE, OUTSIDE }; /* index of two-element arrays */
+
+struct msg_stream_line {
+	uint8_t family[2]; /* 4 or 6, by face: where we open ports */
+	uint8_t sealed;    /* 1: SRTP outside, for the stream's whole life */
+	uint8_t pad;
+	uint32_t clock_hz; /* of the RTP timestamp; 0: 8000 */
+};
+
+struct msg_stream_add {
+	uint64_t call;
+	uint32_t n;
+	uint32_t pad;
+	struct msg_stream_line line[STREAM_MAX];
+};
+
+struct msg_stream_port {
+	uint32_t stream; /* id, never reused within a relay's epoch */
+	uint32_t ssrc;   /* ours on the sealed leg */
+	struct addr local[2]; /* RTP, by face; RTCP is the next port */
+};
+
+struct msg_stream_added {
+	int32_t err; /* E_FULL: no ports left */
+	uint32_t n;
+	struct msg_stream_port port[STREAM_MAX];
+};
+
+/* Changes what is known of a stream. Answered by STREAM_DONE once the named
+ * keys are installed, or with E_TIMEOUT / E_AUTH (a wrong binding). */
+struct msg_stream_set {
+	uint32_t stream;
+	uint8_t set_remote[2]; /* 1: remote[face] counts (relearn from it) */
+	uint8_t set_keys;      /* 1: key counts */
+	uint8_t may_send;      /* 1: activate key.send now */
+	struct addr remote[2];      /* RTP, from SDP */
+	struct addr remote_rtcp[2]; /* family 0: RTP's port + 1 */
+	uint8_t rtcp_mux[2];        /* 1: RTCP arrives and leaves on RTP's */
+	uint8_t pad[6];
+	struct msg_key_ids key;
+};
+
+struct msg_stream_done {
+	uint32_t stream;
+	int32_t err;
+};
+
+struct msg_stream_del {
+	uint32_t stream;
+};
+
+struct msg_stream_get {
+	uint32_t stream;
+};
+
+struct msg_face_stats {
+	uint64_t packets_in, bytes_in;   /* accepted */
+	uint64_t packets_out, bytes_out; /* sent */
+	uint64_t rtcp_in, rtcp_out;
+	uint64_t dropped_auth;    /* tag did not verify */
+	uint64_t dropped_replay;
+	uint64_t dropped_no_key;  /* before the key, or after it */
+	uint64_t dropped_source;  /* from elsewhere */
+	uint64_t dropped_format;
+	uint64_t dropped_index;   /* the transmit index would repeat or end */
+};
+
+struct msg_stream_stats {
+	uint32_t stream;
+	int32_t err;
+	struct addr remote[2]; /* where media goes now, learnt or set */
+	struct msg_face_stats face[2];
+	uint64_t idle_us;      /* since the last accepted packet, either face */
+};
+
+enum stream_event {
+	STREAM_EVENT_FIRST = 1, /* the first packet passed, inside to outside
+	                           or back (detail: the face it came from) */
+	STREAM_EVENT_IDLE = 2,  /* nothing accepted for media.timeout */
+	STREAM_EVENT_SPENT = 3  /* a key reached its limit; stream is stopped */
+};
+
+struct msg_stream_event {
+	uint32_t stream;
+	uint32_t event;  /* enum stream_event */
+	uint64_t detail;
+};
+
+#endif

@@ -1,0 +1,54 @@
+/* policy.h - peers and profiles: what a call to or from a far end must use.
+ * Built from the configuration; immutable. Engine and keeper each have their
+ * own, so that the keeper need not believe the engine. */
+#ifndef CALLSEAL_POLICY_H
+#define CALLSEAL_POLICY_H
+
+#include "daemon/base/conf.h"
+#include "daemon/base/suite.h"
+#include "daemon/message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum need {
+	NEED_REQUIRE, /* a call that cannot be sealed ends */
+	NEED_FORBID   /* plain, in both directions; said loudly at start */
+};
+
+#define KEYING_METHODS_MAX 8
+
+struct profile {
+	const char *name;
+	enum need need;
+	const char *keying[KEYING_METHODS_MAX]; /* names, best first */
+	size_t n_keying;
+	enum suite suites[SUITE_COUNT];         /* best first */
+	size_t n_suites;
+};
+
+struct peer {
+	char name[NAME_TEXT];  /* unique; the match when not configured */
+	const char *match;     /* "*@b.example", "+49*", "*": see peer_find */
+	const char *route;     /* SIP URI of the next hop, or "" */
+	const char *psk;       /* "file:PATH", or "" */
+	const struct profile *profile;
+};
+
+struct policy;
+
+/* The groups "profiles" and "peers" as key tables, NULL-terminated. */
+extern const struct conf_group *const policy_groups[];
+
+/* conf is borrowed for the policy's life. */
+int policy_new(const struct conf *c, struct policy **out, struct conf_err *err);
+void policy_free(struct policy *p);
+/* The first peer in file order whose pattern matches the URI ("sip:u@h;p" or
+ * "u@h", scheme, port and parameters ignored, the host part without regard to
+ * case; "*" matches any run of characters). NULL: no peer, refuse the call. */
+const struct peer *policy_match(const struct policy *p, const char *uri);
+const struct peer *policy_peer(const struct policy *p, const char *name);
+size_t policy_count(const struct policy *p);
+const struct peer *policy_at(const struct policy *p, size_t i);
+
+#endif

@@ -1,0 +1,55 @@
+/* settings.h - the config groups that belong to no module, and every table
+ * together. See callseal.conf(5), which is made from them. */
+#ifndef CALLSEAL_SETTINGS_H
+#define CALLSEAL_SETTINGS_H
+
+#include "daemon/base/addr.h"
+#include "daemon/base/conf.h"
+#include "daemon/message.h"
+
+#include <stddef.h>
+
+#define LISTEN_MAX 8
+#define NETS_MAX 32
+
+/* All groups: these, the policy's and the modules'. NULL-terminated, in the
+ * order in which the default prints them. Static. */
+const struct conf_group *const *settings_groups(void);
+
+enum transport { TRANSPORT_UDP, TRANSPORT_TCP };
+
+struct listener {
+	enum transport transport;
+	struct addr addr; /* never the "any" address: it goes into headers */
+};
+
+/* One face: inside or outside. */
+struct face_settings {
+	struct listener listen[LISTEN_MAX];
+	size_t n_listen;
+	struct addr media[2]; /* IPv4, IPv6: where media ports are opened and
+	                         what SDP says; family 0: none */
+	struct net nets[NETS_MAX]; /* inside only: where phones live */
+	size_t n_nets;
+	const char *proxy; /* SIP URI of the next hop, or "" */
+};
+
+struct settings {
+	struct face_settings face[2]; /* by enum face */
+	unsigned port_min, port_max;  /* media ports, even .. odd */
+	unsigned workers;             /* relay threads */
+	const char *media_loop;       /* "auto", "uring", "epoll" */
+	const char *transform;        /* "evp", "libsrtp2" */
+	unsigned media_timeout_s;     /* 0: never */
+	unsigned calls_max;
+};
+
+/* Reads and checks the groups; strings are borrowed from c. */
+int settings_read(const struct conf *c, struct settings *out,
+		  struct conf_err *err);
+
+/* The check of everything that needs no system call: key tables are already
+ * held; here settings, policy and each module's check(). */
+int settings_check(const struct conf *c, struct conf_err *err);
+
+#endif

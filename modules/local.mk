@@ -1,0 +1,5 @@
+# One line a module.
+include modules/sip/local.mk
+include modules/control/local.mk
+include modules/mikey/local.mk
+include modules/srtp/local.mk

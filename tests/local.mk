@@ -1,0 +1,11 @@
+# Unit tests: one fragment for each part of the tree.
+UNIT_LIBS = $(CMOCKA_LIBS)
+include tests/unit/base.mk
+include tests/unit/frame.mk
+include tests/unit/mikey.mk
+include tests/unit/srtp.mk
+include tests/unit/relay.mk
+include tests/unit/engine.mk
+include tests/unit/sip.mk
+include tests/unit/control.mk
+include tests/call/local.mk
