@@ -31,6 +31,7 @@ struct ipc_msg {
 };
 
 struct ipc_ops {
+	/* MSG_HELLO comes first, here too, and only once. */
 	/* Returns 0, or negative if the message broke the rules (wrong state
 	 * or values): the pair is closed and reported. An unknown id or a
 	 * stale epoch is no such case: count it and return 0. */
@@ -50,6 +51,10 @@ int ipc_new(int fd, enum process self, enum process peer,
 	    const struct ipc_ops *ops, void *user, struct ipc **out);
 void ipc_free(struct ipc *ipc);
 int ipc_fd(const struct ipc *ipc);
+/* The epoch in the peer's MSG_HELLO; 0 before it came. */
+uint32_t ipc_epoch(const struct ipc *ipc);
+/* How many messages were refused with E_FULL. */
+uint64_t ipc_refused(const struct ipc *ipc);
 bool ipc_wants_write(const struct ipc *ipc);
 /* Reads what is there (a bounded number of messages) and calls the handler. */
 void ipc_read(struct ipc *ipc);
@@ -57,7 +62,8 @@ void ipc_write(struct ipc *ipc);
 
 /* Sends a struct and an optional tail; the bytes are copied. fd is -1 or a
  * descriptor that is passed and, on success, closed here. E_FULL when the
- * queue is full (counted), E_ARG when the table does not allow it. */
+ * queue is full (counted), E_ARG when the table does not allow it, E_STATE
+ * when MSG_HELLO was not sent first, E_CLOSED when nobody will read it. */
 int ipc_send(struct ipc *ipc, enum message type, uint64_t id, const void *body,
 	     size_t len, const void *tail, size_t tail_len, int fd);
 

@@ -10,6 +10,14 @@ daemon_libbase_a_SOURCES = \
 	daemon/base/suite.c daemon/base/suite.h
 BASE_LIBS = daemon/libbase.a $(CRYPTO_LIBS)
 
+# frame: what the parent and its children share
+noinst_LIBRARIES += daemon/libframe.a
+daemon_libframe_a_SOURCES = \
+	daemon/ipc.c daemon/ipc.h daemon/ipc_wire.h \
+	daemon/message.c daemon/message.h \
+	daemon/process.c daemon/process.h
+FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(CONFIG_LIBS) $(SECCOMP_LIBS)
+
 include daemon/parent/local.mk
 include daemon/engine/local.mk
 include daemon/keeper/local.mk
