@@ -1,1 +1,10 @@
-# sip
+# sip: the two legs of a call and what passes between them. The loop is here
+# because only these two know Sofia.
+noinst_LIBRARIES += daemon/engine/libloop.a modules/sip/libsip.a
+daemon_engine_libloop_a_SOURCES = daemon/engine/loop.c daemon/engine/loop.h
+daemon_engine_libloop_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
+LOOP_LIBS = daemon/engine/libloop.a $(SOFIA_LIBS)
+
+modules_sip_libsip_a_SOURCES = modules/sip/sip.c
+modules_sip_libsip_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
+SIP_LIBS = modules/sip/libsip.a $(LOOP_LIBS)

@@ -1,0 +1,198 @@
+/* loop.c - the engine's event loop on Sofia's su_root. See loop.h.
+ *
+ * A foreign loop cannot carry Sofia's sockets (the header it would need is
+ * not installed), so Sofia's carries ours. su_root_register() gives the first
+ * argument of a callback to the root's magic and the last to ours; a
+ * descriptor is known by the index which register returned, and its event
+ * mask is changed in place. */
+#include "daemon/engine/loop.h"
+
+#include "daemon/base/err.h"
+
+#include <stdlib.h>
+
+#include <sofia-sip/su.h>
+#include <sofia-sip/su_wait.h>
+
+struct loop {
+	su_root_t *root;
+	bool stopped; /* also before loop_run() */
+};
+
+struct loop_watch {
+	struct loop *loop;
+	loop_fd_fn fn;
+	void *user;
+	int fd;
+	int index; /* in the root */
+	int busy;  /* inside fn */
+	bool gone; /* unwatched while busy */
+};
+
+struct loop_timer {
+	su_timer_t *timer;
+	loop_timer_fn fn;
+	void *user;
+};
+
+int loop_new(struct loop **out)
+{
+	struct loop *l = calloc(1, sizeof *l);
+
+	if (!l)
+		return E_NOMEM;
+	if (su_init()) {
+		free(l);
+		return E_INTERNAL;
+	}
+	l->root = su_root_create(NULL);
+	if (!l->root) {
+		su_deinit();
+		free(l);
+		return E_NOMEM;
+	}
+	su_root_threading(l->root, 0);
+	*out = l;
+	return 0;
+}
+
+void loop_free(struct loop *l)
+{
+	if (!l)
+		return;
+	su_root_destroy(l->root);
+	su_deinit();
+	free(l);
+}
+
+void loop_run(struct loop *l)
+{
+	if (!l->stopped)
+		su_root_run(l->root);
+	l->stopped = false;
+}
+
+void loop_stop(struct loop *l)
+{
+	l->stopped = true;
+	su_root_break(l->root);
+}
+
+void loop_step(struct loop *l, unsigned ms)
+{
+	su_root_step(l->root, (su_duration_t)ms);
+}
+
+void *loop_root(struct loop *l)
+{
+	return l->root;
+}
+
+static int on_events(su_root_magic_t *magic, su_wait_t *wait,
+		     su_wakeup_arg_t *arg)
+{
+	struct loop_watch *w = (struct loop_watch *)arg;
+	int events = su_wait_events(wait, w->fd);
+	/* A closed or failed descriptor reads as readable, so that the reader
+	 * meets the end itself. */
+	bool in = events & (SU_WAIT_IN | SU_WAIT_ERR | SU_WAIT_HUP);
+	bool out = events & SU_WAIT_OUT;
+
+	(void)magic;
+	w->busy++;
+	w->fn(w->user, in, out);
+	w->busy--;
+	if (w->gone && !w->busy)
+		free(w);
+	return 0;
+}
+
+int loop_watch(struct loop *l, int fd, loop_fd_fn fn, void *user,
+	       struct loop_watch **out)
+{
+	struct loop_watch *w = calloc(1, sizeof *w);
+	su_wait_t wait[1] = { SU_WAIT_INIT };
+
+	if (!w)
+		return E_NOMEM;
+	w->loop = l;
+	w->fn = fn;
+	w->user = user;
+	w->fd = fd;
+	if (su_wait_create(wait, fd, SU_WAIT_IN)) {
+		free(w);
+		return E_IO;
+	}
+	w->index = su_root_register(l->root, wait, on_events,
+				    (su_wakeup_arg_t *)w, 0);
+	if (w->index < 0) {
+		su_wait_destroy(wait);
+		free(w);
+		return E_NOMEM;
+	}
+	*out = w;
+	return 0;
+}
+
+void loop_watch_write(struct loop_watch *w, bool write)
+{
+	su_root_eventmask(w->loop->root, w->index, w->fd,
+			  SU_WAIT_IN | (write ? SU_WAIT_OUT : 0));
+}
+
+void loop_unwatch(struct loop_watch *w)
+{
+	if (!w || w->gone)
+		return;
+	su_root_deregister(w->loop->root, w->index);
+	w->gone = true;
+	if (!w->busy)
+		free(w);
+}
+
+static void on_timer(su_root_magic_t *magic, su_timer_t *timer,
+		     su_timer_arg_t *arg)
+{
+	struct loop_timer *t = (struct loop_timer *)arg;
+
+	(void)magic;
+	(void)timer;
+	t->fn(t->user);
+}
+
+int loop_timer_new(struct loop *l, loop_timer_fn fn, void *user,
+		   struct loop_timer **out)
+{
+	struct loop_timer *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return E_NOMEM;
+	t->fn = fn;
+	t->user = user;
+	t->timer = su_timer_create(su_root_task(l->root), 0);
+	if (!t->timer) {
+		free(t);
+		return E_NOMEM;
+	}
+	*out = t;
+	return 0;
+}
+
+void loop_timer_set(struct loop_timer *t, unsigned ms)
+{
+	su_timer_set_interval(t->timer, on_timer, (su_timer_arg_t *)t,
+			      (su_duration_t)ms);
+}
+
+void loop_timer_stop(struct loop_timer *t)
+{
+	su_timer_reset(t->timer);
+}
+
+void loop_timer_free(struct loop_timer *t)
+{
+	if (!t)
+		return;
+	su_timer_destroy(t->timer);
+	free(t);
+}
