@@ -1,1 +1,2 @@
 # relay
+include daemon/relay/rtp.mk

@@ -1,0 +1,1 @@
+# The transforms, ns a packet
