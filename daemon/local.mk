@@ -4,11 +4,15 @@ daemon_libbase_a_SOURCES = \
 	daemon/base/addr.c daemon/base/addr.h \
 	daemon/base/buf.c daemon/base/buf.h \
 	daemon/base/clock.c daemon/base/clock.h \
+	daemon/base/conf.c daemon/base/conf.h \
+	daemon/base/conf_print.c \
+	daemon/base/conf_read.c daemon/base/conf_tree.h \
+	daemon/base/conf_text.c daemon/base/conf_text.h \
 	daemon/base/err.c daemon/base/err.h \
 	daemon/base/log.c daemon/base/log.h \
 	daemon/base/secret.c daemon/base/secret.h \
 	daemon/base/suite.c daemon/base/suite.h
-BASE_LIBS = daemon/libbase.a $(CRYPTO_LIBS)
+BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 
 # frame: what the parent and its children share
 noinst_LIBRARIES += daemon/libframe.a
@@ -16,7 +20,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/ipc.c daemon/ipc.h daemon/ipc_wire.h \
 	daemon/message.c daemon/message.h \
 	daemon/process.c daemon/process.h
-FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(CONFIG_LIBS) $(SECCOMP_LIBS)
+FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS)
 
 include daemon/parent/local.mk
 include daemon/engine/local.mk

@@ -52,6 +52,9 @@ struct conf_group {
 	const char *help;
 };
 
+/* All files together, with includes: what fits one message to a child. */
+#define CONF_TEXT_MAX (127 * 1024)
+
 /* What is wrong, for one printable line "file:line: text". */
 struct conf_err {
 	char text[512];
@@ -67,8 +70,14 @@ struct conf_node; /* one { } of a group, with defaults filled in */
 int conf_parse(const char *text, const char *name, const char *dir,
 	       const struct conf_group *const *groups, struct conf **out,
 	       struct conf_err *err);
+/* The same from a file, then conf.d/NAME.conf beside it in order of names:
+ * members of lists and named groups add up, of a single key that two files set
+ * the later one counts. */
+int conf_load(const char *path, const struct conf_group *const *groups,
+	      struct conf **out, struct conf_err *err);
 void conf_free(struct conf *c);
-/* The whole text with includes resolved, for conf_parse() in a child. */
+/* The whole text with includes resolved and marks for files and lines, for
+ * conf_parse() in a child (whose messages name the same places). */
 const char *conf_text_of(const struct conf *c);
 
 /* The node of a CONF_ONE group; never NULL for a group in the tables. */
