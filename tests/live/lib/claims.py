@@ -1,0 +1,100 @@
+"""What a sealed call promises, checked on captures. Each function returns the
+facts as a line of text and raises Failure when the promise is broken."""
+from . import pcap, rtp, sip
+from .capture import tshark
+from .lab import Failure
+
+LOST_AT_ENDS = 3  # packets in flight when the call begins or ends
+
+
+def need(condition, otherwise):
+    if not condition:
+        raise Failure(otherwise)
+
+
+def media_intact(path_from, path_to, phone_from, phone_to, least=50):
+    """The payloads that phone_from sent are those that phone_to got: byte for
+    byte, in order, none missing but at the very ends of the call."""
+    entered = rtp.sent(path_from, source=phone_from)
+    arrived = rtp.sent(path_to, dest=phone_to)
+    need(entered, f'{phone_from} sent no RTP')
+    need(arrived, f'no RTP reached {phone_to}')
+    for name, packets in (('sent', entered), ('received', arrived)):
+        ssrcs = {p.ssrc for p in packets}
+        need(len(ssrcs) == 1, f'{len(ssrcs)} SSRCs {name}, not one')
+    entered, arrived = rtp.in_sequence(entered), rtp.in_sequence(arrived)
+    lost = rtp.aligned(entered, arrived)
+    need(lost, f'of {len(entered)} payloads that entered, {len(arrived)} arrived, and not as a '
+         f'run of the same bytes: {first_difference(entered, arrived)}')
+    need(max(lost) <= LOST_AT_ENDS, f'{lost[0]} payloads lost at the start and {lost[1]} at the end')
+    need(len(arrived) >= least, f'only {len(arrived)} payloads arrived')
+    ends = f', {sum(lost)} in flight when the call began or ended' if sum(lost) else ''
+    return f'{len(arrived)} of {len(entered)} payloads, {len(set(arrived))} different ones{ends}'
+
+
+def first_difference(entered, arrived):
+    missing = set(arrived) - set(entered)
+    return f'{len(missing)} payloads arrived that never entered' if missing else 'gaps'
+
+
+def media_sealed(path_wire, path_phone, phone, least=50):
+    """None of the payloads a phone sent or got occurs on the wire."""
+    payloads = {p.payload for p in rtp.sent(path_phone, source=phone) +
+                rtp.sent(path_phone, dest=phone) if len(set(p.payload)) > 1}
+    wire = [p for p in pcap.datagrams(path_wire) if rtp.parse(p)]
+    need(len(payloads) >= least, f'only {len(payloads)} different payloads to look for')
+    need(wire, 'no media on the wire')
+    found = rtp.in_clear(payloads, path_wire)
+    need(found == 0, f'{found} of {len(payloads)} payloads are on the wire in clear')
+    return f'{len(payloads)} payloads looked for in {len(wire)} packets on the wire'
+
+
+def media_absent(path):
+    """No RTP at all crossed this link."""
+    packets = rtp.sent(path)
+    need(not packets, f'{len(packets)} RTP packets crossed {path}')
+    return 'no RTP packet'
+
+
+def sdp_sealed(path_wire):
+    """Every SDP with media on the wire demands SRTP, and says how it is keyed."""
+    bodies = [m for m in sip.messages(path_wire) if m.sdp('m')]
+    need(bodies, 'no SDP on the wire')
+    for message in bodies:
+        for line in message.sdp('m'):
+            need(' RTP/AVP ' not in line and ' RTP/AVPF ' not in line,
+                 f'plain media offered on the wire: {line}')
+        need(message.mikey(), f'no MIKEY in {message.start}')
+    return f'{len(bodies)} bodies, all RTP/SAVP with MIKEY'
+
+
+def mikey_dissects(path_wire, least=2):
+    """tshark understands every MIKEY message on the wire."""
+    rows = tshark(path_wire, 'sip && sdp.key_mgmt', 'frame.number', 'mikey.type', '_ws.malformed',
+                  'mikey.next_payload')
+    need(len(rows) >= least, f'tshark saw {len(rows)} MIKEY messages, not {least}')
+    for frame, kind, malformed, _ in rows:
+        need(kind != '', f'tshark found no MIKEY in frame {frame}')
+        need(malformed == '', f'tshark: frame {frame} is malformed')
+    return f'{len(rows)} messages, types {", ".join(sorted({r[1] for r in rows}))}'
+
+
+def index_unique(path_wire, source):
+    """No SRTP index was used twice under one SSRC from that address."""
+    packets = rtp.sent(path_wire, source=source)
+    need(packets, f'no SRTP from {source}')
+    seen = set()
+    for key in rtp.extended(packets):
+        need(key not in seen, f'SSRC {key[0]:08x} sent index {key[1]} twice')
+        seen.add(key)
+    return f'{len(seen)} packets, {len({s for s, _ in seen})} SSRC, each index once'
+
+
+def hidden(path_wire, words):
+    """None of these texts is in any SIP message on the wire."""
+    messages = sip.messages(path_wire)
+    need(messages, 'no SIP on the wire')
+    for message in messages:
+        for word in words:
+            need(word.encode() not in message.raw, f'"{word}" is on the wire in {message.start}')
+    return f'{len(messages)} messages'

@@ -1,0 +1,181 @@
+"""callseald at a site, with its own configuration, state and run directories,
+run by an ordinary user; and callsealctl to look into it."""
+import json
+import os
+import pwd
+import signal
+import subprocess
+
+from .lab import USER, Failure, wait_for
+from .net import host_address
+
+SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80']
+
+
+class Peer:
+    """One line of the group peers, and the file with its key."""
+
+    def __init__(self, name, match, profile='sealed', psk=None, route='', **more):
+        self.name, self.match, self.profile = name, match, profile
+        self.psk, self.route, self.more = psk, route, more
+
+    def text(self):
+        items = {'match': self.match, 'profile': self.profile, 'name': self.name,
+                 'route': self.route, **self.more}
+        if self.psk:
+            items['psk'] = f'file:{self.name}.psk'
+        return '{ ' + ' '.join(f'{k} = {quoted(v)};' for k, v in items.items() if v) + ' }'
+
+
+def quoted(value):
+    return json.dumps(value)  # libconfig's strings are written as JSON's
+
+
+def texts(values):
+    return '( ' + ', '.join(quoted(v) for v in values) + ' )'
+
+
+class Gateway:
+    """Start it with start(); change what config() writes by the attributes
+    before that, or before reload()."""
+
+    def __init__(self, lab, site, peers, phones, **settings):
+        self.lab, self.site = lab, site
+        self.host = f'gate-{site}'
+        self.peers, self.phones = peers, phones
+        self.suites = settings.pop('suites', SUITES)
+        self.level = settings.pop('level', 'session')
+        self.proxy = settings.pop('proxy', '')
+        self.six = settings.pop('six', (False, False))  # inside, outside
+        self.workers = settings.pop('workers', 1)
+        self.extra = settings.pop('extra', '')
+        self.options = settings.pop('options', [])
+        assert not settings, settings
+        self.dir = lab.folder(f'gate-{site}', user=USER)
+        self.state = lab.folder(f'gate-{site}', 'state', user=USER)
+        self.run_dir = lab.folder(f'gate-{site}', 'run', user=USER)
+        os.chmod(self.state, 0o700)
+        self.path = f'{self.dir}/callseal.conf'
+        self.process = None
+
+    @property
+    def inside(self):
+        return host_address(f'lan-{self.site}', self.six[0])
+
+    @property
+    def outside(self):
+        return host_address(self.host, self.six[1])
+
+    def config(self):
+        def listen(address):
+            at = f'[{address}]' if ':' in address else address
+            return texts([f'udp:{at}:5060', f'tcp:{at}:5060'])
+        phone = host_address(f'phone-{self.site}', self.six[0])
+        nets = phone.rsplit('::', 1)[0] + '::/64' if self.six[0] else phone.rsplit('.', 1)[0] + '.0/24'
+        phones = [f'{{ user = {quoted(u)}; contact = {quoted(c)}; }}' for u, c in self.phones.items()]
+        return f'''\
+inside = {{
+	listen = {listen(self.inside)};
+	nets = {texts([nets])};
+	media = {texts([self.inside])};
+}};
+outside = {{
+	listen = {listen(self.outside)};
+	media = {texts([self.outside])};
+	proxy = {quoted(self.proxy)};
+}};
+media = {{ workers = {self.workers}; }};
+mikey = {{ level = {quoted(self.level)}; }};
+profiles = {{
+	sealed = {{ need = "require"; keying = [ "mikey-psk" ]; suites = [ {
+            ', '.join(map(quoted, self.suites))} ]; }};
+	plain = {{ need = "forbid"; }};
+}};
+peers = (
+	{""",
+	""".join(p.text() for p in self.peers)}
+);
+phones = ( {', '.join(phones)} );
+{self.extra}
+'''
+
+    def write(self):
+        for peer in self.peers:
+            if peer.psk:
+                self._write_secret(f'{self.dir}/{peer.name}.psk', peer.psk)
+        with open(self.path, 'w') as f:
+            f.write(self.config())
+
+    @staticmethod
+    def _write_secret(path, text):
+        who = pwd.getpwnam(USER)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as f:
+            os.fchown(f.fileno(), who.pw_uid, who.pw_gid)
+            f.write(text + '\n')
+
+    def start(self):
+        self.write()
+        self.process = self.lab.start(f'callseald-{self.site}', self.host, [
+            f'{self.lab.bin}/callseald', '-f', self.path, '--state-dir', self.state,
+            '--run-dir', self.run_dir, '--foreground', *self.options], user=USER)
+        wait_for(f'callseald at {self.host}', self._ready, 15)
+        return self
+
+    def _ready(self):
+        if not self.process.running():
+            raise Failure(f'callseald at {self.host} ended:\n{self.process.output()[-2000:]}')
+        return os.path.exists(f'{self.run_dir}/control.sock') and self.ask('status')[0] == 0
+
+    def ask(self, *words):
+        """(exit status, what it wrote) of callsealctl, run by the same user."""
+        who = pwd.getpwnam(USER)
+        done = subprocess.run(
+            [f'{self.lab.bin}/callsealctl', '--run-dir', self.run_dir, *words],
+            user=who.pw_uid, group=who.pw_gid, extra_groups=[], capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, timeout=20)
+        return done.returncode, done.stdout + done.stderr
+
+    def tell(self, *words):
+        """What callsealctl wrote; Failure when its status is not 0."""
+        status, text = self.ask(*words)
+        if status:
+            raise Failure(f'{self.host}: callsealctl {" ".join(words)}: {status}: {text}')
+        return text
+
+    def calls(self):
+        """The calls as callsealctl calls --json shows them."""
+        return json.loads(self.tell('calls', '--json'))
+
+    def status(self):
+        return json.loads(self.tell('status', '--json'))
+
+    def reload(self):
+        """By SIGHUP, with the configuration as it is now described."""
+        self.write()
+        self.process.send(signal.SIGHUP)
+
+    def log(self):
+        return self.process.output()
+
+    def stop(self):
+        """True if it ended when asked, with status 0."""
+        return self.process.stop() and self.process.popen.returncode == 0
+
+
+def pair(lab, psk_a='00112233445566778899aabbccddeeff', psk_b=None, **settings):
+    """Two gateways that know each other by a pre-shared key: a.example with
+    alice, b.example with bob. Settings ending in _a or _b are one side's."""
+    gates = []
+    for here, there, user, psk in (('a', 'b', 'alice', psk_a), ('b', 'a', 'bob', psk_b or psk_a)):
+        own = {k: v for k, v in settings.items() if k[-2:] not in ('_a', '_b')}
+        own |= {k[:-2]: v for k, v in settings.items() if k.endswith('_' + here)}
+        six = own.get('six', (False, False))
+        far = host_address(f'gate-{there}', six[1])
+        phone = host_address(f'phone-{here}', six[0])
+        route = own.pop('route', f'sip:[{far}]:5060' if six[1] else f'sip:{far}:5060')
+        profile = own.pop('profile', 'sealed')
+        contact = f'sip:{user}@[{phone}]:5060' if six[0] else f'sip:{user}@{phone}:5060'
+        gates.append(Gateway(lab, here, [Peer(
+            there, f'*@{there}.example', profile, psk if profile == 'sealed' else None, route)],
+            {user: contact}, **own))
+    return [gate.start() for gate in gates]

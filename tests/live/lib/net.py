@@ -1,0 +1,141 @@
+"""A network of its own in namespaces: sites with a phone and a gateway each, and
+between them the net that nobody has to trust.
+
+    phone-a ---- gate-a ==== net ==== gate-b ---- phone-b       (and -c, -d, ...)
+    .11.2   .11.1    .1.1  .1.254/.2.254  .2.1   .12.1    .12.2     of 10.99.x.y
+    fd99:11::2 and so on beside it
+
+Only "net" forwards packets: a phone reaches nothing but its own gateway, and so
+whatever gets through went through the gateways. Interfaces: phones eth0, gates
+lan and wan, net to-a, to-b, ...
+"""
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+
+CLONE_NEWNET = 0x40000000
+
+
+def host_address(host, six=False):
+    """The address of a phone, or of a gate towards its phone ("lan-a"), or
+    towards the net ("gate-a"), or of the net towards a gate ("net-a")."""
+    kind, site = host.split('-')
+    n = ord(site) - ord('a') + 1
+    net, node = {'phone': (n + 10, 2), 'lan': (n + 10, 1), 'gate': (n, 1), 'net': (n, 254)}[kind]
+    return f'fd99:{net}::{node}' if six else f'10.99.{net}.{node}'
+
+
+class Net:
+    def __init__(self, sites='ab'):
+        self.prefix = f'callseal-{os.getpid()}'
+        self.sites = sites
+        self.hosts = ['net'] + [f'{kind}-{s}' for s in sites for kind in ('phone', 'gate')]
+        self.made = []
+        try:
+            self._make()
+        except BaseException:
+            self.close()
+            raise
+
+    def namespace(self, host):
+        return f'{self.prefix}-{host}'
+
+    def command(self, host, *argv):
+        """The argument list that runs argv on a host."""
+        return ['ip', 'netns', 'exec', self.namespace(host), *argv]
+
+    def run(self, host, *argv):
+        """Runs to the end; raises with what it said when it fails."""
+        return run(self.command(host, *argv))
+
+    @contextlib.contextmanager
+    def inside(self, host):
+        """Sockets opened by this thread within the block belong to the host."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        here = os.open('/proc/thread-self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
+        there = os.open(f'/run/netns/{self.namespace(host)}', os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if libc.setns(there, CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), 'setns')
+            yield
+        finally:
+            libc.setns(here, CLONE_NEWNET)
+            os.close(there)
+            os.close(here)
+
+    def close(self):
+        """Ends what still runs in the namespaces, and removes them."""
+        for host in reversed(self.made):
+            pids = subprocess.run(['ip', 'netns', 'pids', self.namespace(host)],
+                                  capture_output=True, text=True).stdout.split()
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            subprocess.run(['ip', 'netns', 'del', self.namespace(host)], capture_output=True)
+        self.made = []
+
+    def _make(self):
+        for host in self.hosts:
+            run(['ip', 'netns', 'add', self.namespace(host)])
+            self.made.append(host)
+            forward = int(host == 'net')
+            self.run(host, 'sysctl', '-qw', f'net.ipv4.ip_forward={forward}',
+                     f'net.ipv6.conf.all.forwarding={forward}',
+                     'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0',
+                     'net.ipv6.conf.default.accept_dad=0')
+            self.run(host, 'ip', 'link', 'set', 'lo', 'up')
+        for s in self.sites:
+            self._wire(f'phone-{s}', 'eth0', f'phone-{s}', f'gate-{s}', 'lan', f'lan-{s}')
+            self._wire(f'gate-{s}', 'wan', f'gate-{s}', 'net', f'to-{s}', f'net-{s}')
+            for six in (False, True):
+                for host, via in ((f'phone-{s}', f'lan-{s}'), (f'gate-{s}', f'net-{s}')):
+                    self.run(host, 'ip', 'route', 'add', 'default', 'via', host_address(via, six))
+        self._wait_links()
+
+    def _wire(self, host1, device1, name1, host2, device2, name2):
+        run(['ip', 'link', 'add', device1, 'netns', self.namespace(host1), 'type', 'veth',
+             'peer', 'name', device2, 'netns', self.namespace(host2)])
+        for host, device, name in ((host1, device1, name1), (host2, device2, name2)):
+            self.run(host, 'ip', 'address', 'add', f'{host_address(name)}/24', 'dev', device)
+            self.run(host, 'ip', 'address', 'add', f'{host_address(name, True)}/64',
+                     'dev', device, 'nodad')
+            self.run(host, 'ip', 'link', 'set', device, 'up')
+
+    def _wait_links(self):
+        """Links, and IPv6 with them, come up some time later."""
+        for host in self.hosts:
+            for _ in range(100):
+                links = self.run(host, 'ip', '-brief', 'link')
+                addresses = self.run(host, 'ip', '-6', 'address', 'show', 'tentative')
+                if 'DOWN' not in links and not addresses.strip():
+                    break
+                time.sleep(0.05)
+
+
+def run(argv):
+    done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RuntimeError(f'{" ".join(argv)}: {done.stderr.strip() or done.stdout.strip()}')
+    return done.stdout
+
+
+def possible():
+    """None, or why no such network can be made here."""
+    if os.geteuid() != 0:
+        return 'not root'
+    name = f'callseal-{os.getpid()}-try'
+    try:
+        run(['ip', 'netns', 'add', name])
+    except (RuntimeError, FileNotFoundError) as e:
+        return f'no network namespaces: {e}'
+    try:
+        run(['ip', 'link', 'add', 'try0', 'netns', name, 'type', 'veth', 'peer', 'name', 'try1',
+             'netns', name])
+    except RuntimeError as e:
+        return f'no veth: {e}'
+    finally:
+        run(['ip', 'netns', 'del', name])
+    return None

@@ -1,0 +1,51 @@
+"""sipp on a phone's host, with a scenario of the test's folder or one of sipp's
+own (uac, uas)."""
+import os
+import shutil
+
+from .lab import Failure
+from .net import host_address
+
+
+class Sipp:
+    def __init__(self, lab, site, scenario, *options, to=None, six=False, transport='u1', port=5060,
+                 host=None, name=None):
+        """scenario: a path, or the name of a built-in one. to: address:port that a
+        caller sends to (default: the site's gateway)."""
+        self.host = host or f'phone-{site}'
+        self.address = host_address(self.host, six)
+        self.dir = lab.folder(f'sipp-{name or site}')
+        which = ['-sf', scenario] if os.path.exists(scenario) else ['-sn', scenario]
+        gate = host_address(f'lan-{site}', six)
+        at = f'[{self.address}]' if six else self.address
+        target = to or (f'[{gate}]:5060' if six else f'{gate}:5060')
+        self._media()
+        argv = ['sipp', *which, '-i', at, '-p', str(port), '-mi', self.address, '-t', transport,
+                '-nostdin', '-trace_err', '-error_file', f'{self.dir}/errors',
+                '-trace_msg', '-message_file', f'{self.dir}/messages', *options, target]
+        self.process = lab.start(f'sipp-{name or site}', self.host, argv, cwd=self.dir,
+                                 env={'TERM': 'dumb'})
+
+    def _media(self):
+        """play_pcap_audio takes its files from below the working folder."""
+        os.makedirs(f'{self.dir}/pcap', exist_ok=True)
+        shutil.copy('/usr/share/sip-tester/pcap/g711a.pcap', f'{self.dir}/pcap/')
+
+    def finish(self, seconds=60):
+        """Waits until all its calls are over; Failure if one failed."""
+        status = self.process.wait(seconds)
+        if status:
+            raise Failure(f'sipp at {self.host} ended with {status}: {self.errors()[-1500:]}')
+
+    def errors(self):
+        return self._read('errors') or self.process.output()
+
+    def messages(self):
+        return self._read('messages')
+
+    def _read(self, name):
+        try:
+            with open(f'{self.dir}/{name}', encoding='utf-8', errors='replace') as f:
+                return f.read()
+        except FileNotFoundError:
+            return ''
