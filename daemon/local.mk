@@ -19,7 +19,11 @@ noinst_LIBRARIES += daemon/libframe.a
 daemon_libframe_a_SOURCES = \
 	daemon/ipc.c daemon/ipc.h daemon/ipc_wire.h \
 	daemon/message.c daemon/message.h \
-	daemon/process.c daemon/process.h
+	daemon/module.c daemon/module.h \
+	daemon/policy.c daemon/policy.h \
+	daemon/process.c daemon/process.h \
+	daemon/settings.c daemon/settings.h \
+	daemon/uri.c daemon/uri.h
 FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS)
 
 include daemon/parent/local.mk

@@ -11,6 +11,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,6 +350,20 @@ const char *conf_node_name(const struct conf_node *n)
 const char *conf_node_where(const struct conf_node *n)
 {
 	return n->where;
+}
+
+int conf_fail(struct conf_err *err, const struct conf_node *n, const char *fmt,
+	      ...)
+{
+	va_list ap;
+	size_t at;
+
+	snprintf(err->text, sizeof err->text, "%.400s: ", n->where);
+	at = strlen(err->text);
+	va_start(ap, fmt);
+	vsnprintf(err->text + at, sizeof err->text - at, fmt, ap);
+	va_end(ap);
+	return E_CONF;
 }
 
 long long conf_int(const struct conf_node *n, const char *key)

@@ -94,6 +94,11 @@ const char *conf_node_name(const struct conf_node *n);
 /* "file:line" where the node begins, for messages; "default" when absent. */
 const char *conf_node_where(const struct conf_node *n);
 
+/* For checks beyond the tables: writes "file:line: " and the text, which says
+ * the key, what is wrong and what is allowed. Returns E_CONF. */
+int conf_fail(struct conf_err *err, const struct conf_node *n, const char *fmt,
+	      ...) __attribute__((format(printf, 3, 4)));
+
 /* Values. A key that is not in the table of the node's group is a bug and
  * aborts. */
 long long conf_int(const struct conf_node *n, const char *key);

@@ -36,6 +36,7 @@ static void path_of(const config_setting_t *s, struct buf *out)
 }
 
 /* Says what is wrong with setting s, or with a key that it lacks. */
+__attribute__((format(printf, 4, 5)))
 static int fail(struct reading *rd, const config_setting_t *s,
 		const char *lacks, const char *fmt, ...)
 {

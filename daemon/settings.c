@@ -1,0 +1,433 @@
+/* settings.c - the config groups that belong to no module. See settings.h.
+ *
+ * Addresses are checked as far as that goes without a system call: a listener
+ * needs an address that can stand in a header, and media ports must not cover
+ * a listener's. Whether an address is ours shows when it is bound. */
+#include "daemon/settings.h"
+
+#include "daemon/base/err.h"
+#include "daemon/module.h"
+#include "daemon/policy.h"
+#include "daemon/uri.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUPS_MAX 64
+
+/* -- values of one key ---------------------------------------------------- */
+
+static int parse_listener(const char *text, struct listener *out)
+{
+	struct listener l = { .transport = TRANSPORT_UDP };
+
+	if (!strncmp(text, "tcp:", 4))
+		l.transport = TRANSPORT_TCP;
+	else if (strncmp(text, "udp:", 4))
+		return E_FORMAT;
+	if (addr_parse(text + 4, &l.addr) || !l.addr.port ||
+	    addr_is_any(&l.addr))
+		return E_FORMAT;
+	*out = l;
+	return 0;
+}
+
+static int listener_valid(const char *value, const char **why)
+{
+	struct listener l;
+
+	*why = "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", IPv6 as "
+	       "[ADDRESS]; not the any-address";
+	return parse_listener(value, &l);
+}
+
+static int parse_media(const char *text, struct addr *out)
+{
+	struct addr a;
+
+	if (addr_parse(text, &a) || a.port || addr_is_any(&a))
+		return E_FORMAT;
+	*out = a;
+	return 0;
+}
+
+static int media_valid(const char *value, const char **why)
+{
+	struct addr a;
+
+	*why = "an address of this machine without a port, not the "
+	       "any-address";
+	return parse_media(value, &a);
+}
+
+static int net_valid(const char *value, const char **why)
+{
+	struct net n;
+
+	*why = "a network, ADDRESS/BITS";
+	return net_parse(value, &n);
+}
+
+/* RTP takes the even port of a pair and RTCP the odd one behind it. */
+static int parse_ports(const char *text, unsigned *min, unsigned *max)
+{
+	unsigned a, b;
+	char end;
+
+	if (sscanf(text, "%5u-%5u%c", &a, &b, &end) != 2)
+		return E_FORMAT;
+	if (a < 1024 || b > 65535 || a % 2 || !(b % 2) || a + 3 > b)
+		return E_FORMAT;
+	*min = a;
+	*max = b;
+	return 0;
+}
+
+static int ports_valid(const char *value, const char **why)
+{
+	unsigned a, b;
+
+	*why = "\"FIRST-LAST\", FIRST even, LAST odd, within 1024-65535, at "
+	       "least four ports";
+	return parse_ports(value, &a, &b);
+}
+
+static int user_valid(const char *value, const char **why)
+{
+	*why = "the name of a system user, up to 32 letters";
+	return strlen(value) <= 32 && !strpbrk(value, " \t\n:/") ? 0 : E_FORMAT;
+}
+
+static int phone_user_valid(const char *value, const char **why)
+{
+	*why = "the user part of a SIP URI, without \"@\"";
+	return value[strcspn(value, " \t\n@<>\"")] ? E_FORMAT : 0;
+}
+
+/* -- key tables ----------------------------------------------------------- */
+
+static const char *const loops[] = { "auto", "uring", "epoll", NULL };
+static const char *const transforms[] = { "evp", "libsrtp2", NULL };
+
+static const struct conf_key top_keys[] = {
+	{ .name = "user", .type = CONF_TEXT, .dflt = "callseal",
+	  .valid = user_valid, .reload = RELOAD_RESTART,
+	  .help = "Whom the processes run as when the daemon is started as "
+		  "root." },
+	{ .name = NULL }
+};
+
+#define LISTEN_HELP \
+	"Where SIP is received: \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\"."
+#define MEDIA_HELP \
+	"Addresses of this machine for media, at most one of each family; " \
+	"those of listen when left out."
+
+static const struct conf_key inside_keys[] = {
+	{ .name = "listen", .type = CONF_TEXTS,
+	  .dflt = "udp:127.0.0.1:5060,tcp:127.0.0.1:5060",
+	  .valid = listener_valid, .reload = RELOAD_RESTART,
+	  .help = LISTEN_HELP },
+	{ .name = "nets", .type = CONF_TEXTS, .dflt = "127.0.0.0/8,::1/128",
+	  .valid = net_valid, .reload = RELOAD_RESTART,
+	  .help = "Networks where phones live. Only they may call from "
+		  "inside, and only there is plain media sent." },
+	{ .name = "media", .type = CONF_TEXTS, .valid = media_valid,
+	  .reload = RELOAD_RESTART, .help = MEDIA_HELP },
+	{ .name = "proxy", .type = CONF_TEXT, .valid = uri_valid,
+	  .help = "SIP URI where inward calls go for users who are no phones "
+		  "below; they are refused with 404 when left out." },
+	{ .name = NULL }
+};
+
+static const struct conf_key outside_keys[] = {
+	{ .name = "listen", .type = CONF_TEXTS,
+	  .dflt = "udp:127.0.0.1:5070,tcp:127.0.0.1:5070",
+	  .valid = listener_valid, .reload = RELOAD_RESTART,
+	  .help = LISTEN_HELP },
+	{ .name = "media", .type = CONF_TEXTS, .valid = media_valid,
+	  .reload = RELOAD_RESTART, .help = MEDIA_HELP },
+	{ .name = "proxy", .type = CONF_TEXT, .valid = uri_valid,
+	  .help = "SIP URI of the next hop of outward calls whose peer has no "
+		  "route; by the Request-URI when left out." },
+	{ .name = NULL }
+};
+
+static const struct conf_key media_keys[] = {
+	{ .name = "ports", .type = CONF_TEXT, .dflt = "16384-32767",
+	  .valid = ports_valid, .reload = RELOAD_RESTART,
+	  .help = "UDP ports for media on both faces; each call takes two a "
+		  "media line and face." },
+	{ .name = "workers", .type = CONF_INT, .dflt = "1", .min = 1, .max = 64,
+	  .unit = "threads", .reload = RELOAD_RESTART,
+	  .help = "Threads that forward packets." },
+	{ .name = "loop", .type = CONF_WORD, .dflt = "auto", .choices = loops,
+	  .reload = RELOAD_RESTART,
+	  .help = "How packets are received and sent; auto takes io_uring "
+		  "where the kernel allows it." },
+	{ .name = "transform", .type = CONF_WORD, .dflt = "evp",
+	  .choices = transforms, .reload = RELOAD_RESTART,
+	  .help = "Which code makes SRTP." },
+	{ .name = "timeout", .type = CONF_INT, .dflt = "300", .min = 0,
+	  .max = 86400, .unit = "s", .reload = RELOAD_RESTART,
+	  .help = "A call whose media is silent in both directions for so "
+		  "long ends; 0: never." },
+	{ .name = NULL }
+};
+
+static const struct conf_key limit_keys[] = {
+	{ .name = "calls", .type = CONF_INT, .dflt = "2000", .min = 1,
+	  .max = 1000000, .unit = "calls",
+	  .help = "Calls at one time; more are refused with 503." },
+	{ .name = NULL }
+};
+
+static const struct conf_key phone_keys[] = {
+	{ .name = "user", .type = CONF_TEXT, .required = true,
+	  .valid = phone_user_valid,
+	  .help = "The user part of the Request-URI." },
+	{ .name = "contact", .type = CONF_TEXT, .required = true,
+	  .valid = uri_valid,
+	  .help = "SIP URI where inward calls for that user go." },
+	{ .name = NULL }
+};
+
+static const struct conf_group own_before[] = {
+	{ "", CONF_ONE, top_keys, "The daemon." },
+	{ "inside", CONF_ONE, inside_keys,
+	  "The inside face, towards the phones." },
+	{ "outside", CONF_ONE, outside_keys,
+	  "The outside face, towards the network." },
+	{ "media", CONF_ONE, media_keys, "Media." },
+	{ "limits", CONF_ONE, limit_keys, "Limits." },
+};
+
+static const struct conf_group phones_group = {
+	"phones", CONF_LIST, phone_keys, "Phones: where inward calls go."
+};
+
+static void add_modules(const struct conf_group **all, size_t n)
+{
+	const struct module *const *m;
+
+	for (enum process p = PROC_PARENT; p < PROC_COUNT; p++)
+		for (m = modules_of(p); *m; m++)
+			for (size_t i = 0; (*m)->groups && (*m)->groups[i]; i++)
+				if (n < GROUPS_MAX)
+					all[n++] = (*m)->groups[i];
+}
+
+const struct conf_group *const *settings_groups(void)
+{
+	static const struct conf_group *all[GROUPS_MAX + 1];
+	size_t n = 0;
+
+	if (all[0])
+		return all;
+	for (size_t i = 0; i < sizeof own_before / sizeof *own_before; i++)
+		all[n++] = &own_before[i];
+	for (size_t i = 0; policy_groups[i]; i++)
+		all[n++] = policy_groups[i];
+	all[n++] = &phones_group;
+	add_modules(all, n);
+	return all;
+}
+
+/* -- reading -------------------------------------------------------------- */
+
+static int read_listeners(const struct conf_node *n, const char *face,
+			  struct face_settings *f, struct conf_err *err)
+{
+	size_t count = conf_texts(n, "listen");
+
+	if (!count || count > LISTEN_MAX)
+		return conf_fail(err, n, "%s.listen: %zu entries; allowed: 1 to"
+				 " %d", face, count, LISTEN_MAX);
+	for (size_t i = 0; i < count; i++)
+		if (parse_listener(conf_text_at(n, "listen", i), &f->listen[i]))
+			return conf_fail(err, n, "%s.listen", face);
+	f->n_listen = count;
+	return 0;
+}
+
+static struct addr *media_slot(struct face_settings *f, const struct addr *a)
+{
+	return &f->media[a->family == 6];
+}
+
+static int read_media(const struct conf_node *n, const char *face,
+		      struct face_settings *f, struct conf_err *err)
+{
+	size_t count = conf_texts(n, "media");
+	struct addr a;
+
+	for (size_t i = 0; i < count; i++) {
+		if (parse_media(conf_text_at(n, "media", i), &a) ||
+		    media_slot(f, &a)->family)
+			return conf_fail(err, n, "%s.media: more than one "
+					 "address of a family; allowed: one "
+					 "IPv4 and one IPv6", face);
+		*media_slot(f, &a) = a;
+	}
+	for (size_t i = 0; !count && i < f->n_listen; i++) {
+		a = f->listen[i].addr;
+		a.port = 0;
+		if (!media_slot(f, &a)->family)
+			*media_slot(f, &a) = a;
+	}
+	return 0;
+}
+
+static int read_nets(const struct conf_node *n, struct face_settings *f,
+		     struct conf_err *err)
+{
+	size_t count = conf_texts(n, "nets");
+
+	if (count > NETS_MAX)
+		return conf_fail(err, n, "inside.nets: %zu entries; allowed: "
+				 "up to %d", count, NETS_MAX);
+	for (size_t i = 0; i < count; i++)
+		if (net_parse(conf_text_at(n, "nets", i), &f->nets[i]))
+			return conf_fail(err, n, "inside.nets");
+	f->n_nets = count;
+	return 0;
+}
+
+static int read_face(const struct conf *c, enum face which,
+		     struct settings *s, struct conf_err *err)
+{
+	const char *name = which == INSIDE ? "inside" : "outside";
+	const struct conf_node *n = conf_one(c, name);
+	struct face_settings *f = &s->face[which];
+	int r;
+
+	if ((r = read_listeners(n, name, f, err)) ||
+	    (r = read_media(n, name, f, err)))
+		return r;
+	f->proxy = conf_text(n, "proxy");
+	return which == INSIDE ? read_nets(n, f, err) : 0;
+}
+
+static int read_rest(const struct conf *c, struct settings *s,
+		     struct conf_err *err)
+{
+	const struct conf_node *n = conf_one(c, "media");
+
+	if (parse_ports(conf_text(n, "ports"), &s->port_min, &s->port_max))
+		return conf_fail(err, n, "media.ports");
+	s->workers = (unsigned)conf_int(n, "workers");
+	s->media_loop = conf_text(n, "loop");
+	s->transform = conf_text(n, "transform");
+	s->media_timeout_s = (unsigned)conf_int(n, "timeout");
+	s->calls_max = (unsigned)conf_int(conf_one(c, "limits"), "calls");
+	return 0;
+}
+
+/* -- what concerns several keys ------------------------------------------- */
+
+/* The i-th listener over both faces; NULL past the last. */
+static const struct listener *listener_at(const struct settings *s, size_t i)
+{
+	if (i < s->face[INSIDE].n_listen)
+		return &s->face[INSIDE].listen[i];
+	i -= s->face[INSIDE].n_listen;
+	return i < s->face[OUTSIDE].n_listen ? &s->face[OUTSIDE].listen[i] :
+					       NULL;
+}
+
+static int check_twice(const struct settings *s, size_t at,
+		       const struct conf_node *n, struct conf_err *err)
+{
+	const struct listener *l = listener_at(s, at), *other;
+	char text[ADDR_TEXT];
+
+	for (size_t i = 0; i < at; i++) {
+		other = listener_at(s, i);
+		if (l->transport == other->transport &&
+		    addr_equal(&l->addr, &other->addr))
+			return conf_fail(err, n, "listen: %s is there twice; "
+					 "each listener serves one face",
+					 addr_text(&l->addr, text));
+	}
+	return 0;
+}
+
+static int check_listeners(const struct conf *c, const struct settings *s,
+			   struct conf_err *err)
+{
+	const struct conf_node *n;
+	const struct listener *l;
+	int r;
+
+	for (size_t i = 0; (l = listener_at(s, i)); i++) {
+		n = conf_one(c, i < s->face[INSIDE].n_listen ? "inside" :
+							       "outside");
+		if ((r = check_twice(s, i, n, err)))
+			return r;
+		if (l->transport == TRANSPORT_UDP &&
+		    l->addr.port >= s->port_min && l->addr.port <= s->port_max)
+			return conf_fail(err, n, "listen: port %u lies within "
+					 "media.ports (%u-%u); choose another",
+					 l->addr.port, s->port_min,
+					 s->port_max);
+	}
+	return 0;
+}
+
+int settings_read(const struct conf *c, struct settings *out,
+		  struct conf_err *err)
+{
+	struct settings s = { 0 };
+	int r;
+
+	if ((r = read_face(c, INSIDE, &s, err)) ||
+	    (r = read_face(c, OUTSIDE, &s, err)) ||
+	    (r = read_rest(c, &s, err)) ||
+	    (r = check_listeners(c, &s, err)))
+		return r;
+	*out = s;
+	return 0;
+}
+
+static int check_phones(const struct conf *c, struct conf_err *err)
+{
+	size_t count = conf_count(c, "phones");
+	const struct conf_node *n;
+
+	for (size_t i = 0; i < count; i++) {
+		n = conf_at(c, "phones", i);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(conf_text(n, "user"),
+				    conf_text(conf_at(c, "phones", j), "user")))
+				return conf_fail(err, n, "phones: user "
+						 "\"%.80s\" is there twice",
+						 conf_text(n, "user"));
+	}
+	return 0;
+}
+
+static int check_modules(const struct conf *c, struct conf_err *err)
+{
+	const struct module *const *m;
+	int r;
+
+	for (enum process p = PROC_PARENT; p < PROC_COUNT; p++)
+		for (m = modules_of(p); *m; m++)
+			if ((*m)->check && (r = (*m)->check(c, err)))
+				return r;
+	return 0;
+}
+
+int settings_check(const struct conf *c, struct conf_err *err)
+{
+	struct policy *policy = NULL;
+	struct settings s;
+	int r;
+
+	if ((r = settings_read(c, &s, err)) || (r = check_phones(c, err)) ||
+	    (r = policy_new(c, &policy, err)))
+		return r;
+	policy_free(policy);
+	return check_modules(c, err);
+}

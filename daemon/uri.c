@@ -1,0 +1,120 @@
+/* uri.c - the little of SIP URIs (RFC 3261 section 19.1) that configuration
+ * and policy need. See uri.h. */
+#include "daemon/uri.h"
+
+#include "daemon/base/err.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+/* What ends up in headers and log lines: visible ASCII without <> and ". */
+static bool is_plain(const char *s)
+{
+	for (; *s; s++)
+		if (*s <= 0x20 || *s > 0x7e || strchr("<>\"\\", *s))
+			return false;
+	return true;
+}
+
+bool uri_is_sip(const char *text)
+{
+	const char *host, *at;
+	size_t n;
+
+	if (strncasecmp(text, "sip:", 4) || !is_plain(text))
+		return false;
+	host = text + 4;
+	at = strchr(host, '@');
+	if (at == host)
+		return false;
+	host = at ? at + 1 : host;
+	n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":;?");
+	return n > 0 && (*host != '[' || host[n] == ']') && !strchr(host, '@');
+}
+
+int uri_valid(const char *value, const char **why)
+{
+	*why = "a SIP URI, \"sip:HOST[:PORT][;transport=tcp]\"";
+	return uri_is_sip(value) ? 0 : E_FORMAT;
+}
+
+static const char *skip_scheme(const char *uri)
+{
+	static const char *const schemes[] = { "sip:", "sips:", "tel:" };
+
+	for (size_t i = 0; i < 3; i++)
+		if (!strncasecmp(uri, schemes[i], strlen(schemes[i])))
+			return uri + strlen(schemes[i]);
+	return uri;
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One character of the user part, an escape resolved; 0 when it may not be
+ * there. An escaped "@" would make a second one and is refused. */
+static char user_char(const char **p)
+{
+	const char *s = *p;
+	int c = (unsigned char)*s;
+
+	*p = s + 1;
+	if (c == '%') {
+		if (hex(s[1]) < 0 || hex(s[2]) < 0)
+			return 0;
+		c = hex(s[1]) << 4 | hex(s[2]);
+		*p = s + 3;
+		if (c == '@' || c == '%')
+			return 0;
+	}
+	return c > 0x20 && c < 0x7f ? (char)c : 0;
+}
+
+/* Where the host ends: before port, parameters, headers. */
+static size_t host_length(const char *host)
+{
+	size_t n;
+
+	if (*host == '[') {
+		n = strcspn(host, "]");
+		return host[n] ? n + 1 : n;
+	}
+	n = strcspn(host, ":;?");
+	return n && host[n - 1] == '.' ? n - 1 : n; /* "h." is "h" */
+}
+
+bool uri_name(const char *uri, char out[static URI_NAME_TEXT])
+{
+	const char *p = skip_scheme(uri), *at = strchr(p, '@');
+	const char *end = at ? p + strcspn(p, ":;@") : p;
+	size_t n = 0, host;
+	char c;
+
+	while (p < end && n < URI_NAME_TEXT - 2) {
+		if (!(c = user_char(&p)))
+			return false;
+		out[n++] = c;
+	}
+	if (p < end)
+		return false;
+	if (at) {
+		out[n++] = '@';
+		p = at + 1;
+	}
+	host = host_length(p);
+	if (!host || host >= URI_NAME_TEXT - n)
+		return false;
+	for (size_t i = 0; i < host; i++) {
+		if (p[i] <= 0x20 || p[i] >= 0x7f || p[i] == '@')
+			return false;
+		out[n++] = (char)tolower((unsigned char)p[i]);
+	}
+	out[n] = 0;
+	return true;
+}

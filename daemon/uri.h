@@ -1,0 +1,19 @@
+/* uri.h - the little of SIP URIs that configuration and policy need: their
+ * shape, and the name they are matched by. The SIP stack does the rest. */
+#ifndef CALLSEAL_URI_H
+#define CALLSEAL_URI_H
+
+#include <stdbool.h>
+
+#define URI_NAME_TEXT 320
+
+/* Whether text is "sip:[USER@]HOST[:PORT][;PARAMETERS]". */
+bool uri_is_sip(const char *text);
+/* conf_key.valid for an optional SIP URI. */
+int uri_valid(const char *value, const char **why);
+/* "user@host" of a SIP, SIPS or tel URI or of a bare "user@host": without
+ * scheme, password, port, parameters and escapes, the host in lower case.
+ * False when it does not fit or holds what no URI may hold. */
+bool uri_name(const char *uri, char out[static URI_NAME_TEXT]);
+
+#endif
