@@ -34,7 +34,7 @@ POINTS = {
     "answer sealed": ("200 INVITE", "B", "p2"),
     "answer at A": ("200 INVITE", "p1", "A"),
     "answer out": ("200 INVITE", "A", "phoneA"),
-    "ack in": ("ACK", "phoneA", "A"),
+    "ack sent": ("ACK", "A", "p1"),
     "ack out": ("ACK", "B", "phoneB"),
 }
 
@@ -51,9 +51,9 @@ DELAYS = {
     "d4": ("pickup", "answer sealed",
            "answer: phone B's 200 reaches gateway B -> the answer leaves "
            "gateway B"),
-    "d5": ("answer at A", "answer out",
+    "d5": ("answer at A", "ack sent",
            "ACK: the answer reaches gateway A -> it is checked, keys are in "
-           "place, and phone A has the 200 that it ACKs"),
+           "place, phone A has the 200, and its ACK leaves gateway A"),
     "d6": ("pickup", "ack out",
            "answering delay: phone B's 200 -> its ACK is back at phone B"),
     "d7": ("invite in", "ack out",

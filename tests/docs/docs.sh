@@ -4,8 +4,9 @@
 # Without the programs in the build folder, or mandoc, that part is skipped.
 set -u
 src=${srcdir:-.}
-daemon=./daemon/callseald
-ctl=./ctl/callsealctl
+daemon=$(ls ./callseald ./daemon/callseald ./daemon/*/callseald 2>/dev/null |
+	head -n 1)
+ctl=$(ls ./callsealctl ./ctl/callsealctl 2>/dev/null | head -n 1)
 bad=0
 
 fail() {
@@ -31,28 +32,28 @@ lint() {
 }
 
 programs() {
-	[ -x $daemon ] || { echo "skip: no $daemon"; return; }
-	missing=$(options_in $daemon "$src/man/callseald.8")
+	[ -x "$daemon" ] || { echo "skip: no callseald"; return; }
+	missing=$(options_in "$daemon" "$src/man/callseald.8")
 	[ -z "$missing" ] || fail "$missing"
-	$daemon --print-config | python3 "$src/man/keys.py" check \
+	"$daemon" --print-config | python3 "$src/man/keys.py" check \
 		"$src/man/callseal.conf.5" "$src/etc/callseal.conf" ||
 		fail "keys"
-	[ -x $ctl ] && [ -e "$src/man/callsealctl.1" ] || return
-	missing=$(options_in $ctl "$src/man/callsealctl.1")
+	[ -x "$ctl" ] && [ -e "$src/man/callsealctl.1" ] || return
+	missing=$(options_in "$ctl" "$src/man/callsealctl.1")
 	[ -z "$missing" ] || fail "$missing"
 }
 
 # The examples load. A copy, because the sites need a key beside them.
 examples() {
-	[ -x $daemon ] || return
+	[ -x "$daemon" ] || return
 	dir=$(mktemp -d) || exit 99
 	cp "$src"/etc/*.conf "$dir"
 	(umask 077 && printf '%064d\n' 5 >"$dir/site.psk")
 	for conf in "$dir"/*.conf; do
-		$daemon --check -f "$conf" || fail "$conf does not load"
+		"$daemon" --check -f "$conf" || fail "$conf does not load"
 	done
 	printf 'inside = { listn = ( "udp:127.0.0.1:5060" ); };\n' >"$dir/bad"
-	$daemon --check -f "$dir/bad" 2>"$dir/out"
+	"$daemon" --check -f "$dir/bad" 2>"$dir/out"
 	[ $? = 78 ] || fail "an unknown key must exit 78"
 	grep -q 'bad:1:.*listn' "$dir/out" || fail "which key: $(cat "$dir/out")"
 	rm -rf "$dir"
