@@ -9,10 +9,12 @@ from .lab import Failure, wait_for
 
 
 class Capture:
-    def __init__(self, lab, name, host, device):
+    def __init__(self, lab, name, link):
+        """link: "phone-a", "phone-b" or "wire" (see Net.capture_options)."""
         self.path = os.path.join(lab.dir, f'{name}.pcap')
+        host, options = lab.net.capture_options(link)
         self.process = lab.start(f'dumpcap-{name}', host, [
-            'dumpcap', '-q', '-P', '-B', '32', '-i', device, '-w', self.path])
+            'dumpcap', '-q', '-P', '-B', '32', *options, '-w', self.path])
         wait_for(f'capture {name}', self._ready)
 
     def _ready(self):

@@ -7,7 +7,6 @@ import signal
 import subprocess
 
 from .lab import USER, Failure, wait_for
-from .net import host_address
 
 SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80']
 
@@ -60,23 +59,23 @@ class Gateway:
 
     @property
     def inside(self):
-        return host_address(f'lan-{self.site}', self.six[0])
+        return self.lab.net.address(f'lan-{self.site}', self.six[0])
 
     @property
     def outside(self):
-        return host_address(self.host, self.six[1])
+        return self.lab.net.address(self.host, self.six[1])
 
     def config(self):
         def listen(address):
             at = f'[{address}]' if ':' in address else address
             return texts([f'udp:{at}:5060', f'tcp:{at}:5060'])
-        phone = host_address(f'phone-{self.site}', self.six[0])
-        nets = phone.rsplit('::', 1)[0] + '::/64' if self.six[0] else phone.rsplit('.', 1)[0] + '.0/24'
-        phones = [f'{{ user = {quoted(u)}; contact = {quoted(c)}; }}' for u, c in self.phones.items()]
+        nets = [self.lab.net.phones_net(self.site, self.six[0])]
+        phones = [f'{{ user = {quoted(user)}; contact = {quoted(contact)}; }}'
+                  for user, contact in self.phones.items()]
         return f'''\
 inside = {{
 	listen = {listen(self.inside)};
-	nets = {texts([nets])};
+	nets = {texts(nets)};
 	media = {texts([self.inside])};
 }};
 outside = {{
@@ -170,8 +169,8 @@ def pair(lab, psk_a='00112233445566778899aabbccddeeff', psk_b=None, **settings):
         own = {k: v for k, v in settings.items() if k[-2:] not in ('_a', '_b')}
         own |= {k[:-2]: v for k, v in settings.items() if k.endswith('_' + here)}
         six = own.get('six', (False, False))
-        far = host_address(f'gate-{there}', six[1])
-        phone = host_address(f'phone-{here}', six[0])
+        far = lab.net.address(f'gate-{there}', six[1])
+        phone = lab.net.address(f'phone-{here}', six[0])
         route = own.pop('route', f'sip:[{far}]:5060' if six[1] else f'sip:{far}:5060')
         profile = own.pop('profile', 'sealed')
         contact = f'sip:{user}@[{phone}]:5060' if six[0] else f'sip:{user}@{phone}:5060'

@@ -82,7 +82,7 @@ class Process:
 
 
 class Lab:
-    def __init__(self, sites='ab', programs=None, keep=False):
+    def __init__(self, sites='ab', programs=None, keep=False, net=Net):
         """programs: callseald's and callsealctl's paths; they are copied, so that
         an ordinary user reaches them wherever the build lies."""
         self.dir = tempfile.mkdtemp(prefix='callseal-live-', dir='/tmp')
@@ -95,7 +95,7 @@ class Lab:
             self.bin = self.folder('bin')
             for program in programs or ():
                 shutil.copy(program, self.bin)
-            self.net = Net(sites)
+            self.net = net(sites)
         except BaseException:
             self.close()
             raise

@@ -19,13 +19,12 @@ import time
 CLONE_NEWNET = 0x40000000
 
 
-def host_address(host, six=False):
-    """The address of a phone, or of a gate towards its phone ("lan-a"), or
-    towards the net ("gate-a"), or of the net towards a gate ("net-a")."""
-    kind, site = host.split('-')
+def place(name):
+    """(net, node) of a phone, or of a gate towards its phone ("lan-a") or towards
+    the net ("gate-a"), or of the net towards a gate ("net-a")."""
+    kind, site = name.split('-')
     n = ord(site) - ord('a') + 1
-    net, node = {'phone': (n + 10, 2), 'lan': (n + 10, 1), 'gate': (n, 1), 'net': (n, 254)}[kind]
-    return f'fd99:{net}::{node}' if six else f'10.99.{net}.{node}'
+    return {'phone': (n + 10, 2), 'lan': (n + 10, 1), 'gate': (n, 1), 'net': (n, 254)}[kind]
 
 
 class Net:
@@ -39,6 +38,20 @@ class Net:
         except BaseException:
             self.close()
             raise
+
+    def address(self, name, six=False):
+        net, node = place(name)
+        return f'fd99:{net}::{node}' if six else f'10.99.{net}.{node}'
+
+    def phones_net(self, site, six=False):
+        """The net of a site's phones, as a prefix."""
+        net, _ = place(f'lan-{site}')
+        return f'fd99:{net}::/64' if six else f'10.99.{net}.0/24'
+
+    def capture_options(self, link):
+        """(host, dumpcap's options) for "phone-a" or "wire": what passes the link
+        of that phone, or what leaves and reaches site a over the net."""
+        return ('net', ['-i', 'to-a']) if link == 'wire' else (link, ['-i', 'eth0'])
 
     def namespace(self, host):
         return f'{self.prefix}-{host}'
@@ -92,15 +105,15 @@ class Net:
             self._wire(f'gate-{s}', 'wan', f'gate-{s}', 'net', f'to-{s}', f'net-{s}')
             for six in (False, True):
                 for host, via in ((f'phone-{s}', f'lan-{s}'), (f'gate-{s}', f'net-{s}')):
-                    self.run(host, 'ip', 'route', 'add', 'default', 'via', host_address(via, six))
+                    self.run(host, 'ip', 'route', 'add', 'default', 'via', self.address(via, six))
         self._wait_links()
 
     def _wire(self, host1, device1, name1, host2, device2, name2):
         run(['ip', 'link', 'add', device1, 'netns', self.namespace(host1), 'type', 'veth',
              'peer', 'name', device2, 'netns', self.namespace(host2)])
         for host, device, name in ((host1, device1, name1), (host2, device2, name2)):
-            self.run(host, 'ip', 'address', 'add', f'{host_address(name)}/24', 'dev', device)
-            self.run(host, 'ip', 'address', 'add', f'{host_address(name, True)}/64',
+            self.run(host, 'ip', 'address', 'add', f'{self.address(name)}/24', 'dev', device)
+            self.run(host, 'ip', 'address', 'add', f'{self.address(name, True)}/64',
                      'dev', device, 'nodad')
             self.run(host, 'ip', 'link', 'set', device, 'up')
 
@@ -113,6 +126,31 @@ class Net:
                 if 'DOWN' not in links and not addresses.strip():
                     break
                 time.sleep(0.05)
+
+
+class Loopback(Net):
+    """The same hosts as addresses 127.0.x.y of this machine, where namespaces
+    cannot be made. No IPv6, and no host is kept from any other."""
+
+    def _make(self):
+        pass
+
+    def address(self, name, six=False):
+        return '127.0.%d.%d' % place(name)
+
+    def phones_net(self, site, six=False):
+        return '127.0.0.0/8'  # a phone's unbound socket sends from 127.0.0.1
+
+    def capture_options(self, link):
+        site = 'a' if link == 'wire' else link[-1]
+        near = self.address(f'gate-{site}' if link == 'wire' else f'lan-{site}')
+        return link, ['-i', 'lo', '-f', f'host {near}']
+
+    def command(self, host, *argv):
+        return list(argv)
+
+    def inside(self, host):
+        return contextlib.nullcontext()
 
 
 def run(argv):

@@ -8,14 +8,14 @@ import socket
 import time
 
 from .lab import Failure, wait_for
-from .net import host_address, run
+from .net import run
 
 CONTROL = 4444
 MODULES = '/usr/lib/baresip/modules'
 
 CONFIG = '''\
 poll_method epoll
-sip_listen {listen}
+sip_listen {listen}:5060
 sip_certificate {dir}/unused.pem
 call_local_timeout 120
 call_max_calls 8
@@ -37,7 +37,7 @@ module aubridge.so
 module sndfile.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:{control}
+ctrl_tcp_listen {listen}:{control}
 snd_path {dir}
 '''
 
@@ -48,9 +48,9 @@ class Phone:
     def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True, extra=''):
         self.lab, self.uri, self.site = lab, uri, site
         self.host = f'phone-{site}'
-        self.address = host_address(self.host, six)
+        self.address = lab.net.address(self.host, six)
         self.user = uri.split(':')[1].split('@')[0]
-        gate = host_address(f'lan-{site}', six)
+        gate = lab.net.address(f'lan-{site}', six)
         self.proxy = f'sip:[{gate}]:5060' if six else f'sip:{gate}:5060'
         self.dir = lab.folder(f'phone-{site}')
         self.events = []
@@ -62,7 +62,7 @@ class Phone:
         at = f'[{self.address}]' if six else self.address
         with open(f'{self.dir}/config', 'w') as f:
             f.write(CONFIG.format(
-                listen=f'{at}:5060', dir=self.dir, source=f'aufile,{speech}', ports='20000-20998',
+                listen=at, dir=self.dir, source=f'aufile,{speech}', ports='20000-20998',
                 address=self.address, modules=MODULES, control=CONTROL))
         mode = 'auto' if auto else 'manual'
         with open(f'{self.dir}/accounts', 'w') as f:
@@ -84,7 +84,7 @@ class Phone:
                 raise Failure(f'baresip at {self.host} ended: {self.process.output()[-500:]}')
             with self.lab.net.inside(self.host):
                 try:
-                    return socket.create_connection(('127.0.0.1', CONTROL), 1)
+                    return socket.create_connection((self.address, CONTROL), 1)
                 except OSError:
                     return None
         self.socket = wait_for(f'baresip at {self.host}', attempt)

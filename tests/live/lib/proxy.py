@@ -2,7 +2,6 @@
 import os
 
 from .lab import Failure, wait_for
-from .net import host_address
 
 HEAD = '''\
 debug=1
@@ -28,7 +27,7 @@ class Proxy:
     def __init__(self, lab, routes, sites='ab', six=False):
         """routes: the routing script, text of Kamailio's own language."""
         self.dir = lab.folder('kamailio')
-        self.addresses = {s: host_address(f'net-{s}', six) for s in sites}
+        self.addresses = {s: lab.net.address(f'net-{s}', six) for s in sites}
         path = f'{self.dir}/kamailio.cfg'
         listen = ''.join(f'listen={t}:{f"[{a}]" if six else a}:5060\n'
                          for a in self.addresses.values() for t in ('udp', 'tcp'))

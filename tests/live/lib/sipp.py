@@ -4,7 +4,6 @@ import os
 import shutil
 
 from .lab import Failure
-from .net import host_address
 
 
 class Sipp:
@@ -13,10 +12,10 @@ class Sipp:
         """scenario: a path, or the name of a built-in one. to: address:port that a
         caller sends to (default: the site's gateway)."""
         self.host = host or f'phone-{site}'
-        self.address = host_address(self.host, six)
+        self.address = lab.net.address(self.host, six)
         self.dir = lab.folder(f'sipp-{name or site}')
         which = ['-sf', scenario] if os.path.exists(scenario) else ['-sn', scenario]
-        gate = host_address(f'lan-{site}', six)
+        gate = lab.net.address(f'lan-{site}', six)
         at = f'[{self.address}]' if six else self.address
         target = to or (f'[{gate}]:5060' if six else f'{gate}:5060')
         self._media()

@@ -6,7 +6,6 @@ import time
 from . import claims, gateway, speech
 from .capture import Capture
 from .lab import Failure
-from .net import host_address
 from .phone import Phone
 
 ALICE, BOB = 'sip:alice@a.example', 'sip:bob@b.example'
@@ -19,8 +18,6 @@ class Stage:
         if six:
             settings['six'] = (True, True)
         self.a, self.b = gateway.pair(lab, **settings)
-        self.alice_at = host_address('phone-a', six)
-        self.bob_at = host_address('phone-b', six)
         self.gate_a, self.gate_b = self.a.outside, self.b.outside
         if phones:
             self.speech = os.path.join(lab.dir, 'speech.wav')
@@ -33,11 +30,8 @@ class Stage:
     def record(self):
         """Begins new captures; those before stay under their own numbers."""
         n = self.lab.captures = getattr(self.lab, 'captures', 0) + 1
-        self.captures = {
-            'phone-a': Capture(self.lab, f'phone-a-{n}', 'phone-a', 'eth0'),
-            'wire': Capture(self.lab, f'wire-{n}', 'net', 'to-a'),
-            'phone-b': Capture(self.lab, f'phone-b-{n}', 'phone-b', 'eth0'),
-        }
+        self.captures = {link: Capture(self.lab, f'{link}-{n}', link)
+                         for link in ('phone-a', 'wire', 'phone-b')}
 
     def recorded(self):
         """Ends the captures: their paths by name."""
@@ -69,12 +63,13 @@ class Stage:
 
     def check_media(self, paths, both=True):
         """Intact from phone to phone, and sealed between the gateways."""
-        facts = [claims.media_intact(paths['phone-a'], paths['phone-b'], self.alice_at, self.bob_at)]
+        lan_a, lan_b = self.a.inside, self.b.inside
+        a, b, wire = paths['phone-a'], paths['phone-b'], paths['wire']
+        facts = [claims.media_intact(a, b, lan_a, lan_b)]
         if both:
-            facts.append(claims.media_intact(paths['phone-b'], paths['phone-a'], self.bob_at,
-                                             self.alice_at))
-        facts.append(claims.media_sealed(paths['wire'], paths['phone-a'], self.alice_at))
-        facts.append(claims.media_sealed(paths['wire'], paths['phone-b'], self.bob_at))
-        facts.append(claims.index_unique(paths['wire'], self.gate_a))
-        facts.append(claims.index_unique(paths['wire'], self.gate_b))
+            facts.append(claims.media_intact(b, a, lan_b, lan_a))
+        facts.append(claims.media_sealed(wire, a))
+        facts.append(claims.media_sealed(wire, b))
+        facts.append(claims.index_unique(wire, self.gate_a))
+        facts.append(claims.index_unique(wire, self.gate_b))
         return facts
