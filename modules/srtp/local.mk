@@ -1,1 +1,9 @@
 # srtp
+noinst_LIBRARIES += modules/srtp/libsrtp_module.a
+modules_srtp_libsrtp_module_a_SOURCES = \
+	modules/srtp/evp.c \
+	modules/srtp/libsrtp.c \
+	modules/srtp/session.c modules/srtp/session.h \
+	modules/srtp/srtp.c \
+	modules/srtp/transforms.h
+SRTP_MODULE_LIBS = modules/srtp/libsrtp_module.a $(SRTP_LIBS)

@@ -1,0 +1,523 @@
+/* evp.c - the transform "evp": SRTP and SRTCP on OpenSSL's EVP.
+ *
+ * AES_CM_128_HMAC_SHA1_80 and _32 by RFC 3711 sections 3.1, 3.4, 4.1.1 and
+ * 4.2.1, AEAD_AES_128_GCM and _256 by RFC 7714 sections 8 and 9; a key of one
+ * direction, an MKI of fixed length or none. Layouts:
+ *
+ *   RTP,  CM    header, payload*, MKI, tag       tag over header..payload, ROC
+ *   RTP,  GCM   header, payload*, tag, MKI       AAD: header
+ *   RTCP, CM    8 bytes, rest*, E+index, MKI, tag        tag over all before MKI
+ *   RTCP, GCM   8 bytes, rest*, tag, E+index, MKI        AAD: 8 bytes, E+index
+ *
+ * A key costs one cipher context, keyed for RTP, and with CM three digest
+ * contexts: HMAC's inner and outer states for RTP and one to work in. EVP has
+ * no cheaper HMAC short of the deprecated SHA1_ calls (bench/RESULTS.md).
+ * RTCP is rare: it borrows the cipher, re-keyed, and hashes HMAC's key anew.
+ *
+ * Not done: AES-f8, NULL cipher, key derivation rate, unencrypted SRTCP (the
+ * E bit must be set), RFC 6904. */
+#include "modules/srtp/transforms.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/secret.h"
+#include "modules/srtp/session.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PACKET_MAX 65535 /* far below the 2^16 blocks of a key stream */
+#define RTP_CLEAR 12     /* the least header of RTP */
+#define RTCP_CLEAR 8     /* bytes of RTCP that are never encrypted */
+#define INDEX_LEN 4      /* E bit and SRTCP index */
+#define E_BIT 0x80000000u
+#define TAG_MAX 16
+#define SHA1_LEN 20
+#define SHA1_BLOCK 64
+
+struct transform_key {
+	const struct suite_info *suite;
+	const struct session *keyed; /* whose key the cipher holds, or NULL */
+	EVP_CIPHER_CTX *cipher;
+	EVP_MD_CTX *inner, *outer, *work; /* NULL with GCM */
+	uint8_t mki_len, send;
+	uint8_t mki[SRTP_MKI_MAX];
+	struct session rtp, rtcp;
+};
+
+static uint32_t get_u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	       (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put_u32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+/* -- HMAC-SHA1 ------------------------------------------------------------ */
+
+static void pad(uint8_t out[static SHA1_BLOCK], const struct session *s,
+		uint8_t byte)
+{
+	memset(out, byte, SHA1_BLOCK);
+	for (int i = 0; i < SESSION_AUTH_MAX; i++)
+		out[i] ^= s->auth[i];
+}
+
+/* Starts a digest with HMAC's key (RFC 2104) in it. */
+static int hash_key(EVP_MD_CTX *md, const struct session *s, uint8_t byte)
+{
+	uint8_t block[SHA1_BLOCK];
+	int r = E_INTERNAL;
+
+	pad(block, s, byte);
+	if (EVP_DigestInit_ex2(md, NULL, NULL) &&
+	    EVP_DigestUpdate(md, block, sizeof block))
+		r = 0;
+	wipe(block, sizeof block);
+	return r;
+}
+
+/* Puts work into HMAC's inner (0x36) or outer (0x5c) state. */
+static int mac_state(struct transform_key *t, const struct session *s,
+		     uint8_t byte)
+{
+	if (s != &t->rtp)
+		return hash_key(t->work, s, byte);
+	if (!EVP_MD_CTX_copy_ex(t->work, byte == 0x36 ? t->inner : t->outer))
+		return E_INTERNAL;
+	return 0;
+}
+
+static int mac(struct transform_key *t, const struct session *s,
+	       const uint8_t *p, size_t len, uint8_t out[static SHA1_LEN])
+{
+	int r = mac_state(t, s, 0x36);
+
+	if (r)
+		return r;
+	if (!EVP_DigestUpdate(t->work, p, len) ||
+	    !EVP_DigestFinal_ex(t->work, out, NULL))
+		return E_INTERNAL;
+	r = mac_state(t, s, 0x5c);
+	if (r)
+		return r;
+	if (!EVP_DigestUpdate(t->work, out, SHA1_LEN) ||
+	    !EVP_DigestFinal_ex(t->work, out, NULL))
+		return E_INTERNAL;
+	return 0;
+}
+
+static int mac_open(struct transform_key *t)
+{
+	const EVP_MD *sha1 = EVP_sha1();
+	EVP_MD_CTX **all[] = { &t->inner, &t->outer, &t->work };
+	int r;
+
+	for (size_t i = 0; i < 3; i++) {
+		*all[i] = EVP_MD_CTX_new();
+		if (!*all[i])
+			return E_NOMEM;
+		if (!EVP_DigestInit_ex2(*all[i], sha1, NULL))
+			return E_INTERNAL;
+	}
+	r = hash_key(t->inner, &t->rtp, 0x36);
+	return r ? r : hash_key(t->outer, &t->rtp, 0x5c);
+}
+
+/* -- ciphers -------------------------------------------------------------- */
+
+/* Sets the IV, and the key unless the cipher holds it already. */
+static int cipher_start(struct transform_key *t, const struct session *s,
+			const uint8_t *iv, const OSSL_PARAM *params)
+{
+	const uint8_t *key = t->keyed == s ? NULL : s->key;
+
+	t->keyed = NULL; /* should it fail */
+	if (!EVP_CipherInit_ex2(t->cipher, NULL, key, iv, -1, params))
+		return E_INTERNAL;
+	t->keyed = s;
+	return 0;
+}
+
+/* RFC 3711 4.1.1: salt * 2^16 ^ SSRC * 2^64 ^ index * 2^16 */
+static int cm(struct transform_key *t, const struct session *s, uint32_t ssrc,
+	      uint64_t index, uint8_t *p, size_t len)
+{
+	uint8_t iv[16] = { 0 };
+	int r, n;
+
+	put_u32(iv + 4, ssrc);
+	put_u32(iv + 8, (uint32_t)(index >> 16));
+	iv[12] = (uint8_t)(index >> 8);
+	iv[13] = (uint8_t)index;
+	for (int i = 0; i < SESSION_SALT_LEN; i++)
+		iv[i] ^= s->salt[i];
+	r = cipher_start(t, s, iv, NULL);
+	if (!r && !EVP_CipherUpdate(t->cipher, p, &n, p, (int)len))
+		r = E_INTERNAL;
+	return r;
+}
+
+/* One message of GCM: the tag is read or written at tag. */
+struct gcm {
+	const struct session *session;
+	uint8_t iv[12];
+	const uint8_t *aad, *aad2; /* aad2: E bit and index, or NULL */
+	size_t aad_len;
+	uint8_t *data, *tag;
+	size_t len;
+};
+
+/* RFC 7714 8.1 and 9.1: the index fills the last 6 bytes, of which SRTCP's
+ * has 31 bits. */
+static void gcm_iv(struct gcm *m, uint32_t ssrc, uint64_t index)
+{
+	m->iv[0] = m->iv[1] = 0;
+	put_u32(m->iv + 2, ssrc);
+	m->iv[6] = (uint8_t)(index >> 40);
+	m->iv[7] = (uint8_t)(index >> 32);
+	put_u32(m->iv + 8, (uint32_t)index);
+	for (size_t i = 0; i < sizeof m->iv; i++)
+		m->iv[i] ^= m->session->salt[i];
+}
+
+static int gcm_data(struct transform_key *t, const struct gcm *m)
+{
+	int n;
+
+	if (!EVP_CipherUpdate(t->cipher, NULL, &n, m->aad, (int)m->aad_len))
+		return E_INTERNAL;
+	if (m->aad2 &&
+	    !EVP_CipherUpdate(t->cipher, NULL, &n, m->aad2, INDEX_LEN))
+		return E_INTERNAL;
+	if (!EVP_CipherUpdate(t->cipher, m->data, &n, m->data, (int)m->len))
+		return E_INTERNAL;
+	return 0;
+}
+
+static int gcm_seal(struct transform_key *t, const struct gcm *m)
+{
+	OSSL_PARAM tag[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
+						  m->tag, TAG_MAX),
+		OSSL_PARAM_construct_end(),
+	};
+	uint8_t none[1];
+	int r = cipher_start(t, m->session, m->iv, NULL), n;
+
+	if (!r)
+		r = gcm_data(t, m);
+	if (!r && (!EVP_CipherFinal_ex(t->cipher, none, &n) ||
+		   !EVP_CIPHER_CTX_get_params(t->cipher, tag)))
+		r = E_INTERNAL;
+	return r;
+}
+
+static int gcm_open(struct transform_key *t, const struct gcm *m)
+{
+	const OSSL_PARAM tag[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG,
+						  m->tag, TAG_MAX),
+		OSSL_PARAM_construct_end(),
+	};
+	uint8_t none[1];
+	int r = cipher_start(t, m->session, m->iv, tag), n;
+
+	if (!r)
+		r = gcm_data(t, m);
+	if (!r && !EVP_CipherFinal_ex(t->cipher, none, &n))
+		r = E_AUTH;
+	return r;
+}
+
+/* -- the transform -------------------------------------------------------- */
+
+static void evp_close(struct transform_key *t)
+{
+	if (!t)
+		return;
+	EVP_CIPHER_CTX_free(t->cipher); /* these wipe what they hold */
+	EVP_MD_CTX_free(t->inner);
+	EVP_MD_CTX_free(t->outer);
+	EVP_MD_CTX_free(t->work);
+	wipe(t, sizeof *t);
+	free(t);
+}
+
+static const EVP_CIPHER *cipher_of(const struct suite_info *suite)
+{
+	if (!suite->aead)
+		return EVP_aes_128_ctr();
+	return suite->key_len == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
+}
+
+/* The session keys are set. */
+static int contexts_open(struct transform_key *t)
+{
+	t->cipher = EVP_CIPHER_CTX_new();
+	if (!t->cipher)
+		return E_NOMEM;
+	if (!EVP_CipherInit_ex2(t->cipher, cipher_of(t->suite), t->rtp.key,
+				NULL, t->send, NULL))
+		return E_INTERNAL;
+	t->keyed = &t->rtp;
+	return t->suite->aead ? 0 : mac_open(t);
+}
+
+static int evp_open(const struct srtp_key *key, int send,
+		    struct transform_key **out)
+{
+	struct transform_key *t;
+	int r = session_check(key);
+
+	if (r)
+		return r;
+	t = calloc(1, sizeof *t);
+	if (!t)
+		return E_NOMEM;
+	t->suite = suite_info(key->suite);
+	t->send = send != 0;
+	t->mki_len = key->mki_len;
+	memcpy(t->mki, key->mki, key->mki_len);
+	r = session_derive(key, &t->rtp, &t->rtcp);
+	if (!r)
+		r = contexts_open(t);
+	if (r) {
+		evp_close(t);
+		return r;
+	}
+	*out = t;
+	return 0;
+}
+
+static void put_mki(const struct transform_key *t, uint8_t *p)
+{
+	memcpy(p, t->mki, t->mki_len);
+}
+
+/* The MKI is in no tag: it must be compared. It is no secret. */
+static int check_mki(const struct transform_key *t, const uint8_t *p)
+{
+	return memcmp(p, t->mki, t->mki_len) ? E_AUTH : 0;
+}
+
+/* -- RTP ------------------------------------------------------------------ */
+
+static int check_rtp(size_t len, size_t hdr_len, uint64_t index)
+{
+	if (hdr_len < RTP_CLEAR || hdr_len > len || len > PACKET_MAX ||
+	    index >> 48)
+		return E_ARG;
+	return 0;
+}
+
+static struct gcm gcm_rtp(const struct transform_key *t, uint8_t *pkt,
+			  size_t len, size_t hdr_len, uint64_t index)
+{
+	struct gcm m = {
+		.session = &t->rtp,
+		.aad = pkt,
+		.aad_len = hdr_len,
+		.data = pkt + hdr_len,
+		.len = len - hdr_len,
+		.tag = pkt + len,
+	};
+
+	gcm_iv(&m, get_u32(pkt + 8), index);
+	return m;
+}
+
+/* The tag is over the packet and the ROC. This stands behind the packet for
+ * a moment: where MKI and tag will be or have been. */
+static int mac_rtp(struct transform_key *t, uint8_t *pkt, size_t len,
+		   uint64_t index, uint8_t out[static SHA1_LEN])
+{
+	put_u32(pkt + len, (uint32_t)(index >> 16));
+	return mac(t, &t->rtp, pkt, len + 4, out);
+}
+
+static int evp_protect_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
+			   size_t hdr_len, uint64_t index)
+{
+	size_t n = *len, tag_len = t->suite->rtp_tag_len;
+	int r = t->send ? check_rtp(n, hdr_len, index) : E_ARG;
+	uint8_t tag[SHA1_LEN];
+
+	if (r)
+		return r;
+	if (t->suite->aead) {
+		struct gcm m = gcm_rtp(t, pkt, n, hdr_len, index);
+
+		r = gcm_seal(t, &m);
+		put_mki(t, pkt + n + tag_len);
+	} else {
+		r = cm(t, &t->rtp, get_u32(pkt + 8), index, pkt + hdr_len,
+		       n - hdr_len);
+		if (!r)
+			r = mac_rtp(t, pkt, n, index, tag);
+		if (r)
+			return r;
+		put_mki(t, pkt + n);
+		memcpy(pkt + n + t->mki_len, tag, tag_len);
+	}
+	if (!r)
+		*len = n + tag_len + t->mki_len;
+	return r;
+}
+
+static int open_rtp_cm(struct transform_key *t, uint8_t *pkt, size_t n,
+		       size_t hdr_len, uint64_t index)
+{
+	size_t tag_len = t->suite->rtp_tag_len;
+	uint8_t got[TAG_MAX], tag[SHA1_LEN];
+	int r = check_mki(t, pkt + n);
+
+	if (r)
+		return r;
+	memcpy(got, pkt + n + t->mki_len, tag_len);
+	r = mac_rtp(t, pkt, n, index, tag);
+	if (r)
+		return r;
+	if (!equal_ct(got, tag, tag_len))
+		return E_AUTH;
+	return cm(t, &t->rtp, get_u32(pkt + 8), index, pkt + hdr_len,
+		  n - hdr_len);
+}
+
+static int open_rtp_gcm(struct transform_key *t, uint8_t *pkt, size_t n,
+			size_t hdr_len, uint64_t index)
+{
+	struct gcm m = gcm_rtp(t, pkt, n, hdr_len, index);
+	int r = check_mki(t, m.tag + TAG_MAX);
+
+	return r ? r : gcm_open(t, &m);
+}
+
+static int evp_open_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
+			size_t hdr_len, uint64_t index)
+{
+	size_t extra = t->suite->rtp_tag_len + (size_t)t->mki_len, n;
+	int r;
+
+	if (*len < extra + hdr_len)
+		return E_FORMAT;
+	n = *len - extra;
+	r = t->send ? E_ARG : check_rtp(n, hdr_len, index);
+	if (!r)
+		r = t->suite->aead ? open_rtp_gcm(t, pkt, n, hdr_len, index) :
+				     open_rtp_cm(t, pkt, n, hdr_len, index);
+	if (!r)
+		*len = n;
+	return r;
+}
+
+/* -- RTCP ----------------------------------------------------------------- */
+
+/* word is where E bit and index stand in the packet. */
+static struct gcm gcm_rtcp(const struct transform_key *t, uint8_t *pkt,
+			   size_t len, const uint8_t *word)
+{
+	struct gcm m = {
+		.session = &t->rtcp,
+		.aad = pkt,
+		.aad_len = RTCP_CLEAR,
+		.aad2 = word,
+		.data = pkt + RTCP_CLEAR,
+		.len = len - RTCP_CLEAR,
+		.tag = pkt + len,
+	};
+
+	gcm_iv(&m, get_u32(pkt + 4), get_u32(word) & ~E_BIT);
+	return m;
+}
+
+static int evp_protect_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
+			    uint32_t index)
+{
+	size_t n = *len, tag_len = t->suite->rtcp_tag_len;
+	uint8_t *word = pkt + n + (t->suite->aead ? TAG_MAX : 0);
+	uint8_t tag[SHA1_LEN];
+	int r;
+
+	if (!t->send || n < RTCP_CLEAR || n > PACKET_MAX || index & E_BIT)
+		return E_ARG;
+	put_u32(word, E_BIT | index);
+	put_mki(t, word + INDEX_LEN);
+	if (t->suite->aead) {
+		struct gcm m = gcm_rtcp(t, pkt, n, word);
+
+		r = gcm_seal(t, &m);
+	} else {
+		r = cm(t, &t->rtcp, get_u32(pkt + 4), index, pkt + RTCP_CLEAR,
+		       n - RTCP_CLEAR);
+		if (!r)
+			r = mac(t, &t->rtcp, pkt, n + INDEX_LEN, tag);
+		if (!r)
+			memcpy(word + INDEX_LEN + t->mki_len, tag, tag_len);
+	}
+	if (!r)
+		*len = n + INDEX_LEN + t->mki_len + tag_len;
+	return r;
+}
+
+static int open_rtcp_cm(struct transform_key *t, uint8_t *pkt, size_t n)
+{
+	const uint8_t *word = pkt + n;
+	uint8_t tag[SHA1_LEN];
+	int r = mac(t, &t->rtcp, pkt, n + INDEX_LEN, tag);
+
+	if (r)
+		return r;
+	if (!equal_ct(word + INDEX_LEN + t->mki_len, tag,
+		      t->suite->rtcp_tag_len))
+		return E_AUTH;
+	return cm(t, &t->rtcp, get_u32(pkt + 4), get_u32(word) & ~E_BIT,
+		  pkt + RTCP_CLEAR, n - RTCP_CLEAR);
+}
+
+static int evp_open_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
+			 uint32_t *index)
+{
+	size_t extra = t->suite->rtcp_tag_len + INDEX_LEN + (size_t)t->mki_len;
+	const uint8_t *word;
+	size_t n;
+	int r;
+
+	if (t->send || *len > PACKET_MAX)
+		return E_ARG;
+	if (*len < RTCP_CLEAR + extra)
+		return E_FORMAT;
+	n = *len - extra;
+	word = pkt + n + (t->suite->aead ? TAG_MAX : 0);
+	if (!(get_u32(word) & E_BIT) || check_mki(t, word + INDEX_LEN))
+		return E_AUTH;
+	if (t->suite->aead) {
+		struct gcm m = gcm_rtcp(t, pkt, n, word);
+
+		r = gcm_open(t, &m);
+	} else {
+		r = open_rtcp_cm(t, pkt, n);
+	}
+	if (r)
+		return r;
+	*index = get_u32(word) & ~E_BIT;
+	*len = n;
+	return 0;
+}
+
+const struct transform evp_transform = {
+	.name = "evp",
+	.open = evp_open,
+	.close = evp_close,
+	.protect_rtp = evp_protect_rtp,
+	.open_rtp = evp_open_rtp,
+	.protect_rtcp = evp_protect_rtcp,
+	.open_rtcp = evp_open_rtcp,
+};

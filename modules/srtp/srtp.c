@@ -1,0 +1,53 @@
+/* srtp.c - the module srtp: two ways to do SRTP, under the role "transform".
+ *
+ * evp.c       the transform on OpenSSL's EVP, which the relay uses by default
+ * libsrtp.c   the same through libsrtp2: a second opinion (media.transform)
+ * session.c   session keys from a master key, for evp.c
+ *
+ * The module has no state and no configuration of its own. libsrtp2 is only
+ * started where media.transform asks for it: its cryptographic library takes
+ * time, memory and file descriptors at start. */
+#include "daemon/module.h"
+#include "modules/srtp/transforms.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct transform *const transforms[] = {
+	&evp_transform,
+	&libsrtp2_transform,
+};
+
+static int start(struct core *core, const struct conf *c, void **state)
+{
+	int r = 0;
+
+	if (!strcmp(conf_text(conf_one(c, "media"), "transform"),
+		    libsrtp2_transform.name))
+		r = libsrtp2_start();
+	for (size_t i = 0; !r && i < sizeof transforms / sizeof *transforms;
+	     i++)
+		r = core_register(core, "transform", transforms[i]->name,
+				  transforms[i]);
+	if (r)
+		libsrtp2_stop();
+	else
+		*state = NULL;
+	return r;
+}
+
+static void stop(void *state)
+{
+	(void)state;
+	libsrtp2_stop();
+}
+
+static const char *const provides[] = { "transform", NULL };
+
+const struct module srtp_module = {
+	.name = "srtp",
+	.process = PROC_RELAY,
+	.provides = provides,
+	.start = start,
+	.stop = stop,
+};

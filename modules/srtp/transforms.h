@@ -1,0 +1,16 @@
+/* transforms.h - the records that this module registers. */
+#ifndef CALLSEAL_SRTP_TRANSFORMS_H
+#define CALLSEAL_SRTP_TRANSFORMS_H
+
+#include "daemon/relay/transform.h"
+
+/* OpenSSL's EVP: the usual one. */
+extern const struct transform evp_transform;
+
+/* libsrtp2. Its library must be up: libsrtp2_start() before the first open,
+ * libsrtp2_stop() after the last close. E_INTERNAL. */
+extern const struct transform libsrtp2_transform;
+int libsrtp2_start(void);
+void libsrtp2_stop(void);
+
+#endif
