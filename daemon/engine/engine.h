@@ -22,6 +22,18 @@ const struct settings *engine_settings(const struct engine *e);
 json_t *engine_status(const struct engine *e);
 json_t *engine_calls(const struct engine *e); /* an array */
 json_t *engine_call(const struct engine *e, uint64_t id);
+/* Asks the relay for the packet counters of a call's streams; engine_call()
+ * shows them afterwards. fn is called once, later, with 0, or E_TIMEOUT or
+ * E_CLOSED if the counters are not the newest, or E_NOTFOUND if the call ended
+ * meanwhile; token tells requests apart. E_NOTFOUND, E_CLOSED, E_NOMEM: fn is
+ * not called. user must live until then or engine_forget(). */
+typedef void (*measure_fn)(void *user, uint64_t token, int err);
+int engine_measure(struct engine *e, uint64_t id, measure_fn fn, void *user,
+		   uint64_t token);
+/* No fn with this user is called any more. */
+void engine_forget(struct engine *e, void *user);
+/* The last ended and refused calls, newest first. */
+json_t *engine_ended(const struct engine *e);
 /* Asks the signalling module to end the call. E_NOTFOUND. */
 int engine_hangup(struct engine *e, uint64_t id);
 

@@ -1,1 +1,21 @@
-# engine
+# engine: calls, their bodies and what they ask of keeper and relay. No SIP
+# library: loop.c is built with modules/sip.
+noinst_LIBRARIES += daemon/engine/libengine.a
+daemon_engine_libengine_a_SOURCES = \
+	daemon/engine/answer.c \
+	daemon/engine/call.c daemon/engine/call.h \
+	daemon/engine/deal.c \
+	daemon/engine/engine.c daemon/engine/engine.h \
+	daemon/engine/failure.c daemon/engine/failure.h \
+	daemon/engine/filter.c daemon/engine/inside.h \
+	daemon/engine/keys.c \
+	daemon/engine/media.c \
+	daemon/engine/offer.c \
+	daemon/engine/record.c \
+	daemon/engine/rewrite.c \
+	daemon/engine/route.c \
+	daemon/engine/sdp.c daemon/engine/sdp.h \
+	daemon/engine/sdpwrite.c daemon/engine/sdptext.h \
+	daemon/engine/status.c \
+	daemon/engine/verdict.c daemon/engine/verdict.h
+ENGINE_LIBS = daemon/engine/libengine.a $(FRAME_LIBS) $(JANSSON_LIBS)

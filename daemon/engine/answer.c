@@ -1,0 +1,213 @@
+/* answer.c - reading an answer: it must match the offer line by line
+ * (RFC 3264 6) and keep the protection that was offered; a far end that
+ * answers our sealed offer in clear, or without its keying message, is
+ * refused. An answer equal to the one this branch gave before (a 2xx after a
+ * provisional response) needs no new work. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int check_protection(const struct call *c, struct job *j,
+			    const struct sdp_media *m)
+{
+	bool secure = c->sealed && j->q.from == OUTSIDE;
+
+	if (m->secure == secure)
+		return 0;
+	if (secure)
+		return job_fail(j, STAGE_UNSEALED, E_POLICY,
+				"a plain answer to a sealed offer");
+	if (!c->sealed)
+		return job_fail(j, STAGE_SEALED, E_POLICY,
+				"a sealed answer to a plain offer");
+	return job_fail(j, STAGE_ANSWER, E_UNSUPPORTED,
+			"an RTP/SAVP answer to an RTP/AVP offer");
+}
+
+static int check_line(const struct call *c, struct job *j, unsigned i)
+{
+	const struct sdp_media *m = &j->sdp.media[i];
+	const struct addr *local = &c->line[i].local[j->q.from];
+
+	if (!m->rtp || m->n_ports != 1 || m->named)
+		return job_fail(j, STAGE_ANSWER, E_UNSUPPORTED,
+				"a line of the answer cannot be relayed");
+	if (m->addr.family != local->family)
+		return job_fail(j, STAGE_ANSWER, E_UNSUPPORTED,
+				"the answer's address is of another family");
+	return check_protection(c, j, m);
+}
+
+static int read_lines(const struct call *c, struct job *j)
+{
+	const struct deal *d = job_deal(j);
+	const struct sdp_media *m = j->sdp.media;
+	struct endpoint *end = j->branch->end;
+	int r;
+
+	for (unsigned i = 0; i < j->sdp.n; i++, m++, end++) {
+		if (!m->port || !(d->usable >> i & 1))
+			continue;
+		if ((r = check_line(c, j, i)))
+			return r;
+		end->accepted = true;
+		end->mux = m->rtcp_mux && d->end[i].mux;
+		end->held = m->direction != SDP_SENDRECV ||
+			    addr_is_any(&m->addr);
+		end->rtp = m->addr;
+		end->rtcp = m->rtcp;
+	}
+	return 0;
+}
+
+static bool any_accepted(const struct branch *b)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		any = any || b->end[i].accepted;
+	return any;
+}
+
+/* RFC 3830 3.1: without a V flag the pre-shared key method has no response. */
+static bool wants_response(const struct call *c)
+{
+	const struct conf *conf = child_conf(c->engine->child);
+
+	return conf_bool(conf_one(conf, "mikey"), "verify");
+}
+
+struct sdp_text answer_mikey(const struct job *j, unsigned line)
+{
+	const struct sdp_keys *k = job_deal(j)->media_level
+		? &j->sdp.media[line].keys : &j->sdp.keys;
+
+	return k->mikey;
+}
+
+static int check_level(struct job *j, const struct sdp_keys *k, bool wanted)
+{
+	if (k->n_mikey > 1)
+		return job_fail(j, STAGE_KEY_FINISH, E_FORMAT,
+				"more than one a=key-mgmt:mikey on a level");
+	if (!k->n_mikey && wanted)
+		return job_fail(j, STAGE_UNSEALED, E_POLICY,
+				"an answer without a=key-mgmt:mikey");
+	return 0;
+}
+
+/* Every keying message that must be there is there, once. */
+static int check_mikey(const struct call *c, struct job *j)
+{
+	bool wanted = wants_response(c), media = job_deal(j)->media_level;
+	int r = 0;
+
+	if (!media)
+		return check_level(j, &j->sdp.keys, wanted);
+	for (unsigned i = 0; !r && i < j->sdp.n; i++)
+		if (j->branch->end[i].accepted)
+			r = check_level(j, &j->sdp.media[i].keys, wanted);
+	return r;
+}
+
+static int digest_mikey(const struct job *j, uint8_t out[static 32])
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	struct sdp_text t;
+	int r = E_NOMEM;
+
+	if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL))
+		goto out;
+	for (unsigned i = 0; i < j->sdp.n; i++) {
+		if (!j->branch->end[i].accepted)
+			continue;
+		t = answer_mikey(j, i);
+		if (!EVP_DigestUpdate(md, &t.len, sizeof t.len) ||
+		    (t.len && !EVP_DigestUpdate(md, t.p, t.len)))
+			goto out;
+	}
+	if (EVP_DigestFinal_ex(md, out, NULL))
+		r = 0;
+out:
+	EVP_MD_CTX_free(md);
+	return r;
+}
+
+/* An answer of this branch whose keying messages were finished already. */
+static const struct branch *finished(const struct call *c, const struct job *j)
+{
+	const struct deal *d = job_deal(j);
+	const struct branch *b = deal_branch(d, j->q.branch);
+
+	if (!b && d == c->pending && d->kept && c->deal)
+		b = c->deal->active;
+	if (b && !memcmp(b->keys_digest, j->branch->keys_digest, 32))
+		return b;
+	return NULL;
+}
+
+static int plan_keys(const struct call *c, struct job *j)
+{
+	const struct deal *d = job_deal(j);
+	struct branch *b = j->branch;
+	const struct branch *old;
+	int r;
+
+	if (!c->sealed || !any_accepted(b))
+		return 0;
+	if (d->offerer == OUTSIDE) {
+		memcpy(b->key, d->key, sizeof b->key);
+		return 0;
+	}
+	if ((r = check_mikey(c, j)))
+		return r;
+	if ((r = digest_mikey(j, b->keys_digest)))
+		return job_fail(j, STAGE_ANSWER, r, NULL);
+	old = finished(c, j);
+	j->rekey = !old;
+	if (old) {
+		memcpy(b->key, old->key, sizeof b->key);
+		b->facts = old->facts;
+	}
+	return 0;
+}
+
+static int start_branch(struct job *j, const uint8_t digest[32])
+{
+	j->branch = calloc(1, sizeof *j->branch);
+	if (!j->branch)
+		return job_fail(j, STAGE_ANSWER, E_NOMEM, NULL);
+	j->branch->number = j->q.branch;
+	memcpy(j->branch->digest, digest, 32);
+	return 0;
+}
+
+int answer_read(struct call *c, struct job *j)
+{
+	const struct deal *d = job_deal(j);
+	const struct branch *b;
+	const char *why = NULL;
+	uint8_t digest[32];
+	int r;
+
+	if (!d || d->offerer == j->q.from)
+		return job_fail(j, STAGE_ANSWER, E_STATE,
+				"an answer without an offer");
+	if ((r = sdp_read(j->data, j->q.body.len, &j->sdp, &why)))
+		return job_fail(j, STAGE_ANSWER, r, why);
+	if (j->sdp.n != d->n)
+		return job_fail(j, STAGE_ANSWER, E_FORMAT,
+				"the answer has not the offer's m= lines");
+	if ((r = sdp_digest(&j->sdp, digest)))
+		return job_fail(j, STAGE_ANSWER, r, NULL);
+	b = deal_branch(d, j->q.branch);
+	j->repeat = b && !memcmp(b->digest, digest, 32);
+	if (j->repeat)
+		return 0;
+	if ((r = start_branch(j, digest)) || (r = read_lines(c, j)))
+		return r;
+	return plan_keys(c, j);
+}

@@ -1,0 +1,319 @@
+/* call.c - the table of calls and the life of one: start, up, end.
+ *
+ * A call owns its streams (in the relay), its keying deals (in the keeper),
+ * the bodies that wait to pass, and its texts; all of it dies in call_end().
+ * Call ids are the engine's epoch and a counter, so that no id of an earlier
+ * engine comes back. Bodies are filter.c's work. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t bucket_of(uint64_t id)
+{
+	return id & (CALL_BUCKETS - 1);
+}
+
+struct call *call_find(const struct engine *e, uint64_t id)
+{
+	struct call *c = e->calls[bucket_of(id)];
+
+	while (c && c->id != id)
+		c = c->next;
+	return c;
+}
+
+static void enter(struct engine *e, struct call *c)
+{
+	struct call **slot;
+
+	c->id = (uint64_t)child_epoch(e->child) << 32 | ++e->last_call;
+	slot = &e->calls[bucket_of(c->id)];
+	c->next = *slot;
+	*slot = c;
+	e->n_calls++;
+}
+
+static void leave(struct call *c)
+{
+	struct call **slot = &c->engine->calls[bucket_of(c->id)];
+
+	while (*slot != c)
+		slot = &(*slot)->next;
+	*slot = c->next;
+	c->engine->n_calls--;
+}
+
+/* The next call of a bucket that this walk has not seen; fn may have ended
+ * any call, so the walk begins anew each time. */
+static struct call *unseen(struct call *c, uint32_t walk)
+{
+	while (c && c->walk == walk)
+		c = c->next;
+	return c;
+}
+
+void call_each(struct engine *e, void (*fn)(struct call *c, void *user),
+	       void *user)
+{
+	uint32_t walk = ++e->walk;
+	struct call *c;
+
+	for (size_t i = 0; i < CALL_BUCKETS; i++)
+		while ((c = unseen(e->calls[i], walk))) {
+			c->walk = walk;
+			fn(c, user);
+		}
+}
+
+/* -- lines by stream ------------------------------------------------------ */
+
+struct line *call_line_of(const struct engine *e, uint32_t stream)
+{
+	struct line *l = e->streams[bucket_of(stream)];
+
+	while (l && l->stream != stream)
+		l = l->next;
+	return l;
+}
+
+void call_line_add(struct call *c, struct line *l)
+{
+	struct line **slot = &c->engine->streams[bucket_of(l->stream)];
+
+	l->call = c;
+	l->next = *slot;
+	*slot = l;
+}
+
+void call_line_drop(struct call *c, struct line *l)
+{
+	struct line **slot = &c->engine->streams[bucket_of(l->stream)];
+
+	if (!l->stream)
+		return;
+	while (*slot != l)
+		slot = &(*slot)->next;
+	*slot = l->next;
+	free(l->stats);
+	*l = (struct line){ 0 };
+}
+
+/* -- start ---------------------------------------------------------------- */
+
+static void call_free(struct call *c)
+{
+	if (!c)
+		return;
+	deal_free(c->deal);
+	deal_free(c->pending);
+	free(c->caller);
+	free(c->callee);
+	free(c->target);
+	free(c->next_hop);
+	free(c->profile);
+	free(c);
+}
+
+static int call_new(struct engine *e, const struct call_start *s, void *leg,
+		    struct call **out)
+{
+	struct call *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return E_NOMEM;
+	c->engine = e;
+	c->leg = leg;
+	c->from = s->from;
+	c->won = -1;
+	c->started_us = clock_wall_us(e->clock);
+	c->caller = strdup(s->caller);
+	c->callee = strdup(s->callee);
+	if (!c->caller || !c->callee) {
+		call_free(c);
+		return E_NOMEM;
+	}
+	*out = c;
+	return 0;
+}
+
+static const struct refusal no_memory = { .status = 500,
+					  .phrase = "Server Internal Error" };
+
+static int admit(struct engine *e, struct refusal *no)
+{
+	unsigned max = engine_settings(e)->calls_max;
+
+	if (!e->draining && e->n_calls < max)
+		return 0;
+	*no = (struct refusal){ .status = 503,
+				.phrase = "Service Unavailable",
+				.retry_after_s = 5 };
+	log_line(LOG_CLASS_REFUSED, "engine", 0,
+		 e->draining ? "call refused: stopping"
+			     : "call refused: limits.calls = %u reached", max);
+	return E_FULL;
+}
+
+/* An own SDP id for each leg: RFC 8866 5.2 suggests a timestamp. The two must
+ * not be alike, or they would tie the legs together. */
+static int name_descriptions(struct call *c)
+{
+	struct secret random;
+	struct reader r;
+	int err = secret_random(&random, 16);
+
+	if (err)
+		return err;
+	r = reader_of(random.bytes, random.len);
+	for (int f = INSIDE; f <= OUTSIDE; f++)
+		c->own[f].id = reader_u64(&r) >> 2; /* some read it signed */
+	return 0;
+}
+
+int call_start(struct engine *e, const struct call_start *s, void *leg,
+	       struct call **out, struct refusal *no)
+{
+	struct call *c = NULL;
+	int r = admit(e, no);
+
+	if (r)
+		goto out;
+	*no = no_memory;
+	if ((r = call_new(e, s, leg, &c)) || (r = name_descriptions(c)))
+		goto out;
+	if ((r = route_call(c, s, no)))
+		goto out;
+	enter(e, c);
+	e->count.started++;
+	LOG_CALL(c, LOG_CLASS_DEBUG, "%s -> %s, peer %s, profile %s",
+		 c->caller, c->callee, c->peer, c->profile);
+	*out = c;
+out:
+	if (r) {
+		e->count.refused++;
+		record_refused(e, s, no, c ? c->reason : "");
+		call_free(c);
+	}
+	return r;
+}
+
+uint64_t call_id(const struct call *c)
+{
+	return c->id;
+}
+
+const struct call_route *call_route(const struct call *c)
+{
+	return &c->route;
+}
+
+/* -- up ------------------------------------------------------------------- */
+
+const struct msg_key_facts *call_facts(const struct call *c)
+{
+	const struct deal *d = c->deal;
+
+	if (!d || !d->active)
+		return NULL;
+	return d->offerer == INSIDE ? &d->active->facts : &d->facts;
+}
+
+void call_judge(struct call *c)
+{
+	const struct msg_key_facts *key = call_facts(c);
+	struct verdict_facts f = { .sealed = c->sealed };
+
+	if (key && key->suite) {
+		f.keyed = true;
+		f.offerer = c->deal->offerer == INSIDE;
+		f.key = *key;
+	}
+	c->verdict = verdict_of(&f);
+}
+
+void call_won(struct call *c, unsigned branch)
+{
+	struct branch *b;
+
+	c->won = (int)branch;
+	if (!c->deal)
+		return;
+	b = deal_branch(c->deal, branch);
+	if (b && b != c->deal->active) {
+		c->deal->active = b;
+		media_turn(c, b);
+	}
+	if (b)
+		deal_settle(c->deal, branch);
+}
+
+static void say_up(const struct call *c)
+{
+	const struct msg_key_facts *key = call_facts(c);
+	const struct suite_info *suite = key ? suite_info(key->suite) : NULL;
+
+	LOG_CALL(c, LOG_CLASS_INFO,
+		 "up: %s -> %s, peer %s, verdict %s (%s), method %s, suite %s",
+		 c->caller, c->callee, c->peer, verdict_name(c->verdict.word),
+		 c->verdict.reason, suite ? key->method : "none",
+		 suite ? suite->name : "none");
+}
+
+void call_up(struct call *c)
+{
+	if (c->state == CALL_UP)
+		return;
+	c->state = CALL_UP;
+	c->up_us = clock_wall_us(c->engine->clock);
+	c->engine->count.up++;
+	call_judge(c);
+	say_up(c);
+}
+
+/* -- end ------------------------------------------------------------------ */
+
+void call_hang_up(struct call *c, int status, const char *cause)
+{
+	const struct signalling *s =
+		core_find(c->engine->core, "signalling", NULL);
+
+	snprintf(c->reason, sizeof c->reason, "%s", cause);
+	c->engine->count.hung_up++;
+	if (s)
+		s->hangup(c->leg, status, cause);
+	else
+		LOG_CALL(c, LOG_CLASS_BUG, "no signalling to end it: %s",
+			 cause);
+}
+
+/* Those who asked for counters of a call that is gone. */
+static void end_measures(struct call *c)
+{
+	struct measure *m;
+
+	while ((m = c->measures)) {
+		c->measures = m->next;
+		m->fn(m->user, m->token, E_NOTFOUND);
+		free(m);
+	}
+}
+
+void call_end(struct call *c, int status, const char *cause)
+{
+	struct engine *e = c->engine;
+
+	e->count.ended++;
+	if (c->state != CALL_UP)
+		e->count.failed++;
+	filter_drop_jobs(c);
+	record_call(c, status, cause ? cause : "");
+	media_release(c);
+	keys_release(c);
+	leave(c);
+	end_measures(c);
+	call_free(c);
+	engine_ended_one(e);
+}

@@ -1,0 +1,110 @@
+/* deal.c - what an offer and its answers agreed: addresses, keying messages
+ * and keys. A forked offer has one branch for each early dialog (RULES: one
+ * keying context each), and one of them is active. Data only. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct deal *deal_new(enum face offerer)
+{
+	struct deal *d = calloc(1, sizeof *d);
+
+	if (d)
+		d->offerer = offerer;
+	return d;
+}
+
+void deal_clear_exchanges(struct deal *d)
+{
+	for (unsigned i = 0; i < d->n_exchanges; i++) {
+		free(d->exchange[i].offer);
+		free(d->exchange[i].answer);
+		d->exchange[i] = (struct exchange){ 0 };
+	}
+	d->n_exchanges = 0;
+}
+
+void deal_free(struct deal *d)
+{
+	struct branch *b;
+
+	if (!d)
+		return;
+	while ((b = d->branches)) {
+		d->branches = b->next;
+		free(b);
+	}
+	deal_clear_exchanges(d);
+	free(d);
+}
+
+struct branch *deal_branch(const struct deal *d, unsigned number)
+{
+	struct branch *b = d->branches;
+
+	while (b && b->number != number)
+		b = b->next;
+	return b;
+}
+
+static void drop_branch(struct deal *d, struct branch **slot)
+{
+	struct branch *b = *slot;
+
+	*slot = b->next;
+	if (d->active == b)
+		d->active = NULL;
+	free(b);
+}
+
+void deal_take(struct deal *d, struct branch *b)
+{
+	bool active = !d->active || d->active->number == b->number;
+	struct branch **slot = &d->branches;
+
+	while (*slot && (*slot)->number != b->number)
+		slot = &(*slot)->next;
+	if (*slot)
+		drop_branch(d, slot);
+	b->next = d->branches;
+	d->branches = b;
+	if (active)
+		d->active = b;
+}
+
+void deal_settle(struct deal *d, unsigned number)
+{
+	struct branch **slot = &d->branches;
+
+	while (*slot)
+		if ((*slot)->number != number)
+			drop_branch(d, slot);
+		else
+			slot = &(*slot)->next;
+}
+
+static int copy_text(char **to, const char *from)
+{
+	if (!from)
+		return 0;
+	*to = strdup(from);
+	return *to ? 0 : E_NOMEM;
+}
+
+int deal_keep(struct deal *d, const struct deal *old)
+{
+	d->kept = true;
+	d->media_level = old->media_level;
+	d->facts = old->facts;
+	memcpy(d->key, old->key, sizeof d->key);
+	for (unsigned i = 0; i < old->n_exchanges; i++) {
+		d->n_exchanges = i + 1;
+		d->exchange[i].id = old->exchange[i].id;
+		if (copy_text(&d->exchange[i].offer, old->exchange[i].offer) ||
+		    copy_text(&d->exchange[i].answer, old->exchange[i].answer))
+			return E_NOMEM;
+	}
+	return 0;
+}

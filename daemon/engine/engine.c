@@ -1,0 +1,270 @@
+/* engine.c - the engine process: SIP legs (modules/sip), calls (call.c), and
+ * the operator's socket (modules/control), on one loop.
+ *
+ * It holds no key. Keeper and relay are its siblings; what they say comes in
+ * through handle(). Stopping is orderly: no new calls, every call is hung up,
+ * and the loop ends when the last one is gone or after STOP_MS. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <stdlib.h>
+
+#define STOP_MS 3000
+
+struct loop *engine_loop(struct engine *e)
+{
+	return e->loop;
+}
+
+struct child *engine_child(struct engine *e)
+{
+	return e->child;
+}
+
+const struct settings *engine_settings(const struct engine *e)
+{
+	return child_settings(e->child);
+}
+
+bool engine_has(const struct engine *e, enum process p)
+{
+	return e->sibling[p].epoch != 0;
+}
+
+/* -- deadlines ------------------------------------------------------------ */
+
+void engine_tick_soon(struct engine *e)
+{
+	if (e->ticking)
+		return;
+	e->ticking = true;
+	loop_timer_set(e->tick, TICK_MS);
+}
+
+void engine_tick(struct engine *e)
+{
+	bool more;
+
+	e->ticking = false;
+	filter_tick(e);
+	more = e->measuring && media_tick(e);
+	e->measuring = e->measuring && more;
+	if (more || e->waiting)
+		engine_tick_soon(e);
+}
+
+static void on_tick(void *user)
+{
+	engine_tick(user);
+}
+
+void engine_wait(struct engine *e, struct job *j, unsigned ms)
+{
+	engine_wait_end(e, j);
+	j->deadline_us = clock_mono_us(e->clock) + ms * 1000ull;
+	j->tick_next = e->waiting;
+	if (e->waiting)
+		e->waiting->tick_prev = j;
+	e->waiting = j;
+	engine_tick_soon(e);
+}
+
+void engine_wait_end(struct engine *e, struct job *j)
+{
+	if (j->tick_prev)
+		j->tick_prev->tick_next = j->tick_next;
+	else if (e->waiting == j)
+		e->waiting = j->tick_next;
+	if (j->tick_next)
+		j->tick_next->tick_prev = j->tick_prev;
+	j->tick_next = j->tick_prev = NULL;
+}
+
+/* -- life ----------------------------------------------------------------- */
+
+static void fini(void *state)
+{
+	struct engine *e = state;
+
+	if (!e)
+		return;
+	record_free(e);
+	loop_timer_free(e->tick);
+	loop_timer_free(e->stopping);
+	loop_free(e->loop);
+	free(e);
+}
+
+static void on_stop_late(void *user)
+{
+	struct engine *e = user;
+
+	log_error("engine", "%zu calls did not end in time", e->n_calls);
+	loop_stop(e->loop);
+}
+
+static int init(struct child *c, void **state)
+{
+	struct engine *e = calloc(1, sizeof *e);
+	int r = E_NOMEM;
+
+	if (!e)
+		return r;
+	e->child = c;
+	e->clock = &clock_system;
+	e->started_us = clock_wall_us(e->clock);
+	if ((r = loop_new(&e->loop)) ||
+	    (r = loop_timer_new(e->loop, on_tick, e, &e->tick)) ||
+	    (r = loop_timer_new(e->loop, on_stop_late, e, &e->stopping))) {
+		fini(e);
+		return r;
+	}
+	*state = e;
+	return 0;
+}
+
+static void warn_plain(const struct engine *e)
+{
+	const struct policy *p = child_policy(e->child);
+	const struct peer *peer;
+
+	if (!policy_count(p))
+		log_error("engine", "no peers are configured: every call is "
+			  "refused; add one to peers");
+	for (size_t i = 0; i < policy_count(p); i++) {
+		peer = policy_at(p, i);
+		if (peer->profile->need == NEED_FORBID)
+			log_info("engine", "calls with %s (%s) go in clear: "
+				 "profile %s forbids sealing", peer->name,
+				 peer->match, peer->profile->name);
+	}
+}
+
+static int prepare(void *state)
+{
+	struct engine *e = state;
+
+	e->core = child_core(e->child);
+	warn_plain(e);
+	return 0;
+}
+
+/* -- descriptors ---------------------------------------------------------- */
+
+static void on_ipc(void *user, bool readable, bool writable)
+{
+	if (writable)
+		ipc_write(user);
+	if (readable)
+		ipc_read(user);
+}
+
+static int watch(void *state, struct ipc *ipc, void **out)
+{
+	struct engine *e = state;
+	struct loop_watch *w;
+	int r = loop_watch(e->loop, ipc_fd(ipc), on_ipc, ipc, &w);
+
+	if (!r)
+		*out = w;
+	return r;
+}
+
+static void watch_write(void *state, void *w, bool write)
+{
+	(void)state;
+	loop_watch_write(w, write);
+}
+
+static void unwatch(void *state, void *w)
+{
+	(void)state;
+	loop_unwatch(w);
+}
+
+/* -- siblings ------------------------------------------------------------- */
+
+static int handle(void *state, enum process from, struct ipc_msg *msg)
+{
+	switch (from) {
+	case PROC_RELAY:
+		return media_handle(state, msg);
+	case PROC_KEEPER:
+		return keys_handle(state, msg);
+	default:
+		return E_FORMAT;
+	}
+}
+
+/* The old relay took its streams along, so a new one is a loss too. Without
+ * its keeper an established call goes on; set-ups in the keeper's hands fail. */
+static void sibling(void *state, enum process p, uint32_t epoch)
+{
+	struct engine *e = state;
+	struct sibling *s;
+
+	if (p >= PROC_COUNT || e->sibling[p].epoch == epoch)
+		return;
+	s = &e->sibling[p];
+	if (s->epoch)
+		log_error("engine", "the %s is gone", process_name(p));
+	if (s->epoch && p == PROC_RELAY)
+		media_lost(e);
+	if (s->epoch && p == PROC_KEEPER)
+		filter_lost(e, p);
+	s->epoch = epoch;
+	s->starts += epoch != 0;
+}
+
+static int reload(void *state)
+{
+	warn_plain(state);
+	return 0;
+}
+
+/* -- stopping ------------------------------------------------------------- */
+
+static void hang_up(struct call *c, void *user)
+{
+	(void)user;
+	call_hang_up(c, 503, "gateway stops");
+}
+
+void engine_ended_one(struct engine *e)
+{
+	if (e->draining && !e->n_calls)
+		loop_stop(e->loop);
+}
+
+static void stop(void *state)
+{
+	struct engine *e = state;
+
+	e->draining = true;
+	core_drain(e->core);
+	loop_timer_set(e->stopping, STOP_MS);
+	call_each(e, hang_up, NULL);
+	engine_ended_one(e);
+}
+
+static void run(void *state)
+{
+	struct engine *e = state;
+
+	loop_run(e->loop);
+}
+
+const struct child_ops engine_ops = {
+	.self = PROC_ENGINE,
+	.init = init,
+	.prepare = prepare,
+	.watch = watch,
+	.watch_write = watch_write,
+	.unwatch = unwatch,
+	.handle = handle,
+	.sibling = sibling,
+	.reload = reload,
+	.stop = stop,
+	.run = run,
+	.fini = fini,
+};

@@ -1,0 +1,458 @@
+/* filter.c - a body with SDP on its way from one leg to the other: an
+ * explicit machine of steps, one body of a call at a time.
+ *
+ *   step    offer                          answer
+ *   READ    parse, check by profile        parse, match with the offer
+ *   PORTS   relay opens ports              -
+ *   KEYS    keeper: offer, or check theirs keeper: finish (if we offered)
+ *   BIND    relay takes address and keys   relay takes both addresses, keys,
+ *           (may receive)                  may send
+ *   WRITE   the description for the other leg
+ *
+ * A step that asked relay or keeper waits until all its answers are there or
+ * its deadline passes; an answer that comes for no waiting request is late:
+ * counted, nothing more. A failing step refuses the body (failure.c says
+ * how); nothing passes then. What an unchanged body needs is nothing but
+ * WRITE. The order is the same for plain calls, whose KEYS step is empty. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int step_read(struct call *c, struct job *j)
+{
+	return j->q.role == BODY_OFFER ? offer_read(c, j) : answer_read(c, j);
+}
+
+static int step_ports(struct call *c, struct job *j)
+{
+	return media_ports(c, j);
+}
+
+static int step_keys(struct call *c, struct job *j)
+{
+	return j->rekey ? keys_ask(c, j) : 0;
+}
+
+static int step_bind(struct call *c, struct job *j)
+{
+	return media_bind(c, j);
+}
+
+static const struct {
+	int (*enter)(struct call *c, struct job *j);
+	unsigned deadline_ms;
+	bool always; /* also for a repeated body */
+} steps[] = {
+	[STEP_READ] = { step_read, 0, true },
+	[STEP_PORTS] = { step_ports, RELAY_DEADLINE_MS, false },
+	[STEP_KEYS] = { step_keys, KEEPER_DEADLINE_MS, false },
+	[STEP_BIND] = { step_bind, RELAY_DEADLINE_MS, false },
+};
+
+struct deal *job_deal(const struct job *j)
+{
+	const struct call *c = j->call;
+
+	if (j->again || j->deal)
+		return j->again ? j->again : j->deal;
+	return c->pending ? c->pending : c->deal;
+}
+
+/* Media goes to the first branch that answered until one has won. */
+bool job_may_apply(const struct call *c, const struct job *j)
+{
+	const struct deal *d = job_deal(j);
+
+	if (c->won >= 0)
+		return (unsigned)c->won == j->q.branch;
+	return !d->active || d->active->number == j->q.branch;
+}
+
+int job_fail(struct job *j, enum stage stage, int err, const char *reason)
+{
+	const struct failure *f = failure_of(stage, err);
+	struct call *c = j->call;
+
+	if (j->no.status)
+		return err; /* the first failure counts */
+	j->no = (struct refusal){
+		.status = f->status,
+		.phrase = f->phrase,
+		.warn_code = f->warn_code,
+		.retry_after_s = f->retry_after_s,
+	};
+	snprintf(j->no.warn, sizeof j->no.warn, "%s", f->warn);
+	snprintf(c->reason, sizeof c->reason, "%s",
+		 reason && *reason ? reason : err_text(err));
+	LOG_CALL(c, f->fault, "peer %s: %s from %s refused with %d: %s; %s",
+		 c->peer, j->q.role == BODY_OFFER ? "offer" : "answer",
+		 j->q.from == INSIDE ? "inside" : "outside", f->status,
+		 c->reason, f->cure);
+	return err;
+}
+
+static void job_free(struct job *j)
+{
+	if (!j)
+		return;
+	engine_wait_end(j->engine, j);
+	deal_free(j->deal);
+	free(j->branch);
+	free(j->data);
+	free(j);
+}
+
+/* -- what a finished job changes in the call ------------------------------ */
+
+static void take_offer(struct call *c, struct job *j)
+{
+	if (c->pending) {
+		keys_drop(c, c->pending);
+		deal_free(c->pending);
+	}
+	c->pending = j->deal;
+	j->deal = NULL;
+}
+
+static void take_answer(struct call *c, struct job *j)
+{
+	struct deal *d = job_deal(j);
+
+	if (d == c->pending) {
+		deal_free(c->deal);
+		c->deal = d;
+		c->pending = NULL;
+	}
+	deal_take(d, j->branch);
+	j->branch = NULL;
+	if (c->won >= 0)
+		deal_settle(d, (unsigned)c->won);
+	if (c->state == CALL_UP && j->q.final)
+		call_judge(c);
+}
+
+/* An offer that repeats the one in force takes back what was asked since. */
+static void take_repeat(struct call *c, const struct job *j)
+{
+	if (!j->again || j->again == c->pending || !c->pending)
+		return;
+	keys_drop(c, c->pending);
+	deal_free(c->pending);
+	c->pending = NULL;
+}
+
+static void commit(struct call *c, struct job *j)
+{
+	if (j->repeat)
+		take_repeat(c, j);
+	else if (j->q.role == BODY_OFFER)
+		take_offer(c, j);
+	else
+		take_answer(c, j);
+}
+
+/* -- running -------------------------------------------------------------- */
+
+/* Tells the signalling module. The call may be gone afterwards. */
+static void finish(struct call *c, struct job *j, const struct body *out)
+{
+	c->job = NULL;
+	engine_wait_end(c->engine, j);
+	j->fn(j->user, out ? NULL : &j->no, out);
+}
+
+static void refuse(struct call *c, struct job *j)
+{
+	if (!j->no.status)
+		job_fail(j, STAGE_QUEUE, E_INTERNAL, NULL);
+	finish(c, j, NULL);
+}
+
+static void pass(struct call *c, struct job *j)
+{
+	struct buf out = buf_of(IPC_BODY_MAX);
+	struct body body = { .type = "application/sdp" };
+	int r = rewrite_body(c, j, &out);
+
+	if (r) {
+		job_fail(j, STAGE_OFFER, r, NULL);
+		refuse(c, j);
+	} else {
+		commit(c, j);
+		body.data = out.data;
+		body.len = out.len;
+		finish(c, j, &body);
+	}
+	buf_free(&out);
+}
+
+/* Runs the job until it waits or is over; true when it is over. */
+static bool run(struct call *c, struct job *j)
+{
+	int r = 0;
+
+	for (; j->step < STEP_WRITE; j->step++) {
+		if (j->repeat && !steps[j->step].always)
+			continue;
+		j->n = j->waiting = 0;
+		j->done = 0;
+		r = steps[j->step].enter(c, j);
+		if (r == E_AGAIN) {
+			engine_wait(c->engine, j, steps[j->step].deadline_ms);
+			return false;
+		}
+		if (r)
+			break;
+	}
+	if (r)
+		refuse(c, j);
+	else
+		pass(c, j);
+	return true;
+}
+
+/* Runs the jobs of a call in order. fn may end the call: it is looked up
+ * again after each. */
+static void run_queue(struct engine *e, uint64_t id)
+{
+	struct call *c = call_find(e, id);
+	struct job *j;
+
+	while (c && !c->running && (j = c->job ? c->job : c->queue)) {
+		if (j != c->job) {
+			c->queue = j->next;
+			c->queued--;
+			c->job = j;
+		}
+		c->running = true;
+		if (!run(c, j)) {
+			c->running = false;
+			return;
+		}
+		c = call_find(e, id);
+		job_free(j);
+		if (c)
+			c->running = false;
+	}
+}
+
+static struct job *job_new(struct call *c, const struct filter_request *q,
+			   filter_fn fn, void *user)
+{
+	struct job *j = calloc(1, sizeof *j);
+
+	if (!j)
+		return NULL;
+	j->call = c;
+	j->engine = c->engine;
+	j->q = *q;
+	j->fn = fn;
+	j->user = user;
+	j->data = malloc(q->body.len);
+	if (!j->data) {
+		free(j);
+		return NULL;
+	}
+	memcpy(j->data, q->body.data, q->body.len);
+	j->q.body.data = (const uint8_t *)j->data;
+	j->q.body.type = "";
+	if (c->state == CALL_UP && c->won >= 0)
+		j->q.branch = (unsigned)c->won;
+	return j;
+}
+
+static void refuse_now(struct call *c, int status, const char *phrase,
+		       filter_fn fn, void *user)
+{
+	const struct refusal no = { .status = status, .phrase = phrase };
+
+	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s: body refused with %d %s",
+		 c->peer, status, phrase);
+	snprintf(c->reason, sizeof c->reason, "%s", phrase);
+	fn(user, &no, NULL);
+}
+
+static void enqueue(struct call *c, struct job *j)
+{
+	struct job **slot = &c->queue;
+
+	while (*slot)
+		slot = &(*slot)->next;
+	*slot = j;
+	c->queued++;
+}
+
+void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
+		 void *user)
+{
+	struct engine *e = c->engine;
+	uint64_t id = c->id;
+	struct job *j;
+
+	if (!q->body.len) {
+		fn(user, NULL, &q->body);
+		return;
+	}
+	if (!sdp_is((struct sdp_text){ q->body.type, strlen(q->body.type) },
+		    "application/sdp")) {
+		refuse_now(c, 415, "Unsupported Media Type", fn, user);
+		return;
+	}
+	j = c->queued < QUEUE_MAX ? job_new(c, q, fn, user) : NULL;
+	if (!j) {
+		refuse_now(c, 500, "Server Internal Error", fn, user);
+		return;
+	}
+	enqueue(c, j);
+	run_queue(e, id);
+}
+
+/* Called from call_end(), which a job's own fn may have called: that job is
+ * then already taken out and freed by run_queue(). */
+void filter_drop_jobs(struct call *c)
+{
+	struct job *j;
+
+	job_free(c->job);
+	c->job = NULL;
+	while ((j = c->queue)) {
+		c->queue = j->next;
+		job_free(j);
+	}
+}
+
+/* -- answers -------------------------------------------------------------- */
+
+uint64_t call_request(struct call *c)
+{
+	return c->id << 32 | ++c->requests;
+}
+
+uint64_t job_request(struct call *c, struct job *j, unsigned index)
+{
+	uint64_t id = call_request(c);
+
+	if (!j->n)
+		j->first = c->requests;
+	j->index[j->n++] = (uint8_t)index;
+	j->waiting++;
+	return id;
+}
+
+struct call *call_of_request(const struct engine *e, uint64_t id)
+{
+	return call_find(e, (uint64_t)child_epoch(e->child) << 32 | id >> 32);
+}
+
+int filter_reply(struct engine *e, uint64_t id, enum step step,
+		 struct call **out)
+{
+	struct call *c = call_of_request(e, id);
+	struct job *j = c ? c->job : NULL;
+	uint32_t i = j ? (uint32_t)id - j->first : 0;
+
+	if (!j || j->step != step || i >= j->n || (j->done >> i & 1)) {
+		e->count.late++;
+		return E_NOTFOUND;
+	}
+	j->done |= 1u << i;
+	j->waiting--;
+	*out = c;
+	return j->index[i];
+}
+
+void filter_go_on(struct call *c, enum stage stage, int err,
+		  const char *reason)
+{
+	struct engine *e = c->engine;
+	struct job *j = c->job;
+	uint64_t id = c->id;
+
+	if (!err && j->waiting)
+		return;
+	engine_wait_end(e, j);
+	if (err) {
+		job_fail(j, stage, err, reason);
+		c->running = true;
+		refuse(c, j);
+		c = call_find(e, id);
+		job_free(j);
+		if (!c)
+			return;
+		c->running = false;
+	} else {
+		j->step++;
+	}
+	run_queue(e, id);
+}
+
+static enum stage stage_of(const struct job *j)
+{
+	switch (j->step) {
+	case STEP_PORTS:
+		return STAGE_PORTS;
+	case STEP_KEYS:
+		if (j->q.role == BODY_ANSWER)
+			return STAGE_KEY_FINISH;
+		return j->q.from == INSIDE ? STAGE_KEY_OFFER : STAGE_KEY_ANSWER;
+	default:
+		return STAGE_BIND;
+	}
+}
+
+static void fail_waiting(struct call *c, int err, const char *reason)
+{
+	filter_go_on(c, stage_of(c->job), err, reason);
+}
+
+struct lost {
+	enum process process;
+	const char *reason;
+};
+
+static void lose(struct call *c, void *user)
+{
+	const struct lost *l = user;
+	bool keeper;
+
+	if (!c->job || !c->job->waiting || c->running)
+		return;
+	keeper = c->job->step == STEP_KEYS;
+	if (keeper == (l->process == PROC_KEEPER))
+		fail_waiting(c, E_CLOSED, l->reason);
+}
+
+void filter_lost(struct engine *e, enum process p)
+{
+	struct lost l = { p, p == PROC_KEEPER ? "the keeper is gone"
+					      : "the relay is gone" };
+
+	call_each(e, lose, &l);
+}
+
+static void expire(struct call *c, void *user)
+{
+	uint64_t now = *(const uint64_t *)user;
+	struct job *j = c->job;
+	bool keeper;
+
+	if (!j || !j->waiting || now < j->deadline_us)
+		return;
+	keeper = j->step == STEP_KEYS;
+	fail_waiting(c, E_TIMEOUT, keeper ? "the keeper did not answer in time"
+					  : "the relay did not answer in time");
+}
+
+/* Walks all calls only when the oldest waiting job may be late. */
+void filter_tick(struct engine *e)
+{
+	uint64_t now = clock_mono_us(e->clock);
+
+	for (const struct job *j = e->waiting; j; j = j->tick_next)
+		if (now >= j->deadline_us) {
+			call_each(e, expire, &now);
+			return;
+		}
+}

@@ -1,0 +1,340 @@
+/* keys.c - the engine as the keeper's client: it carries keying messages
+ * between SDP (base64, RFC 4567 3.1) and the keeper, and learns key ids and
+ * facts. A key itself never comes here.
+ *
+ * One exchange serves the whole session or, with messages on media level, one
+ * line each; the step is over when all are answered. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- base64 --------------------------------------------------------------- */
+
+char *keys_text(const uint8_t *data, size_t len)
+{
+	char *out = malloc((len + 2) / 3 * 4 + 1);
+
+	if (out)
+		EVP_EncodeBlock((unsigned char *)out, data, (int)len);
+	return out;
+}
+
+static bool is_base64(struct sdp_text t)
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = t.len;
+
+	while (n && t.len - n < 2 && t.p[n - 1] == '=')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		if (!memchr(set, t.p[i], sizeof set - 1))
+			return false;
+	return n && t.len % 4 == 0;
+}
+
+int keys_bytes(struct sdp_text t, uint8_t *out, size_t room)
+{
+	size_t pad = 0;
+	int n;
+
+	if (!is_base64(t) || t.len / 4 * 3 > room)
+		return E_FORMAT;
+	while (pad < 2 && t.p[t.len - 1 - pad] == '=')
+		pad++;
+	n = EVP_DecodeBlock(out, (const unsigned char *)t.p, (int)t.len);
+	return n < 0 || (size_t)n < pad ? E_FORMAT : n - (int)pad;
+}
+
+/* -- asking --------------------------------------------------------------- */
+
+static enum stage stage_of(const struct job *j)
+{
+	if (j->q.role == BODY_ANSWER)
+		return STAGE_KEY_FINISH;
+	return j->q.from == INSIDE ? STAGE_KEY_OFFER : STAGE_KEY_ANSWER;
+}
+
+static int keeper_fail(struct job *j, int r)
+{
+	return job_fail(j, stage_of(j), r,
+			r == E_CLOSED ? "the keeper is not there" : NULL);
+}
+
+/* The lines of exchange x: all usable ones, or the x-th of them. */
+static uint32_t lines_of(const struct deal *d, unsigned x)
+{
+	uint32_t left = d->usable;
+
+	if (!d->media_level)
+		return left;
+	while (x--)
+		left &= left - 1;
+	return left & -left;
+}
+
+static void fill_party(const struct call *c, const struct deal *d, unsigned x,
+		       struct msg_key_party *p)
+{
+	const char *local = c->from == INSIDE ? c->caller : c->callee;
+	const char *remote = c->from == INSIDE ? c->callee : c->caller;
+	uint32_t lines = lines_of(d, x);
+
+	p->call = c->id;
+	memcpy(p->peer, c->peer, sizeof p->peer);
+	route_identity(local, p->local_id);
+	route_identity(remote, p->remote_id);
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		if (lines >> i & 1) {
+			p->line[p->n].stream = c->line[i].stream;
+			p->line[p->n].ssrc = c->line[i].ssrc;
+			p->n++;
+		}
+}
+
+static int ask_offer(struct call *c, struct job *j, unsigned x)
+{
+	struct msg_key_offer m = { 0 };
+
+	fill_party(c, j->deal, x, &m.party);
+	return child_send(c->engine->child, PROC_KEEPER, MSG_KEY_OFFER,
+			  job_request(c, j, x), &m, sizeof m, NULL, 0);
+}
+
+static int ask_answer(struct call *c, struct job *j, unsigned x)
+{
+	const char *text = j->deal->exchange[x].offer;
+	struct msg_key_answer m = { .origin = j->q.origin };
+	uint8_t bytes[KEYING_MAX + 3];
+	int n = keys_bytes((struct sdp_text){ text, strlen(text) }, bytes,
+			   KEYING_MAX);
+
+	if (n < 0)
+		return n;
+	m.len = (uint32_t)n;
+	fill_party(c, j->deal, x, &m.party);
+	return child_send(c->engine->child, PROC_KEEPER, MSG_KEY_ANSWER,
+			  job_request(c, j, x), &m, sizeof m, bytes, m.len);
+}
+
+static int ask_finish(struct call *c, struct job *j, unsigned x)
+{
+	const struct deal *d = job_deal(j);
+	unsigned line = (unsigned)__builtin_ctz(lines_of(d, x));
+	struct msg_key_finish m = { .exchange = d->exchange[x].id,
+				    .branch = j->q.branch };
+	struct sdp_text text = answer_mikey(j, line);
+	uint8_t bytes[KEYING_MAX + 3];
+	int n;
+
+	if (d->media_level && !j->branch->end[line].accepted)
+		return 0;
+	n = text.len ? keys_bytes(text, bytes, KEYING_MAX) : 0;
+	if (n < 0)
+		return n;
+	m.len = (uint32_t)n;
+	return child_send(c->engine->child, PROC_KEEPER, MSG_KEY_FINISH,
+			  job_request(c, j, x), &m, sizeof m, bytes, m.len);
+}
+
+int keys_ask(struct call *c, struct job *j)
+{
+	const struct deal *d = job_deal(j);
+	int r = 0;
+
+	c->keyed = true;
+	for (unsigned x = 0; !r && x < d->n_exchanges; x++)
+		if (j->q.role == BODY_ANSWER)
+			r = ask_finish(c, j, x);
+		else if (j->q.from == INSIDE)
+			r = ask_offer(c, j, x);
+		else
+			r = ask_answer(c, j, x);
+	if (r)
+		return keeper_fail(j, r);
+	return j->waiting ? E_AGAIN : 0;
+}
+
+/* -- what comes back ------------------------------------------------------ */
+
+/* The keeper broke the rules of the pair: the body fails, the pair closes. */
+static int broken(struct call *c, enum stage stage)
+{
+	filter_go_on(c, stage, E_INTERNAL, "the keeper's message is malformed");
+	return E_FORMAT;
+}
+
+static bool ended(const char *text, size_t room)
+{
+	return memchr(text, 0, room) != NULL;
+}
+
+static bool facts_sound(const struct msg_key_facts *f)
+{
+	return ended(f->method, sizeof f->method) && suite_info(f->suite);
+}
+
+/* Gives the keys of exchange x to its lines; both directions must be there
+ * unless early says that the method may fix them later. */
+static int take_keys(const struct deal *d, unsigned x,
+		     const struct msg_key_ids *key, unsigned n, bool early,
+		     struct msg_key_ids out[static SDP_LINES_MAX])
+{
+	uint32_t lines = lines_of(d, x);
+	unsigned k = 0;
+
+	if (n != (unsigned)__builtin_popcount(lines))
+		return E_FORMAT;
+	for (unsigned i = 0; i < n; i++)
+		if (!early && (!key[i].send || !key[i].recv))
+			return E_FORMAT;
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		if (lines >> i & 1)
+			out[i] = key[k++];
+	return 0;
+}
+
+/* Several exchanges: the call is as good as the worst of them. */
+static void merge_facts(struct msg_key_facts *all,
+			const struct msg_key_facts *f)
+{
+	if (!all->suite) {
+		*all = *f;
+		return;
+	}
+	all->verified = all->verified && f->verified;
+	all->confirmed = all->confirmed && f->confirmed;
+}
+
+static int set_text(char **slot, const uint8_t *data, size_t len)
+{
+	free(*slot);
+	*slot = len ? keys_text(data, len) : NULL;
+	return len && !*slot ? E_NOMEM : 0;
+}
+
+static void drop_exchange(struct engine *e, uint64_t id)
+{
+	const struct msg_key_drop m = { id };
+
+	if (id)
+		child_send(e->child, PROC_KEEPER, MSG_KEY_DROP, 0, &m,
+			   sizeof m, NULL, 0);
+}
+
+static int handle_offered(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_key_offered *m = msg->body;
+	struct call *c;
+	struct deal *d;
+	int x, r = m->err;
+
+	if (m->n > STREAM_MAX || !ended(m->reason, sizeof m->reason))
+		return E_FORMAT;
+	x = filter_reply(e, msg->id, STEP_KEYS, &c);
+	if (x < 0) {
+		drop_exchange(e, m->exchange);
+		return 0;
+	}
+	d = c->job->deal;
+	if (!r) {
+		if (!m->exchange || !msg->tail_len ||
+		    take_keys(d, (unsigned)x, m->key, m->n, true, d->key))
+			return broken(c, STAGE_KEY_OFFER);
+		d->exchange[x].id = m->exchange;
+		r = set_text(&d->exchange[x].offer, msg->tail, msg->tail_len);
+	}
+	filter_go_on(c, STAGE_KEY_OFFER, r, m->reason);
+	return 0;
+}
+
+static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
+{
+	const struct msg_key_answered *m = msg->body;
+	struct deal *d = c->job->deal;
+
+	if (!facts_sound(&m->facts) ||
+	    take_keys(d, x, m->key, m->n, false, d->key))
+		return E_FORMAT;
+	merge_facts(&d->facts, &m->facts);
+	return set_text(&d->exchange[x].answer, msg->tail, msg->tail_len);
+}
+
+static int handle_answered(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_key_answered *m = msg->body;
+	struct call *c;
+	int x, r = m->err;
+
+	if (m->n > STREAM_MAX || !ended(m->reason, sizeof m->reason))
+		return E_FORMAT;
+	x = filter_reply(e, msg->id, STEP_KEYS, &c);
+	if (x < 0)
+		return 0;
+	if (!r && (r = take_answered(c, (unsigned)x, msg)) == E_FORMAT)
+		return broken(c, STAGE_KEY_ANSWER);
+	filter_go_on(c, STAGE_KEY_ANSWER, r, m->reason);
+	return 0;
+}
+
+static int handle_finished(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_key_finished *m = msg->body;
+	struct branch *b;
+	struct call *c;
+	int x;
+
+	if (m->n > STREAM_MAX || !ended(m->reason, sizeof m->reason))
+		return E_FORMAT;
+	x = filter_reply(e, msg->id, STEP_KEYS, &c);
+	if (x < 0)
+		return 0;
+	b = c->job->branch;
+	if (!m->err) {
+		if (!facts_sound(&m->facts) ||
+		    take_keys(job_deal(c->job), (unsigned)x, m->key, m->n,
+			      false, b->key))
+			return broken(c, STAGE_KEY_FINISH);
+		merge_facts(&b->facts, &m->facts);
+	}
+	filter_go_on(c, STAGE_KEY_FINISH, m->err, m->reason);
+	return 0;
+}
+
+/* -- letting go ----------------------------------------------------------- */
+
+/* A deal that came to nothing. Exchanges that it only shares stay. */
+void keys_drop(struct call *c, struct deal *d)
+{
+	for (unsigned i = 0; !d->kept && i < d->n_exchanges; i++)
+		drop_exchange(c->engine, d->exchange[i].id);
+}
+
+void keys_release(struct call *c)
+{
+	const struct msg_key_release m = { c->id };
+
+	if (!c->keyed)
+		return;
+	if (c->pending)
+		keys_drop(c, c->pending);
+	child_send(c->engine->child, PROC_KEEPER, MSG_KEY_RELEASE, 0, &m,
+		   sizeof m, NULL, 0);
+}
+
+int keys_handle(struct engine *e, struct ipc_msg *msg)
+{
+	switch (msg->type) {
+	case MSG_KEY_OFFERED:
+		return handle_offered(e, msg);
+	case MSG_KEY_ANSWERED:
+		return handle_answered(e, msg);
+	case MSG_KEY_FINISHED:
+		return handle_finished(e, msg);
+	default:
+		return E_FORMAT;
+	}
+}

@@ -1,0 +1,492 @@
+/* media.c - the engine as the relay's client: ports for a call's lines, their
+ * addresses and key ids, counters and events.
+ *
+ * Requests are asynchronous; answers find their call by the request's id and
+ * the job by its number (filter.c). The engine names keys by id only; the
+ * keeper ships them to the relay itself, which checks their binding. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int relay_fail(struct job *j, enum stage stage, int r)
+{
+	return job_fail(j, stage, r,
+			r == E_CLOSED ? "the relay is not there" : NULL);
+}
+
+/* The family of the other leg: the offer's own where we have both. */
+static uint8_t family_for(const struct call *c, enum face f, uint8_t like)
+{
+	const struct addr *media = engine_settings(c->engine)->face[f].media;
+
+	if (media[like == 6].family)
+		return like;
+	return like == 6 ? 4 : 6;
+}
+
+static bool has_media(const struct call *c, enum face f)
+{
+	const struct addr *media = engine_settings(c->engine)->face[f].media;
+
+	return media[0].family || media[1].family;
+}
+
+static void fill_line(const struct call *c, const struct job *j, unsigned i,
+		      struct msg_stream_line *out)
+{
+	const struct sdp_media *m = &j->sdp.media[i];
+	enum face from = j->q.from, to = from == INSIDE ? OUTSIDE : INSIDE;
+
+	out->family[from] = m->addr.family;
+	out->family[to] = family_for(c, to, m->addr.family);
+	out->sealed = c->sealed;
+	out->clock_hz = m->clock_hz;
+}
+
+int media_ports(struct call *c, struct job *j)
+{
+	enum face to = j->q.from == INSIDE ? OUTSIDE : INSIDE;
+	struct msg_stream_add add = { .call = c->id };
+	uint64_t id;
+	int r;
+
+	if (j->q.role != BODY_OFFER)
+		return 0;
+	for (unsigned i = 0; i < j->sdp.n; i++)
+		if ((j->deal->usable >> i & 1) && !c->line[i].stream) {
+			fill_line(c, j, i, &add.line[add.n++]);
+			j->lines |= 1u << i;
+		}
+	if (!add.n)
+		return 0;
+	if (!has_media(c, to))
+		return job_fail(j, STAGE_OFFER, E_POLICY,
+				"no media address on the other face");
+	id = job_request(c, j, 0);
+	r = child_send(c->engine->child, PROC_RELAY, MSG_STREAM_ADD, id, &add,
+		       sizeof add, NULL, 0);
+	return r ? relay_fail(j, STAGE_PORTS, r) : E_AGAIN;
+}
+
+static void take_ports(struct call *c, const struct job *j,
+		       const struct msg_stream_added *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SDP_LINES_MAX && n < m->n; i++) {
+		if (!(j->lines >> i & 1))
+			continue;
+		c->line[i].stream = m->port[n].stream;
+		c->line[i].ssrc = m->port[n].ssrc;
+		c->line[i].local[INSIDE] = m->port[n].local[INSIDE];
+		c->line[i].local[OUTSIDE] = m->port[n].local[OUTSIDE];
+		call_line_add(c, &c->line[i]);
+		n++;
+	}
+}
+
+/* Every stream that was asked for, with a port on both faces. */
+static bool ports_sound(const struct job *j, const struct msg_stream_added *m)
+{
+	if (m->n != (unsigned)__builtin_popcount(j->lines))
+		return false;
+	for (unsigned i = 0; i < m->n; i++)
+		if (!m->port[i].stream || !m->port[i].local[0].port ||
+		    !m->port[i].local[1].port)
+			return false;
+	return true;
+}
+
+/* Ports that came too late for their call would stay open. */
+static void give_back(struct engine *e, const struct msg_stream_added *m)
+{
+	struct msg_stream_del del;
+
+	for (unsigned i = 0; !m->err && i < m->n; i++) {
+		del.stream = m->port[i].stream;
+		child_send(e->child, PROC_RELAY, MSG_STREAM_DEL, 0, &del,
+			   sizeof del, NULL, 0);
+	}
+}
+
+static int handle_added(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_stream_added *m = msg->body;
+	struct call *c;
+
+	if (m->n > STREAM_MAX)
+		return E_FORMAT;
+	if (filter_reply(e, msg->id, STEP_PORTS, &c) < 0) {
+		give_back(e, m);
+		return 0;
+	}
+	if (!m->err && !ports_sound(c->job, m)) {
+		filter_go_on(c, STAGE_PORTS, E_INTERNAL,
+			     "the relay's message is malformed");
+		return E_FORMAT;
+	}
+	if (!m->err)
+		take_ports(c, c->job, m);
+	filter_go_on(c, STAGE_PORTS, m->err, NULL);
+	return 0;
+}
+
+/* -- addresses and keys --------------------------------------------------- */
+
+static void set_remote(struct msg_stream_set *set, enum face f,
+		       const struct endpoint *end, bool mux)
+{
+	set->set_remote[f] = 1;
+	set->remote[f] = end->rtp;
+	set->remote_rtcp[f] = end->rtcp;
+	set->rtcp_mux[f] = mux;
+}
+
+static int send_set(struct call *c, uint64_t id,
+		    const struct msg_stream_set *set)
+{
+	return child_send(c->engine->child, PROC_RELAY, MSG_STREAM_SET, id,
+			  set, sizeof *set, NULL, 0);
+}
+
+/* An offer: where its sender receives, and keys to receive with. A new offer
+ * in a running call changes no address before its answer. */
+static bool offer_set(const struct call *c, const struct job *j, unsigned i,
+		      struct msg_stream_set *set)
+{
+	const struct deal *d = j->deal;
+
+	if (!(d->usable >> i & 1))
+		return false;
+	if (!c->deal)
+		set_remote(set, d->offerer, &d->end[i], false);
+	if (j->rekey && d->key[i].recv) {
+		set->set_keys = 1;
+		set->key = d->key[i];
+	}
+	return set->set_keys || set->set_remote[d->offerer];
+}
+
+static void branch_set(const struct deal *d, const struct branch *b,
+		       unsigned i, struct msg_stream_set *set)
+{
+	enum face other = d->offerer == INSIDE ? OUTSIDE : INSIDE;
+
+	set_remote(set, d->offerer, &d->end[i], b->end[i].mux);
+	set_remote(set, other, &b->end[i], b->end[i].mux);
+	set->may_send = 1;
+	if (b->key[i].send) {
+		set->set_keys = 1;
+		set->key = b->key[i];
+	}
+}
+
+static bool job_set(const struct call *c, const struct job *j, unsigned i,
+		    struct msg_stream_set *set)
+{
+	if (j->q.role == BODY_OFFER)
+		return offer_set(c, j, i, set);
+	if (!j->branch->end[i].accepted)
+		return false;
+	branch_set(job_deal(j), j->branch, i, set);
+	return true;
+}
+
+int media_bind(struct call *c, struct job *j)
+{
+	int r;
+
+	if (j->q.role == BODY_ANSWER && !job_may_apply(c, j))
+		return 0;
+	for (unsigned i = 0; i < j->sdp.n; i++) {
+		struct msg_stream_set set = { .stream = c->line[i].stream };
+
+		if (!job_set(c, j, i, &set))
+			continue;
+		/* Fail closed: no sealed stream may send without its keys. */
+		if (c->sealed && set.may_send && !set.set_keys)
+			return job_fail(j, STAGE_BIND, E_STATE,
+					"a sealed line without keys");
+		r = send_set(c, job_request(c, j, i), &set);
+		if (r)
+			return relay_fail(j, STAGE_BIND, r);
+	}
+	return j->waiting ? E_AGAIN : 0;
+}
+
+void media_turn(struct call *c, const struct branch *b)
+{
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++) {
+		struct msg_stream_set set = { .stream = c->line[i].stream };
+
+		if (!b->end[i].accepted || !set.stream)
+			continue;
+		branch_set(c->deal, b, i, &set);
+		if (!c->sealed || set.set_keys)
+			send_set(c, call_request(c), &set);
+	}
+}
+
+static int handle_done(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_stream_done *m = msg->body;
+	const char *reason = NULL;
+	struct call *c;
+
+	if (filter_reply(e, msg->id, STEP_BIND, &c) < 0)
+		return 0;
+	if (m->err == E_TIMEOUT)
+		reason = "the relay did not get the key in time";
+	else if (m->err == E_AUTH)
+		reason = "the relay found a key bound to something else";
+	filter_go_on(c, STAGE_BIND, m->err, reason);
+	return 0;
+}
+
+void media_release(struct call *c)
+{
+	struct msg_stream_del del;
+
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++) {
+		del.stream = c->line[i].stream;
+		if (!del.stream)
+			continue;
+		child_send(c->engine->child, PROC_RELAY, MSG_STREAM_DEL,
+			   call_request(c), &del, sizeof del, NULL, 0);
+		call_line_drop(c, &c->line[i]);
+	}
+}
+
+/* -- events --------------------------------------------------------------- */
+
+static bool line_in_use(const struct call *c, unsigned i)
+{
+	return c->line[i].stream && c->deal && c->deal->active &&
+	       c->deal->active->end[i].accepted;
+}
+
+/* Silence ends a call only when every line in use is silent and none is on
+ * hold: somebody who put a call on hold wants it back. */
+static bool all_idle(const struct call *c, uint64_t now_us)
+{
+	uint64_t span = engine_settings(c->engine)->media_timeout_s * 1500000ull;
+	bool used = false;
+
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++) {
+		if (!line_in_use(c, i))
+			continue;
+		used = true;
+		if (c->deal->end[i].held || c->deal->active->end[i].held)
+			return false;
+		if (!c->line[i].idle_us ||
+		    now_us - c->line[i].idle_us > span)
+			return false;
+	}
+	return used;
+}
+
+static void idle(struct call *c, struct line *l)
+{
+	uint64_t now = clock_mono_us(c->engine->clock);
+
+	l->idle_us = now;
+	if (!all_idle(c, now))
+		return;
+	LOG_CALL(c, LOG_CLASS_INFO, "no media for %u s: ended",
+		 engine_settings(c->engine)->media_timeout_s);
+	call_hang_up(c, 480, "no media");
+}
+
+static int handle_event(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_stream_event *m = msg->body;
+	struct line *l = call_line_of(e, m->stream);
+
+	if (!l) {
+		e->count.late++;
+		return 0;
+	}
+	switch (m->event) {
+	case STREAM_EVENT_FIRST:
+		if (m->detail <= OUTSIDE)
+			l->first_us[m->detail] = clock_wall_us(e->clock);
+		return 0;
+	case STREAM_EVENT_IDLE:
+		idle(l->call, l);
+		return 0;
+	case STREAM_EVENT_SPENT:
+		LOG_CALL(l->call, LOG_CLASS_ERROR,
+			 "a key reached its limit: ended");
+		call_hang_up(l->call, 480, "key used up");
+		return 0;
+	default:
+		return E_FORMAT;
+	}
+}
+
+/* -- counters ------------------------------------------------------------- */
+
+static void measured(struct call *c, int err)
+{
+	struct measure *list = c->measures, *m;
+
+	c->measures = NULL;
+	c->measure_waiting = 0;
+	while ((m = list)) {
+		list = m->next;
+		m->fn(m->user, m->token, err);
+		free(m);
+	}
+}
+
+static int ask_stats(struct call *c)
+{
+	struct msg_stream_get get;
+	int r = 0;
+
+	c->measure_first = c->requests + 1;
+	c->measure_until_us =
+		clock_mono_us(c->engine->clock) + RELAY_DEADLINE_MS * 1000;
+	for (unsigned i = 0; !r && i < SDP_LINES_MAX; i++) {
+		get.stream = c->line[i].stream;
+		if (!get.stream)
+			continue;
+		r = child_send(c->engine->child, PROC_RELAY, MSG_STREAM_GET,
+			       call_request(c), &get, sizeof get, NULL, 0);
+		c->measure_waiting += !r;
+	}
+	return r;
+}
+
+int engine_measure(struct engine *e, uint64_t id, measure_fn fn, void *user,
+		   uint64_t token)
+{
+	struct call *c = call_find(e, id);
+	struct measure *m;
+	int r = 0;
+
+	if (!c)
+		return E_NOTFOUND;
+	m = calloc(1, sizeof *m);
+	if (!m)
+		return E_NOMEM;
+	*m = (struct measure){ NULL, fn, user, token };
+	if (!c->measures && (r = ask_stats(c))) {
+		c->measure_waiting = 0;
+		free(m);
+		return r;
+	}
+	m->next = c->measures;
+	c->measures = m;
+	if (c->measure_waiting) {
+		e->measuring = true;
+		engine_tick_soon(e);
+	} else {
+		measured(c, 0);
+	}
+	return 0;
+}
+
+static void forget(struct call *c, void *user)
+{
+	struct measure **slot = &c->measures, *m;
+
+	while ((m = *slot)) {
+		if (m->user != user) {
+			slot = &m->next;
+			continue;
+		}
+		*slot = m->next;
+		free(m);
+	}
+}
+
+void engine_forget(struct engine *e, void *user)
+{
+	call_each(e, forget, user);
+}
+
+static int handle_stats(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_stream_stats *m = msg->body;
+	struct line *l = call_line_of(e, m->stream);
+	struct call *c = call_of_request(e, msg->id);
+
+	if (!l || l->call != c || !c->measure_waiting ||
+	    (uint32_t)msg->id < c->measure_first) {
+		e->count.late++;
+		return 0;
+	}
+	if (!l->stats)
+		l->stats = malloc(sizeof *l->stats);
+	if (l->stats && !m->err)
+		*l->stats = *m;
+	if (!--c->measure_waiting)
+		measured(c, 0);
+	return 0;
+}
+
+static void measure_late(struct call *c, void *user)
+{
+	const uint64_t *now = user;
+
+	if (c->measures && (!now || *now >= c->measure_until_us))
+		measured(c, now ? E_TIMEOUT : E_CLOSED);
+}
+
+static void see_measures(struct call *c, void *user)
+{
+	*(bool *)user |= c->measures != NULL;
+}
+
+bool media_tick(struct engine *e)
+{
+	uint64_t now = clock_mono_us(e->clock);
+	bool more = false;
+
+	call_each(e, measure_late, &now);
+	call_each(e, see_measures, &more);
+	return more;
+}
+
+static void lose_streams(struct call *c, void *user)
+{
+	bool had = false;
+
+	(void)user;
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++) {
+		had = had || c->line[i].stream;
+		call_line_drop(c, &c->line[i]);
+	}
+	if (had) {
+		LOG_CALL(c, LOG_CLASS_ERROR, "the relay is gone: ended");
+		call_hang_up(c, 503, "media relay restarted");
+	}
+}
+
+/* Streams die with the relay. Established calls could be carried over once
+ * the keeper re-ships keys; until then they end. */
+void media_lost(struct engine *e)
+{
+	call_each(e, measure_late, NULL);
+	filter_lost(e, PROC_RELAY);
+	call_each(e, lose_streams, NULL);
+}
+
+int media_handle(struct engine *e, struct ipc_msg *msg)
+{
+	switch (msg->type) {
+	case MSG_STREAM_ADDED:
+		return handle_added(e, msg);
+	case MSG_STREAM_DONE:
+		return handle_done(e, msg);
+	case MSG_STREAM_STATS:
+		return handle_stats(e, msg);
+	case MSG_STREAM_EVENT:
+		return handle_event(e, msg);
+	default:
+		return E_FORMAT;
+	}
+}

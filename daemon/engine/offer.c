@@ -1,0 +1,243 @@
+/* offer.c - reading an offer: which of its lines can pass, whether it may
+ * pass at all under the call's profile, and whether it needs new keys.
+ *
+ * RFC 3264 for the offer, RFC 4567 4.1.2 for a=key-mgmt. A line passes when
+ * it is RTP to an address of ours' family, secured exactly where the profile
+ * wants it; others go on with port 0. An offer with lines none of which
+ * passes is refused. The keys in force stay when the same side offers again
+ * as many lines (and, from outside, the same keying message). */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <string.h>
+
+/* Whether protection is wanted on the leg the offer came in on. */
+static bool wants_secure(const struct call *c, const struct job *j)
+{
+	return c->sealed && j->q.from == OUTSIDE;
+}
+
+static bool passes(const struct call *c, const struct job *j,
+		   const struct sdp_media *m)
+{
+	const struct addr *media =
+		engine_settings(c->engine)->face[j->q.from].media;
+
+	if (!m->port || !m->rtp || m->n_ports != 1 || m->named)
+		return false;
+	if (m->secure != wants_secure(c, j))
+		return false;
+	return media[m->addr.family == 6].family != 0;
+}
+
+static bool any_mikey(const struct sdp *s)
+{
+	bool any = s->keys.n_mikey > 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		any = any || s->media[i].keys.n_mikey;
+	return any;
+}
+
+/* Why an offer whose lines all fail is refused: the first active line
+ * decides. 0 when no line is active: then nothing needs to pass. */
+static int why_none(const struct call *c, struct job *j)
+{
+	const struct sdp_media *m = j->sdp.media;
+
+	for (unsigned i = 0; i < j->sdp.n; i++, m++) {
+		if (!m->port)
+			continue;
+		if (m->rtp && wants_secure(c, j) && !m->secure)
+			return job_fail(j, STAGE_UNSEALED, E_POLICY,
+					"a plain offer where sealing is "
+					"required");
+		if (m->rtp && !c->sealed && m->secure)
+			return job_fail(j, STAGE_SEALED, E_POLICY,
+					"a sealed offer where the profile "
+					"forbids sealing");
+		if (m->rtp && !m->named && m->n_ports == 1 && !m->secure)
+			return job_fail(j, STAGE_OFFER, E_POLICY,
+					"no media address of this family");
+		return job_fail(j, STAGE_OFFER, E_UNSUPPORTED,
+				"no line can be relayed");
+	}
+	return 0;
+}
+
+static int choose_lines(const struct call *c, struct job *j)
+{
+	unsigned n = 0;
+
+	if (!c->sealed && any_mikey(&j->sdp))
+		return job_fail(j, STAGE_SEALED, E_POLICY,
+				"a keying offer where the profile forbids "
+				"sealing");
+	for (unsigned i = 0; i < j->sdp.n && n < STREAM_MAX; i++)
+		if (passes(c, j, &j->sdp.media[i])) {
+			j->deal->usable |= 1u << i;
+			n++;
+		}
+	return n ? 0 : why_none(c, j);
+}
+
+static void fill_ends(struct job *j)
+{
+	const struct sdp_media *m = j->sdp.media;
+	struct endpoint *end = j->deal->end;
+
+	j->deal->n = j->sdp.n;
+	for (unsigned i = 0; i < j->sdp.n; i++, m++, end++) {
+		end->accepted = j->deal->usable >> i & 1;
+		end->mux = m->rtcp_mux;
+		end->held = m->direction != SDP_SENDRECV ||
+			    addr_is_any(&m->addr);
+		end->rtp = m->addr;
+		end->rtcp = m->rtcp;
+	}
+}
+
+/* How many keying messages there are on each level, over the usable lines. */
+struct levels {
+	unsigned lines, session, media, most;
+};
+
+static struct levels count_levels(const struct job *j)
+{
+	struct levels v = { .session = j->sdp.keys.n_mikey,
+			    .most = j->sdp.keys.n_mikey };
+
+	for (unsigned i = 0; i < j->sdp.n; i++) {
+		if (!(j->deal->usable >> i & 1))
+			continue;
+		v.lines++;
+		v.media += j->sdp.media[i].keys.n_mikey > 0;
+		if (j->sdp.media[i].keys.n_mikey > v.most)
+			v.most = j->sdp.media[i].keys.n_mikey;
+	}
+	return v;
+}
+
+static int keep_text(struct deal *d, struct sdp_text t)
+{
+	struct exchange *x = &d->exchange[d->n_exchanges++];
+
+	x->offer = strndup(t.p, t.len);
+	return x->offer ? 0 : E_NOMEM;
+}
+
+static int take_texts(struct job *j)
+{
+	struct deal *d = j->deal;
+	int r = 0;
+
+	if (!d->media_level)
+		return keep_text(d, j->sdp.keys.mikey);
+	for (unsigned i = 0; !r && i < j->sdp.n; i++)
+		if (d->usable >> i & 1)
+			r = keep_text(d, j->sdp.media[i].keys.mikey);
+	return r;
+}
+
+/* The far end's keying messages. Exactly one for each level. */
+static int find_mikey(struct job *j)
+{
+	struct levels v = count_levels(j);
+
+	if (!v.session && !v.media)
+		return job_fail(j, STAGE_UNSEALED, E_POLICY,
+				"no a=key-mgmt:mikey where sealing is "
+				"required");
+	if (v.most > 1)
+		return job_fail(j, STAGE_KEY_ANSWER, E_FORMAT,
+				"more than one a=key-mgmt:mikey on a level");
+	if (v.session ? v.media : v.media != v.lines)
+		return job_fail(j, STAGE_KEY_ANSWER, E_UNSUPPORTED,
+				"a=key-mgmt:mikey on some lines only");
+	j->deal->media_level = !v.session;
+	if (take_texts(j))
+		return job_fail(j, STAGE_OFFER, E_NOMEM, NULL);
+	return 0;
+}
+
+static bool same_texts(const struct deal *a, const struct deal *b)
+{
+	if (a->n_exchanges != b->n_exchanges || a->media_level != b->media_level)
+		return false;
+	for (unsigned i = 0; i < a->n_exchanges; i++)
+		if (strcmp(a->exchange[i].offer, b->exchange[i].offer))
+			return false;
+	return true;
+}
+
+/* Whether the keys in force serve this offer too. */
+static bool keys_stay(const struct call *c, const struct job *j)
+{
+	const struct deal *old = c->deal, *d = j->deal;
+
+	return old && old->offerer == d->offerer && old->n == d->n &&
+	       old->usable == d->usable &&
+	       (d->offerer == INSIDE || same_texts(old, d));
+}
+
+/* Our own keying message: on which level the configuration wants it. */
+static bool level_is_media(const struct call *c)
+{
+	const struct conf *conf = child_conf(c->engine->child);
+
+	return !strcmp(conf_text(conf_one(conf, "mikey"), "level"), "media");
+}
+
+static int plan_keys(struct call *c, struct job *j)
+{
+	struct deal *d = j->deal;
+	int r = 0;
+
+	if (!c->sealed || !d->usable)
+		return 0;
+	if (d->offerer == OUTSIDE && (r = find_mikey(j)))
+		return r;
+	j->rekey = !keys_stay(c, j);
+	if (!j->rekey) {
+		deal_clear_exchanges(d);
+		if (deal_keep(d, c->deal))
+			return job_fail(j, STAGE_OFFER, E_NOMEM, NULL);
+		return 0;
+	}
+	if (d->offerer == INSIDE) {
+		d->media_level = level_is_media(c);
+		d->n_exchanges = d->media_level
+			? (unsigned)__builtin_popcount(d->usable) : 1;
+	}
+	return 0;
+}
+
+static bool repeats(const struct deal *d, const struct job *j,
+		    const uint8_t digest[32])
+{
+	return d && d->offerer == j->q.from && !memcmp(d->digest, digest, 32);
+}
+
+int offer_read(struct call *c, struct job *j)
+{
+	const char *why = NULL;
+	uint8_t digest[32];
+	int r = sdp_read(j->data, j->q.body.len, &j->sdp, &why);
+
+	if (r)
+		return job_fail(j, STAGE_OFFER, r, why);
+	if ((r = sdp_digest(&j->sdp, digest)))
+		return job_fail(j, STAGE_OFFER, r, NULL);
+	j->again = repeats(c->deal, j, digest) ? c->deal
+		 : repeats(c->pending, j, digest) ? c->pending : NULL;
+	if ((j->repeat = j->again != NULL))
+		return 0;
+	j->deal = deal_new(j->q.from);
+	if (!j->deal)
+		return job_fail(j, STAGE_OFFER, E_NOMEM, NULL);
+	memcpy(j->deal->digest, digest, sizeof digest);
+	if ((r = choose_lines(c, j)))
+		return r;
+	fill_ends(j);
+	return plan_keys(c, j);
+}

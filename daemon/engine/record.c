@@ -1,0 +1,92 @@
+/* record.c - what is left of a call when it is over: one JSON line appended to
+ * the call record (the file "record", if the parent gave one), and its place
+ * among the last ended ones, which the CLI shows with their reasons. Refused
+ * attempts are kept in the ring, not in the record's file. */
+#include "daemon/engine/inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void keep(struct engine *e, json_t *o)
+{
+	json_t **slot = &e->ended[e->n_ended++ % ENDED_KEPT];
+
+	json_decref(*slot);
+	*slot = o;
+}
+
+/* The whole line in one write, so that lines of a restart cannot mix. */
+static void append(struct engine *e, json_t *o)
+{
+	int fd = child_file(e->child, "record");
+	char *text;
+	size_t len;
+
+	if (fd < 0)
+		return;
+	text = json_dumps(o, JSON_COMPACT);
+	if (!text)
+		return;
+	len = strlen(text);
+	text[len] = '\n';
+	if (write(fd, text, len + 1) != (ssize_t)len + 1)
+		log_error("engine", "call record not written: %s; is the "
+			  "disk full?", strerror(errno));
+	free(text);
+}
+
+static void put_end(json_t *o, uint64_t now, int status, const char *cause)
+{
+	json_object_set_new(o, "ended", json_real((double)(now / 1000) / 1e3));
+	json_object_set_new(o, "status", json_integer(status));
+	json_object_set_new(o, "cause", json_string(cause));
+}
+
+void record_call(struct call *c, int status, const char *cause)
+{
+	struct engine *e = c->engine;
+	json_t *o = status_call(c, false);
+
+	if (!o)
+		return;
+	json_object_set_new(o, "state", json_string("ended"));
+	put_end(o, clock_wall_us(e->clock), status, cause);
+	append(e, o);
+	keep(e, o);
+}
+
+void record_refused(struct engine *e, const struct call_start *s,
+		    const struct refusal *no, const char *reason)
+{
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s}", "state", "refused",
+			      "direction", s->from == INSIDE ? "out" : "in",
+			      "caller", s->caller, "callee", s->callee);
+
+	if (!o)
+		return;
+	if (*reason)
+		json_object_set_new(o, "trouble", json_string(reason));
+	put_end(o, clock_wall_us(e->clock), no->status, no->phrase);
+	keep(e, o);
+}
+
+json_t *engine_ended(const struct engine *e)
+{
+	size_t n = e->n_ended < ENDED_KEPT ? e->n_ended : ENDED_KEPT;
+	json_t *list = json_array();
+
+	for (size_t i = 1; list && i <= n; i++)
+		json_array_append(list,
+				  e->ended[(e->n_ended - i) % ENDED_KEPT]);
+	return list;
+}
+
+void record_free(struct engine *e)
+{
+	for (size_t i = 0; i < ENDED_KEPT; i++) {
+		json_decref(e->ended[i]);
+		e->ended[i] = NULL;
+	}
+}

@@ -1,0 +1,113 @@
+/* rewrite.c - the last step of a body: which ports, which profile and which
+ * keying messages the other leg sees, and under which o= line.
+ *
+ * Each leg has its own o= id and version; the version grows when, and only
+ * when, anything else changes (RFC 3264 5), so that an unchanged description
+ * repeats its bytes. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+struct rewriting {
+	struct call *c;
+	struct job *j;
+	const struct deal *d;
+	enum face to;
+	struct sdp_edit edit;
+};
+
+static bool line_passes(const struct rewriting *w, unsigned i)
+{
+	return (w->d->usable >> i & 1) && w->j->sdp.media[i].port &&
+	       w->c->line[i].stream;
+}
+
+/* Our media address when no line has one. */
+static struct addr any_media(const struct rewriting *w)
+{
+	const struct addr *media =
+		engine_settings(w->c->engine)->face[w->to].media;
+
+	return media[0].family ? media[0] : media[1];
+}
+
+static const char *mikey_of(const struct rewriting *w, unsigned n)
+{
+	const struct exchange *x = &w->d->exchange[n];
+
+	if (!w->c->sealed || w->to != OUTSIDE || n >= w->d->n_exchanges)
+		return NULL;
+	return w->j->q.role == BODY_OFFER ? x->offer : x->answer;
+}
+
+static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
+{
+	struct sdp_edit_line *l = &w->edit.line[i];
+
+	l->reject = !line_passes(w, i);
+	if (w->c->sealed && (w->d->usable >> i & 1))
+		l->proto = w->to == OUTSIDE ? SDP_PROTO_SECURE
+					    : SDP_PROTO_PLAIN;
+	if (l->reject)
+		return;
+	l->addr = w->c->line[i].local[w->to];
+	if (!w->edit.addr.family)
+		w->edit.addr = l->addr;
+	if (w->d->media_level)
+		l->mikey = mikey_of(w, exchange);
+	else
+		w->edit.mikey = mikey_of(w, 0);
+}
+
+static void plan(struct rewriting *w)
+{
+	unsigned exchange = 0;
+
+	w->edit.sealed = w->c->sealed;
+	for (unsigned i = 0; i < w->j->sdp.n; i++) {
+		edit_line(w, i, exchange);
+		exchange += w->d->usable >> i & 1;
+	}
+	if (!w->edit.addr.family)
+		w->edit.addr = any_media(w);
+}
+
+static int write_version(struct rewriting *w, struct buf *out,
+			 uint8_t digest[static 32])
+{
+	int r;
+
+	buf_clear(out);
+	r = sdp_write(&w->j->sdp, &w->edit, out);
+	if (r)
+		return r;
+	if (!EVP_Digest(out->data, out->len, digest, NULL, EVP_sha256(), NULL))
+		return E_NOMEM;
+	return 0;
+}
+
+int rewrite_body(struct call *c, struct job *j, struct buf *out)
+{
+	struct rewriting w = { .c = c, .j = j, .d = job_deal(j),
+			       .to = j->q.from == INSIDE ? OUTSIDE : INSIDE };
+	struct own_sdp *own = &c->own[w.to];
+	uint8_t digest[32];
+	int r;
+
+	plan(&w);
+	w.edit.id = own->id;
+	w.edit.version = own->version ? own->version : 1;
+	r = write_version(&w, out, digest);
+	if (r)
+		return r;
+	if (own->version && memcmp(digest, own->digest, 32)) {
+		w.edit.version++;
+		if ((r = write_version(&w, out, digest)))
+			return r;
+	}
+	own->version = w.edit.version;
+	memcpy(own->digest, digest, 32);
+	return 0;
+}

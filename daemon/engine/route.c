@@ -1,0 +1,126 @@
+/* route.c - whom a call is with and where it goes on.
+ *
+ * From inside the far end is the Request-URI, from outside the From URI; the
+ * first peer whose pattern matches it gives the profile. Outward the call goes
+ * to the peer's route, else outside.proxy, else straight to the Request-URI;
+ * inward to the contact that "phones" has for the user, else inside.proxy.
+ * No number is translated and no registration looked up. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+#include "daemon/uri.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void route_identity(const char *uri, char out[static IDENTITY_TEXT])
+{
+	char name[URI_NAME_TEXT];
+
+	/* No identity at all is one that the keeper refuses. */
+	if (!uri_name(uri, name) || strlen(name) + 5 > IDENTITY_TEXT)
+		out[0] = 0;
+	else
+		snprintf(out, IDENTITY_TEXT, "sip:%.*s", IDENTITY_TEXT - 5,
+			 name);
+}
+
+static bool is_inside(const struct settings *s, const struct addr *a)
+{
+	const struct face_settings *f = &s->face[INSIDE];
+
+	for (size_t i = 0; i < f->n_nets; i++)
+		if (net_contains(&f->nets[i], a))
+			return true;
+	return false;
+}
+
+static int refuse(struct call *c, struct refusal *no, int status,
+		  const char *reason)
+{
+	*no = (struct refusal){
+		.status = status,
+		.phrase = status == 404 ? "Not Found" : "Forbidden",
+	};
+	snprintf(c->reason, sizeof c->reason, "%s", reason);
+	log_line(LOG_CLASS_REFUSED, "engine", 0, "%s -> %s refused: %s",
+		 c->caller, c->callee, reason);
+	return status == 404 ? E_NOTFOUND : E_POLICY;
+}
+
+static int find_peer(struct call *c, struct refusal *no)
+{
+	const char *uri = c->from == INSIDE ? c->callee : c->caller;
+	const struct peer *p =
+		policy_match(child_policy(c->engine->child), uri);
+
+	if (!p)
+		return refuse(c, no, 403,
+			      "no peer matches: add one to peers");
+	snprintf(c->peer, sizeof c->peer, "%s", p->name);
+	c->sealed = p->profile->need != NEED_FORBID;
+	c->profile = strdup(p->profile->name);
+	if (c->from == INSIDE)
+		c->next_hop = strdup(p->route);
+	return c->profile && (c->from != INSIDE || c->next_hop) ? 0 : E_NOMEM;
+}
+
+/* What "phones" has for the user of a URI; NULL when nothing. */
+static const char *phone_contact(const struct conf *conf, const char *uri)
+{
+	char name[URI_NAME_TEXT];
+	const struct conf_node *n;
+	size_t len;
+
+	if (!uri_name(uri, name))
+		return NULL;
+	len = strcspn(name, "@");
+	for (size_t i = 0; i < conf_count(conf, "phones"); i++) {
+		n = conf_at(conf, "phones", i);
+		if (strlen(conf_text(n, "user")) == len &&
+		    !memcmp(conf_text(n, "user"), name, len))
+			return conf_text(n, "contact");
+	}
+	return NULL;
+}
+
+static int way_inward(struct call *c, struct refusal *no)
+{
+	const char *proxy = engine_settings(c->engine)->face[INSIDE].proxy;
+	const char *contact =
+		phone_contact(child_conf(c->engine->child), c->callee);
+
+	if (!contact && !*proxy)
+		return refuse(c, no, 404, "no phone has this user: add one to "
+			      "phones, or set inside.proxy");
+	c->target = strdup(contact ? contact : c->callee);
+	c->next_hop = strdup(contact ? "" : proxy);
+	return c->target && c->next_hop ? 0 : E_NOMEM;
+}
+
+static int way_outward(struct call *c)
+{
+	const char *proxy = engine_settings(c->engine)->face[OUTSIDE].proxy;
+
+	c->target = strdup(c->callee);
+	if (!*c->next_hop) {
+		free(c->next_hop);
+		c->next_hop = strdup(proxy);
+	}
+	return c->target && c->next_hop ? 0 : E_NOMEM;
+}
+
+int route_call(struct call *c, const struct call_start *s, struct refusal *no)
+{
+	int r;
+
+	if (s->from == INSIDE &&
+	    !is_inside(engine_settings(c->engine), &s->source))
+		return refuse(c, no, 403, "the sender is not in inside.nets");
+	if ((r = find_peer(c, no)))
+		return r;
+	r = s->from == INSIDE ? way_outward(c) : way_inward(c, no);
+	if (r)
+		return r;
+	c->route = (struct call_route){ c->target, c->next_hop };
+	return 0;
+}

@@ -1,0 +1,91 @@
+/* sdp.h - session descriptions (RFC 8866): what a gateway must know of one,
+ * and writing it anew for the other leg with all other bytes as they came.
+ * Pure; any thread. */
+#ifndef CALLSEAL_SDP_H
+#define CALLSEAL_SDP_H
+
+#include "daemon/base/addr.h"
+#include "daemon/base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SDP_LINES_MAX 16 /* m= lines that are read; more are refused */
+
+/* A run of the description's own bytes; borrowed from it. */
+struct sdp_text {
+	const char *p;
+	size_t len;
+};
+
+enum sdp_direction { SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE };
+
+/* What one level (the session or an m= line) says of keys. */
+struct sdp_keys {
+	unsigned n_mikey;      /* a=key-mgmt:mikey; one at most is legal */
+	struct sdp_text mikey; /* the first one's base64 */
+	unsigned n_other;      /* a=key-mgmt of other protocols */
+	bool crypto;           /* a=crypto (RFC 4568) */
+	bool clear;            /* k= */
+};
+
+/* One m= line with its section. */
+struct sdp_media {
+	struct sdp_text media;  /* "audio" */
+	struct sdp_text proto;  /* "RTP/AVP" */
+	unsigned port, n_ports; /* port 0: rejected; n_ports 1 usually */
+	bool rtp;               /* RTP/AVP, AVPF, SAVP or SAVPF */
+	bool secure;            /* RTP/SAVP or RTP/SAVPF */
+	bool named;             /* its c= has a host name, or none is there */
+	struct addr addr;       /* RTP, where the sender receives */
+	struct addr rtcp;       /* a=rtcp; family 0 if not said */
+	bool rtcp_mux;
+	enum sdp_direction direction;
+	unsigned clock_hz;      /* of the first payload type; 0: not said */
+	struct sdp_keys keys;
+};
+
+struct sdp {
+	struct sdp_text text; /* all of it */
+	const char *eol;      /* of the first line: "\r\n" or "\n" */
+	struct sdp_keys keys; /* of the session level */
+	unsigned n;
+	struct sdp_media media[SDP_LINES_MAX];
+};
+
+/* Reads a description; data is borrowed as long as out. E_FORMAT, or
+ * E_UNSUPPORTED for more lines than we read; *why is then static text that
+ * names what is wrong. */
+int sdp_read(const void *data, size_t len, struct sdp *out, const char **why);
+
+/* A digest of everything but the o= line: equal digests, equal session. */
+int sdp_digest(const struct sdp *s, uint8_t out[static 32]);
+
+enum sdp_proto { SDP_PROTO_KEEP, SDP_PROTO_SECURE, SDP_PROTO_PLAIN };
+
+struct sdp_edit_line {
+	bool reject;          /* port 0 */
+	enum sdp_proto proto; /* RTP/AVP(F) <-> RTP/SAVP(F) */
+	struct addr addr;     /* ours, RTP; RTCP is the next port */
+	const char *mikey;    /* base64 for the m= line, or NULL */
+};
+
+/* What the other leg sees. */
+struct sdp_edit {
+	uint64_t id, version; /* of o= */
+	struct addr addr;     /* of o= and the session's c= */
+	bool sealed;          /* a sealed call: nothing of keys passes */
+	const char *mikey;    /* base64 for the session, or NULL */
+	struct sdp_edit_line line[SDP_LINES_MAX];
+};
+
+/* Appends the description as the other leg gets it. E_NOMEM, E_SPACE. */
+int sdp_write(const struct sdp *s, const struct sdp_edit *e, struct buf *out);
+
+/* "sendrecv", ... */
+const char *sdp_direction_name(enum sdp_direction d);
+/* Case is ignored, as RFC 8866 does not for most and phones do for all. */
+bool sdp_is(struct sdp_text t, const char *word);
+
+#endif

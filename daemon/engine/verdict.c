@@ -1,0 +1,58 @@
+/* verdict.c - the judge of calls.
+ *
+ * sealed: key exchange and media are authenticated to a credential that is
+ * configured for the peer. peer: encrypted, but the identity is not proven,
+ * or the far end did not prove that it holds the key (RFC 3830 V payload).
+ * plain: all else. MIKEY does not authenticate the SDP around it (RFC 4567
+ * section 8): the reason says so, as long as no signed body binds it.
+ * hop needs SDES over verified TLS, which no module does yet. */
+#include "daemon/engine/verdict.h"
+
+#include <stddef.h>
+
+#define NO 0
+#define YES 1
+#define ANY 2
+
+/* The first row that fits counts; the last fits always. */
+static const struct {
+	char sealed, keyed, verified, offerer, confirmed;
+	struct verdict v;
+} table[] = {
+	{ NO, ANY, ANY, ANY, ANY,
+	  { VERDICT_PLAIN, "the profile forbids sealing" } },
+	{ YES, NO, ANY, ANY, ANY, { VERDICT_PLAIN, "no keys are agreed" } },
+	{ YES, YES, NO, ANY, ANY,
+	  { VERDICT_PEER, "the far end's identity is not verified" } },
+	{ YES, YES, YES, YES, NO,
+	  { VERDICT_PEER, "the far end did not prove that it has the key" } },
+	{ YES, YES, YES, ANY, ANY,
+	  { VERDICT_SEALED, "far edge proved the configured credential; SDP "
+			    "itself is not authenticated" } },
+	{ ANY, ANY, ANY, ANY, ANY, { VERDICT_PLAIN, "unknown" } },
+};
+
+static bool fits(char want, bool is)
+{
+	return want == ANY || (want == YES) == is;
+}
+
+struct verdict verdict_of(const struct verdict_facts *f)
+{
+	size_t i = 0;
+
+	while (!fits(table[i].sealed, f->sealed) ||
+	       !fits(table[i].keyed, f->keyed) ||
+	       !fits(table[i].verified, f->key.verified == 1) ||
+	       !fits(table[i].offerer, f->offerer) ||
+	       !fits(table[i].confirmed, f->key.confirmed == 1))
+		i++;
+	return table[i].v;
+}
+
+const char *verdict_name(enum verdict_word w)
+{
+	static const char *const name[] = { "plain", "hop", "peer", "sealed" };
+
+	return w <= VERDICT_SEALED ? name[w] : "?";
+}

@@ -1,0 +1,28 @@
+/* verdict.h - one word for how well a call is protected. Pure. */
+#ifndef CALLSEAL_VERDICT_H
+#define CALLSEAL_VERDICT_H
+
+#include "daemon/message.h"
+
+#include <stdbool.h>
+
+enum verdict_word { VERDICT_PLAIN, VERDICT_HOP, VERDICT_PEER, VERDICT_SEALED };
+
+struct verdict {
+	enum verdict_word word;
+	const char *reason; /* static text */
+};
+
+/* What is known when it is asked. */
+struct verdict_facts {
+	bool sealed;  /* the streams are SRTP outside, for their whole life */
+	bool keyed;   /* keys are agreed and installed in both directions */
+	bool offerer; /* our side made the keying offer */
+	struct msg_key_facts key;
+};
+
+/* The only judge. Never better than the truth: what is not known is false. */
+struct verdict verdict_of(const struct verdict_facts *f);
+const char *verdict_name(enum verdict_word w);
+
+#endif
