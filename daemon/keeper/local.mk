@@ -1,1 +1,10 @@
-# keeper
+# The keeper process. libevent only in keeper.c.
+noinst_LIBRARIES += daemon/keeper/libkeeper.a
+daemon_keeper_libkeeper_a_SOURCES = \
+	daemon/keeper/clerk.c daemon/keeper/clerk.h \
+	daemon/keeper/docket.c daemon/keeper/docket.h \
+	daemon/keeper/keeper.c daemon/keeper/keying.h \
+	daemon/keeper/permit.c daemon/keeper/permit.h \
+	daemon/keeper/rate.c daemon/keeper/rate.h \
+	daemon/keeper/replay.c daemon/keeper/replay.h
+KEEPER_LIBS = daemon/keeper/libkeeper.a $(EVENT_LIBS)

@@ -1,1 +1,17 @@
-# mikey
+# MIKEY: the codec and the method are pure; only mikey.c needs the keeper.
+noinst_LIBRARIES += modules/mikey/libmikey.a
+modules_mikey_libmikey_a_SOURCES = \
+	modules/mikey/error.c modules/mikey/error.h \
+	modules/mikey/explain.c modules/mikey/explain.h \
+	modules/mikey/ident.c modules/mikey/ident.h \
+	modules/mikey/kdf.c modules/mikey/kdf.h \
+	modules/mikey/kemac.c modules/mikey/kemac.h \
+	modules/mikey/message.c modules/mikey/message.h \
+	modules/mikey/mikey.c \
+	modules/mikey/payload.c modules/mikey/payload.h \
+	modules/mikey/psk.c modules/mikey/psk.h \
+	modules/mikey/psk_answer.c \
+	modules/mikey/session.c modules/mikey/session.h \
+	modules/mikey/sp.c modules/mikey/sp.h \
+	modules/mikey/stamp.c modules/mikey/stamp.h
+MIKEY_LIBS = modules/mikey/libmikey.a

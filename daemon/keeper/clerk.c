@@ -1,0 +1,580 @@
+/* clerk.c - the keeper's work: offers, answers, ends of exchanges; live keys
+ * and their shipping.
+ *
+ * offer:   permit -> method.offer -> key ids -> MSG_KEY to the relay -> the
+ *          message to the engine; the exchange waits for its answers.
+ * answer:  permit -> repeat of the answer in force? -> replay cache ->
+ *          method.answer -> cache -> key ids -> MSG_KEY -> the response.
+ * finish:  method.finish on the waiting exchange; keys that the offer fixed
+ *          keep their ids, whichever branch answered, since one key must have
+ *          one transmitting context.
+ *
+ * Keys are shipped before the engine hears of them. They live until the
+ * engine releases the call, so that a new relay can have them again; a new
+ * engine knows of no call, so everything is dropped then. Nothing here
+ * touches a socket or the disk but through the services and the replay
+ * cache. */
+#include "daemon/keeper/clerk.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/keeper/docket.h"
+#include "daemon/keeper/permit.h"
+#include "daemon/keeper/rate.h"
+#include "daemon/keeper/replay.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_US 1000000ull
+#define PENDING_US (600 * SECOND_US) /* an INVITE may ring that long */
+#define FORKS_US (64 * SECOND_US)    /* late answers of other branches */
+#define COST 1
+#define COST_FAILED 20
+
+struct clerk {
+	struct clerk_services s;
+	struct clerk_limits limits;
+	uint32_t epoch, counter;
+	uint32_t engine, relay; /* epochs of the siblings, 0: not there */
+	struct dockets *dockets;
+	struct replay *replay;
+	struct rate rate;
+};
+
+int clerk_new(const struct clerk_services *services, uint32_t epoch,
+	      size_t calls, struct replay *replay, struct clerk **out)
+{
+	struct clerk *c = calloc(1, sizeof *c);
+	int r = c ? dockets_new(calls, &c->dockets) : E_NOMEM;
+
+	if (r) {
+		free(c);
+		replay_free(replay);
+		return r;
+	}
+	c->s = *services;
+	c->epoch = epoch;
+	c->replay = replay;
+	c->limits = (struct clerk_limits){ 300 * SECOND_US, true };
+	*out = c;
+	return 0;
+}
+
+void clerk_free(struct clerk *c)
+{
+	if (!c)
+		return;
+	dockets_free(c->dockets);
+	replay_free(c->replay);
+	free(c);
+}
+
+void clerk_limits(struct clerk *c, const struct clerk_limits *limits)
+{
+	c->limits = *limits;
+}
+
+static void refused(const struct msg_key_party *p, int err, const char *why)
+{
+	log_line(err == E_POLICY || err == E_AUTH || err == E_REPLAY
+			 ? LOG_CLASS_REFUSED : LOG_CLASS_REMOTE,
+		 "keeper", p->call, "peer %s: %s", p->peer, why);
+}
+
+static int send_engine(struct clerk *c, enum message type, uint64_t id,
+		       const void *body, size_t len, const struct buf *tail)
+{
+	return c->s.send(c->s.user, PROC_ENGINE, type, id, body, len,
+			 tail ? tail->data : NULL, tail ? tail->len : 0);
+}
+
+/* -- keys ----------------------------------------------------------------- */
+
+/* Ids are never reused: 2^32 of an epoch, then the keeper wants a restart. */
+static int new_id(struct clerk *c, uint64_t *out)
+{
+	if (c->counter == UINT32_MAX)
+		return E_FULL;
+	*out = (uint64_t)c->epoch << 32 | ++c->counter;
+	return 0;
+}
+
+static int ship(void *user, const struct msg_key *key)
+{
+	struct clerk *c = user;
+	int r = c->s.send(c->s.user, PROC_RELAY, MSG_KEY, 0, key, sizeof *key,
+			  NULL, 0);
+
+	/* a relay that is not there gets it when it comes */
+	return r == E_CLOSED ? 0 : r;
+}
+
+static void tell_gone(void *user, uint64_t key_id)
+{
+	struct clerk *c = user;
+	struct msg_key_gone gone = { .key_id = key_id };
+
+	c->s.send(c->s.user, PROC_RELAY, MSG_KEY_GONE, 0, &gone, sizeof gone,
+		  NULL, 0);
+}
+
+/* One direction of one line: kept, then shipped. */
+static int add_key(struct clerk *c, struct msg_key *key, uint64_t *id)
+{
+	int r = new_id(c, id);
+
+	key->key_id = *id;
+	if (!r)
+		r = docket_key(c->dockets, key);
+	if (!r && (r = ship(c, key)))
+		docket_key_gone(c->dockets, key->call, *id);
+	if (r)
+		*id = 0;
+	return r;
+}
+
+static void drop_keys(struct clerk *c, uint64_t call,
+		      const struct msg_key_ids *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t both[2] = { ids[i].send, ids[i].recv };
+
+		for (size_t k = 0; k < 2; k++)
+			if (both[k] &&
+			    docket_key_gone(c->dockets, call, both[k]))
+				tell_gone(c, both[k]);
+	}
+}
+
+static int add_line(struct clerk *c, const struct msg_key_line *line,
+		    struct msg_key *key, const struct keying_result *res,
+		    size_t i, struct msg_key_ids *ids)
+{
+	int r;
+
+	key->stream = line->stream;
+	key->direction = KEY_SEND;
+	key->ssrc = line->ssrc;
+	key->key = res->send[i];
+	r = add_key(c, key, &ids->send);
+	if (r)
+		return r;
+	key->direction = KEY_RECV;
+	key->ssrc = res->recv_ssrc[i];
+	key->key = res->recv[i];
+	return add_key(c, key, &ids->recv);
+}
+
+/* All keys of a result, or none. */
+static int add_keys(struct clerk *c, uint64_t call,
+		    const struct msg_key_line *line,
+		    const struct keying_result *res, struct msg_key_ids *ids)
+{
+	struct msg_key key = { .call = call };
+	int r = 0;
+
+	memset(ids, 0, STREAM_MAX * sizeof *ids);
+	for (size_t i = 0; i < res->n && !r; i++)
+		r = add_line(c, &line[i], &key, res, i, &ids[i]);
+	wipe(&key, sizeof key);
+	if (r) {
+		drop_keys(c, call, ids, res->n);
+		memset(ids, 0, STREAM_MAX * sizeof *ids);
+	}
+	return r;
+}
+
+/* -- what a request brings ------------------------------------------------ */
+
+/* A request on its way; the fault is what the engine will read. */
+struct request {
+	const struct msg_key_party *party;
+	struct permit permit;
+	struct keying_terms terms;
+	uint32_t ssrc[STREAM_MAX];
+	struct keying_fault fault;
+};
+
+static int fault(struct request *q, int err, const char *why)
+{
+	snprintf(q->fault.text, sizeof q->fault.text, "%s: %s", why,
+		 err_text(err));
+	return err;
+}
+
+static int admit(struct clerk *c, struct request *q)
+{
+	uint64_t now = clock_mono_us(c->s.clock);
+	int r = permit(&c->s, q->party, &q->permit, &q->fault);
+
+	if (r)
+		return r;
+	if (!rate_take(&c->rate, q->permit.peer->name, COST, now))
+		return fault(q, E_FULL, "too many requests of this peer");
+	for (size_t i = 0; i < q->party->n; i++)
+		q->ssrc[i] = q->party->line[i].ssrc;
+	q->terms = (struct keying_terms){
+		.local_id = q->party->local_id,
+		.remote_id = q->party->remote_id,
+		.psk = q->permit.psk,
+		.suites = q->permit.peer->profile->suites,
+		.n_suites = q->permit.peer->profile->n_suites,
+		.n = q->party->n,
+		.ssrc = q->ssrc,
+		.wall_us = clock_wall_us(c->s.clock),
+		.window_us = c->limits.window_us,
+		.verify = c->limits.verify,
+	};
+	return 0;
+}
+
+/* -- offer ---------------------------------------------------------------- */
+
+/* The exchange, with keys if the offer fixed them. */
+static int open_exchange(struct clerk *c, struct request *q,
+			 struct keying_pending *pending,
+			 const struct keying_result *early,
+			 struct exchange **out)
+{
+	struct exchange *x;
+	uint64_t id;
+	int r = new_id(c, &id);
+
+	if (r) {
+		q->permit.method->drop(pending);
+		return r;
+	}
+	r = docket_exchange(c->dockets, q->party->call, id, q->permit.method,
+			    pending, &x);
+	if (r)
+		return r;
+	x->n = q->party->n;
+	x->expires_us = clock_mono_us(c->s.clock) + PENDING_US;
+	memcpy(x->line, q->party->line, sizeof x->line);
+	if (early->n)
+		r = add_keys(c, x->call, x->line, early, x->key);
+	if (r) {
+		exchange_drop(c->dockets, x);
+		return r;
+	}
+	x->keyed = early->n > 0;
+	*out = x;
+	return 0;
+}
+
+static int offer(struct clerk *c, struct request *q, struct buf *tail,
+		 struct exchange **x)
+{
+	struct keying_result early = { .n = 0 };
+	struct keying_pending *pending;
+	int r = admit(c, q);
+
+	if (!r)
+		r = q->permit.method->offer(&q->terms, tail, &pending, &early,
+					    &q->fault);
+	if (r)
+		return r;
+	r = open_exchange(c, q, pending, &early, x);
+	wipe(&early, sizeof early);
+	return r ? fault(q, r, "the keys cannot be kept") : 0;
+}
+
+static int handle_offer(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_key_offer *m = msg->body;
+	struct request q = { .party = &m->party };
+	struct msg_key_offered reply = { .err = 0 };
+	struct buf tail = buf_of(KEYING_MAX);
+	struct exchange *x = NULL;
+
+	if (permit_form(&m->party))
+		return E_FORMAT;
+	reply.err = offer(c, &q, &tail, &x);
+	if (reply.err) {
+		refused(&m->party, reply.err, q.fault.text);
+		memcpy(reply.reason, q.fault.text, sizeof reply.reason);
+		buf_clear(&tail);
+	} else {
+		reply.exchange = x->id;
+		reply.n = x->keyed ? x->n : 0;
+		memcpy(reply.key, x->key, sizeof reply.key);
+	}
+	reply.len = (uint32_t)tail.len;
+	if (send_engine(c, MSG_KEY_OFFERED, msg->id, &reply, sizeof reply,
+			&tail) && x) {
+		drop_keys(c, x->call, x->key, x->n);
+		exchange_drop(c->dockets, x);
+	}
+	buf_free(&tail);
+	return 0;
+}
+
+/* -- answer --------------------------------------------------------------- */
+
+static bool same_lines(const struct msg_key_line *a,
+		       const struct msg_key_line *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (a[i].stream != b[i].stream || a[i].ssrc != b[i].ssrc)
+			return false;
+	return true;
+}
+
+/* The offer in force, byte for byte, in its own dialog and on its own
+ * streams: answered as before. */
+static const struct accepted *in_force(struct clerk *c,
+				       const struct msg_key_answer *m,
+				       const uint8_t *hash)
+{
+	const struct docket *k = docket_find(c->dockets, m->party.call);
+	const struct accepted *a = k ? k->accepted : NULL;
+
+	if (!a || memcmp(a->hash, hash, sizeof a->hash) ||
+	    memcmp(a->dialog, m->origin.dialog, sizeof a->dialog) ||
+	    a->n != m->party.n || !same_lines(a->line, m->party.line, a->n))
+		return NULL;
+	return a;
+}
+
+static int check_replay(struct clerk *c, struct request *q,
+			const struct replay_case *rc)
+{
+	switch (replay_check(c->replay, rc)) {
+	case REPLAY_NEW:
+	case REPLAY_BRANCH:
+		return 0;
+	case REPLAY_BLIND:
+		snprintf(q->fault.text, sizeof q->fault.text, "offers are "
+			 "refused for a while, since the replay cache was "
+			 "lost");
+		return E_REPLAY;
+	default:
+		snprintf(q->fault.text, sizeof q->fault.text, "this MIKEY "
+			 "offer was seen before in another request");
+		return E_REPLAY;
+	}
+}
+
+/* A message stays acceptable until its own time plus the window. */
+static int keep_answer(struct clerk *c, struct request *q,
+		       const struct replay_case *rc,
+		       const struct keying_result *res, struct accepted *a)
+{
+	int r = replay_add(c->replay, rc,
+			   res->stamp_us + c->limits.window_us + 1);
+
+	if (r)
+		return fault(q, r, "the replay cache cannot hold it");
+	a->n = (uint32_t)res->n;
+	a->facts = res->facts;
+	memcpy(a->line, q->party->line, sizeof a->line);
+	r = add_keys(c, q->party->call, q->party->line, res, a->key);
+	if (!r && (r = docket_accept(c->dockets, q->party->call, a)))
+		drop_keys(c, q->party->call, a->key, a->n);
+	return r ? fault(q, r, "the keys cannot be kept") : 0;
+}
+
+static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
+		  struct buf *tail, struct accepted *a)
+{
+	const struct msg_key_answer *m = msg->body;
+	struct replay_case rc = { .hash = a->hash, .origin = &m->origin,
+				  .peer = m->party.peer,
+				  .now_us = clock_wall_us(c->s.clock) };
+	struct keying_result res = { .n = 0 };
+	int r = check_replay(c, q, &rc);
+
+	if (!r)
+		r = q->permit.method->answer(&q->terms, msg->tail,
+					     msg->tail_len, tail, &res,
+					     &q->fault);
+	if (r == E_AUTH)
+		rate_take(&c->rate, m->party.peer, COST_FAILED,
+			  clock_mono_us(c->s.clock));
+	if (r)
+		return r;
+	memcpy(a->dialog, m->origin.dialog, sizeof a->dialog);
+	a->response = tail->data;
+	a->len = (uint32_t)tail->len;
+	r = keep_answer(c, q, &rc, &res, a);
+	wipe(&res, sizeof res);
+	if (r)
+		buf_clear(tail);
+	return r;
+}
+
+static void reply_answered(struct clerk *c, uint64_t id, const struct accepted *a,
+			   bool repeat)
+{
+	struct msg_key_answered reply = { .n = a->n, .len = a->len,
+					  .repeat = repeat,
+					  .facts = a->facts };
+
+	memcpy(reply.key, a->key, sizeof reply.key);
+	c->s.send(c->s.user, PROC_ENGINE, MSG_KEY_ANSWERED, id, &reply,
+		  sizeof reply, a->response, a->len);
+}
+
+static void reply_refused(struct clerk *c, uint64_t id, int err,
+			  const struct request *q, const struct buf *tail)
+{
+	struct msg_key_answered reply = { .err = err,
+					  .len = (uint32_t)tail->len };
+
+	refused(q->party, err, q->fault.text);
+	memcpy(reply.reason, q->fault.text, sizeof reply.reason);
+	send_engine(c, MSG_KEY_ANSWERED, id, &reply, sizeof reply, tail);
+}
+
+static int handle_answer(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_key_answer *m = msg->body;
+	struct request q = { .party = &m->party };
+	struct buf tail = buf_of(KEYING_MAX);
+	struct accepted a = { .n = 0 };
+	const struct accepted *old;
+	int r;
+
+	if (permit_form(&m->party))
+		return E_FORMAT;
+	r = admit(c, &q);
+	if (!r && !EVP_Digest(msg->tail, msg->tail_len, a.hash, NULL,
+			      EVP_sha256(), NULL))
+		r = fault(&q, E_INTERNAL, "SHA-256");
+	if (!r && (old = in_force(c, m, a.hash))) {
+		reply_answered(c, msg->id, old, true);
+		return 0;
+	}
+	if (!r)
+		r = answer(c, &q, msg, &tail, &a);
+	if (r)
+		reply_refused(c, msg->id, r, &q, &tail);
+	else
+		reply_answered(c, msg->id, &a, false);
+	buf_free(&tail);
+	return 0;
+}
+
+/* -- finish --------------------------------------------------------------- */
+
+static int finish(struct clerk *c, const struct ipc_msg *msg,
+		  struct exchange *x, struct msg_key_finished *reply)
+{
+	struct keying_result res = { .n = 0 };
+	struct keying_fault why = { "" };
+	int r = x->method->finish(x->pending, msg->tail, msg->tail_len,
+				  clock_wall_us(c->s.clock), &res, &why);
+
+	if (!r && !x->keyed) {
+		r = add_keys(c, x->call, x->line, &res, x->key);
+		if (r)
+			snprintf(why.text, sizeof why.text, "the keys cannot "
+				 "be kept: %s", err_text(r));
+	}
+	reply->facts = res.facts;
+	wipe(&res, sizeof res);
+	if (r) {
+		memcpy(reply->reason, why.text, sizeof reply->reason);
+		return r;
+	}
+	x->keyed = x->finished = true;
+	x->expires_us = clock_mono_us(c->s.clock) + FORKS_US;
+	reply->n = x->n;
+	memcpy(reply->key, x->key, sizeof reply->key);
+	return 0;
+}
+
+static int handle_finish(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_key_finish *m = msg->body;
+	struct exchange *x = exchange_find(c->dockets, m->exchange);
+	struct msg_key_finished reply = { .err = E_NOTFOUND };
+
+	if (x)
+		reply.err = finish(c, msg, x, &reply);
+	else
+		snprintf(reply.reason, sizeof reply.reason, "the keeper does "
+			 "not know this exchange (it ended, or the keeper was "
+			 "restarted)");
+	if (reply.err) {
+		memset(&reply.facts, 0, sizeof reply.facts);
+		log_line(LOG_CLASS_REMOTE, "keeper", x ? x->call : 0, "%s",
+			 reply.reason);
+	}
+	send_engine(c, MSG_KEY_FINISHED, msg->id, &reply, sizeof reply, NULL);
+	return 0;
+}
+
+/* -- ends ----------------------------------------------------------------- */
+
+/* Without an accepted answer its keys are for nobody. */
+static void end_exchange(struct clerk *c, struct exchange *x)
+{
+	if (!x->finished)
+		drop_keys(c, x->call, x->key, x->n);
+	exchange_drop(c->dockets, x);
+}
+
+static int handle_drop(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_key_drop *m = msg->body;
+	struct exchange *x = exchange_find(c->dockets, m->exchange);
+
+	if (x)
+		end_exchange(c, x);
+	return 0;
+}
+
+static int handle_release(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_key_release *m = msg->body;
+
+	docket_release(c->dockets, m->call, tell_gone, c);
+	return 0;
+}
+
+static const struct {
+	enum message type;
+	int (*handle)(struct clerk *c, struct ipc_msg *msg);
+} requests[] = {
+	{ MSG_KEY_OFFER, handle_offer },   { MSG_KEY_ANSWER, handle_answer },
+	{ MSG_KEY_FINISH, handle_finish }, { MSG_KEY_DROP, handle_drop },
+	{ MSG_KEY_RELEASE, handle_release },
+};
+
+int clerk_handle(struct clerk *c, enum process from, struct ipc_msg *msg)
+{
+	if (from != PROC_ENGINE)
+		return E_STATE;
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+		if (requests[i].type == msg->type)
+			return requests[i].handle(c, msg);
+	return E_STATE;
+}
+
+void clerk_sibling(struct clerk *c, enum process p, uint32_t epoch)
+{
+	if (p == PROC_ENGINE && epoch && epoch != c->engine) {
+		if (c->engine)
+			dockets_release_all(c->dockets, tell_gone, c);
+		c->engine = epoch;
+	}
+	if (p == PROC_RELAY && epoch && epoch != c->relay) {
+		if (dockets_each_key(c->dockets, ship, c))
+			log_error("keeper", "not all keys reached the new "
+				  "relay: calls without will end");
+		c->relay = epoch;
+	}
+}
+
+void clerk_tick(struct clerk *c)
+{
+	uint64_t now = clock_mono_us(c->s.clock);
+	struct exchange *x;
+
+	while ((x = exchange_expired(c->dockets, now)))
+		end_exchange(c, x);
+}

@@ -1,0 +1,296 @@
+/* docket.c - the keeper's memory, one docket a call. See docket.h.
+ *
+ * Two hash tables of fixed width: dockets by call, exchanges by id. A docket
+ * exists as long as it has something in it. Counts are bounded by the number
+ * of calls that the configuration allows: past them a request is refused, not
+ * an old call harmed. */
+#include "daemon/keeper/docket.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS 1024u /* of each table; chains stay short at 2000 calls */
+#define EXCHANGES_PER_CALL 2
+#define KEYS_PER_CALL 8 /* one line, both ways, through three re-keyings */
+#define SPARE 64
+
+struct dockets {
+	struct docket *slot[SLOTS];
+	struct exchange *by_id[SLOTS];
+	size_t exchanges, exchanges_max;
+	size_t keys, keys_max;
+	size_t dockets, dockets_max;
+	uint64_t next_walk_us; /* for expired exchanges */
+};
+
+static size_t slot_of(uint64_t id)
+{
+	return (size_t)((id * 0x9e3779b97f4a7c15u) >> 54) % SLOTS;
+}
+
+int dockets_new(size_t calls, struct dockets **out)
+{
+	struct dockets *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return E_NOMEM;
+	d->dockets_max = 2 * calls + SPARE;
+	d->exchanges_max = EXCHANGES_PER_CALL * calls + SPARE;
+	d->keys_max = KEYS_PER_CALL * calls + SPARE;
+	*out = d;
+	return 0;
+}
+
+void dockets_free(struct dockets *d)
+{
+	if (!d)
+		return;
+	dockets_release_all(d, NULL, NULL);
+	free(d);
+}
+
+struct docket *docket_find(struct dockets *d, uint64_t call)
+{
+	struct docket *k = d->slot[slot_of(call)];
+
+	while (k && k->call != call)
+		k = k->same_slot;
+	return k;
+}
+
+static int docket_get(struct dockets *d, uint64_t call, struct docket **out)
+{
+	struct docket **slot = &d->slot[slot_of(call)];
+	struct docket *k = docket_find(d, call);
+
+	if (!k) {
+		if (d->dockets >= d->dockets_max)
+			return E_FULL;
+		k = calloc(1, sizeof *k);
+		if (!k)
+			return E_NOMEM;
+		k->call = call;
+		k->same_slot = *slot;
+		*slot = k;
+		d->dockets++;
+	}
+	*out = k;
+	return 0;
+}
+
+static void free_if_empty(struct dockets *d, struct docket *k)
+{
+	struct docket **at = &d->slot[slot_of(k->call)];
+
+	if (k->exchanges || k->accepted || k->keys)
+		return;
+	while (*at != k)
+		at = &(*at)->same_slot;
+	*at = k->same_slot;
+	free(k);
+	d->dockets--;
+}
+
+static void free_accepted(struct accepted *a)
+{
+	if (!a)
+		return;
+	free(a->response);
+	free(a);
+}
+
+static void free_key(struct dockets *d, struct live_key *key)
+{
+	wipe(key, sizeof *key);
+	free(key);
+	d->keys--;
+}
+
+int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
+		    const struct keying *method,
+		    struct keying_pending *pending, struct exchange **out)
+{
+	struct exchange *x = NULL;
+	struct docket *k;
+	int r = d->exchanges >= d->exchanges_max ? E_FULL
+						 : docket_get(d, call, &k);
+
+	if (!r && !(x = calloc(1, sizeof *x))) {
+		free_if_empty(d, k);
+		r = E_NOMEM;
+	}
+	if (r) {
+		method->drop(pending);
+		return r;
+	}
+	*x = (struct exchange){ .id = id, .call = call, .method = method,
+				.pending = pending,
+				.same_call = k->exchanges,
+				.same_slot = d->by_id[slot_of(id)],
+				.expires_us = UINT64_MAX };
+	k->exchanges = x;
+	d->by_id[slot_of(id)] = x;
+	d->exchanges++;
+	*out = x;
+	return 0;
+}
+
+struct exchange *exchange_find(struct dockets *d, uint64_t id)
+{
+	struct exchange *x = d->by_id[slot_of(id)];
+
+	while (x && x->id != id)
+		x = x->same_slot;
+	return x;
+}
+
+void exchange_drop(struct dockets *d, struct exchange *x)
+{
+	struct docket *k = docket_find(d, x->call);
+	struct exchange **at = &d->by_id[slot_of(x->id)];
+
+	while (*at != x)
+		at = &(*at)->same_slot;
+	*at = x->same_slot;
+	at = &k->exchanges;
+	while (*at != x)
+		at = &(*at)->same_call;
+	*at = x->same_call;
+	x->method->drop(x->pending);
+	free(x);
+	d->exchanges--;
+	free_if_empty(d, k);
+}
+
+/* The walk is over all, so it is made once a second at most. */
+struct exchange *exchange_expired(struct dockets *d, uint64_t now_us)
+{
+	if (now_us < d->next_walk_us)
+		return NULL;
+	for (size_t i = 0; i < SLOTS; i++)
+		for (struct exchange *x = d->by_id[i]; x; x = x->same_slot)
+			if (x->expires_us <= now_us)
+				return x;
+	d->next_walk_us = now_us + 1000000;
+	return NULL;
+}
+
+int docket_key(struct dockets *d, const struct msg_key *msg)
+{
+	struct live_key *key;
+	struct docket *k;
+	int r;
+
+	if (d->keys >= d->keys_max)
+		return E_FULL;
+	r = docket_get(d, msg->call, &k);
+	if (r)
+		return r;
+	key = calloc(1, sizeof *key);
+	if (!key) {
+		free_if_empty(d, k);
+		return E_NOMEM;
+	}
+	key->msg = *msg;
+	key->next = k->keys;
+	k->keys = key;
+	d->keys++;
+	return 0;
+}
+
+bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id)
+{
+	struct docket *k = docket_find(d, call);
+	struct live_key **at = k ? &k->keys : NULL, *key;
+
+	while (at && *at && (*at)->msg.key_id != key_id)
+		at = &(*at)->next;
+	if (!at || !*at)
+		return false;
+	key = *at;
+	*at = key->next;
+	free_key(d, key);
+	free_if_empty(d, k);
+	return true;
+}
+
+int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a)
+{
+	struct accepted *copy = malloc(sizeof *copy);
+	uint8_t *response = malloc(a->len + 1);
+	struct docket *k;
+	int r = copy && response ? docket_get(d, call, &k) : E_NOMEM;
+
+	if (r) {
+		free(copy);
+		free(response);
+		return r;
+	}
+	*copy = *a;
+	if (a->len)
+		memcpy(response, a->response, a->len);
+	copy->response = response;
+	free_accepted(k->accepted);
+	k->accepted = copy;
+	return 0;
+}
+
+void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
+		    void *user)
+{
+	struct docket *k = docket_find(d, call);
+
+	if (!k)
+		return;
+	while (k->keys) {
+		struct live_key *key = k->keys;
+
+		k->keys = key->next;
+		if (gone)
+			gone(user, key->msg.key_id);
+		free_key(d, key);
+	}
+	free_accepted(k->accepted);
+	k->accepted = NULL;
+	if (!k->exchanges) {
+		free_if_empty(d, k);
+		return;
+	}
+	while (k->exchanges->same_call)
+		exchange_drop(d, k->exchanges);
+	exchange_drop(d, k->exchanges); /* frees the docket with the last */
+}
+
+void dockets_release_all(struct dockets *d, key_gone_fn gone, void *user)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		while (d->slot[i])
+			docket_release(d, d->slot[i]->call, gone, user);
+}
+
+int dockets_each_key(const struct dockets *d,
+		     int (*fn)(void *user, const struct msg_key *key),
+		     void *user)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		for (struct docket *k = d->slot[i]; k; k = k->same_slot)
+			for (struct live_key *key = k->keys; key && !r;
+			     key = key->next)
+				r = fn(user, &key->msg);
+	return r;
+}
+
+size_t dockets_keys(const struct dockets *d)
+{
+	return d->keys;
+}
+
+size_t dockets_exchanges(const struct dockets *d)
+{
+	return d->exchanges;
+}

@@ -1,0 +1,95 @@
+/* docket.h - what the keeper holds for each call: pending exchanges, the
+ * answer in force, live keys. Bounded; secrets are wiped when they go. */
+#ifndef CALLSEAL_KEEPER_DOCKET_H
+#define CALLSEAL_KEEPER_DOCKET_H
+
+#include "daemon/keeper/keying.h"
+#include "daemon/message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A key that the relay has or shall have. */
+struct live_key {
+	struct live_key *next;
+	struct msg_key msg;
+};
+
+/* An offer of ours, until it is dropped, expires or its call is released. */
+struct exchange {
+	uint64_t id, call;
+	struct exchange *same_call, *same_slot;
+	const struct keying *method;
+	struct keying_pending *pending; /* owned */
+	uint32_t n;
+	struct msg_key_line line[STREAM_MAX];
+	bool keyed;    /* key has the ids: the offer or an answer fixed them */
+	bool finished; /* an answer was accepted: the keys stay */
+	struct msg_key_ids key[STREAM_MAX];
+	uint64_t expires_us; /* monotonic */
+};
+
+/* The last offer that we accepted in a call, to answer repeats of it. */
+struct accepted {
+	uint8_t hash[32]; /* of the offer */
+	uint8_t dialog[32];
+	uint32_t n;
+	struct msg_key_line line[STREAM_MAX];
+	struct msg_key_ids key[STREAM_MAX];
+	struct msg_key_facts facts;
+	uint8_t *response; /* owned */
+	uint32_t len;
+};
+
+struct docket {
+	uint64_t call;
+	struct docket *same_slot;
+	struct exchange *exchanges;
+	struct accepted *accepted; /* owned; NULL: none */
+	struct live_key *keys;
+};
+
+struct dockets;
+
+/* calls: about how many calls there are at a time; the bounds follow. */
+int dockets_new(size_t calls, struct dockets **out);
+void dockets_free(struct dockets *d);
+
+/* The call's docket, or NULL. */
+struct docket *docket_find(struct dockets *d, uint64_t call);
+
+/* A new exchange of a call. pending is taken, on failure too (dropped).
+ * E_FULL, E_NOMEM. */
+int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
+		    const struct keying *method,
+		    struct keying_pending *pending, struct exchange **out);
+struct exchange *exchange_find(struct dockets *d, uint64_t id);
+/* Forgets it; its keys stay. */
+void exchange_drop(struct dockets *d, struct exchange *x);
+/* One whose time is over; NULL when none. Cheap when none can be. */
+struct exchange *exchange_expired(struct dockets *d, uint64_t now_us);
+
+/* Copies a key in. E_FULL, E_NOMEM. */
+int docket_key(struct dockets *d, const struct msg_key *key);
+/* Forgets one key of a call; false if it is not there. */
+bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id);
+
+/* Makes a the answer in force; the one before is freed. a's response is
+ * copied. E_FULL, E_NOMEM. */
+int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a);
+
+/* Forgets all of a call; gone is told each key first. */
+typedef void (*key_gone_fn)(void *user, uint64_t key_id);
+void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
+		    void *user);
+/* As docket_release() for every call. */
+void dockets_release_all(struct dockets *d, key_gone_fn gone, void *user);
+/* Calls fn for every live key; stops at the first failure and returns it. */
+int dockets_each_key(const struct dockets *d,
+		     int (*fn)(void *user, const struct msg_key *key),
+		     void *user);
+size_t dockets_keys(const struct dockets *d);
+size_t dockets_exchanges(const struct dockets *d);
+
+#endif

@@ -1,0 +1,266 @@
+/* keeper.c - the keeper process: libevent around the clerk; the map of this
+ * folder.
+ *
+ *   keeper.c  the process: loop, descriptors, configuration
+ *   clerk.c   the engine's requests
+ *   permit.c  what the keeper's own policy allows
+ *   docket.c  what is held for each call: exchanges, answers, live keys
+ *   replay.c  the replay cache and its file
+ *   rate.c    how often a peer may ask
+ *   keying.h  the role that modules fill
+ *
+ * It alone holds long-term secrets. It has no network and opens nothing once
+ * confined: keys and the cache's file come as descriptors from the parent. */
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/child.h"
+#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/replay.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+#define REPLAY_FILE "replay"
+#define REPLAY_MOST 262144 /* entries; 19 MB when full */
+#define SECOND_US 1000000ull
+
+struct keeper {
+	struct child *child;
+	struct event_base *base;
+	struct event *tick;
+	struct clerk *clerk;
+};
+
+struct watch {
+	struct ipc *ipc;
+	struct event *read, *write;
+};
+
+static void on_read(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *w = arg;
+
+	(void)fd;
+	(void)what;
+	ipc_read(w->ipc); /* may end with unwatch(): w is gone then */
+}
+
+static void on_write(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *w = arg;
+
+	(void)fd;
+	(void)what;
+	ipc_write(w->ipc);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+
+	(void)fd;
+	(void)what;
+	clerk_tick(k->clerk);
+}
+
+/* -- what the clerk needs ------------------------------------------------- */
+
+static const struct peer *match(void *user, const char *uri)
+{
+	struct keeper *k = user;
+
+	return policy_match(child_policy(k->child), uri);
+}
+
+static const struct secret *psk(void *user, const char *peer)
+{
+	struct keeper *k = user;
+
+	return child_psk(k->child, peer);
+}
+
+static const struct keying *method(void *user, const char *name)
+{
+	struct keeper *k = user;
+
+	return core_find(child_core(k->child), "keying", name);
+}
+
+static int send_to(void *user, enum process to, enum message type, uint64_t id,
+		   const void *body, size_t len, const void *tail,
+		   size_t tail_len)
+{
+	struct keeper *k = user;
+
+	return child_send(k->child, to, type, id, body, len, tail, tail_len);
+}
+
+/* -- child_ops ------------------------------------------------------------ */
+
+static void fini(void *state)
+{
+	struct keeper *k = state;
+
+	clerk_free(k->clerk);
+	if (k->tick)
+		event_free(k->tick);
+	if (k->base)
+		event_base_free(k->base);
+	free(k);
+}
+
+static int init(struct child *c, void **state)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	struct keeper *k = calloc(1, sizeof *k);
+
+	if (!k)
+		return E_NOMEM;
+	k->child = c;
+	k->base = event_base_new();
+	if (k->base)
+		k->tick = event_new(k->base, -1, EV_PERSIST, on_tick, k);
+	if (!k->tick || event_add(k->tick, &second)) {
+		fini(k);
+		return E_NOMEM;
+	}
+	*state = k;
+	return 0;
+}
+
+static struct clerk_limits limits_of(const struct conf *c)
+{
+	const struct conf_node *n = conf_one(c, "mikey");
+
+	return (struct clerk_limits){
+		.window_us = (uint64_t)conf_int(n, "window") * SECOND_US,
+		.verify = conf_bool(n, "verify"),
+	};
+}
+
+static int prepare(void *state)
+{
+	struct keeper *k = state;
+	const struct clerk_services services = {
+		.clock = &clock_system, .match = match, .psk = psk,
+		.method = method, .send = send_to, .user = k,
+	};
+	struct clerk_limits limits = limits_of(child_conf(k->child));
+	int fd = child_file(k->child, REPLAY_FILE), r;
+	struct replay *replay;
+
+	if (fd < 0)
+		log_info("keeper", "no state directory: the replay cache is "
+			 "lost when the keeper ends");
+	r = replay_new(fd, REPLAY_MOST, limits.window_us,
+		       clock_wall_us(&clock_system), &replay);
+	if (r) {
+		log_error("keeper", "the replay cache cannot be used: %s",
+			  err_text(r));
+		return r;
+	}
+	r = clerk_new(&services, child_epoch(k->child),
+		      child_settings(k->child)->calls_max, replay, &k->clerk);
+	if (!r)
+		clerk_limits(k->clerk, &limits);
+	return r;
+}
+
+static void unwatch(void *state, void *watch)
+{
+	struct watch *w = watch;
+
+	(void)state;
+	if (w->read)
+		event_free(w->read);
+	if (w->write)
+		event_free(w->write);
+	free(w);
+}
+
+static int watch(void *state, struct ipc *ipc, void **out)
+{
+	struct keeper *k = state;
+	struct watch *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return E_NOMEM;
+	w->ipc = ipc;
+	w->read = event_new(k->base, ipc_fd(ipc), EV_READ | EV_PERSIST,
+			    on_read, w);
+	w->write = event_new(k->base, ipc_fd(ipc), EV_WRITE | EV_PERSIST,
+			     on_write, w);
+	if (!w->read || !w->write || event_add(w->read, NULL)) {
+		unwatch(state, w);
+		return E_NOMEM;
+	}
+	*out = w;
+	return 0;
+}
+
+static void watch_write(void *state, void *watch, bool write)
+{
+	struct watch *w = watch;
+
+	(void)state;
+	if (write)
+		event_add(w->write, NULL);
+	else
+		event_del(w->write);
+}
+
+static int handle(void *state, enum process from, struct ipc_msg *msg)
+{
+	struct keeper *k = state;
+
+	return k->clerk ? clerk_handle(k->clerk, from, msg) : E_STATE;
+}
+
+static void sibling(void *state, enum process p, uint32_t epoch)
+{
+	struct keeper *k = state;
+
+	if (k->clerk)
+		clerk_sibling(k->clerk, p, epoch);
+}
+
+/* Policy and keys are looked up anew for each request; only the limits are
+ * ours to take over. Tables keep their size until a restart. */
+static int reload(void *state)
+{
+	struct keeper *k = state;
+	struct clerk_limits limits = limits_of(child_conf(k->child));
+
+	clerk_limits(k->clerk, &limits);
+	return 0;
+}
+
+static void stop(void *state)
+{
+	struct keeper *k = state;
+
+	event_base_loopbreak(k->base);
+}
+
+static void run(void *state)
+{
+	struct keeper *k = state;
+
+	if (event_base_dispatch(k->base) < 0)
+		log_bug("keeper", "the event loop failed");
+}
+
+const struct child_ops keeper_ops = {
+	.self = PROC_KEEPER,
+	.init = init,
+	.prepare = prepare,
+	.watch = watch,
+	.watch_write = watch_write,
+	.unwatch = unwatch,
+	.handle = handle,
+	.sibling = sibling,
+	.reload = reload,
+	.stop = stop,
+	.run = run,
+	.fini = fini,
+};

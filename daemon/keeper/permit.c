@@ -1,0 +1,84 @@
+/* permit.c - the keeper does not believe the engine: the far end's identity
+ * is matched against the keeper's own policy, and only the peer that it falls
+ * to lends its key. Reasons name the peer and the cure. */
+#include "daemon/keeper/permit.h"
+
+#include "daemon/base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PSK_MIN 16 /* bytes: RULES of keys ask for 128 bits of entropy */
+
+static int refuse(struct keying_fault *fault, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int refuse(struct keying_fault *fault, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(fault->text, sizeof fault->text, fmt, ap);
+	va_end(ap);
+	return E_POLICY;
+}
+
+static bool is_text(const char *s, size_t size)
+{
+	return s[0] && memchr(s, 0, size);
+}
+
+int permit_form(const struct msg_key_party *p)
+{
+	if (p->n < 1 || p->n > STREAM_MAX || !p->call)
+		return E_FORMAT;
+	if (!is_text(p->peer, sizeof p->peer) ||
+	    !is_text(p->local_id, sizeof p->local_id) ||
+	    !is_text(p->remote_id, sizeof p->remote_id))
+		return E_FORMAT;
+	return 0;
+}
+
+static const struct keying *method_of(const struct clerk_services *s,
+				      const struct profile *profile)
+{
+	const struct keying *k = NULL;
+
+	for (size_t i = 0; i < profile->n_keying && !k; i++)
+		k = s->method(s->user, profile->keying[i]);
+	return k;
+}
+
+int permit(const struct clerk_services *s, const struct msg_key_party *party,
+	   struct permit *out, struct keying_fault *fault)
+{
+	const struct peer *peer = s->match(s->user, party->remote_id);
+	const struct secret *psk;
+	const struct keying *method;
+
+	if (!peer)
+		return refuse(fault, "no peer matches %.80s: add one to peers",
+			      party->remote_id);
+	if (strcmp(peer->name, party->peer))
+		return refuse(fault, "%.56s belongs to peer %.32s, not to "
+			      "%.32s", party->remote_id, peer->name,
+			      party->peer);
+	if (peer->profile->need == NEED_FORBID)
+		return refuse(fault, "peer %.48s is plain (its profile says "
+			      "need = \"forbid\")", peer->name);
+	method = method_of(s, peer->profile);
+	if (!method)
+		return refuse(fault, "peer %.48s has no keying method that is "
+			      "built in: set its profile's keying", peer->name);
+	psk = s->psk(s->user, peer->name);
+	if (!psk)
+		return refuse(fault, "peer %.48s has no pre-shared key: set "
+			      "psk = \"file:...\"", peer->name);
+	if (psk->len < PSK_MIN)
+		return refuse(fault, "peer %.48s: its pre-shared key has only "
+			      "%zu bytes, at least %d are needed", peer->name,
+			      psk->len, PSK_MIN);
+	*out = (struct permit){ .peer = peer, .psk = psk, .method = method };
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* permit.h - what the keeper's own policy says to a request. */
+#ifndef CALLSEAL_KEEPER_PERMIT_H
+#define CALLSEAL_KEEPER_PERMIT_H
+
+#include "daemon/keeper/clerk.h"
+
+/* Everything that a request may use; borrowed from the services. */
+struct permit {
+	const struct peer *peer;
+	const struct secret *psk;
+	const struct keying *method;
+};
+
+/* E_FORMAT if the party breaks the rules of the pair (counts, texts). */
+int permit_form(const struct msg_key_party *party);
+/* Finds peer, method and key, or says why not and what helps: E_POLICY. */
+int permit(const struct clerk_services *s, const struct msg_key_party *party,
+	   struct permit *out, struct keying_fault *fault);
+
+#endif

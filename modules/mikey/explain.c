@@ -1,0 +1,232 @@
+/* explain.c - a MIKEY message in plain words (RFC 3830 section 6), for
+ * operators and the curious. Works on the bytes alone: no key is needed, and
+ * what a KEMAC holds is told as a length, even where it lies open. */
+#include "modules/mikey/explain.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/error.h"
+#include "modules/mikey/ident.h"
+#include "modules/mikey/message.h"
+#include "modules/mikey/payload.h"
+#include "modules/mikey/sp.h"
+#include "modules/mikey/stamp.h"
+
+#include <string.h>
+#include <time.h>
+
+#define WORD(table, i) \
+	((i) < sizeof(table) / sizeof *(table) ? (table)[i] : "unknown")
+
+static const char *const data_types[] = {
+	"pre-shared key offer", "pre-shared key verification",
+	"public key offer", "public key verification",
+	"Diffie-Hellman offer", "Diffie-Hellman response",
+	"error message",
+	"DHHMAC offer (RFC 4650)", "DHHMAC response (RFC 4650)",
+	"RSA-R offer (RFC 4738)", "RSA-R response (RFC 4738)",
+};
+static const char *const prfs[] = { "MIKEY-1 (HMAC-SHA-1)",
+				    "PRF-HMAC-SHA-256" };
+static const char *const maps[] = { "SRTP-ID", "empty map", "GENERIC-ID" };
+static const char *const encrs[] = { "NULL (not encrypted!)", "AES-CM-128",
+				     "AES-KW-128", "AES-CM-256" };
+static const char *const macs[] = { "NULL (no MAC!)", "HMAC-SHA-1-160",
+				    "HMAC-SHA-256-256" };
+static const char *const stamps[] = { "NTP-UTC", "NTP", "counter",
+				      "NTP-UTC-32" };
+static const char *const ids[] = { "NAI", "URI", "byte string" };
+static const char *const certs[] = { "X.509v3", "X.509v3 URL",
+				     "X.509v3 for signatures",
+				     "X.509v3 for encryption" };
+static const char *const hashes[] = { "SHA-1", "MD5", "SHA-256" };
+static const char *const groups[] = { "OAKLEY 5 (1536 bits)",
+				      "OAKLEY 1 (768 bits)",
+				      "OAKLEY 2 (1024 bits)" };
+static const char *const caches[] = { "no cache", "cache",
+				      "cache for this bundle" };
+static const char *const signs[] = { "RSA PKCS#1 v1.5", "RSA-PSS", "ECCSI" };
+static const char *const extensions[] = { "vendor ID", "SDP IDs (RFC 4567)",
+					  "TESLA I-Key", "key ID (RFC 4563)",
+					  "CSB ID (RFC 4738)",
+					  "OMA BCAST (RFC 5410)" };
+
+static void put_hex(struct buf *out, struct mikey_bytes b)
+{
+	for (size_t i = 0; i < b.len; i++)
+		buf_printf(out, "%02x", b.p[i]);
+}
+
+static void put_map(const struct mikey_message *m, struct buf *out)
+{
+	for (size_t i = 0; i < m->n_cs && m->map == MIKEY_MAP_SRTP; i++)
+		buf_printf(out, "  CS %u (6.1.1): policy %u, SSRC %s%08x, "
+			   "rollover counter %u\n", m->cs[i].id,
+			   m->cs[i].policy,
+			   m->cs[i].ssrc ? "" : "left to the sender: ",
+			   m->cs[i].ssrc, m->cs[i].roc);
+	for (size_t i = 0; i < m->n_cs && m->map == MIKEY_MAP_GENERIC; i++)
+		buf_printf(out, "  CS %u (RFC 6043 6.1.1): protocol %u, %zu "
+			   "policies, %zu bytes of data, SPI of %zu bytes\n",
+			   m->cs[i].id, m->cs[i].protocol,
+			   m->cs[i].policies.len, m->cs[i].data.len,
+			   m->cs[i].spi.len);
+}
+
+static void put_header(const struct mikey_message *m, struct buf *out)
+{
+	buf_printf(out, "HDR (RFC 3830 6.1): version 1, type %u: %s; %s; "
+		   "PRF %s; bundle %08x; %u crypto sessions, %s\n",
+		   m->data_type, WORD(data_types, m->data_type),
+		   m->v ? "a verification is asked for"
+			: "no verification is asked for",
+		   WORD(prfs, m->prf), m->csb_id, m->n_cs,
+		   WORD(maps, m->map));
+	if (m->map != MIKEY_MAP_EMPTY)
+		put_map(m, out);
+}
+
+static void put_time(const struct mikey_payload *p, struct buf *out)
+{
+	struct reader r = reader_of(p->data.p, p->data.len);
+	char text[40] = "";
+	time_t t;
+	struct tm tm;
+
+	/* the era is this century's: any fixed moment in it will do */
+	t = (time_t)(mikey_stamp_us(reader_u64(&r), 1767225600000000u) /
+		     1000000);
+	if (p->kind <= MIKEY_TS_NTP && gmtime_r(&t, &tm))
+		strftime(text, sizeof text, " = %Y-%m-%d %H:%M:%S UTC", &tm);
+	buf_printf(out, "timestamp, %s ", WORD(stamps, p->kind));
+	put_hex(out, p->data);
+	buf_text(out, text);
+}
+
+static void put_kemac(const struct mikey_payload *p, struct buf *out)
+{
+	buf_printf(out, "%zu bytes of key data under %s; MAC %s, %zu bytes",
+		   p->data.len, WORD(encrs, p->kind), WORD(macs, p->mac_alg),
+		   p->mac.len);
+}
+
+static void put_text(struct mikey_bytes b, struct buf *out)
+{
+	char text[128];
+
+	buf_printf(out, "\"%s\"", mikey_identity_text(b, text, sizeof text));
+}
+
+static void put_policy(const struct mikey_payload *p, struct buf *out)
+{
+	struct reader r = reader_of(p->data.p, p->data.len);
+	enum suite suite;
+	const char *why;
+
+	buf_printf(out, "policy %u, protocol %u%s: ", p->extra, p->kind,
+		   p->kind ? "" : " (SRTP)");
+	if (p->kind == 0 && !mikey_sp_suite(p->data, &suite, &why))
+		buf_printf(out, "%s", suite_info(suite)->name);
+	else
+		buf_text(out, "no suite we know");
+	while (r.len) {
+		unsigned type = reader_u8(&r);
+		uint8_t len = reader_u8(&r);
+		struct mikey_bytes v = mikey_read_bytes(&r, len);
+		const char *name = mikey_sp_name(type);
+
+		buf_printf(out, "\n  %u %s = 0x", type,
+			   name ? name : "(unknown)");
+		put_hex(out, v);
+	}
+}
+
+static void put_extension(const struct mikey_payload *p, struct buf *out)
+{
+	buf_printf(out, "%s", WORD(extensions, p->kind));
+	if (p->kind == MIKEY_EXT_SDP_IDS) {
+		buf_text(out, ": key management protocols offered ");
+		put_text(p->data, out);
+	} else {
+		buf_printf(out, ", %zu bytes", p->data.len);
+	}
+}
+
+static void put_payload(const struct mikey_payload *p, struct buf *out)
+{
+	switch (p->type) {
+	case MIKEY_KEMAC:
+		put_kemac(p, out);
+		break;
+	case MIKEY_PKE:
+		buf_printf(out, "envelope key, %zu bytes, encrypted; %s",
+			   p->data.len, WORD(caches, p->kind));
+		break;
+	case MIKEY_DH:
+		buf_printf(out, "public value in %s",
+			   WORD(groups, p->kind));
+		break;
+	case MIKEY_SIGN:
+		buf_printf(out, "signature, %s, %zu bytes",
+			   WORD(signs, p->kind), p->data.len);
+		break;
+	case MIKEY_T:
+		put_time(p, out);
+		break;
+	case MIKEY_ID:
+		buf_printf(out, "identity, %s ", WORD(ids, p->kind));
+		put_text(p->data, out);
+		break;
+	case MIKEY_CERT:
+		buf_printf(out, "certificate, %s, %zu bytes",
+			   WORD(certs, p->kind), p->data.len);
+		break;
+	case MIKEY_CHASH:
+		buf_printf(out, "hash of a certificate, %s ",
+			   WORD(hashes, p->kind));
+		put_hex(out, p->data);
+		break;
+	case MIKEY_V:
+		buf_printf(out, "verification, MAC %s, %zu bytes",
+			   WORD(macs, p->kind), p->data.len);
+		break;
+	case MIKEY_SP:
+		put_policy(p, out);
+		break;
+	case MIKEY_RAND:
+		buf_printf(out, "random, %zu bytes ", p->data.len);
+		put_hex(out, p->data);
+		break;
+	case MIKEY_ERR:
+		buf_printf(out, "error %u: %s", p->kind,
+			   mikey_error_text(p->kind));
+		break;
+	default:
+		put_extension(p, out);
+	}
+}
+
+int mikey_explain(const uint8_t *msg, size_t len, struct buf *out)
+{
+	struct mikey_message m;
+	int r = mikey_decode(msg, len, &m);
+	size_t whole = m.n;
+
+	buf_printf(out, "MIKEY message, %zu bytes\n", len);
+	if (r)
+		/* the payload that failed is not there as a whole */
+		whole = 0;
+	else
+		put_header(&m, out);
+	for (size_t i = 0; i < whole; i++) {
+		const struct mikey_payload *p = &m.payload[i];
+		const struct mikey_payload_form *f =
+			mikey_payload_form(p->type);
+
+		buf_printf(out, "%s (RFC 3830 %s): ", f->name, f->section);
+		put_payload(p, out);
+		buf_text(out, "\n");
+	}
+	if (r)
+		buf_printf(out, "%s at byte %zu\n", err_text(r), m.failed_at);
+	return r ? r : out->err;
+}

@@ -1,0 +1,74 @@
+/* mikey.c - MIKEY (RFC 3830) as a keying of the keeper; the map of this
+ * folder.
+ *
+ *   message.c     header, crypto session map, chain of payloads
+ *   payload.c     the table of payloads: read and write each
+ *   sp.c          security policy parameters <-> crypto suite
+ *   kdf.c         HMAC and the PRF
+ *   kemac.c       inside a KEMAC: AES-CM, key data sub-payloads
+ *   session.c     TGK -> SRTP master keys of all crypto sessions
+ *   stamp.c       NTP timestamps
+ *   ident.c       identities compared
+ *   error.c       error messages
+ *   psk.c         pre-shared key method: offer, finish
+ *   psk_answer.c  pre-shared key method: answer
+ *   explain.c     a message in plain words, for operators
+ *
+ * Everything is a pure function. The window and the wish for a verification
+ * reach it through the terms; which line of SDP carries a message is the
+ * engine's business. The module only registers its records. */
+#include "daemon/base/err.h"
+#include "daemon/module.h"
+#include "modules/mikey/psk.h"
+
+static const char *const levels[] = { "session", "media", NULL };
+
+static const struct conf_key keys[] = {
+	{ .name = "window", .type = CONF_INT, .dflt = "300", .min = 5,
+	  .max = 86400, .unit = "s", .reload = RELOAD_LIVE,
+	  .help = "How far the timestamp of a MIKEY message may be from our "
+		  "clock, either way. Accepted messages are remembered that "
+		  "long, so that none is accepted twice." },
+	{ .name = "level", .type = CONF_WORD, .dflt = "session",
+	  .choices = levels, .reload = RELOAD_LIVE,
+	  .help = "Where our offers carry MIKEY in SDP: one message for the "
+		  "whole session, or one for each media line." },
+	{ .name = "verify", .type = CONF_BOOL, .dflt = "true",
+	  .reload = RELOAD_LIVE,
+	  .help = "Ask the far end to prove that it holds the key. Without it "
+		  "an outgoing call is never more than unverified." },
+	{ .name = NULL },
+};
+
+static const struct conf_group group = {
+	.name = "mikey",
+	.shape = CONF_ONE,
+	.keys = keys,
+	.help = "Keying with MIKEY (RFC 3830) in SDP (RFC 4567).",
+};
+
+static const struct conf_group *const groups[] = { &group, NULL };
+static const char *const provides[] = { "keying", NULL };
+
+static int start(struct core *core, const struct conf *c, void **state)
+{
+	(void)c;
+	*state = NULL;
+	return core_register(core, "keying", mikey_psk.name, &mikey_psk);
+}
+
+static void stop(void *state)
+{
+	(void)state; /* nothing is kept */
+}
+
+extern const struct module mikey_module;
+
+const struct module mikey_module = {
+	.name = "mikey",
+	.process = PROC_KEEPER,
+	.provides = provides,
+	.groups = groups,
+	.start = start,
+	.stop = stop,
+};

@@ -1,0 +1,21 @@
+/* sp.h - the parameters of a security policy for SRTP (RFC 3830 6.10.1, RFC
+ * 7714 section 15), and the crypto suite they amount to. */
+#ifndef CALLSEAL_MIKEY_SP_H
+#define CALLSEAL_MIKEY_SP_H
+
+#include "daemon/base/buf.h"
+#include "daemon/base/suite.h"
+#include "modules/mikey/message.h"
+
+/* Whether the type-length-value fields are whole, each type once. */
+int mikey_sp_check(struct mikey_bytes params);
+/* The suite; absent parameters have SRTP's defaults. E_UNSUPPORTED for
+ * anything that no suite of ours has, *why then says what (static text). */
+int mikey_sp_suite(struct mikey_bytes params, enum suite *suite,
+		   const char **why);
+/* Appends the parameters that state a suite completely. */
+void mikey_sp_put(struct buf *b, enum suite suite);
+/* What a parameter means, for explain.h; NULL when unknown. */
+const char *mikey_sp_name(unsigned type);
+
+#endif
