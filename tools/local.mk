@@ -1,2 +1,3 @@
 # tools: not installed; they work from the source tree
-EXTRA_DIST += tools/budget tools/check tools/deps .ci/run
+EXTRA_DIST += tools/budget tools/check tools/copy tools/demo tools/demo.py \
+	tools/deps .ci/run

@@ -50,11 +50,12 @@ def media_sealed(path_wire, path_phone, least=50):
     return f'{len(payloads)} payloads looked for in {len(wire)} packets on the wire'
 
 
-def media_absent(path):
-    """No RTP at all crossed this link."""
-    packets = rtp.sent(path)
-    need(not packets, f'{len(packets)} RTP packets crossed {path}')
-    return 'no RTP packet'
+def media_absent(*paths):
+    """No RTP at all crossed these links."""
+    for path in paths:
+        packets = rtp.sent(path)
+        need(not packets, f'{len(packets)} RTP packets in {path}')
+    return f'{len(paths)} captures without an RTP packet'
 
 
 def sdp_sealed(path_wire):

@@ -145,6 +145,10 @@ phones = ( {', '.join(phones)} );
         """The calls as callsealctl calls --json shows them."""
         return json.loads(self.tell('calls', '--json'))
 
+    def ended(self):
+        """The last ended and refused calls, newest first."""
+        return json.loads(self.tell('calls', '--ended', '--json'))
+
     def status(self):
         return json.loads(self.tell('status', '--json'))
 

@@ -1,6 +1,7 @@
 """One test's network, folder and processes. Closing it ends every process it
 started, by its id, and removes what it made."""
 import contextlib
+import glob
 import os
 import pwd
 import shutil
@@ -12,6 +13,9 @@ import time
 from .net import Net
 
 USER = 'nobody'  # whom the gateways run as: no root needed
+
+
+PROGRAMS = ('callseald', 'callsealctl')
 
 
 class Failure(Exception):
@@ -28,6 +32,18 @@ def wait_for(what, test, seconds=10.0, step=0.05):
         if time.monotonic() > end:
             raise Failure(f'{what}: not within {seconds:g} s')
         time.sleep(step)
+
+
+def programs(build):
+    """The paths of the programs under test below a build's folder."""
+    found = []
+    for name in PROGRAMS:
+        paths = [p for p in glob.glob(f'{build}/**/{name}', recursive=True)
+                 if os.path.isfile(p) and os.access(p, os.X_OK)]
+        if not paths:
+            raise SystemExit(f'no {name} below {build}: build first')
+        found.append(min(paths, key=len))
+    return found
 
 
 class Process:
