@@ -7,6 +7,8 @@
  *
  * Who may connect is a matter of the socket's owner and mode. Nothing here
  * blocks: a client that sends no end of line, or takes no reply, is dropped. */
+#include "config.h"
+
 #include "modules/control/control.h"
 
 #include "daemon/base/err.h"
