@@ -312,11 +312,12 @@ static int lib_protect_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 	    index >= INDEX_RTCP_LIMIT)
 		return E_ARG;
 	r = source(t, get_u32(pkt + 4), &s);
-	if (!r)
-		r = skip_to(t, s, index);
 	if (r)
 		return r;
-	s->proved = true;
+	s->proved = true; /* our own */
+	r = skip_to(t, s, index);
+	if (r)
+		return r;
 	r = error_of(srtp_protect_rtcp_mki(t->srtp, pkt, &n,
 					   t->master.mki_size != 0, 0));
 	if (r)
