@@ -1,3 +1,222 @@
+/* sip.c - the signalling module: a B2BUA on Sofia's nta.
+ *
+ * A call is two legs and a transaction relay with a body filter. The map:
+ *
+ *   face.c     agents and listeners of both sides, Contact, loop mark
+ *   sip.c      the module record; requests that belong to no dialog
+ *   invite.c   the first INVITE; branches, reliable responses, ACK, CANCEL
+ *   txn.c      any request from one leg to the other, its responses back
+ *   filter.c   messages wait here, in order, for the core's body filter
+ *   leg.c      one SIP dialog
+ *   pair.c     the two legs of a call: made, ended, freed
+ *   headers.c  what passes end to end, byte for byte
+ *   reply.c    refusals and other answers of our own
+ *
+ * Works by RFC 3261, 3262 (100rel), 3264 (offer and answer), 3311 (UPDATE),
+ * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and
+ * ACK, merges and matches; nothing else of it is used (no nua, no soa).
+ *
+ * Does not do: registration and presence (405), TLS, forking of its own,
+ * Replaces across the legs, redirection (a 3xx passes without its Contact from
+ * the inside). */
+#include "modules/sip/sip.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
 #include "daemon/module.h"
+#include "modules/sip/face.h"
+#include "modules/sip/invite.h"
+#include "modules/sip/pair.h"
+#include "modules/sip/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/su_log.h>
+#include <sofia-sip/su_uniqueid.h>
+
+#define STOP_STEPS 50
+#define STOP_STEP_MS 20
+
 extern const struct module sip_module;
-const struct module sip_module = { .name = "sip", .process = PROC_ENGINE };
+
+/* -- requests of no dialog ------------------------------------------------ */
+
+static int stranger_status(const sip_t *sip)
+{
+	switch (sip->sip_request->rq_method) {
+	case sip_method_invite:
+	case sip_method_options:
+		return 0;
+	case sip_method_register:
+	case sip_method_subscribe:
+	case sip_method_message:
+	case sip_method_publish:
+	case sip_method_refer:
+	case sip_method_notify:
+		return sip->sip_to->a_tag ? 481 : 405;
+	case sip_method_cancel:
+	case sip_method_bye:
+	case sip_method_prack:
+	case sip_method_update:
+	case sip_method_info:
+		return 481;
+	default:
+		return 501;
+	}
+}
+
+static void log_refused(nta_incoming_t *irq, const sip_t *sip, int status)
+{
+	struct addr source = face_source(irq);
+	char where[ADDR_TEXT];
+
+	log_line(LOG_CLASS_REFUSED, SIP_TAG, 0, "%s from %s: %d %s",
+		 sip->sip_request->rq_method_name, addr_text(&source, where),
+		 status, reply_phrase(status));
+}
+
+static int on_stranger(struct leg *door, nta_leg_t *dialog,
+		       nta_incoming_t *irq, const sip_t *sip)
+{
+	sip_method_t m = sip->sip_request->rq_method;
+	struct refusal no;
+	int status;
+
+	(void)dialog;
+	if (m == sip_method_ack) {
+		nta_incoming_destroy(irq);
+		return 0;
+	}
+	status = stranger_status(sip);
+	if (!status && sip->sip_to->a_tag)
+		status = 481;
+	if (!status && m == sip_method_invite)
+		return invite_first(door->face, irq, sip);
+	if (!status && !face_is_us(door->face, sip->sip_request->rq_url))
+		status = 404; /* OPTIONS for someone else */
+	if (!status) {
+		reply_options(irq);
+	} else {
+		log_refused(irq, sip, status);
+		no = reply_no(status, NULL);
+		reply_refuse(irq, &no);
+	}
+	nta_incoming_destroy(irq);
+	return 0;
+}
+
+/* -- the role ------------------------------------------------------------- */
+
+static void hangup(void *leg, int status, const char *cause)
+{
+	struct refusal no = reply_no(status, cause);
+
+	if (no.status < 400 || no.status > 699)
+		no = reply_no(480, cause);
+	pair_end(leg, &no, cause);
+}
+
+static const struct signalling role = { .name = "sip", .hangup = hangup };
+
+/* -- the module ----------------------------------------------------------- */
+
+static void sip_free(struct sip *s)
+{
+	face_close(&s->face[INSIDE]);
+	face_close(&s->face[OUTSIDE]);
+	loop_timer_free(s->sweeper);
+	su_home_deinit(s->home);
+	free(s);
+}
+
+static int open_faces(struct sip *s)
+{
+	const struct settings *settings = engine_settings(s->engine);
+	int face, r;
+
+	for (face = INSIDE; face <= OUTSIDE; face++) {
+		s->face[face].sip = s;
+		s->face[face].face = face;
+		s->face[face].settings = &settings->face[face];
+		r = face_open(&s->face[face], on_stranger);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int start(struct core *core, const struct conf *c, void **state)
+{
+	struct sip *s = calloc(1, sizeof *s);
+	int r = E_INTERNAL;
+
+	(void)c;
+	if (!s)
+		return E_NOMEM;
+	su_home_init(s->home);
+	su_log_set_level(NULL, 0); /* what matters is in our own log */
+	su_randmem(s->secret, sizeof s->secret);
+	s->engine = core_process(core);
+	s->loop = engine_loop(s->engine);
+	r = loop_timer_new(s->loop, pair_sweep, s, &s->sweeper);
+	if (r)
+		goto out;
+	r = open_faces(s);
+	if (r)
+		goto out;
+	r = core_register(core, "signalling", role.name, &role);
+	if (r)
+		goto out;
+	*state = s;
+	return 0;
+out:
+	sip_free(s);
+	return r;
+}
+
+static void drain(void *state)
+{
+	struct sip *s = state;
+
+	s->draining = true;
+}
+
+/* Every call is told; their last transactions get a second. */
+static void stop(void *state)
+{
+	struct refusal no = reply_no(503, "the gateway is being stopped");
+	struct sip *s = state;
+	struct pair *pair;
+	int i;
+
+	s->draining = true;
+	for (pair = s->pairs; pair; pair = pair->next)
+		pair_end(pair, &no, no.warn);
+	for (i = 0; i < STOP_STEPS && s->pairs; i++)
+		loop_step(s->loop, STOP_STEP_MS);
+	while ((pair = s->pairs))
+		pair_free(pair);
+	sip_free(s);
+}
+
+/* Listeners are opened once; other settings are read at each call. */
+static int reload(void *state, const struct conf *c)
+{
+	(void)state;
+	(void)c;
+	return 0;
+}
+
+static const char *const provides[] = { "signalling", NULL };
+
+const struct module sip_module = {
+	.name = "sip",
+	.process = PROC_ENGINE,
+	.provides = provides,
+	.start = start,
+	.reload = reload,
+	.drain = drain,
+	.stop = stop,
+};

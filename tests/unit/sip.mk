@@ -3,3 +3,10 @@ check_PROGRAMS += tests/unit/test_loop
 TESTS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
 tests_unit_test_loop_LDADD = $(LOOP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+# The module with a mock core, as a program for tests that drive sockets.
+check_PROGRAMS += tests/mock/siprelay
+tests_mock_siprelay_SOURCES = tests/mock/siprelay.c \
+	tests/mock/core.c tests/mock/core.h
+tests_mock_siprelay_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
+tests_mock_siprelay_LDADD = $(SIP_LIBS) $(BASE_LIBS)

@@ -1,0 +1,260 @@
+/* face.c - an agent for each face with its listeners.
+ *
+ * Two agents, not one with all listeners: which face a request came in on is
+ * then a matter of which agent calls, and Sofia can choose no transport, Via
+ * or connection of the other face for what we send. Sofia chooses among a
+ * face's listeners by transport and address family; our Contact is chosen by
+ * the same rule.
+ *
+ * The loop mark: the branch we give a request ends in a keyed hash of its
+ * Request-URI. A request that comes back with that Via and the same URI is a
+ * loop; one whose URI was changed on its way (two phones of ours that call
+ * each other through an outside proxy) is a spiral and goes on. What the mark
+ * does not see, Max-Forwards ends.
+ *
+ * Does not do: TLS, DNS beyond what Sofia does by itself. */
+#include "modules/sip/face.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/nta_tport.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/su_uniqueid.h>
+#include <sofia-sip/tport.h>
+#include <sofia-sip/tport_tag.h>
+
+#define MESSAGE_MAX (256 * 1024) /* bytes */
+#define UDP_REQUEST_MAX 1300     /* bytes; RFC 3261 18.1.1 */
+#define UDP_BUFFER (4 << 20)     /* bytes */
+#define MARK_LEN 16              /* hex digits */
+#define BRANCH_COOKIE "z9hG4bK"
+/* To nta_agent_create(): listeners come later. */
+#define NO_LISTENER ((url_string_t *)-1)
+
+static const char *transport_name(enum transport t)
+{
+	return t == TRANSPORT_TCP ? "tcp" : "udp";
+}
+
+/* "host" or "[host]" and ":port", as a URI wants it. */
+static void host_port(const struct addr *a, char *out, size_t room)
+{
+	char host[ADDR_TEXT];
+
+	addr_host(a, host);
+	snprintf(out, room, a->family == 6 ? "[%s]:%u" : "%s:%u", host,
+		 a->port);
+}
+
+static int open_one(struct sip_face *f, size_t i)
+{
+	const struct listener *l = &f->settings->listen[i];
+	const char *tcp = l->transport == TRANSPORT_TCP ? ";transport=tcp" : "";
+	char where[ADDR_TEXT + 16], uri[160];
+
+	host_port(&l->addr, where, sizeof where);
+	snprintf(uri, sizeof uri, "<sip:%s%s>", where, tcp);
+	f->contact[i] = sip_contact_make(f->sip->home, uri);
+	if (!f->contact[i])
+		return E_NOMEM;
+	snprintf(uri, sizeof uri, "sip:%s;transport=%s", where,
+		 transport_name(l->transport));
+	if (nta_agent_add_tport(f->agent, (url_string_t *)uri,
+				TPTAG_UDP_RMEM(UDP_BUFFER),
+				TPTAG_UDP_WMEM(UDP_BUFFER),
+				TPTAG_SERVER(1), TAG_END()) < 0) {
+		log_error(SIP_TAG, "cannot listen on %s %s: %s; is it an "
+			  "address of this machine, and free?",
+			  transport_name(l->transport), where,
+			  strerror(su_errno()));
+		return E_IO;
+	}
+	return 0;
+}
+
+int face_open(struct sip_face *f, nta_request_f *stranger)
+{
+	size_t i;
+	int r;
+
+	f->agent = nta_agent_create(
+		loop_root(f->sip->loop), NO_LISTENER, NULL, f, NTATAG_UA(1),
+		NTATAG_CANCEL_487(0), NTATAG_MERGE_482(1),
+		NTATAG_USE_NAPTR(1), NTATAG_USE_SRV(1),
+		NTATAG_SIPFLAGS(MSG_DO_EXTRACT_COPY),
+		NTATAG_MAXSIZE(MESSAGE_MAX), NTATAG_UDP_MTU(UDP_REQUEST_MAX),
+		NTATAG_MAX_PROCEEDING(100000), TPTAG_UDP_RMEM(UDP_BUFFER),
+		TAG_END());
+	if (!f->agent)
+		return E_NOMEM;
+	for (i = 0; i < f->settings->n_listen; i++)
+		if ((r = open_one(f, i)))
+			return r;
+	f->door = calloc(1, sizeof *f->door);
+	if (!f->door)
+		return E_NOMEM;
+	f->door->face = f;
+	f->door->dialog = nta_leg_tcreate(f->agent, stranger, f->door,
+					  NTATAG_NO_DIALOG(1), TAG_END());
+	return f->door->dialog ? 0 : E_NOMEM;
+}
+
+void face_close(struct sip_face *f)
+{
+	if (f->door && f->door->dialog)
+		nta_leg_destroy(f->door->dialog);
+	if (f->agent)
+		nta_agent_destroy(f->agent);
+	free(f->door);
+	f->door = NULL;
+	f->agent = NULL;
+}
+
+static const sip_contact_t *contact_for(const struct sip_face *f,
+					enum transport t, int family)
+{
+	const struct face_settings *s = f->settings;
+	const sip_contact_t *best = f->contact[0];
+	int score, best_score = -1;
+	size_t i;
+
+	for (i = 0; i < s->n_listen; i++) {
+		score = (s->listen[i].addr.family == family) * 2 +
+			(s->listen[i].transport == t);
+		if (score > best_score) {
+			best_score = score;
+			best = f->contact[i];
+		}
+	}
+	return best;
+}
+
+const sip_contact_t *face_contact_of(const struct sip_face *f,
+				     nta_incoming_t *irq)
+{
+	tport_t *tp = nta_incoming_transport(f->agent, irq, NULL);
+	const sip_contact_t *found = NULL;
+	const su_addrinfo_t *ai;
+	struct addr at = { 0 };
+	enum transport t;
+	size_t i;
+
+	if (!tp)
+		return f->contact[0];
+	t = tport_is_tcp(tp) ? TRANSPORT_TCP : TRANSPORT_UDP;
+	ai = tport_get_address(tport_parent(tp));
+	if (ai && !addr_from_sockaddr(ai->ai_addr, &at))
+		for (i = 0; !found && i < f->settings->n_listen; i++)
+			if (f->settings->listen[i].transport == t &&
+			    addr_equal(&f->settings->listen[i].addr, &at))
+				found = f->contact[i];
+	tport_unref(tp);
+	return found ? found : contact_for(f, t, at.family);
+}
+
+const sip_contact_t *face_contact_to(const struct sip_face *f,
+				     const url_t *to)
+{
+	enum transport t = TRANSPORT_UDP;
+	char value[8] = "";
+	int family = 4;
+
+	if (to && to->url_params &&
+	    url_param(to->url_params, "transport", value, sizeof value) > 0 &&
+	    !strcasecmp(value, "tcp"))
+		t = TRANSPORT_TCP;
+	if (to && to->url_host && to->url_host[0] == '[')
+		family = 6;
+	return contact_for(f, t, family);
+}
+
+struct addr face_source(nta_incoming_t *irq)
+{
+	msg_t *msg = nta_incoming_getrequest(irq);
+	struct addr a = { 0 };
+
+	if (msg)
+		addr_from_sockaddr(&msg_addr(msg)->su_sa, &a);
+	msg_destroy(msg);
+	return a;
+}
+
+/* The mark of a URI: user, host, port and scheme, no parameters. */
+static void mark_of(const struct sip *s, const url_t *uri, char *out)
+{
+	uint8_t mac[EVP_MAX_MD_SIZE] = { 0 };
+	unsigned len = 0, i;
+	char text[512];
+
+	snprintf(text, sizeof text, "%s:%s@%s:%s",
+		 uri->url_scheme ? uri->url_scheme : "",
+		 uri->url_user ? uri->url_user : "",
+		 uri->url_host ? uri->url_host : "",
+		 uri->url_port ? uri->url_port : "");
+	HMAC(EVP_sha256(), s->secret, sizeof s->secret, (uint8_t *)text,
+	     strlen(text), mac, &len);
+	for (i = 0; i < MARK_LEN / 2; i++)
+		snprintf(out + 2 * i, 3, "%02x", mac[i]);
+}
+
+void face_branch(const struct sip *s, const url_t *uri, char *out)
+{
+	char mark[MARK_LEN + 1];
+	uint64_t unique;
+
+	mark_of(s, uri, mark);
+	su_randmem(&unique, sizeof unique);
+	snprintf(out, FACE_BRANCH, BRANCH_COOKIE "%016llx%s",
+		 (unsigned long long)unique, mark);
+}
+
+static bool is_listener(const struct sip_face *f, const char *host,
+			const char *port)
+{
+	char where[ADDR_TEXT + 16];
+	struct addr a;
+	size_t i;
+
+	snprintf(where, sizeof where, "%.60s:%.8s", host,
+		 port && *port ? port : "5060");
+	if (addr_parse(where, &a))
+		return false;
+	for (i = 0; i < f->settings->n_listen; i++)
+		if (addr_equal(&f->settings->listen[i].addr, &a))
+			return true;
+	return false;
+}
+
+bool face_looped(const struct sip *s, const sip_t *sip)
+{
+	const sip_via_t *v;
+	char mark[MARK_LEN + 1];
+	size_t len;
+
+	mark_of(s, sip->sip_request->rq_url, mark);
+	for (v = sip->sip_via; v; v = v->v_next) {
+		len = v->v_branch ? strlen(v->v_branch) : 0;
+		if (len < MARK_LEN || !v->v_host)
+			continue;
+		if (strcasecmp(v->v_branch + len - MARK_LEN, mark))
+			continue;
+		if (is_listener(&s->face[INSIDE], v->v_host, v->v_port) ||
+		    is_listener(&s->face[OUTSIDE], v->v_host, v->v_port))
+			return true;
+	}
+	return false;
+}
+
+bool face_is_us(const struct sip_face *f, const url_t *uri)
+{
+	return !uri->url_host || is_listener(f, uri->url_host, uri->url_port);
+}

@@ -1,0 +1,30 @@
+/* face.h - one side of the gateway: its agent, its listeners, what we call
+ * ourselves there. */
+#ifndef CALLSEAL_SIP_FACE_H
+#define CALLSEAL_SIP_FACE_H
+
+#include "modules/sip/sip.h"
+
+/* Opens the listeners of f->settings. Requests of no dialog go to stranger,
+ * with f->door. On failure the log says which address; face_close() frees. */
+int face_open(struct sip_face *f, nta_request_f *stranger);
+void face_close(struct sip_face *f);
+/* Our Contact on this face for a request that came in, or for a message to
+ * that URI: the listener of the same transport and address family. */
+const sip_contact_t *face_contact_of(const struct sip_face *f,
+				     nta_incoming_t *irq);
+const sip_contact_t *face_contact_to(const struct sip_face *f,
+				     const url_t *to);
+/* Who sent the request. */
+struct addr face_source(nta_incoming_t *irq);
+/* A branch for a request with this URI that face_looped() knows again. out
+ * has room for FACE_BRANCH bytes. */
+#define FACE_BRANCH 64
+void face_branch(const struct sip *s, const url_t *uri, char *out);
+/* The request has passed us before with the same Request-URI (RFC 3261
+ * 16.3): one of its Vias is ours and bears the mark of this URI. */
+bool face_looped(const struct sip *s, const sip_t *sip);
+/* The URI's host and port are one of our listeners, or it has no host. */
+bool face_is_us(const struct sip_face *f, const url_t *uri);
+
+#endif

@@ -1,0 +1,221 @@
+/* filter.c - the queue of messages before the core's body filter.
+ *
+ * Order is kept for the whole call: a 200 that follows a 183 whose answer is
+ * still being checked must not overtake it. Only what ends a call (CANCEL, a
+ * BYE that is not relayed) does not come here. The role of a body follows
+ * RFC 3264, 3261 13.2.1, 3262 5 and 3311 5: INVITE and UPDATE offer; their
+ * responses answer, unless the INVITE had no offer: then the response offers
+ * and ACK or PRACK answers. SDP in any other method passes neither way, and a
+ * body that may hide SDP (multipart, message, encrypted, compressed) is
+ * refused where an offer or answer could stand: the filter fails closed. */
+#include "modules/sip/filter.h"
+
+#include "modules/sip/pair.h"
+#include "modules/sip/reply.h"
+#include "modules/sip/txn.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <sofia-sip/sip_header.h>
+
+enum body_kind filter_body_kind(const sip_t *sip)
+{
+	const char *type;
+
+	if (!sip->sip_payload || !sip->sip_payload->pl_len)
+		return BODY_NONE;
+	if (!sip->sip_content_type || !sip->sip_content_type->c_type)
+		return BODY_HIDDEN;
+	if (sip->sip_content_encoding)
+		return BODY_HIDDEN;
+	type = sip->sip_content_type->c_type;
+	if (!strcasecmp(type, "application/sdp"))
+		return BODY_SDP;
+	if (!strncasecmp(type, "multipart/", 10) ||
+	    !strncasecmp(type, "message/", 8) ||
+	    !strncasecmp(type, "application/pkcs7", 17) ||
+	    !strncasecmp(type, "application/sdp", 15))
+		return BODY_HIDDEN;
+	return BODY_OTHER;
+}
+
+static bool negotiates(const struct txn *t)
+{
+	return t->method == sip_method_invite || t->method == sip_method_update ||
+	       t->method == sip_method_prack;
+}
+
+static enum body_role role_of(const struct passage *p)
+{
+	const struct txn *t = p->txn;
+
+	switch (p->kind) {
+	case PASS_REQUEST:
+		return t->prack_answer ? BODY_ANSWER : BODY_OFFER;
+	case PASS_RESPONSE:
+		return t->offer ? BODY_ANSWER : BODY_OFFER;
+	default:
+		return BODY_ANSWER;
+	}
+}
+
+static void hash(uint8_t out[static 32], const char *a, size_t a_len,
+		 const char *b)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	memset(out, 0, 32);
+	if (ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1) {
+		EVP_DigestUpdate(ctx, a, a_len);
+		EVP_DigestUpdate(ctx, b, strlen(b));
+		EVP_DigestFinal_ex(ctx, out, NULL);
+	}
+	EVP_MD_CTX_free(ctx);
+}
+
+static void origin_of(const sip_t *sip, struct msg_key_origin *out)
+{
+	const char *id = sip->sip_call_id ? sip->sip_call_id->i_id : "";
+	const char *tag = sip->sip_from && sip->sip_from->a_tag ?
+		sip->sip_from->a_tag : "";
+
+	memset(out, 0, sizeof *out);
+	hash(out->dialog, id, strlen(id) + 1, tag);
+	if (sip->sip_via && sip->sip_via->v_branch)
+		hash(out->branch, sip->sip_via->v_branch,
+		     strlen(sip->sip_via->v_branch), "");
+	out->cseq = sip->sip_cseq ? sip->sip_cseq->cs_seq : 0;
+}
+
+static void pop(struct passage *p)
+{
+	struct passage **at = &p->txn->pair->queue;
+
+	while (*at && *at != p)
+		at = &(*at)->next;
+	if (*at)
+		*at = p->next;
+}
+
+static void passage_free(struct passage *p)
+{
+	msg_destroy(p->msg);
+	free(p);
+}
+
+static void filtered(void *user, const struct refusal *no,
+		     const struct body *out)
+{
+	struct passage *p = user;
+	struct pair *pair = p->txn->pair;
+
+	pair->depth++;
+	pop(p);
+	if (pair->state != PAIR_ENDED) {
+		if (no)
+			txn_refused(p, no);
+		else
+			txn_pass(p, out);
+	}
+	passage_free(p);
+	pair->depth--;
+	pair_run(pair);
+}
+
+static void ask(struct passage *p, const sip_t *sip)
+{
+	const struct txn *t = p->txn;
+	const struct leg *came = p->kind == PASS_RESPONSE ? t->to : t->from;
+	struct pair *pair = t->pair;
+	struct filter_request q = {
+		.from = came->face->face,
+		.role = role_of(p),
+		.branch = p->called ? p->called->branch : 0,
+		.final = p->kind == PASS_ACK ||
+			 (p->kind == PASS_RESPONSE &&
+			  sip->sip_status->st_status >= 200),
+		.body = { "application/sdp",
+			  (const uint8_t *)sip->sip_payload->pl_data,
+			  sip->sip_payload->pl_len },
+	};
+
+	origin_of(sip, &q.origin);
+	p->waiting = true;
+	pair->depth++;
+	call_filter(pair->call, &q, filtered, p);
+	pair->depth--;
+}
+
+/* Ends p, one way or the other, or leaves it with the core. */
+static void step(struct passage *p)
+{
+	const sip_t *sip = sip_object(p->msg);
+	enum body_kind kind = filter_body_kind(sip);
+	bool failed = p->kind == PASS_RESPONSE &&
+		      sip->sip_status->st_status >= 300;
+	struct body body = { "", NULL, 0 };
+	struct refusal no;
+
+	if (kind == BODY_SDP && negotiates(p->txn) && !failed) {
+		ask(p, sip);
+		return;
+	}
+	pop(p);
+	no = reply_no(415, "a body that cannot be checked");
+	if (kind == BODY_OTHER || (kind == BODY_HIDDEN && !negotiates(p->txn)))
+		body = (struct body){ "", (uint8_t *)sip->sip_payload->pl_data,
+				      sip->sip_payload->pl_len };
+	if ((kind == BODY_HIDDEN && negotiates(p->txn) && !failed) ||
+	    (kind == BODY_SDP && p->kind == PASS_REQUEST))
+		txn_refused(p, &no);
+	else
+		txn_pass(p, &body);
+	passage_free(p);
+}
+
+void pair_run(struct pair *pair)
+{
+	if (pair->running)
+		return;
+	pair->running = true;
+	while (pair->queue && !pair->queue->waiting &&
+	       pair->state != PAIR_ENDED)
+		step(pair->queue);
+	pair->running = false;
+}
+
+void filter_pass(struct txn *t, enum passage_kind kind, struct leg *called,
+		 msg_t *msg)
+{
+	struct passage *p = calloc(1, sizeof *p), **at;
+	struct refusal no;
+
+	if (!p || !msg) {
+		free(p);
+		msg_destroy(msg);
+		no = reply_no(500, NULL);
+		pair_end(t->pair, &no, "out of memory");
+		return;
+	}
+	p->txn = t;
+	p->kind = kind;
+	p->called = called;
+	p->msg = msg;
+	for (at = &t->pair->queue; *at; at = &(*at)->next)
+		;
+	*at = p;
+	pair_run(t->pair);
+}
+
+void filter_drop(struct pair *pair)
+{
+	struct passage *p;
+
+	while ((p = pair->queue)) {
+		pair->queue = p->next;
+		passage_free(p);
+	}
+}

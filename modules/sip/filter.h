@@ -1,0 +1,35 @@
+/* filter.h - a message on its way to the other leg: with SDP it waits for the
+ * core's filter, and what comes after it in the same call waits behind it. */
+#ifndef CALLSEAL_SIP_FILTER_H
+#define CALLSEAL_SIP_FILTER_H
+
+#include "modules/sip/sip.h"
+
+enum passage_kind { PASS_REQUEST, PASS_RESPONSE, PASS_ACK };
+
+struct passage {
+	struct passage *next;
+	struct txn *txn;
+	struct leg *called; /* the branch it concerns; NULL: the only one */
+	enum passage_kind kind;
+	msg_t *msg;         /* as received; owned */
+	bool waiting;       /* the core has it */
+};
+
+/* What a body is to us. */
+enum body_kind {
+	BODY_NONE,
+	BODY_SDP,
+	BODY_OTHER, /* passes untouched */
+	BODY_HIDDEN /* could hold SDP where the filter does not look */
+};
+enum body_kind filter_body_kind(const sip_t *sip);
+
+/* Takes msg. Ends in txn_pass() or txn_refused(), maybe before it returns,
+ * never once the pair has ended. called as in struct passage. */
+void filter_pass(struct txn *t, enum passage_kind kind, struct leg *called,
+		 msg_t *msg);
+/* Forgets what waits; only after call_end(). */
+void filter_drop(struct pair *pair);
+
+#endif

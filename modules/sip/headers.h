@@ -1,0 +1,29 @@
+/* headers.h - which headers pass from leg to leg, and how: as the bytes they
+ * came in. See the table in headers.c. */
+#ifndef CALLSEAL_SIP_HEADERS_H
+#define CALLSEAL_SIP_HEADERS_H
+
+#include "modules/sip/sip.h"
+
+enum header_fate {
+	HEADER_PASSES, /* whatever is not in the table */
+	HEADER_OURS,   /* each leg has its own */
+	HEADER_BODY    /* describes the body: passes with it */
+};
+
+/* What becomes of a header, by its name in any letter case or compact form. */
+enum header_fate header_fate(const char *name, size_t len);
+#define COPY_BODY 1u       /* also what describes the body */
+#define COPY_NO_REQUIRE 2u /* not Require: we say ourselves what we require */
+/* Copies what passes from a received message into a new one, in order, byte
+ * for byte. Returns 0 or E_NOMEM. */
+int headers_copy(msg_t *to, const sip_t *from, unsigned flags);
+/* Takes one hop from the Max-Forwards of from. 0, or E_FULL when none was
+ * left, E_NOMEM. */
+int headers_hop(msg_t *to, const sip_t *from);
+/* Adds a header of our own from text; false when memory is out. */
+bool header_add(msg_t *to, const char *name, const char *value);
+/* Gives the message a body; false when memory is out. */
+bool body_add(msg_t *to, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,279 @@
+/* leg.c - one SIP dialog of a pair, on Sofia's nta_leg.
+ *
+ * Each leg has its own Call-ID, tags, CSeq and route set; none tells anything
+ * of the other side. On the called side each early dialog is a leg, since an
+ * nta_leg holds one remote tag: the first is made with the INVITE, further
+ * ones when a response brings a new tag. The caller sees one dialog whatever
+ * the number of branches: to it we are one phone that answers once, and its
+ * media address with us is the same for all of them. */
+#include "modules/sip/leg.h"
+
+#include "modules/sip/face.h"
+#include "modules/sip/headers.h"
+#include "modules/sip/txn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofia-sip/msg_header.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/su_uniqueid.h>
+
+static struct leg *leg_new(struct pair *pair, struct sip_face *f)
+{
+	struct leg *leg = calloc(1, sizeof *leg);
+
+	if (!leg)
+		return NULL;
+	leg->pair = pair;
+	leg->face = f;
+	return leg;
+}
+
+void leg_free(struct leg *leg)
+{
+	if (!leg)
+		return;
+	if (leg->dialog)
+		nta_leg_destroy(leg->dialog);
+	free(leg);
+}
+
+struct leg *leg_caller(struct pair *pair, struct sip_face *f,
+		       nta_incoming_t *irq, const sip_t *sip)
+{
+	struct leg *leg = leg_new(pair, f);
+
+	if (!leg)
+		return NULL;
+	leg->caller = leg->tagged = true;
+	leg->contact = face_contact_of(f, irq);
+	leg->dialog = nta_leg_tcreate(
+		f->agent, txn_on_request, leg, SIPTAG_CALL_ID(sip->sip_call_id),
+		SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
+		NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+	if (!leg->dialog ||
+	    !nta_leg_tag(leg->dialog, nta_incoming_tag(irq, NULL)) ||
+	    nta_leg_server_route(leg->dialog, sip->sip_record_route,
+				 sip->sip_contact) < 0) {
+		leg_free(leg);
+		return NULL;
+	}
+	pair->caller = leg;
+	return leg;
+}
+
+static void random_id(char out[static 33])
+{
+	uint8_t bytes[16];
+	size_t i;
+
+	su_randmem(bytes, sizeof bytes);
+	for (i = 0; i < sizeof bytes; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	nta_leg_t *dialog = NULL;
+	char id[33];
+	sip_from_t *from;
+	sip_to_t *to;
+
+	su_home_init(home);
+	random_id(id);
+	from = sip_from_dup(home, sip->sip_from);
+	to = sip_to_dup(home, sip->sip_to);
+	if (from && to) {
+		msg_header_remove_param(from->a_common, "tag");
+		from->a_tag = NULL;
+		dialog = nta_leg_tcreate(leg->face->agent, txn_on_request, leg,
+					 SIPTAG_CALL_ID_STR(id),
+					 SIPTAG_FROM(from), SIPTAG_TO(to),
+					 TAG_END());
+	}
+	if (dialog && !nta_leg_tag(dialog, NULL)) {
+		nta_leg_destroy(dialog);
+		dialog = NULL;
+	}
+	su_home_deinit(home);
+	return dialog;
+}
+
+struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
+		       const url_t *to)
+{
+	struct leg *leg = leg_new(pair, f);
+
+	if (!leg)
+		return NULL;
+	leg->contact = face_contact_to(f, to);
+	leg->dialog = called_dialog(leg, sip);
+	if (!leg->dialog) {
+		leg_free(leg);
+		return NULL;
+	}
+	leg->branch = pair->branches++;
+	pair->called = leg;
+	return leg;
+}
+
+static struct leg *branch_by_tag(struct pair *pair, const char *tag)
+{
+	const char *theirs;
+	struct leg *leg;
+
+	for (leg = pair->called; leg; leg = leg->next) {
+		theirs = nta_leg_get_rtag(leg->dialog);
+		if (leg->tagged && theirs && !strcmp(theirs, tag))
+			return leg;
+	}
+	return NULL;
+}
+
+/* A further dialog of the same INVITE. */
+static struct leg *branch_new(struct txn *t, const sip_t *sip)
+{
+	struct leg *first = t->pair->called, *leg;
+
+	leg = leg_new(t->pair, first->face);
+	if (!leg)
+		return NULL;
+	leg->contact = first->contact;
+	leg->dialog = nta_leg_tcreate(
+		leg->face->agent, txn_on_request, leg,
+		SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(sip->sip_from),
+		SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(sip->sip_cseq), TAG_END());
+	if (!leg->dialog) {
+		leg_free(leg);
+		return NULL;
+	}
+	leg->branch = t->pair->branches++;
+	leg->next = first->next;
+	first->next = leg;
+	return leg;
+}
+
+struct leg *leg_branch(struct txn *t, const sip_t *sip)
+{
+	const char *tag = sip->sip_to ? sip->sip_to->a_tag : NULL;
+	struct leg *leg;
+
+	if (!tag || !t->pair->called)
+		return NULL;
+	leg = branch_by_tag(t->pair, tag);
+	if (leg)
+		return leg;
+	leg = t->pair->called;
+	if (leg->tagged)
+		leg = branch_new(t, sip);
+	else
+		nta_leg_rtag(leg->dialog, tag);
+	if (!leg)
+		return NULL;
+	leg->tagged = true;
+	nta_leg_client_route(leg->dialog, sip->sip_record_route,
+			     sip->sip_contact);
+	return leg;
+}
+
+void leg_retarget(struct leg *leg, const sip_t *sip, bool first)
+{
+	if (sip->sip_contact || first)
+		nta_leg_client_reroute(leg->dialog,
+				       first ? sip->sip_record_route : NULL,
+				       sip->sip_contact, first);
+}
+
+void leg_won(struct leg *leg)
+{
+	struct pair *pair = leg->pair;
+	struct leg *other, *next;
+
+	for (other = pair->called; other; other = next) {
+		next = other->next;
+		if (other == leg)
+			continue;
+		nta_leg_destroy(other->dialog);
+		other->dialog = NULL;
+		other->next = pair->lost;
+		pair->lost = other;
+	}
+	leg->next = NULL;
+	pair->called = leg;
+}
+
+static bool ack_fill(msg_t *msg, const sip_t *from, const struct body *body)
+{
+	if (!from)
+		return true;
+	return !headers_copy(msg, from, body ? COPY_BODY : 0) &&
+	       (!body || body_add(msg, body->data, body->len));
+}
+
+void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,
+	     const struct body *body)
+{
+	msg_t *msg = nta_msg_create(leg->face->agent, 0);
+	nta_outgoing_t *ack = NULL;
+	sip_cseq_t *cseq;
+
+	t->acked = true;
+	if (!msg)
+		return;
+	cseq = sip_cseq_create(msg_home(msg), t->cseq, SIP_METHOD_ACK);
+	if (cseq && !msg_header_insert(msg, NULL, (msg_header_t *)cseq) &&
+	    ack_fill(msg, from, body) &&
+	    !nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_ACK, NULL))
+		ack = nta_outgoing_mcreate(
+			leg->face->agent, NULL, NULL, NULL, msg,
+			NTATAG_ACK_BRANCH(nta_outgoing_branch(t->orq)),
+			TAG_END());
+	if (!ack)
+		msg_destroy(msg);
+	else
+		nta_outgoing_destroy(ack); /* goes on to answer repeated 2xx */
+}
+
+void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq)
+{
+	nta_outgoing_t *prack;
+	char rack[48];
+
+	snprintf(rack, sizeof rack, "%u %u INVITE", rseq, cseq);
+	prack = nta_outgoing_tcreate(leg->dialog, NULL, NULL, NULL,
+				     SIP_METHOD_PRACK, NULL,
+				     SIPTAG_RACK_STR(rack), TAG_END());
+	if (prack)
+		nta_outgoing_destroy(prack);
+}
+
+void leg_reason(int status, const char *cause, char *out, size_t room)
+{
+	char text[REASON_TEXT], *c;
+
+	snprintf(text, sizeof text, "%s", cause ? cause : "");
+	for (c = text; *c; c++)
+		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
+			*c = '\'';
+	snprintf(out, room, "SIP;cause=%d;text=\"%s\"", status, text);
+}
+
+void leg_bye(struct leg *leg, int status, const char *cause)
+{
+	char reason[REASON_TEXT + 32] = "";
+	nta_outgoing_t *bye;
+
+	if (status >= 400)
+		leg_reason(status, cause, reason, sizeof reason);
+	bye = nta_outgoing_tcreate(leg->dialog, NULL, NULL, NULL,
+				   SIP_METHOD_BYE, NULL,
+				   TAG_IF(*reason, SIPTAG_REASON_STR(reason)),
+				   TAG_END());
+	if (bye)
+		nta_outgoing_destroy(bye); /* repeats itself until answered */
+}

@@ -1,0 +1,34 @@
+/* leg.h - one SIP dialog of a pair. */
+#ifndef CALLSEAL_SIP_LEG_H
+#define CALLSEAL_SIP_LEG_H
+
+#include "modules/sip/sip.h"
+
+/* The leg on which the first INVITE came in; it hangs off the pair. */
+struct leg *leg_caller(struct pair *pair, struct sip_face *f,
+		       nta_incoming_t *irq, const sip_t *sip);
+/* The first leg to the called side, before anyone answered. to is where its
+ * first request goes. */
+struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
+		       const url_t *to);
+/* The leg of the branch that this response to the first INVITE came from, made
+ * when its tag is new (RFC 3261 12.1.2). NULL: no memory, or no tag. */
+struct leg *leg_branch(struct txn *t, const sip_t *sip);
+/* A 2xx or a request refreshes where the other end is reached. first: the
+ * route set is taken from this 2xx, too (RFC 3261 13.2.2.4). */
+void leg_retarget(struct leg *leg, const sip_t *sip, bool first);
+/* All other branches lose their dialogs; nta answers their late 2xx with ACK
+ * and BYE, and what they still ask gets 481. */
+void leg_won(struct leg *leg);
+/* Sends the ACK of t's 2xx: with the headers of from if not NULL, and a body
+ * if not NULL. */
+void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,
+	     const struct body *body);
+/* Acknowledges a reliable response that our other leg cannot take. */
+void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq);
+void leg_bye(struct leg *leg, int status, const char *cause);
+void leg_free(struct leg *leg); /* NULL is allowed */
+/* "SIP ;cause=STATUS ;text=..." for a Reason header (RFC 3326). */
+void leg_reason(int status, const char *cause, char *out, size_t room);
+
+#endif

@@ -1,0 +1,244 @@
+/* pair.c - the two legs of a call.
+ *
+ * A pair ends once, in end(): what is open on either leg is answered,
+ * cancelled, acknowledged or sent a BYE, as its state asks; then the core's
+ * call is released. What remains are transactions that still wait for the
+ * other end (a cancelled INVITE, an ACK to a 2xx of ours); when the last is
+ * done, the sweep frees the pair with its legs.
+ *
+ * The core calls us back from inside call_filter(), and we call call_end()
+ * only when it is not on the stack (depth 0); else the sweep does. */
+#include "modules/sip/pair.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "modules/sip/face.h"
+#include "modules/sip/filter.h"
+#include "modules/sip/leg.h"
+#include "modules/sip/reply.h"
+#include "modules/sip/txn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofia-sip/url.h>
+
+static void unlink_pair(struct pair *pair)
+{
+	*pair->prev = pair->next;
+	if (pair->next)
+		pair->next->prev = pair->prev;
+	pair->sip->n_pairs--;
+}
+
+static void free_legs(struct leg *leg)
+{
+	struct leg *next;
+
+	for (; leg; leg = next) {
+		next = leg->next;
+		leg_free(leg);
+	}
+}
+
+void pair_free(struct pair *pair)
+{
+	struct txn *t;
+
+	unlink_pair(pair);
+	filter_drop(pair);
+	while ((t = pair->txns)) {
+		pair->txns = t->next;
+		txn_free(t);
+	}
+	free_legs(pair->caller);
+	free_legs(pair->called);
+	free_legs(pair->lost);
+	free(pair);
+}
+
+static struct pair *alloc(struct sip *s)
+{
+	struct pair *pair = calloc(1, sizeof *pair);
+
+	if (!pair)
+		return NULL;
+	pair->sip = s;
+	pair->next = s->pairs;
+	pair->prev = &s->pairs;
+	if (pair->next)
+		pair->next->prev = &pair->next;
+	s->pairs = pair;
+	s->n_pairs++;
+	return pair;
+}
+
+/* As the core wants to read them. */
+static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
+		    const sip_t *sip, struct refusal *no)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	struct call_start start = { .from = f->face };
+	int r = E_NOMEM;
+
+	su_home_init(home);
+	*no = reply_no(500, NULL);
+	start.source = face_source(irq);
+	start.caller = url_as_string(home, sip->sip_from->a_url);
+	start.callee = url_as_string(home, sip->sip_request->rq_url);
+	if (start.caller && start.callee)
+		r = call_start(f->sip->engine, &start, pair, &pair->call, no);
+	su_home_deinit(home);
+	return r;
+}
+
+static int make_legs(struct pair *pair, struct sip_face *f,
+		     nta_incoming_t *irq, const sip_t *sip)
+{
+	const struct call_route *route = call_route(pair->call);
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	int r = E_NOMEM;
+	url_t *to;
+
+	su_home_init(home);
+	to = url_make(home, *route->next_hop ? route->next_hop : route->target);
+	if (!to)
+		r = E_CONF;
+	else if (leg_caller(pair, f, irq, sip) &&
+		 leg_called(pair, &f->sip->face[!f->face], sip, to))
+		r = 0;
+	su_home_deinit(home);
+	return r;
+}
+
+struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
+		      const sip_t *sip, struct refusal *no)
+{
+	struct pair *pair = alloc(f->sip);
+
+	if (!pair) {
+		*no = reply_no(500, NULL);
+		return NULL;
+	}
+	if (ask_core(pair, f, irq, sip, no)) {
+		pair->call = NULL;
+		pair_free(pair);
+		return NULL;
+	}
+	if (make_legs(pair, f, irq, sip)) {
+		*no = reply_no(500, "the call cannot be set up");
+		call_end(pair->call, no->status, no->warn);
+		pair_free(pair);
+		return NULL;
+	}
+	return pair;
+}
+
+void pair_to_sweep(struct pair *pair)
+{
+	struct sip *s = pair->sip;
+
+	if (pair->to_sweep)
+		return;
+	pair->to_sweep = true;
+	pair->sweep_next = s->to_sweep;
+	if (!s->to_sweep)
+		loop_timer_set(s->sweeper, 0);
+	s->to_sweep = pair;
+}
+
+static void release_call(struct pair *pair)
+{
+	struct call *call = pair->call;
+
+	pair->call = NULL;
+	if (call)
+		call_end(call, pair->end_status, pair->end_cause);
+}
+
+static void end_legs(struct pair *pair, enum pair_state was)
+{
+	if (was != PAIR_CALLING && !pair->no_bye[0] && pair->called->tagged)
+		leg_bye(pair->called, pair->end_status, pair->end_cause);
+	if (was == PAIR_UP && !pair->no_bye[1])
+		leg_bye(pair->caller, pair->end_status, pair->end_cause);
+}
+
+static void end(struct pair *pair, const struct refusal *no, int status,
+		const char *cause)
+{
+	enum pair_state was = pair->state;
+	struct txn *t;
+
+	if (was == PAIR_ENDED)
+		return;
+	pair->state = PAIR_ENDED;
+	pair->end_status = status;
+	snprintf(pair->end_cause, sizeof pair->end_cause, "%s",
+		 cause ? cause : "");
+	for (t = pair->txns; t; t = t->next)
+		txn_end(t, no);
+	end_legs(pair, was);
+	if (!pair->depth) {
+		release_call(pair);
+		filter_drop(pair);
+	}
+	pair_to_sweep(pair);
+}
+
+void pair_end(struct pair *pair, const struct refusal *no, const char *cause)
+{
+	end(pair, no, no->status, cause);
+}
+
+void pair_over(struct pair *pair, const char *cause)
+{
+	struct refusal no = reply_no(481, NULL);
+
+	pair->no_bye[0] = pair->no_bye[1] = true;
+	end(pair, &no, 200, cause);
+}
+
+void pair_failed(struct pair *pair, int status)
+{
+	struct refusal no = reply_no(status, NULL);
+
+	end(pair, &no, status, no.phrase);
+}
+
+static void sweep_txns(struct pair *pair)
+{
+	struct txn **at = &pair->txns, *t;
+	struct passage *p;
+	bool used;
+
+	while ((t = *at)) {
+		for (used = false, p = pair->queue; p; p = p->next)
+			used |= p->txn == t;
+		if (!t->done || used) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		txn_free(t);
+	}
+}
+
+void pair_sweep(void *sip)
+{
+	struct sip *s = sip;
+	struct pair *pair;
+
+	while ((pair = s->to_sweep)) {
+		s->to_sweep = pair->sweep_next;
+		pair->to_sweep = false;
+		if (pair->state == PAIR_ENDED) {
+			release_call(pair);
+			filter_drop(pair);
+		}
+		sweep_txns(pair);
+		if (pair->state == PAIR_ENDED && !pair->txns)
+			pair_free(pair);
+	}
+}

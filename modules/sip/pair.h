@@ -1,0 +1,28 @@
+/* pair.h - the two legs of a call: made, ended, freed. */
+#ifndef CALLSEAL_SIP_PAIR_H
+#define CALLSEAL_SIP_PAIR_H
+
+#include "modules/sip/sip.h"
+
+/* Asks the core where the call goes and makes both legs. NULL: refused, no
+ * says why; nothing is left behind. */
+struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
+		      const sip_t *sip, struct refusal *no);
+/* Works on the queue of filter.c. */
+void pair_run(struct pair *pair);
+/* Ends the call on both legs, each by its state: no's status to an INVITE
+ * that is not answered, CANCEL to one that is out, BYE to a dialog that is up.
+ * May be called from anywhere and again. */
+void pair_end(struct pair *pair, const struct refusal *no, const char *cause);
+/* A BYE was relayed and answered. */
+void pair_over(struct pair *pair, const char *cause);
+/* The called side refused, and the caller was told so. */
+void pair_failed(struct pair *pair, int status);
+/* Something of the pair can be freed, from the loop. */
+void pair_to_sweep(struct pair *pair);
+/* At once, whatever is open: when the module stops. */
+void pair_free(struct pair *pair);
+/* The loop's timer: frees what is done with. */
+void pair_sweep(void *sip);
+
+#endif

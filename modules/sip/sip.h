@@ -1,0 +1,135 @@
+/* sip.h - the module's own objects: a pair is one call, its legs are the SIP
+ * dialogs on both faces, a txn is one request on its way from one leg to the
+ * other. Private to modules/sip; engine thread only.
+ *
+ *   pair --- caller: one leg, where the first INVITE came in
+ *        \-- called: one leg for each early dialog (branch) of the far side
+ *        \-- txns:   requests that passed or are passing
+ *        \-- queue:  messages that wait for the core's filter, in order
+ *
+ * Everything of a pair is freed by pair_sweep(), from the loop, never from
+ * inside a callback of Sofia's or the core's. */
+#ifndef CALLSEAL_SIP_H
+#define CALLSEAL_SIP_H
+
+#include "daemon/engine/call.h"
+#include "daemon/engine/engine.h"
+#include "daemon/engine/loop.h"
+#include "daemon/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct leg;
+struct reliable;
+struct txn;
+
+#define NTA_AGENT_MAGIC_T struct sip_face
+#define NTA_LEG_MAGIC_T struct leg
+#define NTA_OUTGOING_MAGIC_T struct txn
+#define NTA_INCOMING_MAGIC_T struct txn
+#define NTA_RELIABLE_MAGIC_T struct reliable
+
+#include <sofia-sip/nta.h>
+#include <sofia-sip/sip.h>
+
+#define SIP_TAG "sip" /* in the log */
+
+/* One of the two faces: an agent of its own with the listeners of that face,
+ * so that nothing can leave on the wrong side. */
+struct sip_face {
+	struct sip *sip;
+	enum face face;
+	nta_agent_t *agent;
+	struct leg *door; /* requests outside any dialog */
+	const struct face_settings *settings;
+	sip_contact_t *contact[LISTEN_MAX]; /* what each listener is called */
+};
+
+struct sip {
+	struct engine *engine;
+	struct loop *loop;
+	su_home_t home[1];
+	struct sip_face face[2];
+	struct pair *pairs;   /* all of them */
+	size_t n_pairs;
+	struct pair *to_sweep;
+	struct loop_timer *sweeper;
+	uint8_t secret[32];   /* of the loop mark */
+	bool draining;
+};
+
+/* A dialog with one end. */
+struct leg {
+	struct pair *pair;    /* NULL: a face's door */
+	struct leg *next;     /* a further branch of the called side */
+	struct sip_face *face;
+	nta_leg_t *dialog;    /* NULL: a branch that lost */
+	const sip_contact_t *contact; /* of ours: which listener we are */
+	unsigned branch;      /* called side: 0, 1, ... */
+	bool caller;
+	bool tagged;          /* the other end gave its tag */
+};
+
+/* A reliable provisional response that we passed on; a PRACK names it. */
+struct reliable {
+	struct txn *txn;
+	struct leg *leg;
+	struct reliable *next; /* of the txn */
+	nta_reliable_t *rel;   /* NULL once acknowledged */
+	uint32_t rseq;         /* as the far side counts */
+	bool offer;            /* its body was an offer */
+};
+
+/* A request from one leg to the other, until its last response (and ACK) has
+ * passed. */
+struct txn {
+	struct pair *pair;
+	struct txn *next;
+	struct leg *from, *to;
+	nta_incoming_t *irq; /* NULL once answered and done with */
+	nta_outgoing_t *orq; /* NULL before it was sent */
+	struct reliable *reliables;
+	sip_method_t method;
+	uint32_t cseq;       /* on the leg it went to */
+	uint32_t rack_rseq, rack_cseq; /* PRACK: what it acknowledges there */
+	int answer;          /* final status that came from the other leg */
+	int final;           /* final status that we gave; 0: none yet */
+	bool initial;        /* the INVITE that made the pair */
+	bool offer;          /* it carried an offer */
+	bool rel100;         /* its sender understands 100rel */
+	bool prack_answer;   /* PRACK: its body answers a reliable offer */
+	bool acked;          /* INVITE: the ACK went to the other leg */
+	bool done;           /* sweep it */
+};
+
+enum pair_state {
+	PAIR_CALLING,  /* no 2xx yet */
+	PAIR_ANSWERED, /* a 2xx came; the ACK has not passed */
+	PAIR_UP,
+	PAIR_ENDED     /* only cleaning is left */
+};
+
+struct pair {
+	struct sip *sip;
+	struct pair *next, **prev;
+	struct pair *sweep_next;
+	bool to_sweep;
+	struct call *call;      /* the core's; NULL after call_end() */
+	enum pair_state state;
+	struct leg *caller;
+	struct leg *called;     /* the branches; the first is the winner */
+	struct leg *lost;       /* branches without dialog, while we wait */
+	unsigned branches;
+	struct txn *txns;
+	struct passage *queue;  /* see filter.h */
+	bool running;           /* the queue is being worked on */
+	int depth;              /* calls to and from the core we are inside */
+	int end_status;
+	char end_cause[REASON_TEXT];
+	bool late_bye;          /* BYE the caller once its ACK came */
+	bool no_bye[2];         /* [1]: to the caller, [0]: to the called */
+};
+
+#endif

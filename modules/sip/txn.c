@@ -1,0 +1,450 @@
+/* txn.c - the transaction relay, the same for every method: the request in,
+ * the request out, the responses back.
+ *
+ * What INVITE has more (ACK, CANCEL, branches, reliable responses) is in
+ * invite.c, called from here by method. CSeq and branch are the leg's own;
+ * method, Request-URI parameters and all other headers pass (headers.c).
+ *
+ * One offer at a time in the whole call (RFC 3261 14.2, RFC 3311 5.2): a
+ * second INVITE, or UPDATE with SDP, gets 491 when the other side has asked
+ * first, 500 with Retry-After when its own is still open. */
+#include "modules/sip/txn.h"
+
+#include "modules/sip/face.h"
+#include "modules/sip/headers.h"
+#include "modules/sip/invite.h"
+#include "modules/sip/leg.h"
+#include "modules/sip/pair.h"
+#include "modules/sip/reply.h"
+
+#include <stdlib.h>
+
+#include <sofia-sip/msg_header.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/su_uniqueid.h>
+
+static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip);
+
+struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
+		    const sip_t *sip)
+{
+	struct txn *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->pair = from->pair;
+	t->from = from;
+	t->to = to;
+	t->irq = irq;
+	t->method = sip->sip_request->rq_method;
+	t->offer = filter_body_kind(sip) == BODY_SDP;
+	t->rel100 = sip_has_feature(sip->sip_supported, "100rel") ||
+		    sip_has_feature(sip->sip_require, "100rel");
+	t->next = t->pair->txns;
+	t->pair->txns = t;
+	nta_incoming_bind(irq, invite_on_ack_cancel, t);
+	return t;
+}
+
+void txn_done(struct txn *t)
+{
+	struct reliable *r;
+
+	for (r = t->reliables; r; r = r->next)
+		if (r->rel)
+			nta_reliable_destroy(r->rel);
+	for (r = t->reliables; r; r = r->next)
+		r->rel = NULL;
+	if (t->irq)
+		nta_incoming_destroy(t->irq);
+	if (t->orq)
+		nta_outgoing_destroy(t->orq);
+	t->irq = NULL;
+	t->orq = NULL;
+	t->done = true;
+	pair_to_sweep(t->pair);
+}
+
+void txn_free(struct txn *t)
+{
+	struct reliable *r;
+
+	while ((r = t->reliables)) {
+		t->reliables = r->next;
+		free(r);
+	}
+	free(t);
+}
+
+static void refuse(struct txn *t, const struct refusal *no)
+{
+	if (t->irq && !t->final) {
+		t->final = no->status;
+		reply_refuse(t->irq, no);
+	}
+	if (!t->orq || t->answer)
+		txn_done(t);
+}
+
+/* -- the request ---------------------------------------------------------- */
+
+/* Requests and responses that say where we are reached (RFC 3261 table 2). */
+static bool has_contact(sip_method_t m)
+{
+	return m == sip_method_invite || m == sip_method_update ||
+	       m == sip_method_refer || m == sip_method_notify ||
+	       m == sip_method_subscribe;
+}
+
+static bool contact_add(msg_t *msg, const struct leg *leg)
+{
+	sip_contact_t *c = sip_contact_dup(msg_home(msg), leg->contact);
+
+	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c);
+}
+
+static bool rack_add(msg_t *msg, const struct txn *t)
+{
+	sip_rack_t *rack = sip_rack_format(msg_home(msg), "%u %u INVITE",
+					   t->rack_rseq, t->rack_cseq);
+
+	return rack && !msg_header_insert(msg, NULL, (msg_header_t *)rack);
+}
+
+static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
+			 const struct body *body)
+{
+	const char *ruri = t->initial ? call_route(t->pair->call)->target : NULL;
+	bool full = body && body->len;
+
+	if (headers_copy(msg, sip, full ? COPY_BODY : 0) ||
+	    headers_hop(msg, sip) ||
+	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
+	    (t->method == sip_method_prack && !rack_add(msg, t)) ||
+	    (full && !body_add(msg, body->data, body->len)))
+		return false;
+	return !nta_msg_request_complete(msg, t->to->dialog, t->method,
+					 sip->sip_request->rq_method_name,
+					 (url_string_t *)ruri);
+}
+
+static nta_outgoing_t *request_send(struct txn *t, msg_t *msg)
+{
+	const char *hop = t->initial ? call_route(t->pair->call)->next_hop : "";
+	url_string_t *route = *hop ? (url_string_t *)hop : NULL;
+	nta_agent_t *agent = t->to->face->agent;
+	char branch[FACE_BRANCH];
+
+	t->cseq = sip_object(msg)->sip_cseq->cs_seq;
+	if (!t->initial)
+		return nta_outgoing_mcreate(agent, on_response, t, route, msg,
+					    TAG_END());
+	face_branch(t->pair->sip, sip_object(msg)->sip_request->rq_url, branch);
+	return nta_outgoing_mcreate(agent, on_response, t, route, msg,
+				    NTATAG_BRANCH_KEY(branch), TAG_END());
+}
+
+static void pass_request(struct txn *t, const sip_t *sip,
+			 const struct body *body)
+{
+	struct refusal no = reply_no(500, "the request cannot be sent on");
+	msg_t *msg;
+
+	if (t->final || !t->to->dialog)
+		return;
+	msg = nta_msg_create(t->to->face->agent, 0);
+	if (msg && request_fill(t, msg, sip, body))
+		t->orq = request_send(t, msg);
+	if (t->orq)
+		return;
+	msg_destroy(msg);
+	if (t->initial)
+		pair_end(t->pair, &no, no.warn);
+	else
+		refuse(t, &no);
+}
+
+/* -- the responses -------------------------------------------------------- */
+
+/* Sofia's own: the far side did not answer or could not be reached. */
+static void own_failure(struct txn *t, int status)
+{
+	struct refusal no = reply_no(status, status == 408 ?
+				     "no answer from the next hop" :
+				     "the next hop cannot be reached");
+
+	if (t->method == sip_method_bye) {
+		/* For the one who hung up the call is over all the same. */
+		t->final = 200;
+		nta_incoming_treply(t->irq, SIP_200_OK, TAG_END());
+		txn_done(t);
+		pair_over(t->pair, "bye");
+	} else if (t->initial) {
+		pair_end(t->pair, &no, no.warn);
+	} else {
+		refuse(t, &no);
+	}
+}
+
+static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+{
+	int status = nta_outgoing_status(orq);
+	struct leg *leg = t->to;
+
+	if (status <= 100)
+		return 0;
+	if (status >= 200)
+		t->answer = status;
+	if (t->pair->state == PAIR_ENDED || t->final) {
+		invite_late_response(t, sip);
+		return 0;
+	}
+	if (!sip || nta_sip_is_internal(sip)) {
+		own_failure(t, status);
+		return 0;
+	}
+	if (t->method == sip_method_invite)
+		leg = invite_response(t, sip);
+	else if (status < 300 && has_contact(t->method))
+		leg_retarget(t->to, sip, false);
+	if (leg)
+		filter_pass(t, PASS_RESPONSE, leg->caller ? NULL : leg,
+			    nta_outgoing_getresponse(orq));
+	return 0;
+}
+
+static msg_t *response_build(struct txn *t, const sip_t *sip,
+			     const struct body *body)
+{
+	int status = sip->sip_status->st_status;
+	bool full = body && body->len;
+	unsigned flags = (full ? COPY_BODY : 0) |
+			 (status < 200 ? COPY_NO_REQUIRE : 0);
+	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
+
+	if (!msg)
+		return NULL;
+	if (!headers_copy(msg, sip, flags) &&
+	    !(has_contact(t->method) && status < 300 &&
+	      !contact_add(msg, t->from)) &&
+	    (!full || body_add(msg, body->data, body->len)) &&
+	    !nta_incoming_complete_response(t->irq, msg, status,
+					    sip->sip_status->st_phrase,
+					    TAG_END()))
+		return msg;
+	msg_destroy(msg);
+	return NULL;
+}
+
+/* A response to a BYE that ends the call; a challenge does not (RFC 3261
+ * 22.2), nor does a redirection. */
+static bool bye_ends(int status)
+{
+	return status < 300 || (status >= 400 && status != 401 &&
+				status != 407 && status != 491);
+}
+
+static void response_sent(struct txn *t, int status)
+{
+	if (status < 200)
+		return;
+	t->final = status;
+	if (t->method == sip_method_invite) {
+		invite_answered(t);
+		return;
+	}
+	txn_done(t);
+	if (t->method == sip_method_bye && bye_ends(status))
+		pair_over(t->pair, "bye");
+}
+
+static void pass_response(struct passage *p, const sip_t *sip,
+			  const struct body *body)
+{
+	struct refusal no = reply_no(500, NULL);
+	int status = sip->sip_status->st_status;
+	struct txn *t = p->txn;
+	msg_t *msg;
+
+	if (t->final || !t->irq)
+		return;
+	msg = response_build(t, sip, body);
+	if (!msg) {
+		pair_end(t->pair, &no, "out of memory");
+	} else if (invite_is_reliable(t, sip)) {
+		invite_reply_reliably(p, sip, msg);
+	} else {
+		nta_incoming_mreply(t->irq, msg);
+		response_sent(t, status);
+	}
+}
+
+/* -- the filter's results ------------------------------------------------- */
+
+void txn_pass(struct passage *p, const struct body *body)
+{
+	const sip_t *sip = sip_object(p->msg);
+
+	if (p->txn->done)
+		return;
+	if (p->kind == PASS_REQUEST)
+		pass_request(p->txn, sip, body);
+	else if (p->kind == PASS_RESPONSE)
+		pass_response(p, sip, body);
+	else
+		invite_pass_ack(p->txn, sip, body);
+}
+
+/* A request that fails is answered; an answer that fails, and whatever fails
+ * before the call is up, ends the call. */
+void txn_refused(struct passage *p, const struct refusal *no)
+{
+	struct txn *t = p->txn;
+
+	if (p->kind == PASS_REQUEST && !t->initial && !t->prack_answer) {
+		refuse(t, no);
+		return;
+	}
+	pair_end(t->pair, no, no->warn_code ? no->warn : no->phrase);
+}
+
+/* -- the end -------------------------------------------------------------- */
+
+void txn_end(struct txn *t, const struct refusal *no)
+{
+	struct refusal gone = reply_no(481, NULL);
+
+	if (t->done)
+		return;
+	if (t->irq && !t->final && t->method == sip_method_bye) {
+		t->final = 200;
+		nta_incoming_treply(t->irq, SIP_200_OK, TAG_END());
+	} else if (t->irq && !t->final) {
+		if (t->method != sip_method_invite)
+			no = &gone;
+		t->final = no->status;
+		reply_refuse(t->irq, no);
+	}
+	if (t->method != sip_method_invite || !invite_end(t, no))
+		txn_done(t);
+}
+
+/* -- requests in a dialog ------------------------------------------------- */
+
+static const struct {
+	sip_method_t method;
+	int status; /* 0: relayed */
+} methods[] = {
+	{ sip_method_invite, 0 },
+	{ sip_method_ack, 0 },
+	{ sip_method_bye, 0 },
+	{ sip_method_options, 0 },
+	{ sip_method_update, 0 },
+	{ sip_method_prack, 481 }, /* those that fit come by invite.c */
+	{ sip_method_info, 0 },
+	{ sip_method_message, 0 },
+	{ sip_method_refer, 0 },
+	{ sip_method_notify, 0 },
+	{ sip_method_subscribe, 0 },
+	{ sip_method_cancel, 481 },
+	{ sip_method_register, 405 },
+	{ sip_method_publish, 405 },
+};
+
+static int method_status(sip_method_t m)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof methods / sizeof methods[0]; i++)
+		if (methods[i].method == m)
+			return methods[i].status;
+	return 501;
+}
+
+/* Status for an offer while another is open; 0 when none is. */
+static int glare(const struct leg *leg, const sip_t *sip)
+{
+	sip_method_t m = sip->sip_request->rq_method;
+	bool offers = m == sip_method_invite ||
+		      (m == sip_method_update &&
+		       filter_body_kind(sip) == BODY_SDP);
+	const struct txn *t;
+
+	for (t = offers ? leg->pair->txns : NULL; t; t = t->next) {
+		if (t->done || t->acked)
+			continue;
+		if (t->method == sip_method_invite &&
+		    !(m == sip_method_update && t->initial && t->reliables))
+			return t->from->caller == leg->caller ? 500 : 491;
+		if (t->method == sip_method_update && t->offer)
+			return t->from->caller == leg->caller ? 500 : 491;
+	}
+	return 0;
+}
+
+/* A BYE where there is nothing yet to relay it to. */
+static int early_bye(struct leg *leg, nta_incoming_t *irq)
+{
+	struct refusal no = reply_no(487, NULL);
+
+	nta_incoming_treply(irq, SIP_200_OK, TAG_END());
+	nta_incoming_destroy(irq);
+	leg->pair->no_bye[leg->caller] = true;
+	pair_end(leg->pair, &no, "bye");
+	return 0;
+}
+
+static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
+{
+	struct refusal no = reply_no(0, NULL);
+
+	no.status = method_status(sip->sip_request->rq_method);
+	if (!no.status && sip->sip_max_forwards &&
+	    !sip->sip_max_forwards->mf_count)
+		no.status = 483;
+	if (!no.status && (no.status = glare(leg, sip)) == 500)
+		no.retry_after_s = 1 + (unsigned)su_randint(0, 9);
+	if (!no.status)
+		return 0;
+	no.phrase = reply_phrase(no.status);
+	reply_refuse(irq, &no);
+	nta_incoming_destroy(irq);
+	return no.status;
+}
+
+int txn_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
+		   const sip_t *sip)
+{
+	struct pair *pair = leg->pair;
+	sip_method_t m = sip->sip_request->rq_method;
+	struct leg *to;
+	struct txn *t;
+
+	(void)dialog;
+	if (m == sip_method_ack) {
+		nta_incoming_destroy(irq);
+		return 0;
+	}
+	if (pair->state == PAIR_ENDED)
+		return m == sip_method_bye ? 200 : 481;
+	if (m == sip_method_bye && pair->state != PAIR_UP)
+		return early_bye(leg, irq);
+	if (check(leg, irq, sip))
+		return 0;
+	to = leg->caller ? pair->called : pair->caller;
+	if (leg->caller && (!to || !to->tagged))
+		return 481;
+	t = txn_new(leg, to, irq, sip);
+	if (!t)
+		return 500;
+	if (has_contact(m))
+		leg_retarget(leg, sip, false);
+	if (m == sip_method_invite)
+		nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
+	filter_pass(t, PASS_REQUEST, leg->caller ? to : leg,
+		    nta_incoming_getrequest(irq));
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* txn.h - the transaction relay: a request from one leg becomes a request on
+ * the other, its responses go back. */
+#ifndef CALLSEAL_SIP_TXN_H
+#define CALLSEAL_SIP_TXN_H
+
+#include "modules/sip/filter.h"
+#include "modules/sip/sip.h"
+
+/* A txn of the pair for this request; NULL: no memory. irq is bound to it. */
+struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
+		    const sip_t *sip);
+/* Sofia's callback for requests in a leg's dialog. */
+int txn_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
+		   const sip_t *sip);
+
+/* filter.c's results. body NULL or empty: none. */
+void txn_pass(struct passage *p, const struct body *body);
+void txn_refused(struct passage *p, const struct refusal *no);
+
+/* The pair ends: answers what is open, cancels or acknowledges what is out. */
+void txn_end(struct txn *t, const struct refusal *no);
+/* Nothing is left to wait for; pair_sweep() frees it. */
+void txn_done(struct txn *t);
+void txn_free(struct txn *t);
+
+#endif

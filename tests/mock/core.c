@@ -1,0 +1,239 @@
+/* core.c - a mock of the engine's core. See core.h. */
+#include "tests/mock/core.h"
+
+#include "daemon/base/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct call {
+	struct engine *e;
+	struct call *next;
+	void *leg;
+	char target[512];
+	struct call_route route;
+	uint64_t id;
+	struct loop_timer *timer;
+	struct filter_request late; /* with a copy of the body */
+	filter_fn fn;
+	void *user;
+	bool waiting;
+};
+
+struct core {
+	struct engine *e;
+};
+
+int core_register(struct core *core, const char *role, const char *name,
+		  const void *record)
+{
+	(void)name;
+	if (strcmp(role, "signalling"))
+		return E_ARG;
+	((struct engine *)(void *)core)->signalling = record;
+	return 0;
+}
+
+void *core_process(const struct core *core)
+{
+	return (void *)(uintptr_t)core;
+}
+
+struct loop *engine_loop(struct engine *e)
+{
+	return e->loop;
+}
+
+const struct settings *engine_settings(const struct engine *e)
+{
+	return &e->settings;
+}
+
+static void deliver(struct call *c, const struct filter_request *q,
+		    filter_fn fn, void *user)
+{
+	struct body out = q->body;
+	char *text = malloc(q->body.len + 32);
+
+	memcpy(text, q->body.data, q->body.len);
+	out.len += (size_t)sprintf(text + out.len, "a=branch:%u\r\n", q->branch);
+	out.data = (uint8_t *)text;
+	c->e->filtered++;
+	fn(user, NULL, &out);
+	free(text);
+}
+
+static void on_late(void *user)
+{
+	struct call *c = user;
+	uint8_t *data = (uint8_t *)(uintptr_t)c->late.body.data;
+	struct filter_request q = c->late;
+
+	c->waiting = false;
+	c->late.body.data = NULL;
+	deliver(c, &q, c->fn, c->user);
+	free(data);
+}
+
+int call_start(struct engine *e, const struct call_start *s, void *leg,
+	       struct call **out, struct refusal *no)
+{
+	enum face to = s->from == INSIDE ? OUTSIDE : INSIDE;
+	const char *target = *e->target[to] ? e->target[to] : s->callee;
+	struct call *c;
+
+	if (e->refuse_call) {
+		*no = (struct refusal){ e->refuse_call, "Not Today", 399,
+					"mock \"says\" no", 7 };
+		return E_POLICY;
+	}
+	c = calloc(1, sizeof *c);
+	if (!c)
+		return E_NOMEM;
+	c->e = e;
+	c->leg = leg;
+	c->id = ++e->started;
+	snprintf(c->target, sizeof c->target, "%s", target);
+	c->route.target = c->target;
+	c->route.next_hop = e->next_hop[to];
+	if (loop_timer_new(e->loop, on_late, c, &c->timer)) {
+		free(c);
+		return E_NOMEM;
+	}
+	c->next = e->calls;
+	e->calls = c;
+	*out = c;
+	return 0;
+}
+
+uint64_t call_id(const struct call *c)
+{
+	return c->id;
+}
+
+const struct call_route *call_route(const struct call *c)
+{
+	return &c->route;
+}
+
+static enum mock_filter mode_of(const struct call *c,
+				const struct filter_request *q)
+{
+	if (q->role == BODY_OFFER)
+		return c->e->offer;
+	return q->final && q->from == INSIDE && c->e->ack != MOCK_MARK ?
+		c->e->ack : c->e->answer;
+}
+
+static void keep(struct call *c, const struct filter_request *q, filter_fn fn,
+		 void *user)
+{
+	uint8_t *data = malloc(q->body.len + 1);
+
+	memcpy(data, q->body.data, q->body.len);
+	free((void *)(uintptr_t)c->late.body.data);
+	c->late = *q;
+	c->late.body.data = data;
+	c->fn = fn;
+	c->user = user;
+	c->waiting = true;
+}
+
+void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
+		 void *user)
+{
+	struct refusal no = { 488, "Not Acceptable Here", 399, "mock refuses",
+			      0 };
+
+	switch (mode_of(c, q)) {
+	case MOCK_MARK:
+		deliver(c, q, fn, user);
+		break;
+	case MOCK_SAME:
+		c->e->filtered++;
+		fn(user, NULL, &q->body);
+		break;
+	case MOCK_REFUSE:
+		fn(user, &no, NULL);
+		break;
+	case MOCK_LATE:
+		keep(c, q, fn, user);
+		loop_timer_set(c->timer, c->e->late_ms);
+		break;
+	default:
+		keep(c, q, fn, user);
+		break;
+	}
+}
+
+void call_won(struct call *c, unsigned branch)
+{
+	(void)branch;
+	c->e->won++;
+}
+
+void call_up(struct call *c)
+{
+	c->e->up++;
+}
+
+void call_end(struct call *c, int status, const char *cause)
+{
+	struct call **at;
+
+	(void)cause;
+	for (at = &c->e->calls; *at != c; at = &(*at)->next)
+		;
+	*at = c->next;
+	c->e->ended++;
+	c->e->last_status = status;
+	loop_timer_free(c->timer);
+	free((void *)(uintptr_t)c->late.body.data);
+	free(c);
+}
+
+static void add_listener(struct face_settings *f, enum transport t,
+			 const char *host, unsigned port)
+{
+	struct listener *l = &f->listen[f->n_listen++];
+
+	l->transport = t;
+	addr_parse(host, &l->addr);
+	l->addr.port = (uint16_t)port;
+}
+
+int mock_core_open(struct engine *e, unsigned port)
+{
+	int face;
+
+	memset(e, 0, sizeof *e);
+	for (face = INSIDE; face <= OUTSIDE; face++) {
+		struct face_settings *f = &e->settings.face[face];
+
+		add_listener(f, TRANSPORT_UDP, "127.0.0.1", port + face);
+		add_listener(f, TRANSPORT_TCP, "127.0.0.1", port + face);
+		add_listener(f, TRANSPORT_UDP, "::1", port + face);
+		add_listener(f, TRANSPORT_TCP, "::1", port + face);
+		f->proxy = "";
+		e->target[face] = e->next_hop[face] = "";
+	}
+	return loop_new(&e->loop);
+}
+
+void mock_core_close(struct engine *e)
+{
+	while (e->calls)
+		call_end(e->calls, 0, "closed");
+	loop_free(e->loop);
+}
+
+void mock_core_hangup(struct engine *e, int status, const char *cause)
+{
+	struct call *c, *next;
+
+	for (c = e->calls; c; c = next) {
+		next = c->next;
+		e->signalling->hangup(c->leg, status, cause);
+	}
+}

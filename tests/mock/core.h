@@ -1,0 +1,42 @@
+/* core.h - a mock of the engine's core for the signalling module: one fixed
+ * route for each face, and a filter that does what the test says. Implements
+ * daemon/engine/call.h and what the module uses of engine.h and module.h. */
+#ifndef CALLSEAL_MOCK_CORE_H
+#define CALLSEAL_MOCK_CORE_H
+
+#include "daemon/engine/call.h"
+#include "daemon/engine/engine.h"
+#include "daemon/module.h"
+
+/* What the filter does with the bodies of one role. */
+enum mock_filter {
+	MOCK_MARK,   /* passes with a line "a=branch:N" added */
+	MOCK_SAME,   /* passes as it came */
+	MOCK_REFUSE, /* 488 with a warning */
+	MOCK_LATE,   /* as MOCK_MARK, after late_ms */
+	MOCK_NEVER   /* never calls back */
+};
+
+struct engine {
+	struct loop *loop;
+	struct settings settings;
+	const struct signalling *signalling;
+	const char *target[2];   /* Request-URI for calls to that face; "":
+	                            the URI that was called */
+	const char *next_hop[2]; /* or "" */
+	enum mock_filter offer, answer, ack; /* ack: an answer in ACK */
+	unsigned late_ms;
+	int refuse_call; /* status for call_start(); 0: accept */
+	struct call *calls;
+	unsigned started, ended, up, won, filtered;
+	int last_status; /* of call_end() */
+};
+
+/* On loopback at that port (inside) and the next (outside), UDP and TCP, IPv4
+ * and IPv6. */
+int mock_core_open(struct engine *e, unsigned port);
+void mock_core_close(struct engine *e);
+/* Ends every call as an operator would. */
+void mock_core_hangup(struct engine *e, int status, const char *cause);
+
+#endif

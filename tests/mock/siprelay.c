@@ -1,0 +1,169 @@
+/* siprelay.c - the signalling module with the mock core as a program: what
+ * tests and load generators drive from outside.
+ *
+ *   siprelay PORT INSIDE-TARGET OUTSIDE-TARGET [KEY=VALUE ...]
+ *
+ * listens inside on PORT and outside on PORT + 1. A target is "URI" or
+ * "URI,NEXT-HOP"; an empty URI is the one that was called. Keys: offer,
+ * answer, ack = mark | same | refuse | late | never; late_ms, t1 (ms: Sofia's
+ * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status).
+ *
+ * Commands on standard input, one a line: "hangup STATUS TEXT", "set KEY=VALUE",
+ * "stats" (answered on standard output), "drain", "quit". */
+#include "tests/mock/core.h"
+
+#include "daemon/base/log.h"
+#include "modules/sip/sip.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sofia-sip/nta_tag.h>
+
+extern const struct module sip_module;
+
+struct program {
+	struct engine engine;
+	void *sip;
+	char in[512];
+	size_t n;
+};
+
+static int mode(const char *word)
+{
+	static const char *const words[] = { "mark", "same", "refuse", "late",
+					     "never" };
+	int i;
+
+	for (i = 0; i < 5; i++)
+		if (!strcmp(words[i], word))
+			return i;
+	fprintf(stderr, "siprelay: unknown filter %s\n", word);
+	exit(2);
+}
+
+static void timers(struct program *p, unsigned t1)
+{
+	struct sip *s = p->sip;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		nta_agent_set_params(s->face[i].agent, NTATAG_SIP_T1(t1),
+				     NTATAG_SIP_T1X64(64 * t1),
+				     NTATAG_SIP_T2(8 * t1),
+				     NTATAG_SIP_T4(10 * t1), TAG_END());
+}
+
+static void set(struct program *p, const char *text)
+{
+	struct engine *e = &p->engine;
+	const char *value = strchr(text, '=');
+
+	if (!value)
+		return;
+	value++;
+	if (!strncmp(text, "offer=", 6))
+		e->offer = mode(value);
+	else if (!strncmp(text, "answer=", 7))
+		e->answer = mode(value);
+	else if (!strncmp(text, "ack=", 4))
+		e->ack = mode(value);
+	else if (!strncmp(text, "late_ms=", 8))
+		e->late_ms = (unsigned)atoi(value);
+	else if (!strncmp(text, "refuse=", 7))
+		e->refuse_call = atoi(value);
+	else if (!strncmp(text, "t1=", 3))
+		timers(p, (unsigned)atoi(value));
+}
+
+static void stats(const struct program *p)
+{
+	const struct engine *e = &p->engine;
+	const struct sip *s = p->sip;
+
+	printf("started=%u ended=%u up=%u won=%u filtered=%u last=%d pairs=%zu\n",
+	       e->started, e->ended, e->up, e->won, e->filtered,
+	       e->last_status, s->n_pairs);
+	fflush(stdout);
+}
+
+static void command(struct program *p, char *line)
+{
+	char *text;
+
+	if (!strncmp(line, "hangup ", 7)) {
+		text = strchr(line + 7, ' ');
+		mock_core_hangup(&p->engine, atoi(line + 7),
+				 text ? text + 1 : "");
+	} else if (!strncmp(line, "set ", 4)) {
+		set(p, line + 4);
+	} else if (!strcmp(line, "stats")) {
+		stats(p);
+	} else if (!strcmp(line, "drain")) {
+		sip_module.drain(p->sip);
+	} else if (!strcmp(line, "quit")) {
+		loop_stop(p->engine.loop);
+	}
+}
+
+static void on_input(void *user, bool readable, bool writable)
+{
+	struct program *p = user;
+	ssize_t n = read(STDIN_FILENO, p->in + p->n, sizeof p->in - 1 - p->n);
+	char *end;
+
+	(void)readable;
+	(void)writable;
+	if (n <= 0) {
+		loop_stop(p->engine.loop);
+		return;
+	}
+	p->n += (size_t)n;
+	p->in[p->n] = 0;
+	while ((end = strchr(p->in, '\n'))) {
+		*end = 0;
+		command(p, p->in);
+		p->n -= (size_t)(end + 1 - p->in);
+		memmove(p->in, end + 1, p->n + 1);
+	}
+}
+
+static void target(struct engine *e, enum face f, char *text)
+{
+	char *comma = strchr(text, ',');
+
+	if (comma)
+		*comma++ = 0;
+	e->target[f] = text;
+	e->next_hop[f] = comma ? comma : "";
+}
+
+int main(int argc, char **argv)
+{
+	static struct program p;
+	struct loop_watch *watch;
+	int i;
+
+	if (argc < 4)
+		return 2;
+	log_open("siprelay", LOG_CLASS_INFO);
+	if (mock_core_open(&p.engine, (unsigned)atoi(argv[1])))
+		return 1;
+	target(&p.engine, INSIDE, argv[2]);
+	target(&p.engine, OUTSIDE, argv[3]);
+	if (sip_module.start((struct core *)(void *)&p.engine, NULL, &p.sip))
+		return 1;
+	for (i = 4; i < argc; i++)
+		set(&p, argv[i]);
+	if (loop_watch(p.engine.loop, STDIN_FILENO, on_input, &p, &watch))
+		return 1;
+	puts("ready");
+	fflush(stdout);
+	loop_run(p.engine.loop);
+	loop_unwatch(watch);
+	sip_module.stop(p.sip);
+	mock_core_close(&p.engine);
+	return 0;
+}
