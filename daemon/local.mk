@@ -17,11 +17,14 @@ BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 # frame: what the parent and its children share
 noinst_LIBRARIES += daemon/libframe.a
 daemon_libframe_a_SOURCES = \
+	daemon/child.c daemon/child.h \
+	daemon/confine.c daemon/confine.h \
 	daemon/ipc.c daemon/ipc.h daemon/ipc_wire.h \
 	daemon/message.c daemon/message.h \
 	daemon/module.c daemon/module.h \
 	daemon/policy.c daemon/policy.h \
 	daemon/process.c daemon/process.h \
+	daemon/psk.c daemon/psk.h \
 	daemon/settings.c daemon/settings.h \
 	daemon/uri.c daemon/uri.h
 FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS)

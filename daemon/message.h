@@ -72,7 +72,9 @@ enum message {
 
 struct msg_hello {
 	uint32_t process; /* enum process of the sender */
-	uint32_t epoch;   /* grows with every start of that process */
+	uint32_t epoch;   /* grows with every start of that process; the
+	                     parent, which starts them, tells each child the
+	                     child's own one */
 };
 
 /* -- parent and children -------------------------------------------------- */
@@ -88,8 +90,7 @@ struct msg_secret {
 
 struct msg_file {
 	char name[NAME_TEXT]; /* "control": the listening control socket;
-	                         "state": the state directory;
-	                         "keys": the keeper's folder in it;
+	                         "replay": the keeper's replay cache;
 	                         "record": the call record, for appending */
 };
 

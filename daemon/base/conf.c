@@ -394,3 +394,40 @@ const char *conf_text_at(const struct conf_node *n, const char *key, size_t i)
 
 	return i < v->n ? v->texts[i] : NULL;
 }
+
+/* -- comparing ------------------------------------------------------------ */
+
+static bool same_value(const struct conf_value *a, const struct conf_value *b)
+{
+	if (a->number != b->number || a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->texts[i], b->texts[i]))
+			return false;
+	return true;
+}
+
+/* Groups with members are read anew by their users and need no restart. */
+const char *conf_needs_restart(const struct conf *old, const struct conf *now,
+			       char out[static 128])
+{
+	const struct conf_node *a, *b;
+	const struct conf_key *k;
+
+	for (size_t i = 0; now->groups[i]; i++) {
+		if (now->groups[i]->shape != CONF_ONE)
+			continue;
+		a = old->nodes[i].first;
+		b = now->nodes[i].first;
+		k = now->groups[i]->keys;
+		for (size_t j = 0; k[j].name; j++) {
+			if (k[j].reload != RELOAD_RESTART ||
+			    same_value(&a->values[j], &b->values[j]))
+				continue;
+			snprintf(out, 128, "%s%s%s", now->groups[i]->name,
+				 *now->groups[i]->name ? "." : "", k[j].name);
+			return out;
+		}
+	}
+	return NULL;
+}

@@ -80,6 +80,11 @@ void conf_free(struct conf *c);
  * conf_parse() in a child (whose messages name the same places). */
 const char *conf_text_of(const struct conf *c);
 
+/* The first key, as "group.key", that differs and takes a restart to apply;
+ * NULL when there is none. Both were made with the same tables. */
+const char *conf_needs_restart(const struct conf *old, const struct conf *now,
+			       char out[static 128]);
+
 /* The node of a CONF_ONE group; never NULL for a group in the tables. */
 const struct conf_node *conf_one(const struct conf *c, const char *group);
 /* A member of a CONF_NAMED group by name; NULL when absent. */

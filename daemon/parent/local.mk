@@ -1,1 +1,12 @@
-# parent
+# parent: the daemon's executable, which is every process of it. Not yet among
+# what is built by default: relay_ops is still to come.
+EXTRA_PROGRAMS += daemon/callseald
+daemon_callseald_SOURCES = \
+	daemon/parent/files.c \
+	daemon/parent/main.c \
+	daemon/parent/parent.c daemon/parent/parent.h \
+	daemon/parent/supervise.c
+nodist_daemon_callseald_SOURCES = daemon/modules.c
+daemon_callseald_LDADD = $(ENGINE_LIBS) $(KEEPER_LIBS) $(RELAY_LIBS) \
+	$(SIP_LIBS) $(CONTROL_LIBS) $(MIKEY_LIBS) $(SRTP_MODULE_LIBS) \
+	$(RTP_LIBS) $(FRAME_LIBS) $(SYSTEMD_LIBS)

@@ -1,0 +1,306 @@
+/* files.c - what the parent opens for its children: directories, the lock of
+ * the state directory, the control socket, and key files.
+ *
+ * Each fault says the file and the cure: most of them are met by people who
+ * start the daemon for the first time. */
+#include "config.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/parent/parent.h"
+#include "daemon/psk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define TAG "parent"
+#define BACKLOG 16
+
+/* -- whom to run as ------------------------------------------------------- */
+
+int identity_of(const struct conf *c, struct identity *out)
+{
+	const char *name = conf_text(conf_one(c, ""), "user");
+	const struct passwd *pw;
+
+	*out = (struct identity){ (uid_t)-1, (gid_t)-1 };
+	if (geteuid())
+		return 0;
+	pw = getpwnam(name);
+	if (!pw) {
+		log_error(TAG, "there is no user \"%s\"; make it (systemd-"
+			  "sysusers, or adduser --system --group %s), or set "
+			  "user = \"NAME\" in the configuration", name, name);
+		return E_CONF;
+	}
+	if (!pw->pw_uid)
+		log_error(TAG, "user = \"%s\" is root: a process that is taken "
+			  "over owns the machine; use a user of its own", name);
+	*out = (struct identity){ pw->pw_uid, pw->pw_gid };
+	return 0;
+}
+
+int identity_take(const struct identity *id)
+{
+	if (id->uid == (uid_t)-1)
+		return 0;
+	if (setgroups(0, NULL) || setgid(id->gid) || setuid(id->uid))
+		return E_IO;
+	if (id->uid && !setuid(0))
+		return E_INTERNAL; /* it could come back */
+	return 0;
+}
+
+/* -- directories and files ------------------------------------------------ */
+
+static int own(int fd, const struct identity *id)
+{
+	return id->uid == (uid_t)-1 ? 0 : fchown(fd, id->uid, id->gid);
+}
+
+static int fault(const char *path, const char *option)
+{
+	log_error(TAG, "%s: %s; choose another folder with %s DIR", path,
+		  strerror(errno), option);
+	return E_IO;
+}
+
+static int make_dir(const char *path, const char *option,
+		    const struct identity *id)
+{
+	int fd, r = 0;
+
+	if (!mkdir(path, 0750)) {
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || own(fd, id))
+			r = fault(path, option);
+		if (fd >= 0)
+			close(fd);
+	} else if (errno != EEXIST) {
+		r = fault(path, option);
+	}
+	return r;
+}
+
+static int path_in(const char *dir, const char *name, char *out, size_t len)
+{
+	if ((size_t)snprintf(out, len, "%s/%s", dir, name) < len)
+		return 0;
+	log_error(TAG, "%s/%s: the path is too long", dir, name);
+	return E_SPACE;
+}
+
+struct spec {
+	const char *name;
+	int flags;
+	mode_t mode;
+};
+
+static int open_state(const char *dir, const struct spec *spec,
+		      const struct identity *id, int *out)
+{
+	char path[1024];
+	int fd;
+
+	if (path_in(dir, spec->name, path, sizeof path))
+		return E_SPACE;
+	fd = open(path, spec->flags | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		  spec->mode);
+	if (fd < 0)
+		return fault(path, "--state-dir");
+	if (own(fd, id)) {
+		fault(path, "--state-dir");
+		close(fd);
+		return E_IO;
+	}
+	*out = fd;
+	return 0;
+}
+
+/* Two daemons with one state would undo each other's replay protection. */
+static int take_lock(int fd, const char *dir)
+{
+	char pid[16] = "";
+	ssize_t n;
+
+	if (!flock(fd, LOCK_EX | LOCK_NB)) {
+		n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+		if (ftruncate(fd, 0) || pwrite(fd, pid, (size_t)n, 0) != n)
+			return fault(dir, "--state-dir");
+		return 0;
+	}
+	if (errno != EWOULDBLOCK)
+		return fault(dir, "--state-dir");
+	n = pread(fd, pid, sizeof pid - 1, 0);
+	pid[n > 0 ? strcspn(pid, "\n") : 0] = 0;
+	log_error(TAG, "the state directory %s is in use by another callseald "
+		  "(process %s); stop it, or give this one its own with "
+		  "--state-dir DIR", dir, *pid ? pid : "unknown");
+	return E_EXISTS;
+}
+
+/* -- the control socket --------------------------------------------------- */
+
+static bool answers(const struct sockaddr_un *at)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes = fd >= 0 &&
+		   !connect(fd, (const struct sockaddr *)at, sizeof *at);
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
+/* root:callseal or the user's own; 0660 either way. */
+static int set_rights(const char *path)
+{
+	const struct group *group = geteuid() ? NULL : getgrnam("callseal");
+
+	if (group && chown(path, 0, group->gr_gid))
+		return E_IO;
+	return chmod(path, 0660) ? E_IO : 0;
+}
+
+static int open_control(const char *run_dir, int *out)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int fd, r;
+
+	if (path_in(run_dir, "control.sock", at.sun_path, sizeof at.sun_path))
+		return E_SPACE;
+	if (answers(&at)) {
+		log_error(TAG, "another callseald answers at %s; give this one "
+			  "its own folder with --run-dir DIR", at.sun_path);
+		return E_EXISTS;
+	}
+	unlink(at.sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fault(at.sun_path, "--run-dir");
+	mask = umask(0177);
+	r = bind(fd, (const struct sockaddr *)&at, sizeof at);
+	umask(mask);
+	if (r || set_rights(at.sun_path) || listen(fd, BACKLOG)) {
+		fault(at.sun_path, "--run-dir");
+		close(fd);
+		return E_IO;
+	}
+	*out = fd;
+	return 0;
+}
+
+/* -- all of them ---------------------------------------------------------- */
+
+int files_open(const struct options *o, const struct identity *id,
+	       struct files *out)
+{
+	static const struct spec lock = { "lock", O_RDWR, 0600 };
+	static const struct spec replay = { "replay", O_RDWR, 0600 };
+	static const struct spec record = { "calls.jsonl", O_WRONLY | O_APPEND,
+					    0640 };
+	struct files f = { o->run_dir, { -1, -1, -1, -1 } };
+	int r;
+
+	if ((r = make_dir(o->state_dir, "--state-dir", id)) ||
+	    (r = open_state(o->state_dir, &lock, id, &f.fd[FILE_LOCK])) ||
+	    (r = take_lock(f.fd[FILE_LOCK], o->state_dir)) ||
+	    (r = open_state(o->state_dir, &replay, id, &f.fd[FILE_REPLAY])) ||
+	    (r = open_state(o->state_dir, &record, id, &f.fd[FILE_RECORD])) ||
+	    (r = make_dir(o->run_dir, "--run-dir", id)) ||
+	    (r = open_control(o->run_dir, &f.fd[FILE_CONTROL]))) {
+		files_close(&f);
+		return r;
+	}
+	*out = f;
+	return 0;
+}
+
+void files_close(struct files *f)
+{
+	char path[1024];
+
+	if (f->fd[FILE_CONTROL] >= 0 &&
+	    !path_in(f->run_dir, "control.sock", path, sizeof path))
+		unlink(path);
+	for (int i = 0; i < FILE_COUNT; i++)
+		if (f->fd[i] >= 0)
+			close(f->fd[i]);
+}
+
+/* -- key files ------------------------------------------------------------ */
+
+static int psk_path(const struct peer *peer, const char *dir, char *out,
+		    size_t len)
+{
+	const char *name = peer->psk + strlen("file:");
+
+	if (*name != '/')
+		return path_in(dir, name, out, len);
+	return (size_t)snprintf(out, len, "%s", name) < len ? 0 : E_SPACE;
+}
+
+static int psk_fault(const struct peer *peer, const char *path,
+		     const char *why)
+{
+	log_error(TAG, "peer %s: key file %s: %s", peer->name, path, why);
+	return E_CONF;
+}
+
+int files_open_psk(const struct peer *peer, const char *dir, int *out)
+{
+	char path[1024], why[256];
+	struct stat st;
+	int fd;
+
+	if (psk_path(peer, dir, path, sizeof path))
+		return E_SPACE;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return psk_fault(peer, path, strerror(errno));
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return psk_fault(peer, path, "is no regular file");
+	}
+	if (st.st_mode & (S_IWGRP | S_IRWXO)) {
+		close(fd);
+		snprintf(why, sizeof why, "others may read or change it (mode "
+			 "%04o); cure: chmod g-w,o= %.150s",
+			 st.st_mode & 07777, path);
+		return psk_fault(peer, path, why);
+	}
+	*out = fd;
+	return 0;
+}
+
+int files_check_psks(const struct policy *policy, const char *dir)
+{
+	const struct peer *peer;
+	struct secret secret = { 0 };
+	const char *why;
+	int fd, r = 0;
+
+	for (size_t i = 0; (peer = policy_at(policy, i)); i++) {
+		if (!*peer->psk)
+			continue;
+		if (files_open_psk(peer, dir, &fd)) {
+			r = E_CONF;
+			continue;
+		}
+		if (psk_read(fd, &secret, &why))
+			r = psk_fault(peer, peer->psk, why);
+		secret_wipe(&secret);
+		close(fd);
+	}
+	return r;
+}

@@ -1,0 +1,127 @@
+/* parent.h - the parent process: it starts its children, opens files for
+ * them, watches over them, and holds no key. One thread, one poll() loop. */
+#ifndef CALLSEAL_PARENT_H
+#define CALLSEAL_PARENT_H
+
+#include "daemon/child.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct options {
+	const char *conf_path; /* NULL: the default path, if it is there */
+	const char *state_dir, *run_dir;
+	bool check, print_config, sandbox;
+	int verbose;
+};
+
+#define CONF_PATH_DEFAULT "/etc/callseal/callseal.conf"
+#define STATE_DIR_DEFAULT "/var/lib/callseal"
+#define RUN_DIR_DEFAULT "/run/callseal"
+
+/* -- files.c: directories, lock, sockets, files for the children ---------- */
+
+enum file { FILE_CONTROL, FILE_REPLAY, FILE_RECORD, FILE_LOCK, FILE_COUNT };
+
+/* Whom children run as; uid -1 when we are not root. */
+struct identity {
+	uid_t uid;
+	gid_t gid;
+};
+
+struct files {
+	const char *run_dir;
+	int fd[FILE_COUNT]; /* -1: not open */
+};
+
+/* E_CONF with a log line when the user is unknown. */
+int identity_of(const struct conf *c, struct identity *out);
+/* Becomes that user for good; for a child before exec. */
+int identity_take(const struct identity *id);
+/* Makes the directories, takes the lock, opens all. Logs what fails. */
+int files_open(const struct options *o, const struct identity *id,
+	       struct files *out);
+/* Removes the control socket. */
+void files_close(struct files *f);
+/* Opens a peer's pre-shared key file, refusing one that others may read. psk
+ * is the configured value, dir the configuration's folder. */
+int files_open_psk(const struct peer *peer, const char *dir, int *fd);
+/* Opens and reads all of them, and forgets what it read: for --check. */
+int files_check_psks(const struct policy *policy, const char *dir);
+
+/* -- supervise.c: one child ----------------------------------------------- */
+
+struct parent;
+
+/* A child's place: the process in it comes and goes. */
+struct worker {
+	struct parent *parent;
+	enum process process;
+	const struct child_ops *ops;
+	pid_t pid;      /* 0: none */
+	struct ipc *ipc;
+	uint32_t epoch;
+	bool ready;
+	bool broken;    /* its pair is closed */
+	bool stop_sent;
+	uint64_t started_us, ping_us, pong_us;
+	uint64_t restart_us; /* when to start it again; 0: not waiting */
+	uint64_t back_off_us;
+	unsigned failed;     /* ends before ready, in a row */
+	uint64_t restarts, accused;
+};
+
+#define WORKERS 3
+
+struct parent {
+	const struct options *options;
+	char conf_dir[1024];
+	struct conf *conf, *conf_next; /* next: while a reload goes on */
+	uint32_t generation;
+	struct policy *policy, *policy_next;
+	struct identity id;
+	struct files files;
+	struct worker worker[WORKERS];
+	uint32_t epoch;       /* the last one given */
+	uint32_t applying;    /* mask of processes whose answer is awaited */
+	bool reload_wanted, announced;
+	bool stopping;
+	uint64_t stop_us;     /* when patience with a stop ends */
+	uint64_t notify_us, watchdog_us; /* next; period, 0: none */
+	int status;           /* exit status once leaving */
+	bool leave;
+};
+
+struct worker *worker_of(struct parent *p, enum process process);
+/* Starts the children of a mask, pairs them with all others, sends each its
+ * configuration. */
+int workers_start(struct parent *p, unsigned mask);
+/* Sends conf, secrets and begin of a reload. */
+int worker_reload(struct worker *w, const struct conf *conf,
+		  const struct policy *policy);
+void worker_stop(struct worker *w);
+void worker_kill(struct worker *w, const char *why);
+/* Collects those that ended. */
+void workers_reap(struct parent *p);
+/* Pings, deadlines, restarts; returns when to call again (clock_mono_us). */
+uint64_t workers_tick(struct parent *p, uint64_t now);
+/* Whether all are ready, or none is there at all. */
+bool workers_all(const struct parent *p, bool ready);
+
+/* -- parent.c ------------------------------------------------------------- */
+
+/* Reads and checks the configuration, complaining in the log. *dir is its
+ * folder. */
+int parent_load(const struct options *o, struct conf **out, char *dir,
+		size_t dir_len);
+/* Runs until stopped; the exit status. */
+int parent_run(const struct options *o);
+/* From supervise.c: */
+void parent_ready(struct parent *p);
+void parent_applied(struct parent *p, struct worker *w, int err);
+void parent_ask_reload(struct parent *p);
+void parent_lost(struct parent *p, struct worker *w);
+void parent_give_up(struct parent *p, int status);
+
+#endif
