@@ -323,8 +323,8 @@ static bool same_lines(const struct msg_key_line *a,
 	return true;
 }
 
-/* The offer in force, byte for byte, in its own dialog and on its own
- * streams: answered as before. */
+/* An offer in force, byte for byte, in its own dialog and on its own streams:
+ * answered as before. */
 static const struct accepted *in_force(struct clerk *c,
 				       const struct msg_key_answer *m,
 				       const uint8_t *hash)
@@ -332,11 +332,13 @@ static const struct accepted *in_force(struct clerk *c,
 	const struct docket *k = docket_find(c->dockets, m->party.call);
 	const struct accepted *a = k ? k->accepted : NULL;
 
-	if (!a || memcmp(a->hash, hash, sizeof a->hash) ||
-	    memcmp(a->dialog, m->origin.dialog, sizeof a->dialog) ||
-	    a->n != m->party.n || !same_lines(a->line, m->party.line, a->n))
-		return NULL;
-	return a;
+	for (; a; a = a->next)
+		if (!memcmp(a->hash, hash, sizeof a->hash) &&
+		    !memcmp(a->dialog, m->origin.dialog, sizeof a->dialog) &&
+		    a->n == m->party.n &&
+		    same_lines(a->line, m->party.line, a->n))
+			return a;
+	return NULL;
 }
 
 static int check_replay(struct clerk *c, struct request *q,

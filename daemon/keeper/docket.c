@@ -96,10 +96,23 @@ static void free_if_empty(struct dockets *d, struct docket *k)
 
 static void free_accepted(struct accepted *a)
 {
-	if (!a)
-		return;
-	free(a->response);
-	free(a);
+	struct accepted *next;
+
+	for (; a; a = next) {
+		next = a->next;
+		free(a->response);
+		free(a);
+	}
+}
+
+/* Cuts the one at *at out of its list and frees it. */
+static void drop_accepted(struct accepted **at)
+{
+	struct accepted *a = *at;
+
+	*at = a->next;
+	a->next = NULL;
+	free_accepted(a);
 }
 
 static void free_key(struct dockets *d, struct live_key *key)
@@ -222,6 +235,7 @@ int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a)
 	struct accepted *copy = malloc(sizeof *copy);
 	uint8_t *response = malloc(a->len + 1);
 	struct docket *k;
+	size_t n = 1;
 	int r = copy && response ? docket_get(d, call, &k) : E_NOMEM;
 
 	if (r) {
@@ -233,8 +247,14 @@ int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a)
 	if (a->len)
 		memcpy(response, a->response, a->len);
 	copy->response = response;
-	free_accepted(k->accepted);
+	copy->next = k->accepted;
 	k->accepted = copy;
+	for (struct accepted **at = &copy->next; *at;)
+		if (n++ == STREAM_MAX ||
+		    (*at)->line[0].stream == a->line[0].stream)
+			drop_accepted(at);
+		else
+			at = &(*at)->next;
 	return 0;
 }
 

@@ -30,8 +30,10 @@ struct exchange {
 	uint64_t expires_us; /* monotonic */
 };
 
-/* The last offer that we accepted in a call, to answer repeats of it. */
+/* An offer that we accepted and that is in force on its streams, to answer
+ * repeats of it. */
 struct accepted {
+	struct accepted *next;
 	uint8_t hash[32]; /* of the offer */
 	uint8_t dialog[32];
 	uint32_t n;
@@ -46,7 +48,7 @@ struct docket {
 	uint64_t call;
 	struct docket *same_slot;
 	struct exchange *exchanges;
-	struct accepted *accepted; /* owned; NULL: none */
+	struct accepted *accepted; /* the newest first */
 	struct live_key *keys;
 };
 
@@ -75,8 +77,8 @@ int docket_key(struct dockets *d, const struct msg_key *key);
 /* Forgets one key of a call; false if it is not there. */
 bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id);
 
-/* Makes a the answer in force; the one before is freed. a's response is
- * copied. E_FULL, E_NOMEM. */
+/* Makes a the answer in force on its streams; what was before is freed. a's
+ * response is copied. E_FULL, E_NOMEM. */
 int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a);
 
 /* Forgets all of a call; gone is told each key first. */

@@ -205,6 +205,15 @@ static void put_payload(const struct mikey_payload *p, struct buf *out)
 	}
 }
 
+static void put_named(const struct mikey_payload *p, struct buf *out)
+{
+	const struct mikey_payload_form *f = mikey_payload_form(p->type);
+
+	buf_printf(out, "%s (RFC 3830 %s): ", f->name, f->section);
+	put_payload(p, out);
+	buf_text(out, "\n");
+}
+
 int mikey_explain(const uint8_t *msg, size_t len, struct buf *out)
 {
 	struct mikey_message m;
@@ -212,21 +221,15 @@ int mikey_explain(const uint8_t *msg, size_t len, struct buf *out)
 	size_t whole = m.n;
 
 	buf_printf(out, "MIKEY message, %zu bytes\n", len);
-	if (r)
-		/* the payload that failed is not there as a whole */
-		whole = 0;
-	else
+	/* the last payload that was begun may be the one that failed */
+	if (r && whole)
+		whole--;
+	if (!r || whole)
 		put_header(&m, out);
-	for (size_t i = 0; i < whole; i++) {
-		const struct mikey_payload *p = &m.payload[i];
-		const struct mikey_payload_form *f =
-			mikey_payload_form(p->type);
-
-		buf_printf(out, "%s (RFC 3830 %s): ", f->name, f->section);
-		put_payload(p, out);
-		buf_text(out, "\n");
-	}
+	for (size_t i = 0; i < whole; i++)
+		put_named(&m.payload[i], out);
 	if (r)
-		buf_printf(out, "%s at byte %zu\n", err_text(r), m.failed_at);
+		buf_printf(out, "the rest is %s, from byte %zu on\n",
+			   err_text(r), m.failed_at);
 	return r ? r : out->err;
 }

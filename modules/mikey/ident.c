@@ -73,10 +73,10 @@ static bool parse(struct mikey_bytes s, struct name *n)
 	}
 	*n = (struct name){ .port = 0 };
 	at = find(s, '@');
-	if (!at || at == s.p)
+	if (!s.len || at == s.p)
 		return false;
-	n->user = until(s, at);
-	n->host = after(s, n->user.len + 1);
+	n->user = at ? until(s, at) : (struct mikey_bytes){ s.p, 0 };
+	n->host = at ? after(s, n->user.len + 1) : s;
 	if (find(n->host, '@'))
 		return false;
 	n->host = until(n->host, find(n->host, '?'));

@@ -1,5 +1,24 @@
 # MIKEY and the keeper
-check_PROGRAMS += tests/unit/test_mikey_psk
-TESTS += tests/unit/test_mikey_psk
+MIKEY_VECTORS = -DVECTOR_DIR='"$(abs_top_srcdir)/tests/vectors"'
+MIKEY_TEST_LIBS = $(MIKEY_LIBS) $(BASE_LIBS) $(JANSSON_LIBS) $(UNIT_LIBS)
+EXTRA_DIST += \
+	tests/vectors/rfc3830_prf_computed.json \
+	tests/vectors/rfc4567_mikey_messages.json
+
+check_PROGRAMS += tests/unit/test_mikey_message tests/unit/test_mikey_parts \
+	tests/unit/test_mikey_psk
+TESTS += tests/unit/test_mikey_message tests/unit/test_mikey_parts \
+	tests/unit/test_mikey_psk
+
+tests_unit_test_mikey_message_SOURCES = tests/unit/test_mikey_message.c \
+	tests/unit/mikey_vectors.h
+tests_unit_test_mikey_message_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
+tests_unit_test_mikey_message_LDADD = $(MIKEY_TEST_LIBS)
+
+tests_unit_test_mikey_parts_SOURCES = tests/unit/test_mikey_parts.c \
+	tests/unit/mikey_vectors.h
+tests_unit_test_mikey_parts_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
+tests_unit_test_mikey_parts_LDADD = $(MIKEY_TEST_LIBS)
+
 tests_unit_test_mikey_psk_SOURCES = tests/unit/test_mikey_psk.c
-tests_unit_test_mikey_psk_LDADD = $(MIKEY_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_test_mikey_psk_LDADD = $(MIKEY_TEST_LIBS)
