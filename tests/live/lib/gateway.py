@@ -1,5 +1,6 @@
 """callseald at a site, with its own configuration, state and run directories,
 run by an ordinary user; and callsealctl to look into it."""
+import glob
 import json
 import os
 import pwd
@@ -47,6 +48,7 @@ class Gateway:
         self.proxy = settings.pop('proxy', '')
         self.six = settings.pop('six', (False, False))  # inside, outside
         self.workers = settings.pop('workers', 1)
+        self.ports = settings.pop('ports', '16384-32767')
         self.extra = settings.pop('extra', '')
         self.options = settings.pop('options', [])
         assert not settings, settings
@@ -83,7 +85,7 @@ outside = {{
 	media = {texts([self.outside])};
 	proxy = {quoted(self.proxy)};
 }};
-media = {{ workers = {self.workers}; }};
+media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; }};
 mikey = {{ level = {quoted(self.level)}; }};
 profiles = {{
 	sealed = {{ need = "require"; keying = [ "mikey-psk" ]; suites = [ {
@@ -145,6 +147,26 @@ phones = ( {', '.join(phones)} );
         """The calls as callsealctl calls --json shows them."""
         return json.loads(self.tell('calls', '--json'))
 
+    def call(self, call_id):
+        """One call with its streams and their packet counters."""
+        return json.loads(self.tell('call', call_id, '--json'))
+
+    def gone(self, seconds=5):
+        """True once no call is left."""
+        wait_for(f'{self.host}: the end of its calls', lambda: self.calls() == [], seconds)
+        return True
+
+    def children(self):
+        """The process ids of keeper, relay and engine."""
+        out = {}
+        for folder in glob.glob(f'/proc/{self.process.pid}/task/*/children'):
+            with open(folder) as f:
+                for pid in f.read().split():
+                    name = child_name(pid)
+                    if name:
+                        out[name] = int(pid)
+        return out
+
     def ended(self):
         """The last ended and refused calls, newest first."""
         return json.loads(self.tell('calls', '--ended', '--json'))
@@ -165,7 +187,7 @@ phones = ( {', '.join(phones)} );
         return self.process.stop() and self.process.popen.returncode == 0
 
 
-def pair(lab, psk_a='00112233445566778899aabbccddeeff', psk_b=None, **settings):
+def pair(lab, psk_a='00112233445566778899aabbccddeeff', psk_b=None, transport='udp', **settings):
     """Two gateways that know each other by a pre-shared key: a.example with
     alice, b.example with bob. Settings ending in _a or _b are one side's."""
     gates = []
@@ -173,12 +195,15 @@ def pair(lab, psk_a='00112233445566778899aabbccddeeff', psk_b=None, **settings):
         own = {k: v for k, v in settings.items() if k[-2:] not in ('_a', '_b')}
         own |= {k[:-2]: v for k, v in settings.items() if k.endswith('_' + here)}
         six = own.get('six', (False, False))
-        far = lab.net.address(f'gate-{there}', six[1])
-        phone = lab.net.address(f'phone-{here}', six[0])
-        route = own.pop('route', f'sip:[{far}]:5060' if six[1] else f'sip:{far}:5060')
+        far, phone = at(lab, f'gate-{there}', six[1]), at(lab, f'phone-{here}', six[0])
+        route = own.pop('route', f'sip:{far}:5060')
         profile = own.pop('profile', 'sealed')
-        contact = f'sip:{user}@[{phone}]:5060' if six[0] else f'sip:{user}@{phone}:5060'
-        gates.append(Gateway(lab, here, [Peer(
-            there, f'*@{there}.example', profile, psk if profile == 'sealed' else None, route)],
-            {user: contact}, **own))
+        peer = Peer(there, f'*@{there}.example', profile, psk if profile == 'sealed' else None, route)
+        contact = f'sip:{user}@{phone}:5060' + (';transport=tcp' if transport == 'tcp' else '')
+        gates.append(Gateway(lab, here, [peer], {user: contact}, **own))
     return [gate.start() for gate in gates]
+
+
+def at(lab, name, six):
+    address = lab.net.address(name, six)
+    return f'[{address}]' if six else address

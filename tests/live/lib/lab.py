@@ -46,6 +46,15 @@ def programs(build):
     return found
 
 
+def wait_most(value, wanted, seconds):
+    """The greatest value() seen until it is the wanted one, or time is up."""
+    end, most = time.monotonic() + seconds, value()
+    while most < wanted and time.monotonic() < end:
+        time.sleep(0.1)
+        most = max(most, value())
+    return most
+
+
 class Process:
     """A program on a host; its output goes to NAME.log in the lab's folder."""
 

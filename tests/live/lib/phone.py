@@ -45,7 +45,7 @@ snd_path {dir}
 class Phone:
     """user@domain at a site; every call goes to the site's gateway."""
 
-    def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True, extra=''):
+    def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True):
         self.lab, self.uri, self.site = lab, uri, site
         self.host = f'phone-{site}'
         self.address = lab.net.address(self.host, six)
@@ -54,11 +54,11 @@ class Phone:
         self.proxy = f'sip:[{gate}]:5060' if six else f'sip:{gate}:5060'
         self.dir = lab.folder(f'phone-{site}')
         self.events = []
-        self._write(speech, six, transport, auto, extra)
+        self._write(speech, six, transport, auto)
         self.process = lab.start(f'baresip-{site}', self.host, ['baresip', '-f', self.dir])
         self._connect()
 
-    def _write(self, speech, six, transport, auto, extra):
+    def _write(self, speech, six, transport, auto):
         at = f'[{self.address}]' if six else self.address
         with open(f'{self.dir}/config', 'w') as f:
             f.write(CONFIG.format(
@@ -67,7 +67,7 @@ class Phone:
         mode = 'auto' if auto else 'manual'
         with open(f'{self.dir}/accounts', 'w') as f:
             f.write(f'<{self.uri};transport={transport}>;regint=0;audio_codecs=PCMU'
-                    f';answermode={mode};outbound="{self.proxy};transport={transport}"{extra}\n')
+                    f';answermode={mode};outbound="{self.proxy};transport={transport}"\n')
         self._write_certificate(f'{self.dir}/unused.pem')
 
     @staticmethod

@@ -1,25 +1,28 @@
-"""sipp on a phone's host, with a scenario of the test's folder or one of sipp's
-own (uac, uas)."""
+"""sipp on a phone's host, with a scenario of the test's folder or one of ours."""
 import os
 import shutil
 
 from .lab import Failure
 
 
+def scenario(name):
+    """The path of one of ours, "uac" or "uas"."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), f'{name}.xml')
+
+
 class Sipp:
     def __init__(self, lab, site, scenario, *options, to=None, six=False, transport='u1', port=5060,
                  host=None, name=None):
-        """scenario: a path, or the name of a built-in one. to: address:port that a
-        caller sends to (default: the site's gateway)."""
+        """scenario: a path. to: address:port that a caller sends to (default: the
+        site's gateway)."""
         self.host = host or f'phone-{site}'
         self.address = lab.net.address(self.host, six)
         self.dir = lab.folder(f'sipp-{name or site}')
-        which = ['-sf', scenario] if os.path.exists(scenario) else ['-sn', scenario]
         gate = lab.net.address(f'lan-{site}', six)
         at = f'[{self.address}]' if six else self.address
         target = to or (f'[{gate}]:5060' if six else f'{gate}:5060')
         self._media()
-        argv = ['sipp', *which, '-i', at, '-p', str(port), '-mi', self.address, '-t', transport,
+        argv = ['sipp', '-sf', scenario, '-i', at, '-p', str(port), '-mi', self.address, '-t', transport,
                 '-nostdin', '-trace_err', '-error_file', f'{self.dir}/errors',
                 '-trace_msg', '-message_file', f'{self.dir}/messages', *options, target]
         self.process = lab.start(f'sipp-{name or site}', self.host, argv, cwd=self.dir,

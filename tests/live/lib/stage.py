@@ -12,18 +12,19 @@ ALICE, BOB = 'sip:alice@a.example', 'sip:bob@b.example'
 
 
 class Stage:
-    def __init__(self, lab, seconds=30, six=False, phones=True, **settings):
-        """settings go to gateway.pair()."""
+    def __init__(self, lab, seconds=30, six=False, outside_six=False, phones='ab', **settings):
+        """phones: at which sites one is; the other settings go to gateway.pair()."""
         self.lab = lab
-        if six:
-            settings['six'] = (True, True)
+        settings['six'] = (six, six or outside_six)
+        transport = settings.setdefault('transport', 'udp')
         self.a, self.b = gateway.pair(lab, **settings)
         self.gate_a, self.gate_b = self.a.outside, self.b.outside
+        self.speech = os.path.join(lab.dir, 'speech.wav')
         if phones:
-            self.speech = os.path.join(lab.dir, 'speech.wav')
             speech.make(self.speech, seconds=seconds)
-            self.alice = Phone(lab, 'a', ALICE, self.speech, six=six)
-            self.bob = Phone(lab, 'b', BOB, self.speech, six=six)
+        for site, name, uri in (('a', 'alice', ALICE), ('b', 'bob', BOB)):
+            if site in phones:
+                setattr(self, name, Phone(lab, site, uri, self.speech, six, transport))
         self.captures = {}
         self.record()
 

@@ -1,0 +1,36 @@
+"""A wrong pre-shared key on one side: an error at once, no media, the reason shown"""
+import time
+
+from lib import claims, sip, stage
+
+
+def setup(t):
+    t.stage = stage.Stage(t.open(), psk_b='ffeeddccbbaa99887766554433221100')
+
+
+def attempt(t, caller, callee, uri, link):
+    s = t.stage
+    s.record()
+    caller.forget()
+    callee.forget()
+    began = time.monotonic()
+    caller.dial(uri)
+    caller.wait_event('CALL_CLOSED', 10)
+    took = time.monotonic() - began
+    time.sleep(1)
+    paths = s.recorded()
+    finals = [m for m in sip.messages(paths[link]) if m.status >= 200 and m.method == 'INVITE']
+    t.claim('the phone got an error', finals and finals[0].status >= 400, str(finals))
+    t.claim('at once', took < 2, f'{took:.2f} s')
+    t.claim('the other phone did not ring', not callee.saw('CALL_INCOMING'))
+    t.claim('no media anywhere', claims.media_absent(*paths.values()))
+    for gate in (s.a, s.b):
+        ended = gate.ended()
+        t.claim(f'{gate.host} tells why', ended and ended[0].get('trouble'), str(ended[:1]))
+        t.claim('and has no call left', gate.calls() == [])
+
+
+def check(t):
+    s = t.stage
+    attempt(t, s.alice, s.bob, stage.BOB, 'phone-a')
+    attempt(t, s.bob, s.alice, stage.ALICE, 'phone-b')
