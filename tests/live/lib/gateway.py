@@ -4,11 +4,13 @@ import glob
 import json
 import os
 import pwd
+import re
 import signal
 import subprocess
 
 from .lab import USER, Failure, wait_for
 
+CHILDREN = ('engine', 'keeper', 'relay')
 SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80']
 
 
@@ -25,6 +27,16 @@ class Peer:
         if self.psk:
             items['psk'] = f'file:{self.name}.psk'
         return '{ ' + ' '.join(f'{k} = {quoted(v)};' for k, v in items.items() if v) + ' }'
+
+
+def child_name(pid):
+    """Which of the daemon's processes it is, or None."""
+    try:
+        with open(f'/proc/{pid}/cmdline', encoding='utf-8', errors='replace') as f:
+            words = re.split(r'[\0 ]+', f.read())
+    except FileNotFoundError:
+        return None
+    return next((name for name in CHILDREN if name in words), None)
 
 
 def quoted(value):
@@ -198,7 +210,8 @@ def pair(lab, psk_a='00112233445566778899aabbccddeeff', psk_b=None, transport='u
         far, phone = at(lab, f'gate-{there}', six[1]), at(lab, f'phone-{here}', six[0])
         route = own.pop('route', f'sip:{far}:5060')
         profile = own.pop('profile', 'sealed')
-        peer = Peer(there, f'*@{there}.example', profile, psk if profile == 'sealed' else None, route)
+        peer = Peer(there, f'*@{there}.example', profile, psk if profile == 'sealed' else None,
+                    route)
         contact = f'sip:{user}@{phone}:5060' + (';transport=tcp' if transport == 'tcp' else '')
         gates.append(Gateway(lab, here, [peer], {user: contact}, **own))
     return [gate.start() for gate in gates]

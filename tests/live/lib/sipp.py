@@ -11,21 +11,19 @@ def scenario(name):
 
 
 class Sipp:
-    def __init__(self, lab, site, scenario, *options, to=None, six=False, transport='u1', port=5060,
-                 host=None, name=None):
-        """scenario: a path. to: address:port that a caller sends to (default: the
-        site's gateway)."""
-        self.host = host or f'phone-{site}'
+    def __init__(self, lab, site, scenario, *options, six=False, transport='u1', port=5060):
+        """scenario: a path; a caller sends to the site's gateway."""
+        self.host = f'phone-{site}'
         self.address = lab.net.address(self.host, six)
-        self.dir = lab.folder(f'sipp-{name or site}')
+        self.dir = lab.folder(f'sipp-{site}')
         gate = lab.net.address(f'lan-{site}', six)
         at = f'[{self.address}]' if six else self.address
-        target = to or (f'[{gate}]:5060' if six else f'{gate}:5060')
+        target = f'[{gate}]:5060' if six else f'{gate}:5060'
         self._media()
         argv = ['sipp', '-sf', scenario, '-i', at, '-p', str(port), '-mi', self.address, '-t', transport,
                 '-nostdin', '-trace_err', '-error_file', f'{self.dir}/errors',
                 '-trace_msg', '-message_file', f'{self.dir}/messages', *options, target]
-        self.process = lab.start(f'sipp-{name or site}', self.host, argv, cwd=self.dir,
+        self.process = lab.start(f'sipp-{site}', self.host, argv, cwd=self.dir,
                                  env={'TERM': 'dumb'})
 
     def _media(self):

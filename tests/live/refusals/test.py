@@ -36,7 +36,8 @@ def check(t):
     final = phone.final(sent)
     t.claim('an offer that is no SDP: 400 or 488', final.status in (400, 488), final.start)
     for raw in (b'\0' * 600, b'INVITE\r\n\r\n', b'INVITE sip:x SIP/2.0\r\nVia: ;;\r\n\r\n',
-                b'SIP/2.0 200 OK\r\n\r\n', b'\xff' * 1400, b'INVITE sip:b@b.example SIP/2.0\r\n' * 40):
+                b'SIP/2.0 200 OK\r\n\r\n', b'\xff' * 1400,
+                b'INVITE sip:b@b.example SIP/2.0\r\n' * 40):
         phone.send(raw)
         far.send(raw)
     time.sleep(0.5)
