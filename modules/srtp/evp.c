@@ -310,10 +310,13 @@ static int check_mki(const struct transform_key *t, const uint8_t *p)
 
 /* -- RTP ------------------------------------------------------------------ */
 
-static int check_rtp(size_t len, size_t hdr_len, uint64_t index)
+/* A packet under an index that is not its own would be a lost one on the one
+ * side, a key stream used twice on the other. */
+static int check_rtp(const uint8_t *pkt, size_t len, size_t hdr_len,
+		     uint64_t index)
 {
 	if (hdr_len < RTP_CLEAR || hdr_len > len || len > PACKET_MAX ||
-	    index >> 48)
+	    index >> 48 || (uint16_t)index != (pkt[2] << 8 | pkt[3]))
 		return E_ARG;
 	return 0;
 }
@@ -347,7 +350,7 @@ static int evp_protect_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
 			   size_t hdr_len, uint64_t index)
 {
 	size_t n = *len, tag_len = t->suite->rtp_tag_len;
-	int r = t->send ? check_rtp(n, hdr_len, index) : E_ARG;
+	int r = t->send ? check_rtp(pkt, n, hdr_len, index) : E_ARG;
 	uint8_t tag[SHA1_LEN];
 
 	if (r)
@@ -409,7 +412,7 @@ static int evp_open_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
 	if (*len < extra + hdr_len)
 		return E_FORMAT;
 	n = *len - extra;
-	r = t->send ? E_ARG : check_rtp(n, hdr_len, index);
+	r = t->send ? E_ARG : check_rtp(pkt, n, hdr_len, index);
 	if (!r)
 		r = t->suite->aead ? open_rtp_gcm(t, pkt, n, hdr_len, index) :
 				     open_rtp_cm(t, pkt, n, hdr_len, index);
