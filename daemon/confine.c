@@ -204,8 +204,9 @@ static int allow_if(scmp_filter_ctx ctx, const struct condition *c)
 /* abort() and raise() signal ourselves, and nobody else. */
 static int allow_own_death(scmp_filter_ctx ctx)
 {
-	struct scmp_arg_cmp self = SCMP_CMP(0, SCMP_CMP_EQ,
-					    (scmp_datum_t)getpid());
+	struct scmp_arg_cmp self = {
+		.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()
+	};
 
 	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				      &self);

@@ -1,5 +1,8 @@
 # Unit tests: one fragment for each part of the tree.
 UNIT_LIBS = $(CMOCKA_LIBS)
+# Memory that runs out: tests/mock/alloc.c and these link flags.
+ALLOC_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
+	-Wl,--wrap=realloc,--wrap=strdup,--wrap=strndup
 include tests/unit/base.mk
 include tests/unit/frame.mk
 include tests/unit/mikey.mk
@@ -8,4 +11,5 @@ include tests/unit/relay.mk
 include tests/unit/engine.mk
 include tests/unit/sip.mk
 include tests/unit/control.mk
+include tests/fuzz/local.mk
 include tests/call/local.mk

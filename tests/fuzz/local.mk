@@ -1,0 +1,23 @@
+# Fuzz targets. A target fuzz_X needs here: its name in FUZZ_TARGETS, SOURCES
+# with $(FUZZ_MAIN), LDADD, and LDFLAGS; and tests/fuzz/corpus/X. With
+# --enable-fuzz (clang) they are libFuzzer's, else a main that replays files.
+if LIBFUZZER
+FUZZ_MAIN =
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+endif
+FUZZ_LINK = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS = tests/fuzz/fuzz_ipc tests/fuzz/fuzz_conf
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += tests/fuzz/corpora.sh
+EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus
+CLEANFILES += tests/fuzz/*.log
+
+tests_fuzz_fuzz_ipc_SOURCES = tests/fuzz/fuzz_ipc.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_ipc_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_ipc_LDADD = $(FRAME_LIBS)
+
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/mock/modules.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_conf_LDADD = $(FRAME_LIBS)

@@ -1,0 +1,76 @@
+/* alloc.c - memory that runs out on demand. See alloc.h. */
+#include "tests/mock/alloc.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static unsigned long count, fail_at;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+char *__real_strdup(const char *s);
+char *__real_strndup(const char *s, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+char *__wrap_strdup(const char *s);
+char *__wrap_strndup(const char *s, size_t n);
+
+void alloc_fail_at(unsigned long n)
+{
+	count = 0;
+	fail_at = n;
+}
+
+void alloc_fail_never(void)
+{
+	alloc_fail_at(0);
+}
+
+unsigned long alloc_count(void)
+{
+	return count;
+}
+
+unsigned long alloc_walk(void (*fn)(void *user), void *user)
+{
+	unsigned long n = 0;
+
+	do {
+		alloc_fail_at(++n);
+		fn(user);
+	} while (count >= n);
+	alloc_fail_never();
+	return n - 1;
+}
+
+static bool fails(void)
+{
+	return ++count == fail_at;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return fails() ? NULL : __real_realloc(p, n);
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return fails() ? NULL : __real_strdup(s);
+}
+
+char *__wrap_strndup(const char *s, size_t n)
+{
+	return fails() ? NULL : __real_strndup(s, n);
+}
