@@ -5,6 +5,9 @@ import shutil
 from .lab import Failure
 
 
+SPEECH = '/usr/share/sip-tester/g711a.pcap'
+
+
 def scenario(name):
     """The path of one of ours, "uac" or "uas"."""
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), f'{name}.xml')
@@ -19,17 +22,13 @@ class Sipp:
         gate = lab.net.address(f'lan-{site}', six)
         at = f'[{self.address}]' if six else self.address
         target = f'[{gate}]:5060' if six else f'{gate}:5060'
-        self._media()
-        argv = ['sipp', '-sf', scenario, '-i', at, '-p', str(port), '-mi', self.address, '-t', transport,
-                '-nostdin', '-trace_err', '-error_file', f'{self.dir}/errors',
+        shutil.copy(scenario, self.dir)
+        shutil.copy(SPEECH, self.dir)  # where play_pcap_audio looks for it
+        argv = ['sipp', '-sf', os.path.basename(scenario), '-i', at, '-p', str(port),
+                '-mi', self.address, '-t', transport, '-nostdin', '-trace_err', '-error_file', f'{self.dir}/errors',
                 '-trace_msg', '-message_file', f'{self.dir}/messages', *options, target]
         self.process = lab.start(f'sipp-{site}', self.host, argv, cwd=self.dir,
                                  env={'TERM': 'dumb'})
-
-    def _media(self):
-        """play_pcap_audio takes its files from below the working folder."""
-        os.makedirs(f'{self.dir}/pcap', exist_ok=True)
-        shutil.copy('/usr/share/sip-tester/pcap/g711a.pcap', f'{self.dir}/pcap/')
 
     def finish(self, seconds=60):
         """Waits until all its calls are over; Failure if one failed."""

@@ -10,8 +10,7 @@ def setup(t):
     t.stage = stage.Stage(t.open(), phones='')
     t.callee = Sipp(t.lab, 'b', scenario('uas'), '-rtp_echo', '-m', str(CALLS), '-mp', '6000')
     t.caller = Sipp(t.lab, 'a', scenario('uac'), '-s', 'bob', '-m', str(CALLS), '-l', str(CALLS),
-                    '-r', str(RATE), '-key', 'talk', str(TALK), '-min_rtp_port', '10000',
-                    '-max_rtp_port', '12000')
+                    '-r', str(RATE), '-d', str(TALK), '-mp', '10000')
 
 
 def check(t):
