@@ -22,3 +22,10 @@ tests_unit_test_mikey_parts_LDADD = $(MIKEY_TEST_LIBS)
 
 tests_unit_test_mikey_psk_SOURCES = tests/unit/test_mikey_psk.c
 tests_unit_test_mikey_psk_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_clerk tests/unit/test_replay
+TESTS += tests/unit/test_clerk tests/unit/test_replay
+tests_unit_test_clerk_SOURCES = tests/unit/test_clerk.c
+tests_unit_test_clerk_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
+tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
+tests_unit_test_replay_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)

@@ -1,0 +1,805 @@
+/* test_clerk.c - the keeper's requests with a played engine and relay and a
+ * made clock; keys by real MIKEY. */
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/docket.h"
+#include "daemon/keeper/rate.h"
+#include "daemon/keeper/replay.h"
+#include "modules/mikey/psk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define SECOND 1000000ull
+#define SENT_MAX 256
+#define EPOCH 7
+
+struct sent {
+	enum process to;
+	enum message type;
+	uint64_t id;
+	size_t len, tail_len;
+	union {
+		struct msg_key_offered offered;
+		struct msg_key_answered answered;
+		struct msg_key_finished finished;
+		struct msg_key key;
+		struct msg_key_gone gone;
+	} u;
+	uint8_t tail[1024];
+};
+
+/* A keeper with all around it. */
+struct house {
+	struct clerk *clerk;
+	struct clock clock;
+	uint64_t mono_us, wall_us;
+	struct profile profile;
+	struct peer peer;
+	struct secret psk;
+	bool no_psk, no_method;
+	int relay_err; /* what sending to the relay gives */
+	int engine_err;
+	struct sent sent[SENT_MAX];
+	size_t n;
+};
+
+static uint64_t house_mono(void *user)
+{
+	return ((struct house *)user)->mono_us;
+}
+
+static uint64_t house_wall(void *user)
+{
+	return ((struct house *)user)->wall_us;
+}
+
+static const struct peer *house_match(void *user, const char *uri)
+{
+	struct house *h = user;
+
+	return strstr(uri, h->peer.match) ? &h->peer : NULL;
+}
+
+static const struct secret *house_psk(void *user, const char *peer)
+{
+	struct house *h = user;
+
+	assert_string_equal(peer, h->peer.name);
+	return h->no_psk ? NULL : &h->psk;
+}
+
+static const struct keying *house_method(void *user, const char *name)
+{
+	struct house *h = user;
+
+	return h->no_method || strcmp(name, "mikey-psk") ? NULL : &mikey_psk;
+}
+
+static int house_send(void *user, enum process to, enum message type,
+		      uint64_t id, const void *body, size_t len,
+		      const void *tail, size_t tail_len)
+{
+	struct house *h = user;
+	struct sent *s = &h->sent[h->n];
+	int err = to == PROC_RELAY ? h->relay_err : h->engine_err;
+
+	if (err)
+		return err;
+	assert_in_range(h->n, 0, SENT_MAX - 1);
+	assert_in_range(len, 1, sizeof s->u);
+	assert_in_range(tail_len, 0, sizeof s->tail);
+	*s = (struct sent){ .to = to, .type = type, .id = id, .len = len,
+			    .tail_len = tail_len };
+	memcpy(&s->u, body, len);
+	if (tail_len)
+		memcpy(s->tail, tail, tail_len);
+	h->n++;
+	return 0;
+}
+
+static void house_open_on(struct house *h, const char *match, size_t calls,
+			  struct replay *replay)
+{
+	const struct clerk_services s = {
+		.clock = &h->clock, .match = house_match, .psk = house_psk,
+		.method = house_method, .send = house_send, .user = h,
+	};
+
+	if (!replay)
+		assert_int_equal(replay_new(-1, 1000, 300 * SECOND,
+					    h->wall_us, &replay), 0);
+	assert_int_equal(clerk_new(&s, EPOCH, calls, replay, &h->clerk), 0);
+	clerk_limits(h->clerk, &(struct clerk_limits){ 300 * SECOND, true });
+	clerk_sibling(h->clerk, PROC_ENGINE, 1);
+	clerk_sibling(h->clerk, PROC_RELAY, 1);
+	assert_non_null(match);
+}
+
+static void house_open(struct house *h, const char *match)
+{
+	memset(h, 0, sizeof *h);
+	h->clock = (struct clock){ house_mono, house_wall, h };
+	h->mono_us = 1000 * SECOND;
+	h->wall_us = 1900000000 * SECOND;
+	h->profile = (struct profile){ .name = "sealed", .need = NEED_REQUIRE,
+				       .keying = { "mikey-psk" },
+				       .n_keying = 1, .n_suites = 1 };
+	h->profile.suites[0] = SUITE_AES_CM_128_HMAC_SHA1_80;
+	strcpy(h->peer.name, "them");
+	h->peer.match = match;
+	h->peer.profile = &h->profile;
+	secret_set(&h->psk, "0123456789abcdef", 16);
+	house_open_on(h, match, 10, NULL);
+}
+
+static void house_close(struct house *h)
+{
+	clerk_free(h->clerk);
+}
+
+static struct msg_key_party party(uint64_t call, const char *local,
+				  const char *remote)
+{
+	struct msg_key_party p = { .call = call, .n = 1,
+				   .line = { { 11, 0x11111111 } } };
+
+	strcpy(p.peer, "them");
+	strcpy(p.local_id, local);
+	strcpy(p.remote_id, remote);
+	return p;
+}
+
+static int tell(struct house *h, enum message type, uint64_t id, void *body,
+		size_t len, const struct sent *tail)
+{
+	struct ipc_msg m = { .type = type, .id = id, .body = body, .len = len,
+			     .fd = -1 };
+
+	if (tail) {
+		m.tail = tail->tail;
+		m.tail_len = tail->tail_len;
+	}
+	return clerk_handle(h->clerk, PROC_ENGINE, &m);
+}
+
+/* The last message to the engine. */
+static const struct sent *last(const struct house *h, enum message type)
+{
+	for (size_t i = h->n; i-- > 0;)
+		if (h->sent[i].to == PROC_ENGINE) {
+			assert_int_equal(h->sent[i].type, type);
+			return &h->sent[i];
+		}
+	fail_msg("nothing was sent to the engine");
+	return NULL;
+}
+
+static size_t count(const struct house *h, enum message type)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		n += h->sent[i].type == type;
+	return n;
+}
+
+static const struct msg_key *key_of(const struct house *h, uint64_t id)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->sent[i].type == MSG_KEY &&
+		    h->sent[i].u.key.key_id == id)
+			return &h->sent[i].u.key;
+	fail_msg("this key was not shipped");
+	return NULL;
+}
+
+static const struct sent *offer_as(struct house *h,
+				   const struct msg_key_party *p)
+{
+	struct msg_key_offer m = { .party = *p };
+
+	assert_int_equal(tell(h, MSG_KEY_OFFER, 5, &m, sizeof m, NULL), 0);
+	assert_int_equal(last(h, MSG_KEY_OFFERED)->id, 5);
+	return last(h, MSG_KEY_OFFERED);
+}
+
+static const struct sent *offer(struct house *h, uint64_t call)
+{
+	struct msg_key_party p = party(call, "sip:alice@a.example",
+				       "sip:bob@b.example");
+
+	return offer_as(h, &p);
+}
+
+struct where {
+	uint64_t call;
+	uint8_t dialog, branch;
+	uint32_t cseq;
+	uint32_t stream;
+};
+
+static const struct sent *answer(struct house *h, const struct sent *message,
+				 struct where w)
+{
+	struct msg_key_answer m = {
+		.party = party(w.call, "sip:bob@b.example",
+			       "sip:alice@a.example"),
+		.origin = { .dialog = { w.dialog }, .branch = { w.branch },
+			    .cseq = w.cseq },
+		.len = (uint32_t)message->tail_len,
+	};
+
+	m.party.line[0] = (struct msg_key_line){ w.stream ? w.stream : 21,
+						 0x22222222 };
+	assert_int_equal(tell(h, MSG_KEY_ANSWER, 6, &m, sizeof m, message),
+			 0);
+	assert_int_equal(last(h, MSG_KEY_ANSWERED)->id, 6);
+	return last(h, MSG_KEY_ANSWERED);
+}
+
+static const struct sent *finish(struct house *h, uint64_t exchange,
+				 uint32_t branch, const struct sent *message)
+{
+	struct msg_key_finish m = { .exchange = exchange, .branch = branch,
+				    .len = (uint32_t)message->tail_len };
+
+	assert_int_equal(tell(h, MSG_KEY_FINISH, 7, &m, sizeof m, message),
+			 0);
+	return last(h, MSG_KEY_FINISHED);
+}
+
+static void drop(struct house *h, uint64_t exchange)
+{
+	struct msg_key_drop m = { exchange };
+
+	assert_int_equal(tell(h, MSG_KEY_DROP, 0, &m, sizeof m, NULL), 0);
+}
+
+static void release(struct house *h, uint64_t call)
+{
+	struct msg_key_release m = { call };
+
+	assert_int_equal(tell(h, MSG_KEY_RELEASE, 0, &m, sizeof m, NULL), 0);
+}
+
+/* -- whole exchanges ------------------------------------------------------ */
+
+static void a_call_gets_its_keys(void **state)
+{
+	static struct house a, b;
+	const struct sent *o, *r, *f;
+	const struct msg_key *k;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	assert_int_equal(o->u.offered.err, 0);
+	assert_int_equal(o->u.offered.n, 1);
+	/* keys first, then the word to the engine */
+	assert_int_equal(a.sent[0].to, PROC_RELAY);
+	assert_int_equal(a.sent[1].to, PROC_RELAY);
+	k = key_of(&a, o->u.offered.key[0].send);
+	assert_int_equal(k->call, 1);
+	assert_int_equal(k->stream, 11);
+	assert_int_equal(k->direction, KEY_SEND);
+	assert_int_equal(k->ssrc, 0x11111111);
+	assert_int_equal(k->key_id >> 32, EPOCH);
+	k = key_of(&a, o->u.offered.key[0].recv);
+	assert_int_equal(k->direction, KEY_RECV);
+	assert_int_equal(k->ssrc, 0);
+	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	assert_int_equal(r->u.answered.err, 0);
+	assert_int_equal(r->u.answered.repeat, 0);
+	assert_int_equal(r->u.answered.len, r->tail_len);
+	k = key_of(&b, r->u.answered.key[0].recv);
+	assert_int_equal(k->ssrc, 0x11111111);
+	assert_memory_equal(&k->key,
+			    &key_of(&a, o->u.offered.key[0].send)->key,
+			    sizeof k->key);
+	f = finish(&a, o->u.offered.exchange, 0, r);
+	assert_int_equal(f->u.finished.err, 0);
+	assert_int_equal(f->u.finished.facts.confirmed, 1);
+	assert_string_equal(f->u.finished.facts.method, "mikey-psk");
+	/* another branch with the same answer: the same ids, one context */
+	f = finish(&a, o->u.offered.exchange, 1, r);
+	assert_memory_equal(f->u.finished.key, o->u.offered.key,
+			    sizeof f->u.finished.key);
+	assert_int_equal(count(&a, MSG_KEY), 2);
+	release(&a, 1);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 2);
+	f = finish(&a, o->u.offered.exchange, 0, r);
+	assert_int_equal(f->u.finished.err, E_NOTFOUND);
+	assert_int_equal(f->u.finished.facts.verified, 0);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void a_failed_finish_leaves_the_exchange(void **state)
+{
+	static struct house a, b;
+	struct sent wrong;
+	const struct sent *o, *r, *f;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	wrong = *r;
+	wrong.tail[wrong.tail_len - 1] ^= 1;
+	f = finish(&a, o->u.offered.exchange, 0, &wrong);
+	assert_int_equal(f->u.finished.err, E_AUTH);
+	assert_int_equal(f->u.finished.n, 0);
+	assert_true(f->u.finished.reason[0]);
+	f = finish(&a, o->u.offered.exchange, 1, r);
+	assert_int_equal(f->u.finished.err, 0);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void a_dropped_offer_takes_its_keys_along(void **state)
+{
+	static struct house a;
+	const struct sent *o;
+
+	(void)state;
+	house_open(&a, "b.example");
+	o = offer(&a, 1);
+	drop(&a, o->u.offered.exchange);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 2);
+	drop(&a, o->u.offered.exchange); /* unknown by now: nothing */
+	release(&a, 1);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 2);
+	house_close(&a);
+}
+
+static void an_offer_never_answered_expires(void **state)
+{
+	static struct house a, b;
+	const struct sent *o, *r;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	a.mono_us += 599 * SECOND;
+	clerk_tick(a.clerk);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 0);
+	a.mono_us += 2 * SECOND;
+	clerk_tick(a.clerk);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 2);
+	assert_int_equal(finish(&a, o->u.offered.exchange, 0, r)
+				 ->u.finished.err, E_NOTFOUND);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void a_finished_exchange_expires_without_its_keys(void **state)
+{
+	static struct house a, b;
+	const struct sent *o, *r;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	finish(&a, o->u.offered.exchange, 0, r);
+	a.mono_us += 65 * SECOND;
+	clerk_tick(a.clerk);
+	assert_int_equal(finish(&a, o->u.offered.exchange, 0, r)
+				 ->u.finished.err, E_NOTFOUND);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 0);
+	release(&a, 1);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 2);
+	house_close(&a);
+	house_close(&b);
+}
+
+/* -- policy --------------------------------------------------------------- */
+
+static void refuse_all(struct house *h, const char *word)
+{
+	const struct sent *o = offer(h, 1);
+
+	assert_int_equal(o->u.offered.err, E_POLICY);
+	assert_non_null(strstr(o->u.offered.reason, word));
+	assert_int_equal(o->tail_len, 0);
+	assert_int_equal(count(h, MSG_KEY), 0);
+}
+
+static void policy_is_the_keepers_own(void **state)
+{
+	static struct house h;
+	struct msg_key_party p;
+
+	(void)state;
+	house_open(&h, "b.example");
+	h.no_psk = true;
+	refuse_all(&h, "psk = ");
+	h.no_psk = false;
+	h.psk.len = 15;
+	refuse_all(&h, "15 bytes");
+	h.psk.len = 16;
+	h.profile.need = NEED_FORBID;
+	refuse_all(&h, "forbid");
+	h.profile.need = NEED_REQUIRE;
+	h.no_method = true;
+	refuse_all(&h, "keying");
+	h.no_method = false;
+	h.peer.match = "c.example";
+	refuse_all(&h, "no peer matches sip:bob@b.example");
+	h.peer.match = "b.example";
+	strcpy(h.peer.name, "others");
+	refuse_all(&h, "belongs to peer others");
+	strcpy(h.peer.name, "them");
+	h.profile.n_suites = 0;
+	refuse_all(&h, "suite");
+	h.profile.n_suites = 1;
+	p = party(1, "sip:alice@a.example", "sip:bob@b.example");
+	assert_int_equal(offer_as(&h, &p)->u.offered.err, 0);
+	house_close(&h);
+}
+
+static void a_broken_request_closes_the_pair(void **state)
+{
+	static struct house h;
+	struct msg_key_offer m = { .party = party(1, "sip:a@a", "sip:b@b") };
+	struct ipc_msg relay = { .type = MSG_KEY_OFFER, .body = &m };
+
+	(void)state;
+	house_open(&h, "b");
+	m.party.n = 0;
+	assert_int_equal(tell(&h, MSG_KEY_OFFER, 1, &m, sizeof m, NULL),
+			 E_FORMAT);
+	m.party.n = STREAM_MAX + 1;
+	assert_int_equal(tell(&h, MSG_KEY_OFFER, 1, &m, sizeof m, NULL),
+			 E_FORMAT);
+	m.party.n = 1;
+	memset(m.party.local_id, 'x', sizeof m.party.local_id);
+	assert_int_equal(tell(&h, MSG_KEY_OFFER, 1, &m, sizeof m, NULL),
+			 E_FORMAT);
+	assert_int_equal(tell(&h, MSG_KEY_OFFERED, 1, &m, sizeof m, NULL),
+			 E_STATE);
+	assert_int_equal(clerk_handle(h.clerk, PROC_RELAY, &relay), E_STATE);
+	assert_int_equal(h.n, 0);
+	house_close(&h);
+}
+
+/* -- repeats and replays -------------------------------------------------- */
+
+static void repeats_are_legal_and_replays_are_not(void **state)
+{
+	static struct house a, b;
+	const struct sent *o, *r, *again;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	/* in force, even long after the window: a session refresh */
+	b.wall_us += 3600 * SECOND;
+	again = answer(&b, o, (struct where){ 2, 1, 9, 2, 0 });
+	assert_int_equal(again->u.answered.err, 0);
+	assert_int_equal(again->u.answered.repeat, 1);
+	assert_memory_equal(again->u.answered.key, r->u.answered.key,
+			    sizeof r->u.answered.key);
+	assert_memory_equal(again->tail, r->tail, r->tail_len);
+	assert_int_equal(count(&b, MSG_KEY), 2);
+	b.wall_us -= 3600 * SECOND;
+	/* the same INVITE on another branch: a second phone, its own ids */
+	again = answer(&b, o, (struct where){ 3, 1, 2, 1, 22 });
+	assert_int_equal(again->u.answered.err, 0);
+	assert_int_equal(again->u.answered.repeat, 0);
+	assert_int_not_equal(again->u.answered.key[0].send,
+			     r->u.answered.key[0].send);
+	assert_int_equal(key_of(&b, again->u.answered.key[0].send)->stream,
+			 22);
+	/* another dialog, another request, the same branch again, too late */
+	again = answer(&b, o, (struct where){ 4, 7, 3, 1, 0 });
+	assert_int_equal(again->u.answered.err, E_REPLAY);
+	assert_int_equal(again->tail_len, 0);
+	again = answer(&b, o, (struct where){ 4, 1, 3, 2, 0 });
+	assert_int_equal(again->u.answered.err, E_REPLAY);
+	again = answer(&b, o, (struct where){ 4, 1, 1, 1, 0 });
+	assert_int_equal(again->u.answered.err, E_REPLAY);
+	b.wall_us += 181 * SECOND;
+	again = answer(&b, o, (struct where){ 4, 1, 4, 1, 0 });
+	assert_int_equal(again->u.answered.err, E_REPLAY);
+	/* after the window the timestamp alone refuses */
+	b.wall_us += 300 * SECOND;
+	again = answer(&b, o, (struct where){ 4, 1, 4, 1, 0 });
+	assert_int_equal(again->u.answered.err, E_EXPIRED);
+	assert_true(again->tail_len > 0);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void a_replay_after_the_call_is_refused(void **state)
+{
+	static struct house a, b;
+	const struct sent *o;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	release(&b, 2);
+	assert_int_equal(count(&b, MSG_KEY_GONE), 2);
+	assert_int_equal(answer(&b, o, (struct where){ 3, 1, 1, 1, 0 })
+				 ->u.answered.err, E_REPLAY);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void each_line_of_a_call_has_its_own_answer_in_force(void **state)
+{
+	static struct house a, b;
+	const struct sent *first, *second;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	first = offer(&a, 1);
+	second = offer(&a, 1);
+	answer(&b, first, (struct where){ 2, 1, 1, 1, 21 });
+	answer(&b, second, (struct where){ 2, 1, 1, 1, 22 });
+	assert_int_equal(answer(&b, first, (struct where){ 2, 1, 5, 2, 21 })
+				 ->u.answered.repeat, 1);
+	assert_int_equal(answer(&b, second, (struct where){ 2, 1, 5, 2, 22 })
+				 ->u.answered.repeat, 1);
+	/* on another stream it is no repeat, and no fork */
+	assert_int_equal(answer(&b, first, (struct where){ 2, 1, 5, 2, 23 })
+				 ->u.answered.err, E_REPLAY);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void a_wrong_key_is_no_entry_in_the_cache(void **state)
+{
+	static struct house a, b;
+	const struct sent *o, *r;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	secret_set(&b.psk, "another key, too", 16);
+	o = offer(&a, 1);
+	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	assert_int_equal(r->u.answered.err, E_AUTH);
+	assert_int_equal(r->u.answered.len, r->tail_len);
+	assert_true(r->tail_len > 0); /* the error message */
+	assert_int_equal(count(&b, MSG_KEY), 0);
+	secret_set(&b.psk, a.psk.bytes, 16);
+	assert_int_equal(answer(&b, o, (struct where){ 3, 2, 2, 2, 0 })
+				 ->u.answered.err, 0);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void guessing_is_slowed(void **state)
+{
+	static struct house a, b;
+	const struct sent *o;
+	int err = E_AUTH;
+	size_t n = 0;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	secret_set(&b.psk, "another key, too", 16);
+	o = offer(&a, 1);
+	for (; err == E_AUTH && n < 1000; n++) {
+		b.n = 0;
+		err = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 })
+			      ->u.answered.err;
+	}
+	assert_int_equal(err, E_FULL);
+	assert_in_range(n, 100, 300);
+	b.n = 0;
+	b.mono_us += 10 * SECOND;
+	assert_int_equal(answer(&b, o, (struct where){ 2, 1, 1, 1, 0 })
+				 ->u.answered.err, E_AUTH);
+	house_close(&a);
+	house_close(&b);
+}
+
+/* -- siblings ------------------------------------------------------------- */
+
+static void a_new_relay_gets_the_live_keys(void **state)
+{
+	static struct house a;
+	const struct sent *o;
+	struct msg_key first;
+
+	(void)state;
+	house_open(&a, "b.example");
+	o = offer(&a, 1);
+	first = *key_of(&a, o->u.offered.key[0].send);
+	offer(&a, 2);
+	release(&a, 2);
+	a.n = 0;
+	clerk_sibling(a.clerk, PROC_RELAY, 0);
+	assert_int_equal(a.n, 0);
+	clerk_sibling(a.clerk, PROC_RELAY, 2);
+	assert_int_equal(a.n, 2);
+	assert_memory_equal(key_of(&a, first.key_id), &first, sizeof first);
+	clerk_sibling(a.clerk, PROC_RELAY, 2); /* the same one: nothing */
+	assert_int_equal(a.n, 2);
+	house_close(&a);
+}
+
+static void without_a_relay_keys_wait(void **state)
+{
+	static struct house a;
+
+	(void)state;
+	house_open(&a, "b.example");
+	a.relay_err = E_CLOSED;
+	assert_int_equal(offer(&a, 1)->u.offered.err, 0);
+	a.relay_err = 0;
+	clerk_sibling(a.clerk, PROC_RELAY, 3);
+	assert_int_equal(count(&a, MSG_KEY), 2);
+	house_close(&a);
+}
+
+static void a_relay_that_takes_nothing_ends_the_offer(void **state)
+{
+	static struct house a;
+
+	(void)state;
+	house_open(&a, "b.example");
+	a.relay_err = E_FULL;
+	assert_int_equal(offer(&a, 1)->u.offered.err, E_FULL);
+	a.relay_err = 0;
+	clerk_sibling(a.clerk, PROC_RELAY, 3);
+	assert_int_equal(count(&a, MSG_KEY), 0);
+	house_close(&a);
+}
+
+static void a_new_engine_starts_with_nothing(void **state)
+{
+	static struct house a, b;
+	const struct sent *o, *r;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	clerk_sibling(a.clerk, PROC_ENGINE, 0);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 0);
+	clerk_sibling(a.clerk, PROC_ENGINE, 2);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 2);
+	assert_int_equal(finish(&a, o->u.offered.exchange, 0, r)
+				 ->u.finished.err, E_NOTFOUND);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void an_engine_that_cannot_hear_gets_no_keys(void **state)
+{
+	static struct house a;
+	struct msg_key_offer m = {
+		.party = party(1, "sip:alice@a.example", "sip:bob@b.example")
+	};
+
+	(void)state;
+	house_open(&a, "b.example");
+	a.engine_err = E_CLOSED;
+	assert_int_equal(tell(&a, MSG_KEY_OFFER, 5, &m, sizeof m, NULL), 0);
+	assert_int_equal(count(&a, MSG_KEY), 2);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 2);
+	house_close(&a);
+}
+
+/* -- bounds --------------------------------------------------------------- */
+
+static void full_tables_refuse_and_recover(void **state)
+{
+	static struct house a;
+	uint64_t call = 0;
+	int err = 0;
+
+	(void)state;
+	house_open(&a, "b.example"); /* 10 calls: 84 exchanges */
+	while (!err && call < 1000) {
+		a.n = 0;
+		err = offer(&a, ++call)->u.offered.err;
+	}
+	assert_int_equal(err, E_FULL);
+	assert_in_range(call, 50, 200);
+	release(&a, 1);
+	a.n = 0;
+	assert_int_equal(offer(&a, 5000)->u.offered.err, 0);
+	house_close(&a);
+}
+
+static void a_full_replay_cache_refuses(void **state)
+{
+	static struct house a, b;
+	struct replay *r;
+	int err = 0;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	clerk_free(b.clerk);
+	assert_int_equal(replay_new(-1, 3, 300 * SECOND, b.wall_us, &r), 0);
+	house_open_on(&b, "a.example", 100, r);
+	for (uint64_t i = 1; i <= 4; i++) {
+		a.n = b.n = 0;
+		err = answer(&b, offer(&a, i), (struct where){ i, 1, 1, 1, 0 })
+			      ->u.answered.err;
+		assert_int_equal(err, i == 4 ? E_FULL : 0);
+	}
+	assert_int_equal(count(&b, MSG_KEY), 0);
+	/* nothing is lost for ever */
+	a.n = b.n = 0;
+	a.wall_us += 400 * SECOND;
+	b.wall_us += 400 * SECOND;
+	assert_int_equal(answer(&b, offer(&a, 9), (struct where){ 9, 1, 1, 1,
+			 0 })->u.answered.err, 0);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void tokens_come_back(void **state)
+{
+	static struct rate r;
+	unsigned n = 0;
+
+	(void)state;
+	while (rate_take(&r, "x", 1, 1) && n < 100000)
+		n++;
+	assert_in_range(n, 3999, 4001);
+	assert_true(rate_take(&r, "y", 1, 1));
+	assert_false(rate_take(&r, "x", 1, 2));
+	assert_true(rate_take(&r, "x", 1, SECOND));
+}
+
+static void ignore_line(enum log_class c, const char *line)
+{
+	(void)c;
+	(void)line;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_call_gets_its_keys),
+		cmocka_unit_test(a_failed_finish_leaves_the_exchange),
+		cmocka_unit_test(a_dropped_offer_takes_its_keys_along),
+		cmocka_unit_test(an_offer_never_answered_expires),
+		cmocka_unit_test(a_finished_exchange_expires_without_its_keys),
+		cmocka_unit_test(policy_is_the_keepers_own),
+		cmocka_unit_test(a_broken_request_closes_the_pair),
+		cmocka_unit_test(repeats_are_legal_and_replays_are_not),
+		cmocka_unit_test(a_replay_after_the_call_is_refused),
+		cmocka_unit_test(
+			each_line_of_a_call_has_its_own_answer_in_force),
+		cmocka_unit_test(a_wrong_key_is_no_entry_in_the_cache),
+		cmocka_unit_test(guessing_is_slowed),
+		cmocka_unit_test(a_new_relay_gets_the_live_keys),
+		cmocka_unit_test(without_a_relay_keys_wait),
+		cmocka_unit_test(a_relay_that_takes_nothing_ends_the_offer),
+		cmocka_unit_test(a_new_engine_starts_with_nothing),
+		cmocka_unit_test(an_engine_that_cannot_hear_gets_no_keys),
+		cmocka_unit_test(full_tables_refuse_and_recover),
+		cmocka_unit_test(a_full_replay_cache_refuses),
+		cmocka_unit_test(tokens_come_back),
+	};
+
+	log_to(ignore_line);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
