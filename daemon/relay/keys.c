@@ -1,0 +1,177 @@
+/* keys.c - the keys that the keeper shipped, by id. See keys.h.
+ *
+ *   (KEY) -> parked -> (STREAM_SET names it) -> installed -> gone
+ *        \-> wrong: bound to another call, or to what is no use of it
+ *
+ * A parked key has no deadline of its own: it goes with its stream or with
+ * KEY_GONE, and a stream holds KEYS_OF_STREAM at most. (A phone may ring for
+ * minutes before its stream is told to use the key.)
+ *
+ * Tombstones: the keeper counts ids up and ships them nearly in order, so one
+ * bit for each of the last 2^18 ids of this keeper is enough; what is older
+ * counts as seen. */
+#include "daemon/relay/keys.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/secret.h"
+
+#include <stdlib.h>
+
+#define BUCKETS 4096
+#define IDS (UINT32_C(1) << 18)
+
+struct keys {
+	struct held_key *buckets[BUCKETS];
+	uint32_t epoch;  /* of the keeper whose ids are in bits */
+	uint32_t top;    /* highest counter seen */
+	uint64_t bits[IDS / 64];
+};
+
+int keys_new(struct keys **out)
+{
+	struct keys *k = calloc(1, sizeof *k);
+
+	if (!k)
+		return E_NOMEM;
+	*out = k;
+	return 0;
+}
+
+void keys_free(struct keys *k)
+{
+	free(k);
+}
+
+/* -- tombstones ----------------------------------------------------------- */
+
+static uint64_t *word_of(struct keys *k, uint32_t counter)
+{
+	return &k->bits[counter % IDS / 64];
+}
+
+bool keys_seen(const struct keys *k, uint64_t id)
+{
+	uint32_t epoch = (uint32_t)(id >> 32), counter = (uint32_t)id;
+
+	if (epoch != k->epoch)
+		return epoch < k->epoch;
+	if (counter > k->top)
+		return false;
+	if (k->top - counter >= IDS)
+		return true;
+	return k->bits[counter % IDS / 64] >> counter % 64 & 1;
+}
+
+/* Forgets all bits between the old top and the new one. */
+static void rise(struct keys *k, uint32_t counter)
+{
+	uint32_t steps = counter - k->top;
+
+	if (steps > IDS)
+		steps = IDS;
+	for (uint32_t i = counter - steps + 1; steps; steps--, i++)
+		*word_of(k, i) &= ~(UINT64_C(1) << i % 64);
+	k->top = counter;
+}
+
+int keys_mark(struct keys *k, uint64_t id)
+{
+	uint32_t epoch = (uint32_t)(id >> 32), counter = (uint32_t)id;
+
+	if (keys_seen(k, id))
+		return E_REPLAY;
+	if (epoch != k->epoch) {
+		for (size_t i = 0; i < IDS / 64; i++)
+			k->bits[i] = 0;
+		k->epoch = epoch;
+		k->top = 0;
+	}
+	if (counter > k->top)
+		rise(k, counter);
+	*word_of(k, counter) |= UINT64_C(1) << counter % 64;
+	return 0;
+}
+
+/* -- the table ------------------------------------------------------------ */
+
+static size_t bucket(uint64_t id)
+{
+	return (size_t)(id ^ id >> 32) % BUCKETS;
+}
+
+int keys_hold(struct keys *k, struct key_list *list, const struct msg_key *key,
+	      enum key_state state)
+{
+	struct held_key *h;
+
+	if (list->n == KEYS_OF_STREAM)
+		return E_FULL;
+	h = calloc(1, sizeof *h);
+	if (!h)
+		return E_NOMEM;
+	h->key = *key;
+	h->state = state;
+	if (state != KEY_PARKED)
+		wipe(&h->key.key, sizeof h->key.key);
+	h->next_hash = k->buckets[bucket(key->key_id)];
+	k->buckets[bucket(key->key_id)] = h;
+	h->next = list->first;
+	list->first = h;
+	list->n++;
+	return 0;
+}
+
+struct held_key *keys_find(const struct keys *k, uint64_t id)
+{
+	struct held_key *h = k->buckets[bucket(id)];
+
+	while (h && h->key.key_id != id)
+		h = h->next_hash;
+	return h;
+}
+
+void keys_installed(struct held_key *h)
+{
+	h->state = KEY_INSTALLED;
+	wipe(&h->key.key, sizeof h->key.key);
+}
+
+/* Takes *at out of its stream's list. */
+static void drop_at(struct keys *k, struct key_list *list, struct held_key **at)
+{
+	struct held_key *h = *at;
+	struct held_key **p = &k->buckets[bucket(h->key.key_id)];
+
+	*at = h->next;
+	list->n--;
+	while (*p != h)
+		p = &(*p)->next_hash;
+	*p = h->next_hash;
+	wipe(h, sizeof *h);
+	free(h);
+}
+
+void keys_drop(struct keys *k, struct key_list *list, uint64_t id)
+{
+	for (struct held_key **p = &list->first; *p; p = &(*p)->next) {
+		if ((*p)->key.key_id == id) {
+			drop_at(k, list, p);
+			return;
+		}
+	}
+}
+
+void keys_drop_all(struct keys *k, struct key_list *list)
+{
+	while (list->first)
+		drop_at(k, list, &list->first);
+}
+
+int keys_check(const struct held_key *h, uint64_t call, uint32_t stream,
+	       enum key_direction d)
+{
+	if (h->state == KEY_WRONG || h->key.call != call ||
+	    h->key.stream != stream || h->key.direction != (uint32_t)d)
+		return E_AUTH;
+	return 0;
+}

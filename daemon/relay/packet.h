@@ -1,0 +1,31 @@
+/* packet.h - the way of one packet through a stream: pure given the stream,
+ * the packet and the time; no socket is touched, so a test can drive it. */
+#ifndef CALLSEAL_PACKET_H
+#define CALLSEAL_PACKET_H
+
+#include "daemon/relay/stream.h"
+
+/* Bytes of a packet with all that sealing may add. */
+#define PACKET_MAX 2048
+
+struct packet {
+	uint8_t *data;  /* room for PACKET_MAX bytes, changed in place */
+	size_t len;
+	uint8_t *spare; /* another PACKET_MAX bytes, for the call only */
+	struct addr from;
+	uint64_t now_us;
+};
+
+/* Where it goes; to is borrowed from the stream. */
+struct packet_way {
+	const struct media_port *port;
+	const struct addr *to;
+};
+
+/* Takes a packet that came in on a port. On 0 data and len are what to send.
+ * Negative: drop it; it was counted in the stream's statistics. E_STATE: no
+ * key (yet, or any more). */
+int packet_relay(const struct media_port *in, struct packet *p,
+		 struct packet_way *out);
+
+#endif

@@ -1,0 +1,114 @@
+/* stream.h - one relayed m= line: sockets, addresses, keys and numbering.
+ *
+ * Made by the main thread, then given to one worker for good: only that
+ * thread touches it, so its packets meet no lock. */
+#ifndef CALLSEAL_STREAM_H
+#define CALLSEAL_STREAM_H
+
+#include "daemon/base/addr.h"
+#include "daemon/message.h"
+#include "daemon/relay/index.h"
+#include "daemon/relay/learn.h"
+#include "daemon/relay/transform.h"
+#include "daemon/relay/transmit.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STREAM_GRACE_US UINT64_C(5000000) /* a replaced key still opens */
+#define STREAM_RECV_MAX 4 /* keys that open at one time */
+
+enum component { RTP, RTCP }; /* index of two-element arrays */
+
+/* What all streams share; fixed before the first one. */
+struct relay_env {
+	const struct transform *transform;
+	struct net nets[32]; /* where phones live */
+	size_t n_nets;
+	uint64_t timeout_us; /* 0: a silent stream is never told */
+};
+
+struct stream;
+
+/* One socket of a stream. */
+struct media_port {
+	struct stream *stream;
+	int fd;          /* -1: none */
+	uint8_t face;    /* enum face */
+	uint8_t component;
+	unsigned slot;   /* for the media loop */
+};
+
+/* A key that opens: armed or active while until_us is 0, then retired. */
+struct stream_recv {
+	uint64_t id;
+	struct transform_key *t;
+	uint64_t until_us;
+	uint32_t ssrc;      /* 0: any */
+	struct index_rx rx;
+};
+
+/* A key that seals. */
+struct stream_send {
+	uint64_t id; /* 0: none */
+	struct transform_key *t;
+};
+
+enum { STREAM_TELL_FIRST_INSIDE = 1, STREAM_TELL_FIRST_OUTSIDE = 2,
+       STREAM_TELL_IDLE = 4, STREAM_TELL_SPENT = 8 };
+
+struct stream {
+	struct stream *next, **prev; /* of the worker's list */
+	const struct relay_env *env;
+	uint64_t call;
+	uint32_t id;
+	bool sealed;
+	bool mux[2];                    /* by face */
+	struct media_port port[2][2];   /* by face, component */
+	struct learn remote[2][2];
+	struct transmit tx;
+	struct stream_send send;        /* active; id 0: nothing may leave */
+	struct stream_send armed;       /* active once it may send */
+	struct stream_recv *recv[STREAM_RECV_MAX]; /* newest first */
+	uint32_t far_ssrc;              /* last one that authenticated */
+	uint8_t tell, told; /* events to tell, and those that were */
+	uint64_t heard_us;  /* last accepted packet */
+	struct msg_face_stats stats[2];
+};
+
+/* What a stream begins with. */
+struct stream_seed {
+	const struct relay_env *env; /* borrowed */
+	uint64_t call;
+	uint32_t id, ssrc, clock_hz;
+	uint16_t first; /* sequence number */
+	bool sealed;
+	uint64_t now_us;
+};
+
+int stream_new(const struct stream_seed *seed, struct stream **out);
+/* Closes sockets, wipes keys. */
+void stream_free(struct stream *s);
+
+/* A STREAM_SET with the keys that it names and that are not there yet, by
+ * enum key_direction. Holds secrets: wipe() it. */
+struct stream_change {
+	struct msg_stream_set set;
+	bool has_key[2];
+	struct msg_key key[2];
+};
+
+/* All or nothing. E_STATE: it may send, but has no key; E_UNSUPPORTED,
+ * E_NOMEM from the transform. */
+int stream_set(struct stream *s, const struct stream_change *c,
+	       uint64_t now_us);
+/* Wipes one key at once; an unknown id is ignored. */
+void stream_drop_key(struct stream *s, uint64_t key_id);
+/* About once a second: retired keys go, silence is noticed. */
+void stream_tick(struct stream *s, uint64_t now_us);
+void stream_stats(const struct stream *s, uint64_t now_us,
+		  struct msg_stream_stats *out);
+/* Whether a phone may be there. */
+bool env_allows(const struct relay_env *env, const struct addr *a);
+
+#endif
