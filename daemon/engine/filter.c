@@ -306,7 +306,8 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		return;
 	}
 	enqueue(c, j);
-	run_queue(e, id);
+	if (!c->job) /* else it waits, and goes on by an answer */
+		run_queue(e, id);
 }
 
 /* Called from call_end(), which a job's own fn may have called: that job is

@@ -167,16 +167,6 @@ static int broken(struct call *c, enum stage stage)
 	return E_FORMAT;
 }
 
-static bool ended(const char *text, size_t room)
-{
-	return memchr(text, 0, room) != NULL;
-}
-
-static bool facts_sound(const struct msg_key_facts *f)
-{
-	return ended(f->method, sizeof f->method) && suite_info(f->suite);
-}
-
 /* Gives the keys of exchange x to its lines; both directions must be there
  * unless early says that the method may fix them later. */
 static int take_keys(const struct deal *d, unsigned x,
@@ -232,8 +222,6 @@ static int handle_offered(struct engine *e, const struct ipc_msg *msg)
 	struct deal *d;
 	int x, r = m->err;
 
-	if (m->n > STREAM_MAX || !ended(m->reason, sizeof m->reason))
-		return E_FORMAT;
 	x = filter_reply(e, msg->id, STEP_KEYS, &c);
 	if (x < 0) {
 		drop_exchange(e, m->exchange);
@@ -256,7 +244,7 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 	const struct msg_key_answered *m = msg->body;
 	struct deal *d = c->job->deal;
 
-	if (!facts_sound(&m->facts) ||
+	if (!suite_info(m->facts.suite) ||
 	    take_keys(d, x, m->key, m->n, false, d->key))
 		return E_FORMAT;
 	merge_facts(&d->facts, &m->facts);
@@ -269,8 +257,6 @@ static int handle_answered(struct engine *e, const struct ipc_msg *msg)
 	struct call *c;
 	int x, r = m->err;
 
-	if (m->n > STREAM_MAX || !ended(m->reason, sizeof m->reason))
-		return E_FORMAT;
 	x = filter_reply(e, msg->id, STEP_KEYS, &c);
 	if (x < 0)
 		return 0;
@@ -287,14 +273,12 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 	struct call *c;
 	int x;
 
-	if (m->n > STREAM_MAX || !ended(m->reason, sizeof m->reason))
-		return E_FORMAT;
 	x = filter_reply(e, msg->id, STEP_KEYS, &c);
 	if (x < 0)
 		return 0;
 	b = c->job->branch;
 	if (!m->err) {
-		if (!facts_sound(&m->facts) ||
+		if (!suite_info(m->facts.suite) ||
 		    take_keys(job_deal(c->job), (unsigned)x, m->key, m->n,
 			      false, b->key))
 			return broken(c, STAGE_KEY_FINISH);

@@ -1,1 +1,14 @@
-# engine
+# engine. The pieces link without Sofia: tests/mock has loop and child.
+EXTRA_DIST += tests/vectors/sdp tests/mock/child.h
+
+check_PROGRAMS += tests/unit/test_sdp
+TESTS += tests/unit/test_sdp
+tests_unit_test_sdp_SOURCES = tests/unit/test_sdp.c
+tests_unit_test_sdp_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_filter
+TESTS += tests/unit/test_filter
+tests_unit_test_filter_SOURCES = tests/unit/test_filter.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,332 @@
+/* filter_rig.c - see filter_rig.h. */
+#include "tests/unit/filter_rig.h"
+
+#include "daemon/base/err.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char conf[] =
+	"inside = { listen = ( \"udp:127.0.0.1:5060\" );"
+	"  nets = ( \"127.0.0.0/8\" ); media = ( \"127.0.0.1\", \"::1\" ); };"
+	"outside = { listen = ( \"udp:127.0.0.2:5060\" );"
+	"  media = ( \"127.0.0.2\" ); };"
+	"profiles = {"
+	"  sealed = { need = \"require\"; keying = [ \"mikey-psk\" ];"
+	"    suites = [ \"AEAD_AES_128_GCM\" ]; };"
+	"  plain = { need = \"forbid\"; }; };"
+	"peers = ( { match = \"*@b.example\"; profile = \"sealed\"; name = \"b\";"
+	"    psk = \"file:b.psk\"; route = \"sip:127.0.0.3:5070\"; },"
+	"  { match = \"*@p.example\"; profile = \"plain\"; name = \"p\"; } );"
+	"phones = ( { user = \"alice\"; contact = \"sip:alice@127.0.0.1:5080\"; } );";
+
+static uint64_t now_us;
+char rig_log[16384];
+
+static uint64_t now(void *user)
+{
+	(void)user;
+	return now_us;
+}
+
+static const struct clock fake = { now, now, NULL };
+
+static void on_log(enum log_class c, const char *line)
+{
+	size_t n = strlen(rig_log);
+
+	(void)c;
+	snprintf(rig_log + n, sizeof rig_log - n, "%s\n", line);
+}
+
+static void on_hangup(void *leg, int status, const char *cause)
+{
+	struct rig *r = leg;
+
+	r->hangups++;
+	r->hangup_status = status;
+	if (r->call)
+		call_end(r->call, status, cause);
+	r->call = NULL;
+}
+
+static const struct signalling signalling = { "test", on_hangup };
+
+struct rig *rig_new(const char *more_conf)
+{
+	struct rig *r = calloc(1, sizeof *r);
+	char text[4096];
+	void *state;
+
+	assert_non_null(r);
+	rig_log[0] = 0;
+	log_to(on_log);
+	snprintf(text, sizeof text, "%s%s", conf, more_conf);
+	r->child = mock_child_new(text);
+	assert_int_equal(engine_ops.init(r->child, &state), 0);
+	r->e = state;
+	mock_child_core(r->child, r->e);
+	core_register(child_core(r->child), "signalling", "test", &signalling);
+	now_us = 1700000000ull * 1000000;
+	r->e->clock = &fake;
+	r->confirmed = 1;
+	assert_int_equal(engine_ops.prepare(r->e), 0);
+	engine_ops.sibling(r->e, PROC_RELAY, 3);
+	engine_ops.sibling(r->e, PROC_KEEPER, 4);
+	return r;
+}
+
+void rig_free(struct rig *r)
+{
+	if (r->call)
+		call_end(r->call, 200, "test over");
+	rig_pump(r);
+	assert_int_equal(r->e->n_calls, 0);
+	assert_null(r->e->waiting);
+	for (size_t i = 0; i < CALL_BUCKETS; i++)
+		assert_null(r->e->streams[i]);
+	engine_ops.fini(r->e);
+	mock_child_free(r->child);
+	log_to(NULL);
+	free(r);
+}
+
+struct call *rig_call(struct rig *r, enum face from, const char *peer)
+{
+	char far_uri[64];
+	struct call_start s = { .from = from };
+	struct refusal no;
+
+	snprintf(far_uri, sizeof far_uri, "sip:bob@%s.example", peer);
+	s.caller = from == INSIDE ? "sip:alice@a.example" : far_uri;
+	s.callee = from == INSIDE ? far_uri : "sip:alice@a.example";
+	addr_parse("127.0.0.1:5080", &s.source);
+	assert_int_equal(call_start(r->e, &s, r, &r->call, &no), 0);
+	return r->call;
+}
+
+int rig_keeper_says(struct rig *r, enum message type, uint64_t id, void *body,
+		    size_t len, const char *tail)
+{
+	struct ipc_msg m = { .type = type, .id = id, .body = body, .len = len,
+			     .tail = (const uint8_t *)tail,
+			     .tail_len = tail ? strlen(tail) : 0, .fd = -1 };
+
+	return engine_ops.handle(r->e, PROC_KEEPER, &m);
+}
+
+int rig_relay_says(struct rig *r, enum message type, uint64_t id, void *body,
+		   size_t len)
+{
+	struct ipc_msg m = { .type = type, .id = id, .body = body, .len = len,
+			     .fd = -1 };
+
+	return engine_ops.handle(r->e, PROC_RELAY, &m);
+}
+
+/* -- the relay ------------------------------------------------------------ */
+
+static void relay_add(struct rig *r, const struct mock_sent *s)
+{
+	const struct msg_stream_add *m = (const void *)s->body.bytes;
+	struct msg_stream_added a = { .err = r->added_err, .n = m->n };
+
+	r->adds++;
+	for (unsigned i = 0; i < m->n; i++) {
+		struct msg_stream_port *p = &a.port[i];
+
+		p->stream = ++r->last_stream;
+		p->ssrc = 0xabc0 + i;
+		for (int f = INSIDE; f <= OUTSIDE; f++) {
+			addr_parse(m->line[i].family[f] == 6 ? "::1"
+				   : f == INSIDE ? "127.0.0.1" : "127.0.0.2",
+				   &p->local[f]);
+			p->local[f].port =
+				(uint16_t)(20000 + 4 * p->stream + 2 * f);
+		}
+	}
+	assert_int_equal(rig_relay_says(r, MSG_STREAM_ADDED, s->id, &a,
+					sizeof a), 0);
+}
+
+static void relay_set(struct rig *r, const struct mock_sent *s)
+{
+	struct msg_stream_done d = { 0, r->done_err };
+
+	memcpy(&r->set[r->n_set % 64], s->body.bytes, sizeof *r->set);
+	d.stream = r->set[r->n_set++ % 64].stream;
+	assert_int_equal(rig_relay_says(r, MSG_STREAM_DONE, s->id, &d,
+					sizeof d), 0);
+}
+
+static void relay_get(struct rig *r, const struct mock_sent *s)
+{
+	const struct msg_stream_get *m = (const void *)s->body.bytes;
+	struct msg_stream_stats st = { .stream = m->stream };
+
+	st.face[INSIDE].packets_in = 42;
+	assert_int_equal(rig_relay_says(r, MSG_STREAM_STATS, s->id, &st,
+					sizeof st), 0);
+}
+
+static bool relay_answers(struct rig *r, const struct mock_sent *s)
+{
+	switch (s->type) {
+	case MSG_STREAM_ADD:
+		relay_add(r, s);
+		return true;
+	case MSG_STREAM_SET:
+		relay_set(r, s);
+		return true;
+	case MSG_STREAM_GET:
+		relay_get(r, s);
+		return true;
+	case MSG_STREAM_DEL:
+		r->dels++;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* -- the keeper ----------------------------------------------------------- */
+
+static void new_keys(struct rig *r, struct msg_key_ids *key, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		key[i].send = ++r->last_key;
+		key[i].recv = ++r->last_key;
+	}
+}
+
+static const struct msg_key_facts good = {
+	.suite = SUITE_AEAD_AES_128_GCM, .verified = 1, .method = "mikey-psk"
+};
+
+static void keeper_offer(struct rig *r, const struct mock_sent *s)
+{
+	struct msg_key_offered a = { .err = r->offered_err };
+
+	memcpy(&r->offer, s->body.bytes, sizeof r->offer);
+	r->offers++;
+	a.n = r->offer.party.n;
+	a.exchange = 100 + r->offers;
+	new_keys(r, a.key, a.n);
+	if (a.err)
+		strcpy(a.reason, "the keeper said no");
+	assert_int_equal(rig_keeper_says(r, MSG_KEY_OFFERED, s->id, &a,
+					 sizeof a, a.err ? NULL : "offer!"),
+			 0);
+}
+
+static void keeper_answer(struct rig *r, const struct mock_sent *s)
+{
+	struct msg_key_answered a = { .err = r->answered_err, .facts = good };
+
+	memcpy(&r->answer, s->body.bytes, sizeof r->answer);
+	r->answers++;
+	a.n = r->answer.party.n;
+	new_keys(r, a.key, a.n);
+	if (a.err)
+		strcpy(a.reason, "the keeper said no");
+	assert_int_equal(rig_keeper_says(r, MSG_KEY_ANSWERED, s->id, &a,
+					 sizeof a, a.err ? NULL : "answer"),
+			 0);
+}
+
+static void keeper_finish(struct rig *r, const struct mock_sent *s)
+{
+	struct msg_key_finished a = { .err = r->finished_err, .facts = good };
+
+	memcpy(&r->finish, s->body.bytes, sizeof r->finish);
+	r->finishes++;
+	a.facts.confirmed = r->confirmed;
+	a.n = r->offer.party.n;
+	new_keys(r, a.key, a.n);
+	if (a.err)
+		strcpy(a.reason, "the keeper said no");
+	assert_int_equal(rig_keeper_says(r, MSG_KEY_FINISHED, s->id, &a,
+					 sizeof a, NULL), 0);
+}
+
+static bool keeper_answers(struct rig *r, const struct mock_sent *s)
+{
+	switch (s->type) {
+	case MSG_KEY_OFFER:
+		keeper_offer(r, s);
+		return true;
+	case MSG_KEY_ANSWER:
+		keeper_answer(r, s);
+		return true;
+	case MSG_KEY_FINISH:
+		keeper_finish(r, s);
+		return true;
+	case MSG_KEY_DROP:
+		r->drops++;
+		return true;
+	case MSG_KEY_RELEASE:
+		r->releases++;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void rig_pump(struct rig *r)
+{
+	const struct mock_sent *s;
+	struct mock_sent one;
+
+	while ((r->hold_relay || r->hold_keeper)
+		       ? 0 : (s = mock_child_take(r->child, MSG_NONE)) != NULL) {
+		one = *s;
+		assert_true(relay_answers(r, &one) || keeper_answers(r, &one));
+	}
+}
+
+/* -- bodies --------------------------------------------------------------- */
+
+static void on_filtered(void *user, const struct refusal *no,
+			const struct body *out)
+{
+	struct outcome *o = user;
+
+	o->n++;
+	o->passed = !no;
+	if (no)
+		o->no = *no;
+	else
+		snprintf(o->body, sizeof o->body, "%.*s", (int)out->len,
+			 (const char *)out->data);
+	if (o->end_call)
+		call_end(o->call, 488, "ended by the callback");
+}
+
+void rig_filter(struct rig *r, enum face from, enum body_role role,
+		unsigned branch, const char *body, struct outcome *o)
+{
+	struct filter_request q = { .from = from, .role = role,
+				    .branch = branch, .final = true };
+	bool end = o->end_call;
+
+	memset(o, 0, sizeof *o);
+	o->end_call = end;
+	o->call = r->call;
+	q.body.type = r->type ? r->type : "application/sdp";
+	q.body.data = (const uint8_t *)body;
+	q.body.len = strlen(body);
+	call_filter(r->call, &q, on_filtered, o);
+	rig_pump(r);
+}
+
+void rig_pass_time(struct rig *r, unsigned ms)
+{
+	now_us += ms * 1000ull;
+	engine_tick(r->e);
+}

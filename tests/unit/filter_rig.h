@@ -1,0 +1,59 @@
+/* filter_rig.h - an engine with a scripted relay and keeper around it, for the
+ * tests of calls. One rig a test; time is the rig's own. */
+#ifndef CALLSEAL_FILTER_RIG_H
+#define CALLSEAL_FILTER_RIG_H
+
+#include "daemon/engine/inside.h"
+#include "tests/mock/child.h"
+
+#define RIG_MIKEY "AQAFgM0XflABAAAA" /* what the far end's messages are */
+#define BODY_MAX 4096
+
+/* What came out of one call_filter(). */
+struct outcome {
+	unsigned n;           /* how often fn was called */
+	bool passed;
+	struct refusal no;
+	char body[BODY_MAX];
+	bool end_call;        /* fn ends the call */
+	struct call *call;
+};
+
+struct rig {
+	struct child *child;
+	struct engine *e;
+	struct call *call;
+	unsigned hangups;
+	int hangup_status;
+	const char *type; /* of bodies; NULL: application/sdp */
+	/* the next answers of the scripted siblings */
+	int added_err, offered_err, answered_err, finished_err, done_err;
+	uint8_t confirmed;
+	bool hold_relay, hold_keeper; /* they say nothing */
+	uint32_t last_stream;
+	uint64_t last_key;
+	/* seen */
+	struct msg_stream_set set[64];
+	unsigned n_set;
+	struct msg_key_offer offer;
+	struct msg_key_answer answer;
+	struct msg_key_finish finish;
+	unsigned offers, answers, finishes, drops, releases, adds, dels;
+};
+
+struct rig *rig_new(const char *more_conf);
+/* Ends the call if it is there; checks that nothing is left behind. */
+void rig_free(struct rig *r);
+struct call *rig_call(struct rig *r, enum face from, const char *peer_user);
+/* Runs one body through; pumps the siblings unless they hold. */
+void rig_filter(struct rig *r, enum face from, enum body_role role,
+		unsigned branch, const char *body, struct outcome *o);
+void rig_pump(struct rig *r);
+void rig_pass_time(struct rig *r, unsigned ms);
+int rig_keeper_says(struct rig *r, enum message type, uint64_t id, void *body,
+		    size_t len, const char *tail);
+int rig_relay_says(struct rig *r, enum message type, uint64_t id, void *body,
+		   size_t len);
+extern char rig_log[16384]; /* every line since rig_new() */
+
+#endif
