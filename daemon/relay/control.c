@@ -3,7 +3,7 @@
  * A stream is made here (ports, sockets, SSRC) and then given to a worker;
  * what stays is an entry with its binding. Order does not matter between the
  * engine's STREAM_SET and the keeper's KEY: whichever comes first is parked,
- * the key in keys.c, the SET in its entry until CONTROL_PARK_US have passed.
+ * the key in keyring.c, the SET in its entry until CONTROL_PARK_US have passed.
  * STREAM_DONE is sent when the worker has both.
  *
  * The engine is not believed: the plain side goes into inside.nets only, and
@@ -14,7 +14,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
-#include "daemon/relay/keys.h"
+#include "daemon/relay/keyring.h"
 #include "daemon/relay/ports.h"
 #include "daemon/relay/worker.h"
 
@@ -50,7 +50,7 @@ struct control {
 	struct relay_env env;
 	struct addr media[2][2]; /* by face, family: 4, 6 */
 	struct ports *ports;
-	struct keys *keys;
+	struct keyring *keys;
 	struct mailbox *answers;
 	struct worker *workers[WORKERS_MAX];
 	unsigned n_workers;
@@ -122,7 +122,7 @@ static void entry_del(struct control *c, struct entry **at)
 	if (*p)
 		unpark(c, p, E_CLOSED);
 	*at = e->next;
-	keys_drop_all(c->keys, &e->keys);
+	keyring_drop_all(c->keys, &e->keys);
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		ports_back(c->ports, &e->local[f]);
 	post(c, e, WORKER_DEL, 0);
@@ -318,13 +318,13 @@ static int check_remotes(const struct control *c, const struct entry *e,
 static int check_key(const struct control *c, const struct entry *e,
 		     enum key_direction d, uint64_t id)
 {
-	const struct held_key *h = keys_find(c->keys, id);
+	const struct held_key *h = keyring_find(c->keys, id);
 
 	if (!id)
 		return 0;
 	if (!h)
-		return keys_seen(c->keys, id) ? E_NOTFOUND : E_AGAIN;
-	return keys_check(h, e->call, e->id, d);
+		return keyring_seen(c->keys, id) ? E_NOTFOUND : E_AGAIN;
+	return keyring_check(h, e->call, e->id, d);
 }
 
 static int check_keys(const struct control *c, const struct entry *e,
@@ -347,13 +347,13 @@ static int check_keys(const struct control *c, const struct entry *e,
 static void give_key(struct control *c, struct stream_change *change,
 		     enum key_direction d, uint64_t id)
 {
-	struct held_key *h = id ? keys_find(c->keys, id) : NULL;
+	struct held_key *h = id ? keyring_find(c->keys, id) : NULL;
 
 	if (!h || h->state != KEY_PARKED)
 		return;
 	change->has_key[d] = true;
 	change->key[d] = h->key;
-	keys_installed(h);
+	keyring_installed(h);
 }
 
 /* The others were replaced; the worker retires them by itself. */
@@ -367,7 +367,7 @@ static void forget_replaced(struct control *c, struct entry *e,
 		if (h->state == KEY_INSTALLED &&
 		    h->key.key_id != named->send &&
 		    h->key.key_id != named->recv)
-			keys_drop(c->keys, &e->keys, h->key.key_id);
+			keyring_drop(c->keys, &e->keys, h->key.key_id);
 	}
 }
 
@@ -508,7 +508,7 @@ static int on_key(struct control *c, const struct ipc_msg *msg)
 
 	if (m->direction > KEY_RECV || !m->key_id)
 		return E_FORMAT;
-	r = keys_mark(c->keys, m->key_id);
+	r = keyring_mark(c->keys, m->key_id);
 	if (!r && !e) {
 		c->counts.late++; /* its stream was removed meanwhile */
 		return 0;
@@ -516,7 +516,7 @@ static int on_key(struct control *c, const struct ipc_msg *msg)
 	if (!r && (m->call != e->call || !e->sealed))
 		state = KEY_WRONG;
 	if (!r)
-		r = keys_hold(c->keys, &e->keys, m, state);
+		r = keyring_hold(c->keys, &e->keys, m, state);
 	if (r || state == KEY_WRONG) {
 		c->counts.refused_keys++;
 		log_line(LOG_CLASS_BUG, "relay", m->call, "key %llx refused: "
@@ -530,17 +530,17 @@ static int on_key(struct control *c, const struct ipc_msg *msg)
 static int on_key_gone(struct control *c, const struct ipc_msg *msg)
 {
 	const struct msg_key_gone *m = msg->body;
-	const struct held_key *h = keys_find(c->keys, m->key_id);
+	const struct held_key *h = keyring_find(c->keys, m->key_id);
 	struct entry *e;
 
 	if (!h) {
-		keys_mark(c->keys, m->key_id); /* should it still come */
+		keyring_mark(c->keys, m->key_id); /* should it still come */
 		return 0;
 	}
 	e = *place(c, h->key.stream);
 	if (h->state == KEY_INSTALLED)
 		post(c, e, WORKER_DROP_KEY, m->key_id);
-	keys_drop(c->keys, &e->keys, m->key_id);
+	keyring_drop(c->keys, &e->keys, m->key_id);
 	return 0;
 }
 
@@ -704,7 +704,7 @@ int control_new(const struct control_conf *conf, struct control **out)
 	copy_settings(c, s);
 	r = ports_new(s->port_min, s->port_max, conf->clock, &c->ports);
 	if (!r)
-		r = keys_new(&c->keys);
+		r = keyring_new(&c->keys);
 	if (!r)
 		r = mailbox_new(&c->answers);
 	if (!r)
@@ -740,7 +740,7 @@ void control_free(struct control *c)
 	for (unsigned i = 0; i < c->n_workers; i++)
 		worker_free(c->workers[i]);
 	mailbox_free(c->answers, drop_answer);
-	keys_free(c->keys);
+	keyring_free(c->keys);
 	ports_free(c->ports);
 	free(c);
 }

@@ -4,7 +4,7 @@ noinst_LIBRARIES += daemon/relay/librelay.a
 daemon_relay_librelay_a_SOURCES = \
 	daemon/relay/control.c daemon/relay/control.h \
 	daemon/relay/epoll.c \
-	daemon/relay/keys.c daemon/relay/keys.h \
+	daemon/relay/keyring.c daemon/relay/keyring.h \
 	daemon/relay/learn.c daemon/relay/learn.h \
 	daemon/relay/mailbox.c daemon/relay/mailbox.h \
 	daemon/relay/media_loop.h \

@@ -2,7 +2,7 @@
  * back. This file is its main thread's loop; start reading here.
  *
  *   control.c   what engine and keeper ask for; streams' entries
- *   keys.c      keys by id: parked, installed, tombstones
+ *   keyring.c      keys by id: parked, installed, tombstones
  *   ports.c     pairs of media ports, and their sockets
  *   worker.c    a thread that owns streams: orders, time, events
  *   epoll.c, uring.c   how a worker receives and sends

@@ -1,7 +1,7 @@
 /* stream.c - one relayed m= line. See stream.h.
  *
  * The life of a session key (the table of states; offered keys are parked in
- * keys.c and never come here):
+ * keyring.c and never come here):
  *
  *   receive: armed/active (until_us 0) -> retired (until_us) -> gone
  *   send:    armed -> active -> gone, at once when the next becomes active

@@ -1,16 +1,16 @@
-/* keys.c - the keys that the keeper shipped, by id. See keys.h.
+/* keyring.c - the keys that the keeper shipped, by id. See keyring.h.
  *
  *   (KEY) -> parked -> (STREAM_SET names it) -> installed -> gone
  *        \-> wrong: bound to another call, or to what is no use of it
  *
  * A parked key has no deadline of its own: it goes with its stream or with
- * KEY_GONE, and a stream holds KEYS_OF_STREAM at most. (A phone may ring for
+ * KEY_GONE, and a stream holds KEYRING_OF_STREAM at most. (A phone may ring for
  * minutes before its stream is told to use the key.)
  *
  * Tombstones: the keeper counts ids up and ships them nearly in order, so one
  * bit for each of the last 2^18 ids of this keeper is enough; what is older
  * counts as seen. */
-#include "daemon/relay/keys.h"
+#include "daemon/relay/keyring.h"
 
 #include "daemon/base/err.h"
 #include "daemon/base/secret.h"
@@ -20,16 +20,16 @@
 #define BUCKETS 4096
 #define IDS (UINT32_C(1) << 18)
 
-struct keys {
+struct keyring {
 	struct held_key *buckets[BUCKETS];
 	uint32_t epoch;  /* of the keeper whose ids are in bits */
 	uint32_t top;    /* highest counter seen */
 	uint64_t bits[IDS / 64];
 };
 
-int keys_new(struct keys **out)
+int keyring_new(struct keyring **out)
 {
-	struct keys *k = calloc(1, sizeof *k);
+	struct keyring *k = calloc(1, sizeof *k);
 
 	if (!k)
 		return E_NOMEM;
@@ -37,19 +37,19 @@ int keys_new(struct keys **out)
 	return 0;
 }
 
-void keys_free(struct keys *k)
+void keyring_free(struct keyring *k)
 {
 	free(k);
 }
 
 /* -- tombstones ----------------------------------------------------------- */
 
-static uint64_t *word_of(struct keys *k, uint32_t counter)
+static uint64_t *word_of(struct keyring *k, uint32_t counter)
 {
 	return &k->bits[counter % IDS / 64];
 }
 
-bool keys_seen(const struct keys *k, uint64_t id)
+bool keyring_seen(const struct keyring *k, uint64_t id)
 {
 	uint32_t epoch = (uint32_t)(id >> 32), counter = (uint32_t)id;
 
@@ -63,7 +63,7 @@ bool keys_seen(const struct keys *k, uint64_t id)
 }
 
 /* Forgets all bits between the old top and the new one. */
-static void rise(struct keys *k, uint32_t counter)
+static void rise(struct keyring *k, uint32_t counter)
 {
 	uint32_t steps = counter - k->top;
 
@@ -74,11 +74,11 @@ static void rise(struct keys *k, uint32_t counter)
 	k->top = counter;
 }
 
-int keys_mark(struct keys *k, uint64_t id)
+int keyring_mark(struct keyring *k, uint64_t id)
 {
 	uint32_t epoch = (uint32_t)(id >> 32), counter = (uint32_t)id;
 
-	if (keys_seen(k, id))
+	if (keyring_seen(k, id))
 		return E_REPLAY;
 	if (epoch != k->epoch) {
 		for (size_t i = 0; i < IDS / 64; i++)
@@ -99,12 +99,12 @@ static size_t bucket(uint64_t id)
 	return (size_t)(id ^ id >> 32) % BUCKETS;
 }
 
-int keys_hold(struct keys *k, struct key_list *list, const struct msg_key *key,
-	      enum key_state state)
+int keyring_hold(struct keyring *k, struct key_list *list,
+		 const struct msg_key *key, enum key_state state)
 {
 	struct held_key *h;
 
-	if (list->n == KEYS_OF_STREAM)
+	if (list->n == KEYRING_OF_STREAM)
 		return E_FULL;
 	h = calloc(1, sizeof *h);
 	if (!h)
@@ -121,7 +121,7 @@ int keys_hold(struct keys *k, struct key_list *list, const struct msg_key *key,
 	return 0;
 }
 
-struct held_key *keys_find(const struct keys *k, uint64_t id)
+struct held_key *keyring_find(const struct keyring *k, uint64_t id)
 {
 	struct held_key *h = k->buckets[bucket(id)];
 
@@ -130,14 +130,15 @@ struct held_key *keys_find(const struct keys *k, uint64_t id)
 	return h;
 }
 
-void keys_installed(struct held_key *h)
+void keyring_installed(struct held_key *h)
 {
 	h->state = KEY_INSTALLED;
 	wipe(&h->key.key, sizeof h->key.key);
 }
 
 /* Takes *at out of its stream's list. */
-static void drop_at(struct keys *k, struct key_list *list, struct held_key **at)
+static void drop_at(struct keyring *k, struct key_list *list,
+		    struct held_key **at)
 {
 	struct held_key *h = *at;
 	struct held_key **p = &k->buckets[bucket(h->key.key_id)];
@@ -151,7 +152,7 @@ static void drop_at(struct keys *k, struct key_list *list, struct held_key **at)
 	free(h);
 }
 
-void keys_drop(struct keys *k, struct key_list *list, uint64_t id)
+void keyring_drop(struct keyring *k, struct key_list *list, uint64_t id)
 {
 	for (struct held_key **p = &list->first; *p; p = &(*p)->next) {
 		if ((*p)->key.key_id == id) {
@@ -161,14 +162,14 @@ void keys_drop(struct keys *k, struct key_list *list, uint64_t id)
 	}
 }
 
-void keys_drop_all(struct keys *k, struct key_list *list)
+void keyring_drop_all(struct keyring *k, struct key_list *list)
 {
 	while (list->first)
 		drop_at(k, list, &list->first);
 }
 
-int keys_check(const struct held_key *h, uint64_t call, uint32_t stream,
-	       enum key_direction d)
+int keyring_check(const struct held_key *h, uint64_t call, uint32_t stream,
+		  enum key_direction d)
 {
 	if (h->state == KEY_WRONG || h->key.call != call ||
 	    h->key.stream != stream || h->key.direction != (uint32_t)d)

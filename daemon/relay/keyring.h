@@ -1,17 +1,17 @@
-/* keys.h - the keys that the keeper shipped, by id.
+/* keyring.h - the keys that the keeper shipped, by id.
  *
  * Each key hangs off the stream that it is bound to, and goes with it. An id
  * that was seen is never taken again, whatever became of its key. Main thread
  * only. */
-#ifndef CALLSEAL_KEYS_H
-#define CALLSEAL_KEYS_H
+#ifndef CALLSEAL_KEYRING_H
+#define CALLSEAL_KEYRING_H
 
 #include "daemon/message.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KEYS_OF_STREAM 16 /* held at one time */
+#define KEYRING_OF_STREAM 16 /* held at one time */
 
 enum key_state {
 	KEY_PARKED,    /* came, nobody named it yet: the bytes are here */
@@ -32,25 +32,25 @@ struct key_list {
 	unsigned n;
 };
 
-struct keys;
+struct keyring;
 
-int keys_new(struct keys **out);
-void keys_free(struct keys *k);
-/* Whether an id was ever seen, and the mark that it was: keys_mark() returns
+int keyring_new(struct keyring **out);
+void keyring_free(struct keyring *k);
+/* Whether an id was ever seen, and the mark that it was: keyring_mark() returns
  * E_REPLAY when it was already, or belongs to an older keeper. */
-bool keys_seen(const struct keys *k, uint64_t id);
-int keys_mark(struct keys *k, uint64_t id);
+bool keyring_seen(const struct keyring *k, uint64_t id);
+int keyring_mark(struct keyring *k, uint64_t id);
 /* Takes a copy of a key into a stream's list. E_FULL, E_NOMEM. */
-int keys_hold(struct keys *k, struct key_list *list, const struct msg_key *key,
-	      enum key_state state);
-struct held_key *keys_find(const struct keys *k, uint64_t id);
+int keyring_hold(struct keyring *k, struct key_list *list,
+		 const struct msg_key *key, enum key_state state);
+struct held_key *keyring_find(const struct keyring *k, uint64_t id);
 /* A worker has it from now on. */
-void keys_installed(struct held_key *h);
+void keyring_installed(struct held_key *h);
 /* Forget one, or all of a stream; wiped. */
-void keys_drop(struct keys *k, struct key_list *list, uint64_t id);
-void keys_drop_all(struct keys *k, struct key_list *list);
+void keyring_drop(struct keyring *k, struct key_list *list, uint64_t id);
+void keyring_drop_all(struct keyring *k, struct key_list *list);
 /* 0, or E_AUTH unless it is bound to just this use. */
-int keys_check(const struct held_key *h, uint64_t call, uint32_t stream,
-	       enum key_direction d);
+int keyring_check(const struct held_key *h, uint64_t call, uint32_t stream,
+		  enum key_direction d);
 
 #endif
