@@ -35,6 +35,8 @@
 #define MESSAGE_MAX (256 * 1024) /* bytes */
 #define UDP_REQUEST_MAX 1300     /* bytes; RFC 3261 18.1.1 */
 #define UDP_BUFFER (4 << 20)     /* bytes */
+#define IDENT_4 "ip4"
+#define IDENT_6 "ip6"
 #define MARK_LEN 16              /* hex digits */
 #define BRANCH_COOKIE "z9hG4bK"
 /* To nta_agent_create(): listeners come later. */
@@ -55,12 +57,26 @@ static void host_port(const struct addr *a, char *out, size_t room)
 		 a->port);
 }
 
+/* Sofia takes "[2001:db8::1]" for a host name and then the first listener of
+ * the transport, be it IPv4; so the listeners bear their family as a name. */
+static const char *ident_of(const char *host)
+{
+	struct addr a;
+
+	if (!host)
+		return NULL;
+	if (host[0] == '[')
+		return IDENT_6;
+	return addr_parse(host, &a) ? NULL : a.family == 6 ? IDENT_6 : IDENT_4;
+}
+
 static int open_one(struct sip_face *f, size_t i)
 {
 	const struct listener *l = &f->settings->listen[i];
 	const char *tcp = l->transport == TRANSPORT_TCP ? ";transport=tcp" : "";
-	char where[ADDR_TEXT + 16], uri[160];
+	char where[ADDR_TEXT + 16], host[ADDR_TEXT], uri[160];
 
+	addr_host(&l->addr, host);
 	host_port(&l->addr, where, sizeof where);
 	snprintf(uri, sizeof uri, "<sip:%s%s>", where, tcp);
 	f->contact[i] = sip_contact_make(f->sip->home, uri);
@@ -71,6 +87,7 @@ static int open_one(struct sip_face *f, size_t i)
 	if (nta_agent_add_tport(f->agent, (url_string_t *)uri,
 				TPTAG_UDP_RMEM(UDP_BUFFER),
 				TPTAG_UDP_WMEM(UDP_BUFFER),
+				TPTAG_IDENT(ident_of(host)),
 				TPTAG_SERVER(1), TAG_END()) < 0) {
 		log_error(SIP_TAG, "cannot listen on %s %s: %s; is it an "
 			  "address of this machine, and free?",
@@ -175,6 +192,19 @@ const sip_contact_t *face_contact_to(const struct sip_face *f,
 	if (to && to->url_host && to->url_host[0] == '[')
 		family = 6;
 	return contact_for(f, t, family);
+}
+
+const char *face_ident(msg_t *msg, const char *hop)
+{
+	const sip_t *sip = sip_object(msg);
+	const url_t *uri = sip->sip_request->rq_url;
+
+	if (*hop)
+		uri = url_make(msg_home(msg), hop);
+	else if (sip->sip_route &&
+		 url_has_param(sip->sip_route->r_url, "lr"))
+		uri = sip->sip_route->r_url;
+	return uri ? ident_of(uri->url_host) : NULL;
 }
 
 struct addr face_source(nta_incoming_t *irq)

@@ -15,6 +15,10 @@ const sip_contact_t *face_contact_of(const struct sip_face *f,
 				     nta_incoming_t *irq);
 const sip_contact_t *face_contact_to(const struct sip_face *f,
 				     const url_t *to);
+/* Names the listeners by which a complete request may leave, for TPTAG_IDENT:
+ * those of its next hop's address family. hop: a URI text, or "" (as the
+ * message says). NULL: a host name, any will do. */
+const char *face_ident(msg_t *msg, const char *hop);
 /* Who sent the request. */
 struct addr face_source(nta_incoming_t *irq);
 /* A branch for a request with this URI that face_looped() knows again. out

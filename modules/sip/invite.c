@@ -206,6 +206,7 @@ static void on_ack(struct txn *t, nta_incoming_t *irq)
 
 	if (t->final >= 300)
 		return;
+	pair->confirmed = true;
 	if (pair->state != PAIR_ENDED) {
 		filter_pass(t, PASS_ACK, t->to->caller ? NULL : t->to,
 			    nta_incoming_getrequest_ackcancel(irq));
@@ -271,8 +272,8 @@ int invite_on_ack_cancel(struct txn *t, nta_incoming_t *irq, const sip_t *sip)
 bool invite_end(struct txn *t, const struct refusal *no)
 {
 	char reason[REASON_TEXT + 32] = "";
-	bool ours = t->initial && t->final && t->final < 300 && t->irq &&
-		    !t->acked;
+	bool ours = t->initial && t->final && t->final < 300 &&
+		    !t->pair->confirmed;
 
 	if (t->orq && !t->answer) {
 		if (no->status != 487)

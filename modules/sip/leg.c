@@ -21,6 +21,7 @@
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_tag.h>
 #include <sofia-sip/su_uniqueid.h>
+#include <sofia-sip/tport_tag.h>
 
 static struct leg *leg_new(struct pair *pair, struct sip_face *f)
 {
@@ -158,6 +159,22 @@ static struct leg *branch_new(struct txn *t, const sip_t *sip)
 	return leg;
 }
 
+/* Where the branch is reached; without a Contact, where the INVITE went. */
+static void first_target(struct leg *leg, const struct txn *t,
+			 const sip_t *sip)
+{
+	const url_t *uri = nta_outgoing_request_uri(t->orq);
+	const sip_contact_t *contact = sip->sip_contact;
+	sip_contact_t made[1];
+
+	if (!contact && uri) {
+		sip_contact_init(made);
+		*made->m_url = *uri;
+		contact = made;
+	}
+	nta_leg_client_route(leg->dialog, sip->sip_record_route, contact);
+}
+
 struct leg *leg_branch(struct txn *t, const sip_t *sip)
 {
 	const char *tag = sip->sip_to ? sip->sip_to->a_tag : NULL;
@@ -176,8 +193,7 @@ struct leg *leg_branch(struct txn *t, const sip_t *sip)
 	if (!leg)
 		return NULL;
 	leg->tagged = true;
-	nta_leg_client_route(leg->dialog, sip->sip_record_route,
-			     sip->sip_contact);
+	first_target(leg, t, sip);
 	return leg;
 }
 
@@ -207,8 +223,33 @@ void leg_won(struct leg *leg)
 	pair->called = leg;
 }
 
-static bool ack_fill(msg_t *msg, const sip_t *from, const struct body *body)
+/* Completes and sends what we say by ourselves; takes msg. For an ACK branch
+ * is that of its INVITE, else NULL. */
+static void say(struct leg *leg, msg_t *msg, sip_method_t method,
+		const char *name, const char *branch)
 {
+	nta_agent_t *agent = leg->face->agent;
+	nta_outgoing_t *orq = NULL;
+
+	if (!nta_msg_request_complete(msg, leg->dialog, method, name, NULL))
+		orq = nta_outgoing_mcreate(
+			agent, NULL, NULL, NULL, msg,
+			TAG_IF(branch, NTATAG_ACK_BRANCH(branch)),
+			TPTAG_IDENT(face_ident(msg, "")), TAG_END());
+	if (orq)
+		nta_outgoing_destroy(orq); /* repeats itself as needed */
+	else
+		msg_destroy(msg);
+}
+
+static bool ack_fill(msg_t *msg, const struct txn *t, const sip_t *from,
+		     const struct body *body)
+{
+	sip_cseq_t *cseq = sip_cseq_create(msg_home(msg), t->cseq,
+					   SIP_METHOD_ACK);
+
+	if (!cseq || msg_header_insert(msg, NULL, (msg_header_t *)cseq))
+		return false;
 	if (!from)
 		return true;
 	return !headers_copy(msg, from, body ? COPY_BODY : 0) &&
@@ -219,37 +260,28 @@ void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,
 	     const struct body *body)
 {
 	msg_t *msg = nta_msg_create(leg->face->agent, 0);
-	nta_outgoing_t *ack = NULL;
-	sip_cseq_t *cseq;
 
 	t->acked = true;
 	if (!msg)
 		return;
-	cseq = sip_cseq_create(msg_home(msg), t->cseq, SIP_METHOD_ACK);
-	if (cseq && !msg_header_insert(msg, NULL, (msg_header_t *)cseq) &&
-	    ack_fill(msg, from, body) &&
-	    !nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_ACK, NULL))
-		ack = nta_outgoing_mcreate(
-			leg->face->agent, NULL, NULL, NULL, msg,
-			NTATAG_ACK_BRANCH(nta_outgoing_branch(t->orq)),
-			TAG_END());
-	if (!ack)
-		msg_destroy(msg);
+	if (ack_fill(msg, t, from, body))
+		say(leg, msg, SIP_METHOD_ACK, nta_outgoing_branch(t->orq));
 	else
-		nta_outgoing_destroy(ack); /* goes on to answer repeated 2xx */
+		msg_destroy(msg);
 }
 
 void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq)
 {
-	nta_outgoing_t *prack;
+	msg_t *msg = nta_msg_create(leg->face->agent, 0);
 	char rack[48];
 
+	if (!msg)
+		return;
 	snprintf(rack, sizeof rack, "%u %u INVITE", rseq, cseq);
-	prack = nta_outgoing_tcreate(leg->dialog, NULL, NULL, NULL,
-				     SIP_METHOD_PRACK, NULL,
-				     SIPTAG_RACK_STR(rack), TAG_END());
-	if (prack)
-		nta_outgoing_destroy(prack);
+	if (header_add(msg, "RAck", rack))
+		say(leg, msg, SIP_METHOD_PRACK, NULL);
+	else
+		msg_destroy(msg);
 }
 
 void leg_reason(int status, const char *cause, char *out, size_t room)
@@ -265,15 +297,14 @@ void leg_reason(int status, const char *cause, char *out, size_t room)
 
 void leg_bye(struct leg *leg, int status, const char *cause)
 {
-	char reason[REASON_TEXT + 32] = "";
-	nta_outgoing_t *bye;
+	msg_t *msg = nta_msg_create(leg->face->agent, 0);
+	char reason[REASON_TEXT + 32];
 
-	if (status >= 400)
-		leg_reason(status, cause, reason, sizeof reason);
-	bye = nta_outgoing_tcreate(leg->dialog, NULL, NULL, NULL,
-				   SIP_METHOD_BYE, NULL,
-				   TAG_IF(*reason, SIPTAG_REASON_STR(reason)),
-				   TAG_END());
-	if (bye)
-		nta_outgoing_destroy(bye); /* repeats itself until answered */
+	if (!msg)
+		return;
+	leg_reason(status, cause, reason, sizeof reason);
+	if (status < 400 || header_add(msg, "Reason", reason))
+		say(leg, msg, SIP_METHOD_BYE, NULL);
+	else
+		msg_destroy(msg);
 }

@@ -161,7 +161,7 @@ static void end_legs(struct pair *pair, enum pair_state was)
 {
 	if (was != PAIR_CALLING && !pair->no_bye[0] && pair->called->tagged)
 		leg_bye(pair->called, pair->end_status, pair->end_cause);
-	if (was == PAIR_UP && !pair->no_bye[1])
+	if (pair->confirmed && !pair->no_bye[1])
 		leg_bye(pair->caller, pair->end_status, pair->end_cause);
 }
 

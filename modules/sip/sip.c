@@ -29,6 +29,8 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/reply.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +124,16 @@ static const struct signalling role = { .name = "sip", .hangup = hangup };
 
 /* -- the module ----------------------------------------------------------- */
 
+/* Sofia's own lines, as far as they are not silenced, for debugging. */
+static void sofia_says(void *stream, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	(void)stream;
+	vsnprintf(line, sizeof line, fmt, ap);
+	log_debug(SIP_TAG, "sofia: %s", line);
+}
+
 static void sip_free(struct sip *s)
 {
 	face_close(&s->face[INSIDE]);
@@ -156,7 +168,8 @@ static int start(struct core *core, const struct conf *c, void **state)
 	if (!s)
 		return E_NOMEM;
 	su_home_init(s->home);
-	su_log_set_level(NULL, 0); /* what matters is in our own log */
+	su_log_set_level(NULL, 0);
+	su_log_redirect(NULL, sofia_says, NULL);
 	su_randmem(s->secret, sizeof s->secret);
 	s->engine = core_process(core);
 	s->loop = engine_loop(s->engine);

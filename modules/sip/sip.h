@@ -128,6 +128,7 @@ struct pair {
 	int depth;              /* calls to and from the core we are inside */
 	int end_status;
 	char end_cause[REASON_TEXT];
+	bool confirmed;         /* the caller's first ACK came */
 	bool late_bye;          /* BYE the caller once its ACK came */
 	bool no_bye[2];         /* [1]: to the caller, [0]: to the called */
 };

@@ -25,6 +25,7 @@
 #include <sofia-sip/sip_status.h>
 #include <sofia-sip/sip_tag.h>
 #include <sofia-sip/su_uniqueid.h>
+#include <sofia-sip/tport_tag.h>
 
 static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip);
 
@@ -136,15 +137,17 @@ static nta_outgoing_t *request_send(struct txn *t, msg_t *msg)
 	const char *hop = t->initial ? call_route(t->pair->call)->next_hop : "";
 	url_string_t *route = *hop ? (url_string_t *)hop : NULL;
 	nta_agent_t *agent = t->to->face->agent;
+	const char *ident = face_ident(msg, hop);
 	char branch[FACE_BRANCH];
 
 	t->cseq = sip_object(msg)->sip_cseq->cs_seq;
 	if (!t->initial)
 		return nta_outgoing_mcreate(agent, on_response, t, route, msg,
-					    TAG_END());
+					    TPTAG_IDENT(ident), TAG_END());
 	face_branch(t->pair->sip, sip_object(msg)->sip_request->rq_url, branch);
 	return nta_outgoing_mcreate(agent, on_response, t, route, msg,
-				    NTATAG_BRANCH_KEY(branch), TAG_END());
+				    NTATAG_BRANCH_KEY(branch),
+				    TPTAG_IDENT(ident), TAG_END());
 }
 
 static void pass_request(struct txn *t, const sip_t *sip,

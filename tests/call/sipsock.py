@@ -15,9 +15,9 @@ class Message:
     def __init__(self, data):
         self.data = data
         head, _, self.body = data.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
+        lines = re.sub(r"\r\n([ \t])", r"\1", head.decode("latin-1")).split("\r\n")
         self.line = lines[0]
-        self.headers = [tuple(x.split(":", 1)) for x in lines[1:]]
+        self.headers = [x.split(":", 1) for x in lines[1:] if ":" in x]
 
     def get(self, name):
         for key, value in self.headers:
@@ -240,7 +240,13 @@ class Relay:
         return dict((k, int(v)) for k, v in
                     (x.split("=") for x in self.process.stdout.readline().split()))
 
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+
     def stop(self):
         if self.process.poll() is None:
             self.say("quit")
-        return self.process.wait(20)
+        code = self.process.wait(20)
+        self.close()
+        return code

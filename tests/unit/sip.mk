@@ -4,7 +4,9 @@ TESTS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
 tests_unit_test_loop_LDADD = $(LOOP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 
-# The module with a mock core, as a program for tests that drive sockets.
+# The module with a mock core, as a program, and the calls through it.
+TESTS += tests/call/test_sip.py
+EXTRA_DIST += tests/call/test_sip.py tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
 tests_mock_siprelay_SOURCES = tests/mock/siprelay.c \
 	tests/mock/core.c tests/mock/core.h
