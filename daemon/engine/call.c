@@ -311,7 +311,7 @@ void call_end(struct call *c, int status, const char *cause)
 	filter_drop_jobs(c);
 	record_call(c, status, cause ? cause : "");
 	media_release(c);
-	keys_release(c);
+	keyclient_release(c);
 	leave(c);
 	end_measures(c);
 	call_free(c);

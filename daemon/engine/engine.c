@@ -190,7 +190,7 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 	case PROC_RELAY:
 		return media_handle(state, msg);
 	case PROC_KEEPER:
-		return keys_handle(state, msg);
+		return keyclient_handle(state, msg);
 	default:
 		return E_FORMAT;
 	}

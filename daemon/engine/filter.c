@@ -32,7 +32,7 @@ static int step_ports(struct call *c, struct job *j)
 
 static int step_keys(struct call *c, struct job *j)
 {
-	return j->rekey ? keys_ask(c, j) : 0;
+	return j->rekey ? keyclient_ask(c, j) : 0;
 }
 
 static int step_bind(struct call *c, struct job *j)
@@ -109,7 +109,7 @@ static void job_free(struct job *j)
 static void take_offer(struct call *c, struct job *j)
 {
 	if (c->pending) {
-		keys_drop(c, c->pending);
+		keyclient_drop(c, c->pending);
 		deal_free(c->pending);
 	}
 	c->pending = j->deal;
@@ -138,7 +138,7 @@ static void take_repeat(struct call *c, const struct job *j)
 {
 	if (!j->again || j->again == c->pending || !c->pending)
 		return;
-	keys_drop(c, c->pending);
+	keyclient_drop(c, c->pending);
 	deal_free(c->pending);
 	c->pending = NULL;
 }

@@ -260,15 +260,15 @@ uint64_t job_request(struct call *c, struct job *j, unsigned index);
 uint64_t call_request(struct call *c);
 struct call *call_of_request(const struct engine *e, uint64_t id);
 
-/* keys.c: the keeper's client */
-int keys_ask(struct call *c, struct job *j);
-void keys_drop(struct call *c, struct deal *d);
-void keys_release(struct call *c);
-int keys_handle(struct engine *e, struct ipc_msg *msg);
+/* keyclient.c: the keeper's client */
+int keyclient_ask(struct call *c, struct job *j);
+void keyclient_drop(struct call *c, struct deal *d);
+void keyclient_release(struct call *c);
+int keyclient_handle(struct engine *e, struct ipc_msg *msg);
 /* Base64 of a keying message; the caller frees. */
-char *keys_text(const uint8_t *data, size_t len);
+char *keyclient_text(const uint8_t *data, size_t len);
 /* The reverse; returns the length or E_FORMAT. */
-int keys_bytes(struct sdp_text text, uint8_t *out, size_t room);
+int keyclient_bytes(struct sdp_text text, uint8_t *out, size_t room);
 
 /* status.c */
 json_t *status_call(const struct call *c, bool streams);

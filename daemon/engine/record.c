@@ -37,6 +37,15 @@ static void append(struct engine *e, json_t *o)
 	free(text);
 }
 
+/* Why a call did not come about, when it was not our own doing. */
+static void put_trouble(json_t *o, int status, const char *cause)
+{
+	if (!json_object_get(o, "trouble"))
+		json_object_set_new(o, "trouble",
+			json_sprintf("ended with %d%s%s", status,
+				     *cause ? ": " : "", cause));
+}
+
 static void put_end(json_t *o, uint64_t now, int status, const char *cause)
 {
 	json_object_set_new(o, "ended", json_real((double)(now / 1000) / 1e3));
@@ -52,6 +61,8 @@ void record_call(struct call *c, int status, const char *cause)
 	if (!o)
 		return;
 	json_object_set_new(o, "state", json_string("ended"));
+	if (c->state != CALL_UP && status >= 300)
+		put_trouble(o, status, cause);
 	put_end(o, clock_wall_us(e->clock), status, cause);
 	append(e, o);
 	keep(e, o);

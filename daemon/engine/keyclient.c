@@ -1,4 +1,4 @@
-/* keys.c - the engine as the keeper's client: it carries keying messages
+/* keyclient.c - the engine as the keeper's client: it carries keying messages
  * between SDP (base64, RFC 4567 3.1) and the keeper, and learns key ids and
  * facts. A key itself never comes here.
  *
@@ -13,7 +13,7 @@
 
 /* -- base64 --------------------------------------------------------------- */
 
-char *keys_text(const uint8_t *data, size_t len)
+char *keyclient_text(const uint8_t *data, size_t len)
 {
 	char *out = malloc((len + 2) / 3 * 4 + 1);
 
@@ -36,7 +36,7 @@ static bool is_base64(struct sdp_text t)
 	return n && t.len % 4 == 0;
 }
 
-int keys_bytes(struct sdp_text t, uint8_t *out, size_t room)
+int keyclient_bytes(struct sdp_text t, uint8_t *out, size_t room)
 {
 	size_t pad = 0;
 	int n;
@@ -109,7 +109,7 @@ static int ask_answer(struct call *c, struct job *j, unsigned x)
 	const char *text = j->deal->exchange[x].offer;
 	struct msg_key_answer m = { .origin = j->q.origin };
 	uint8_t bytes[KEYING_MAX + 3];
-	int n = keys_bytes((struct sdp_text){ text, strlen(text) }, bytes,
+	int n = keyclient_bytes((struct sdp_text){ text, strlen(text) }, bytes,
 			   KEYING_MAX);
 
 	if (n < 0)
@@ -132,7 +132,7 @@ static int ask_finish(struct call *c, struct job *j, unsigned x)
 
 	if (d->media_level && !j->branch->end[line].accepted)
 		return 0;
-	n = text.len ? keys_bytes(text, bytes, KEYING_MAX) : 0;
+	n = text.len ? keyclient_bytes(text, bytes, KEYING_MAX) : 0;
 	if (n < 0)
 		return n;
 	m.len = (uint32_t)n;
@@ -140,7 +140,7 @@ static int ask_finish(struct call *c, struct job *j, unsigned x)
 			  job_request(c, j, x), &m, sizeof m, bytes, m.len);
 }
 
-int keys_ask(struct call *c, struct job *j)
+int keyclient_ask(struct call *c, struct job *j)
 {
 	const struct deal *d = job_deal(j);
 	int r = 0;
@@ -202,7 +202,7 @@ static void merge_facts(struct msg_key_facts *all,
 static int set_text(char **slot, const uint8_t *data, size_t len)
 {
 	free(*slot);
-	*slot = len ? keys_text(data, len) : NULL;
+	*slot = len ? keyclient_text(data, len) : NULL;
 	return len && !*slot ? E_NOMEM : 0;
 }
 
@@ -291,25 +291,25 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 /* -- letting go ----------------------------------------------------------- */
 
 /* A deal that came to nothing. Exchanges that it only shares stay. */
-void keys_drop(struct call *c, struct deal *d)
+void keyclient_drop(struct call *c, struct deal *d)
 {
 	for (unsigned i = 0; !d->kept && i < d->n_exchanges; i++)
 		drop_exchange(c->engine, d->exchange[i].id);
 }
 
-void keys_release(struct call *c)
+void keyclient_release(struct call *c)
 {
 	const struct msg_key_release m = { c->id };
 
 	if (!c->keyed)
 		return;
 	if (c->pending)
-		keys_drop(c, c->pending);
+		keyclient_drop(c, c->pending);
 	child_send(c->engine->child, PROC_KEEPER, MSG_KEY_RELEASE, 0, &m,
 		   sizeof m, NULL, 0);
 }
 
-int keys_handle(struct engine *e, struct ipc_msg *msg)
+int keyclient_handle(struct engine *e, struct ipc_msg *msg)
 {
 	switch (msg->type) {
 	case MSG_KEY_OFFERED:
