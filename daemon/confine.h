@@ -6,9 +6,14 @@
 
 #include "daemon/process.h"
 
+#include <stdbool.h>
+
 /* Confines the calling process for good, once its descriptors are open. Other
  * threads must not exist yet, or must share the filter (TSYNC). A forbidden
  * system call kills the process; the kernel logs which. */
 int confine(enum process p);
+/* False in builds with a sanitizer, whose own calls no list could name: they
+ * drop privileges only. */
+bool confine_filters(void);
 
 #endif

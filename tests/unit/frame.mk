@@ -1,1 +1,19 @@
-# frame
+# frame: what parent and children share
+FRAME_TESTS = tests/unit/test_policy tests/unit/test_settings \
+	tests/unit/test_ipc tests/unit/test_module tests/unit/test_confine
+check_PROGRAMS += $(FRAME_TESTS)
+TESTS += $(FRAME_TESTS)
+ALLOC_SOURCES = tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c $(ALLOC_SOURCES)
+tests_unit_test_policy_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_policy_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c \
+	tests/mock/modules.c
+tests_unit_test_settings_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
+tests_unit_test_ipc_SOURCES = tests/unit/test_ipc.c $(ALLOC_SOURCES)
+tests_unit_test_ipc_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_ipc_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
+tests_unit_test_module_SOURCES = tests/unit/test_module.c
+tests_unit_test_module_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
+tests_unit_test_confine_SOURCES = tests/unit/test_confine.c
+tests_unit_test_confine_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)

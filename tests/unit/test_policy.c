@@ -1,0 +1,258 @@
+/* test_policy.c - names of URIs, patterns of peers, and what a policy may not
+ * say. */
+#include "daemon/base/err.h"
+#include "daemon/policy.h"
+#include "daemon/uri.h"
+#include "tests/mock/alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void uris_are_reduced_to_a_name(void **state)
+{
+	static const struct {
+		const char *uri, *name;
+	} rows[] = {
+		{ "sip:bob@b.example", "bob@b.example" },
+		{ "SIPS:Bob@B.Example:5061;transport=tcp?x=y",
+		  "Bob@b.example" },
+		{ "bob@b.example.", "bob@b.example" },
+		{ "sip:bob:secret@b.example", "bob@b.example" },
+		{ "sip:+49;ext=1@b.example", "+49@b.example" },
+		{ "sip:%62o%62@b.example", "bob@b.example" },
+		{ "sip:bob@[2001:DB8::1]:5060", "bob@[2001:db8::1]" },
+		{ "sip:b.example", "b.example" },
+		{ "tel:+49123;phone-context=x", "+49123" },
+		{ "sip:bo%00b@h", NULL }, { "sip:bo%40b@h", NULL },
+		{ "sip:b%2@h", NULL }, { "sip:b\nb@h", NULL },
+		{ "sip:b@h@i", NULL }, { "sip:bob@", NULL }, { "", NULL },
+		{ "sip:b@h h", NULL },
+	};
+	char name[URI_NAME_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(uri_name(rows[i].uri, name),
+				 rows[i].name != NULL);
+		if (rows[i].name)
+			assert_string_equal(name, rows[i].name);
+	}
+}
+
+static void long_uris_have_no_name(void **state)
+{
+	char uri[2 * URI_NAME_TEXT], name[URI_NAME_TEXT];
+
+	(void)state;
+	memset(uri, 'a', sizeof uri);
+	uri[sizeof uri - 1] = 0;
+	assert_false(uri_name(uri, name));
+	for (size_t at = URI_NAME_TEXT - 5; at < URI_NAME_TEXT + 5; at++) {
+		memset(uri, 'a', sizeof uri);
+		strcpy(uri + at, "@h");
+		uri_name(uri, name); /* the sanitizer judges */
+	}
+}
+
+static void only_sip_uris_are_routes(void **state)
+{
+	static const char *const good[] = {
+		"sip:h", "sip:u@h:5060;transport=tcp", "sip:[::1]:5060",
+		"SIP:192.0.2.1"
+	};
+	static const char *const bad[] = {
+		"", "h", "sips:h", "sip:", "sip:@h", "sip:u@", "sip:[::1",
+		"sip:u@h@i", "sip:h h", "sip:<h>", "sip:h\"", "tel:1"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_true(uri_is_sip(good[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(uri_is_sip(bad[i]));
+}
+
+#define PROFILES \
+	"profiles = { s = { need = \"require\"; keying = [ \"mikey-psk\" ];" \
+	" suites = [ \"AEAD_AES_256_GCM\", \"AES_CM_128_HMAC_SHA1_32\" ]; };" \
+	" p = { need = \"forbid\"; }; };\n"
+
+static struct conf *conf_of(const char *text)
+{
+	struct conf_err err = { "" };
+	struct conf *c = NULL;
+
+	if (conf_parse(text, "t", NULL, policy_groups, &c, &err))
+		fail_msg("%s", err.text);
+	return c;
+}
+
+static const char matching[] =
+	PROFILES
+	"peers = ( { match = \"*@b.example\"; profile = \"s\"; psk = "
+	"\"file:b\"; name = \"b\"; route = \"sip:r\"; },\n"
+	"{ match = \"+49*\"; profile = \"s\"; psk = \"file:c\"; },\n"
+	"{ match = \"a*c*e@x\"; profile = \"p\"; },\n"
+	"{ match = \"Sales@*.Shop.example\"; profile = \"p\"; } );";
+
+static void the_first_match_counts(void **state)
+{
+	static const struct {
+		const char *uri, *peer;
+	} rows[] = {
+		{ "sip:bob@b.example", "b" }, { "sip:bob@B.EXAMPLE:7", "b" },
+		{ "sip:@b.example", "b" }, { "sip:b.example", NULL },
+		{ "sip:bob@xb.example", NULL },
+		{ "sip:bob@b.example.org", NULL },
+		{ "tel:+4930", "+49*" }, { "sip:+4930@any", "+49*" },
+		{ "sip:+4930@b.example", "b" }, { "sip:%2B4930@z", "+49*" },
+		{ "sip:abcde@x", "a*c*e@x" }, { "sip:ace@X", "a*c*e@x" },
+		{ "sip:acbde@x", "a*c*e@x" }, { "sip:aec@x", NULL },
+		{ "sip:Ace@x", NULL },
+		{ "sip:Sales@a.b.shop.example", "Sales@*.Shop.example" },
+		{ "sip:sales@a.shop.example", NULL }, { "", NULL },
+	};
+	struct conf *c = conf_of(matching);
+	struct policy *p = NULL;
+	struct conf_err err;
+
+	(void)state;
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct peer *peer = policy_match(p, rows[i].uri);
+
+		if (rows[i].peer)
+			assert_string_equal(peer->name, rows[i].peer);
+		else
+			assert_null(peer);
+	}
+	policy_free(p);
+	conf_free(c);
+}
+
+static void peers_carry_their_profile(void **state)
+{
+	struct conf *c = conf_of(matching);
+	const struct peer *peer;
+	struct policy *p = NULL;
+	struct conf_err err;
+
+	(void)state;
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	assert_int_equal(policy_count(p), 4);
+	assert_null(policy_at(p, 4));
+	peer = policy_peer(p, "b");
+	assert_ptr_equal(peer, policy_at(p, 0));
+	assert_string_equal(peer->route, "sip:r");
+	assert_string_equal(peer->psk, "file:b");
+	assert_int_equal(peer->profile->need, NEED_REQUIRE);
+	assert_int_equal(peer->profile->n_keying, 1);
+	assert_string_equal(peer->profile->keying[0], "mikey-psk");
+	assert_int_equal(peer->profile->n_suites, 2);
+	assert_int_equal(peer->profile->suites[0], SUITE_AEAD_AES_256_GCM);
+	assert_int_equal(policy_at(p, 3)->profile->need, NEED_FORBID);
+	assert_null(policy_peer(p, "none"));
+	policy_free(p);
+	conf_free(c);
+}
+
+static void what_cannot_be_done_is_refused(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} rows[] = {
+		{ PROFILES "peers = ( { match = \"*\"; profile = \"x\"; } );",
+		  "t:2: peers: *: no profile \"x\"" },
+		{ PROFILES "peers = ( { match = \"*\"; profile = \"s\"; } );",
+		  "but the peer has no key; make one (openssl rand -hex 32)" },
+		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; psk = "
+		  "\"file:x\"; } );", "never uses the psk" },
+		{ PROFILES "peers = ( { match = \"a\"; profile = \"p\"; },\n"
+		  "{ match = \"a\"; profile = \"p\"; } );",
+		  "t:3: peers: the name \"a\" is there twice" },
+		{ "profiles = { s = { need = \"require\"; }; };",
+		  "t:1: profiles.s.keying: need = \"require\" takes" },
+		{ "profiles = { s = { need = \"require\"; keying = "
+		  "[ \"mikey-psk\" ]; suites = []; }; };",
+		  "profiles.s.suites: need = \"require\" takes" },
+		{ "profiles = { s = { need = \"forbid\"; keying = "
+		  "[ \"mikey-psk\" ]; }; };", "uses none" },
+	};
+	struct conf_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct conf *c = conf_of(rows[i].text);
+		struct policy *p = NULL;
+
+		assert_int_equal(policy_new(c, &p, &err), E_CONF);
+		if (!strstr(err.text, rows[i].says))
+			fail_msg("%s", err.text);
+		assert_null(p);
+		conf_free(c);
+	}
+}
+
+static void values_are_checked_by_the_tables(void **state)
+{
+	static const char *const bad[] = {
+		"peers = ( { match = \"sip:a\"; profile = \"p\"; } );",
+		"peers = ( { match = \"a b\"; profile = \"p\"; } );",
+		"peers = ( { match = \"*\"; profile = \"p\"; route = \"h\"; });",
+		"peers = ( { match = \"*\"; profile = \"p\"; psk = \"x\"; } );",
+		"peers = ( { match = \"*\"; profile = \"p\"; psk = \"file:\";});",
+		"peers = ( { match = \"*\"; profile = \"p\"; name = \"a b\"; });",
+		"peers = ( { match = \"*\"; } );",
+		"profiles = { p = { need = \"prefer\"; }; };",
+		"profiles = { p = { need = \"require\"; suites = [ \"DES\" ]; "
+		"}; };",
+		"profiles = { p = { need = \"require\"; keying = [ \"sdes\" ]; "
+		"}; };",
+	};
+	struct conf *c = NULL;
+	struct conf_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(conf_parse(bad[i], "t", NULL, policy_groups,
+					    &c, &err), E_CONF);
+}
+
+static void policy_short_of_memory(void *user)
+{
+	struct policy *p = NULL;
+	struct conf_err err;
+	int r = policy_new(user, &p, &err);
+
+	assert_true(r == 0 || r == E_NOMEM);
+	policy_free(p);
+}
+
+static void memory_may_run_out_anywhere(void **state)
+{
+	struct conf *c = conf_of(matching);
+
+	(void)state;
+	assert_true(alloc_walk(policy_short_of_memory, c) >= 3);
+	conf_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(uris_are_reduced_to_a_name),
+		cmocka_unit_test(long_uris_have_no_name),
+		cmocka_unit_test(only_sip_uris_are_routes),
+		cmocka_unit_test(the_first_match_counts),
+		cmocka_unit_test(peers_carry_their_profile),
+		cmocka_unit_test(what_cannot_be_done_is_refused),
+		cmocka_unit_test(values_are_checked_by_the_tables),
+		cmocka_unit_test(memory_may_run_out_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,182 @@
+/* test_settings.c - the faces, media and limits, and what they may not say. */
+#include "daemon/base/err.h"
+#include "daemon/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static int read_text(const char *text, struct conf **c, struct settings *s,
+		     struct conf_err *err)
+{
+	int r = conf_parse(text, "t", NULL, settings_groups(), c, err);
+
+	if (!r)
+		r = settings_check(*c, err);
+	return r ? r : settings_read(*c, s, err);
+}
+
+static void defaults_are_loopback(void **state)
+{
+	struct conf_err err = { "" };
+	struct conf *c = NULL;
+	char text[ADDR_TEXT];
+	struct settings s;
+
+	(void)state;
+	assert_int_equal(read_text("", &c, &s, &err), 0);
+	assert_int_equal(s.face[INSIDE].n_listen, 2);
+	assert_int_equal(s.face[INSIDE].listen[1].transport, TRANSPORT_TCP);
+	assert_string_equal(addr_text(&s.face[INSIDE].listen[0].addr, text),
+			    "127.0.0.1:5060");
+	assert_string_equal(addr_text(&s.face[OUTSIDE].listen[0].addr, text),
+			    "127.0.0.1:5070");
+	assert_string_equal(addr_text(&s.face[OUTSIDE].media[0], text),
+			    "127.0.0.1");
+	assert_int_equal(s.face[OUTSIDE].media[1].family, 0);
+	assert_int_equal(s.face[INSIDE].n_nets, 2);
+	assert_string_equal(s.face[INSIDE].proxy, "");
+	assert_int_equal(s.port_min, 16384);
+	assert_int_equal(s.port_max, 32767);
+	assert_int_equal(s.workers, 1);
+	assert_int_equal(s.media_timeout_s, 300);
+	assert_int_equal(s.calls_max, 2000);
+	assert_string_equal(s.media_loop, "auto");
+	assert_string_equal(s.transform, "evp");
+	conf_free(c);
+}
+
+static void the_printed_default_passes_all_checks(void **state)
+{
+	struct conf_err err = { "" };
+	struct conf *c = NULL;
+	struct settings s;
+	size_t len = 0;
+	char *text = NULL;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	conf_print_default(f, settings_groups());
+	fclose(f);
+	if (read_text(text, &c, &s, &err))
+		fail_msg("%s", err.text);
+	conf_free(c);
+	free(text);
+}
+
+static void media_follow_the_listeners_or_are_named(void **state)
+{
+	struct conf_err err = { "" };
+	struct conf *c = NULL;
+	char text[ADDR_TEXT];
+	struct settings s;
+
+	(void)state;
+	assert_int_equal(read_text(
+		"inside = { listen = ( \"udp:[::1]:5060\", "
+		"\"udp:127.0.0.2:5060\" ); };\n"
+		"outside = { media = ( \"127.0.0.9\", \"::1\" ); proxy = "
+		"\"sip:p\"; };", &c, &s, &err), 0);
+	assert_string_equal(addr_text(&s.face[INSIDE].media[0], text),
+			    "127.0.0.2");
+	assert_string_equal(addr_text(&s.face[INSIDE].media[1], text), "::1");
+	assert_string_equal(addr_text(&s.face[OUTSIDE].media[0], text),
+			    "127.0.0.9");
+	assert_string_equal(s.face[OUTSIDE].proxy, "sip:p");
+	conf_free(c);
+}
+
+static void wrong_settings_are_refused(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} rows[] = {
+		{ "inside = { listen = ( \"tls:127.0.0.1:5061\" ); };",
+		  "t:1: inside.listen[1]: wrong value \"tls:127.0.0.1:5061\"; "
+		  "allowed: \"udp:ADDRESS:PORT\"" },
+		{ "inside = { listen = ( \"udp:0.0.0.0:5060\" ); };",
+		  "not the any-address" },
+		{ "inside = { listen = ( \"udp:[::]:5060\" ); };",
+		  "not the any-address" },
+		{ "inside = { listen = ( \"udp:127.0.0.1\" ); };", "PORT" },
+		{ "inside = { listen = ( \"udp:host:1\" ); };", "ADDRESS" },
+		{ "\ninside = { listen = ( ); };",
+		  "t:2: inside.listen: 0 entries; allowed: 1 to 8" },
+		{ "inside = { listen = ( \"udp:127.0.0.1:5070\" ); };",
+		  "listen: 127.0.0.1:5070 is there twice" },
+		{ "inside = { media = ( \"127.0.0.1:4\" ); };",
+		  "without a port" },
+		{ "inside = { media = ( \"127.0.0.1\", \"127.0.0.2\" ); };",
+		  "one IPv4 and one IPv6" },
+		{ "inside = { nets = ( \"127.0.0.0/99\" ); };",
+		  "a network, ADDRESS/BITS" },
+		{ "inside = { proxy = \"proxy.example\"; };", "a SIP URI" },
+		{ "outside = { nets = ( ); };", "unknown key" },
+		{ "media = { ports = \"16385-32767\"; };", "FIRST even" },
+		{ "media = { ports = \"16384-32768\"; };", "LAST odd" },
+		{ "media = { ports = \"16384-16385\"; };", "at least four" },
+		{ "media = { ports = \"100-200\"; };", "within 1024-65535" },
+		{ "media = { ports = \"16384-99999\"; };", "FIRST-LAST" },
+		{ "media = { ports = \"5000-5999\"; };",
+		  "port 5060 lies within media.ports (5000-5999)" },
+		{ "media = { workers = 0; };", "from 1 to 64 threads" },
+		{ "limits = { calls = 0; };", "from 1 to 1000000" },
+		{ "user = \"a b\";", "the name of a system user" },
+		{ "phones = ( { user = \"a\"; } );", "contact: must be set" },
+		{ "phones = ( { user = \"a@b\"; contact = \"sip:c\"; } );",
+		  "without \"@\"" },
+		{ "phones = ( { user = \"a\"; contact = \"sip:c\"; },\n"
+		  "{ user = \"a\"; contact = \"sip:d\"; } );",
+		  "t:2: phones: user \"a\" is there twice" },
+		{ "peers = ( { match = \"*\"; profile = \"x\"; } );",
+		  "no profile \"x\"" },
+	};
+	struct conf_err err;
+	struct settings s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct conf *c = NULL;
+
+		*err.text = 0;
+		assert_int_equal(read_text(rows[i].text, &c, &s, &err),
+				 E_CONF);
+		if (!strstr(err.text, rows[i].says))
+			fail_msg("\"%s\" is not in: %s", rows[i].says,
+				 err.text);
+		conf_free(c);
+	}
+}
+
+static void lists_are_bounded(void **state)
+{
+	char text[4000] = "inside = { nets = ( \"10.0.0.0/8\"";
+	struct conf_err err;
+	struct conf *c = NULL;
+	struct settings s;
+
+	(void)state;
+	for (int i = 0; i < NETS_MAX; i++)
+		strcat(text, ", \"10.0.0.0/8\"");
+	strcat(text, " ); };");
+	assert_int_equal(read_text(text, &c, &s, &err), E_CONF);
+	assert_non_null(strstr(err.text, "33 entries; allowed: up to 32"));
+	conf_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_loopback),
+		cmocka_unit_test(the_printed_default_passes_all_checks),
+		cmocka_unit_test(media_follow_the_listeners_or_are_named),
+		cmocka_unit_test(wrong_settings_are_refused),
+		cmocka_unit_test(lists_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
