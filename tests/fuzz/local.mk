@@ -10,7 +10,7 @@ FUZZ_LINK = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_TARGETS = tests/fuzz/fuzz_ipc tests/fuzz/fuzz_conf
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += tests/fuzz/corpora.sh
-EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus
+EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/fuzz/lsan.supp
 CLEANFILES += tests/fuzz/*.log
 
 tests_fuzz_fuzz_ipc_SOURCES = tests/fuzz/fuzz_ipc.c $(FUZZ_MAIN)
