@@ -1,0 +1,266 @@
+/* callsealctl.c - the operator's command: asks a running callseald over its
+ * control socket and shows what it says. One table of verbs. See
+ * callsealctl(1); the protocol is in callseal-control(7). */
+#include "config.h"
+
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SOCKET_NAME "control.sock"
+#define RUN_DIR "/run/callseal"
+
+struct options {
+	bool json, watch, ended;
+	const char *socket; /* NULL: in run_dir */
+	const char *run_dir;
+	char path[4096];
+};
+
+struct verb {
+	const char *name, *args;
+	const char *cmd;    /* of the protocol; NULL: not the daemon's */
+	const char *member; /* of the reply, that is shown; NULL: none */
+	bool id;            /* takes an ID */
+	bool watch, ended;  /* takes these options */
+	void (*show)(const json_t *value);
+	const char *help;
+};
+
+static const struct verb verbs[] = {
+	{ "status", "", "status", "status", false, true, false, show_status,
+	  "the daemon, its processes and counters" },
+	{ "calls", " [--ended]", "calls", "calls", false, true, true,
+	  show_calls, "all calls, or the last that ended or failed, and why" },
+	{ "call", " ID", "call", "call", true, false, false, show_call,
+	  "one call with its streams" },
+	{ "hangup", " ID", "hangup", NULL, true, false, false, NULL,
+	  "end a call" },
+	{ "reload", "", "reload", NULL, false, false, false, NULL,
+	  "read the configuration again" },
+	{ "mikey", " decode [FILE|-|TEXT]", NULL, NULL, false, false, false,
+	  NULL, "explain MIKEY messages of SDP, SIP or base64" },
+};
+
+#define N_VERBS (sizeof verbs / sizeof *verbs)
+
+static void usage(FILE *f)
+{
+	fputs("usage: callsealctl [options] VERB [arguments]\n\n", f);
+	for (size_t i = 0; i < N_VERBS; i++)
+		fprintf(f, "  %s%-*s %s\n", verbs[i].name,
+			(int)(28 - strlen(verbs[i].name)), verbs[i].args,
+			verbs[i].help);
+	fputs("\noptions:\n"
+	      "  --json          the daemon's own JSON\n"
+	      "  --watch         again every second (status, calls)\n"
+	      "  --ended         calls that are over (calls)\n"
+	      "  --run-dir DIR   where the daemon's control.sock is\n"
+	      "  --socket PATH   the socket itself\n"
+	      "  --help, --version\n", f);
+}
+
+static int wrong_usage(const char *what, const char *name)
+{
+	fprintf(stderr, "callsealctl: %s%s; see callsealctl --help\n", what,
+		name);
+	return CTL_USAGE;
+}
+
+static const char *socket_path(struct options *o)
+{
+	if (o->socket)
+		return o->socket;
+	snprintf(o->path, sizeof o->path, "%s/%s", o->run_dir, SOCKET_NAME);
+	return o->path;
+}
+
+static int unreachable(const char *path)
+{
+	const char *cure = "is callseald running? start it, or name its "
+			   "folder with --run-dir";
+
+	if (errno == EACCES)
+		cure = "only its user and group may ask: add yourself to the "
+		       "group callseal, or use sudo";
+	fprintf(stderr, "callsealctl: %s: %s; %s\n", path, strerror(errno),
+		cure);
+	return CTL_UNREACHABLE;
+}
+
+static void show_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
+}
+
+static int show_reply(const struct verb *v, const struct options *o,
+		      const json_t *reply)
+{
+	const json_t *error = json_object_get(reply, "error");
+	const json_t *value = v->member ? json_object_get(reply, v->member)
+					: NULL;
+
+	if (!json_is_true(json_object_get(reply, "ok"))) {
+		fprintf(stderr, "callsealctl: %s\n", json_is_string(error)
+			? json_string_value(error) : "refused");
+		return CTL_REFUSED;
+	}
+	if (o->json)
+		show_json(value ? value : reply);
+	else if (value && o->ended)
+		show_ended(value);
+	else if (value)
+		v->show(value);
+	fflush(stdout);
+	return CTL_OK;
+}
+
+/* Clears a terminal between two pictures; a pipe just gets them in a row. */
+static void next_picture(const struct options *o)
+{
+	sleep(1);
+	if (isatty(STDOUT_FILENO) && !o->json)
+		fputs("\033[H\033[J", stdout);
+}
+
+static int ask(const struct verb *v, const struct options *o, struct link *l,
+	       const json_t *request)
+{
+	json_t *reply = link_ask(l, request);
+	int status;
+
+	if (!reply) {
+		fputs("callsealctl: the daemon did not answer; it may be "
+		      "restarting: try again\n", stderr);
+		return CTL_UNREACHABLE;
+	}
+	status = show_reply(v, o, reply);
+	json_decref(reply);
+	return status;
+}
+
+static json_t *make_request(const struct verb *v, const struct options *o,
+			    const char *id)
+{
+	json_t *q = json_pack("{s:s}", "cmd", v->cmd);
+
+	if (v->id)
+		json_object_set_new(q, "id", json_string(id));
+	if (o->ended)
+		json_object_set_new(q, "ended", json_true());
+	return q;
+}
+
+static int run_verb(const struct verb *v, struct options *o, const char *id)
+{
+	const char *path = socket_path(o);
+	json_t *request = make_request(v, o, id);
+	struct link l;
+	int status;
+
+	if (link_open(&l, path)) {
+		json_decref(request);
+		return unreachable(path);
+	}
+	status = ask(v, o, &l, request);
+	while (o->watch && status == CTL_OK) {
+		next_picture(o);
+		status = ask(v, o, &l, request);
+	}
+	link_close(&l);
+	json_decref(request);
+	return status;
+}
+
+static int run_mikey(int argc, char **argv)
+{
+	if (argc < 2 || argc > 3 || strcmp(argv[1], "decode"))
+		return wrong_usage("usage: mikey decode [FILE|-|TEXT]", "");
+	return decode_mikey(argc == 3 ? argv[2] : "-");
+}
+
+static int run(int argc, char **argv, struct options *o)
+{
+	const struct verb *v = NULL;
+
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (!strcmp(verbs[i].name, argv[0]))
+			v = &verbs[i];
+	if (!v)
+		return wrong_usage("unknown verb ", argv[0]);
+	if ((o->watch && !v->watch) || (o->ended && !v->ended))
+		return wrong_usage("an option does not fit ", v->name);
+	if (!v->cmd)
+		return run_mikey(argc, argv);
+	if (argc != (v->id ? 2 : 1))
+		return wrong_usage(v->id ? "one ID is needed for "
+					 : "no arguments are taken by ",
+				   v->name);
+	return run_verb(v, o, argv[1]);
+}
+
+enum { OPT_JSON = 256, OPT_WATCH, OPT_ENDED, OPT_SOCKET, OPT_RUN_DIR,
+       OPT_VERSION, OPT_HELP };
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "watch", no_argument, NULL, OPT_WATCH },
+	{ "ended", no_argument, NULL, OPT_ENDED },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 }
+};
+
+/* -1: go on; else the exit status. */
+static int take_option(int opt, struct options *o)
+{
+	switch (opt) {
+	case OPT_JSON:
+		o->json = true;
+		return -1;
+	case OPT_WATCH:
+		o->watch = true;
+		return -1;
+	case OPT_ENDED:
+		o->ended = true;
+		return -1;
+	case OPT_SOCKET:
+		o->socket = optarg;
+		return -1;
+	case OPT_RUN_DIR:
+		o->run_dir = optarg;
+		return -1;
+	case OPT_VERSION:
+		puts("callsealctl " PACKAGE_VERSION);
+		return CTL_OK;
+	case OPT_HELP:
+		usage(stdout);
+		return CTL_OK;
+	default:
+		usage(stderr);
+		return CTL_USAGE;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .run_dir = RUN_DIR };
+	int opt, status;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if ((status = take_option(opt, &o)) >= 0)
+			return status;
+	if (optind == argc) {
+		usage(stderr);
+		return CTL_USAGE;
+	}
+	return run(argc - optind, argv + optind, &o);
+}

@@ -1,0 +1,36 @@
+/* ctl.h - callsealctl's own parts. */
+#ifndef CALLSEAL_CTL_H
+#define CALLSEAL_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit status, see callsealctl(1). */
+enum { CTL_OK, CTL_REFUSED, CTL_USAGE, CTL_UNREACHABLE };
+
+/* link.c: the connection to the daemon. */
+struct link {
+	int fd;
+	char *in; /* what came after the last line */
+	size_t len;
+};
+
+/* 0, or negative with errno set. */
+int link_open(struct link *l, const char *path);
+/* Sends a request (borrowed) and gives the reply; the caller owns it. NULL
+ * when the daemon went away or sent what is no reply. */
+json_t *link_ask(struct link *l, const json_t *request);
+void link_close(struct link *l);
+
+/* show.c: a reply for human eyes, on stdout. */
+void show_status(const json_t *status);
+void show_calls(const json_t *calls);
+void show_ended(const json_t *calls);
+void show_call(const json_t *call);
+
+/* decode.c: "mikey decode": what is a file's name, "-", or the text itself.
+ * An exit status. */
+int decode_mikey(const char *what);
+
+#endif

@@ -1,0 +1,278 @@
+/* show.c - what the daemon says, in aligned columns for human eyes. --json
+ * gives the objects themselves; see callseal-control(7) for their members. */
+#include "ctl/ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define CELL 256
+#define COLUMNS_MAX 8
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *t = json_string_value(json_object_get(o, key));
+
+	return t && *t ? t : "-";
+}
+
+static long long int_of(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* Names come from far away: nothing of theirs may drive a terminal. */
+static char *clean(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	return text;
+}
+
+static void put_duration(char out[static CELL], double s)
+{
+	long long n = s < 0 ? 0 : (long long)s;
+
+	if (n >= 86400)
+		snprintf(out, CELL, "%lldd%02lldh", n / 86400,
+			 n / 3600 % 24);
+	else
+		snprintf(out, CELL, "%lld:%02lld:%02lld", n / 3600,
+			 n / 60 % 60, n % 60);
+}
+
+static void put_clock(char out[static CELL], double s)
+{
+	time_t t = (time_t)s;
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm) ||
+	    !strftime(out, CELL, "%Y-%m-%d %H:%M:%S", &tm))
+		strcpy(out, "-");
+}
+
+/* -- tables --------------------------------------------------------------- */
+
+/* A column: its title, and how a cell is made of an object. */
+struct column {
+	const char *title;
+	const char *key; /* a text member, when cell is NULL */
+	void (*cell)(const json_t *o, char out[static CELL]);
+};
+
+static void cell(const struct column *c, const json_t *o, char out[static CELL])
+{
+	if (c->cell)
+		c->cell(o, out);
+	else
+		snprintf(out, CELL, "%s", text_of(o, c->key));
+	clean(out);
+}
+
+static void measure(const struct column *c, const json_t *list, int *width)
+{
+	char text[CELL];
+	const json_t *o;
+	size_t i;
+
+	*width = (int)strlen(c->title);
+	json_array_foreach(list, i, o) {
+		cell(c, o, text);
+		if ((int)strlen(text) > *width)
+			*width = (int)strlen(text);
+	}
+}
+
+/* The last column is not padded. */
+static void put_row(const struct column *c, const int *width, const json_t *o)
+{
+	char text[CELL];
+
+	for (; c->title; c++, width++) {
+		if (o)
+			cell(c, o, text);
+		else
+			snprintf(text, sizeof text, "%s", c->title);
+		if (c[1].title)
+			printf("%-*s  ", *width, text);
+		else
+			printf("%s\n", text);
+	}
+}
+
+static void put_table(const struct column *columns, const json_t *list)
+{
+	int width[COLUMNS_MAX];
+	const json_t *o;
+	size_t i;
+
+	for (i = 0; columns[i].title; i++)
+		measure(&columns[i], list, &width[i]);
+	put_row(columns, width, NULL);
+	json_array_foreach(list, i, o)
+		put_row(columns, width, o);
+}
+
+/* -- calls ---------------------------------------------------------------- */
+
+static void cell_age(const json_t *o, char out[static CELL])
+{
+	double since = json_real_value(json_object_get(o, "since"));
+
+	put_duration(out, difftime(time(NULL), (time_t)since));
+}
+
+static void cell_ended(const json_t *o, char out[static CELL])
+{
+	put_clock(out, json_real_value(json_object_get(o, "ended")));
+}
+
+static void cell_status(const json_t *o, char out[static CELL])
+{
+	snprintf(out, CELL, "%lld", int_of(o, "status"));
+}
+
+/* Why it failed, else how well it was protected. */
+static void cell_why(const json_t *o, char out[static CELL])
+{
+	const char *trouble = json_string_value(json_object_get(o, "trouble"));
+	const char *cause = text_of(o, "cause");
+
+	snprintf(out, CELL, "%s", trouble ? trouble : cause);
+}
+
+void show_calls(const json_t *calls)
+{
+	static const struct column columns[] = {
+		{ "ID", "id", NULL }, { "STATE", "state", NULL },
+		{ "DIR", "direction", NULL }, { "VERDICT", "verdict", NULL },
+		{ "AGE", NULL, cell_age }, { "CALLER", "caller", NULL },
+		{ "CALLEE", "callee", NULL }, { NULL, NULL, NULL }
+	};
+
+	if (json_array_size(calls))
+		put_table(columns, calls);
+	else
+		puts("no calls");
+}
+
+void show_ended(const json_t *calls)
+{
+	static const struct column columns[] = {
+		{ "ENDED", NULL, cell_ended }, { "STATUS", NULL, cell_status },
+		{ "DIR", "direction", NULL }, { "VERDICT", "verdict", NULL },
+		{ "CALLER", "caller", NULL }, { "CALLEE", "callee", NULL },
+		{ "WHY", NULL, cell_why }, { NULL, NULL, NULL }
+	};
+
+	if (json_array_size(calls))
+		put_table(columns, calls);
+	else
+		puts("no ended calls");
+}
+
+/* -- one call ------------------------------------------------------------- */
+
+static void put_pair(const char *name, const char *value)
+{
+	char text[CELL];
+
+	snprintf(text, sizeof text, "%s", value);
+	printf("%-12s %s\n", name, clean(text));
+}
+
+static void put_texts(const json_t *o, const char *const *keys)
+{
+	for (; *keys; keys++)
+		if (json_object_get(o, *keys))
+			put_pair(*keys, text_of(o, *keys));
+}
+
+static long long dropped(const json_t *face)
+{
+	static const char *const keys[] = {
+		"dropped_auth", "dropped_replay", "dropped_no_key",
+		"dropped_source", "dropped_format", "dropped_index", NULL
+	};
+	long long n = 0;
+
+	for (const char *const *k = keys; *k; k++)
+		n += int_of(face, *k);
+	return n;
+}
+
+static void put_face(const char *name, const json_t *stream)
+{
+	const json_t *f = json_object_get(stream, name);
+
+	if (f)
+		printf("  %-8s in %lld packets, out %lld, dropped %lld, "
+		       "remote %s\n", name, int_of(f, "packets_in"),
+		       int_of(f, "packets_out"), dropped(f),
+		       text_of(f, "remote"));
+}
+
+static void put_stream(const json_t *s)
+{
+	printf("line %lld: stream %lld, inside %s, outside %s\n",
+	       int_of(s, "line"), int_of(s, "stream"),
+	       text_of(s, "local_inside"), text_of(s, "local_outside"));
+	put_face("inside", s);
+	put_face("outside", s);
+}
+
+void show_call(const json_t *call)
+{
+	static const char *const keys[] = {
+		"id", "state", "direction", "caller", "callee", "peer",
+		"profile", "verdict", "reason", "method", "suite", "trouble",
+		NULL
+	};
+	char text[CELL];
+	const json_t *s;
+	size_t i;
+
+	put_texts(call, keys);
+	put_clock(text, json_real_value(json_object_get(call, "since")));
+	put_pair("since", text);
+	json_array_foreach(json_object_get(call, "streams"), i, s)
+		put_stream(s);
+}
+
+/* -- status --------------------------------------------------------------- */
+
+static void put_process(const char *name, const json_t *p)
+{
+	char text[CELL];
+
+	if (json_is_true(json_object_get(p, "up")))
+		snprintf(text, sizeof text, "up, started %lld times",
+			 int_of(p, "starts"));
+	else
+		snprintf(text, sizeof text, "not there");
+	put_pair(name, text);
+}
+
+void show_status(const json_t *status)
+{
+	const json_t *n = json_object_get(status, "count"), *p;
+	char text[CELL];
+	const char *name;
+
+	put_pair("version", text_of(status, "version"));
+	put_duration(text, json_real_value(json_object_get(status,
+							   "uptime_s")));
+	put_pair("engine", text);
+	json_object_foreach(json_object_get(status, "processes"), name, p)
+		put_process(name, p);
+	snprintf(text, sizeof text, "%lld of %lld%s", int_of(status, "calls"),
+		 int_of(status, "calls_max"),
+		 json_is_true(json_object_get(status, "draining"))
+			 ? ", stopping" : "");
+	put_pair("calls", text);
+	printf("%-12s started %lld, up %lld, failed %lld, refused %lld, "
+	       "hung up %lld\n", "counters", int_of(n, "started"),
+	       int_of(n, "up"), int_of(n, "failed"), int_of(n, "refused"),
+	       int_of(n, "hung_up"));
+}
