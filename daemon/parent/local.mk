@@ -1,6 +1,5 @@
-# parent: the daemon's executable, which is every process of it. Not yet among
-# what is built by default: relay_ops is still to come.
-EXTRA_PROGRAMS += daemon/callseald
+# parent: the daemon's executable, which is every process of it
+sbin_PROGRAMS += daemon/callseald
 daemon_callseald_SOURCES = \
 	daemon/parent/files.c \
 	daemon/parent/main.c \
