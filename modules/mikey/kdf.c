@@ -173,7 +173,8 @@ int mikey_derive(const struct mikey_root *root, uint32_t constant,
 		label[5 + i] = (uint8_t)(words[1] >> (24 - 8 * i));
 	}
 	label[4] = cs_id;
-	memcpy(label + 9, root->rand.p, root->rand.len);
+	if (root->rand.len)
+		memcpy(label + 9, root->rand.p, root->rand.len);
 	return mikey_prf(root->prf,
 			 (struct mikey_bytes){ root->key, root->key_len },
 			 (struct mikey_bytes){ label, 9 + root->rand.len },

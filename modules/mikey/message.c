@@ -192,7 +192,8 @@ int mikey_decode(const uint8_t *bytes, size_t len, struct mikey_message *m)
 
 int mikey_encode(const struct mikey_message *m, struct buf *out)
 {
-	if (m->n > MIKEY_PAYLOADS_MAX || m->n_cs > MIKEY_CS_MAX)
+	if (m->n > MIKEY_PAYLOADS_MAX ||
+	    (m->n_cs > MIKEY_CS_MAX && m->map != MIKEY_MAP_EMPTY))
 		return E_ARG;
 	put_header(out, m);
 	for (size_t i = 0; i < m->n; i++) {

@@ -23,9 +23,34 @@ tests_unit_test_mikey_parts_LDADD = $(MIKEY_TEST_LIBS)
 tests_unit_test_mikey_psk_SOURCES = tests/unit/test_mikey_psk.c
 tests_unit_test_mikey_psk_LDADD = $(MIKEY_TEST_LIBS)
 
-check_PROGRAMS += tests/unit/test_clerk tests/unit/test_replay
-TESTS += tests/unit/test_clerk tests/unit/test_replay
+check_PROGRAMS += tests/unit/test_mikey_explain
+TESTS += tests/unit/test_mikey_explain
+tests_unit_test_mikey_explain_SOURCES = tests/unit/test_mikey_explain.c \
+	tests/unit/mikey_vectors.h
+tests_unit_test_mikey_explain_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
+tests_unit_test_mikey_explain_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_clerk tests/unit/test_replay \
+	tests/unit/test_keying_alloc
+TESTS += tests/unit/test_clerk tests/unit/test_replay \
+	tests/unit/test_keying_alloc
 tests_unit_test_clerk_SOURCES = tests/unit/test_clerk.c
 tests_unit_test_clerk_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
+tests_unit_test_keying_alloc_SOURCES = tests/unit/test_keying_alloc.c \
+	tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_keying_alloc_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_keying_alloc_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
+
+# Not run by "make check": bench/mikey_bench prints what an exchange costs.
+noinst_PROGRAMS += bench/mikey_bench
+bench_mikey_bench_SOURCES = bench/mikey_bench.c
+bench_mikey_bench_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
+
+# A parser that is not ours reads what we write.
+check_PROGRAMS += tests/call/mikey_sample
+tests_call_mikey_sample_SOURCES = tests/call/mikey_sample.c
+tests_call_mikey_sample_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
+TESTS += tests/call/mikey_tshark.sh
+EXTRA_DIST += tests/call/mikey_tshark.sh

@@ -1,0 +1,130 @@
+/* fuzz_mikey.c - everything that reads a MIKEY message from the network: the
+ * codec (what it takes must come out the same), the explanation, the answer
+ * and the finish of the pre-shared key method. A message that ends in a KEMAC
+ * is also tried with its MAC set right, so that what lies behind the MAC is
+ * reached; whatever is then accepted must be a whole result. */
+#include "modules/mikey/explain.h"
+#include "modules/mikey/psk.h"
+#include "modules/mikey/stamp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const enum suite suites[] = {
+	SUITE_AES_CM_128_HMAC_SHA1_80, SUITE_AES_CM_128_HMAC_SHA1_32,
+	SUITE_AEAD_AES_128_GCM, SUITE_AEAD_AES_256_GCM,
+};
+
+static void round_trip(const struct mikey_message *m, const uint8_t *data,
+		       size_t size)
+{
+	struct buf b = buf_of(MIKEY_MESSAGE_MAX);
+
+	if (mikey_encode(m, &b) || b.len != size || memcmp(b.data, data, size))
+		abort();
+	buf_free(&b);
+}
+
+static struct keying_terms terms_of(const struct secret *psk,
+				    const struct mikey_message *m)
+{
+	static const uint32_t ssrc[STREAM_MAX] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	const struct mikey_payload *t = mikey_find(m, MIKEY_T, 0);
+	struct keying_terms terms = {
+		.local_id = "sip:bob@b.example",
+		.remote_id = "sip:alice@a.example",
+		.psk = psk, .suites = suites, .n_suites = 4,
+		.n = m->n_cs >= 2 && m->n_cs <= 16 ? m->n_cs / 2 : 1,
+		.ssrc = ssrc, .wall_us = 1900000000000000,
+		.window_us = 300000000, .verify = true,
+	};
+
+	if (t && t->data.len == 8) {
+		struct reader r = reader_of(t->data.p, 8);
+
+		terms.wall_us = mikey_stamp_us(reader_u64(&r), terms.wall_us);
+	}
+	return terms;
+}
+
+static void answer(const struct keying_terms *t, const uint8_t *data,
+		   size_t size)
+{
+	struct buf out = buf_of(KEYING_MAX);
+	struct keying_result res = { .n = 0 };
+	struct keying_fault fault = { "" };
+	int r = mikey_psk.answer(t, data, size, &out, &res, &fault);
+
+	if (r ? res.n != 0 || !fault.text[0]
+	      : res.n != t->n || !suite_info(res.facts.suite))
+		abort();
+	buf_free(&out);
+}
+
+static void answer_with_mac(const struct keying_terms *t,
+			    const struct mikey_message *m,
+			    const uint8_t *data, size_t size)
+{
+	const struct mikey_payload *k = mikey_find(m, MIKEY_KEMAC, 0);
+	const struct mikey_payload *rand = mikey_find(m, MIKEY_RAND, 0);
+	struct mikey_root root = { .prf = m->prf, .csb_id = m->csb_id };
+	struct mikey_psk_keys keys;
+	struct mikey_bytes covered;
+	uint8_t *copy;
+
+	if (!k || !rand || k != &m->payload[m->n - 1])
+		return;
+	root.rand = rand->data;
+	if (mikey_psk_derive(t->psk, &root, k->kind, k->mac_alg, &keys))
+		return;
+	copy = malloc(size);
+	if (!copy)
+		return;
+	memcpy(copy, data, size);
+	covered.p = copy;
+	covered.len = size - keys.auth_len;
+	if (!mikey_hmac(keys.mac_alg, keys.auth, keys.auth_len, &covered, 1,
+			copy + covered.len))
+		answer(t, copy, size);
+	free(copy);
+}
+
+static void finish(const struct keying_terms *t, const uint8_t *data,
+		   size_t size)
+{
+	struct buf out = buf_of(KEYING_MAX);
+	struct keying_result res = { .n = 0 };
+	struct keying_fault fault = { "" };
+	struct keying_pending *p;
+
+	if (!mikey_psk.offer(t, &out, &p, &res, &fault)) {
+		/* nobody guesses the MAC, or the empty answer */
+		if (!mikey_psk.finish(p, data, size, 0, &res, &fault))
+			abort();
+		mikey_psk.drop(p);
+	}
+	buf_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct mikey_message m;
+	struct buf text = buf_of(1 << 20);
+	struct keying_terms t;
+	struct secret psk;
+	int r = mikey_decode(data, size, &m);
+
+	secret_set(&psk, "0123456789abcdef", 16);
+	t = terms_of(&psk, &m);
+	mikey_explain(data, size, &text);
+	buf_free(&text);
+	answer(&t, data, size);
+	finish(&t, data, size);
+	if (!r) {
+		round_trip(&m, data, size);
+		answer_with_mac(&t, &m, data, size);
+	}
+	return 0;
+}

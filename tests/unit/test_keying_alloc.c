@@ -1,0 +1,270 @@
+/* test_keying_alloc.c - memory runs out at each place in turn: in ours and
+ * in OpenSSL's. Whatever fails says so, gives everything back, and ships no
+ * key of half a call. */
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/replay.h"
+#include "modules/mikey/psk.h"
+#include "tests/mock/alloc.h"
+
+#include <openssl/crypto.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define NOW 1900000000000000ull
+
+/* OpenSSL's memory comes through here, too. */
+static void *openssl_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(n);
+}
+
+static void *openssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return realloc(p, n);
+}
+
+static void openssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+struct ends {
+	struct secret psk;
+	enum suite suite[1];
+	uint32_t ssrc[1];
+	struct keying_terms a, b;
+};
+
+static void ends_open(struct ends *e)
+{
+	*e = (struct ends){ .suite = { SUITE_AEAD_AES_256_GCM },
+			    .ssrc = { 1 } };
+	secret_set(&e->psk, "0123456789abcdef", 16);
+	e->a = (struct keying_terms){
+		.local_id = "sip:alice@a.example",
+		.remote_id = "sip:bob@b.example",
+		.psk = &e->psk, .suites = e->suite, .n_suites = 1, .n = 1,
+		.ssrc = e->ssrc, .wall_us = NOW, .window_us = 300000000,
+		.verify = true,
+	};
+	e->b = e->a;
+	e->b.local_id = e->a.remote_id;
+	e->b.remote_id = e->a.local_id;
+}
+
+static void exchange(void *user)
+{
+	struct ends *e = user;
+	struct buf offer = buf_of(KEYING_MAX), answer = buf_of(KEYING_MAX);
+	struct keying_pending *p = NULL;
+	struct keying_result early = { .n = 0 }, called = { .n = 0 };
+	struct keying_result calling = { .n = 0 };
+	struct keying_fault why = { "" };
+	int r = mikey_psk.offer(&e->a, &offer, &p, &early, &why);
+
+	assert_true(r ? early.n == 0 && offer.len == 0 : early.n == 1);
+	if (!r) {
+		r = mikey_psk.answer(&e->b, offer.data, offer.len, &answer,
+				     &called, &why);
+		assert_int_equal(called.n, r ? 0 : 1);
+	}
+	if (!r) {
+		r = mikey_psk.finish(p, answer.data, answer.len, NOW, &calling,
+				     &why);
+		assert_int_equal(calling.n, r ? 0 : 1);
+	}
+	/* not E_AUTH: no memory is nobody's fault */
+	assert_true(!r || r == E_NOMEM || r == E_INTERNAL);
+	assert_true(!r || why.text[0]);
+	mikey_psk.drop(p);
+	buf_free(&offer);
+	buf_free(&answer);
+}
+
+static void an_exchange_without_memory(void **state)
+{
+	struct ends e;
+
+	(void)state;
+	ends_open(&e);
+	exchange(&e); /* what is made once for the process */
+	assert_in_range(alloc_walk(exchange, &e), 10, 10000);
+}
+
+/* -- the clerk ------------------------------------------------------------ */
+
+struct house {
+	struct profile profile;
+	struct peer peer;
+	struct secret psk;
+	struct clock clock;
+	long keys; /* shipped and not taken back */
+	int err;   /* of the last reply */
+	uint32_t n;
+	uint8_t offer[1024];
+	size_t offer_len;
+};
+
+static uint64_t now(void *user)
+{
+	(void)user;
+	return NOW;
+}
+
+static const struct peer *match(void *user, const char *uri)
+{
+	(void)uri;
+	return &((struct house *)user)->peer;
+}
+
+static const struct secret *psk(void *user, const char *peer)
+{
+	(void)peer;
+	return &((struct house *)user)->psk;
+}
+
+static const struct keying *method(void *user, const char *name)
+{
+	(void)user;
+	(void)name;
+	return &mikey_psk;
+}
+
+static int send_to(void *user, enum process to, enum message type, uint64_t id,
+		   const void *body, size_t len, const void *tail,
+		   size_t tail_len)
+{
+	struct house *h = user;
+	const struct msg_key_offered *o = body;
+	const struct msg_key_answered *a = body;
+
+	(void)to;
+	(void)id;
+	(void)len;
+	(void)tail;
+	(void)tail_len;
+	h->keys += (type == MSG_KEY) - (type == MSG_KEY_GONE);
+	if (type == MSG_KEY_OFFERED) {
+		h->err = o->err;
+		h->n = o->n;
+	} else if (type == MSG_KEY_ANSWERED) {
+		h->err = a->err;
+		h->n = a->n;
+	}
+	return 0;
+}
+
+static void ask(struct house *h, struct clerk *c, enum message type,
+		void *body, size_t len)
+{
+	struct ipc_msg m = { .type = type, .body = body, .len = len,
+			     .tail = h->offer, .fd = -1 };
+
+	if (type == MSG_KEY_ANSWER)
+		m.tail_len = h->offer_len;
+	assert_int_equal(clerk_handle(c, PROC_ENGINE, &m), 0);
+	if (type != MSG_KEY_RELEASE)
+		assert_int_equal(h->keys % 2, 0);
+}
+
+static void fill_party(struct msg_key_party *p, uint64_t call,
+		       const char *local, const char *remote)
+{
+	p->call = call;
+	p->n = 1;
+	strcpy(p->peer, "them");
+	strcpy(p->local_id, local);
+	strcpy(p->remote_id, remote);
+}
+
+/* One call out, one in, both released. */
+static void work(void *user)
+{
+	struct house *h = user;
+	const struct clerk_services s = { &h->clock, match, psk, method,
+					  send_to, h };
+	struct msg_key_offer offer = { .party = { .call = 0 } };
+	struct msg_key_answer answer = { .party = { .call = 0 } };
+	struct msg_key_release release = { 1 };
+	struct replay *replay;
+	struct clerk *c;
+
+	if (replay_new(-1, 10, 300000000, NOW, &replay) ||
+	    clerk_new(&s, 1, 10, replay, &c))
+		return;
+	fill_party(&offer.party, 1, "sip:bob@b.example",
+		   "sip:alice@a.example");
+	fill_party(&answer.party, 2, "sip:bob@b.example",
+		   "sip:alice@a.example");
+	ask(h, c, MSG_KEY_OFFER, &offer, sizeof offer);
+	assert_int_equal(h->keys, h->err ? 0 : 2);
+	ask(h, c, MSG_KEY_RELEASE, &release, sizeof release);
+	assert_int_equal(h->keys, 0);
+	ask(h, c, MSG_KEY_ANSWER, &answer, sizeof answer);
+	assert_int_equal(h->keys, h->err ? 0 : 2);
+	release.call = 2;
+	ask(h, c, MSG_KEY_RELEASE, &release, sizeof release);
+	assert_int_equal(h->keys, 0);
+	clerk_free(c);
+}
+
+static void the_clerk_without_memory(void **state)
+{
+	static struct house h;
+	struct ends e;
+	struct buf offer = buf_of(sizeof h.offer);
+	struct keying_pending *p;
+	struct keying_result res;
+	struct keying_fault why;
+
+	(void)state;
+	h.clock = (struct clock){ now, now, NULL };
+	h.profile = (struct profile){ .name = "sealed", .n_keying = 1,
+				      .keying = { "mikey-psk" },
+				      .n_suites = 1 };
+	h.profile.suites[0] = SUITE_AEAD_AES_256_GCM;
+	strcpy(h.peer.name, "them");
+	h.peer.profile = &h.profile;
+	secret_set(&h.psk, "0123456789abcdef", 16);
+	ends_open(&e);
+	assert_int_equal(mikey_psk.offer(&e.a, &offer, &p, &res, &why), 0);
+	memcpy(h.offer, offer.data, offer.len);
+	h.offer_len = offer.len;
+	mikey_psk.drop(p);
+	buf_free(&offer);
+	work(&h);
+	assert_int_equal(h.err, 0);
+	assert_in_range(alloc_walk(work, &h), 20, 10000);
+}
+
+static void ignore_line(enum log_class c, const char *line)
+{
+	(void)c;
+	(void)line;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_exchange_without_memory),
+		cmocka_unit_test(the_clerk_without_memory),
+	};
+
+	if (!CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc,
+				      openssl_free))
+		return 1;
+	log_to(ignore_line);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

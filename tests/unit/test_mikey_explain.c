@@ -1,0 +1,107 @@
+/* test_mikey_explain.c - a message in plain words, and never a secret. */
+#include "daemon/base/err.h"
+#include "modules/mikey/explain.h"
+#include "modules/mikey/message.h"
+#include "modules/mikey/psk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/unit/mikey_vectors.h"
+
+static void the_published_offer(void **state)
+{
+	static const char *const words[] = {
+		"pre-shared key offer", "a verification is asked for",
+		"bundle cd177e50", "CS 1 (6.1.1)",
+		"T (RFC 3830 6.6)", "2006-10-20 13:43:06 UTC",
+		"RAND (RFC 3830 6.11): random, 16 bytes", "\"donald@duck.com\"",
+		"AES_CM_128_HMAC_SHA1_80", "36 bytes of key data under "
+		"AES-CM-128; MAC HMAC-SHA-1-160, 20 bytes",
+	};
+	json_t *root;
+	json_t *cases = vector_cases("rfc4567_mikey_messages.json", &root);
+	struct vector v = vector_hex(json_array_get(cases, 0), "hex");
+	struct buf out = buf_of(1 << 16);
+
+	(void)state;
+	assert_int_equal(mikey_explain(v.bytes, v.len, &out), 0);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		assert_non_null(strstr(buf_string(&out), words[i]));
+	/* the encrypted key data begins so */
+	assert_null(strstr(buf_string(&out), "d092a981"));
+	buf_free(&out);
+	json_decref(root);
+}
+
+static void every_payload_has_words(void **state)
+{
+	static const char *const words[] = {
+		"PKE", "DH", "OAKLEY 2", "SIGN", "RSA-PSS", "CERT", "CHASH",
+		"SHA-256", "error 3: MAC algorithm not supported", "SDP IDs",
+		"vendor ID", "GENERIC-ID", "no suite we know", "(unknown)",
+		"NULL (not encrypted!)",
+	};
+	static const uint8_t room[192], secret[] = "XYZ";
+	struct mikey_message m = { .map = MIKEY_MAP_GENERIC, .n_cs = 1 };
+	struct buf b = buf_of(4096), out = buf_of(1 << 16);
+
+	(void)state;
+	mikey_add(&m, MIKEY_PKE, 1)->data = (struct mikey_bytes){ room, 9 };
+	mikey_add(&m, MIKEY_DH, 2)->data = (struct mikey_bytes){ room, 128 };
+	mikey_add(&m, MIKEY_CERT, 9);
+	mikey_add(&m, MIKEY_CHASH, 2)->data = (struct mikey_bytes){ room, 32 };
+	mikey_add(&m, MIKEY_ERR, 3);
+	mikey_add(&m, MIKEY_EXTENSION, 0);
+	mikey_add(&m, MIKEY_EXTENSION, 1);
+	mikey_add(&m, MIKEY_SP, 0)->data = (struct mikey_bytes){
+		(const uint8_t *)"\77\1\1", 3 };
+	mikey_add(&m, MIKEY_KEMAC, MIKEY_ENCR_NULL)->data =
+		(struct mikey_bytes){ secret, 3 };
+	mikey_add(&m, MIKEY_SIGN, 1);
+	assert_int_equal(mikey_encode(&m, &b), 0);
+	assert_int_equal(mikey_explain(b.data, b.len, &out), 0);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		assert_non_null(strstr(buf_string(&out), words[i]));
+	/* an open key is a secret all the same */
+	assert_null(strstr(buf_string(&out), "XYZ"));
+	assert_null(strstr(buf_string(&out), "58595a"));
+	buf_free(&b);
+	buf_free(&out);
+}
+
+static void what_is_broken_is_told_up_to_there(void **state)
+{
+	json_t *root;
+	json_t *cases = vector_cases("rfc4567_mikey_messages.json", &root);
+	struct vector v = vector_hex(json_array_get(cases, 0), "hex");
+	struct buf out = buf_of(1 << 16);
+
+	(void)state;
+	for (size_t n = 0; n < v.len; n++) {
+		buf_clear(&out);
+		assert_int_equal(mikey_explain(v.bytes, n, &out), E_FORMAT);
+		assert_non_null(strstr(buf_string(&out), "malformed"));
+	}
+	assert_non_null(strstr(buf_string(&out), "donald@duck.com"));
+	assert_null(strstr(buf_string(&out), "KEMAC"));
+	buf_free(&out);
+	out = buf_of(10);
+	assert_int_equal(mikey_explain(v.bytes, v.len, &out), E_SPACE);
+	buf_free(&out);
+	json_decref(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_published_offer),
+		cmocka_unit_test(every_payload_has_words),
+		cmocka_unit_test(what_is_broken_is_told_up_to_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
