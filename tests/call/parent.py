@@ -1,0 +1,337 @@
+#!/usr/bin/env python3
+"""The parent and its children as an operator meets them: options and exit
+statuses, key files, two instances, a child that is killed, reload, stop.
+Started in the build folder; as root every run is done twice, the second time
+as an ordinary user. One test by name: parent.py NAME."""
+import os
+import pwd
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+DAEMON = os.path.abspath('daemon/callseald')
+CHILDREN = ('engine', 'keeper', 'relay')
+USER = 'nobody'
+PSK = '00112233445566778899aabbccddeeff' * 2
+HOST = f'127.{os.getpid() >> 8 & 255}.{os.getpid() & 255}.1'  # nobody else's
+
+
+def config(more='', host=HOST, user=USER):
+    return f'''
+user = "{user}";
+inside = {{ listen = ( "udp:{host}:5060", "tcp:{host}:5060" ); }};
+outside = {{ listen = ( "udp:{host}:5070" ); }};
+profiles = {{ sealed = {{ need = "require"; keying = [ "mikey-psk" ]; }}; }};
+peers = ( {{ match = "*@b.example"; profile = "sealed"; psk = "file:b.psk"; }} );
+{more}
+'''
+
+
+class Place:
+    """A folder with a configuration, and a daemon in it."""
+
+    def __init__(self, user=None):
+        self.user = user
+        self.dir = tempfile.mkdtemp(prefix='callseal-parent-')
+        self.conf = f'{self.dir}/callseal.conf'
+        self.state, self.run_dir = f'{self.dir}/state', f'{self.dir}/run'
+        self.log_path = f'{self.dir}/log'
+        self.process = None
+        os.chmod(self.dir, 0o755)
+        self.write(config())
+        self.write_psk(PSK)
+        if user:
+            ids = pwd.getpwnam(user)
+            os.chown(self.dir, ids.pw_uid, ids.pw_gid)
+
+    def write(self, text):
+        with open(self.conf, 'w') as f:
+            f.write(text)
+
+    def write_psk(self, text, mode=0o600):
+        path = f'{self.dir}/b.psk'
+        with open(path, 'w') as f:
+            f.write(text + '\n')
+        os.chmod(path, mode)
+        if self.user:
+            os.chown(path, pwd.getpwnam(self.user).pw_uid, -1)
+
+    def options(self, state=None, run_dir=None):
+        return ['-f', self.conf, '--state-dir', state or self.state,
+                '--run-dir', run_dir or self.run_dir]
+
+    def call(self, *args):
+        """Runs the daemon to its end: exit status and all it said."""
+        done = subprocess.run([DAEMON, *args], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=30,
+                              user=self.user)
+        return done.returncode, done.stdout
+
+    def start(self, *args):
+        with open(self.log_path, 'w') as log:
+            self.process = subprocess.Popen([DAEMON, *self.options(), '-v', *args],
+                                            stdout=log, stderr=log,
+                                            user=self.user)
+        self.until(lambda: ': ready\n' in self.log(), 'ready')
+        return self
+
+    def log(self):
+        with open(self.log_path, errors='replace') as f:
+            return f.read()
+
+    def until(self, condition, what, seconds=20):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f'no "{what}" in time:\n{self.log()}'
+            time.sleep(0.02)
+
+    def children(self):
+        """Process id by name of those that run now."""
+        found = {}
+        out = subprocess.run(['ps', '-o', 'pid=,stat=,args=', '--ppid',
+                              str(self.process.pid)],
+                             capture_output=True, text=True).stdout
+        for line in out.splitlines():
+            pid, state, args = line.split(None, 2)
+            match = re.match(r'callseal: (\w+)', args)
+            if match and not state.startswith('Z'):
+                found[match[1]] = int(pid)
+        return found
+
+    def hup(self, text):
+        """Reloads; what was logged from then on, once it is decided."""
+        self.write(text)
+        before = len(self.log())
+        self.process.send_signal(signal.SIGHUP)
+        self.until(lambda: re.search('is in force|old configuration stays',
+                                     self.log()[before:]), 'reload')
+        return self.log()[before:]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir)
+
+
+def expect(got, status, *texts):
+    assert got[0] == status, got
+    for text in texts:
+        assert text in got[1], (text, got)
+
+
+# -- tests: each gets the user to run as -------------------------------------
+
+def options(user):
+    with Place(user) as p:
+        expect(p.call('--version'), 0, 'callseald 0.')
+        code, text = p.call('--help')
+        assert code == 0
+        for word in ('--check', '--print-config', '--state-dir', '--run-dir',
+                     '--foreground', '--no-sandbox', '--version', '-v', '-f'):
+            assert word in text, word
+        expect(p.call('--bogus'), 64, 'bogus', 'Try "callseald --help"')
+        expect(p.call('-f'), 64)
+        expect(p.call('extra'), 64, 'unexpected "extra"')
+        expect(p.call('--child', 'nobody'), 64)
+
+
+def check(user):
+    with Place(user) as p:
+        expect(p.call('-f', p.conf, '--check'), 0, 'configuration is fine')
+        expect(p.call('-f', p.dir + '/none', '--check'), 78, 'none')
+        p.write('\ninsde = { };')
+        expect(p.call('-f', p.conf, '--check'), 78,
+               'callseal.conf:2: insde: unknown key; did you mean "inside"?')
+        expect(p.call(*p.options()), 78, 'did you mean')
+        assert not os.path.exists(p.state)  # nothing was begun
+
+
+def key_files(user):
+    with Place(user) as p:
+        for text, mode, why in ((PSK, 0o644, 'chmod g-w,o='),
+                                (PSK[:30], 0o600, 'less than 32 hex digits'),
+                                (PSK + 'xy', 0o600, 'something else'),
+                                (PSK + 'a', 0o600, 'even number'),
+                                (PSK * 9, 0o600, 'more than 512'),
+                                ('', 0o600, 'less than 32')):
+            p.write_psk(text, mode)
+            expect(p.call('-f', p.conf, '--check'), 78, 'b.psk', why)
+            expect(p.call(*p.options()), 78, why)
+        os.unlink(p.dir + '/b.psk')
+        expect(p.call('-f', p.conf, '--check'), 78, 'No such file')
+        os.mkdir(p.dir + '/b.psk')
+        expect(p.call('-f', p.conf, '--check'), 78, 'no regular file')
+
+
+def print_config(user):
+    with Place(user) as p:
+        code, text = p.call('--print-config')
+        assert code == 0
+        p.write(text)
+        expect(p.call('-f', p.conf, '--check'), 0)
+
+
+def runs_and_stops(user):
+    with Place(user) as p:
+        p.start()
+        assert sorted(p.children()) == sorted(CHILDREN)
+        mode = os.stat(p.run_dir + '/control.sock')
+        assert stat.S_ISSOCK(mode.st_mode) and mode.st_mode & 0o777 == 0o660
+        assert os.stat(p.state + '/replay').st_mode & 0o777 == 0o600
+        for name, pid in p.children().items():
+            with open(f'/proc/{pid}/status') as f:
+                status = f.read()
+            assert 'NoNewPrivs:\t1' in status, name
+            assert re.search('CapEff:\t0+\n', status), name
+            if 'no system call filter' not in p.log():
+                assert 'Seccomp:\t2' in status, name
+            uid = pwd.getpwnam(USER).pw_uid if os.getuid() == 0 else os.getuid()
+            assert f'Uid:\t{uid}\t{uid}\t{uid}\t{uid}' in status, name
+        assert p.stop() == 0, p.log()
+        assert not p.children()
+        assert not os.path.exists(p.run_dir + '/control.sock')
+        assert 'killed' not in p.log(), p.log()
+
+
+def two_instances(user):
+    with Place(user) as p:
+        p.start()
+        expect(p.call(*p.options()), 1, 'state directory', 'in use by another',
+               f'process {p.process.pid}', '--state-dir')
+        expect(p.call(*p.options(state=p.dir + '/other')), 1,
+               'answers at', '--run-dir')
+        assert len(p.children()) == 3  # and the first goes on
+        assert p.stop() == 0
+
+
+def killed_children_come_back(user):
+    with Place(user) as p:
+        p.start()
+        for name in CHILDREN:
+            before = p.children()
+            os.kill(before[name], signal.SIGKILL)
+            p.until(lambda: p.children().get(name, before[name]) != before[name],
+                    f'{name} again')
+            p.until(lambda: p.log().count(f'{name} is ready') == 2, 'ready')
+            after = p.children()
+            for other in CHILDREN:
+                if other != name:
+                    assert after[other] == before[other], (name, other)
+        assert 'reload' not in p.log()
+        assert 'is in force' in p.hup(config())  # all pairs work
+        assert p.stop() == 0
+
+
+def back_off_grows(user):
+    with Place(user) as p:
+        p.start()
+        for n in range(2):
+            pid = p.children()['keeper']
+            os.kill(pid, signal.SIGKILL)
+            p.until(lambda: p.log().count('keeper is ready') == n + 2, 'ready')
+        assert 'again in 200 ms' in p.log() and 'again in 400 ms' in p.log()
+        assert p.stop() == 0
+
+
+def no_orphans(user):
+    with Place(user) as p:
+        p.start()
+        pids = p.children().values()
+        p.process.kill()
+        p.process.wait()
+        p.until(lambda: not any(os.path.exists(f'/proc/{pid}') for pid in pids),
+                'end of the children')
+
+
+def reloads(user):
+    with Place(user) as p:
+        p.start()
+        before = p.children()
+        phone = f'phones = ( {{ user = "a"; contact = "sip:{HOST}:9"; }} );'
+        assert 'configuration 2 is in force' in p.hup(config(phone))
+        said = p.hup(config('nonsense = 1;'))
+        assert 'nonsense: unknown key' in said and 'stays' in said, said
+        said = p.hup(config('limits = { calls = 5; };'))
+        assert 'is in force' in said, said
+        said = p.hup(config('media = { workers = 2; };'))
+        assert 'media.workers changed, which needs a restart' in said, said
+        p.write_psk('short')
+        said = p.hup(config())
+        assert 'the keeper refuses it' in said and 'stays' in said, said
+        p.write_psk(PSK, 0o644)
+        said = p.hup(config())
+        assert 'chmod' in said and 'stays' in said, said
+        p.write_psk(PSK)
+        assert 'is in force' in p.hup(config())
+        assert p.children() == before
+        assert p.stop() == 0
+
+
+def a_start_that_fails_is_told(user):
+    with Place(user) as p:
+        p.write(config(host='192.0.2.77'))  # not ours
+        code, said = p.call(*p.options())
+        assert code == 1, (code, said)
+        assert 'did not start 3 times' in said, said
+        p.write(config())
+        p.start()  # and nothing is left behind
+        assert p.stop() == 0
+
+
+def unknown_user(user):
+    if os.getuid() or user:
+        return  # only root changes the user
+    with Place(user) as p:
+        p.write(config(user='no-such-user'))
+        expect(p.call(*p.options()), 78, 'no user "no-such-user"', 'sysusers')
+
+
+def debugging(user):
+    with Place(user) as p:
+        p.start('--no-sandbox', '--foreground')
+        assert p.log().count('--no-sandbox') == 4, p.log()
+        assert p.stop() == 0
+
+
+TESTS = (options, check, key_files, print_config, runs_and_stops, two_instances,
+         killed_children_come_back, back_off_grows, no_orphans, reloads,
+         a_start_that_fails_is_told, unknown_user, debugging)
+
+
+def users():
+    """As whom: ourselves; as root also an ordinary user who may run it."""
+    if os.getuid():
+        return [None]
+    try:
+        subprocess.run([DAEMON, '--version'], user=USER, check=True,
+                       stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        print(f'{USER} cannot run {DAEMON}: only as root')
+        return [None]
+    return [None, USER]
+
+
+def main():
+    wanted = [t for t in TESTS if t.__name__ in sys.argv[1:]] or TESTS
+    for user in users():
+        for test in wanted:
+            began = time.monotonic()
+            test(user)
+            print(f'ok {test.__name__} ({user or "ourselves"}, '
+                  f'{time.monotonic() - began:.1f} s)', flush=True)
+
+
+main()
