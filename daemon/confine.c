@@ -6,8 +6,8 @@
  * names with the reason for them, rules with conditions come as a table of
  * one argument each. What is on no list kills the process.
  *
- * io_uring goes round a filter of system calls: rings are made, restricted
- * and enabled before this, and only io_uring_enter() stays. */
+ * io_uring goes round a filter of system calls: rings are made and restricted
+ * before this; only enabling and entering them stays. */
 #include "config.h"
 
 #include "daemon/confine.h"
@@ -121,6 +121,9 @@ static const struct condition conditions[] = {
 	/* more threads, but no processes: clone3() hides its flags, see
 	 * refused */
 	{ RELAY, "clone", 0, CLONE_THREAD, CLONE_THREAD },
+	/* a ring that was made and restricted before is enabled by the thread
+	 * that will use it; IORING_REGISTER_ENABLE_RINGS is 12 */
+	{ RELAY, "io_uring_register", 1, ~0u, 12 },
 	/* media sockets: UDP */
 	{ RELAY, "socket", 1, 0xf, SOCK_DGRAM },
 	/* SIP and DNS sockets, and the list of our addresses */
