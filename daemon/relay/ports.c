@@ -104,8 +104,7 @@ static int open_one(const struct addr *a, int *out)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = addr_to_sockaddr(a, &sa);
-	int type = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
-	int fd = socket(sa.ss_family, type, 0);
+	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return E_IO;
