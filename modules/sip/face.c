@@ -35,6 +35,7 @@
 #define MESSAGE_MAX (256 * 1024) /* bytes */
 #define UDP_REQUEST_MAX 1300     /* bytes; RFC 3261 18.1.1 */
 #define UDP_BUFFER (4 << 20)     /* bytes */
+#define RINGING_MAX 185000       /* ms without news; RFC 3261 16.6 */
 #define IDENT_4 "ip4"
 #define IDENT_6 "ip6"
 #define MARK_LEN 16              /* hex digits */
@@ -88,7 +89,7 @@ static int open_one(struct sip_face *f, size_t i)
 				TPTAG_UDP_RMEM(UDP_BUFFER),
 				TPTAG_UDP_WMEM(UDP_BUFFER),
 				TPTAG_IDENT(ident_of(host)),
-				TPTAG_SERVER(1), TAG_END()) < 0) {
+				TPTAG_STUN_SERVER(0), TAG_END()) < 0) {
 		log_error(SIP_TAG, "cannot listen on %s %s: %s; is it an "
 			  "address of this machine, and free?",
 			  transport_name(l->transport), where,
@@ -109,7 +110,9 @@ int face_open(struct sip_face *f, nta_request_f *stranger)
 		NTATAG_USE_NAPTR(1), NTATAG_USE_SRV(1),
 		NTATAG_SIPFLAGS(MSG_DO_EXTRACT_COPY),
 		NTATAG_MAXSIZE(MESSAGE_MAX), NTATAG_UDP_MTU(UDP_REQUEST_MAX),
+		NTATAG_TIMER_C(RINGING_MAX),
 		NTATAG_MAX_PROCEEDING(100000), TPTAG_UDP_RMEM(UDP_BUFFER),
+		TPTAG_STUN_SERVER(0),
 		TAG_END());
 	if (!f->agent)
 		return E_NOMEM;

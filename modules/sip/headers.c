@@ -16,6 +16,7 @@
 
 #include "daemon/base/err.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -172,6 +173,45 @@ int headers_copy(msg_t *to, const sip_t *from, unsigned flags)
 		if (copies(h, flags) && !copy_one(to, h))
 			return E_NOMEM;
 	return 0;
+}
+
+/* An address of the inside; with no nets configured, any address may be. */
+static bool shows_inside(const url_t *uri, const struct face_settings *inside)
+{
+	char host[ADDR_TEXT];
+	struct addr a;
+	size_t i;
+
+	snprintf(host, sizeof host, "%.60s", uri->url_host ? uri->url_host : "");
+	if (host[0] == '[') {
+		host[strcspn(host, "]")] = 0;
+		memmove(host, host + 1, strlen(host));
+	}
+	if (addr_parse(host, &a))
+		return false;
+	for (i = 0; i < inside->n_listen; i++)
+		if (addr_same_host(&inside->listen[i].addr, &a))
+			return true;
+	for (i = 0; i < inside->n_nets; i++)
+		if (net_contains(&inside->nets[i], &a))
+			return true;
+	return !inside->n_nets;
+}
+
+int headers_contacts(msg_t *to, const sip_t *from,
+		     const struct face_settings *hidden)
+{
+	const sip_contact_t *m;
+	int n = 0;
+
+	for (m = from->sip_contact; m; m = m->m_next) {
+		if (hidden && shows_inside(m->m_url, hidden))
+			continue;
+		if (!copy_parsed(to, (const msg_header_t *)m))
+			return E_NOMEM;
+		n++;
+	}
+	return n;
 }
 
 int headers_hop(msg_t *to, const sip_t *from)

@@ -18,6 +18,11 @@ enum header_fate header_fate(const char *name, size_t len);
 /* Copies what passes from a received message into a new one, in order, byte
  * for byte. Returns 0 or E_NOMEM. */
 int headers_copy(msg_t *to, const sip_t *from, unsigned flags);
+/* Copies the Contacts of a redirection (RFC 3261 21.3), but not those that
+ * would show the inside: hidden says where that is, NULL: nothing to hide.
+ * Returns how many were copied, or E_NOMEM. */
+int headers_contacts(msg_t *to, const sip_t *from,
+		     const struct face_settings *hidden);
 /* Takes one hop from the Max-Forwards of from. 0, or E_FULL when none was
  * left, E_NOMEM. */
 int headers_hop(msg_t *to, const sip_t *from);

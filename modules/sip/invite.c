@@ -8,6 +8,7 @@
  * cancelled, and a 2xx that crosses is acknowledged and ended. */
 #include "modules/sip/invite.h"
 
+#include "daemon/base/log.h"
 #include "modules/sip/face.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
@@ -298,7 +299,12 @@ bool invite_end(struct txn *t, const struct refusal *no)
 static int refuse_first(nta_incoming_t *irq, int status, const char *why)
 {
 	struct refusal no = reply_no(status, why);
+	struct addr source = face_source(irq);
+	char where[ADDR_TEXT];
 
+	log_line(LOG_CLASS_REMOTE, SIP_TAG, 0, "INVITE from %s: %d %s%s%s",
+		 addr_text(&source, where), status, no.phrase,
+		 why ? ", " : "", why ? why : "");
 	reply_refuse(irq, &no);
 	nta_incoming_destroy(irq);
 	return 0;

@@ -135,6 +135,11 @@ struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
 	return pair;
 }
 
+uint64_t pair_id(const struct pair *pair)
+{
+	return pair->call ? call_id(pair->call) : 0;
+}
+
 void pair_to_sweep(struct pair *pair)
 {
 	struct sip *s = pair->sip;

@@ -8,6 +8,8 @@
  * says why; nothing is left behind. */
 struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
 		      const sip_t *sip, struct refusal *no);
+/* The core's id of the call, for the log; 0 once it is released. */
+uint64_t pair_id(const struct pair *pair);
 /* Works on the queue of filter.c. */
 void pair_run(struct pair *pair);
 /* Ends the call on both legs, each by its state: no's status to an INVITE

@@ -10,6 +10,7 @@
  * first, 500 with Retry-After when its own is still open. */
 #include "modules/sip/txn.h"
 
+#include "daemon/base/log.h"
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
 #include "modules/sip/invite.h"
@@ -179,6 +180,11 @@ static void own_failure(struct txn *t, int status)
 				     "no answer from the next hop" :
 				     "the next hop cannot be reached");
 
+	log_line(LOG_CLASS_REMOTE, SIP_TAG, pair_id(t->pair),
+		 "%s to the %s: %d, %s; check the route of the peer",
+		 nta_outgoing_method_name(t->orq),
+		 t->to->face->face == INSIDE ? "inside" : "outside", status,
+		 no.warn);
 	if (t->method == sip_method_bye) {
 		/* For the one who hung up the call is over all the same. */
 		t->final = 200;
@@ -219,10 +225,30 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	return 0;
 }
 
+/* Our Contact, or in a redirection those of the other side, as far as they
+ * may be seen. A 3xx of which none is left becomes 480. */
+static bool response_contact(struct txn *t, msg_t *msg, const sip_t *sip,
+			     int *status)
+{
+	const struct sip_face *inside = &t->pair->sip->face[INSIDE];
+	bool inward = t->from->face->face == INSIDE;
+	int n;
+
+	if (*status < 300)
+		return !has_contact(t->method) || contact_add(msg, t->from);
+	if (*status >= 400 && *status != 485)
+		return true;
+	n = headers_contacts(msg, sip, inward ? NULL : inside->settings);
+	if (!n && *status < 400)
+		*status = 480;
+	return n >= 0;
+}
+
 static msg_t *response_build(struct txn *t, const sip_t *sip,
 			     const struct body *body)
 {
-	int status = sip->sip_status->st_status;
+	int status = sip->sip_status->st_status, given = status;
+	const char *phrase = sip->sip_status->st_phrase;
 	bool full = body && body->len;
 	unsigned flags = (full ? COPY_BODY : 0) |
 			 (status < 200 ? COPY_NO_REQUIRE : 0);
@@ -231,12 +257,11 @@ static msg_t *response_build(struct txn *t, const sip_t *sip,
 	if (!msg)
 		return NULL;
 	if (!headers_copy(msg, sip, flags) &&
-	    !(has_contact(t->method) && status < 300 &&
-	      !contact_add(msg, t->from)) &&
+	    response_contact(t, msg, sip, &status) &&
 	    (!full || body_add(msg, body->data, body->len)) &&
-	    !nta_incoming_complete_response(t->irq, msg, status,
-					    sip->sip_status->st_phrase,
-					    TAG_END()))
+	    !nta_incoming_complete_response(
+		    t->irq, msg, status,
+		    status == given ? phrase : reply_phrase(status), TAG_END()))
 		return msg;
 	msg_destroy(msg);
 	return NULL;
@@ -311,6 +336,8 @@ void txn_refused(struct passage *p, const struct refusal *no)
 		refuse(t, no);
 		return;
 	}
+	log_line(LOG_CLASS_REFUSED, SIP_TAG, pair_id(t->pair), "%d %s: %s",
+		 no->status, no->phrase ? no->phrase : "", no->warn);
 	pair_end(t->pair, no, no->warn_code ? no->warn : no->phrase);
 }
 

@@ -165,6 +165,22 @@ def failure_passes(s):
 
 
 @case()
+def redirection(s):
+    _, i = s.invite()
+    s.b.reply(i, "302 Moved", "B1", contact=False,
+              extra="Contact: <sip:x@192.0.2.1>;q=0.5, \"Y\" <sip:y@c.example>\r\n")
+    s.b.expect("ACK")
+    no = s.a.expect("SIP/2.0 302")
+    assert all(x in no.data.decode() for x in ("<sip:x@192.0.2.1>;q=0.5", "<sip:y@c.example>")), no.data
+    _, i = s.invite(frm=s.b, to=s.a)
+    s.a.reply(i, "302 Moved", "A1", contact=False,
+              extra="Contact: <sip:x@192.0.2.1>, <sip:y@c.example>\r\n")
+    s.a.expect("ACK")
+    no = s.b.expect("SIP/2.0 302")
+    same(no.all("Contact"), ["<sip:y@c.example>"], "Contacts to the outside")
+
+
+@case()
 def late_offer(s):
     d, i = s.invite(body=b"")
     same(i.body, b"", "body of the INVITE")
@@ -518,6 +534,49 @@ def lost_ack_ends_the_call(s):
     s.b.expect("ACK")
     s.b.reply(s.b.expect("BYE"), "200 OK")
     same(s.gone()["last"], 408, "status")
+
+
+@case(keys=("t1=%d" % T1,))
+def no_prack_ends_the_call(s):
+    _, i = s.invite(extra="Supported: 100rel\r\n")
+    s.b.reply(i, "183 Progress", "B1", "Require: 100rel\r\nRSeq: 7\r\n", SDP)
+    s.a.expect("SIP/2.0 183")
+    s.a.expect("SIP/2.0 504", 6 * SLOW, skip="SIP/2.0 183")
+    s.b.reply(s.b.expect("CANCEL"), "200 OK", contact=False)
+    s.b.reply(i, "487 Request Terminated", "B1")
+    s.b.expect("ACK")
+    s.gone()
+
+
+@case(keys=("t1=%d" % T1,))
+def answer_overtakes_its_prack(s):
+    d, i = s.invite(extra="Supported: 100rel\r\n")
+    s.b.reply(i, "183 Progress", "B1", "Require: 100rel\r\nRSeq: 7\r\n", SDP)
+    p = s.a.expect("SIP/2.0 183")
+    s.b.reply(i, "200 OK", "B1")
+    s.a.quiet(0.1, skip="SIP/2.0 183")  # the 200 waits for the PRACK
+    d["ttag"], d["uri"] = p.tag("To"), p.contact()
+    s.a.request("PRACK", d["uri"], d, extra="RAck: %s 1 INVITE\r\n" % p.get("RSeq"))
+    s.b.reply(s.b.expect("PRACK"), "200 OK", "B1", contact=False)
+    got = [s.a.expect("SIP/2.0 200", skip="SIP/2.0 183").get("CSeq") for _ in range(2)]
+    same(sorted(got), ["1 INVITE", "2 PRACK"], "responses")
+    s.a.request("ACK", d["uri"], d, cseq=1)
+    s.b.expect("ACK")
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=("t1=%d" % T1,))
+def caller_vanishes_between_200_and_prack(s):
+    _, i = s.invite(extra="Supported: 100rel\r\n")
+    s.b.reply(i, "183 Progress", "B1", "Require: 100rel\r\nRSeq: 7\r\n", SDP)
+    s.a.expect("SIP/2.0 183")
+    s.b.reply(i, "200 OK", "B1")
+    s.relay.say("hangup 480 enough")
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    s.a.expect("BYE", 6 * SLOW, skip="SIP/2.0 183|SIP/2.0 500|SIP/2.0 503")
+    s.gone()
 
 
 @case(keys=("t1=%d" % T1,))
@@ -896,6 +955,38 @@ def malformed_requests(s):
 
 
 @case()
+def too_large(s):
+    a = s.end(PORT + 13, INSIDE, tcp=True).connect()
+    a.request("INVITE", BOB, dialog(), extra="Content-Type: text/plain\r\n", body=b"x" * 280000)
+    a.expect("SIP/2.0 413")
+    b = s.end(PORT + 11, OUTSIDE, tcp=True).listen()
+    a = s.end(PORT + 13, INSIDE, tcp=True).connect()
+    body = SDP.encode() + b"a=x-filler:" + b"y" * 100000 + b"\r\n"
+    d = dialog()
+    a.request("INVITE", BOB, d, body=body)
+    i = b.expect("INVITE", 3 * SLOW)
+    same(i.body, body + b"a=branch:0\r\n", "a large offer")
+    b.reply(i, "200 OK", "B1", body=body)
+    s.confirm(d, a, b)
+    s.bye(d, a, b)
+    s.gone()
+
+
+@case(keys=("t1=%d" % T1,))
+def phone_closes_its_connection(s):
+    a = s.end(PORT + 13, INSIDE, tcp=True).connect()
+    d = dialog()
+    a.request("INVITE", BOB, d, body=SDP)
+    i = s.b.expect("INVITE")
+    a.close()
+    s.b.reply(i, "180 Ringing", "B1")
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.b.expect("ACK", 6 * SLOW)  # as with a lost ACK
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    s.gone()
+
+
+@case()
 def not_for_us(s):
     for method, status in (("REGISTER", 405), ("SUBSCRIBE", 405), ("MESSAGE", 405), ("PUBLISH", 405),
                            ("REFER", 405), ("BYE", 481), ("INFO", 481), ("FROBNICATE", 501)):
@@ -986,7 +1077,7 @@ def the_inside_does_not_show(s):
     s.bye(d)
     d, i = s.invite(frm=s.b, to=s.a)
     s.a.reply(i, "302 Moved", "A1", contact=False, extra="Contact: <sip:x@10.66.0.8>\r\n")
-    no = s.b.expect("SIP/2.0 [34]")
+    no = s.b.expect("SIP/2.0 480")  # no contact left to be redirected to
     assert "10.66" not in no.get("Contact")
     for data in s.b.seen:
         for line in data.split(b"\r\n"):
