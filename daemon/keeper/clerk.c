@@ -269,7 +269,7 @@ static int offer(struct clerk *c, struct request *q, struct buf *tail,
 		 struct exchange **x)
 {
 	struct keying_result early = { .n = 0 };
-	struct keying_pending *pending;
+	struct keying_pending *pending = NULL;
 	int r = admit(c, q);
 
 	if (!r)
@@ -408,8 +408,8 @@ static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
 	return r;
 }
 
-static void reply_answered(struct clerk *c, uint64_t id, const struct accepted *a,
-			   bool repeat)
+static void reply_answered(struct clerk *c, uint64_t id,
+			   const struct accepted *a, bool repeat)
 {
 	struct msg_key_answered reply = { .n = a->n, .len = a->len,
 					  .repeat = repeat,

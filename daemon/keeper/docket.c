@@ -127,7 +127,7 @@ int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
 		    struct keying_pending *pending, struct exchange **out)
 {
 	struct exchange *x = NULL;
-	struct docket *k;
+	struct docket *k = NULL;
 	int r = d->exchanges >= d->exchanges_max ? E_FULL
 						 : docket_get(d, call, &k);
 
@@ -234,7 +234,7 @@ int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a)
 {
 	struct accepted *copy = malloc(sizeof *copy);
 	uint8_t *response = malloc(a->len + 1);
-	struct docket *k;
+	struct docket *k = NULL;
 	size_t n = 1;
 	int r = copy && response ? docket_get(d, call, &k) : E_NOMEM;
 

@@ -50,12 +50,20 @@ enum mikey_payload_type {
 	MIKEY_EXTENSION = 21
 };
 
-enum mikey_map { MIKEY_MAP_SRTP = 0, MIKEY_MAP_EMPTY = 1, MIKEY_MAP_GENERIC = 2 };
-enum mikey_encr { MIKEY_ENCR_NULL, MIKEY_ENCR_AES_CM_128, MIKEY_ENCR_AES_KW_128,
-		  MIKEY_ENCR_AES_CM_256 };
+enum mikey_map { MIKEY_MAP_SRTP, MIKEY_MAP_EMPTY, MIKEY_MAP_GENERIC };
+enum mikey_encr {
+	MIKEY_ENCR_NULL,
+	MIKEY_ENCR_AES_CM_128,
+	MIKEY_ENCR_AES_KW_128,
+	MIKEY_ENCR_AES_CM_256
+};
 enum mikey_mac_alg { MIKEY_MAC_NULL, MIKEY_MAC_SHA1, MIKEY_MAC_SHA256 };
-enum mikey_stamp { MIKEY_TS_UTC, MIKEY_TS_NTP, MIKEY_TS_COUNTER,
-		   MIKEY_TS_UTC_32 };
+enum mikey_stamp {
+	MIKEY_TS_UTC,
+	MIKEY_TS_NTP,
+	MIKEY_TS_COUNTER,
+	MIKEY_TS_UTC_32
+};
 enum mikey_id_type { MIKEY_ID_NAI, MIKEY_ID_URI, MIKEY_ID_BYTES };
 enum mikey_extension { MIKEY_EXT_VENDOR, MIKEY_EXT_SDP_IDS };
 

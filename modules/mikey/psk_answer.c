@@ -89,7 +89,8 @@ static int check_shape(struct answer *a)
 			      "offer has no RAND of %d bytes (an update of an "
 			      "earlier one is not supported)", MIKEY_RAND_MIN);
 	for (size_t i = 0; i < sizeof stray; i++)
-		if (mikey_find(&a->offer, stray[i], 0))
+		if (mikey_find(&a->offer,
+			       (enum mikey_payload_type)stray[i], 0))
 			return REFUSE(a, E_FORMAT, MIKEY_ERR_OTHER, "the MIKEY "
 				      "offer has a payload of another method");
 	if (mikey_find(&a->offer, MIKEY_ID, 2))
@@ -104,17 +105,20 @@ static int check_algorithms(struct answer *a)
 	unsigned encr = a->kemac->kind, mac = a->kemac->mac_alg;
 
 	if (mac == MIKEY_MAC_NULL)
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_MAC, "the MIKEY offer "
-			      "has no MAC (NULL): anybody can have made it");
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_MAC, "the MIKEY "
+			      "offer has no MAC (NULL): anybody can have "
+			      "made it");
 	if (encr == MIKEY_ENCR_NULL)
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_EA, "the MIKEY offer "
-			      "is not encrypted (NULL): everybody has the key");
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_EA, "the MIKEY "
+			      "offer is not encrypted (NULL): everybody has "
+			      "the key");
 	if (encr != MIKEY_ENCR_AES_CM_128 && encr != MIKEY_ENCR_AES_CM_256)
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_EA, "MIKEY encryption "
-			      "algorithm %u is not supported", encr);
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_EA, "MIKEY "
+			      "encryption algorithm %u is not supported",
+			      encr);
 	if (a->offer.prf > MIKEY_PRF_SHA256)
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_PRF, "MIKEY PRF %u is "
-			      "not supported", a->offer.prf);
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_PRF, "MIKEY PRF %u "
+			      "is not supported", a->offer.prf);
 	if (a->stamp->kind != MIKEY_TS_UTC)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_TS, "MIKEY timestamp "
 			      "type %u is not supported, only NTP-UTC",
@@ -217,12 +221,13 @@ static int check_map(struct answer *a)
 	const struct mikey_message *m = &a->offer;
 
 	if (m->map != MIKEY_MAP_SRTP)
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "MIKEY crypto "
-			      "session map %u is not supported", m->map);
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "MIKEY "
+			      "crypto session map %u is not supported",
+			      m->map);
 	if (m->n_cs != 2 * a->t->n)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
-			      "offer has %u crypto sessions, %zu lines of media "
-			      "take %zu", m->n_cs, a->t->n, 2 * a->t->n);
+			      "offer has %u crypto sessions, %zu lines of "
+			      "media take %zu", m->n_cs, a->t->n, 2 * a->t->n);
 	for (size_t i = 0; i < a->t->n; i++) {
 		uint32_t back = m->cs[2 * i + 1].ssrc;
 
@@ -308,8 +313,8 @@ static int open_tgk(struct answer *a)
 		r = mikey_keys_decode((struct mikey_bytes){ a->plain, len },
 				      false, &a->tgk);
 	if (r)
-		return REFUSE(a, r, MIKEY_ERR_OTHER, "the key data of the MIKEY "
-			      "offer is %s", err_text(r));
+		return REFUSE(a, r, MIKEY_ERR_OTHER, "the key data of the "
+			      "MIKEY offer is %s", err_text(r));
 	return 0;
 }
 
@@ -320,8 +325,8 @@ static int check_tgk(struct answer *a)
 
 	if (a->tgk.n != 1 || k->type > MIKEY_KEY_TGK_SALT)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
-			      "offer has %zu keys of type %u: one TGK is wanted",
-			      a->tgk.n, k->type);
+			      "offer has %zu keys of type %u: one TGK is "
+			      "wanted", a->tgk.n, k->type);
 	if (k->key.len < MIKEY_TGK_MIN || k->key.len < s->key_len)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the TGK has "
 			      "%zu bytes: too few for %s", k->key.len, s->name);
