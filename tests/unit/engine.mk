@@ -12,3 +12,17 @@ tests_unit_test_filter_SOURCES = tests/unit/test_filter.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_verdict
+TESTS += tests/unit/test_verdict
+tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c
+tests_unit_test_verdict_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_call_memory
+TESTS += tests/unit/test_call_memory
+tests_unit_test_call_memory_SOURCES = tests/unit/test_call_memory.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/alloc.c tests/mock/alloc.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_call_memory_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_call_memory_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,77 @@
+/* fuzz_sdp.c - session descriptions: whatever is read can be written for the
+ * other leg, what was written can be read, and in a sealed call none of the
+ * sender's key material is in it. */
+#include "daemon/engine/sdp.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY "AQAFgM0XflAB"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int held)
+{
+	if (!held)
+		abort();
+}
+
+static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
+{
+	memset(e, 0, sizeof *e);
+	e->id = 1;
+	e->version = 2;
+	e->sealed = sealed;
+	e->mikey = sealed ? KEY : NULL;
+	e->addr = (struct addr){ .family = 4, .ip = { 192, 0, 2, 1 } };
+	for (unsigned i = 0; i < s->n; i++) {
+		e->line[i].reject = !s->media[i].rtp || !s->media[i].port;
+		e->line[i].proto = sealed ? SDP_PROTO_SECURE : SDP_PROTO_KEEP;
+		e->line[i].addr = e->addr;
+		e->line[i].addr.port = (uint16_t)(1000 + 2 * i);
+		if (i & 1)
+			e->line[i].addr.family = 6;
+	}
+}
+
+static void check_sealed(const struct sdp *s)
+{
+	must(s->keys.n_mikey == 1 && !s->keys.crypto && !s->keys.clear);
+	for (unsigned i = 0; i < s->n; i++)
+		must(!s->media[i].keys.crypto && !s->media[i].keys.clear &&
+		     !s->media[i].keys.n_mikey && !s->media[i].keys.n_other);
+}
+
+static void convert(const struct sdp *s, bool sealed)
+{
+	struct buf out = buf_of(1 << 20);
+	const char *why = NULL;
+	struct sdp_edit e;
+	struct sdp again;
+
+	plan(s, &e, sealed);
+	must(!sdp_write(s, &e, &out));
+	must(!sdp_read(out.data, out.len, &again, &why));
+	must(again.n == s->n);
+	for (unsigned i = 0; i < s->n; i++)
+		must(e.line[i].reject ? !again.media[i].port
+		     : again.media[i].port == e.line[i].addr.port);
+	if (sealed)
+		check_sealed(&again);
+	buf_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *why = NULL;
+	struct sdp s;
+
+	if (sdp_read(data, size, &s, &why)) {
+		must(why != NULL);
+		return 0;
+	}
+	convert(&s, false);
+	convert(&s, true);
+	return 0;
+}

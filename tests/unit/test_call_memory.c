@@ -1,0 +1,100 @@
+/* Whole calls with the n-th allocation failing: each attempt is refused or
+ * passes, and nothing is left behind. */
+#include "tests/unit/filter_rig.h"
+
+#include "daemon/base/err.h"
+#include "tests/mock/alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEAD "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\n" \
+	     "c=IN IP4 127.0.0.9\r\nt=0 0\r\n"
+#define PLAIN HEAD "m=audio 4000 RTP/AVP 0\r\n"
+#define HELD PLAIN "a=inactive\r\n"
+#define SEALED HEAD "a=key-mgmt:mikey AQAFgM0XflABAAAA\r\n" \
+	       "m=audio 4000 RTP/SAVP 0\r\n"
+
+static struct outcome o;
+
+static bool start(struct rig *r, enum face from)
+{
+	struct call_start s = { .from = from };
+	struct refusal no = { 0 };
+
+	s.caller = from == INSIDE ? "sip:alice@a.example" : "sip:bob@b.example";
+	s.callee = from == INSIDE ? "sip:bob@b.example" : "sip:alice@a.example";
+	addr_parse("127.0.0.1:5080", &s.source);
+	if (!call_start(r->e, &s, r, &r->call, &no))
+		return true;
+	r->call = NULL;
+	assert_int_equal(no.status, 500);
+	return false;
+}
+
+/* Every body is told of exactly once. */
+static bool pass(struct rig *r, enum face from, enum body_role role,
+		 const char *body)
+{
+	rig_filter(r, from, role, 0, body, &o);
+	assert_int_equal(o.n, 1);
+	assert_true(o.passed || o.no.status >= 400);
+	return o.passed;
+}
+
+static void talk(struct rig *r, enum face from)
+{
+	enum face to = from == INSIDE ? OUTSIDE : INSIDE;
+
+	if (!start(r, from) ||
+	    !pass(r, from, BODY_OFFER, from == INSIDE ? PLAIN : SEALED) ||
+	    !pass(r, to, BODY_ANSWER, from == INSIDE ? SEALED : PLAIN))
+		return;
+	call_won(r->call, 0);
+	call_up(r->call);
+	json_decref(engine_calls(r->e));
+	if (from == INSIDE)
+		pass(r, INSIDE, BODY_OFFER, HELD);
+}
+
+static void walk(enum face from)
+{
+	unsigned long n = 0, used;
+
+	do {
+		struct rig *r = rig_new("");
+
+		alloc_fail_at(++n);
+		talk(r, from);
+		used = alloc_count();
+		alloc_fail_never();
+		rig_free(r);
+	} while (used >= n);
+	assert_true(n > 10);
+}
+
+static void outgoing(void **state)
+{
+	(void)state;
+	walk(INSIDE);
+}
+
+static void incoming(void **state)
+{
+	(void)state;
+	walk(OUTSIDE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(outgoing), cmocka_unit_test(incoming),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,137 @@
+/* The verdict and the table of failures: pure functions, all of their rows. */
+#include "daemon/base/err.h"
+#include "daemon/engine/failure.h"
+#include "daemon/engine/verdict.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void all_verdicts(void **state)
+{
+	static const struct {
+		bool sealed, keyed, offerer;
+		uint8_t verified, confirmed;
+		enum verdict_word word;
+	} row[] = {
+		{ 0, 0, 0, 0, 0, VERDICT_PLAIN },
+		{ 0, 1, 1, 1, 1, VERDICT_PLAIN },
+		{ 1, 0, 1, 1, 1, VERDICT_PLAIN },
+		{ 1, 1, 0, 0, 0, VERDICT_PEER },
+		{ 1, 1, 1, 0, 1, VERDICT_PEER },
+		{ 1, 1, 1, 1, 0, VERDICT_PEER },
+		{ 1, 1, 1, 1, 1, VERDICT_SEALED },
+		{ 1, 1, 0, 1, 0, VERDICT_SEALED },
+		{ 1, 1, 0, 2, 0, VERDICT_PEER }, /* not 1: not known */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct verdict_facts f = { .sealed = row[i].sealed,
+					   .keyed = row[i].keyed,
+					   .offerer = row[i].offerer };
+		struct verdict v;
+
+		f.key.verified = row[i].verified;
+		f.key.confirmed = row[i].confirmed;
+		v = verdict_of(&f);
+		assert_int_equal(v.word, row[i].word);
+		assert_true(strlen(v.reason) > 0);
+	}
+}
+
+/* Whatever the facts, sealed needs all of them. */
+static void never_better(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 32; i++) {
+		struct verdict_facts f = { .sealed = i & 1, .keyed = i >> 1 & 1,
+					   .offerer = i >> 2 & 1 };
+		struct verdict v;
+
+		f.key.verified = i >> 3 & 1;
+		f.key.confirmed = i >> 4 & 1;
+		v = verdict_of(&f);
+		if (v.word == VERDICT_SEALED)
+			assert_true(f.sealed && f.keyed && f.key.verified &&
+				    (!f.offerer || f.key.confirmed));
+		if (!f.sealed || !f.keyed)
+			assert_int_equal(v.word, VERDICT_PLAIN);
+	}
+}
+
+static void names(void **state)
+{
+	(void)state;
+	assert_string_equal(verdict_name(VERDICT_SEALED), "sealed");
+	assert_string_equal(verdict_name(VERDICT_PLAIN), "plain");
+	assert_string_equal(verdict_name(99), "?");
+}
+
+static void failures(void **state)
+{
+	static const struct {
+		enum stage stage;
+		int err, status;
+		unsigned warn;
+	} row[] = {
+		{ STAGE_OFFER, E_FORMAT, 400, 399 },
+		{ STAGE_OFFER, E_UNSUPPORTED, 488, 305 },
+		{ STAGE_ANSWER, E_FORMAT, 488, 399 },
+		{ STAGE_UNSEALED, E_POLICY, 488, 306 },
+		{ STAGE_SEALED, E_POLICY, 488, 306 },
+		{ STAGE_PORTS, E_FULL, 503, 0 },
+		{ STAGE_KEY_ANSWER, E_AUTH, 488, 306 },
+		{ STAGE_KEY_ANSWER, E_REPLAY, 488, 306 },
+		{ STAGE_KEY_ANSWER, E_EXPIRED, 488, 306 },
+		{ STAGE_KEY_ANSWER, E_UNSUPPORTED, 488, 306 },
+		{ STAGE_KEY_ANSWER, E_FORMAT, 400, 399 },
+		{ STAGE_KEY_ANSWER, E_POLICY, 403, 0 },
+		{ STAGE_KEY_FINISH, E_AUTH, 488, 306 },
+		{ STAGE_BIND, E_AUTH, 500, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		const struct failure *f = failure_of(row[i].stage, row[i].err);
+
+		assert_int_equal(f->status, row[i].status);
+		assert_int_equal(f->warn_code, row[i].warn);
+	}
+}
+
+/* Every stage has an end for every error, with all that a peer and an
+ * operator need; what is ours and passes comes with Retry-After. */
+static void complete(void **state)
+{
+	(void)state;
+	for (int s = STAGE_OFFER; s <= STAGE_QUEUE; s++)
+		for (int err = E_RESTART; err < 0; err++) {
+			const struct failure *f =
+				failure_of((enum stage)s, err);
+
+			assert_int_equal(f->stage, s);
+			assert_in_range(f->status, 400, 699);
+			assert_true(strlen(f->phrase) && strlen(f->cure));
+			assert_int_equal(strlen(f->warn) > 0,
+					 f->warn_code > 0);
+			assert_null(strchr(f->warn, '"'));
+			if (f->status == 503)
+				assert_true(f->retry_after_s > 0);
+		}
+	assert_int_equal(failure_of((enum stage)99, E_AUTH)->status, 500);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_verdicts), cmocka_unit_test(never_better),
+		cmocka_unit_test(names), cmocka_unit_test(failures),
+		cmocka_unit_test(complete),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
