@@ -19,7 +19,7 @@ CALLSEALD = os.environ.get("CALLSEALD", "callseald")
 
 CALLER = (f"{NET}.1", BASE)
 CALLEE = (f"{NET}.2", BASE + 1)
-MEDIA_PORTS = "16384-61383"
+MEDIA_PORTS = "21800-65535"  # must leave out the ports of SIP
 
 
 def hostport(addr):
