@@ -16,6 +16,7 @@
 #include "daemon/psk.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <poll.h>
@@ -402,7 +403,9 @@ static const struct ipc_ops parent_ops = {
 
 /* -- life ----------------------------------------------------------------- */
 
-/* The parent ends us in order; a Ctrl-C at the terminal goes to it too. */
+/* The parent ends us in order; a Ctrl-C at the terminal goes to it too. All
+ * threads share malloc's first arena: glibc opens a file under /proc before it
+ * shrinks one of a thread's own, which a confined process dies of. */
 static void settle(const struct child *c)
 {
 	char name[16];
@@ -414,6 +417,7 @@ static void settle(const struct child *c)
 	snprintf(name, sizeof name, "callseal:%s", tag(c));
 	prctl(PR_SET_NAME, name);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	mallopt(M_ARENA_MAX, 1);
 	log_open(tag(c), LOG_CLASS_INFO);
 }
 
