@@ -9,8 +9,11 @@ SIP_WRAP a command to run it under (valgrind). Each case has the ends it needs:
 a (inside, the phone), b (outside, the far end)."""
 import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
+import tempfile
 import time
 
 from sipsock import End, Relay, SDP, called, dialog
@@ -1018,6 +1021,67 @@ def responses_that_fit_nothing(s):
     s.b.reply(i, "180 Ringing", "B8")
     s.a.quiet(0.2)
     s.relay.say("hangup 480 enough")
+
+
+def settle(s, i):
+    """Says yes to whatever the relay asks of both ends, until it is quiet."""
+    for end in (s.a, s.b):
+        while True:
+            got = end.recv(0.1)
+            if not got:
+                break
+            if got.method in ("BYE", "CANCEL", "PRACK"):
+                end.reply(got, "200 OK", contact=False)
+            if got.method == "CANCEL" and i:
+                end.reply(i, "487 Request Terminated", "B1")
+
+
+@case()
+def memory_runs_out(s):
+    """The n-th allocation fails: the call ends with 5xx or goes on, and nothing is left."""
+    seen = set()
+    for n in range(1, 14):
+        s.relay.say("set oom=%d" % n)
+        s.relay.stats()
+        d = dialog()
+        branch = s.a.request("INVITE", BOB, d, body=SDP, extra="Supported: 100rel\r\n")
+        got = s.a.expect("SIP/2.0", skip="nothing")
+        if got.status == 100:
+            got = s.a.recv(0.1)
+        i = s.b.recv(0.1)
+        if got is None and i:  # it went through
+            s.b.reply(i, "183 Progress", "B1", "Require: 100rel\r\nRSeq: 7\r\n")
+            s.b.reply(i, "200 OK", "B1", body=SDP)
+            got = s.a.expect("SIP/2.0 (200|5)", skip="SIP/2.0 1")
+        assert got, "no answer at %d" % n
+        seen.add(got.status)
+        d["ttag"] = got.tag("To")
+        if got.status == 200:
+            s.a.request("ACK", got.contact(), d)
+            s.relay.stats()
+            s.relay.say("hangup 480 enough")
+        else:
+            s.a.request("ACK", BOB, d, branch=branch)
+        settle(s, i)
+    s.relay.say("set oom=0")
+    same(seen, {200, 500}, "results")
+    s.gone(s.relay.stats()["started"])
+
+
+@case(target="sip:bob@127.0.0.1:%d" % (PORT + 14))
+def load_by_sipp(s):
+    if not shutil.which("sipp"):
+        return
+    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tempfile.gettempdir())
+    uas = subprocess.Popen(["sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(PORT + 14), "-nostdin"], **quiet)
+    try:
+        uac = subprocess.run(["sipp", "-sn", "uac", "-i", "127.0.0.1", "-p", str(PORT + 13), "-m", "200",
+                              "-r", "50", "-nostdin", "127.0.0.1:%d" % PORT], timeout=60, check=False, **quiet)
+    finally:
+        uas.kill()
+        uas.wait()
+    same(uac.returncode, 0, "sipp's verdict")
+    same(s.gone(200)["up"], 200, "calls that were up")
 
 
 # -- transparency -----------------------------------------------------------

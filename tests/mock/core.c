@@ -93,7 +93,6 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 		return E_NOMEM;
 	c->e = e;
 	c->leg = leg;
-	c->id = ++e->started;
 	snprintf(c->target, sizeof c->target, "%s", target);
 	c->route.target = c->target;
 	c->route.next_hop = e->next_hop[to];
@@ -101,6 +100,7 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 		free(c);
 		return E_NOMEM;
 	}
+	c->id = ++e->started;
 	c->next = e->calls;
 	e->calls = c;
 	*out = c;

@@ -6,7 +6,8 @@
  * listens inside on PORT and outside on PORT + 1. A target is "URI" or
  * "URI,NEXT-HOP"; an empty URI is the one that was called. Keys: offer,
  * answer, ack = mark | same | refuse | late | never; late_ms, t1 (ms: Sofia's
- * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status).
+ * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status), oom (the N-th calloc()
+ * of ours from now on fails, once).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "set KEY=VALUE",
  * "stats" (answered on standard output), "drain", "quit". */
@@ -30,6 +31,18 @@ struct program {
 	char in[512];
 	size_t n;
 };
+
+/* Linked with --wrap=calloc. */
+static unsigned oom;
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	if (oom && --oom == 0)
+		return NULL;
+	return __real_calloc(n, size);
+}
 
 static int mode(const char *word)
 {
@@ -74,6 +87,8 @@ static void set(struct program *p, const char *text)
 		e->late_ms = (unsigned)atoi(value);
 	else if (!strncmp(text, "refuse=", 7))
 		e->refuse_call = atoi(value);
+	else if (!strncmp(text, "oom=", 4))
+		oom = (unsigned)atoi(value);
 	else if (!strncmp(text, "t1=", 3))
 		timers(p, (unsigned)atoi(value));
 }

@@ -11,4 +11,12 @@ check_PROGRAMS += tests/mock/siprelay
 tests_mock_siprelay_SOURCES = tests/mock/siprelay.c \
 	tests/mock/core.c tests/mock/core.h
 tests_mock_siprelay_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
+tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_mock_siprelay_LDADD = $(SIP_LIBS) $(BASE_LIBS)
+
+check_PROGRAMS += tests/unit/test_sip_headers
+TESTS += tests/unit/test_sip_headers
+tests_unit_test_sip_headers_SOURCES = tests/unit/test_sip_headers.c \
+	tests/mock/core.c tests/mock/core.h
+tests_unit_test_sip_headers_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
+tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
