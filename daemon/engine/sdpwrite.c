@@ -256,9 +256,8 @@ int sdp_write(const struct sdp *s, const struct sdp_edit *e, struct buf *out)
 	struct writing w = { .s = s, .e = e, .out = out, .line = -1 };
 	struct sdp_text rest = s->text, line, eol;
 
-	while (sdp_next_line(&rest, &line, &eol))
-		if (line.len)
-			put_line(&w, line, eol);
+	while (sdp_next_line(&rest, &line, &eol) && line.len)
+		put_line(&w, line, eol);
 	end_section(&w);
 	return out->err;
 }
