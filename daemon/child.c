@@ -13,7 +13,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/confine.h"
-#include "daemon/psk.h"
+#include "daemon/version.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -22,28 +22,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
-
-struct psk {
-	struct psk *next;
-	char peer[NAME_TEXT];
-	struct secret secret;
-};
-
-/* One configuration with all that was made of it. */
-struct version {
-	struct version *older;
-	uint32_t generation;
-	struct conf *conf;
-	struct settings settings;
-	struct policy *policy;
-	struct psk *psks;
-};
 
 struct file {
 	struct file *next;
@@ -82,60 +65,15 @@ static const char *tag(const struct child *c)
 
 /* -- configurations ------------------------------------------------------- */
 
-static void psks_free(struct psk **list)
-{
-	struct psk *p;
-
-	while ((p = *list)) {
-		*list = p->next;
-		wipe(p, sizeof *p);
-		free(p);
-	}
-}
-
-static void version_free(struct version *v)
-{
-	if (!v)
-		return;
-	psks_free(&v->psks);
-	policy_free(v->policy);
-	conf_free(v->conf);
-	free(v);
-}
-
-static int version_read(struct version *v, const char *text)
-{
-	struct conf_err err = { "" };
-	int r = conf_parse(text, "configuration", NULL, settings_groups(),
-			   &v->conf, &err);
-
-	if (!r)
-		r = settings_check(v->conf, &err);
-	if (!r)
-		r = settings_read(v->conf, &v->settings, &err);
-	if (!r)
-		r = policy_new(v->conf, &v->policy, &err);
-	if (r)
-		log_error("conf", "%s", err.text);
-	return r;
-}
-
 /* MSG_CONF: a new configuration begins; what was half sent is forgotten. */
 static int on_conf(struct child *c, const struct ipc_msg *msg)
 {
 	const struct msg_conf *m = msg->body;
-	char *text;
 
 	version_free(c->next);
-	c->next = calloc(1, sizeof *c->next);
-	text = strndup((const char *)msg->tail, msg->tail_len);
-	if (!c->next || !text) {
-		c->next_err = E_NOMEM;
-	} else {
-		c->next->generation = m->generation;
-		c->next_err = version_read(c->next, text);
-	}
-	free(text);
+	c->next = NULL;
+	c->next_err = version_new((const char *)msg->tail, msg->tail_len,
+				  m->generation, &c->next);
 	return 0;
 }
 
@@ -143,27 +81,18 @@ static int on_conf(struct child *c, const struct ipc_msg *msg)
 static int on_secret(struct child *c, const struct ipc_msg *msg)
 {
 	const struct msg_secret *m = msg->body;
-	struct psk *p = calloc(1, sizeof *p);
-	const char *why = "no memory";
-	int r = p && c->next ? psk_read(msg->fd, &p->secret, &why) : E_STATE;
+	int r = c->next ? version_add_psk(c->next, m->peer, msg->fd) : 0;
 
 	close(msg->fd);
-	if (r) {
-		log_error("conf", "pre-shared key of %s: %s", m->peer, why);
-		c->next_err = c->next_err ? c->next_err : r;
-		free(p);
-		return 0;
-	}
-	memcpy(p->peer, m->peer, sizeof p->peer);
-	p->next = c->next->psks;
-	c->next->psks = p;
+	if (!c->next_err)
+		c->next_err = r;
 	return 0;
 }
 
 static void take_next(struct child *c)
 {
 	if (c->now)
-		psks_free(&c->now->psks);
+		version_wipe(c->now);
 	c->next->older = c->now;
 	c->now = c->next;
 	c->next = NULL;
@@ -576,12 +505,7 @@ int child_file(const struct child *c, const char *name)
 
 const struct secret *child_psk(const struct child *c, const char *peer)
 {
-	const struct psk *p = c->now ? c->now->psks : NULL;
-
-	for (; p; p = p->next)
-		if (!strcmp(p->peer, peer))
-			return &p->secret;
-	return NULL;
+	return c->now ? version_psk(c->now, peer) : NULL;
 }
 
 int child_send(struct child *c, enum process to, enum message type,

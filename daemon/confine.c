@@ -164,12 +164,13 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) ? E_IO : 0;
 }
 
+/* A leak sanitizer traces its own process, which takes a dumpable one. */
 static int drop_privileges(void)
 {
 	const struct rlimit zero = { 0, 0 };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || drop_capabilities() ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ||
+	    (confine_filters() && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) ||
 	    setrlimit(RLIMIT_CORE, &zero))
 		return E_IO;
 	return 0;

@@ -26,7 +26,8 @@ daemon_libframe_a_SOURCES = \
 	daemon/process.c daemon/process.h \
 	daemon/psk.c daemon/psk.h \
 	daemon/settings.c daemon/settings.h \
-	daemon/uri.c daemon/uri.h
+	daemon/uri.c daemon/uri.h \
+	daemon/version.c daemon/version.h
 FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS)
 
 include daemon/parent/local.mk

@@ -181,9 +181,10 @@ static int fill_node(struct conf *c, const struct conf_node *n,
 			continue;
 		if (k[i].required) {
 			snprintf(err->text, sizeof err->text,
-				 "%.200s: %s%s%s: must be set: %.150s", n->where,
-				 n->group->name, *n->group->name ? "." : "",
-				 k[i].name, k[i].help);
+				 "%.200s: %s%s%s: must be set: %.150s",
+				 n->where, n->group->name,
+				 *n->group->name ? "." : "", k[i].name,
+				 k[i].help);
 			return E_CONF;
 		}
 		if (default_value(c, &k[i], &n->values[i]))

@@ -254,7 +254,8 @@ static int read_member(struct reading *rd, const config_setting_t *s,
 	for (size_t i = 0; k->type == CONF_WORDS && i < v->n; i++)
 		if (!strcmp(v->texts[i], text))
 			return fail(rd, s, NULL, "\"%s\" is there twice", text);
-	return conf_put(rd->c, v, text, strlen(text)) ? conf_no_memory(rd->err) : 0;
+	r = conf_put(rd->c, v, text, strlen(text));
+	return r ? conf_no_memory(rd->err) : 0;
 }
 
 static int read_list(struct reading *rd, const config_setting_t *s,
@@ -402,7 +403,7 @@ static int read_group(struct reading *rd, const config_setting_t *s,
 static int read_top(struct reading *rd, const config_setting_t *s)
 {
 	static const struct conf_key no_keys[] = { { .name = NULL } };
-	static const struct conf_group nothing = { .name = "", .keys = no_keys };
+	static const struct conf_group nothing = { "", CONF_ONE, no_keys, "" };
 	const struct conf_group *const *g = rd->c->groups;
 	const char *name = config_setting_name(s);
 	struct conf_node *top = NULL;

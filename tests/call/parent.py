@@ -204,6 +204,7 @@ def runs_and_stops(user):
         assert not p.children()
         assert not os.path.exists(p.run_dir + '/control.sock')
         assert 'killed' not in p.log(), p.log()
+        assert 'ended with status' not in p.log(), p.log()
 
 
 def two_instances(user):

@@ -197,15 +197,17 @@ static void what_cannot_be_done_is_refused(void **state)
 	}
 }
 
+#define PEER "peers = ( { match = \"*\"; profile = \"p\"; "
+
 static void values_are_checked_by_the_tables(void **state)
 {
 	static const char *const bad[] = {
 		"peers = ( { match = \"sip:a\"; profile = \"p\"; } );",
 		"peers = ( { match = \"a b\"; profile = \"p\"; } );",
-		"peers = ( { match = \"*\"; profile = \"p\"; route = \"h\"; });",
-		"peers = ( { match = \"*\"; profile = \"p\"; psk = \"x\"; } );",
-		"peers = ( { match = \"*\"; profile = \"p\"; psk = \"file:\";});",
-		"peers = ( { match = \"*\"; profile = \"p\"; name = \"a b\"; });",
+		PEER "route = \"h\"; } );",
+		PEER "psk = \"x\"; } );",
+		PEER "psk = \"file:\"; } );",
+		PEER "name = \"a b\"; } );",
 		"peers = ( { match = \"*\"; } );",
 		"profiles = { p = { need = \"prefer\"; }; };",
 		"profiles = { p = { need = \"require\"; suites = [ \"DES\" ]; "
