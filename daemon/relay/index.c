@@ -20,7 +20,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* next is the index behind the highest marked, 0 when nothing is. */
+/* words is a power of two. next is the index behind the highest marked, 0 when
+ * nothing is. */
 static bool ring_seen(const uint64_t *bits, unsigned words, uint64_t next,
 		      uint64_t index)
 {
@@ -30,7 +31,7 @@ static bool ring_seen(const uint64_t *bits, unsigned words, uint64_t next,
 		return false;
 	if ((next - 1) / 64 - word >= words)
 		return true; /* too old to know */
-	return bits[word % words] >> (index % 64) & 1;
+	return bits[word & (words - 1)] >> (index % 64) & 1;
 }
 
 static void ring_mark(uint64_t *bits, unsigned words, uint64_t *next,
@@ -44,10 +45,10 @@ static void ring_mark(uint64_t *bits, unsigned words, uint64_t *next,
 		if (word >= words && fresh < word - words + 1)
 			fresh = word - words + 1;
 		for (; fresh <= word; fresh++)
-			bits[fresh % words] = 0;
+			bits[fresh & (words - 1)] = 0;
 		*next = index + 1;
 	}
-	bits[word % words] |= UINT64_C(1) << (index % 64);
+	bits[word & (words - 1)] |= UINT64_C(1) << (index % 64);
 }
 
 /* RFC 3711 appendix A, on whole indexes: the one nearest to top that ends in

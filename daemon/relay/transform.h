@@ -29,8 +29,9 @@ struct transform {
 	/* In place. pkt holds *len bytes and has room for TRANSFORM_ROOM more.
 	 * hdr_len is the whole RTP header with CSRCs and extension, as
 	 * rtp_parse() found it. index is the 48-bit packet index (ROC << 16 |
-	 * SEQ); E_ARG when SEQ is not the packet's. On success *len is the new length. E_AUTH leaves *len; the
-	 * bytes are then undefined and must be dropped. */
+	 * SEQ); E_ARG when SEQ is not the packet's. On success *len is the
+	 * new length. E_AUTH leaves *len; the bytes are then undefined and
+	 * must be dropped. */
 	int (*protect_rtp)(struct transform_key *t, uint8_t *pkt, size_t *len,
 			   size_t hdr_len, uint64_t index);
 	int (*open_rtp)(struct transform_key *t, uint8_t *pkt, size_t *len,

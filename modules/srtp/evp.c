@@ -11,8 +11,9 @@
  *
  * A key costs one cipher context, keyed for RTP, and with CM three digest
  * contexts: HMAC's inner and outer states for RTP and one to work in. EVP has
- * no cheaper HMAC short of the deprecated SHA1_ calls (bench/RESULTS.md).
- * RTCP is rare: it borrows the cipher, re-keyed, and hashes HMAC's key anew.
+ * no cheaper HMAC (bench/RESULTS.md); copying a state allocates a little, in
+ * libcrypto. RTCP is rare: it borrows the cipher, re-keyed, and hashes HMAC's
+ * key anew.
  *
  * Not done: AES-f8, NULL cipher, key derivation rate, unencrypted SRTCP (the
  * E bit must be set), RFC 6904. */
@@ -33,6 +34,7 @@
 #define INDEX_LEN 4      /* E bit and SRTCP index */
 #define E_BIT 0x80000000u
 #define TAG_MAX 16
+#define STREAM_BLOCKS 32 /* of key stream made at once */
 #define SHA1_LEN 20
 #define SHA1_BLOCK 64
 
@@ -133,12 +135,14 @@ static int mac_open(struct transform_key *t)
 
 /* -- ciphers -------------------------------------------------------------- */
 
-/* Sets the IV, and the key unless the cipher holds it already. */
+/* Sets the key unless the cipher holds it already, and the IV if it has one. */
 static int cipher_start(struct transform_key *t, const struct session *s,
 			const uint8_t *iv, const OSSL_PARAM *params)
 {
 	const uint8_t *key = t->keyed == s ? NULL : s->key;
 
+	if (!key && !iv)
+		return 0;
 	t->keyed = NULL; /* should it fail */
 	if (!EVP_CipherInit_ex2(t->cipher, NULL, key, iv, -1, params))
 		return E_INTERNAL;
@@ -146,23 +150,66 @@ static int cipher_start(struct transform_key *t, const struct session *s,
 	return 0;
 }
 
-/* RFC 3711 4.1.1: salt * 2^16 ^ SSRC * 2^64 ^ index * 2^16 */
+static void xor_bytes(uint8_t *to, const uint8_t *from, size_t len)
+{
+	uint64_t a, b;
+
+	for (; len >= 8; len -= 8, to += 8, from += 8) {
+		memcpy(&a, to, 8);
+		memcpy(&b, from, 8);
+		a ^= b;
+		memcpy(to, &a, 8);
+	}
+	while (len--)
+		*to++ ^= *from++;
+}
+
+/* RFC 3711 4.1.1: block n of the key stream is the cipher over the IV with n
+ * in its last 16 bits. The blocks go through ECB in one call: EVP's own
+ * counter mode would have to be started anew for each packet, which takes
+ * longer than the packet. */
+static int cm_crypt(struct transform_key *t, const uint8_t iv[static 14],
+		    uint8_t *p, size_t len)
+{
+	uint8_t stream[STREAM_BLOCKS * 16];
+	unsigned counter = 0;
+
+	while (len) {
+		size_t n = len < sizeof stream ? len : sizeof stream;
+		size_t blocks = (n + 15) / 16;
+		int out;
+
+		for (size_t i = 0; i < blocks; i++, counter++) {
+			memcpy(stream + i * 16, iv, 14);
+			stream[i * 16 + 14] = (uint8_t)(counter >> 8);
+			stream[i * 16 + 15] = (uint8_t)counter;
+		}
+		if (!EVP_CipherUpdate(t->cipher, stream, &out, stream,
+				      (int)blocks * 16) ||
+		    out != (int)blocks * 16)
+			return E_INTERNAL;
+		xor_bytes(p, stream, n);
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* The IV is salt * 2^16 ^ SSRC * 2^64 ^ index * 2^16. */
 static int cm(struct transform_key *t, const struct session *s, uint32_t ssrc,
 	      uint64_t index, uint8_t *p, size_t len)
 {
-	uint8_t iv[16] = { 0 };
-	int r, n;
+	uint8_t iv[SESSION_SALT_LEN] = { 0 };
+	int r = cipher_start(t, s, NULL, NULL);
 
+	if (r)
+		return r;
 	put_u32(iv + 4, ssrc);
 	put_u32(iv + 8, (uint32_t)(index >> 16));
 	iv[12] = (uint8_t)(index >> 8);
 	iv[13] = (uint8_t)index;
-	for (int i = 0; i < SESSION_SALT_LEN; i++)
-		iv[i] ^= s->salt[i];
-	r = cipher_start(t, s, iv, NULL);
-	if (!r && !EVP_CipherUpdate(t->cipher, p, &n, p, (int)len))
-		r = E_INTERNAL;
-	return r;
+	xor_bytes(iv, s->salt, sizeof iv);
+	return cm_crypt(t, iv, p, len);
 }
 
 /* One message of GCM: the tag is read or written at tag. */
@@ -184,8 +231,7 @@ static void gcm_iv(struct gcm *m, uint32_t ssrc, uint64_t index)
 	m->iv[6] = (uint8_t)(index >> 40);
 	m->iv[7] = (uint8_t)(index >> 32);
 	put_u32(m->iv + 8, (uint32_t)index);
-	for (size_t i = 0; i < sizeof m->iv; i++)
-		m->iv[i] ^= m->session->salt[i];
+	xor_bytes(m->iv, m->session->salt, sizeof m->iv);
 }
 
 static int gcm_data(struct transform_key *t, const struct gcm *m)
@@ -254,21 +300,27 @@ static void evp_close(struct transform_key *t)
 static const EVP_CIPHER *cipher_of(const struct suite_info *suite)
 {
 	if (!suite->aead)
-		return EVP_aes_128_ctr();
+		return EVP_aes_128_ecb();
 	return suite->key_len == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
 }
 
-/* The session keys are set. */
+/* The session keys are set. Counter mode encrypts in both directions. */
 static int contexts_open(struct transform_key *t)
 {
+	int encrypt = t->send || !t->suite->aead;
+
 	t->cipher = EVP_CIPHER_CTX_new();
 	if (!t->cipher)
 		return E_NOMEM;
 	if (!EVP_CipherInit_ex2(t->cipher, cipher_of(t->suite), t->rtp.key,
-				NULL, t->send, NULL))
+				NULL, encrypt, NULL))
 		return E_INTERNAL;
 	t->keyed = &t->rtp;
-	return t->suite->aead ? 0 : mac_open(t);
+	if (t->suite->aead)
+		return 0;
+	if (!EVP_CIPHER_CTX_set_padding(t->cipher, 0))
+		return E_INTERNAL;
+	return mac_open(t);
 }
 
 static int evp_open(const struct srtp_key *key, int send,
