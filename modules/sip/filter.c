@@ -44,7 +44,8 @@ enum body_kind filter_body_kind(const sip_t *sip)
 
 static bool negotiates(const struct txn *t)
 {
-	return t->method == sip_method_invite || t->method == sip_method_update ||
+	return t->method == sip_method_invite ||
+	       t->method == sip_method_update ||
 	       t->method == sip_method_prack;
 }
 

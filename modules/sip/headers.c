@@ -182,7 +182,8 @@ static bool shows_inside(const url_t *uri, const struct face_settings *inside)
 	struct addr a;
 	size_t i;
 
-	snprintf(host, sizeof host, "%.60s", uri->url_host ? uri->url_host : "");
+	snprintf(host, sizeof host, "%.60s",
+		 uri->url_host ? uri->url_host : "");
 	if (host[0] == '[') {
 		host[strcspn(host, "]")] = 0;
 		memmove(host, host + 1, strlen(host));

@@ -125,6 +125,7 @@ static const struct signalling role = { .name = "sip", .hangup = hangup };
 /* -- the module ----------------------------------------------------------- */
 
 /* Sofia's own lines, as far as they are not silenced, for debugging. */
+__attribute__((format(printf, 2, 0)))
 static void sofia_says(void *stream, const char *fmt, va_list ap)
 {
 	char line[256];

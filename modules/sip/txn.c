@@ -119,7 +119,8 @@ static bool rack_add(msg_t *msg, const struct txn *t)
 static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 			 const struct body *body)
 {
-	const char *ruri = t->initial ? call_route(t->pair->call)->target : NULL;
+	const char *ruri = t->initial ? call_route(t->pair->call)->target :
+					NULL;
 	bool full = body && body->len;
 
 	if (headers_copy(msg, sip, full ? COPY_BODY : 0) ||

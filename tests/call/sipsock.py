@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+ALICE = "<sip:alice@inside.example>"
+
 
 class Message:
     """One received message: first line, headers in order, body."""
@@ -84,6 +86,9 @@ class End:
 
     def proto(self):
         return "TCP" if self.tcp else "UDP"
+
+    def own_uri(self):
+        return "sip:me@%s:%d%s" % (self.show, self.port, ";transport=tcp" if self.tcp else "")
 
     def send(self, text, body=b""):
         data = text.encode("latin-1") + body
@@ -167,16 +172,17 @@ class End:
             cseq = dialog["cseq"]
         ttag = ";tag=" + dialog["ttag"] if dialog.get("ttag") else ""
         lines = {
-            "Via": "SIP/2.0/%s %s:%d;branch=%s;rport" % (self.proto(), self.show, self.port, branch),
-            "From": "%s;tag=%s" % (dialog.get("from", "<sip:alice@inside.example>"), dialog["ftag"]),
+            "Via": "SIP/2.0/%s %s:%d;branch=%s;rport"
+                   % (self.proto(), self.show, self.port, branch),
+            "From": "%s;tag=%s" % (dialog.get("from", ALICE), dialog["ftag"]),
             "To": "%s%s" % (dialog.get("to", "<sip:bob@b.example>"), ttag),
             "Call-ID": dialog["call_id"],
             "CSeq": "%d %s" % (cseq, method),
             "Max-Forwards": "70",
-            "Contact": "<sip:me@%s:%d%s>" % (self.show, self.port, ";transport=tcp" if self.tcp else ""),
+            "Contact": "<%s>" % self.own_uri(),
         }
         lines.update(over)
-        head = "".join("%s: %s\r\n" % (k.replace("_", "-"), v) for k, v in lines.items() if v is not None)
+        head = "".join("%s: %s\r\n" % (k, v) for k, v in lines.items() if v is not None)
         if body and "Content-Type" not in extra:
             extra += "Content-Type: application/sdp\r\n"
         self.send("%s %s SIP/2.0\r\n%s%sContent-Length: %d\r\n\r\n"
@@ -195,11 +201,11 @@ class End:
         head += "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n" % (
             req.get("From"), to, req.get("Call-ID"), req.get("CSeq"))
         if contact:
-            head += "Contact: <sip:me@%s:%d%s>\r\n" % (
-                self.show, self.port, ";transport=tcp" if self.tcp else "")
+            head += "Contact: <%s>\r\n" % self.own_uri()
         if body and "Content-Type" not in extra:
             extra += "Content-Type: application/sdp\r\n"
-        self.send("SIP/2.0 %s\r\n%s%sContent-Length: %d\r\n\r\n" % (status, head, extra, len(body)), body)
+        self.send("SIP/2.0 %s\r\n%s%sContent-Length: %d\r\n\r\n"
+                  % (status, head, extra, len(body)), body)
 
 
 def dialog(**over):
@@ -213,7 +219,8 @@ def dialog(**over):
 def called(req, tag):
     """The dialog as the called end sees it, from the INVITE it received."""
     return {"call_id": req.get("Call-ID"), "ftag": tag, "ttag": req.tag("From"), "cseq": 50,
-            "from": re.sub(r";tag=.*", "", req.get("To")), "to": re.sub(r";tag=.*", "", req.get("From"))}
+            "from": re.sub(r";tag=.*", "", req.get("To")),
+            "to": re.sub(r";tag=.*", "", req.get("From"))}
 
 
 SDP = ("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"

@@ -57,7 +57,8 @@ static void deliver(struct call *c, const struct filter_request *q,
 	char *text = malloc(q->body.len + 32);
 
 	memcpy(text, q->body.data, q->body.len);
-	out.len += (size_t)sprintf(text + out.len, "a=branch:%u\r\n", q->branch);
+	out.len += (size_t)sprintf(text + out.len, "a=branch:%u\r\n",
+				   q->branch);
 	out.data = (uint8_t *)text;
 	c->e->filtered++;
 	fn(user, NULL, &out);

@@ -9,8 +9,8 @@
  * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status), oom (the N-th calloc()
  * of ours from now on fails, once).
  *
- * Commands on standard input, one a line: "hangup STATUS TEXT", "set KEY=VALUE",
- * "stats" (answered on standard output), "drain", "quit". */
+ * Commands on standard input, one a line: "hangup STATUS TEXT", "set
+ * KEY=VALUE", "stats" (answered on standard output), "drain", "quit". */
 #include "tests/mock/core.h"
 
 #include "daemon/base/log.h"
@@ -98,8 +98,8 @@ static void stats(const struct program *p)
 	const struct engine *e = &p->engine;
 	const struct sip *s = p->sip;
 
-	printf("started=%u ended=%u up=%u won=%u filtered=%u last=%d pairs=%zu\n",
-	       e->started, e->ended, e->up, e->won, e->filtered,
+	printf("started=%u ended=%u up=%u won=%u filtered=%u last=%d "
+	       "pairs=%zu\n", e->started, e->ended, e->up, e->won, e->filtered,
 	       e->last_status, s->n_pairs);
 	fflush(stdout);
 }

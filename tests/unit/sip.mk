@@ -5,8 +5,11 @@ tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
 tests_unit_test_loop_LDADD = $(LOOP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 
 # The module with a mock core, as a program, and the calls through it.
-TESTS += tests/call/test_sip.py
-EXTRA_DIST += tests/call/test_sip.py tests/call/sipsock.py
+TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
+	tests/call/test_sip_input.py
+EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
+	tests/call/test_sip_input.py tests/call/sipscene.py \
+	tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
 tests_mock_siprelay_SOURCES = tests/mock/siprelay.c \
 	tests/mock/core.c tests/mock/core.h

@@ -81,7 +81,8 @@ static void lines_pass_as_they_came(void **state)
 {
 	static const char text[] =
 		"X-One:1\r\nAllow:  INVITE,ACK , BYE\r\nSubject :  a  b \r\n"
-		"X-Fold: a\r\n\tb\r\nsupported: timer\r\nk: 100rel\r\nX-Empty:\r\n";
+		"X-Fold: a\r\n\tb\r\nsupported: timer\r\nk: 100rel\r\n"
+		"X-Empty:\r\n";
 	char out[4096];
 
 	(void)state;

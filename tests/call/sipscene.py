@@ -1,0 +1,149 @@
+"""Whole calls through the signalling module: raw sockets on both sides, the
+program siprelay (the module with a mock core) between them. What the
+test_sip_*.py have in common:
+
+    test_sip_X.py [NAME ...]     runs all cases, or those whose name matches
+
+SIPRELAY names the program, SIP_PORT the first of 20 ports on loopback,
+SIP_WRAP a command to run it under (valgrind). Each case has the ends it needs:
+a (inside, the phone), b (outside, the far end)."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from sipsock import End, Relay, SDP, called, dialog
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.environ.get("SIPRELAY", "tests/mock/siprelay")
+WRAP = os.environ.get("SIP_WRAP", "").split()
+T1 = 40  # ms: Sofia's timers in the cases that wait for them
+SLOW = 5 if WRAP else 1
+
+
+def free_ports():
+    """The first of 20 ports that nobody uses, as far as one look can tell."""
+    for first in range(21400, 21500, 20):
+        probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            probe.bind(("127.0.0.1", first))
+            return first
+        except OSError:
+            continue
+        finally:
+            probe.close()
+    raise SystemExit("no free ports from 21400")
+
+
+PORT = int(os.environ.get("SIP_PORT") or free_ports())
+INSIDE, OUTSIDE = ("127.0.0.1", PORT), ("127.0.0.1", PORT + 1)
+BOB = "sip:bob@b.example"
+CASES = []
+
+
+def case(**options):
+    def add(fn):
+        CASES.append((fn.__name__, fn, options))
+        return fn
+    return add
+
+
+class Scene:
+    """The relay, both ends, and the usual first steps."""
+
+    def __init__(self, keys=(), target=None, inside=None, tcp=False):
+        self.a = End(PORT + 10, INSIDE)
+        self.b = End(PORT + 11, OUTSIDE)
+        self.relay = Relay(PROGRAM, PORT, inside or "sip:phone@127.0.0.1:%d" % (PORT + 10),
+                           target or "sip:bob@127.0.0.1:%d" % (PORT + 11), *keys, wrap=WRAP)
+        self.more = []
+
+    def end(self, *args, **kw):
+        e = End(*args, **kw)
+        self.more.append(e)
+        return e
+
+    def close(self):
+        code = self.relay.stop()
+        for e in [self.a, self.b] + self.more:
+            e.close()
+        assert code == 0, "the relay ended with %d" % code
+
+    def gone(self, calls=1):
+        """Every call was released and no pair is left."""
+        end = time.monotonic() + 4 * SLOW
+        while True:
+            s = self.relay.stats()
+            if s["pairs"] == 0 and s["ended"] == s["started"] == calls:
+                return s
+            assert time.monotonic() < end, "left behind: %s" % s
+            time.sleep(0.05)
+
+    def invite(self, body=SDP, extra="", frm=None, to=None, uri=BOB, **kw):
+        """INVITE from frm; returns the dialog, its branch, the INVITE that came out."""
+        frm, to = frm or self.a, to or self.b
+        d = dialog()
+        d["branch"] = frm.request("INVITE", uri, d, extra=extra, body=body, **kw)
+        return d, to.expect("INVITE", 2 * SLOW)
+
+    def up(self, frm=None, to=None, tag="B1", body=SDP, answer=SDP, extra=""):
+        """A call that is up: (dialog of the caller, dialog of the called)."""
+        frm, to = frm or self.a, to or self.b
+        d, i = self.invite(body=body, frm=frm, to=to, extra=extra)
+        to.reply(i, "200 OK", tag, body=answer)
+        self.confirm(d, frm, to)
+        e = called(i, tag)
+        e["uri"] = i.contact()
+        return d, e
+
+    def confirm(self, d, frm=None, to=None, cseq=None):
+        """200 and ACK pass."""
+        frm, to = frm or self.a, to or self.b
+        ok = frm.expect("SIP/2.0 200", 2 * SLOW)
+        d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+        frm.request("ACK", d["uri"], d, cseq=cseq)
+        ack = to.expect("ACK", 2 * SLOW)
+        return ok, ack
+
+    def bye(self, d, frm=None, to=None):
+        frm, to = frm or self.a, to or self.b
+        frm.request("BYE", d["uri"], d)
+        to.reply(to.expect("BYE"), "200 OK", contact=False)
+        frm.expect("SIP/2.0 200")
+
+
+def same(got, want, what):
+    assert got == want, "%s: %r, not %r" % (what, got, want)
+
+
+def run(name, fn, options):
+    scene = Scene(**options)
+    try:
+        fn(scene)
+    except AssertionError as e:
+        scene.relay.process.kill()
+        scene.relay.process.wait()
+        scene.relay.close()
+        for end in [scene.a, scene.b] + scene.more:
+            end.close()
+        print("FAIL %s: %s" % (name, e), flush=True)
+        return False
+    try:
+        scene.close()
+    except AssertionError as e:
+        print("FAIL %s: %s" % (name, e), flush=True)
+        return False
+    print("ok %s" % name, flush=True)
+    return True
+
+
+def main():
+    words = sys.argv[1:]
+    chosen = [c for c in CASES if not words or any(re.search(x, c[0]) for x in words)]
+    failed = [c[0] for c in chosen if not run(*c)]
+    print("%d cases, %d failed" % (len(chosen), len(failed)))
+    return 1 if failed or not chosen else 0

@@ -1,0 +1,401 @@
+#!/usr/bin/env python3
+"""How calls end: lost and late messages, branches that lose, a filter that
+refuses, an operator that hangs up."""
+import sys
+import time
+
+from sipscene import BOB, PORT, SLOW, T1, case, main, same
+from sipsock import SDP, dialog
+
+
+# -- order, loss and time ------------------------------------------------------
+
+@case(keys=("answer=late", "late_ms=200"))
+def order_is_kept(s):
+    d, i = s.invite()
+    s.b.reply(i, "183 Progress", "B1", body=SDP)
+    s.b.reply(i, "180 Ringing", "B1")
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.a.expect("SIP/2.0 183")
+    s.a.expect("SIP/2.0 180")
+    s.confirm(d)
+    s.bye(d)
+    s.gone()
+
+
+@case()
+def forking(s):
+    d, i = s.invite()
+    tags = []
+    for n in range(3):
+        s.b.reply(i, "183 Progress", "B%d" % n, body=SDP)
+        p = s.a.expect("SIP/2.0 183")
+        assert p.body.endswith(b"a=branch:%d\r\n" % n), "branch %d" % n
+        tags.append(p.tag("To"))
+    s.b.reply(i, "183 Progress", "B0", body=SDP)  # the first again
+    assert s.a.expect("SIP/2.0 183").body.endswith(b"a=branch:0\r\n")
+    same(len(set(tags)), 1, "the phone sees one early dialog")
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    ok, ack = s.confirm(d)
+    assert ok.body.endswith(b"a=branch:1\r\n")
+    same((ack.tag("To"), ok.tag("To")), ("B1", tags[0]), "tags")
+    s.b.reply(i, "200 OK", "B0", body=SDP)  # late, of a branch that lost
+    same(s.b.expect("ACK").tag("To"), "B0", "ACK of the loser")
+    y = s.b.expect("BYE")
+    same(y.tag("To"), "B0", "BYE of the loser")
+    s.b.reply(y, "200 OK")
+    s.a.quiet(0.1)
+    s.a.request("BYE", d["uri"], d)
+    y = s.b.expect("BYE")
+    same(y.tag("To"), "B1", "BYE of the winner")
+    s.b.reply(y, "200 OK")
+    s.a.expect("SIP/2.0 200")
+    s.gone()
+
+
+@case()
+def forked_reliable_branches_count_apart(s):
+    d, i = s.invite(extra="Supported: 100rel\r\n")
+    d["uri"] = None
+    for tag, rseq in (("B0", 900), ("B1", 5)):
+        s.b.reply(i, "183 Progress", tag, "Require: 100rel\r\nRSeq: %d\r\n" % rseq, SDP)
+        p = s.a.expect("SIP/2.0 183")
+        d["ttag"], d["uri"] = p.tag("To"), p.contact()
+        s.a.request("PRACK", d["uri"], d, extra="RAck: %s 1 INVITE\r\n" % p.get("RSeq"))
+        r = s.b.expect("PRACK")
+        same((r.tag("To"), r.get("RAck").split()[0]), (tag, str(rseq)), "PRACK")
+        s.b.reply(r, "200 OK", tag)
+        s.a.expect("SIP/2.0 200")
+    s.b.reply(i, "200 OK", "B1")
+    ok = s.a.expect("SIP/2.0 200")
+    s.a.request("ACK", ok.contact(), d, cseq=1)
+    same(s.b.expect("ACK").tag("To"), "B1", "ACK")
+    s.bye(d)
+    s.gone()
+
+
+@case()
+def repeated_200_to_the_phone(s):
+    d, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.a.expect("SIP/2.0 200")
+    s.a.expect("SIP/2.0 200", 3)  # repeated after T1
+    s.confirm(d)
+    s.bye(d)
+    s.gone()
+
+
+@case()
+def repeated_200_from_far(s):
+    d, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.confirm(d)
+    for _ in range(3):
+        s.b.reply(i, "200 OK", "B1", body=SDP)
+        same(s.b.expect("ACK").tag("To"), "B1", "ACK again")
+    s.a.quiet(0.1)
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=("t1=%d" % T1,))
+def lost_ack_ends_the_call(s):
+    _, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    end = time.monotonic() + 6 * SLOW
+    while True:  # nobody acknowledges: 200 after 200, then BYE
+        got = s.a.expect("SIP/2.0 200|BYE", end - time.monotonic())
+        if got.method == "BYE":
+            break
+    s.a.reply(got, "200 OK", contact=False)
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    same(s.gone()["last"], 408, "status")
+
+
+@case(keys=("t1=%d" % T1,))
+def no_prack_ends_the_call(s):
+    _, i = s.invite(extra="Supported: 100rel\r\n")
+    s.b.reply(i, "183 Progress", "B1", "Require: 100rel\r\nRSeq: 7\r\n", SDP)
+    s.a.expect("SIP/2.0 183")
+    s.a.expect("SIP/2.0 504", 6 * SLOW, skip="SIP/2.0 183")
+    s.b.reply(s.b.expect("CANCEL"), "200 OK", contact=False)
+    s.b.reply(i, "487 Request Terminated", "B1")
+    s.b.expect("ACK")
+    s.gone()
+
+
+@case(keys=("t1=%d" % T1,))
+def answer_overtakes_its_prack(s):
+    d, i = s.invite(extra="Supported: 100rel\r\n")
+    s.b.reply(i, "183 Progress", "B1", "Require: 100rel\r\nRSeq: 7\r\n", SDP)
+    p = s.a.expect("SIP/2.0 183")
+    s.b.reply(i, "200 OK", "B1")
+    s.a.quiet(0.1, skip="SIP/2.0 183")  # the 200 waits for the PRACK
+    d["ttag"], d["uri"] = p.tag("To"), p.contact()
+    s.a.request("PRACK", d["uri"], d, extra="RAck: %s 1 INVITE\r\n" % p.get("RSeq"))
+    s.b.reply(s.b.expect("PRACK"), "200 OK", "B1", contact=False)
+    got = [s.a.expect("SIP/2.0 200", skip="SIP/2.0 183").get("CSeq") for _ in range(2)]
+    same(sorted(got), ["1 INVITE", "2 PRACK"], "responses")
+    s.a.request("ACK", d["uri"], d, cseq=1)
+    s.b.expect("ACK")
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=("t1=%d" % T1,))
+def caller_vanishes_between_200_and_prack(s):
+    _, i = s.invite(extra="Supported: 100rel\r\n")
+    s.b.reply(i, "183 Progress", "B1", "Require: 100rel\r\nRSeq: 7\r\n", SDP)
+    s.a.expect("SIP/2.0 183")
+    s.b.reply(i, "200 OK", "B1")
+    s.relay.say("hangup 480 enough")
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    s.a.expect("BYE", 6 * SLOW, skip="SIP/2.0 183|SIP/2.0 500|SIP/2.0 503")
+    s.gone()
+
+
+@case(keys=("t1=%d" % T1,))
+def far_end_is_silent(s):
+    d, i = s.invite()
+    s.b.expect("INVITE", 2 * SLOW)  # repeated
+    s.a.expect("SIP/2.0 408", 6 * SLOW)
+    s.gone()
+
+
+@case(target="sip:bob@127.0.0.1:%d;transport=tcp" % (PORT + 12))
+def far_end_refuses_tcp(s):
+    d = dialog()
+    s.a.request("INVITE", BOB, d, body=SDP)
+    no = s.a.expect("SIP/2.0 503", 3 * SLOW)
+    assert "callseal" in no.get("Warning")
+    s.gone()
+
+
+@case(keys=("t1=%d" % T1,))
+def bye_to_a_dead_end(s):
+    d, _ = s.up()
+    s.a.request("BYE", d["uri"], d)
+    s.b.expect("BYE")
+    s.a.expect("SIP/2.0 200", 6 * SLOW)
+    s.gone()
+
+
+@case()
+def bye_glare(s):
+    d, e = s.up()
+    s.a.request("BYE", d["uri"], d)
+    s.b.request("BYE", e["uri"], e)
+    s.a.expect("BYE")
+    y = s.b.expect("BYE")
+    s.b.reply(y, "200 OK")
+    s.a.expect("SIP/2.0 200")
+    s.b.expect("SIP/2.0 200")
+    s.gone()
+
+
+@case()
+def bye_challenged(s):
+    d, _ = s.up()
+    s.a.request("BYE", d["uri"], d)
+    s.b.reply(s.b.expect("BYE"), "407 Proxy Authentication Required",
+              extra='Proxy-Authenticate: Digest realm="x", nonce="y"\r\n')
+    no = s.a.expect("SIP/2.0 407")
+    same(no.get("Proxy-Authenticate"), 'Digest realm="x", nonce="y"', "challenge")
+    s.bye(d)
+    s.gone()
+
+
+@case()
+def bye_before_the_answer(s):
+    d, i = s.invite()
+    s.b.reply(i, "180 Ringing", "B1")
+    p = s.a.expect("SIP/2.0 180")
+    d["ttag"] = p.tag("To")
+    s.a.request("BYE", p.contact(), d)
+    s.a.expect("SIP/2.0 200")
+    s.a.expect("SIP/2.0 487")
+    s.b.reply(s.b.expect("CANCEL"), "200 OK", contact=False)
+    s.b.reply(i, "487 Request Terminated", "B1")
+    s.b.expect("ACK")
+    s.gone()
+
+
+@case()
+def bye_before_the_ack(s):
+    d, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    ok = s.a.expect("SIP/2.0 200")
+    d["ttag"] = ok.tag("To")
+    s.a.request("BYE", ok.contact(), d)
+    s.a.expect("SIP/2.0 200")
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    s.a.request("ACK", ok.contact(), d, cseq=1)
+    s.gone()
+
+
+# -- the filter says no --------------------------------------------------------
+
+@case(keys=("offer=refuse",))
+def refused_offer(s):
+    d = dialog()
+    s.a.request("INVITE", BOB, d, body=SDP)
+    no = s.a.expect("SIP/2.0 488")
+    same(no.get("Warning"), '399 callseal "mock refuses"', "Warning")
+    s.gone()
+    s.b.quiet(0.1)
+
+
+@case(keys=("answer=refuse",))
+def refused_answer_in_200(s):
+    d, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.b.expect("ACK")
+    y = s.b.expect("BYE")
+    assert "488" in y.get("Reason")
+    s.b.reply(y, "200 OK")
+    same(s.a.expect("SIP/2.0 488").get("Warning"), '399 callseal "mock refuses"', "Warning")
+    s.gone()
+
+
+@case(keys=("answer=refuse",))
+def refused_answer_in_183(s):
+    d, i = s.invite()
+    s.b.reply(i, "183 Progress", "B1", body=SDP)
+    s.b.reply(s.b.expect("CANCEL"), "200 OK", contact=False)
+    s.a.expect("SIP/2.0 488")
+    s.b.reply(i, "487 Request Terminated", "B1")
+    s.b.expect("ACK")
+    s.gone()
+
+
+@case(keys=("ack=refuse",))
+def refused_answer_in_ack(s):
+    d, i = s.invite(body=b"")
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    ok = s.a.expect("SIP/2.0 200")
+    d["ttag"] = ok.tag("To")
+    s.a.request("ACK", ok.contact(), d, body=SDP)
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    s.a.reply(s.a.expect("BYE"), "200 OK")
+    s.gone()
+
+
+@case()
+def refused_reinvite_keeps_the_call(s):
+    d, e = s.up()
+    s.relay.say("set offer=refuse")
+    s.relay.stats()
+    branch = s.b.request("INVITE", e["uri"], e, body=SDP)
+    s.b.expect("SIP/2.0 488")
+    s.b.request("ACK", e["uri"], e, branch=branch)
+    s.bye(d)
+    s.gone()
+
+
+@case()
+def refused_answer_of_a_reinvite_ends_it(s):
+    d, e = s.up()
+    s.relay.say("set answer=refuse")
+    s.relay.stats()
+    s.b.request("INVITE", e["uri"], e, body=SDP)
+    s.a.reply(s.a.expect("INVITE"), "200 OK", body=SDP)
+    s.a.expect("ACK")
+    s.a.reply(s.a.expect("BYE"), "200 OK")
+    s.b.expect("SIP/2.0 488")
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    s.gone()
+
+
+@case(keys=("refuse=603",))
+def refused_call(s):
+    s.a.request("INVITE", BOB, dialog(), body=SDP)
+    no = s.a.expect("SIP/2.0 603 Not Today")
+    same(no.get("Warning"), "399 callseal \"mock 'says' no\"", "Warning")
+    same(no.get("Retry-After"), "7", "Retry-After")
+    same(s.relay.stats()["pairs"], 0, "pairs")
+
+
+@case()
+def bodies_that_hide(s):
+    for n, (kind, extra) in enumerate((
+            ("multipart/mixed;boundary=x", ""), ("application/sdp", "Content-Encoding: gzip\r\n"),
+            ("message/sipfrag", ""), ("application/pkcs7-mime", ""))):
+        extra = "Content-Type: %s\r\n%s" % (kind, extra)
+        s.a.request("INVITE", BOB, dialog(), extra=extra, body="--x")
+        s.a.expect("SIP/2.0 415")
+    d, e = s.up()
+    s.a.request("INFO", d["uri"], d, body=SDP)
+    s.a.expect("SIP/2.0 415")
+    s.b.request("OPTIONS", e["uri"], e)
+    s.a.reply(s.a.expect("OPTIONS"), "200 OK", body=SDP)
+    same(s.b.expect("SIP/2.0 200").body, b"", "SDP outside offer and answer")
+    s.bye(d)
+    s.gone()
+
+
+@case()
+def hangup_by_the_operator(s):
+    _, i = s.invite()
+    s.relay.say("hangup 603 enough")
+    s.a.expect("SIP/2.0 603")
+    s.b.reply(i, "100 Trying")
+    c = s.b.expect("CANCEL")
+    assert "enough" in c.get("Reason")
+    s.b.reply(c, "200 OK", contact=False)
+    s.b.reply(i, "487 Request Terminated", "B1")
+    s.b.expect("ACK")
+    s.gone()
+    d, e = s.up()
+    s.relay.say("hangup 480 enough")
+    for end in (s.a, s.b):
+        y = end.expect("BYE")
+        assert "enough" in y.get("Reason")
+        end.reply(y, "200 OK")
+    s.gone(2)
+    d, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    ok = s.a.expect("SIP/2.0 200")
+    s.relay.say("hangup 480 enough")
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    s.a.quiet(0.2, skip="SIP/2.0 200")  # no BYE before the ACK
+    d["ttag"] = ok.tag("To")
+    s.a.request("ACK", ok.contact(), d)
+    s.a.reply(s.a.expect("BYE", skip="SIP/2.0 200"), "200 OK")
+    s.gone(3)
+
+
+@case()
+def stopping_tells_everybody(s):
+    d, _ = s.up()
+    _, i = s.invite()
+    s.b.reply(i, "180 Ringing", "B1")
+    s.a.expect("SIP/2.0 180")
+    s.relay.say("quit")
+    for pattern in ("SIP/2.0 503|BYE", "SIP/2.0 503|BYE"):
+        got = s.a.expect(pattern)
+        if got.method:
+            s.a.reply(got, "200 OK")
+    for _ in range(2):
+        got = s.b.expect("CANCEL|BYE")
+        s.b.reply(got, "200 OK", contact=False)
+    s.b.reply(i, "487 Request Terminated", "B1")
+
+
+@case()
+def draining(s):
+    d, _ = s.up()
+    s.relay.say("drain")
+    s.relay.stats()
+    s.a.request("INVITE", BOB, dialog(), body=SDP)
+    s.a.expect("SIP/2.0 503")
+    s.bye(d)
+    s.gone()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
