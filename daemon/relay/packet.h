@@ -24,7 +24,7 @@ struct packet_way {
 
 /* Takes a packet that came in on a port. On 0 data and len are what to send.
  * Negative: drop it; it was counted in the stream's statistics. E_STATE: no
- * key (yet, or any more). */
+ * key (yet, or any more); E_EXISTS: its index was used, or all were. */
 int packet_relay(const struct media_port *in, struct packet *p,
 		 struct packet_way *out);
 
