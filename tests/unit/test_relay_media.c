@@ -2,6 +2,7 @@
  * phone on one side, an SRTP far end on the other, for each loop, transform
  * and suite, with one and with several workers. */
 #include "daemon/base/err.h"
+#include "daemon/relay/learn.h"
 #include "daemon/relay/rtcp.h"
 #include "daemon/relay/rtp.h"
 #include "daemon/relay/transform.h"
@@ -72,8 +73,30 @@ static size_t far_seals(struct far *f, uint8_t *pkt, uint64_t index)
 	return len;
 }
 
+static uint32_t get(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	       (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put(uint8_t *p, uint32_t v)
+{
+	for (int i = 4; i--; v >>= 8)
+		p[i] = (uint8_t)v;
+}
+
+/* "auto" is io_uring where the kernel has it. */
+static const struct rig_conf confs[] = {
+	{ .loop = "epoll", .transform = &evp_transform,
+	  .suite = SUITE_AES_CM_128_HMAC_SHA1_80, .workers = 1 },
+	{ .loop = "auto", .transform = &evp_transform,
+	  .suite = SUITE_AEAD_AES_128_GCM, .workers = 3 },
+};
+
 struct scene {
 	struct rig rig;
+	uint32_t top;  /* our highest sequence number, as they count */
+	uint32_t rtcp; /* their next index */
 	struct rig_end phone, far;
 	struct msg_stream_port port;
 	struct far crypto;
@@ -81,6 +104,7 @@ struct scene {
 
 static void scene_open(struct scene *s, const struct rig_conf *conf)
 {
+	memset(s, 0, sizeof *s);
 	rig_open(&s->rig, conf);
 	rig_end_open(&s->phone, 21290);
 	rig_end_open(&s->far, 21292);
@@ -113,6 +137,7 @@ static void outward(struct scene *s, uint16_t seq)
 	assert_memory_equal(pkt, was, 2);
 	assert_int_equal(rtp_parse(pkt, len, &h), 0);
 	assert_int_equal(h.ssrc, s->port.ssrc);
+	s->top = h.seq;
 }
 
 static void inward(struct scene *s, uint64_t index)
@@ -152,6 +177,263 @@ static void passes_both_ways(const struct rig_conf *conf)
 	scene_close(&s);
 }
 
+/* A report with one block, by who about whom. */
+static size_t report(uint8_t *pkt, uint32_t from, uint32_t about, uint32_t top)
+{
+	static const uint8_t head[] = { 0x81, RTCP_RR, 0, 7 };
+
+	memset(pkt, 0, 32);
+	memcpy(pkt, head, sizeof head);
+	put(pkt + 4, from);
+	put(pkt + 8, about);
+	put(pkt + 16, top);
+	return 32;
+}
+
+static void rtcp_both_ways(struct scene *s, int component)
+{
+	uint8_t pkt[ROOM];
+	size_t len = report(pkt, PHONE_SSRC, FAR_SSRC, 70);
+	uint32_t index;
+
+	rig_send(&s->phone, component, &s->port.local[INSIDE], pkt, len);
+	len = rig_recv(&s->far, component, pkt, sizeof pkt, MS);
+	assert_true(len > 32);
+	assert_int_equal(s->crypto.how->open_rtcp(s->crypto.recv, pkt, &len,
+						  &index), 0);
+	assert_int_equal(len, 32);
+	assert_int_equal(get(pkt + 4), s->port.ssrc);
+	assert_int_equal(get(pkt + 8), FAR_SSRC);
+	len = report(pkt, FAR_SSRC, s->port.ssrc, s->top);
+	assert_int_equal(s->crypto.how->protect_rtcp(s->crypto.send, pkt, &len,
+						     s->rtcp++), 0);
+	rig_send(&s->far, component, &s->port.local[OUTSIDE], pkt, len);
+	len = rig_recv(&s->phone, component, pkt, sizeof pkt, MS);
+	assert_int_equal(len, 32);
+	assert_int_equal(get(pkt + 4), FAR_SSRC);
+	assert_int_equal(get(pkt + 8), PHONE_SSRC);
+	assert_int_equal(get(pkt + 16) & 0xffff, 77);
+}
+
+/* The same on one port, as both ends agreed. */
+static void mux(struct scene *s)
+{
+	struct msg_stream_set m = {
+		.stream = s->port.stream, .set_remote = { 1, 1 },
+		.remote = { s->phone.local, s->far.local },
+		.rtcp_mux = { 1, 1 },
+	};
+
+	assert_int_equal(rig_set(&s->rig, &m), 0);
+	assert_int_equal(rig_done(&s->rig), 0);
+}
+
+static void rtcp_passes(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		scene_open(&s, &confs[i]);
+		outward(&s, 77);
+		rtcp_both_ways(&s, 1);
+		mux(&s);
+		rtcp_both_ways(&s, 0);
+		outward(&s, 78);
+		scene_close(&s);
+	}
+}
+
+static void nothing_passes_before_its_key(void **state)
+{
+	uint8_t pkt[ROOM];
+	struct msg_stream_stats st;
+	struct msg_stream_port port;
+	struct scene s = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct msg_stream_set m = { .set_remote = { 1, 1 } };
+
+		rig_open(&s.rig, &confs[i]);
+		rig_end_open(&s.phone, 21290);
+		rig_end_open(&s.far, 21292);
+		port = rig_stream(&s.rig, true);
+		m.stream = port.stream;
+		m.remote[INSIDE] = s.phone.local;
+		m.remote[OUTSIDE] = s.far.local;
+		assert_int_equal(rig_set(&s.rig, &m), 0);
+		assert_int_equal(rig_done(&s.rig), 0);
+		rig_rtp(pkt, 1, 1, 1, 'p');
+		rig_send(&s.phone, 0, &port.local[INSIDE], pkt, RIG_RTP_LEN);
+		rig_send(&s.far, 0, &port.local[OUTSIDE], pkt, RIG_RTP_LEN);
+		assert_int_equal(rig_recv(&s.far, 0, pkt, ROOM, QUIET), 0);
+		assert_int_equal(rig_recv(&s.phone, 0, pkt, ROOM, QUIET), 0);
+		st = rig_stats(&s.rig, port.stream);
+		assert_int_equal(st.face[INSIDE].dropped_no_key, 1);
+		assert_int_equal(st.face[OUTSIDE].dropped_no_key, 1);
+		rig_end_close(&s.phone);
+		rig_end_close(&s.far);
+		rig_close(&s.rig);
+	}
+}
+
+static void forged_and_repeated_packets_end_here(void **state)
+{
+	uint8_t pkt[ROOM], copy[ROOM];
+	struct msg_stream_stats st;
+	struct scene s;
+	size_t len;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		scene_open(&s, &confs[i]);
+		len = far_seals(&s.crypto, pkt, 5);
+		memcpy(copy, pkt, len);
+		copy[20] ^= 1;
+		rig_send(&s.far, 0, &s.port.local[OUTSIDE], copy, len);
+		rig_send(&s.far, 0, &s.port.local[OUTSIDE], pkt, len);
+		rig_send(&s.far, 0, &s.port.local[OUTSIDE], pkt, len);
+		rig_rtp(pkt, FAR_SSRC, 6, 6, 'f');
+		rig_send(&s.far, 0, &s.port.local[OUTSIDE], pkt, RIG_RTP_LEN);
+		memset(pkt, 0, sizeof pkt);
+		rig_send(&s.far, 0, &s.port.local[OUTSIDE], pkt, ROOM);
+		rig_send(&s.far, 0, &s.port.local[OUTSIDE], pkt, 0);
+		assert_int_equal(rig_recv(&s.phone, 0, pkt, ROOM, MS),
+				 RIG_RTP_LEN);
+		assert_int_equal(rig_recv(&s.phone, 0, pkt, ROOM, QUIET), 0);
+		st = rig_stats(&s.rig, s.port.stream);
+		assert_int_equal(st.face[OUTSIDE].dropped_auth, 2);
+		assert_int_equal(st.face[OUTSIDE].dropped_replay, 1);
+		assert_int_equal(st.face[OUTSIDE].dropped_format, 2);
+		assert_int_equal(st.face[OUTSIDE].packets_in, 1);
+		scene_close(&s);
+	}
+}
+
+/* Longer than any buffer: dropped, and the next one passes. */
+static void giants_end_here(void **state)
+{
+	static uint8_t pkt[9000];
+	struct scene s;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		scene_open(&s, &confs[i]);
+		memset(pkt, 0, sizeof pkt);
+		pkt[0] = 0x80;
+		rig_send(&s.phone, 0, &s.port.local[INSIDE], pkt, sizeof pkt);
+		outward(&s, 1);
+		assert_int_equal(rig_stats(&s.rig, s.port.stream)
+				 .face[INSIDE].dropped_format, 1);
+		scene_close(&s);
+	}
+}
+
+static void a_plain_stream_is_passed_on(void **state)
+{
+	uint8_t pkt[ROOM], was[RIG_RTP_LEN];
+	struct msg_stream_port port;
+	struct scene s = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct msg_stream_set m = { .set_remote = { 1, 1 } };
+
+		rig_open(&s.rig, &confs[i]);
+		rig_end_open(&s.phone, 21290);
+		rig_end_open(&s.far, 21292);
+		port = rig_stream(&s.rig, false);
+		m.stream = port.stream;
+		m.remote[INSIDE] = s.phone.local;
+		m.remote[OUTSIDE] = s.far.local;
+		assert_int_equal(rig_set(&s.rig, &m), 0);
+		assert_int_equal(rig_done(&s.rig), 0);
+		for (int c = 0; c < 2; c++) {
+			rig_rtp(was, 1, 1, 1, 'p');
+			rig_send(&s.phone, c, &port.local[INSIDE], was,
+				 RIG_RTP_LEN);
+			assert_int_equal(rig_recv(&s.far, c, pkt, ROOM, MS),
+					 RIG_RTP_LEN);
+			assert_memory_equal(pkt, was, RIG_RTP_LEN);
+			rig_send(&s.far, c, &port.local[OUTSIDE], was, 100);
+			assert_int_equal(rig_recv(&s.phone, c, pkt, ROOM, MS),
+					 100);
+			assert_memory_equal(pkt, was, 100);
+		}
+		rig_end_close(&s.phone);
+		rig_end_close(&s.far);
+		rig_close(&s.rig);
+	}
+}
+
+/* The far end sends from another port than its SDP said. */
+static void the_far_end_may_move(void **state)
+{
+	struct rig_end other;
+	struct scene s;
+	int fd;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		scene_open(&s, &confs[i]);
+		outward(&s, 1);
+		rig_end_open(&other, 21294);
+		fd = s.far.fd[0]; /* as if it had moved */
+		s.far.fd[0] = other.fd[0];
+		other.fd[0] = fd;
+		for (uint64_t n = 1; n <= LEARN_MOVE; n++)
+			inward(&s, n);
+		outward(&s, 2);
+		assert_true(addr_equal(&rig_stats(&s.rig, s.port.stream)
+				       .remote[OUTSIDE], &other.local));
+		rig_end_close(&other);
+		scene_close(&s);
+	}
+}
+
+static void silence_is_told_once(void **state)
+{
+	struct rig_conf conf = confs[0];
+	struct rig_message m;
+	struct scene s;
+
+	(void)state;
+	conf.timeout_s = 1;
+	scene_open(&s, &conf);
+	m = rig_wait(&s.rig, MSG_STREAM_EVENT);
+	assert_int_equal(m.event.event, STREAM_EVENT_IDLE);
+	assert_int_equal(m.event.stream, s.port.stream);
+	assert_false(rig_heard(&s.rig, MSG_STREAM_EVENT, 1500));
+	scene_close(&s);
+}
+
+/* Ports, slots and keys come and go while others have traffic. */
+static void streams_come_and_go(void **state)
+{
+	struct msg_stream_port p;
+	struct rig_end idle;
+	struct scene s;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		scene_open(&s, &confs[i]);
+		rig_end_open(&idle, 21294);
+		for (unsigned n = 0; n < 200; n++) {
+			uint64_t key = RIG_EPOCH | (10 + 2 * n);
+
+			p = rig_sealed(&s.rig, &idle, &idle, key, key + 1);
+			outward(&s, (uint16_t)n);
+			assert_int_equal(rig_del(&s.rig, p.stream), 0);
+			inward(&s, n);
+			s.rig.ahead_us += 2000000; /* ports may rest */
+			s.rig.n_inbox = 0;
+		}
+		rig_end_close(&idle);
+		scene_close(&s);
+	}
+}
+
 static void every_way_passes(void **state)
 {
 	static const char *const loops[] = { "epoll", "auto" };
@@ -184,6 +466,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_way_passes),
+		cmocka_unit_test(rtcp_passes),
+		cmocka_unit_test(nothing_passes_before_its_key),
+		cmocka_unit_test(forged_and_repeated_packets_end_here),
+		cmocka_unit_test(giants_end_here),
+		cmocka_unit_test(a_plain_stream_is_passed_on),
+		cmocka_unit_test(the_far_end_may_move),
+		cmocka_unit_test(silence_is_told_once),
+		cmocka_unit_test(streams_come_and_go),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
