@@ -33,24 +33,32 @@ bool engine_has(const struct engine *e, enum process p)
 
 /* -- deadlines ------------------------------------------------------------ */
 
+static void tick_in(struct engine *e, unsigned ms)
+{
+	if (e->ticking_ms && e->ticking_ms <= ms)
+		return;
+	e->ticking_ms = ms;
+	loop_timer_set(e->tick, ms);
+}
+
 void engine_tick_soon(struct engine *e)
 {
-	if (e->ticking)
-		return;
-	e->ticking = true;
-	loop_timer_set(e->tick, TICK_MS);
+	e->measuring = true;
+	tick_in(e, TICK_MS);
 }
 
 void engine_tick(struct engine *e)
 {
-	bool more;
+	unsigned ms;
 
-	e->ticking = false;
+	e->ticking_ms = 0;
 	filter_tick(e);
-	more = e->measuring && media_tick(e);
-	e->measuring = e->measuring && more;
-	if (more || e->waiting)
-		engine_tick_soon(e);
+	ms = e->measuring ? media_tick(e) : 0;
+	e->measuring = ms > 0;
+	if (e->waiting)
+		tick_in(e, TICK_MS);
+	else if (ms)
+		tick_in(e, ms);
 }
 
 static void on_tick(void *user)
@@ -66,7 +74,7 @@ void engine_wait(struct engine *e, struct job *j, unsigned ms)
 	if (e->waiting)
 		e->waiting->tick_prev = j;
 	e->waiting = j;
-	engine_tick_soon(e);
+	tick_in(e, TICK_MS);
 }
 
 void engine_wait_end(struct engine *e, struct job *j)
@@ -197,7 +205,7 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 }
 
 /* The old relay took its streams along, so a new one is a loss too. Without
- * its keeper an established call goes on; set-ups in the keeper's hands fail. */
+ * a keeper an established call goes on; set-ups in its hands fail. */
 static void sibling(void *state, enum process p, uint32_t epoch)
 {
 	struct engine *e = state;

@@ -118,6 +118,9 @@ static const struct failure table[] = {
 	  RELAY_CURE },
 	{ STAGE_BIND, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
 	  "relay or keeper did not deliver a key in time" },
+	{ STAGE_BIND, E_POLICY, NOT_HERE, 399, "media address not allowed", 0,
+	  LOG_CLASS_REFUSED, "the media address in the SDP must be in "
+	  "inside.nets" },
 	{ STAGE_BIND, 0, OURS, 0, "", 0, LOG_CLASS_ERROR,
 	  "see the relay's log" },
 

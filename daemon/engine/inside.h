@@ -15,6 +15,7 @@
 #define RELAY_DEADLINE_MS 2000
 #define KEEPER_DEADLINE_MS 5000
 #define TICK_MS 100
+#define TICK_SLOW_MS 10000
 
 #define LOG_CALL(c, cls, ...) log_line(cls, "engine", (c)->id, __VA_ARGS__)
 
@@ -25,7 +26,6 @@ struct line {
 	uint32_t stream;      /* 0: none */
 	uint32_t ssrc;        /* ours on the sealed leg */
 	struct addr local[2]; /* our RTP ports, by face */
-	uint64_t idle_us;     /* when the relay last called it idle */
 	uint64_t first_us[2]; /* wall clock of the first packet, by face */
 	struct msg_stream_stats *stats; /* owned; or NULL */
 };
@@ -79,7 +79,7 @@ struct own_sdp {
 	uint8_t digest[32]; /* of its bytes, o= included */
 };
 
-enum step { STEP_READ, STEP_PORTS, STEP_KEYS, STEP_BIND, STEP_WRITE, STEP_DONE };
+enum step { STEP_READ, STEP_PORTS, STEP_KEYS, STEP_BIND, STEP_WRITE };
 
 /* One body on its way through call_filter(). */
 struct job {
@@ -143,6 +143,7 @@ struct call {
 	unsigned measure_waiting;
 	uint64_t measure_until_us;
 	struct measure *measures;
+	uint64_t recheck_us;   /* when to look at its silence again; 0: no */
 };
 
 struct measure {
@@ -174,7 +175,8 @@ struct engine {
 	bool draining; /* stopping: no new calls */
 	struct job *waiting; /* jobs with a deadline */
 	struct loop_timer *tick;
-	bool ticking, measuring;
+	unsigned ticking_ms; /* 0: the timer is not set */
+	bool measuring; /* media_tick() has work */
 	struct loop_timer *stopping;
 	struct counters count;
 	struct sibling sibling[PROC_COUNT];
@@ -251,8 +253,9 @@ int media_bind(struct call *c, struct job *j);
 void media_turn(struct call *c, const struct branch *b);
 void media_release(struct call *c);
 int media_handle(struct engine *e, struct ipc_msg *msg);
-/* Ends measurements that are late; true while others wait. */
-bool media_tick(struct engine *e);
+/* Ends measurements that are late, looks at silent calls again; in how many
+ * milliseconds it wants to run again, 0: not until something is asked. */
+unsigned media_tick(struct engine *e);
 /* The relay is gone: calls with streams end. */
 void media_lost(struct engine *e);
 /* The next request number of the job's step. */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RECHECK_US 20000000
+
 static int relay_fail(struct job *j, enum stage stage, int r)
 {
 	return job_fail(j, stage, r,
@@ -267,9 +269,10 @@ static bool line_in_use(const struct call *c, unsigned i)
 
 /* Silence ends a call only when every line in use is silent and none is on
  * hold: somebody who put a call on hold wants it back. */
-static bool all_idle(const struct call *c, uint64_t now_us)
+static bool all_idle(const struct call *c)
 {
-	uint64_t span = engine_settings(c->engine)->media_timeout_s * 1500000ull;
+	uint64_t span_us =
+		engine_settings(c->engine)->media_timeout_s * 1000000ull;
 	bool used = false;
 
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++) {
@@ -278,23 +281,42 @@ static bool all_idle(const struct call *c, uint64_t now_us)
 		used = true;
 		if (c->deal->end[i].held || c->deal->active->end[i].held)
 			return false;
-		if (!c->line[i].idle_us ||
-		    now_us - c->line[i].idle_us > span)
+		if (!c->line[i].stats || c->line[i].stats->idle_us < span_us)
 			return false;
 	}
 	return used;
 }
 
-static void idle(struct call *c, struct line *l)
+/* With fresh counters of all lines. A call that is spared is looked at again:
+ * the relay tells of a silence only once. */
+static void on_idle_measured(void *user, uint64_t token, int err)
 {
-	uint64_t now = clock_mono_us(c->engine->clock);
+	struct call *c = call_find(user, token);
 
-	l->idle_us = now;
-	if (!all_idle(c, now))
+	if (!c || err == E_NOTFOUND)
 		return;
+	if (err || !all_idle(c)) {
+		c->recheck_us = clock_mono_us(c->engine->clock) + RECHECK_US;
+		engine_tick_soon(c->engine);
+		return;
+	}
 	LOG_CALL(c, LOG_CLASS_INFO, "no media for %u s: ended",
 		 engine_settings(c->engine)->media_timeout_s);
 	call_hang_up(c, 480, "no media");
+}
+
+static void idle(struct call *c)
+{
+	c->recheck_us = 0;
+	if (engine_measure(c->engine, c->id, on_idle_measured, c->engine,
+			   c->id))
+		on_idle_measured(c->engine, c->id, E_CLOSED);
+}
+
+static void recheck(struct call *c, void *user)
+{
+	if (c->recheck_us && *(const uint64_t *)user >= c->recheck_us)
+		idle(c);
 }
 
 static int handle_event(struct engine *e, const struct ipc_msg *msg)
@@ -312,7 +334,7 @@ static int handle_event(struct engine *e, const struct ipc_msg *msg)
 			l->first_us[m->detail] = clock_wall_us(e->clock);
 		return 0;
 	case STREAM_EVENT_IDLE:
-		idle(l->call, l);
+		idle(l->call);
 		return 0;
 	case STREAM_EVENT_SPENT:
 		LOG_CALL(l->call, LOG_CLASS_ERROR,
@@ -378,12 +400,10 @@ int engine_measure(struct engine *e, uint64_t id, measure_fn fn, void *user,
 	}
 	m->next = c->measures;
 	c->measures = m;
-	if (c->measure_waiting) {
-		e->measuring = true;
+	if (c->measure_waiting)
 		engine_tick_soon(e);
-	} else {
+	else
 		measured(c, 0);
-	}
 	return 0;
 }
 
@@ -434,19 +454,25 @@ static void measure_late(struct call *c, void *user)
 		measured(c, now ? E_TIMEOUT : E_CLOSED);
 }
 
-static void see_measures(struct call *c, void *user)
+static void see_waiting(struct call *c, void *user)
 {
-	*(bool *)user |= c->measures != NULL;
+	unsigned *ms = user;
+
+	if (c->measures)
+		*ms = TICK_MS;
+	else if (c->recheck_us && !*ms)
+		*ms = TICK_SLOW_MS;
 }
 
-bool media_tick(struct engine *e)
+unsigned media_tick(struct engine *e)
 {
 	uint64_t now = clock_mono_us(e->clock);
-	bool more = false;
+	unsigned ms = 0;
 
 	call_each(e, measure_late, &now);
-	call_each(e, see_measures, &more);
-	return more;
+	call_each(e, recheck, &now);
+	call_each(e, see_waiting, &ms);
+	return ms;
 }
 
 static void lose_streams(struct call *c, void *user)
@@ -464,8 +490,8 @@ static void lose_streams(struct call *c, void *user)
 	}
 }
 
-/* Streams die with the relay. Established calls could be carried over once
- * the keeper re-ships keys; until then they end. */
+/* Streams die with the relay. Established calls could be carried over, since
+ * the keeper re-ships keys; until the engine can, they end. */
 void media_lost(struct engine *e)
 {
 	call_each(e, measure_late, NULL);

@@ -162,7 +162,8 @@ static int find_mikey(struct job *j)
 
 static bool same_texts(const struct deal *a, const struct deal *b)
 {
-	if (a->n_exchanges != b->n_exchanges || a->media_level != b->media_level)
+	if (a->n_exchanges != b->n_exchanges ||
+	    a->media_level != b->media_level)
 		return false;
 	for (unsigned i = 0; i < a->n_exchanges; i++)
 		if (strcmp(a->exchange[i].offer, b->exchange[i].offer))

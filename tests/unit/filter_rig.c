@@ -171,6 +171,7 @@ static void relay_get(struct rig *r, const struct mock_sent *s)
 	struct msg_stream_stats st = { .stream = m->stream };
 
 	st.face[INSIDE].packets_in = 42;
+	st.idle_us = r->idle_us;
 	assert_int_equal(rig_relay_says(r, MSG_STREAM_STATS, s->id, &st,
 					sizeof st), 0);
 }

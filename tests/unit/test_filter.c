@@ -616,9 +616,18 @@ static void hold_keeps_keys(void **state)
 	{
 		struct msg_stream_event ev = { r->set[0].stream,
 					       STREAM_EVENT_IDLE, 0 };
+		r->idle_us = 400000000;
 		rig_relay_says(r, MSG_STREAM_EVENT, 0, &ev, sizeof ev);
+		rig_pump(r);
 		assert_int_equal(r->hangups, 0);
 	}
+	/* but after it, it does: the relay does not say so again */
+	offer(r, INSIDE, PLAIN "a=sendrecv\r\n");
+	answer(r, OUTSIDE, 0, SEALED "a=sendrecv\r\n");
+	passes();
+	rig_pass_time(r, 25000);
+	rig_pump(r);
+	assert_int_equal(r->hangups, 1);
 	rig_free(r);
 }
 
@@ -709,7 +718,13 @@ static void idle_ends(void **state)
 				       0 };
 
 	(void)state;
+	r->idle_us = 299000000; /* another line still speaks */
 	rig_relay_says(r, MSG_STREAM_EVENT, 0, &ev, sizeof ev);
+	rig_pump(r);
+	assert_int_equal(r->hangups, 0);
+	r->idle_us = 301000000;
+	rig_relay_says(r, MSG_STREAM_EVENT, 0, &ev, sizeof ev);
+	rig_pump(r);
 	assert_int_equal(r->hangups, 1);
 	assert_int_equal(r->hangup_status, 480);
 	rig_free(r);

@@ -1,0 +1,245 @@
+/* callsealctl against a daemon that has one reply for each command: what it
+ * writes, and its exit status. */
+#include "daemon/base/buf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define OUTPUT_MAX 16384
+
+static struct {
+	char dir[64], path[96];
+	pid_t daemon;
+	char output[OUTPUT_MAX];
+} t;
+
+static const struct {
+	const char *cmd, *reply;
+} replies[] = {
+	{ "\"status\"", "{\"ok\":true,\"status\":{\"version\":\"9.9\","
+	  "\"uptime_s\":3723.5,\"draining\":false,\"calls\":1,\"calls_max\":20,"
+	  "\"count\":{\"started\":5,\"refused\":4,\"up\":3,\"ended\":2,"
+	  "\"failed\":1,\"hung_up\":0,\"late\":0},\"processes\":{\"keeper\":"
+	  "{\"up\":true,\"epoch\":7,\"starts\":2},\"relay\":{\"up\":false,"
+	  "\"epoch\":0,\"starts\":1}}}}\n" },
+	{ "\"ended\"", "{\"ok\":true,\"calls\":[{\"state\":\"refused\","
+	  "\"direction\":\"in\",\"caller\":\"sip:e\\u001b[31mvil@x\","
+	  "\"callee\":\"sip:b@b\",\"ended\":1700000000.5,\"status\":488,"
+	  "\"cause\":\"Not Acceptable Here\",\"trouble\":\"wrong key\"}]}\n" },
+	{ "\"calls\"", "{\"ok\":true,\"calls\":[{\"id\":\"100000001\",\"state\":"
+	  "\"up\",\"direction\":\"out\",\"verdict\":\"sealed\",\"caller\":"
+	  "\"sip:alice@a.example\",\"callee\":\"sip:bob@b.example\",\"since\":"
+	  "1700000000.0},{\"id\":\"2\",\"state\":\"setup\",\"direction\":"
+	  "\"in\",\"caller\":\"c\",\"callee\":\"d\",\"since\":1700000000}]}\n" },
+	{ "\"call\"", "{\"ok\":true,\"call\":{\"id\":\"1\",\"state\":\"up\","
+	  "\"caller\":\"sip:a@a\",\"callee\":\"sip:b@b\",\"peer\":\"b\","
+	  "\"suite\":\"AEAD_AES_128_GCM\",\"since\":1700000000,\"streams\":["
+	  "{\"line\":1,\"stream\":3,\"local_inside\":\"127.0.0.1:4\","
+	  "\"local_outside\":\"127.0.0.1:8\",\"inside\":{\"packets_in\":10,"
+	  "\"packets_out\":20,\"dropped_auth\":1,\"dropped_replay\":2,"
+	  "\"remote\":\"127.0.0.9:9\"}}]}}\n" },
+	{ "\"hangup\"", "{\"ok\":false,\"error\":\"no such call\"}\n" },
+	{ "\"reload\"", "rubbish\n" },
+};
+
+static void serve(int fd)
+{
+	char request[4096];
+	ssize_t n;
+
+	while ((n = read(fd, request, sizeof request - 1)) > 0) {
+		request[n] = 0;
+		for (size_t i = 0; i < sizeof replies / sizeof *replies; i++)
+			if (strstr(request, replies[i].cmd)) {
+				n = write(fd, replies[i].reply,
+					  strlen(replies[i].reply));
+				break;
+			}
+	}
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd, one;
+
+	(void)state;
+	strcpy(t.dir, "/tmp/callseal-ctl-XXXXXX");
+	assert_non_null(mkdtemp(t.dir));
+	snprintf(t.path, sizeof t.path, "%s/control.sock", t.dir);
+	strcpy(sa.sun_path, t.path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	t.daemon = fork();
+	assert_true(t.daemon >= 0);
+	if (!t.daemon) {
+		alarm(120);
+		while ((one = accept(fd, NULL, NULL)) >= 0)
+			serve(one);
+		_exit(0);
+	}
+	close(fd);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	kill(t.daemon, 9);
+	waitpid(t.daemon, NULL, 0);
+	unlink(t.path);
+	rmdir(t.dir);
+	return 0;
+}
+
+/* Runs callsealctl with these words; its exit status. */
+static int ctl(const char *words)
+{
+	char line[2048];
+	FILE *f;
+	size_t n;
+
+	snprintf(line, sizeof line, "exec 2>&1; TZ=UTC0 ./ctl/callsealctl --run-dir %s %s",
+		 t.dir, words);
+	f = popen(line, "r");
+	assert_non_null(f);
+	n = fread(t.output, 1, sizeof t.output - 1, f);
+	t.output[n] = 0;
+	return WEXITSTATUS(pclose(f));
+}
+
+static void has(const char *text)
+{
+	if (!strstr(t.output, text))
+		fail_msg("\"%s\" is not in:\n%s", text, t.output);
+}
+
+static void status(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("status"), 0);
+	has("version      9.9\n");
+	has("engine       1:02:03\n");
+	has("keeper       up, started 2 times\n");
+	has("relay        not there\n");
+	has("calls        1 of 20\n");
+	has("failed 1, refused 4");
+	assert_int_equal(ctl("--json status"), 0);
+	has("\"calls_max\": 20");
+}
+
+static void calls(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("calls"), 0);
+	has("ID         STATE  DIR  VERDICT  AGE");
+	has("100000001  up     out  sealed   ");
+	has("2          setup  in   -        ");
+	assert_int_equal(ctl("calls --json"), 0);
+	assert_int_equal(t.output[0], '[');
+}
+
+static void ended(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("calls --ended"), 0);
+	has("2023-11-14 22:13:20  488     in   -        sip:e?[31mvil@x");
+	has("wrong key\n");
+	assert_null(strchr(t.output, 27));
+}
+
+static void one_call(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("call 1"), 0);
+	has("suite        AEAD_AES_128_GCM\n");
+	has("line 1: stream 3, inside 127.0.0.1:4, outside 127.0.0.1:8\n");
+	has("inside   in 10 packets, out 20, dropped 3, remote 127.0.0.9:9\n");
+}
+
+static void refused(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("hangup 1"), 1);
+	has("callsealctl: no such call\n");
+	assert_int_equal(ctl("reload"), 3);
+	has("did not answer");
+}
+
+static void usage(void **state)
+{
+	static const char *const wrong[] = {
+		"", "fly", "--fly status", "status 1", "call", "call 1 2",
+		"--watch hangup 1", "--ended status", "mikey", "mikey encode",
+		"mikey decode a b", "--socket",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		if (ctl(wrong[i]) != 2)
+			fail_msg("\"%s\" is no wrong usage", wrong[i]);
+	assert_int_equal(ctl("--help"), 0);
+	has("mikey decode");
+	assert_int_equal(ctl("--version"), 0);
+}
+
+static void unreachable(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("--socket /nonexistent/sock status"), 3);
+	has("is callseald running?");
+}
+
+/* The first message of RFC 4567 section 5.1, and what it is cut down to. */
+static void decode(void **state)
+{
+	static const char whole[] =
+		"AQAFgM0XflABAAAAAAAAAAAAAAsAyONQ6gAAAAAGEEoo2pee4hp2UaDX8ZE2"
+		"2YwKAAAPZG9uYWxkQGR1Y2suY29tAQAAAAAAAQAk0JKpgaVkDaawi9whVBtB"
+		"t0KZ14ymNuu62+Nv3ozPLygwK/GbAV9iemnGUIZ19fWQUOSrzKTAv9zV";
+	char words[512];
+
+	(void)state;
+	snprintf(words, sizeof words, "mikey decode %s", whole);
+	assert_int_equal(ctl(words), 0);
+	has("donald@duck.com");
+	snprintf(words, sizeof words, "mikey decode <<'X'\n"
+		 "INVITE sip:b@b SIP/2.0\nContent-Length: 9\n\nv=0\n"
+		 "a=key-mgmt:mikey %s\nm=audio 4 RTP/SAVP 0\n"
+		 "a=key-mgmt:mikey %s\nX\n", whole, whole);
+	assert_int_equal(ctl(words), 0);
+	assert_non_null(strstr(strstr(t.output, "donald") + 6, "donald"));
+	assert_int_equal(ctl("mikey decode AQAFgM0XflABAAAA"), 1);
+	has("MIKEY message");
+	has("breaks off");
+	assert_int_equal(ctl("mikey decode '!!'"), 1);
+	has("not base64");
+	assert_int_equal(ctl("mikey decode - </dev/null"), 1);
+	assert_int_equal(ctl("mikey decode 'a=key-mgmt:mikey AQAFgM0XflAB"
+			     "AAAA'"), 1);
+	has("12 bytes");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(status), cmocka_unit_test(calls),
+		cmocka_unit_test(ended), cmocka_unit_test(one_call),
+		cmocka_unit_test(refused), cmocka_unit_test(usage),
+		cmocka_unit_test(unreachable), cmocka_unit_test(decode),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
