@@ -75,6 +75,8 @@ void clerk_free(struct clerk *c)
 void clerk_limits(struct clerk *c, const struct clerk_limits *limits)
 {
 	c->limits = *limits;
+	replay_window(c->replay, limits->window_us,
+		      clock_wall_us(c->s.clock));
 }
 
 static void refused(const struct msg_key_party *p, int err, const char *why)
@@ -252,7 +254,7 @@ static int open_exchange(struct clerk *c, struct request *q,
 	if (r)
 		return r;
 	x->n = q->party->n;
-	x->expires_us = clock_mono_us(c->s.clock) + PENDING_US;
+	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + PENDING_US);
 	memcpy(x->line, q->party->line, sizeof x->line);
 	if (early->n)
 		r = add_keys(c, x->call, x->line, early, x->key);
@@ -344,32 +346,36 @@ static const struct accepted *in_force(struct clerk *c,
 static int check_replay(struct clerk *c, struct request *q,
 			const struct replay_case *rc)
 {
-	switch (replay_check(c->replay, rc)) {
-	case REPLAY_NEW:
-	case REPLAY_BRANCH:
+	if (replay_check(c->replay, rc) != REPLAY_SEEN)
 		return 0;
-	case REPLAY_BLIND:
-		snprintf(q->fault.text, sizeof q->fault.text, "offers are "
-			 "refused for a while, since the replay cache was "
-			 "lost");
-		return E_REPLAY;
-	default:
-		snprintf(q->fault.text, sizeof q->fault.text, "this MIKEY "
-			 "offer was seen before in another request");
-		return E_REPLAY;
-	}
+	snprintf(q->fault.text, sizeof q->fault.text, "this MIKEY offer was "
+		 "seen before in another request");
+	return E_REPLAY;
 }
 
-/* A message stays acceptable until its own time plus the window. */
+/* E_EXPIRED here means that the cache, not the clock, is too young. */
+static int remember(struct clerk *c, struct request *q,
+		    const struct replay_case *rc, uint64_t stamp_us)
+{
+	int r = replay_add(c->replay, rc, stamp_us);
+
+	if (r == E_EXPIRED) {
+		snprintf(q->fault.text, sizeof q->fault.text, "the offer may "
+			 "have been seen before the replay cache was lost or "
+			 "the window grew: call again a little later");
+		return E_REPLAY;
+	}
+	return r ? fault(q, r, "the replay cache cannot hold it") : 0;
+}
+
 static int keep_answer(struct clerk *c, struct request *q,
 		       const struct replay_case *rc,
 		       const struct keying_result *res, struct accepted *a)
 {
-	int r = replay_add(c->replay, rc,
-			   res->stamp_us + c->limits.window_us + 1);
+	int r = remember(c, q, rc, res->stamp_us);
 
 	if (r)
-		return fault(q, r, "the replay cache cannot hold it");
+		return r;
 	a->n = (uint32_t)res->n;
 	a->facts = res->facts;
 	memcpy(a->line, q->party->line, sizeof a->line);
@@ -483,7 +489,7 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 		return r;
 	}
 	x->keyed = x->finished = true;
-	x->expires_us = clock_mono_us(c->s.clock) + FORKS_US;
+	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + FORKS_US);
 	reply->n = x->n;
 	memcpy(reply->key, x->key, sizeof reply->key);
 	return 0;

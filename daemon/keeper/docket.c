@@ -1,9 +1,10 @@
 /* docket.c - the keeper's memory, one docket a call. See docket.h.
  *
- * Two hash tables of fixed width: dockets by call, exchanges by id. A docket
- * exists as long as it has something in it. Counts are bounded by the number
- * of calls that the configuration allows: past them a request is refused, not
- * an old call harmed. */
+ * Two hash tables: dockets by call, exchanges by id; and two queues of
+ * exchanges by expiry, of those that wait for an answer and those that had
+ * one. A docket exists as long as it has something in it. Counts are bounded
+ * by the number of calls that the configuration allows: past them a request
+ * is refused, not an old call harmed. */
 #include "daemon/keeper/docket.h"
 
 #include "daemon/base/err.h"
@@ -12,23 +13,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 1024u /* of each table; chains stay short at 2000 calls */
+#define SLOTS_MIN 64
 #define EXCHANGES_PER_CALL 2
 #define KEYS_PER_CALL 8 /* one line, both ways, through three re-keyings */
 #define SPARE 64
 
+struct queue {
+	struct exchange *first, *last;
+};
+
 struct dockets {
-	struct docket *slot[SLOTS];
-	struct exchange *by_id[SLOTS];
+	struct docket **slot;
+	struct exchange **by_id;
+	size_t slots; /* of each, a power of 2 */
+	struct queue waiting, answered;
 	size_t exchanges, exchanges_max;
 	size_t keys, keys_max;
 	size_t dockets, dockets_max;
-	uint64_t next_walk_us; /* for expired exchanges */
 };
 
-static size_t slot_of(uint64_t id)
+static size_t slot_of(const struct dockets *d, uint64_t id)
 {
-	return (size_t)((id * 0x9e3779b97f4a7c15u) >> 54) % SLOTS;
+	return (size_t)((id * 0x9e3779b97f4a7c15u) >> 32) & (d->slots - 1);
 }
 
 int dockets_new(size_t calls, struct dockets **out)
@@ -37,6 +43,14 @@ int dockets_new(size_t calls, struct dockets **out)
 
 	if (!d)
 		return E_NOMEM;
+	for (d->slots = SLOTS_MIN; d->slots < calls; d->slots *= 2)
+		;
+	d->slot = calloc(d->slots, sizeof *d->slot);
+	d->by_id = calloc(d->slots, sizeof *d->by_id);
+	if (!d->slot || !d->by_id) {
+		dockets_free(d);
+		return E_NOMEM;
+	}
 	d->dockets_max = 2 * calls + SPARE;
 	d->exchanges_max = EXCHANGES_PER_CALL * calls + SPARE;
 	d->keys_max = KEYS_PER_CALL * calls + SPARE;
@@ -48,13 +62,16 @@ void dockets_free(struct dockets *d)
 {
 	if (!d)
 		return;
-	dockets_release_all(d, NULL, NULL);
+	if (d->slot && d->by_id)
+		dockets_release_all(d, NULL, NULL);
+	free(d->slot);
+	free(d->by_id);
 	free(d);
 }
 
 struct docket *docket_find(struct dockets *d, uint64_t call)
 {
-	struct docket *k = d->slot[slot_of(call)];
+	struct docket *k = d->slot[slot_of(d, call)];
 
 	while (k && k->call != call)
 		k = k->same_slot;
@@ -63,7 +80,7 @@ struct docket *docket_find(struct dockets *d, uint64_t call)
 
 static int docket_get(struct dockets *d, uint64_t call, struct docket **out)
 {
-	struct docket **slot = &d->slot[slot_of(call)];
+	struct docket **slot = &d->slot[slot_of(d, call)];
 	struct docket *k = docket_find(d, call);
 
 	if (!k) {
@@ -83,7 +100,7 @@ static int docket_get(struct dockets *d, uint64_t call, struct docket **out)
 
 static void free_if_empty(struct dockets *d, struct docket *k)
 {
-	struct docket **at = &d->slot[slot_of(k->call)];
+	struct docket **at = &d->slot[slot_of(d, k->call)];
 
 	if (k->exchanges || k->accepted || k->keys)
 		return;
@@ -142,18 +159,55 @@ int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
 	*x = (struct exchange){ .id = id, .call = call, .method = method,
 				.pending = pending,
 				.same_call = k->exchanges,
-				.same_slot = d->by_id[slot_of(id)],
-				.expires_us = UINT64_MAX };
+				.same_slot = d->by_id[slot_of(d, id)],
+				.expires_us = UINT64_MAX }; /* not queued */
 	k->exchanges = x;
-	d->by_id[slot_of(id)] = x;
+	d->by_id[slot_of(d, id)] = x;
 	d->exchanges++;
 	*out = x;
 	return 0;
 }
 
+static struct queue *queue_of(struct dockets *d, const struct exchange *x)
+{
+	return x->finished ? &d->answered : &d->waiting;
+}
+
+/* Takes x out of whichever queue it is in. */
+static void unqueue(struct dockets *d, struct exchange *x)
+{
+	struct queue *both[2] = { &d->waiting, &d->answered };
+
+	for (size_t i = 0; i < 2; i++) {
+		if (both[i]->first == x)
+			both[i]->first = x->later;
+		if (both[i]->last == x)
+			both[i]->last = x->sooner;
+	}
+	if (x->sooner)
+		x->sooner->later = x->later;
+	if (x->later)
+		x->later->sooner = x->sooner;
+	x->sooner = x->later = NULL;
+}
+
+void exchange_wait(struct dockets *d, struct exchange *x, uint64_t until_us)
+{
+	struct queue *q = queue_of(d, x);
+
+	unqueue(d, x);
+	x->expires_us = until_us;
+	x->sooner = q->last;
+	if (q->last)
+		q->last->later = x;
+	else
+		q->first = x;
+	q->last = x;
+}
+
 struct exchange *exchange_find(struct dockets *d, uint64_t id)
 {
-	struct exchange *x = d->by_id[slot_of(id)];
+	struct exchange *x = d->by_id[slot_of(d, id)];
 
 	while (x && x->id != id)
 		x = x->same_slot;
@@ -163,7 +217,7 @@ struct exchange *exchange_find(struct dockets *d, uint64_t id)
 void exchange_drop(struct dockets *d, struct exchange *x)
 {
 	struct docket *k = docket_find(d, x->call);
-	struct exchange **at = &d->by_id[slot_of(x->id)];
+	struct exchange **at = &d->by_id[slot_of(d, x->id)];
 
 	while (*at != x)
 		at = &(*at)->same_slot;
@@ -172,23 +226,21 @@ void exchange_drop(struct dockets *d, struct exchange *x)
 	while (*at != x)
 		at = &(*at)->same_call;
 	*at = x->same_call;
+	unqueue(d, x);
 	x->method->drop(x->pending);
 	free(x);
 	d->exchanges--;
 	free_if_empty(d, k);
 }
 
-/* The walk is over all, so it is made once a second at most. */
 struct exchange *exchange_expired(struct dockets *d, uint64_t now_us)
 {
-	if (now_us < d->next_walk_us)
-		return NULL;
-	for (size_t i = 0; i < SLOTS; i++)
-		for (struct exchange *x = d->by_id[i]; x; x = x->same_slot)
-			if (x->expires_us <= now_us)
-				return x;
-	d->next_walk_us = now_us + 1000000;
-	return NULL;
+	struct exchange *x = d->waiting.first;
+
+	if (x && x->expires_us <= now_us)
+		return x;
+	x = d->answered.first;
+	return x && x->expires_us <= now_us ? x : NULL;
 }
 
 int docket_key(struct dockets *d, const struct msg_key *msg)
@@ -286,7 +338,7 @@ void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 
 void dockets_release_all(struct dockets *d, key_gone_fn gone, void *user)
 {
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < d->slots; i++)
 		while (d->slot[i])
 			docket_release(d, d->slot[i]->call, gone, user);
 }
@@ -297,7 +349,7 @@ int dockets_each_key(const struct dockets *d,
 {
 	int r = 0;
 
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < d->slots; i++)
 		for (struct docket *k = d->slot[i]; k; k = k->same_slot)
 			for (struct live_key *key = k->keys; key && !r;
 			     key = key->next)

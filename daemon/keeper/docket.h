@@ -20,6 +20,7 @@ struct live_key {
 struct exchange {
 	uint64_t id, call;
 	struct exchange *same_call, *same_slot;
+	struct exchange *sooner, *later; /* by expiry, in one of two queues */
 	const struct keying *method;
 	struct keying_pending *pending; /* owned */
 	uint32_t n;
@@ -27,7 +28,7 @@ struct exchange {
 	bool keyed;    /* key has the ids: the offer or an answer fixed them */
 	bool finished; /* an answer was accepted: the keys stay */
 	struct msg_key_ids key[STREAM_MAX];
-	uint64_t expires_us; /* monotonic */
+	uint64_t expires_us; /* monotonic; set by exchange_wait() */
 };
 
 /* An offer that we accepted and that is in force on its streams, to answer
@@ -67,9 +68,12 @@ int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
 		    const struct keying *method,
 		    struct keying_pending *pending, struct exchange **out);
 struct exchange *exchange_find(struct dockets *d, uint64_t id);
+/* How long it may wait, from now: until answered, or once it was. Within each
+ * the waits are of one length, so that the queues stay in order. */
+void exchange_wait(struct dockets *d, struct exchange *x, uint64_t until_us);
 /* Forgets it; its keys stay. */
 void exchange_drop(struct dockets *d, struct exchange *x);
-/* One whose time is over; NULL when none. Cheap when none can be. */
+/* One whose time is over; NULL when none. */
 struct exchange *exchange_expired(struct dockets *d, uint64_t now_us);
 
 /* Copies a key in. E_FULL, E_NOMEM. */

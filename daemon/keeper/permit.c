@@ -4,12 +4,11 @@
 #include "daemon/keeper/permit.h"
 
 #include "daemon/base/err.h"
+#include "daemon/psk.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define PSK_MIN 16 /* bytes: RULES of keys ask for 128 bits of entropy */
 
 static int refuse(struct keying_fault *fault, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

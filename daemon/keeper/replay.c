@@ -5,6 +5,11 @@
  * 128 bits of each hash: who could make two messages that collide has the
  * pre-shared key and would only deceive himself.
  *
+ * The floor: a message whose timestamp is not above it may have been seen and
+ * forgotten, so it is refused. It is 0 as a rule; it rises to one window ahead
+ * of us when the cache is lost (a message may bear a time one window ahead),
+ * and to one old window behind us when the window grows.
+ *
  * In the file: a header and records of one size, appended in order of
  * acceptance. Compaction moves the live records towards the front one by one
  * and cuts the end off, so that a crash in between leaves some twice and
@@ -32,7 +37,7 @@
 #define PENDING_US (180 * 1000000ull) /* how long an INVITE may still fork */
 #define COMPACT_SLACK (1024 * 1024) /* bytes of dead records left alone */
 
-static const char header[RECORD] = "callseal replay cache 1\n";
+static const char magic[32] = "callseal replay cache 1\n";
 
 struct entry {
 	uint64_t expires_us; /* 0: the slot is free */
@@ -46,7 +51,8 @@ struct replay {
 	size_t slots, used, most;
 	int fd;
 	uint64_t size;       /* of the file: where the next record goes */
-	uint64_t blind_us;   /* refuse all before */
+	uint64_t window_us;
+	uint64_t floor_us;   /* refuse timestamps up to here */
 };
 
 static uint64_t fnv(const void *p, size_t len)
@@ -129,9 +135,15 @@ static int make_room(struct replay *r, uint64_t now_us)
 
 /* -- the file ------------------------------------------------------------- */
 
+/* A record's bytes to write to; the room fits, so nothing is allocated. */
+static struct buf record_of(uint8_t out[RECORD])
+{
+	return (struct buf){ .data = out, .cap = RECORD + 1, .max = RECORD };
+}
+
 static void pack(const struct entry *e, uint8_t out[RECORD])
 {
-	struct buf b = { .data = out, .cap = RECORD + 1, .max = RECORD };
+	struct buf b = record_of(out);
 
 	buf_u64(&b, e->expires_us);
 	buf_u64(&b, e->accepted_us);
@@ -143,7 +155,14 @@ static void pack(const struct entry *e, uint8_t out[RECORD])
 	buf_u64(&b, fnv(out, RECORD - 8));
 }
 
-static int unpack(const uint8_t in[RECORD], struct entry *e)
+static bool sound(const uint8_t in[RECORD])
+{
+	struct reader r = reader_of(in + RECORD - 8, 8);
+
+	return reader_u64(&r) == fnv(in, RECORD - 8);
+}
+
+static void unpack(const uint8_t in[RECORD], struct entry *e)
 {
 	struct reader r = reader_of(in, RECORD);
 
@@ -154,7 +173,18 @@ static int unpack(const uint8_t in[RECORD], struct entry *e)
 	memcpy(e->branch, reader_bytes(&r, HASH), HASH);
 	e->cseq = reader_u32(&r);
 	e->peer = reader_u32(&r);
-	return reader_u64(&r) == fnv(in, RECORD - 8) ? 0 : E_FORMAT;
+}
+
+static void pack_header(const struct replay *r, uint8_t out[RECORD])
+{
+	struct buf b = record_of(out);
+
+	memset(out, 0, RECORD);
+	buf_put(&b, magic, sizeof magic);
+	buf_u64(&b, r->window_us);
+	buf_u64(&b, r->floor_us);
+	b.len = RECORD - 8;
+	buf_u64(&b, fnv(out, RECORD - 8));
 }
 
 static int write_at(int fd, const void *p, uint64_t at)
@@ -190,9 +220,12 @@ static int sweep(struct replay *r, uint64_t now_us, bool load)
 
 	for (uint64_t from = RECORD; !err; from += RECORD) {
 		err = read_at(r->fd, rec, from);
-		if (!err)
-			err = unpack(rec, &e);
-		if (err || e.expires_us <= now_us)
+		if (!err && !sound(rec))
+			err = E_FORMAT;
+		if (err)
+			break;
+		unpack(rec, &e);
+		if (e.expires_us <= now_us)
 			continue;
 		if (from != to)
 			err = write_at(r->fd, rec, to);
@@ -206,9 +239,17 @@ static int sweep(struct replay *r, uint64_t now_us, bool load)
 	return ftruncate(r->fd, (off_t)to) ? E_IO : 0;
 }
 
+static int write_header(const struct replay *r)
+{
+	uint8_t rec[RECORD];
+
+	pack_header(r, rec);
+	return write_at(r->fd, rec, 0);
+}
+
 static int start_file(struct replay *r)
 {
-	int err = write_at(r->fd, header, 0);
+	int err = write_header(r);
 
 	r->size = RECORD;
 	if (!err && ftruncate(r->fd, RECORD))
@@ -216,23 +257,47 @@ static int start_file(struct replay *r)
 	return err;
 }
 
-/* The cache that was there is unusable: begin anew, but trust nothing before
- * everything that it may have held is too old. */
-static int begin_blind(struct replay *r, uint64_t window_us, uint64_t now_us)
+static void raise_floor(struct replay *r, uint64_t floor_us)
+{
+	if (floor_us > r->floor_us)
+		r->floor_us = floor_us;
+}
+
+/* The cache that was there is unusable: begin anew, but trust nothing that it
+ * may have held. */
+static int begin_blind(struct replay *r, uint64_t now_us)
 {
 	log_error("keeper", "the replay cache is damaged: offers are refused "
 		  "for %llu s, then all is well again",
-		  (unsigned long long)(2 * window_us / 1000000));
-	/* a message could bear a time one window ahead when it was seen */
-	r->blind_us = now_us + 2 * window_us;
+		  (unsigned long long)(r->window_us / 1000000));
+	raise_floor(r, now_us + r->window_us);
 	memset(r->slot, 0, r->slots * sizeof *r->slot);
 	r->used = 0;
 	return start_file(r);
 }
 
-static int load(struct replay *r, uint64_t window_us, uint64_t now_us)
+/* The window and floor of those who wrote the file. */
+static int read_header(struct replay *r, uint64_t now_us)
 {
-	char first[RECORD];
+	struct reader h = reader_of(NULL, 0);
+	uint8_t rec[RECORD];
+	uint64_t window;
+	int err = read_at(r->fd, rec, 0);
+
+	if (err)
+		return err == E_IO ? E_IO : E_FORMAT;
+	if (!sound(rec) || memcmp(rec, magic, sizeof magic))
+		return E_FORMAT;
+	h = reader_of(rec + sizeof magic, 16);
+	window = reader_u64(&h);
+	r->floor_us = reader_u64(&h);
+	if (window < r->window_us)
+		raise_floor(r, now_us - window);
+	return window == r->window_us ? 0 : write_header(r);
+}
+
+static int load(struct replay *r, uint64_t now_us)
+{
 	struct stat st;
 	int err;
 
@@ -240,11 +305,11 @@ static int load(struct replay *r, uint64_t window_us, uint64_t now_us)
 		return E_IO;
 	if (st.st_size == 0)
 		return start_file(r);
-	if (read_at(r->fd, first, 0) || memcmp(first, header, RECORD))
-		return begin_blind(r, window_us, now_us);
-	err = sweep(r, now_us, true);
+	err = read_header(r, now_us);
+	if (!err)
+		err = sweep(r, now_us, true);
 	if (err == E_FORMAT || err == E_FULL)
-		return begin_blind(r, window_us, now_us);
+		return begin_blind(r, now_us);
 	return err;
 }
 
@@ -258,12 +323,13 @@ int replay_new(int fd, size_t most, uint64_t window_us, uint64_t now_us,
 		return E_NOMEM;
 	r->fd = fd;
 	r->most = most;
+	r->window_us = window_us;
 	r->slots = FIRST_SLOTS;
 	r->slot = calloc(r->slots, sizeof *r->slot);
 	if (!r->slot)
 		err = E_NOMEM;
 	else if (fd >= 0)
-		err = load(r, window_us, now_us);
+		err = load(r, now_us);
 	if (err) {
 		replay_free(r);
 		return err;
@@ -280,6 +346,18 @@ void replay_free(struct replay *r)
 	free(r);
 }
 
+/* What was forgotten under a shorter window must not come back. */
+void replay_window(struct replay *r, uint64_t window_us, uint64_t now_us)
+{
+	if (window_us == r->window_us)
+		return;
+	if (window_us > r->window_us)
+		raise_floor(r, now_us - r->window_us);
+	r->window_us = window_us;
+	if (r->fd >= 0 && write_header(r))
+		log_error("keeper", "the replay cache cannot be written");
+}
+
 /* Whether the new case is the INVITE of e on another branch. */
 static bool further_branch(const struct entry *e, const struct entry *n)
 {
@@ -294,8 +372,6 @@ enum replay_verdict replay_check(const struct replay *r,
 	struct entry n = entry_of(c, 1);
 	size_t branches = 0;
 
-	if (c->now_us < r->blind_us)
-		return REPLAY_BLIND;
 	for (size_t i = home(r, n.hash); r->slot[i].expires_us;
 	     i = (i + 1) & (r->slots - 1)) {
 		const struct entry *e = &r->slot[i];
@@ -311,27 +387,35 @@ enum replay_verdict replay_check(const struct replay *r,
 	return branches ? REPLAY_BRANCH : REPLAY_NEW;
 }
 
-int replay_add(struct replay *r, const struct replay_case *c,
-	       uint64_t expires_us)
+static int append(struct replay *r, const struct entry *e, uint64_t now_us)
 {
-	struct entry e = entry_of(c, expires_us);
 	uint8_t rec[RECORD];
-	int err = make_room(r, c->now_us);
+	int err = 0;
 
-	if (err)
-		return err;
-	if (r->fd >= 0) {
-		if (r->size > 2 * RECORD * (uint64_t)r->used + COMPACT_SLACK &&
-		    (err = sweep(r, c->now_us, false)))
-			return err;
-		pack(&e, rec);
+	if (r->size > 2 * RECORD * (uint64_t)r->used + COMPACT_SLACK)
+		err = sweep(r, now_us, false);
+	pack(e, rec);
+	if (!err)
 		err = write_at(r->fd, rec, r->size);
-		if (err)
-			return err;
+	if (!err)
 		r->size += RECORD;
-	}
-	insert(r, &e);
-	return 0;
+	return err;
+}
+
+int replay_add(struct replay *r, const struct replay_case *c,
+	       uint64_t stamp_us)
+{
+	struct entry e = entry_of(c, stamp_us + r->window_us + 1);
+	int err;
+
+	if (stamp_us <= r->floor_us)
+		return E_EXPIRED;
+	err = make_room(r, c->now_us);
+	if (!err && r->fd >= 0)
+		err = append(r, &e, c->now_us);
+	if (!err)
+		insert(r, &e);
+	return err;
 }
 
 size_t replay_count(const struct replay *r)
