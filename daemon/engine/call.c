@@ -221,7 +221,7 @@ const struct msg_key_facts *call_facts(const struct call *c)
 	return d->offerer == INSIDE ? &d->active->facts : &d->facts;
 }
 
-void call_judge(struct call *c)
+static void judge(struct call *c)
 {
 	const struct msg_key_facts *key = call_facts(c);
 	struct verdict_facts f = { .sealed = c->sealed };
@@ -250,14 +250,14 @@ void call_won(struct call *c, unsigned branch)
 		deal_settle(c->deal, branch);
 }
 
-static void say_up(const struct call *c)
+static void say(const struct call *c, const char *what)
 {
 	const struct msg_key_facts *key = call_facts(c);
 	const struct suite_info *suite = key ? suite_info(key->suite) : NULL;
 
 	LOG_CALL(c, LOG_CLASS_INFO,
-		 "up: %s -> %s, peer %s, verdict %s (%s), method %s, suite %s",
-		 c->caller, c->callee, c->peer, verdict_name(c->verdict.word),
+		 "%s: %s -> %s, peer %s, verdict %s (%s), method %s, suite %s",
+		 what, c->caller, c->callee, c->peer, verdict_name(c->verdict.word),
 		 c->verdict.reason, suite ? key->method : "none",
 		 suite ? suite->name : "none");
 }
@@ -269,8 +269,14 @@ void call_up(struct call *c)
 	c->state = CALL_UP;
 	c->up_us = clock_wall_us(c->engine->clock);
 	c->engine->count.up++;
-	call_judge(c);
-	say_up(c);
+	judge(c);
+	say(c, "up");
+}
+
+void call_rejudge(struct call *c)
+{
+	judge(c);
+	say(c, "new keys");
 }
 
 /* -- end ------------------------------------------------------------------ */

@@ -59,9 +59,8 @@ static void drop_branch(struct deal *d, struct branch **slot)
 	free(b);
 }
 
-void deal_take(struct deal *d, struct branch *b)
+void deal_take(struct deal *d, struct branch *b, bool active)
 {
-	bool active = !d->active || d->active->number == b->number;
 	struct branch **slot = &d->branches;
 
 	while (*slot && (*slot)->number != b->number)

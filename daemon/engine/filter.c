@@ -118,19 +118,21 @@ static void take_offer(struct call *c, struct job *j)
 
 static void take_answer(struct call *c, struct job *j)
 {
+	bool applied = job_may_apply(c, j), fresh = false;
 	struct deal *d = job_deal(j);
 
 	if (d == c->pending) {
+		fresh = c->sealed && !d->kept;
 		deal_free(c->deal);
 		c->deal = d;
 		c->pending = NULL;
 	}
-	deal_take(d, j->branch);
+	deal_take(d, j->branch, applied);
 	j->branch = NULL;
 	if (c->won >= 0)
 		deal_settle(d, (unsigned)c->won);
-	if (c->state == CALL_UP && j->q.final)
-		call_judge(c);
+	if (c->state == CALL_UP && fresh)
+		call_rejudge(c);
 }
 
 /* An offer that repeats the one in force takes back what was asked since. */

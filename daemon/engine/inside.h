@@ -196,14 +196,16 @@ void call_line_add(struct call *c, struct line *l);
 void call_line_drop(struct call *c, struct line *l);
 /* The facts that hold now; NULL when nothing is agreed. */
 const struct msg_key_facts *call_facts(const struct call *c);
-void call_judge(struct call *c);
+/* New keys in a call that is up. */
+void call_rejudge(struct call *c);
 
 /* deal.c */
 struct deal *deal_new(enum face offerer);
 void deal_free(struct deal *d);
 struct branch *deal_branch(const struct deal *d, unsigned number);
-/* Replaces the branch of the same number; takes b. */
-void deal_take(struct deal *d, struct branch *b);
+/* Replaces the branch of the same number; takes b. active: its media passes
+ * from now on. */
+void deal_take(struct deal *d, struct branch *b, bool active);
 /* Keeps only this branch. */
 void deal_settle(struct deal *d, unsigned number);
 void deal_clear_exchanges(struct deal *d);

@@ -560,6 +560,32 @@ static void forks(void **state)
 	rig_free(r);
 }
 
+/* The 200 of a branch that has not answered before: it wins, then its body
+ * comes. */
+static void won_before_answer(void **state)
+{
+	struct rig *r = rig_new("");
+	struct call *c = rig_call(r, INSIDE, "b");
+
+	(void)state;
+	offer(r, INSIDE, PLAIN);
+	answer(r, OUTSIDE, 0, SEALED);
+	passes();
+	call_won(c, 1);
+	answer(r, OUTSIDE, 1, HEAD MGMT "a=x\r\n" AUDIO("RTP/SAVP"));
+	passes();
+	assert_int_equal(r->n_set, 3);
+	assert_int_equal(c->deal->active->number, 1);
+	assert_null(c->deal->active->next);
+	call_up(c);
+	assert_non_null(strstr(rig_log, "verdict sealed"));
+	/* a late answer of the loser changes nothing */
+	answer(r, OUTSIDE, 0, SEALED "a=late\r\n");
+	passes();
+	assert_int_equal(c->deal->active->number, 1);
+	rig_free(r);
+}
+
 static struct rig *established(enum face from)
 {
 	struct rig *r = rig_new("");
@@ -658,6 +684,7 @@ static void other_side_offers(void **state)
 	answer(r, INSIDE, 0, PLAIN "a=recvonly\r\n");
 	passes();
 	assert_int_not_equal(last_set(r)->key.send, key);
+	assert_non_null(strstr(rig_log, "new keys: "));
 	rig_free(r);
 }
 
@@ -862,6 +889,7 @@ int main(void)
 		cmocka_unit_test(siblings_absent), cmocka_unit_test(queueing),
 		cmocka_unit_test(ended_while_waiting),
 		cmocka_unit_test(ended_in_callback), cmocka_unit_test(forks),
+		cmocka_unit_test(won_before_answer),
 		cmocka_unit_test(reoffer_unchanged),
 		cmocka_unit_test(hold_keeps_keys),
 		cmocka_unit_test(hold_from_outside),
