@@ -6,9 +6,9 @@ EXTRA_DIST += \
 	tests/vectors/rfc4567_mikey_messages.json
 
 check_PROGRAMS += tests/unit/test_mikey_message tests/unit/test_mikey_parts \
-	tests/unit/test_mikey_psk
+	tests/unit/test_mikey_psk tests/unit/test_mikey_odd
 TESTS += tests/unit/test_mikey_message tests/unit/test_mikey_parts \
-	tests/unit/test_mikey_psk
+	tests/unit/test_mikey_psk tests/unit/test_mikey_odd
 
 tests_unit_test_mikey_message_SOURCES = tests/unit/test_mikey_message.c \
 	tests/unit/mikey_vectors.h
@@ -20,8 +20,13 @@ tests_unit_test_mikey_parts_SOURCES = tests/unit/test_mikey_parts.c \
 tests_unit_test_mikey_parts_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_unit_test_mikey_parts_LDADD = $(MIKEY_TEST_LIBS)
 
-tests_unit_test_mikey_psk_SOURCES = tests/unit/test_mikey_psk.c
+tests_unit_test_mikey_psk_SOURCES = tests/unit/test_mikey_psk.c \
+	tests/unit/mikey_pair.h
 tests_unit_test_mikey_psk_LDADD = $(MIKEY_TEST_LIBS)
+
+tests_unit_test_mikey_odd_SOURCES = tests/unit/test_mikey_odd.c \
+	tests/unit/mikey_pair.h
+tests_unit_test_mikey_odd_LDADD = $(MIKEY_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_mikey_explain
 TESTS += tests/unit/test_mikey_explain

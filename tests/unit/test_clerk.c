@@ -43,6 +43,7 @@ struct house {
 	struct peer peer;
 	struct secret psk;
 	bool no_psk, no_method;
+	const struct keying *method; /* in place of MIKEY's */
 	int relay_err; /* what sending to the relay gives */
 	int engine_err;
 	struct sent sent[SENT_MAX];
@@ -78,7 +79,9 @@ static const struct keying *house_method(void *user, const char *name)
 {
 	struct house *h = user;
 
-	return h->no_method || strcmp(name, "mikey-psk") ? NULL : &mikey_psk;
+	if (h->no_method || strcmp(name, "mikey-psk"))
+		return NULL;
+	return h->method ? h->method : &mikey_psk;
 }
 
 static int house_send(void *user, enum process to, enum message type,
@@ -404,6 +407,64 @@ static void a_finished_exchange_expires_without_its_keys(void **state)
 	house_close(&b);
 }
 
+/* A method whose keys are fixed by the answer alone, as Diffie-Hellman's. */
+static int late_offer(const struct keying_terms *t, struct buf *out,
+		      struct keying_pending **pending,
+		      struct keying_result *early, struct keying_fault *fault)
+{
+	(void)t;
+	(void)fault;
+	buf_text(out, "offer");
+	*pending = NULL;
+	early->n = 0;
+	return 0;
+}
+
+static int late_finish(struct keying_pending *pending, const uint8_t *answer,
+		       size_t len, uint64_t wall_us,
+		       struct keying_result *result,
+		       struct keying_fault *fault)
+{
+	(void)pending;
+	(void)answer;
+	(void)len;
+	(void)wall_us;
+	(void)fault;
+	*result = (struct keying_result){ .n = 1, .recv_ssrc = { 99 } };
+	result->facts.suite = SUITE_AEAD_AES_128_GCM;
+	return 0;
+}
+
+static void late_drop(struct keying_pending *pending)
+{
+	(void)pending;
+}
+
+static void an_answer_may_fix_the_keys(void **state)
+{
+	static const struct keying late = { "late", "mikey", late_offer, NULL,
+					    late_finish, late_drop };
+	static struct house a;
+	const struct sent *o, *f;
+
+	(void)state;
+	house_open(&a, "b.example");
+	a.method = &late;
+	o = offer(&a, 1);
+	assert_int_equal(o->u.offered.err, 0);
+	assert_int_equal(o->u.offered.n, 0);
+	assert_int_equal(count(&a, MSG_KEY), 0);
+	a.relay_err = E_FULL;
+	f = finish(&a, o->u.offered.exchange, 0, o);
+	assert_int_equal(f->u.finished.err, E_FULL);
+	a.relay_err = 0;
+	f = finish(&a, o->u.offered.exchange, 0, o);
+	assert_int_equal(f->u.finished.err, 0);
+	assert_int_equal(count(&a, MSG_KEY), 2);
+	assert_int_equal(key_of(&a, f->u.finished.key[0].recv)->ssrc, 99);
+	house_close(&a);
+}
+
 /* -- policy --------------------------------------------------------------- */
 
 static void refuse_all(struct house *h, const char *word)
@@ -725,6 +786,26 @@ static void full_tables_refuse_and_recover(void **state)
 	house_close(&a);
 }
 
+/* The window grew: what the cache let go under the old one stays out. */
+static void a_longer_window_takes_no_old_offer(void **state)
+{
+	static struct house a, b;
+	const struct sent *o, *r;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	b.wall_us += 400 * SECOND;
+	clerk_limits(b.clerk, &(struct clerk_limits){ 900 * SECOND, true });
+	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	assert_int_equal(r->u.answered.err, E_REPLAY);
+	assert_int_equal(r->tail_len, 0);
+	assert_int_equal(count(&b, MSG_KEY), 0);
+	house_close(&a);
+	house_close(&b);
+}
+
 static void a_full_replay_cache_refuses(void **state)
 {
 	static struct house a, b;
@@ -782,6 +863,7 @@ int main(void)
 		cmocka_unit_test(a_dropped_offer_takes_its_keys_along),
 		cmocka_unit_test(an_offer_never_answered_expires),
 		cmocka_unit_test(a_finished_exchange_expires_without_its_keys),
+		cmocka_unit_test(an_answer_may_fix_the_keys),
 		cmocka_unit_test(policy_is_the_keepers_own),
 		cmocka_unit_test(a_broken_request_closes_the_pair),
 		cmocka_unit_test(repeats_are_legal_and_replays_are_not),
@@ -796,6 +878,7 @@ int main(void)
 		cmocka_unit_test(a_new_engine_starts_with_nothing),
 		cmocka_unit_test(an_engine_that_cannot_hear_gets_no_keys),
 		cmocka_unit_test(full_tables_refuse_and_recover),
+		cmocka_unit_test(a_longer_window_takes_no_old_offer),
 		cmocka_unit_test(a_full_replay_cache_refuses),
 		cmocka_unit_test(tokens_come_back),
 	};

@@ -9,70 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define NOW_US 1900000000000000ull
-
-/* Both ends of one exchange. */
-struct pair {
-	struct secret psk[2];
-	enum suite suites[2];
-	uint32_t ssrc[2][2];
-	struct keying_terms a, b;
-	struct buf offer, answer;
-	struct keying_pending *pending;
-	struct keying_result early, called, calling;
-	struct keying_fault fault;
-};
-
-static void pair_open(struct pair *p)
-{
-	*p = (struct pair){ .offer = buf_of(KEYING_MAX),
-			    .answer = buf_of(KEYING_MAX) };
-	for (size_t i = 0; i < 2; i++)
-		secret_set(&p->psk[i], "0123456789abcdef", 16);
-	p->suites[0] = SUITE_AEAD_AES_128_GCM;
-	p->suites[1] = SUITE_AES_CM_128_HMAC_SHA1_80;
-	p->ssrc[0][0] = 0x11111111;
-	p->ssrc[0][1] = 0x22222222;
-	p->ssrc[1][0] = 0x33333333;
-	p->ssrc[1][1] = 0x44444444;
-	p->a = (struct keying_terms){
-		.local_id = "sip:alice@a.example",
-		.remote_id = "sip:bob@b.example",
-		.psk = &p->psk[0], .suites = p->suites, .n_suites = 2,
-		.n = 1, .ssrc = p->ssrc[0], .wall_us = NOW_US,
-		.window_us = 300000000, .verify = true,
-	};
-	p->b = p->a;
-	p->b.local_id = p->a.remote_id;
-	p->b.remote_id = p->a.local_id;
-	p->b.psk = &p->psk[1];
-	p->b.ssrc = p->ssrc[1];
-}
-
-static void pair_close(struct pair *p)
-{
-	mikey_psk.drop(p->pending);
-	buf_free(&p->offer);
-	buf_free(&p->answer);
-}
-
-static int pair_offer(struct pair *p)
-{
-	return mikey_psk.offer(&p->a, &p->offer, &p->pending, &p->early,
-			       &p->fault);
-}
-
-static int pair_answer(struct pair *p)
-{
-	return mikey_psk.answer(&p->b, p->offer.data, p->offer.len, &p->answer,
-				&p->called, &p->fault);
-}
-
-static int pair_finish(struct pair *p)
-{
-	return mikey_psk.finish(p->pending, p->answer.data, p->answer.len,
-				NOW_US, &p->calling, &p->fault);
-}
+#include "tests/unit/mikey_pair.h"
 
 static void both_sides_get_the_same_keys(void **state)
 {
@@ -106,35 +43,6 @@ static void both_sides_get_the_same_keys(void **state)
 
 /* -- refused offers ------------------------------------------------------- */
 
-/* The offer as a message, for changing it. */
-static void open_offer(const struct pair *p, struct mikey_message *m)
-{
-	assert_int_equal(mikey_decode(p->offer.data, p->offer.len, m), 0);
-}
-
-/* Writes m as the offer again, with a right MAC under p's key. */
-static void seal_offer(struct pair *p, struct mikey_message *m)
-{
-	struct mikey_payload *kemac = &m->payload[m->n - 1];
-	struct mikey_psk_keys keys;
-	struct mikey_root root = { .prf = m->prf, .csb_id = m->csb_id };
-	struct buf b = buf_of(KEYING_MAX);
-	struct mikey_bytes covered;
-	const struct mikey_payload *rand = mikey_find(m, MIKEY_RAND, 0);
-
-	if (rand)
-		root.rand = rand->data;
-	assert_int_equal(mikey_psk_derive(&p->psk[0], &root, 1,
-					  kemac->mac_alg, &keys), 0);
-	assert_int_equal(mikey_encode(m, &b), 0);
-	covered.p = b.data;
-	covered.len = b.len - keys.auth_len;
-	assert_int_equal(mikey_hmac(keys.mac_alg, keys.auth, keys.auth_len,
-				    &covered, 1, b.data + covered.len), 0);
-	buf_free(&p->offer);
-	p->offer = b;
-}
-
 /* What the answerer sent back, authenticated or not. */
 static void assert_error(struct pair *p, unsigned error_no, bool verified)
 {
@@ -144,17 +52,6 @@ static void assert_error(struct pair *p, unsigned error_no, bool verified)
 	assert_int_equal(m.data_type, MIKEY_ERROR);
 	assert_int_equal(mikey_find(&m, MIKEY_ERR, 0)->kind, error_no);
 	assert_int_equal(mikey_find(&m, MIKEY_V, 0) != NULL, verified);
-}
-
-static struct mikey_payload *find(struct mikey_message *m,
-				  enum mikey_payload_type type, size_t i)
-{
-	return (struct mikey_payload *)(uintptr_t)mikey_find(m, type, i);
-}
-
-static struct mikey_bytes text(const char *s)
-{
-	return (struct mikey_bytes){ (const uint8_t *)s, strlen(s) };
 }
 
 static void change_mac_null(struct mikey_message *m)
