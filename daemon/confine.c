@@ -4,7 +4,8 @@
  * core dump and no reading of our memory by others, then the system call
  * filter. The filter is an allow-list: rules without a condition are groups of
  * names with the reason for them, rules with conditions come as a table of
- * one argument each. What is on no list kills the process.
+ * one argument each. What is on no list kills the process. The parent, which
+ * starts programs, has a list of what is forbidden instead.
  *
  * io_uring goes round a filter of system calls: rings are made and restricted
  * before this; only enabling and entering them stays. */
@@ -146,39 +147,75 @@ static const struct {
 	{ "clone3", ENOSYS }, /* glibc falls back to clone() */
 };
 
+/* What the parent and whatever it starts never need; it cannot have a list of
+ * what it may, since a program it starts begins with far more. */
+static const char *const never[] = {
+	/* looking into others, and changing the kernel */
+	"ptrace", "process_vm_readv", "process_vm_writev", "kcmp",
+	"perf_event_open", "bpf", "userfaultfd", "init_module",
+	"finit_module", "delete_module", "kexec_load", "kexec_file_load",
+	"iopl", "ioperm", "modify_ldt", "personality", "lookup_dcookie",
+	/* changing the machine */
+	"mount", "umount2", "pivot_root", "chroot", "swapon", "swapoff",
+	"reboot", "sethostname", "setdomainname", "settimeofday",
+	"clock_settime", "adjtimex", "clock_adjtime", "acct", "quotactl", "syslog", "unshare",
+	"setns", "open_by_handle_at", "name_to_handle_at",
+	/* the kernel's keys */
+	"add_key", "request_key", "keyctl",
+	NULL
+};
+
+/* What the parent needs for restarts when it is root: to give children their
+ * user and end them, to own files and read the operator's. */
+static const uint64_t parent_caps =
+	1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER |
+	1ull << CAP_KILL | 1ull << CAP_SETGID | 1ull << CAP_SETUID |
+	1ull << CAP_SETPCAP | 1ull << CAP_NET_BIND_SERVICE;
+
 /* -- privileges ----------------------------------------------------------- */
 
-static int drop_capabilities(void)
+/* Keeps those of the mask that there are. */
+static int drop_capabilities(uint64_t keep)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
-	struct __user_cap_data_struct none[2];
+	struct __user_cap_data_struct caps[2];
 
 	/* Needs CAP_SETPCAP: who lacks it has no_new_privs, which does. */
 	for (int cap = 0; cap <= 63; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno == EINVAL)
+		if (!(keep & 1ull << cap) &&
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno == EINVAL)
 			break;
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	memset(none, 0, sizeof none);
-	return syscall(SYS_capset, &head, none) ? E_IO : 0;
+	if (!keep)
+		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capget, &head, caps))
+		return E_IO;
+	for (int i = 0; i < 2; i++) {
+		caps[i].permitted &= (uint32_t)(keep >> 32 * i);
+		caps[i].effective &= (uint32_t)(keep >> 32 * i);
+		caps[i].inheritable &= (uint32_t)(keep >> 32 * i);
+	}
+	return syscall(SYS_capset, &head, caps) ? E_IO : 0;
 }
 
 /* A leak sanitizer traces its own process, which takes a dumpable one. */
-static int drop_privileges(void)
+static int drop_privileges(enum process p)
 {
 	const struct rlimit zero = { 0, 0 };
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || drop_capabilities() ||
-	    (confine_filters() && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) ||
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    drop_capabilities(p == PROC_PARENT ? parent_caps : 0) ||
 	    setrlimit(RLIMIT_CORE, &zero))
 		return E_IO;
-	return 0;
+	if (p == PROC_PARENT || !confine_filters())
+		return 0;
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? E_IO : 0;
 }
 
 /* -- the filter ----------------------------------------------------------- */
 
-static int allow(scmp_filter_ctx ctx, const char *const *calls)
+static int add(scmp_filter_ctx ctx, uint32_t action, const char *const *calls)
 {
 	int nr, r;
 
@@ -186,7 +223,7 @@ static int allow(scmp_filter_ctx ctx, const char *const *calls)
 		nr = seccomp_syscall_resolve_name(*calls);
 		if (nr == __NR_SCMP_ERROR)
 			continue;
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+		r = seccomp_rule_add(ctx, action, nr, 0);
 		if (r && r != -EDOM) /* EDOM: not on this architecture */
 			return r;
 	}
@@ -222,7 +259,7 @@ static int add_rules(scmp_filter_ctx ctx, enum process p)
 
 	for (size_t i = 0; !r && i < sizeof groups / sizeof *groups; i++)
 		if (groups[i].who & 1 << p)
-			r = allow(ctx, groups[i].calls);
+			r = add(ctx, SCMP_ACT_ALLOW, groups[i].calls);
 	for (size_t i = 0; !r && i < sizeof conditions / sizeof *conditions;
 	     i++)
 		if (conditions[i].who & 1 << p)
@@ -234,17 +271,30 @@ static int add_rules(scmp_filter_ctx ctx, enum process p)
 	return r;
 }
 
+/* Sorted as a tree: the packet path goes through it. */
+static int load(scmp_filter_ctx ctx, enum process p)
+{
+	int r;
+
+	if ((r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1)) ||
+	    (r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2)))
+		return r;
+	if (p == PROC_PARENT)
+		r = add(ctx, SCMP_ACT_KILL_PROCESS, never);
+	else
+		r = add_rules(ctx, p);
+	return r ? r : seccomp_load(ctx);
+}
+
 static int filter(enum process p)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int r = -ENOMEM;
+	scmp_filter_ctx ctx = seccomp_init(p == PROC_PARENT ?
+		SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
+	int r;
 
 	if (!ctx)
 		return E_NOMEM;
-	if ((r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1)) ||
-	    (r = add_rules(ctx, p)) || (r = seccomp_load(ctx)))
-		goto out;
-out:
+	r = load(ctx, p);
 	seccomp_release(ctx);
 	if (r)
 		log_error(process_name(p), "the system call filter cannot be "
@@ -261,9 +311,9 @@ int confine(enum process p)
 {
 	int r;
 
-	if (p <= PROC_PARENT || p >= PROC_COUNT)
+	if ((unsigned)p >= PROC_COUNT)
 		return E_ARG;
-	if ((r = drop_privileges())) {
+	if ((r = drop_privileges(p))) {
 		log_error(process_name(p), "privileges cannot be dropped: %s",
 			  strerror(errno));
 		return r;

@@ -10,7 +10,8 @@
 
 /* Confines the calling process for good, once its descriptors are open. Other
  * threads must not exist yet, or must share the filter (TSYNC). A forbidden
- * system call kills the process; the kernel logs which. */
+ * system call kills the process; the kernel logs which. The parent keeps what
+ * starting children takes; what it loses they never get. */
 int confine(enum process p);
 /* False in builds with a sanitizer, whose own calls no list could name: they
  * drop privileges only. */

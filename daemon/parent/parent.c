@@ -11,6 +11,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/confine.h"
 #include "daemon/parent/parent.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
@@ -441,6 +443,28 @@ static int check_psk_files(const struct parent *p)
 	return r;
 }
 
+/* The relay has four sockets for each line of a call. */
+static void raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_error(TAG, "the number of open files cannot be raised: %s",
+			  strerror(errno));
+}
+
+static int confine_us(const struct options *o)
+{
+	if (o->sandbox)
+		return confine(PROC_PARENT);
+	log_error(TAG, "--no-sandbox: for debugging only; whoever breaks into "
+		  "a process has all its rights");
+	return 0;
+}
+
 int parent_run(const struct options *o)
 {
 	struct parent p;
@@ -454,11 +478,9 @@ int parent_run(const struct options *o)
 	if (files_open(o, &p.id, &p.files))
 		goto out;
 	warn_plain(p.policy);
-	if (!o->sandbox)
-		log_error(TAG, "--no-sandbox: for debugging only; whoever "
-			  "breaks into a process has all its rights");
+	raise_files();
 	signals = open_signals();
-	if (signals < 0 || workers_start(&p, ~0u))
+	if (signals < 0 || confine_us(o) || workers_start(&p, ~0u))
 		goto out;
 	p.status = EX_OK;
 	loop(&p, signals);

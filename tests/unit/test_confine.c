@@ -321,10 +321,41 @@ static void privileges_are_dropped(void **state)
 		assert_int_equal(confined(p, privileges_are_gone), 0);
 }
 
+static int run_true(void)
+{
+	return system("exit 0");
+}
+
+static int chroot_away(void)
+{
+	return chroot("/nonexistent") < 0 && errno == EPERM;
+}
+
+static int end_child(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		pause();
+	return kill(pid, SIGKILL) || waitpid(pid, &status, 0) != pid;
+}
+
+static void the_parent_can_start_processes_only(void **state)
+{
+	(void)state;
+	if (!confine_filters() || under_valgrind())
+		skip();
+	assert_int_equal(confined(PROC_PARENT, run_true), 0);
+	assert_int_equal(confined(PROC_PARENT, end_child), 0);
+	assert_int_equal(confined(PROC_PARENT, do_work), 0);
+	assert_int_equal(confined(PROC_PARENT, trace), DIED);
+	assert_int_equal(confined(PROC_PARENT, chroot_away), DIED);
+}
+
 static void nonsense_is_refused(void **state)
 {
 	(void)state;
-	assert_true(confine(PROC_PARENT) < 0);
 	assert_true(confine(PROC_COUNT) < 0);
 }
 
@@ -334,6 +365,7 @@ int main(void)
 		cmocka_unit_test(forbidden_calls_kill),
 		cmocka_unit_test(work_goes_on),
 		cmocka_unit_test(privileges_are_dropped),
+		cmocka_unit_test(the_parent_can_start_processes_only),
 		cmocka_unit_test(nonsense_is_refused),
 	};
 
