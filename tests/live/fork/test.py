@@ -21,8 +21,9 @@ request_route {
 	}
 	if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
 	record_route();
+	append_branch();
+	$(branch(dst_uri)[0]) = "sip:10.99.3.1:5060";
 	$du = "sip:10.99.2.1:5060";
-	append_branch("$ru", "0", "", "sip:10.99.3.1:5060");
 	t_relay();
 }
 '''

@@ -119,6 +119,11 @@ class Phone:
         self._pump()
         return any(m.get('event') and m.get('type') == kind for m in self.events)
 
+    def rang(self):
+        """Whether anything at all arrived (one that answers by itself shows no
+        CALL_INCOMING)."""
+        return any(self.saw(kind) for kind in ('CALL_INCOMING', 'CALL_ESTABLISHED', 'CALL_CLOSED'))
+
     def forget(self):
         """Drops every event so far: a new call begins."""
         self._pump()

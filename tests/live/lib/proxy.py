@@ -12,6 +12,7 @@ tcp_children=2
 auto_aliases=no
 mhomed=1
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
+loadmodule "corex.so"
 loadmodule "tm.so"
 loadmodule "tmx.so"
 loadmodule "sl.so"

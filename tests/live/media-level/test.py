@@ -1,5 +1,5 @@
 """a=key-mgmt at media level (RFC 4567): offered below m=, answered there"""
-from lib import claims, sip, stage
+from lib import sip, stage
 
 
 def setup(t):
@@ -16,4 +16,3 @@ def check(t):
     levels = [level for m in sip.messages(paths['wire']) for level, _ in m.mikey()]
     t.claim('every key line is at media level', set(levels) == {'media'} and len(levels) >= 2,
             str(levels))
-    t.claim('tshark dissects it', claims.mikey_dissects(paths['wire']))
