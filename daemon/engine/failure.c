@@ -81,7 +81,7 @@ static const struct failure table[] = {
 	  "is the psk of the peer the same on both sides?" },
 	{ STAGE_KEY_ANSWER, E_REPLAY, NOT_HERE, 306,
 	  "key management: message not fresh", 0, LOG_CLASS_REFUSED,
-	  "somebody repeats an old offer" },
+	  "see the reason; an old offer that comes again is an attack" },
 	{ STAGE_KEY_ANSWER, E_EXPIRED, NOT_HERE, 306,
 	  "key management: time outside the window", 0, LOG_CLASS_REFUSED,
 	  "set both clocks, or widen mikey.window" },

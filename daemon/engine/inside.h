@@ -11,6 +11,7 @@
 
 #define CALL_BUCKETS 4096   /* of both hash tables; a power of two */
 #define ENDED_KEPT 64       /* ended calls that the CLI can show */
+#define REFUSED_KEPT 16     /* and refused ones: they must not drive those out */
 #define QUEUE_MAX 16        /* bodies of one call that wait their turn */
 #define RELAY_DEADLINE_MS 2000
 #define KEEPER_DEADLINE_MS 5000
@@ -162,6 +163,12 @@ struct sibling {
 	uint64_t starts; /* how often it came */
 };
 
+/* A call that is over, for the CLI. */
+struct remembered {
+	uint64_t order; /* grows */
+	json_t *call;   /* owned; or NULL */
+};
+
 struct engine {
 	struct child *child;
 	struct loop *loop;
@@ -180,8 +187,8 @@ struct engine {
 	struct loop_timer *stopping;
 	struct counters count;
 	struct sibling sibling[PROC_COUNT];
-	json_t *ended[ENDED_KEPT];
-	size_t n_ended; /* ever; the ring's place is n_ended % ENDED_KEPT */
+	struct remembered remembered[ENDED_KEPT + REFUSED_KEPT];
+	size_t n_ended, n_refused; /* ever */
 };
 
 /* call.c: the table */

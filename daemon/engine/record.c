@@ -9,12 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static void keep(struct engine *e, json_t *o)
+/* Two rings in one array: ended calls first, then refused ones. */
+static void keep(struct engine *e, json_t *o, bool refused)
 {
-	json_t **slot = &e->ended[e->n_ended++ % ENDED_KEPT];
+	size_t at = refused ? ENDED_KEPT + e->n_refused++ % REFUSED_KEPT
+			    : e->n_ended++ % ENDED_KEPT;
 
-	json_decref(*slot);
-	*slot = o;
+	json_decref(e->remembered[at].call);
+	e->remembered[at].call = o;
+	e->remembered[at].order = e->n_ended + e->n_refused;
 }
 
 /* The whole line in one write, so that lines of a restart cannot mix. */
@@ -65,7 +68,7 @@ void record_call(struct call *c, int status, const char *cause)
 		put_trouble(o, status, cause);
 	put_end(o, clock_wall_us(e->clock), status, cause);
 	append(e, o);
-	keep(e, o);
+	keep(e, o, false);
 }
 
 void record_refused(struct engine *e, const struct call_start *s,
@@ -80,24 +83,34 @@ void record_refused(struct engine *e, const struct call_start *s,
 	if (*reason)
 		json_object_set_new(o, "trouble", json_string(reason));
 	put_end(o, clock_wall_us(e->clock), no->status, no->phrase);
-	keep(e, o);
+	keep(e, o, true);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct remembered *x = a, *y = b;
+
+	return (y->order > x->order) - (y->order < x->order);
 }
 
 json_t *engine_ended(const struct engine *e)
 {
-	size_t n = e->n_ended < ENDED_KEPT ? e->n_ended : ENDED_KEPT;
+	struct remembered sorted[ENDED_KEPT + REFUSED_KEPT];
 	json_t *list = json_array();
 
-	for (size_t i = 1; list && i <= n; i++)
-		json_array_append(list,
-				  e->ended[(e->n_ended - i) % ENDED_KEPT]);
+	memcpy(sorted, e->remembered, sizeof sorted);
+	qsort(sorted, sizeof sorted / sizeof *sorted, sizeof *sorted,
+	      newest_first);
+	for (size_t i = 0; list && i < sizeof sorted / sizeof *sorted; i++)
+		if (sorted[i].call)
+			json_array_append(list, sorted[i].call);
 	return list;
 }
 
 void record_free(struct engine *e)
 {
-	for (size_t i = 0; i < ENDED_KEPT; i++) {
-		json_decref(e->ended[i]);
-		e->ended[i] = NULL;
+	for (size_t i = 0; i < ENDED_KEPT + REFUSED_KEPT; i++) {
+		json_decref(e->remembered[i].call);
+		e->remembered[i].call = NULL;
 	}
 }

@@ -861,6 +861,29 @@ static void refused_starts(void **state)
 	rig_free(r);
 }
 
+/* Scanners must not drive the last failed calls out of sight. */
+static void remembered(void **state)
+{
+	struct rig *r = established(INSIDE);
+	json_t *list;
+
+	(void)state;
+	call_end(r->call, 488, "one that failed");
+	r->call = NULL;
+	for (int i = 0; i < 100; i++)
+		try_start(r, OUTSIDE, "sip:scan@x.example", "sip:1@a.example",
+			  "192.0.2.1", 403);
+	list = engine_ended(r->e);
+	assert_int_equal(json_array_size(list), REFUSED_KEPT + 1);
+	assert_string_equal(json_string_value(json_object_get(
+		json_array_get(list, REFUSED_KEPT), "cause")),
+		"one that failed");
+	assert_string_equal(json_string_value(json_object_get(
+		json_array_get(list, 0), "state")), "refused");
+	json_decref(list);
+	rig_free(r);
+}
+
 static void stopping(void **state)
 {
 	struct rig *r = established(INSIDE);
@@ -899,7 +922,8 @@ int main(void)
 		cmocka_unit_test(spent_ends), cmocka_unit_test(relay_gone),
 		cmocka_unit_test(keeper_gone),
 		cmocka_unit_test(broken_siblings),
-		cmocka_unit_test(refused_starts), cmocka_unit_test(stopping),
+		cmocka_unit_test(refused_starts),
+		cmocka_unit_test(remembered), cmocka_unit_test(stopping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
