@@ -1,5 +1,4 @@
-/* clerk.c - the keeper's work: offers, answers, ends of exchanges; live keys
- * and their shipping.
+/* clerk.c - the keeper's work: offers, answers, ends of exchanges.
  *
  * offer:   permit -> method.offer -> key ids -> MSG_KEY to the relay -> the
  *          message to the engine; the exchange waits for its answers.
@@ -22,6 +21,7 @@
 #include "daemon/keeper/permit.h"
 #include "daemon/keeper/rate.h"
 #include "daemon/keeper/replay.h"
+#include "daemon/keeper/shipping.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -37,9 +37,9 @@
 struct clerk {
 	struct clerk_services s;
 	struct clerk_limits limits;
-	uint32_t epoch, counter;
 	uint32_t engine, relay; /* epochs of the siblings, 0: not there */
 	struct dockets *dockets;
+	struct shipping keys;
 	struct replay *replay;
 	struct rate rate;
 };
@@ -56,7 +56,7 @@ int clerk_new(const struct clerk_services *services, uint32_t epoch,
 		return r;
 	}
 	c->s = *services;
-	c->epoch = epoch;
+	c->keys = (struct shipping){ &c->s, c->dockets, epoch, 0 };
 	c->replay = replay;
 	c->limits = (struct clerk_limits){ 300 * SECOND_US, true };
 	*out = c;
@@ -91,102 +91,6 @@ static int send_engine(struct clerk *c, enum message type, uint64_t id,
 {
 	return c->s.send(c->s.user, PROC_ENGINE, type, id, body, len,
 			 tail ? tail->data : NULL, tail ? tail->len : 0);
-}
-
-/* -- keys ----------------------------------------------------------------- */
-
-/* Ids are never reused: 2^32 of an epoch, then the keeper wants a restart. */
-static int new_id(struct clerk *c, uint64_t *out)
-{
-	if (c->counter == UINT32_MAX)
-		return E_FULL;
-	*out = (uint64_t)c->epoch << 32 | ++c->counter;
-	return 0;
-}
-
-static int ship(void *user, const struct msg_key *key)
-{
-	struct clerk *c = user;
-	int r = c->s.send(c->s.user, PROC_RELAY, MSG_KEY, 0, key, sizeof *key,
-			  NULL, 0);
-
-	/* a relay that is not there gets it when it comes */
-	return r == E_CLOSED ? 0 : r;
-}
-
-static void tell_gone(void *user, uint64_t key_id)
-{
-	struct clerk *c = user;
-	struct msg_key_gone gone = { .key_id = key_id };
-
-	c->s.send(c->s.user, PROC_RELAY, MSG_KEY_GONE, 0, &gone, sizeof gone,
-		  NULL, 0);
-}
-
-/* One direction of one line: kept, then shipped. */
-static int add_key(struct clerk *c, struct msg_key *key, uint64_t *id)
-{
-	int r = new_id(c, id);
-
-	key->key_id = *id;
-	if (!r)
-		r = docket_key(c->dockets, key);
-	if (!r && (r = ship(c, key)))
-		docket_key_gone(c->dockets, key->call, *id);
-	if (r)
-		*id = 0;
-	return r;
-}
-
-static void drop_keys(struct clerk *c, uint64_t call,
-		      const struct msg_key_ids *ids, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const uint64_t both[2] = { ids[i].send, ids[i].recv };
-
-		for (size_t k = 0; k < 2; k++)
-			if (both[k] &&
-			    docket_key_gone(c->dockets, call, both[k]))
-				tell_gone(c, both[k]);
-	}
-}
-
-static int add_line(struct clerk *c, const struct msg_key_line *line,
-		    struct msg_key *key, const struct keying_result *res,
-		    size_t i, struct msg_key_ids *ids)
-{
-	int r;
-
-	key->stream = line->stream;
-	key->direction = KEY_SEND;
-	key->ssrc = line->ssrc;
-	key->key = res->send[i];
-	r = add_key(c, key, &ids->send);
-	if (r)
-		return r;
-	key->direction = KEY_RECV;
-	key->ssrc = res->recv_ssrc[i];
-	key->key = res->recv[i];
-	return add_key(c, key, &ids->recv);
-}
-
-/* All keys of a result, or none. */
-static int add_keys(struct clerk *c, uint64_t call,
-		    const struct msg_key_line *line,
-		    const struct keying_result *res, struct msg_key_ids *ids)
-{
-	struct msg_key key = { .call = call };
-	int r = 0;
-
-	memset(ids, 0, STREAM_MAX * sizeof *ids);
-	for (size_t i = 0; i < res->n && !r; i++)
-		r = add_line(c, &line[i], &key, res, i, &ids[i]);
-	wipe(&key, sizeof key);
-	if (r) {
-		drop_keys(c, call, ids, res->n);
-		memset(ids, 0, STREAM_MAX * sizeof *ids);
-	}
-	return r;
 }
 
 /* -- what a request brings ------------------------------------------------ */
@@ -243,7 +147,7 @@ static int open_exchange(struct clerk *c, struct request *q,
 {
 	struct exchange *x;
 	uint64_t id;
-	int r = new_id(c, &id);
+	int r = shipping_id(&c->keys, &id);
 
 	if (r) {
 		q->permit.method->drop(pending);
@@ -257,12 +161,12 @@ static int open_exchange(struct clerk *c, struct request *q,
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + PENDING_US);
 	memcpy(x->line, q->party->line, sizeof x->line);
 	if (early->n)
-		r = add_keys(c, x->call, x->line, early, x->key);
+		r = shipping_add(&c->keys, x->call, x->line, early, x->key);
 	if (r) {
 		exchange_drop(c->dockets, x);
 		return r;
 	}
-	x->keyed = early->n > 0;
+	x->early = x->keyed = early->n > 0;
 	*out = x;
 	return 0;
 }
@@ -307,7 +211,7 @@ static int handle_offer(struct clerk *c, struct ipc_msg *msg)
 	reply.len = (uint32_t)tail.len;
 	if (send_engine(c, MSG_KEY_OFFERED, msg->id, &reply, sizeof reply,
 			&tail) && x) {
-		drop_keys(c, x->call, x->key, x->n);
+		shipping_drop(&c->keys, x->call, x->key, x->n);
 		exchange_drop(c->dockets, x);
 	}
 	buf_free(&tail);
@@ -379,9 +283,9 @@ static int keep_answer(struct clerk *c, struct request *q,
 	a->n = (uint32_t)res->n;
 	a->facts = res->facts;
 	memcpy(a->line, q->party->line, sizeof a->line);
-	r = add_keys(c, q->party->call, q->party->line, res, a->key);
+	r = shipping_add(&c->keys, q->party->call, q->party->line, res, a->key);
 	if (!r && (r = docket_accept(c->dockets, q->party->call, a)))
-		drop_keys(c, q->party->call, a->key, a->n);
+		shipping_drop(&c->keys, q->party->call, a->key, a->n);
 	return r ? fault(q, r, "the keys cannot be kept") : 0;
 }
 
@@ -468,27 +372,53 @@ static int handle_answer(struct clerk *c, struct ipc_msg *msg)
 
 /* -- finish --------------------------------------------------------------- */
 
+static int why_not(struct msg_key_finished *reply, int r, const char *what)
+{
+	snprintf(reply->reason, sizeof reply->reason, "%s: %s", what,
+		 err_text(r));
+	return r;
+}
+
+/* The ids for an accepted answer. Keys of the offer are the same for every
+ * branch. Keys of an answer belong to its branch: another branch's would need
+ * streams of its own, which no request can name yet. */
+static int key_branch(struct clerk *c, struct exchange *x, uint32_t branch,
+		      const struct keying_result *res,
+		      struct msg_key_finished *reply)
+{
+	int r;
+
+	if (x->early || (x->keyed && x->branch == branch))
+		return 0;
+	if (x->keyed)
+		return why_not(reply, E_UNSUPPORTED, "a second branch whose "
+			       "answer has its own keys");
+	r = shipping_add(&c->keys, x->call, x->line, res, x->key);
+	if (r)
+		return why_not(reply, r, "the keys cannot be kept");
+	x->keyed = true;
+	x->branch = branch;
+	return 0;
+}
+
 static int finish(struct clerk *c, const struct ipc_msg *msg,
 		  struct exchange *x, struct msg_key_finished *reply)
 {
+	const struct msg_key_finish *m = msg->body;
 	struct keying_result res = { .n = 0 };
 	struct keying_fault why = { "" };
 	int r = x->method->finish(x->pending, msg->tail, msg->tail_len,
 				  clock_wall_us(c->s.clock), &res, &why);
 
-	if (!r && !x->keyed) {
-		r = add_keys(c, x->call, x->line, &res, x->key);
-		if (r)
-			snprintf(why.text, sizeof why.text, "the keys cannot "
-				 "be kept: %s", err_text(r));
-	}
+	if (r)
+		memcpy(reply->reason, why.text, sizeof reply->reason);
+	else
+		r = key_branch(c, x, m->branch, &res, reply);
 	reply->facts = res.facts;
 	wipe(&res, sizeof res);
-	if (r) {
-		memcpy(reply->reason, why.text, sizeof reply->reason);
+	if (r)
 		return r;
-	}
-	x->keyed = x->finished = true;
+	x->finished = true;
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + FORKS_US);
 	reply->n = x->n;
 	memcpy(reply->key, x->key, sizeof reply->key);
@@ -522,7 +452,7 @@ static int handle_finish(struct clerk *c, struct ipc_msg *msg)
 static void end_exchange(struct clerk *c, struct exchange *x)
 {
 	if (!x->finished)
-		drop_keys(c, x->call, x->key, x->n);
+		shipping_drop(&c->keys, x->call, x->key, x->n);
 	exchange_drop(c->dockets, x);
 }
 
@@ -540,7 +470,7 @@ static int handle_release(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_key_release *m = msg->body;
 
-	docket_release(c->dockets, m->call, tell_gone, c);
+	docket_release(c->dockets, m->call, shipping_gone, &c->keys);
 	return 0;
 }
 
@@ -567,11 +497,12 @@ void clerk_sibling(struct clerk *c, enum process p, uint32_t epoch)
 {
 	if (p == PROC_ENGINE && epoch && epoch != c->engine) {
 		if (c->engine)
-			dockets_release_all(c->dockets, tell_gone, c);
+			dockets_release_all(c->dockets, shipping_gone,
+					    &c->keys);
 		c->engine = epoch;
 	}
 	if (p == PROC_RELAY && epoch && epoch != c->relay) {
-		if (dockets_each_key(c->dockets, ship, c))
+		if (shipping_again(&c->keys))
 			log_error("keeper", "not all keys reached the new "
 				  "relay: calls without will end");
 		c->relay = epoch;

@@ -25,7 +25,9 @@ struct exchange {
 	struct keying_pending *pending; /* owned */
 	uint32_t n;
 	struct msg_key_line line[STREAM_MAX];
+	bool early;    /* the offer fixed the keys, for every branch */
 	bool keyed;    /* key has the ids: the offer or an answer fixed them */
+	uint32_t branch; /* whose answer fixed them */
 	bool finished; /* an answer was accepted: the keys stay */
 	struct msg_key_ids key[STREAM_MAX];
 	uint64_t expires_us; /* monotonic; set by exchange_wait() */

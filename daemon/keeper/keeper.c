@@ -1,13 +1,14 @@
 /* keeper.c - the keeper process: libevent around the clerk; the map of this
  * folder.
  *
- *   keeper.c  the process: loop, descriptors, configuration
- *   clerk.c   the engine's requests
- *   permit.c  what the keeper's own policy allows
- *   docket.c  what is held for each call: exchanges, answers, live keys
- *   replay.c  the replay cache and its file
- *   rate.c    how often a peer may ask
- *   keying.h  the role that modules fill
+ *   keeper.c    the process: loop, descriptors, configuration
+ *   clerk.c     the engine's requests
+ *   permit.c    what the keeper's own policy allows
+ *   docket.c    what is held for each call: exchanges, answers, live keys
+ *   shipping.c  key ids, and the keys' way to the relay
+ *   replay.c    the replay cache and its file
+ *   rate.c      how often a peer may ask
+ *   keying.h    the role that modules fill
  *
  * It alone holds long-term secrets. It has no network and opens nothing once
  * confined: keys and the cache's file come as descriptors from the parent. */

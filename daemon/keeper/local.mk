@@ -6,5 +6,6 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/keeper.c daemon/keeper/keying.h \
 	daemon/keeper/permit.c daemon/keeper/permit.h \
 	daemon/keeper/rate.c daemon/keeper/rate.h \
-	daemon/keeper/replay.c daemon/keeper/replay.h
+	daemon/keeper/replay.c daemon/keeper/replay.h \
+	daemon/keeper/shipping.c daemon/keeper/shipping.h
 KEEPER_LIBS = daemon/keeper/libkeeper.a $(EVENT_LIBS)

@@ -462,6 +462,12 @@ static void an_answer_may_fix_the_keys(void **state)
 	assert_int_equal(f->u.finished.err, 0);
 	assert_int_equal(count(&a, MSG_KEY), 2);
 	assert_int_equal(key_of(&a, f->u.finished.key[0].recv)->ssrc, 99);
+	/* the same branch again: one key, one id; another branch: refused */
+	f = finish(&a, o->u.offered.exchange, 0, o);
+	assert_int_equal(f->u.finished.err, 0);
+	f = finish(&a, o->u.offered.exchange, 1, o);
+	assert_int_equal(f->u.finished.err, E_UNSUPPORTED);
+	assert_int_equal(count(&a, MSG_KEY), 2);
 	house_close(&a);
 }
 
