@@ -11,7 +11,7 @@
 
 #define CALL_BUCKETS 4096   /* of both hash tables; a power of two */
 #define ENDED_KEPT 64       /* ended calls that the CLI can show */
-#define REFUSED_KEPT 16     /* and refused ones: they must not drive those out */
+#define REFUSED_KEPT 16     /* refused ones, which must not drive those out */
 #define QUEUE_MAX 16        /* bodies of one call that wait their turn */
 #define RELAY_DEADLINE_MS 2000
 #define KEEPER_DEADLINE_MS 5000

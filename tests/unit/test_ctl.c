@@ -36,11 +36,12 @@ static const struct {
 	  "\"direction\":\"in\",\"caller\":\"sip:e\\u001b[31mvil@x\","
 	  "\"callee\":\"sip:b@b\",\"ended\":1700000000.5,\"status\":488,"
 	  "\"cause\":\"Not Acceptable Here\",\"trouble\":\"wrong key\"}]}\n" },
-	{ "\"calls\"", "{\"ok\":true,\"calls\":[{\"id\":\"100000001\",\"state\":"
-	  "\"up\",\"direction\":\"out\",\"verdict\":\"sealed\",\"caller\":"
+	{ "\"calls\"", "{\"ok\":true,\"calls\":[{\"id\":\"100000001\","
+	  "\"state\":\"up\",\"direction\":\"out\",\"verdict\":\"sealed\",\"caller\":"
 	  "\"sip:alice@a.example\",\"callee\":\"sip:bob@b.example\",\"since\":"
 	  "1700000000.0},{\"id\":\"2\",\"state\":\"setup\",\"direction\":"
-	  "\"in\",\"caller\":\"c\",\"callee\":\"d\",\"since\":1700000000}]}\n" },
+	  "\"in\",\"caller\":\"c\",\"callee\":\"d\","
+	  "\"since\":1700000000}]}\n" },
 	{ "\"call\"", "{\"ok\":true,\"call\":{\"id\":\"1\",\"state\":\"up\","
 	  "\"caller\":\"sip:a@a\",\"callee\":\"sip:b@b\",\"peer\":\"b\","
 	  "\"suite\":\"AEAD_AES_128_GCM\",\"since\":1700000000,\"streams\":["
@@ -111,8 +112,8 @@ static int ctl(const char *words)
 	FILE *f;
 	size_t n;
 
-	snprintf(line, sizeof line, "exec 2>&1; TZ=UTC0 ./ctl/callsealctl --run-dir %s %s",
-		 t.dir, words);
+	snprintf(line, sizeof line, "exec 2>&1; TZ=UTC0 ./ctl/callsealctl "
+		 "--run-dir %s %s", t.dir, words);
 	f = popen(line, "r");
 	assert_non_null(f);
 	n = fread(t.output, 1, sizeof t.output - 1, f);
