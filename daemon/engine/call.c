@@ -258,7 +258,8 @@ static void say(const struct call *c, const char *what)
 	LOG_CALL(c, LOG_CLASS_INFO,
 		 "%s: %s -> %s, peer %s, verdict %s (%s), method %s, suite %s",
 		 what, c->caller, c->callee, c->peer,
-		 verdict_name(c->verdict.word), c->verdict.reason, suite ? key->method : "none",
+		 verdict_name(c->verdict.word), c->verdict.reason,
+		 suite ? key->method : "none",
 		 suite ? suite->name : "none");
 }
 

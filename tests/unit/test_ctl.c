@@ -37,7 +37,8 @@ static const struct {
 	  "\"callee\":\"sip:b@b\",\"ended\":1700000000.5,\"status\":488,"
 	  "\"cause\":\"Not Acceptable Here\",\"trouble\":\"wrong key\"}]}\n" },
 	{ "\"calls\"", "{\"ok\":true,\"calls\":[{\"id\":\"100000001\","
-	  "\"state\":\"up\",\"direction\":\"out\",\"verdict\":\"sealed\",\"caller\":"
+	  "\"state\":\"up\",\"direction\":\"out\","
+	  "\"verdict\":\"sealed\",\"caller\":"
 	  "\"sip:alice@a.example\",\"callee\":\"sip:bob@b.example\",\"since\":"
 	  "1700000000.0},{\"id\":\"2\",\"state\":\"setup\",\"direction\":"
 	  "\"in\",\"caller\":\"c\",\"callee\":\"d\","
