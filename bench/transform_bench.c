@@ -7,8 +7,8 @@
  *   evp+index  with parsing and indexes: all the relay does for a packet
  *   libsrtp2   the other transform, parsing and replay list its own
  * Each round runs every column once, in turning order, so that a slow moment
- * of the machine hits all of them; medians of thread CPU time are told, and ratios to the
- * floor. With it: bytes of heap and time to open for a key.
+ * of the machine hits all of them; medians of thread CPU time are told, and
+ * ratios to the floor. With it: bytes of heap and time to open for a key.
  *
  * usage: transform_bench [ROUNDS [PAYLOAD [COLUMNS]]]
  * COLUMNS 3 leaves libsrtp2 out, which empties the caches for the others. */

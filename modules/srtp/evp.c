@@ -6,7 +6,7 @@
  *
  *   RTP,  CM    header, payload*, MKI, tag       tag over header..payload, ROC
  *   RTP,  GCM   header, payload*, tag, MKI       AAD: header
- *   RTCP, CM    8 bytes, rest*, E+index, MKI, tag        tag over all before MKI
+ *   RTCP, CM    8 bytes, rest*, E+index, MKI, tag       tag over all before MKI
  *   RTCP, GCM   8 bytes, rest*, tag, E+index, MKI        AAD: 8 bytes, E+index
  *
  * A key costs one cipher context, keyed for RTP, and with CM three digest
