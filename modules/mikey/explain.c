@@ -56,14 +56,24 @@ static void put_hex(struct buf *out, struct mikey_bytes b)
 		buf_printf(out, "%02x", b.p[i]);
 }
 
+/* RFC 4567 7.1: two crypto sessions a media line, forth and back. */
+static void put_srtp_id(const struct mikey_cs *cs, struct buf *out)
+{
+	buf_printf(out, "  CS %u (6.1.1): line %u, %s, policy %u, ", cs->id,
+		   (cs->id + 1u) / 2,
+		   cs->id % 2 ? "offerer to answerer" : "answerer to offerer",
+		   cs->policy);
+	if (cs->ssrc)
+		buf_printf(out, "SSRC %08x, ", cs->ssrc);
+	else
+		buf_text(out, "SSRC left to its sender, ");
+	buf_printf(out, "rollover counter %u\n", cs->roc);
+}
+
 static void put_map(const struct mikey_message *m, struct buf *out)
 {
 	for (size_t i = 0; i < m->n_cs && m->map == MIKEY_MAP_SRTP; i++)
-		buf_printf(out, "  CS %u (6.1.1): policy %u, SSRC %s%08x, "
-			   "rollover counter %u\n", m->cs[i].id,
-			   m->cs[i].policy,
-			   m->cs[i].ssrc ? "" : "left to the sender: ",
-			   m->cs[i].ssrc, m->cs[i].roc);
+		put_srtp_id(&m->cs[i], out);
 	for (size_t i = 0; i < m->n_cs && m->map == MIKEY_MAP_GENERIC; i++)
 		buf_printf(out, "  CS %u (RFC 6043 6.1.1): protocol %u, %zu "
 			   "policies, %zu bytes of data, SPI of %zu bytes\n",
@@ -72,13 +82,20 @@ static void put_map(const struct mikey_message *m, struct buf *out)
 			   m->cs[i].spi.len);
 }
 
+/* The V flag has a meaning in the initiator's messages only. */
+static const char *wish_of(const struct mikey_message *m)
+{
+	if (m->data_type != MIKEY_PSK_INIT && m->data_type != MIKEY_PK_INIT)
+		return "";
+	return m->v ? " a verification is asked for;"
+		    : " no verification is asked for;";
+}
+
 static void put_header(const struct mikey_message *m, struct buf *out)
 {
-	buf_printf(out, "HDR (RFC 3830 6.1): version 1, type %u: %s; %s; "
-		   "PRF %s; bundle %08x; %u crypto sessions, %s\n",
-		   m->data_type, WORD(data_types, m->data_type),
-		   m->v ? "a verification is asked for"
-			: "no verification is asked for",
+	buf_printf(out, "HDR (RFC 3830 6.1): version 1, type %u: %s;%s PRF %s; "
+		   "bundle %08x; %u crypto sessions, %s\n",
+		   m->data_type, WORD(data_types, m->data_type), wish_of(m),
 		   WORD(prfs, m->prf), m->csb_id, m->n_cs,
 		   WORD(maps, m->map));
 	if (m->map != MIKEY_MAP_EMPTY)
@@ -104,7 +121,8 @@ static void put_time(const struct mikey_payload *p, struct buf *out)
 
 static void put_kemac(const struct mikey_payload *p, struct buf *out)
 {
-	buf_printf(out, "%zu bytes of key data under %s; MAC %s, %zu bytes",
+	buf_printf(out, "the key, %zu bytes of data under %s; MAC %s, %zu "
+		   "bytes",
 		   p->data.len, WORD(encrs, p->kind), WORD(macs, p->mac_alg),
 		   p->mac.len);
 }
@@ -186,7 +204,7 @@ static void put_payload(const struct mikey_payload *p, struct buf *out)
 		put_hex(out, p->data);
 		break;
 	case MIKEY_V:
-		buf_printf(out, "verification, MAC %s, %zu bytes",
+		buf_printf(out, "proof of holding the key, MAC %s, %zu bytes",
 			   WORD(macs, p->kind), p->data.len);
 		break;
 	case MIKEY_SP:
