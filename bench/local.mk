@@ -1,8 +1,10 @@
 # bench: side-by-side measurements; nothing here is installed or run by
 # "make check". RESULTS.md says how to repeat each figure.
+EXTRA_PROGRAMS =
 EXTRA_DIST += \
 	bench/signalling/bench.py bench/signalling/delays.py \
 	bench/signalling/procs.py bench/signalling/targets.py \
 	bench/signalling/kamailio.cfg bench/signalling/uac.xml \
 	bench/signalling/uas.xml
 include bench/transform.mk
+include bench/relay.mk

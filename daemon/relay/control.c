@@ -42,6 +42,7 @@ struct entry {
 	struct addr local[2];
 	struct worker *worker;
 	struct stream *stream; /* only to name it to the worker */
+	struct order *del;     /* kept, so that ending needs no memory */
 	struct key_list keys;
 };
 
@@ -77,15 +78,11 @@ static struct entry **place(struct control *c, uint32_t id)
 	return p;
 }
 
-static void post(struct control *c, const struct entry *e,
-		 enum order_type type, uint64_t id)
+static int post(const struct entry *e, enum order_type type, uint64_t id)
 {
 	struct order o = { .type = type, .stream = e->stream, .id = id };
 
-	(void)c;
-	if (worker_post(e->worker, &o))
-		log_error("relay", "no memory for an order: stream %u stays",
-			  e->id);
+	return worker_post(e->worker, &o);
 }
 
 static struct parked **parked_of(struct control *c, const struct entry *e)
@@ -125,7 +122,8 @@ static void entry_del(struct control *c, struct entry **at)
 	keyring_drop_all(c->keys, &e->keys);
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		ports_back(c->ports, &e->local[f]);
-	post(c, e, WORKER_DEL, 0);
+	*e->del = (struct order){ .type = WORKER_DEL, .stream = e->stream };
+	worker_give(e->worker, e->del);
 	free(e);
 	c->counts.streams--;
 }
@@ -199,12 +197,39 @@ static int make_stream(struct control *c, uint64_t call,
 	return r;
 }
 
-/* Enters a stream and gives it to its worker. */
+/* Gives a new stream to its worker, which owns it from then on. */
+static int start_stream(struct control *c, struct entry *e)
+{
+	struct order o = { .type = WORKER_ADD, .stream = e->stream };
+
+	e->worker = c->workers[e->id % c->n_workers];
+	e->del = malloc(sizeof *e->del);
+	return e->del ? worker_post(e->worker, &o) : E_NOMEM;
+}
+
+static int make_entry(struct control *c, struct entry *e,
+		      const struct msg_stream_line *line, uint32_t *ssrc)
+{
+	int r = make_stream(c, e->call, line, e);
+
+	if (r)
+		return r;
+	*ssrc = e->stream->tx.ssrc;
+	r = start_stream(c, e);
+	if (!r)
+		return 0;
+	for (int f = INSIDE; f <= OUTSIDE; f++)
+		ports_back(c->ports, &e->local[f]);
+	stream_free(e->stream);
+	free(e->del);
+	return r;
+}
+
+/* Makes a stream and enters it. */
 static int add_line(struct control *c, uint64_t call,
 		    const struct msg_stream_line *line,
 		    struct msg_stream_port *out)
 {
-	struct order o = { .type = WORKER_ADD };
 	struct entry *e = calloc(1, sizeof *e);
 	uint32_t ssrc;
 	int r;
@@ -214,19 +239,8 @@ static int add_line(struct control *c, uint64_t call,
 	e->id = c->last_id + 1;
 	e->call = call;
 	e->sealed = line->sealed != 0;
-	r = make_stream(c, call, line, e);
+	r = make_entry(c, e, line, &ssrc);
 	if (r) {
-		free(e);
-		return r;
-	}
-	ssrc = e->stream->tx.ssrc; /* after the order it is the worker's */
-	e->worker = c->workers[e->id % c->n_workers];
-	o.stream = e->stream;
-	r = worker_post(e->worker, &o);
-	if (r) {
-		for (int f = INSIDE; f <= OUTSIDE; f++)
-			ports_back(c->ports, &e->local[f]);
-		stream_free(e->stream);
 		free(e);
 		return r;
 	}
@@ -375,19 +389,25 @@ static void forget_replaced(struct control *c, struct entry *e,
 static int install(struct control *c, struct entry *e, uint64_t id,
 		   const struct msg_stream_set *m)
 {
-	struct order o = { .type = WORKER_SET, .stream = e->stream, .id = id };
-	int r;
+	struct order *o = calloc(1, sizeof *o);
+	struct stream_change *change = calloc(1, sizeof *change);
 
-	o.change.set = *m;
-	if (m->set_keys) {
-		give_key(c, &o.change, KEY_SEND, m->key.send);
-		give_key(c, &o.change, KEY_RECV, m->key.recv);
+	if (!o || !change) {
+		free(o);
+		free(change);
+		return E_NOMEM;
 	}
-	r = worker_post(e->worker, &o);
-	wipe(&o, sizeof o);
-	if (!r && m->set_keys && m->may_send && m->key.send && m->key.recv)
+	change->set = *m;
+	if (m->set_keys) {
+		give_key(c, change, KEY_SEND, m->key.send);
+		give_key(c, change, KEY_RECV, m->key.recv);
+	}
+	*o = (struct order){ .type = WORKER_SET, .stream = e->stream,
+			     .id = id, .change = change };
+	worker_give(e->worker, o);
+	if (m->set_keys && m->may_send && m->key.send && m->key.recv)
 		forget_replaced(c, e, &m->key);
-	return r;
+	return 0;
 }
 
 static int park(struct control *c, struct entry *e, uint64_t id,
@@ -464,8 +484,8 @@ static int on_get(struct control *c, const struct ipc_msg *msg)
 					 .err = E_NOTFOUND };
 
 	if (e)
-		post(c, e, WORKER_GET, msg->id);
-	else
+		none.err = post(e, WORKER_GET, msg->id);
+	if (none.err)
 		c->conf.tell(c->conf.user, MSG_STREAM_STATS, msg->id, &none,
 			     sizeof none);
 	return 0;
@@ -531,16 +551,19 @@ static int on_key_gone(struct control *c, const struct ipc_msg *msg)
 {
 	const struct msg_key_gone *m = msg->body;
 	const struct held_key *h = keyring_find(c->keys, m->key_id);
-	struct entry *e;
+	struct entry **at;
 
 	if (!h) {
 		keyring_mark(c->keys, m->key_id); /* should it still come */
 		return 0;
 	}
-	e = *place(c, h->key.stream);
-	if (h->state == KEY_INSTALLED)
-		post(c, e, WORKER_DROP_KEY, m->key_id);
-	keyring_drop(c->keys, &e->keys, m->key_id);
+	at = place(c, h->key.stream);
+	/* rather no stream than one with a key that was taken back */
+	if (h->state == KEY_INSTALLED &&
+	    post(*at, WORKER_DROP_KEY, m->key_id))
+		entry_del(c, at);
+	else
+		keyring_drop(c->keys, &(*at)->keys, m->key_id);
 	return 0;
 }
 

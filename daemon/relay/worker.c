@@ -118,7 +118,7 @@ static void on_set(struct worker *w, struct order *o)
 	struct answer a = { .type = ANSWER_DONE, .id = o->id };
 
 	a.done.stream = o->stream->id;
-	a.done.err = stream_set(o->stream, &o->change,
+	a.done.err = stream_set(o->stream, o->change,
 				clock_mono_us(w->clock));
 	tell(w, &a);
 }
@@ -156,8 +156,9 @@ static void (*const handlers[])(struct worker *, struct order *) = {
 
 static void order_free(struct order *o)
 {
-	if (o->type == WORKER_SET)
-		wipe(&o->change, sizeof o->change);
+	if (o->change)
+		wipe(o->change, sizeof *o->change);
+	free(o->change);
 	free(o);
 }
 
@@ -286,8 +287,13 @@ int worker_post(struct worker *w, const struct order *o)
 	if (!copy)
 		return E_NOMEM;
 	*copy = *o;
-	mailbox_post(w->orders, &copy->mail);
+	worker_give(w, copy);
 	return 0;
+}
+
+void worker_give(struct worker *w, struct order *o)
+{
+	mailbox_post(w->orders, &o->mail);
 }
 
 void worker_free(struct worker *w)
@@ -296,7 +302,7 @@ void worker_free(struct worker *w)
 		return;
 	if (w->started) {
 		w->stop->type = WORKER_STOP;
-		mailbox_post(w->orders, &w->stop->mail);
+		worker_give(w, w->stop);
 		w->stop = NULL;
 		pthread_join(w->thread, NULL);
 	}

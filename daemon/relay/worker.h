@@ -25,7 +25,7 @@ struct order {
 	enum order_type type;
 	struct stream *stream;
 	uint64_t id; /* of the request, comes back; or the key's */
-	struct stream_change change; /* WORKER_SET; wiped when done */
+	struct stream_change *change; /* WORKER_SET: taken, wiped when done */
 };
 
 enum answer_type { ANSWER_DONE, ANSWER_STATS, ANSWER_EVENT };
@@ -54,8 +54,10 @@ struct worker_conf {
 int worker_new(const struct worker_conf *c, struct worker **out);
 /* Starts the thread. Once. */
 int worker_start(struct worker *w);
-/* Copies the order. E_NOMEM. */
+/* Copies the order. E_NOMEM: then nothing it names was taken. */
 int worker_post(struct worker *w, const struct order *o);
+/* Takes the order itself, which came from malloc(): cannot fail. */
+void worker_give(struct worker *w, struct order *o);
 /* Stops and joins the thread, frees all its streams. */
 void worker_free(struct worker *w);
 

@@ -1,7 +1,7 @@
 # relay: its parts alone, then packets through all of it
 RELAY_TESTS = tests/unit/test_relay_keys tests/unit/test_relay_learn \
-	tests/unit/test_relay_media tests/unit/test_relay_packet \
-	tests/unit/test_relay_ports \
+	tests/unit/test_relay_media tests/unit/test_relay_memory \
+	tests/unit/test_relay_packet tests/unit/test_relay_ports \
 	tests/unit/test_relay_transmit
 check_PROGRAMS += $(RELAY_TESTS)
 TESTS += $(RELAY_TESTS)
@@ -19,3 +19,7 @@ tests_unit_test_relay_transmit_SOURCES = tests/unit/test_relay_transmit.c
 tests_unit_test_relay_transmit_LDADD = $(RELAY_TEST_LIBS)
 tests_unit_test_relay_packet_SOURCES = tests/unit/test_relay_packet.c
 tests_unit_test_relay_packet_LDADD = $(RELAY_TEST_LIBS)
+tests_unit_test_relay_memory_SOURCES = tests/unit/test_relay_memory.c \
+	tests/mock/alloc.c
+tests_unit_test_relay_memory_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_relay_memory_LDADD = $(RELAY_TEST_LIBS)
