@@ -158,8 +158,8 @@ static const char *const never[] = {
 	/* changing the machine */
 	"mount", "umount2", "pivot_root", "chroot", "swapon", "swapoff",
 	"reboot", "sethostname", "setdomainname", "settimeofday",
-	"clock_settime", "adjtimex", "clock_adjtime", "acct", "quotactl", "syslog", "unshare",
-	"setns", "open_by_handle_at", "name_to_handle_at",
+	"clock_settime", "adjtimex", "clock_adjtime", "acct", "quotactl",
+	"syslog", "unshare", "setns", "open_by_handle_at", "name_to_handle_at",
 	/* the kernel's keys */
 	"add_key", "request_key", "keyctl",
 	NULL

@@ -2,3 +2,8 @@
 # The parent with real children, as an operator meets them.
 TESTS += tests/call/parent.py
 EXTRA_DIST += tests/call/parent.py
+check_PROGRAMS += tests/mock/oddseald
+tests_mock_oddseald_SOURCES = tests/mock/odd.c tests/mock/modules.c \
+	daemon/parent/files.c daemon/parent/main.c daemon/parent/parent.c \
+	daemon/parent/parent.h daemon/parent/supervise.c
+tests_mock_oddseald_LDADD = $(FRAME_LIBS) $(SYSTEMD_LIBS)

@@ -15,6 +15,7 @@ import tempfile
 import time
 
 DAEMON = os.path.abspath('daemon/callseald')
+ODD = os.path.abspath('tests/mock/oddseald')  # with children that misbehave
 CHILDREN = ('engine', 'keeper', 'relay')
 USER = 'nobody'
 PSK = '00112233445566778899aabbccddeeff' * 2
@@ -72,13 +73,18 @@ class Place:
                               user=self.user)
         return done.returncode, done.stdout
 
-    def start(self, *args):
+    def start(self, *args, **odd):
+        """odd: what is odd about which child, see tests/mock/odd.c."""
+        environment = {f'ODD_{name.upper()}': habit for name, habit in odd.items()}
         with open(self.log_path, 'w') as log:
-            self.process = subprocess.Popen([DAEMON, *self.options(), '-v', *args],
-                                            stdout=log, stderr=log,
-                                            user=self.user)
-        self.until(lambda: ': ready\n' in self.log(), 'ready')
+            self.process = subprocess.Popen(
+                [ODD if odd else DAEMON, *self.options(), '-v', *args],
+                stdout=log, stderr=log, user=self.user, env=os.environ | environment)
+        self.until(lambda: ': ready\n' in self.log() or odd, 'ready')
         return self
+
+    def says(self, text, times=1):
+        self.until(lambda: self.log().count(text) >= times, text)
 
     def log(self):
         with open(self.log_path, errors='replace') as f:
@@ -307,9 +313,94 @@ def debugging(user):
         assert p.stop() == 0
 
 
+def wrong_configuration_in_a_child(user):
+    with Place(user) as p:
+        p.start(relay='wrong-conf')
+        assert p.process.wait(10) == 78, p.log()
+
+
+def an_engine_that_accuses(user):
+    """It is not believed against the keeper; in the end it is the liar."""
+    with Place(user) as p:
+        p.start(engine='accuse-keeper')
+        p.says('accusation 5')
+        p.says('engine (process', 1)
+        assert 'keeper (process' not in p.log(), p.log()
+        p.says('sibling engine came', 8)  # a new pair each time
+        assert p.stop() == 0
+
+
+def a_keeper_that_accuses(user):
+    with Place(user) as p:
+        p.start(keeper='accuse-relay')
+        p.says('relay (process')
+        p.says('keeper accuses relay: malformed (key)')
+        p.says('relay is started again')
+        p.says(': ready\n')
+        assert p.stop() == 0
+
+
+def rules_of_the_parents_pair(user):
+    with Place(user) as p:
+        p.start(relay='ready-twice')
+        p.says('is killed: it broke the rules: not in this state (ready)')
+        p.says('relay is ready', 2)
+        assert p.stop() == 0
+
+
+def a_crash_is_told(user):
+    with Place(user) as p:
+        p.start(keeper='crash')
+        p.says('keeper was ended by signal 6')
+        p.says('relay/odd: info: sibling keeper went')
+        assert p.stop() == 0
+
+
+def deaf_children_are_killed(user):
+    with Place(user) as p:
+        p.start(relay='deaf', keeper='deaf')
+        p.says(': ready\n')
+        began = time.monotonic()
+        assert p.stop() == 0
+        assert 4 < time.monotonic() - began < 8
+        assert p.log().count('is killed: it does not end') == 2, p.log()
+
+
+def a_reload_that_a_child_refuses(user):
+    with Place(user) as p:
+        p.start(keeper='no-reload')
+        p.says(': ready\n')
+        said = p.hup(config())
+        assert 'the keeper refuses it (out of memory)' in said, said
+        assert p.stop() == 0
+
+
+def a_keeper_that_dies_in_a_reload(user):
+    with Place(user) as p:
+        p.start(keeper='die-in-reload')
+        p.says(': ready\n')
+        said = p.hup(config())
+        assert 'the keeper ended while reading it; the old' in said, said
+        p.says('keeper is ready', 2)
+        assert p.stop() == 0
+
+
+def an_engine_that_dies_in_a_reload(user):
+    with Place(user) as p:
+        p.start(engine='die-in-reload')
+        p.says(': ready\n')
+        assert 'configuration 2 is in force' in p.hup(config())
+        p.says('engine is ready', 2)
+        assert p.stop() == 0
+
+
 TESTS = (options, check, key_files, print_config, runs_and_stops, two_instances,
          killed_children_come_back, back_off_grows, no_orphans, reloads,
-         a_start_that_fails_is_told, unknown_user, debugging)
+         a_start_that_fails_is_told, unknown_user, debugging,
+         wrong_configuration_in_a_child, an_engine_that_accuses,
+         a_keeper_that_accuses, rules_of_the_parents_pair, a_crash_is_told,
+         deaf_children_are_killed, a_reload_that_a_child_refuses,
+         a_keeper_that_dies_in_a_reload, an_engine_that_dies_in_a_reload)
 
 
 def users():
