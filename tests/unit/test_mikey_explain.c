@@ -19,8 +19,8 @@ static void the_published_offer(void **state)
 		"bundle cd177e50", "CS 1 (6.1.1)",
 		"T (RFC 3830 6.6)", "2006-10-20 13:43:06 UTC",
 		"RAND (RFC 3830 6.11): random, 16 bytes", "\"donald@duck.com\"",
-		"AES_CM_128_HMAC_SHA1_80", "the key, 36 bytes of data under "
-		"AES-CM-128; MAC HMAC-SHA-1-160, 20 bytes",
+		"AES_CM_128_HMAC_SHA1_80",
+		"the key, 36 bytes of data under AES-CM-128; MAC HMAC-SHA-1",
 		"line 1, offerer to answerer", "SSRC left to its sender",
 	};
 	json_t *root;
