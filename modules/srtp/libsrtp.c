@@ -54,27 +54,10 @@ struct transform_key {
 	uint8_t mki[SRTP_MKI_MAX];
 };
 
-static bool started; /* set before and reset after any thread */
-
-int libsrtp2_start(void)
-{
-	if (started)
-		return E_STATE;
-	if (srtp_init() != srtp_err_status_ok) {
-		log_error("srtp", "libsrtp2 does not start: its self-test "
-			  "failed; reinstall libsrtp2-1");
-		return E_INTERNAL;
-	}
-	started = true;
-	return 0;
-}
-
-void libsrtp2_stop(void)
-{
-	if (started)
-		srtp_shutdown();
-	started = false;
-}
+/* Set before and reset after any thread. kept is a key that holds libsrtp2's
+ * cryptographic library in memory: see libsrtp2_start(). */
+static bool started;
+static struct transform_key *kept;
 
 static int error_of(srtp_err_status_t status)
 {
@@ -381,3 +364,44 @@ const struct transform libsrtp2_transform = {
 	.protect_rtcp = lib_protect_rtcp,
 	.open_rtcp = lib_open_rtcp,
 };
+
+/* Debian's libsrtp2 uses NSS, which loads its libraries with the first key and
+ * drops them with the last. A confined process cannot load anything: one key
+ * is opened and used before, and kept. */
+static int keep_key(void)
+{
+	const struct srtp_key key = { .suite = SUITE_AES_CM_128_HMAC_SHA1_80,
+				      .key_len = 16, .salt_len = 14 };
+	uint8_t pkt[12 + TRANSFORM_ROOM] = { 0x80 };
+	size_t len = 12;
+	int r = lib_open(&key, 1, &kept);
+
+	return r ? r : lib_protect_rtp(kept, pkt, &len, len, 0);
+}
+
+int libsrtp2_start(void)
+{
+	int r = E_INTERNAL;
+
+	if (started)
+		return E_STATE;
+	if (srtp_init() == srtp_err_status_ok) {
+		started = true;
+		r = keep_key();
+	}
+	if (r) {
+		log_error("srtp", "libsrtp2 does not start: %s; reinstall "
+			  "libsrtp2-1 and libnss3", err_text(r));
+		libsrtp2_stop();
+	}
+	return r;
+}
+
+void libsrtp2_stop(void)
+{
+	lib_close(kept);
+	kept = NULL;
+	if (started)
+		srtp_shutdown();
+	started = false;
+}

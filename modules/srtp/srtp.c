@@ -20,9 +20,9 @@ static const struct transform *const transforms[] = {
 
 static int start(struct core *core, const struct conf *c, void **state)
 {
-	int r = 0;
+	int r = evp_start();
 
-	if (!strcmp(conf_text(conf_one(c, "media"), "transform"),
+	if (!r && !strcmp(conf_text(conf_one(c, "media"), "transform"),
 		    libsrtp2_transform.name))
 		r = libsrtp2_start();
 	for (size_t i = 0; !r && i < sizeof transforms / sizeof *transforms;

@@ -6,6 +6,9 @@
 
 /* OpenSSL's EVP: the usual one. */
 extern const struct transform evp_transform;
+/* Tries every suite once, so that OpenSSL reads its files before a process is
+ * confined, and a crippled one is found at start. Logs what fails. */
+int evp_start(void);
 
 /* libsrtp2. Its library must be up: libsrtp2_start() before the first open,
  * libsrtp2_stop() after the last close. E_INTERNAL. */

@@ -215,6 +215,12 @@ static void with_every_key(run_fn run)
 	}
 }
 
+static void no_log(enum log_class c, const char *line)
+{
+	(void)c;
+	(void)line;
+}
+
 /* -- tests ---------------------------------------------------------------- */
 
 static void run_lengths(const struct srtp_key *k, const struct both *b)
@@ -487,6 +493,29 @@ static void packets_survive_failing_allocations(void **state)
 	}
 }
 
+/* libcrypto does without some of its allocations, but for most the start must
+ * fail. */
+static void the_start_survives_failing_allocations(void **state)
+{
+	long live, failed = 0;
+	bool fired = true;
+
+	(void)state;
+	assert_int_equal(evp_start(), 0);
+	live = blocks_live;
+	log_to(no_log);
+	for (long n = 1; fired; n++) {
+		fail_in = n;
+		failed += evp_start() != 0;
+		fired = !fail_in;
+		fail_in = 0;
+		/* libcrypto keeps the texts of its last 16 errors */
+		assert_in_range(blocks_live, live, live + 16);
+	}
+	log_to(NULL);
+	assert_in_range(failed, 40, 999);
+}
+
 static void gcm_packets_allocate_nothing(void **state)
 {
 	(void)state;
@@ -547,6 +576,7 @@ int main(void)
 		cmocka_unit_test(other_keys_do_not_open),
 		cmocka_unit_test(every_failing_allocation_is_survived),
 		cmocka_unit_test(packets_survive_failing_allocations),
+		cmocka_unit_test(the_start_survives_failing_allocations),
 		cmocka_unit_test(gcm_packets_allocate_nothing),
 		cmocka_unit_test(secrets_are_wiped),
 	};
