@@ -493,27 +493,36 @@ static void packets_survive_failing_allocations(void **state)
 	}
 }
 
-/* libcrypto does without some of its allocations, but for most the start must
- * fail. */
-static void the_start_survives_failing_allocations(void **state)
+/* How many of the starts failed. */
+static long walk_starts(void)
 {
-	long live, failed = 0;
+	long failed = 0;
 	bool fired = true;
 
-	(void)state;
-	assert_int_equal(evp_start(), 0);
-	live = blocks_live;
-	log_to(no_log);
 	for (long n = 1; fired; n++) {
 		fail_in = n;
 		failed += evp_start() != 0;
 		fired = !fail_in;
 		fail_in = 0;
-		/* libcrypto keeps the texts of its last 16 errors */
-		assert_in_range(blocks_live, live, live + 16);
 	}
+	return failed;
+}
+
+/* libcrypto does without some of its allocations, but for most the start must
+ * fail; what it keeps for its last errors does not grow. */
+static void the_start_survives_failing_allocations(void **state)
+{
+	long live;
+
+	(void)state;
+	assert_int_equal(evp_start(), 0);
+	log_to(no_log);
+	assert_in_range(walk_starts(), 40, 999);
+	live = blocks_live;
+	for (int i = 0; i < 10; i++)
+		walk_starts();
+	assert_in_range(blocks_live, live - 16, live + 16);
 	log_to(NULL);
-	assert_in_range(failed, 40, 999);
 }
 
 static void gcm_packets_allocate_nothing(void **state)
