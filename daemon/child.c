@@ -49,8 +49,11 @@ struct child {
 	void *state;
 	struct core *core;
 	struct link link[PROC_COUNT];
-	struct version *now, *next; /* next: while it is being sent */
-	int next_err;               /* why it cannot be taken */
+	struct version *now;
+	/* While a configuration is being sent: */
+	uint32_t next_generation; /* 0: none is */
+	int next_err;             /* why it cannot be taken */
+	struct version *next;     /* NULL when it cannot be read at all */
 	struct file *files;
 	uint32_t epoch;
 	bool begun;   /* the first MSG_BEGIN came */
@@ -70,8 +73,11 @@ static int on_conf(struct child *c, const struct ipc_msg *msg)
 {
 	const struct msg_conf *m = msg->body;
 
+	if (!m->generation)
+		return E_FORMAT;
 	version_free(c->next);
 	c->next = NULL;
+	c->next_generation = m->generation;
 	c->next_err = version_new((const char *)msg->tail, msg->tail_len,
 				  m->generation, &c->next);
 	return 0;
@@ -96,14 +102,15 @@ static void take_next(struct child *c)
 	c->next->older = c->now;
 	c->now = c->next;
 	c->next = NULL;
+	c->next_generation = 0;
 }
 
 static int reload(struct child *c)
 {
-	int one, r = c->next ? c->next_err : E_STATE;
+	int one, r;
 
-	if (r)
-		return r;
+	if (c->next_err)
+		return c->next_err;
 	take_next(c);
 	one = core_reload(c->core, c->now->conf);
 	r = c->ops->reload ? c->ops->reload(c->state) : 0;
@@ -119,11 +126,13 @@ static int on_begin(struct child *c, const struct ipc_msg *msg)
 		c->begun = true;
 		return 0;
 	}
-	if (!c->running || !c->next || c->next->generation != m->generation)
+	if (!c->running || !m->generation ||
+	    c->next_generation != m->generation)
 		return E_STATE;
 	done.err = reload(c);
 	version_free(c->next);
 	c->next = NULL;
+	c->next_generation = 0;
 	child_send(c, PROC_PARENT, MSG_APPLIED, 0, &done, sizeof done, NULL, 0);
 	return 0;
 }
@@ -364,7 +373,7 @@ static int receive_start(struct child *c)
 	}
 	if (c->stopping)
 		return E_CLOSED;
-	if (!c->next)
+	if (!c->next_generation)
 		return E_STATE;
 	if (c->next_err)
 		return c->next_err == E_NOMEM ? E_NOMEM : E_CONF;

@@ -1,6 +1,7 @@
 # frame: what parent and children share
 FRAME_TESTS = tests/unit/test_policy tests/unit/test_settings \
-	tests/unit/test_ipc tests/unit/test_module tests/unit/test_confine
+	tests/unit/test_ipc tests/unit/test_module tests/unit/test_confine \
+	tests/unit/test_child
 check_PROGRAMS += $(FRAME_TESTS)
 TESTS += $(FRAME_TESTS)
 ALLOC_SOURCES = tests/mock/alloc.c tests/mock/alloc.h
@@ -17,3 +18,5 @@ tests_unit_test_module_SOURCES = tests/unit/test_module.c
 tests_unit_test_module_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
 tests_unit_test_confine_SOURCES = tests/unit/test_confine.c
 tests_unit_test_confine_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
+tests_unit_test_child_SOURCES = tests/unit/test_child.c tests/mock/modules.c
+tests_unit_test_child_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
