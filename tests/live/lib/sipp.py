@@ -25,8 +25,9 @@ class Sipp:
         shutil.copy(scenario, self.dir)
         shutil.copy(SPEECH, self.dir)  # where play_pcap_audio looks for it
         argv = ['sipp', '-sf', os.path.basename(scenario), '-i', at, '-p', str(port),
-                '-mi', self.address, '-t', transport, '-nostdin', '-trace_err', '-error_file', f'{self.dir}/errors',
-                '-trace_msg', '-message_file', f'{self.dir}/messages', *options, target]
+                '-mi', self.address, '-t', transport, '-nostdin',
+                '-trace_err', '-error_file', f'{self.dir}/errors', '-trace_msg',
+                '-message_file', f'{self.dir}/messages', *options, target]
         self.process = lab.start(f'sipp-{site}', self.host, argv, cwd=self.dir,
                                  env={'TERM': 'dumb'})
 
