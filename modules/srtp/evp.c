@@ -9,11 +9,8 @@
  *   RTCP, CM    8 bytes, rest*, E+index, MKI, tag       tag over all before MKI
  *   RTCP, GCM   8 bytes, rest*, tag, E+index, MKI        AAD: 8 bytes, E+index
  *
- * A key costs one cipher context, keyed for RTP, and with CM three digest
- * contexts: HMAC's inner and outer states for RTP and one to work in. EVP has
- * no cheaper HMAC (bench/RESULTS.md); copying a state allocates a little, in
- * libcrypto. RTCP is rare: it borrows the cipher, re-keyed, and hashes HMAC's
- * key anew.
+ * A key costs one cipher context, keyed for RTP, and with CM a mac.c. RTCP is
+ * rare: it borrows the cipher, re-keyed, and hashes HMAC's key anew.
  *
  * Not done: AES-f8, NULL cipher, key derivation rate, unencrypted SRTCP (the
  * E bit must be set), RFC 6904. */
@@ -22,6 +19,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
+#include "modules/srtp/mac.h"
 #include "modules/srtp/session.h"
 
 #include <openssl/core_names.h>
@@ -36,14 +34,12 @@
 #define E_BIT 0x80000000u
 #define TAG_MAX 16
 #define STREAM_BLOCKS 32 /* of key stream made at once */
-#define SHA1_LEN 20
-#define SHA1_BLOCK 64
 
 struct transform_key {
 	const struct suite_info *suite;
 	const struct session *keyed; /* whose key the cipher holds, or NULL */
 	EVP_CIPHER_CTX *cipher;
-	EVP_MD_CTX *inner, *outer, *work; /* NULL with GCM */
+	struct mac mac; /* with RTP's key; not open with GCM */
 	uint8_t mki_len, send;
 	uint8_t mki[SRTP_MKI_MAX];
 	struct session rtp, rtcp;
@@ -61,77 +57,6 @@ static void put_u32(uint8_t *p, uint32_t v)
 	p[1] = (uint8_t)(v >> 16);
 	p[2] = (uint8_t)(v >> 8);
 	p[3] = (uint8_t)v;
-}
-
-/* -- HMAC-SHA1 ------------------------------------------------------------ */
-
-static void pad(uint8_t out[static SHA1_BLOCK], const struct session *s,
-		uint8_t byte)
-{
-	memset(out, byte, SHA1_BLOCK);
-	for (int i = 0; i < SESSION_AUTH_MAX; i++)
-		out[i] ^= s->auth[i];
-}
-
-/* Starts a digest with HMAC's key (RFC 2104) in it. */
-static int hash_key(EVP_MD_CTX *md, const struct session *s, uint8_t byte)
-{
-	uint8_t block[SHA1_BLOCK];
-	int r = E_INTERNAL;
-
-	pad(block, s, byte);
-	if (EVP_DigestInit_ex2(md, NULL, NULL) &&
-	    EVP_DigestUpdate(md, block, sizeof block))
-		r = 0;
-	wipe(block, sizeof block);
-	return r;
-}
-
-/* Puts work into HMAC's inner (0x36) or outer (0x5c) state. */
-static int mac_state(struct transform_key *t, const struct session *s,
-		     uint8_t byte)
-{
-	if (s != &t->rtp)
-		return hash_key(t->work, s, byte);
-	if (!EVP_MD_CTX_copy_ex(t->work, byte == 0x36 ? t->inner : t->outer))
-		return E_INTERNAL;
-	return 0;
-}
-
-static int mac(struct transform_key *t, const struct session *s,
-	       const uint8_t *p, size_t len, uint8_t out[static SHA1_LEN])
-{
-	int r = mac_state(t, s, 0x36);
-
-	if (r)
-		return r;
-	if (!EVP_DigestUpdate(t->work, p, len) ||
-	    !EVP_DigestFinal_ex(t->work, out, NULL))
-		return E_INTERNAL;
-	r = mac_state(t, s, 0x5c);
-	if (r)
-		return r;
-	if (!EVP_DigestUpdate(t->work, out, SHA1_LEN) ||
-	    !EVP_DigestFinal_ex(t->work, out, NULL))
-		return E_INTERNAL;
-	return 0;
-}
-
-static int mac_open(struct transform_key *t)
-{
-	const EVP_MD *sha1 = EVP_sha1();
-	EVP_MD_CTX **all[] = { &t->inner, &t->outer, &t->work };
-	int r;
-
-	for (size_t i = 0; i < 3; i++) {
-		*all[i] = EVP_MD_CTX_new();
-		if (!*all[i])
-			return E_NOMEM;
-		if (!EVP_DigestInit_ex2(*all[i], sha1, NULL))
-			return E_INTERNAL;
-	}
-	r = hash_key(t->inner, &t->rtp, 0x36);
-	return r ? r : hash_key(t->outer, &t->rtp, 0x5c);
 }
 
 /* -- ciphers -------------------------------------------------------------- */
@@ -291,9 +216,7 @@ static void evp_close(struct transform_key *t)
 	if (!t)
 		return;
 	EVP_CIPHER_CTX_free(t->cipher); /* these wipe what they hold */
-	EVP_MD_CTX_free(t->inner);
-	EVP_MD_CTX_free(t->outer);
-	EVP_MD_CTX_free(t->work);
+	mac_close(&t->mac);
 	wipe(t, sizeof *t);
 	free(t);
 }
@@ -321,7 +244,7 @@ static int contexts_open(struct transform_key *t)
 		return 0;
 	if (!EVP_CIPHER_CTX_set_padding(t->cipher, 0))
 		return E_INTERNAL;
-	return mac_open(t);
+	return mac_open(&t->mac, t->rtp.auth);
 }
 
 static int evp_open(const struct srtp_key *key, int send,
@@ -393,10 +316,10 @@ static struct gcm gcm_rtp(const struct transform_key *t, uint8_t *pkt,
 /* The tag is over the packet and the ROC. This stands behind the packet for
  * a moment: where MKI and tag will be or have been. */
 static int mac_rtp(struct transform_key *t, uint8_t *pkt, size_t len,
-		   uint64_t index, uint8_t out[static SHA1_LEN])
+		   uint64_t index, uint8_t out[static MAC_LEN])
 {
 	put_u32(pkt + len, (uint32_t)(index >> 16));
-	return mac(t, &t->rtp, pkt, len + 4, out);
+	return mac_make(&t->mac, pkt, len + 4, out);
 }
 
 static int evp_protect_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
@@ -404,7 +327,7 @@ static int evp_protect_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
 {
 	size_t n = *len, tag_len = t->suite->rtp_tag_len;
 	int r = t->send ? check_rtp(pkt, n, hdr_len, index) : E_ARG;
-	uint8_t tag[SHA1_LEN];
+	uint8_t tag[MAC_LEN];
 
 	if (r)
 		return r;
@@ -432,7 +355,7 @@ static int open_rtp_cm(struct transform_key *t, uint8_t *pkt, size_t n,
 		       size_t hdr_len, uint64_t index)
 {
 	size_t tag_len = t->suite->rtp_tag_len;
-	uint8_t got[TAG_MAX], tag[SHA1_LEN];
+	uint8_t got[TAG_MAX], tag[MAC_LEN];
 	int r = check_mki(t, pkt + n);
 
 	if (r)
@@ -499,7 +422,7 @@ static int evp_protect_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 {
 	size_t n = *len, tag_len = t->suite->rtcp_tag_len;
 	uint8_t *word = pkt + n + (t->suite->aead ? TAG_MAX : 0);
-	uint8_t tag[SHA1_LEN];
+	uint8_t tag[MAC_LEN];
 	int r;
 
 	if (!t->send || n < RTCP_CLEAR || n > PACKET_MAX || index & E_BIT)
@@ -514,7 +437,8 @@ static int evp_protect_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 		r = cm(t, &t->rtcp, get_u32(pkt + 4), index, pkt + RTCP_CLEAR,
 		       n - RTCP_CLEAR);
 		if (!r)
-			r = mac(t, &t->rtcp, pkt, n + INDEX_LEN, tag);
+			r = mac_make_with(&t->mac, t->rtcp.auth, pkt,
+					  n + INDEX_LEN, tag);
 		if (!r)
 			memcpy(word + INDEX_LEN + t->mki_len, tag, tag_len);
 	}
@@ -526,8 +450,8 @@ static int evp_protect_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 static int open_rtcp_cm(struct transform_key *t, uint8_t *pkt, size_t n)
 {
 	const uint8_t *word = pkt + n;
-	uint8_t tag[SHA1_LEN];
-	int r = mac(t, &t->rtcp, pkt, n + INDEX_LEN, tag);
+	uint8_t tag[MAC_LEN];
+	int r = mac_make_with(&t->mac, t->rtcp.auth, pkt, n + INDEX_LEN, tag);
 
 	if (r)
 		return r;

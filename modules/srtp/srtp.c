@@ -2,6 +2,7 @@
  *
  * evp.c       the transform on OpenSSL's EVP, which the relay uses by default
  * libsrtp.c   the same through libsrtp2: a second opinion (media.transform)
+ * mac.c       HMAC-SHA1 for evp.c
  * session.c   session keys from a master key, for evp.c
  *
  * The module has no state and no configuration of its own. libsrtp2 is only
