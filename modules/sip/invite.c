@@ -278,8 +278,9 @@ bool invite_end(struct txn *t, const struct refusal *no)
 
 	if (t->orq && !t->answer) {
 		if (no->status != 487)
-			leg_reason(no->status, no->warn_code ? no->warn :
-				   no->phrase, reason, sizeof reason);
+			leg_reason(t->to, no->status,
+				   no->warn_code ? no->warn : no->phrase,
+				   reason, sizeof reason);
 		nta_outgoing_tcancel(t->orq, NULL, NULL,
 				     TAG_IF(*reason, SIPTAG_REASON_STR(reason)),
 				     TAG_END());

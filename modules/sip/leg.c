@@ -8,6 +8,7 @@
  * media address with us is the same for all of them. */
 #include "modules/sip/leg.h"
 
+#include "daemon/base/clock.h"
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
 #include "modules/sip/txn.h"
@@ -284,11 +285,16 @@ void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq)
 		msg_destroy(msg);
 }
 
-void leg_reason(int status, const char *cause, char *out, size_t room)
+void leg_reason(const struct leg *leg, int status, const char *cause,
+		char *out, size_t room)
 {
 	char text[REASON_TEXT], *c;
 
-	snprintf(text, sizeof text, "%s", cause ? cause : "");
+	if (leg->face->face == OUTSIDE || !cause || !*cause) {
+		snprintf(out, room, "SIP;cause=%d", status);
+		return;
+	}
+	snprintf(text, sizeof text, "%s", cause);
 	for (c = text; *c; c++)
 		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
 			*c = '\'';
@@ -302,7 +308,8 @@ void leg_bye(struct leg *leg, int status, const char *cause)
 
 	if (!msg)
 		return;
-	leg_reason(status, cause, reason, sizeof reason);
+	leg->face->sip->bye_us = clock_mono_us(&clock_system);
+	leg_reason(leg, status, cause, reason, sizeof reason);
 	if (status < 400 || header_add(msg, "Reason", reason))
 		say(leg, msg, SIP_METHOD_BYE, NULL);
 	else

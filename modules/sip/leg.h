@@ -28,7 +28,9 @@ void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,
 void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq);
 void leg_bye(struct leg *leg, int status, const char *cause);
 void leg_free(struct leg *leg); /* NULL is allowed */
-/* "SIP ;cause=STATUS ;text=..." for a Reason header (RFC 3326). */
-void leg_reason(int status, const char *cause, char *out, size_t room);
+/* A Reason header's value (RFC 3326). The cause is for the inside only: it may
+ * tell the outside more of us than it should know. */
+void leg_reason(const struct leg *leg, int status, const char *cause,
+		char *out, size_t room);
 
 #endif

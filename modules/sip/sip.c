@@ -21,6 +21,7 @@
  * the inside). */
 #include "modules/sip/sip.h"
 
+#include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/module.h"
@@ -38,7 +39,8 @@
 #include <sofia-sip/su_log.h>
 #include <sofia-sip/su_uniqueid.h>
 
-#define STOP_STEPS 50
+#define STOP_US 1000000       /* for what is cancelled or not acknowledged */
+#define STOP_REPEAT_US 600000 /* a lost BYE is repeated once (T1: 500 ms) */
 #define STOP_STEP_MS 20
 
 extern const struct module sip_module;
@@ -197,19 +199,29 @@ static void drain(void *state)
 	s->draining = true;
 }
 
-/* Every call is told; their last transactions get a second. */
-static void stop(void *state)
+/* Every call is told; their last transactions get a bounded time. */
+static void last_words(struct sip *s)
 {
 	struct refusal no = reply_no(503, "the gateway is being stopped");
-	struct sip *s = state;
+	uint64_t now = clock_mono_us(&clock_system), start = now;
 	struct pair *pair;
-	int i;
 
-	s->draining = true;
 	for (pair = s->pairs; pair; pair = pair->next)
 		pair_end(pair, &no, no.warn);
-	for (i = 0; i < STOP_STEPS && s->pairs; i++)
+	while ((s->bye_us && now - s->bye_us < STOP_REPEAT_US) ||
+	       (s->pairs && now - start < STOP_US)) {
 		loop_step(s->loop, STOP_STEP_MS);
+		now = clock_mono_us(&clock_system);
+	}
+}
+
+static void stop(void *state)
+{
+	struct sip *s = state;
+	struct pair *pair;
+
+	s->draining = true;
+	last_words(s);
 	while ((pair = s->pairs))
 		pair_free(pair);
 	sip_free(s);

@@ -56,6 +56,7 @@ struct sip {
 	size_t n_pairs;
 	struct pair *to_sweep;
 	struct loop_timer *sweeper;
+	uint64_t bye_us;      /* when we last said one by ourselves */
 	uint8_t secret[32];   /* of the loop mark */
 	bool draining;
 };

@@ -274,13 +274,18 @@ static void a_loop_is_known_by_its_mark(void **state)
 
 static void a_reason_is_one_quoted_line(void **state)
 {
+	struct sip_face in = { .face = INSIDE }, outer = { .face = OUTSIDE };
+	struct leg leg = { .face = &in };
 	char out[REASON_TEXT + 32];
 
 	(void)state;
-	leg_reason(488, "no \"good\"\r\nX: 1\\", out, sizeof out);
+	leg_reason(&leg, 488, "no \"good\"\r\nX: 1\\", out, sizeof out);
 	assert_string_equal(out, "SIP;cause=488;text=\"no 'good'''X: 1'\"");
-	leg_reason(480, NULL, out, sizeof out);
-	assert_string_equal(out, "SIP;cause=480;text=\"\"");
+	leg_reason(&leg, 480, NULL, out, sizeof out);
+	assert_string_equal(out, "SIP;cause=480");
+	leg.face = &outer;
+	leg_reason(&leg, 488, "no good", out, sizeof out);
+	assert_string_equal(out, "SIP;cause=488");
 }
 
 int main(void)
