@@ -13,12 +13,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -27,12 +30,26 @@
 
 /* -- whom to run as ------------------------------------------------------- */
 
+static bool has_low_ports(const struct conf *c)
+{
+	struct conf_err err;
+	struct settings s;
+
+	if (settings_read(c, &s, &err))
+		return false;
+	for (int f = INSIDE; f <= OUTSIDE; f++)
+		for (size_t i = 0; i < s.face[f].n_listen; i++)
+			if (s.face[f].listen[i].addr.port < 1024)
+				return true;
+	return false;
+}
+
 int identity_of(const struct conf *c, struct identity *out)
 {
 	const char *name = conf_text(conf_one(c, ""), "user");
 	const struct passwd *pw;
 
-	*out = (struct identity){ (uid_t)-1, (gid_t)-1 };
+	*out = (struct identity){ (uid_t)-1, (gid_t)-1, false };
 	if (geteuid())
 		return 0;
 	pw = getpwnam(name);
@@ -45,15 +62,38 @@ int identity_of(const struct conf *c, struct identity *out)
 	if (!pw->pw_uid)
 		log_error(TAG, "user = \"%s\" is root: a process that is taken "
 			  "over owns the machine; use a user of its own", name);
-	*out = (struct identity){ pw->pw_uid, pw->pw_gid };
+	*out = (struct identity){ pw->pw_uid, pw->pw_gid, has_low_ports(c) };
 	return 0;
 }
 
-int identity_take(const struct identity *id)
+/* After setuid() with KEEPCAPS: this one capability, through exec. */
+static int keep_low_ports(void)
 {
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct caps[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	uint32_t bit = 1u << CAP_NET_BIND_SERVICE;
+
+	caps[0].effective = caps[0].permitted = caps[0].inheritable = bit;
+	if (syscall(SYS_capset, &head, caps) ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE,
+		  0, 0))
+		return E_IO;
+	return 0;
+}
+
+int identity_take(const struct identity *id, enum process p)
+{
+	bool low_ports = id->low_ports && p == PROC_ENGINE && id->uid;
+
 	if (id->uid == (uid_t)-1)
 		return 0;
+	if (low_ports && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+		return E_IO;
 	if (setgroups(0, NULL) || setgid(id->gid) || setuid(id->uid))
+		return E_IO;
+	if (low_ports && keep_low_ports())
 		return E_IO;
 	if (id->uid && !setuid(0))
 		return E_INTERNAL; /* it could come back */

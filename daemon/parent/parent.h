@@ -28,6 +28,7 @@ enum file { FILE_CONTROL, FILE_REPLAY, FILE_RECORD, FILE_LOCK, FILE_COUNT };
 struct identity {
 	uid_t uid;
 	gid_t gid;
+	bool low_ports; /* the engine listens below 1024 */
 };
 
 struct files {
@@ -37,8 +38,9 @@ struct files {
 
 /* E_CONF with a log line when the user is unknown. */
 int identity_of(const struct conf *c, struct identity *out);
-/* Becomes that user for good; for a child before exec. */
-int identity_take(const struct identity *id);
+/* Becomes that user for good; for a child before exec. The engine keeps the
+ * right to bind low ports, if they are configured, until it is confined. */
+int identity_take(const struct identity *id, enum process p);
 /* Makes the directories, takes the lock, opens all. Logs what fails. */
 int files_open(const struct options *o, const struct identity *id,
 	       struct files *out);

@@ -176,7 +176,7 @@ static void become(const struct worker *w, int fd)
 		_exit(EX_OSERR);
 	if (syscall(SYS_close_range, CHILD_FD + 1, ~0u, 0))
 		_exit(EX_OSERR);
-	if (identity_take(&p->id)) {
+	if (identity_take(&p->id, w->process)) {
 		log_error(TAG, "cannot become user %d: %s", (int)p->id.uid,
 			  strerror(errno));
 		_exit(EX_NOPERM);

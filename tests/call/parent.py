@@ -8,6 +8,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -306,6 +307,51 @@ def unknown_user(user):
         expect(p.call(*p.options()), 78, 'no user "no-such-user"', 'sysusers')
 
 
+def low_ports(user):
+    """Root may use them, and the engine has nothing left of that."""
+    if os.getuid() or user:
+        return
+    with Place(user) as p:
+        p.write(config().replace(':5070', ':507'))
+        p.start()
+        with open(f'/proc/{p.children()["engine"]}/status') as f:
+            status = f.read()
+        for field in ('Prm', 'Eff', 'Inh', 'Amb'):
+            assert re.search(f'Cap{field}:\t0+\n', status), status
+        assert p.stop() == 0
+
+
+def tells_systemd(user):
+    """READY only when all are, RELOADING and READY again, the watchdog fed
+    while all answer, STOPPING."""
+    with Place(user) as p, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(p.dir + '/notify')
+        os.chmod(p.dir + '/notify', 0o777)
+        s.settimeout(10)
+        heard = []
+
+        def hear(word):
+            while not heard or word not in heard[-1]:
+                heard.append(s.recv(4096).decode())
+
+        os.environ.update(NOTIFY_SOCKET=p.dir + '/notify', WATCHDOG_USEC='400000')
+        try:
+            p.start()
+        finally:
+            del os.environ['NOTIFY_SOCKET'], os.environ['WATCHDOG_USEC']
+        hear('READY=1')
+        assert p.log().count('is ready') == 3
+        hear('WATCHDOG=1')
+        hear('WATCHDOG=1')
+        p.hup(config())
+        hear('RELOADING=1')
+        assert 'MONOTONIC_USEC=' in heard[-1]
+        hear('READY=1')
+        assert 'STATUS=configuration 2, 0 restarts' in heard[-1], heard
+        assert p.stop() == 0
+        hear('STOPPING=1')
+
+
 def debugging(user):
     with Place(user) as p:
         p.start('--no-sandbox', '--foreground')
@@ -396,7 +442,8 @@ def an_engine_that_dies_in_a_reload(user):
 
 TESTS = (options, check, key_files, print_config, runs_and_stops, two_instances,
          killed_children_come_back, back_off_grows, no_orphans, reloads,
-         a_start_that_fails_is_told, unknown_user, debugging,
+         a_start_that_fails_is_told, unknown_user, low_ports,
+         tells_systemd, debugging,
          wrong_configuration_in_a_child, an_engine_that_accuses,
          a_keeper_that_accuses, rules_of_the_parents_pair, a_crash_is_told,
          deaf_children_are_killed, a_reload_that_a_child_refuses,
