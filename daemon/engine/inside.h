@@ -5,8 +5,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/engine/engine.h"
-#include "daemon/engine/failure.h"
-#include "daemon/engine/sdp.h"
+#include "daemon/engine/job.h"
 #include "daemon/engine/verdict.h"
 
 #define CALL_BUCKETS 4096   /* of both hash tables; a power of two */
@@ -31,82 +30,10 @@ struct line {
 	struct msg_stream_stats *stats; /* owned; or NULL */
 };
 
-/* Where one side receives a line. */
-struct endpoint {
-	bool accepted; /* the port is not 0 */
-	bool mux;
-	bool held;     /* not sendrecv, or no address */
-	struct addr rtp, rtcp; /* rtcp.family 0: RTP's port + 1 */
-};
-
-/* One keying message, for the session or for one line. */
-struct exchange {
-	uint64_t id;   /* the keeper's; 0 when we answered */
-	char *offer;   /* base64; owned */
-	char *answer;  /* base64 of our response, when we answered; owned */
-};
-
-/* One early dialog's answer. */
-struct branch {
-	struct branch *next;
-	unsigned number;
-	uint8_t digest[32];      /* of the whole answer without o= */
-	uint8_t keys_digest[32]; /* of its keying messages */
-	struct endpoint end[SDP_LINES_MAX];
-	struct msg_key_ids key[SDP_LINES_MAX];
-	struct msg_key_facts facts;
-};
-
-/* An offer and its answers. */
-struct deal {
-	enum face offerer;
-	bool kept;            /* keys and exchanges are the deal's before */
-	bool media_level;     /* one keying message a line */
-	unsigned n;           /* m= lines */
-	uint32_t usable;      /* a bit for each line that passes */
-	uint8_t digest[32];   /* of the offer without o= */
-	struct endpoint end[SDP_LINES_MAX];    /* the offerer's */
-	struct msg_key_ids key[SDP_LINES_MAX]; /* fixed by the offer alone */
-	unsigned n_exchanges;
-	struct exchange exchange[STREAM_MAX];
-	struct msg_key_facts facts; /* when we answered */
-	struct branch *branches;    /* owned */
-	struct branch *active;      /* whose media passes; or NULL */
-};
-
 /* What one leg was last sent, so that "unchanged" repeats its bytes. */
 struct own_sdp {
 	uint64_t id, version; /* version 0: nothing was sent */
 	uint8_t digest[32]; /* of its bytes, o= included */
-};
-
-enum step { STEP_READ, STEP_PORTS, STEP_KEYS, STEP_BIND, STEP_WRITE };
-
-/* One body on its way through call_filter(). */
-struct job {
-	struct job *next; /* in the call's queue */
-	struct call *call;
-	struct engine *engine; /* outlives the call */
-	struct filter_request q;
-	char *data;       /* the body, owned; q.body points into it */
-	filter_fn fn;
-	void *user;
-	enum step step;
-	bool repeat;      /* nothing new: write only */
-	struct deal *again; /* the deal that a repeated offer repeats */
-	bool rekey;       /* keys of this job are to be bound */
-	struct sdp sdp;
-	struct deal *deal;     /* offer: new, owned until it is the call's */
-	struct branch *branch; /* answer: new, owned until it is the deal's */
-	uint32_t lines;        /* those that new ports were asked for */
-	/* What the step waits for: requests number first .. first + n - 1. */
-	uint32_t first;
-	unsigned n, waiting;
-	uint32_t done;         /* a bit for each */
-	uint8_t index[SDP_LINES_MAX]; /* request -> line or exchange */
-	uint64_t deadline_us;
-	struct job *tick_next, *tick_prev; /* the engine's waiting jobs */
-	struct refusal no;
 };
 
 enum call_state { CALL_SETUP, CALL_UP };
@@ -206,53 +133,12 @@ const struct msg_key_facts *call_facts(const struct call *c);
 /* New keys in a call that is up. */
 void call_rejudge(struct call *c);
 
-/* deal.c */
-struct deal *deal_new(enum face offerer);
-void deal_free(struct deal *d);
-struct branch *deal_branch(const struct deal *d, unsigned number);
-/* Replaces the branch of the same number; takes b. active: its media passes
- * from now on. */
-void deal_take(struct deal *d, struct branch *b, bool active);
-/* Keeps only this branch. */
-void deal_settle(struct deal *d, unsigned number);
-void deal_clear_exchanges(struct deal *d);
-/* A copy of the old deal's keying for an offer that changes no key. */
-int deal_keep(struct deal *d, const struct deal *old);
-
 /* route.c */
 /* Peer and way of a new call; fills peer, profile, target and next hop. */
 int route_call(struct call *c, const struct call_start *s,
 	       struct refusal *no);
 /* "sip:user@host" of a URI: no port, no parameters, host in lower case. */
 void route_identity(const char *uri, char out[static IDENTITY_TEXT]);
-
-/* filter.c */
-void filter_drop_jobs(struct call *c);
-/* An answer to one of the job's requests: its index, or -1 (counted). */
-int filter_reply(struct engine *e, uint64_t id, enum step step,
-		 struct call **out);
-/* Goes on after a reply; err says how it failed, 0 or negative. The call may
- * be gone afterwards. */
-void filter_go_on(struct call *c, enum stage stage, int err,
-		  const char *reason);
-/* Fails every job that waits for this process. */
-void filter_lost(struct engine *e, enum process p);
-void filter_tick(struct engine *e);
-
-/* offer.c, answer.c: the step STEP_READ of each role */
-int offer_read(struct call *c, struct job *j);
-int answer_read(struct call *c, struct job *j);
-/* The answer's keying message for a line. */
-struct sdp_text answer_mikey(const struct job *j, unsigned line);
-/* Fills no from the table of failures, logs, returns err. */
-int job_fail(struct job *j, enum stage stage, int err, const char *reason);
-/* The deal a job works on. */
-struct deal *job_deal(const struct job *j);
-/* Whether the answer's media passes now. */
-bool job_may_apply(const struct call *c, const struct job *j);
-
-/* rewrite.c: the step STEP_WRITE */
-int rewrite_body(struct call *c, struct job *j, struct buf *out);
 
 /* media.c: the relay's client. Each returns 0 when nothing is to be waited
  * for, E_AGAIN when requests are on their way, else how it failed. */
@@ -267,10 +153,6 @@ int media_handle(struct engine *e, struct ipc_msg *msg);
 unsigned media_tick(struct engine *e);
 /* The relay is gone: calls with streams end. */
 void media_lost(struct engine *e);
-/* The next request number of the job's step. */
-uint64_t job_request(struct call *c, struct job *j, unsigned index);
-uint64_t call_request(struct call *c);
-struct call *call_of_request(const struct engine *e, uint64_t id);
 
 /* keyclient.c: the keeper's client */
 int keyclient_ask(struct call *c, struct job *j);

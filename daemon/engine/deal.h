@@ -1,0 +1,64 @@
+/* deal.h - what an offer and its answers agreed. For the files of this folder
+ * only. Engine thread. */
+#ifndef CALLSEAL_ENGINE_DEAL_H
+#define CALLSEAL_ENGINE_DEAL_H
+
+#include "daemon/engine/call.h"
+#include "daemon/engine/sdp.h"
+
+/* Where one side receives a line. */
+struct endpoint {
+	bool accepted; /* the port is not 0 */
+	bool mux;
+	bool held;     /* not sendrecv, or no address */
+	struct addr rtp, rtcp; /* rtcp.family 0: RTP's port + 1 */
+};
+
+/* One keying message, for the session or for one line. */
+struct exchange {
+	uint64_t id;   /* the keeper's; 0 when we answered */
+	char *offer;   /* base64; owned */
+	char *answer;  /* base64 of our response, when we answered; owned */
+};
+
+/* One early dialog's answer. */
+struct branch {
+	struct branch *next;
+	unsigned number;
+	uint8_t digest[32];      /* of the whole answer without o= */
+	uint8_t keys_digest[32]; /* of its keying messages */
+	struct endpoint end[SDP_LINES_MAX];
+	struct msg_key_ids key[SDP_LINES_MAX];
+	struct msg_key_facts facts;
+};
+
+/* An offer and its answers. */
+struct deal {
+	enum face offerer;
+	bool kept;            /* keys and exchanges are the deal's before */
+	bool media_level;     /* one keying message a line */
+	unsigned n;           /* m= lines */
+	uint32_t usable;      /* a bit for each line that passes */
+	uint8_t digest[32];   /* of the offer without o= */
+	struct endpoint end[SDP_LINES_MAX];    /* the offerer's */
+	struct msg_key_ids key[SDP_LINES_MAX]; /* fixed by the offer alone */
+	unsigned n_exchanges;
+	struct exchange exchange[STREAM_MAX];
+	struct msg_key_facts facts; /* when we answered */
+	struct branch *branches;    /* owned */
+	struct branch *active;      /* whose media passes; or NULL */
+};
+
+struct deal *deal_new(enum face offerer);
+void deal_free(struct deal *d);
+struct branch *deal_branch(const struct deal *d, unsigned number);
+/* Replaces the branch of the same number; takes b. active: its media passes
+ * from now on. */
+void deal_take(struct deal *d, struct branch *b, bool active);
+/* Keeps only this branch. */
+void deal_settle(struct deal *d, unsigned number);
+void deal_clear_exchanges(struct deal *d);
+/* A copy of the old deal's keying for an offer that changes no key. */
+int deal_keep(struct deal *d, const struct deal *old);
+
+#endif
