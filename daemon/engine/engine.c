@@ -26,11 +26,6 @@ const struct settings *engine_settings(const struct engine *e)
 	return child_settings(e->child);
 }
 
-bool engine_has(const struct engine *e, enum process p)
-{
-	return e->sibling[p].epoch != 0;
-}
-
 /* -- deadlines ------------------------------------------------------------ */
 
 static void tick_in(struct engine *e, unsigned ms)

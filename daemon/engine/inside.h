@@ -175,7 +175,6 @@ void record_refused(struct engine *e, const struct call_start *s,
 void record_free(struct engine *e);
 
 /* engine.c */
-bool engine_has(const struct engine *e, enum process p);
 /* A call is gone: goes on stopping when it was the last. */
 void engine_ended_one(struct engine *e);
 /* One tick, as the timer makes it. */
