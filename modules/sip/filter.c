@@ -193,6 +193,7 @@ void filter_pass(struct txn *t, enum passage_kind kind, struct leg *called,
 {
 	struct passage *p = calloc(1, sizeof *p), **at;
 	struct refusal no;
+	unsigned n = 0;
 
 	if (!p || !msg) {
 		free(p);
@@ -206,7 +207,12 @@ void filter_pass(struct txn *t, enum passage_kind kind, struct leg *called,
 	p->called = called;
 	p->msg = msg;
 	for (at = &t->pair->queue; *at; at = &(*at)->next)
-		;
+		n++;
+	if (n >= QUEUE_MAX && kind == PASS_RESPONSE &&
+	    sip_object(msg)->sip_status->st_status < 200) {
+		passage_free(p); /* requests are bounded by TXNS_MAX */
+		return;
+	}
 	*at = p;
 	pair_run(t->pair);
 }

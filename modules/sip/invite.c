@@ -24,6 +24,8 @@
 #include <sofia-sip/sip_status.h>
 #include <sofia-sip/sip_tag.h>
 
+#define RETRY_S 30 /* when we are going to be back */
+
 /* -- responses ------------------------------------------------------------ */
 
 static struct reliable *last_of(const struct txn *t, const struct leg *leg)
@@ -76,6 +78,8 @@ struct leg *invite_response(struct txn *t, const sip_t *sip)
 	struct leg *leg = t->to;
 	struct refusal no;
 
+	if (t->initial && status < 200 && leg_too_many(t, sip))
+		return NULL;
 	if (t->initial && tagged && status < 300)
 		leg = leg_branch(t, sip);
 	if (!leg) {
@@ -306,6 +310,7 @@ static int refuse_first(nta_incoming_t *irq, int status, const char *why)
 	log_line(LOG_CLASS_REMOTE, SIP_TAG, 0, "INVITE from %s: %d %s%s%s",
 		 addr_text(&source, where), status, no.phrase,
 		 why ? ", " : "", why ? why : "");
+	no.retry_after_s = status == 503 ? RETRY_S : 0;
 	reply_refuse(irq, &no);
 	nta_incoming_destroy(irq);
 	return 0;

@@ -137,6 +137,13 @@ static struct leg *branch_by_tag(struct pair *pair, const char *tag)
 	return NULL;
 }
 
+bool leg_too_many(const struct txn *t, const sip_t *sip)
+{
+	return t->pair->branches >= BRANCHES_MAX && sip->sip_to &&
+	       sip->sip_to->a_tag &&
+	       !branch_by_tag(t->pair, sip->sip_to->a_tag);
+}
+
 /* A further dialog of the same INVITE. */
 static struct leg *branch_new(struct txn *t, const sip_t *sip)
 {

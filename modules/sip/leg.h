@@ -11,6 +11,8 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
  * first request goes. */
 struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
 		       const url_t *to);
+/* A response from a branch that we have no room for (BRANCHES_MAX). */
+bool leg_too_many(const struct txn *t, const sip_t *sip);
 /* The leg of the branch that this response to the first INVITE came from, made
  * when its tag is new (RFC 3261 12.1.2). NULL: no memory, or no tag. */
 struct leg *leg_branch(struct txn *t, const sip_t *sip);

@@ -36,6 +36,11 @@ struct txn;
 
 #define SIP_TAG "sip" /* in the log */
 
+/* What one call may hold, whatever its ends send. */
+#define BRANCHES_MAX 16 /* early dialogs of the called side */
+#define TXNS_MAX 32     /* requests on their way */
+#define QUEUE_MAX 32    /* messages that wait for the filter */
+
 /* One of the two faces: an agent of its own with the listeners of that face,
  * so that nothing can leave on the wrong side. */
 struct sip_face {

@@ -428,6 +428,16 @@ static int early_bye(struct leg *leg, nta_incoming_t *irq)
 	return 0;
 }
 
+static bool too_many(const struct pair *pair)
+{
+	const struct txn *t;
+	unsigned n = 0;
+
+	for (t = pair->txns; t; t = t->next)
+		n += !t->done;
+	return n >= TXNS_MAX;
+}
+
 static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 {
 	struct refusal no = reply_no(0, NULL);
@@ -436,7 +446,9 @@ static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	if (!no.status && sip->sip_max_forwards &&
 	    !sip->sip_max_forwards->mf_count)
 		no.status = 483;
-	if (!no.status && (no.status = glare(leg, sip)) == 500)
+	if (!no.status)
+		no.status = too_many(leg->pair) ? 500 : glare(leg, sip);
+	if (no.status == 500)
 		no.retry_after_s = 1 + (unsigned)su_randint(0, 9);
 	if (!no.status)
 		return 0;

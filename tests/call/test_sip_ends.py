@@ -236,6 +236,30 @@ def bye_before_the_ack(s):
     s.gone()
 
 
+@case(keys=("answer=late", "late_ms=200"))
+def a_flood_is_bounded(s):
+    d, i = s.invite()
+    for n in range(100):
+        s.b.reply(i, "183 Progress", "B%d" % n, body=SDP)
+    s.b.reply(i, "200 OK", "B5", body=SDP)
+    s.relay.say("set answer=mark")
+    s.a.expect("SIP/2.0 200", 20, skip="SIP/2.0 1[08]")
+    tags = [x for x in s.a.seen if x.startswith(b"SIP/2.0 183")]
+    assert len(tags) <= 17, "%d branches were passed" % len(tags)
+    d["ttag"] = "?"
+    s.relay.say("hangup 480 enough")
+
+
+@case()
+def open_requests_are_bounded(s):
+    d, _ = s.up()
+    for _ in range(40):
+        s.a.request("INFO", d["uri"], d)
+    got = [s.a.expect("SIP/2.0 500").get("Retry-After") for _ in range(8)]
+    assert all(got)
+    s.relay.say("hangup 480 enough")
+
+
 # -- the filter says no --------------------------------------------------------
 
 @case(keys=("offer=refuse",))
