@@ -247,10 +247,16 @@ static const struct accepted *in_force(struct clerk *c,
 	return NULL;
 }
 
+/* A further branch is legal as long as a call of the first lives: the same
+ * INVITE that comes after it is somebody's copy. */
 static int check_replay(struct clerk *c, struct request *q,
 			const struct replay_case *rc)
 {
-	if (replay_check(c->replay, rc) != REPLAY_SEEN)
+	enum replay_verdict v = replay_check(c->replay, rc);
+
+	if (v == REPLAY_NEW ||
+	    (v == REPLAY_BRANCH &&
+	     dockets_accepted(c->dockets, rc->hash, rc->origin->dialog)))
 		return 0;
 	snprintf(q->fault.text, sizeof q->fault.text, "this MIKEY offer was "
 		 "seen before in another request");

@@ -343,6 +343,26 @@ void dockets_release_all(struct dockets *d, key_gone_fn gone, void *user)
 			docket_release(d, d->slot[i]->call, gone, user);
 }
 
+static bool accepted_here(const struct docket *k, const uint8_t hash[32],
+			  const uint8_t dialog[32])
+{
+	for (const struct accepted *a = k->accepted; a; a = a->next)
+		if (!memcmp(a->hash, hash, sizeof a->hash) &&
+		    !memcmp(a->dialog, dialog, sizeof a->dialog))
+			return true;
+	return false;
+}
+
+bool dockets_accepted(const struct dockets *d, const uint8_t hash[32],
+		      const uint8_t dialog[32])
+{
+	for (size_t i = 0; i < d->slots; i++)
+		for (const struct docket *k = d->slot[i]; k; k = k->same_slot)
+			if (accepted_here(k, hash, dialog))
+				return true;
+	return false;
+}
+
 int dockets_each_key(const struct dockets *d,
 		     int (*fn)(void *user, const struct msg_key *key),
 		     void *user)

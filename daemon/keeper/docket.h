@@ -87,6 +87,10 @@ bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id);
  * response is copied. E_FULL, E_NOMEM. */
 int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a);
 
+/* Whether some call has accepted this offer in this dialog and lives. */
+bool dockets_accepted(const struct dockets *d, const uint8_t hash[32],
+		      const uint8_t dialog[32]);
+
 /* Forgets all of a call; gone is told each key first. */
 typedef void (*key_gone_fn)(void *user, uint64_t key_id);
 void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,

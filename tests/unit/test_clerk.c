@@ -605,6 +605,9 @@ static void a_replay_after_the_call_is_refused(void **state)
 	assert_int_equal(count(&b, MSG_KEY_GONE), 2);
 	assert_int_equal(answer(&b, o, (struct where){ 3, 1, 1, 1, 0 })
 				 ->u.answered.err, E_REPLAY);
+	/* nor does another branch help when no branch is left */
+	assert_int_equal(answer(&b, o, (struct where){ 3, 1, 2, 1, 0 })
+				 ->u.answered.err, E_REPLAY);
 	house_close(&a);
 	house_close(&b);
 }
