@@ -1,6 +1,7 @@
 # MIKEY: the codec and the method are pure; only mikey.c needs the keeper.
 noinst_LIBRARIES += modules/mikey/libmikey.a
 modules_mikey_libmikey_a_SOURCES = \
+	modules/mikey/dh.c modules/mikey/dh.h \
 	modules/mikey/error.c modules/mikey/error.h \
 	modules/mikey/explain.c modules/mikey/explain.h \
 	modules/mikey/ident.c modules/mikey/ident.h \

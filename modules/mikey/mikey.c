@@ -6,6 +6,7 @@
  *   sp.c          security policy parameters <-> crypto suite
  *   kdf.c         HMAC and the PRF
  *   kemac.c       inside a KEMAC: AES-CM, key data sub-payloads
+ *   dh.c          Diffie-Hellman groups, public values, shared secret
  *   session.c     TGK -> SRTP master keys of all crypto sessions
  *   stamp.c       NTP timestamps
  *   ident.c       identities compared

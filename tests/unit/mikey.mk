@@ -35,6 +35,11 @@ tests_unit_test_mikey_explain_SOURCES = tests/unit/test_mikey_explain.c \
 tests_unit_test_mikey_explain_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_unit_test_mikey_explain_LDADD = $(MIKEY_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_mikey_dh
+TESTS += tests/unit/test_mikey_dh
+tests_unit_test_mikey_dh_SOURCES = tests/unit/test_mikey_dh.c
+tests_unit_test_mikey_dh_LDADD = $(MIKEY_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_clerk tests/unit/test_replay \
 	tests/unit/test_keying_alloc
 TESTS += tests/unit/test_clerk tests/unit/test_replay \

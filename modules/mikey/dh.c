@@ -1,0 +1,275 @@
+/* dh.c - Diffie-Hellman in the groups of RFC 3830 section 4.2.7: OAKLEY 5
+ * (RFC 3526 section 2, 1536 bit) and, for old peers, OAKLEY 1 and 2 (RFC 2409
+ * section 6.1 and 6.2).
+ *
+ * The primes are safe ones, p = 2q + 1, and the private value serves one
+ * offer: a public value from 2 to p - 2 is all that has to be checked (the
+ * rule of RFC 6989 section 2.1 for the same groups in IKE); only a legal
+ * order of q could be asked beyond that, at the price of another
+ * exponentiation, and would tell a liar one bit of a value used once.
+ * OpenSSL knows group 5 by name and takes private values of twice the group's
+ * strength there; the others are given by their numbers. The parameters of a
+ * group are made once and live as long as the process. Any thread. */
+#include "modules/mikey/dh.h"
+
+#include "daemon/base/err.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GENERATOR 2
+
+struct mikey_dh {
+	unsigned group;
+	EVP_PKEY *key;
+	uint8_t public[MIKEY_DH_MAX];
+};
+
+static const struct {
+	const char *name;
+	size_t len;
+	BIGNUM *(*prime)(BIGNUM *);
+	const char *known; /* to OpenSSL by this name */
+	bool weak;
+} groups[] = {
+	[MIKEY_OAKLEY_5] = { "OAKLEY 5 (1536 bits)", 192,
+			     BN_get_rfc3526_prime_1536, "modp_1536", false },
+	[MIKEY_OAKLEY_1] = { "OAKLEY 1 (768 bits)", 96,
+			     BN_get_rfc2409_prime_768, NULL, true },
+	[MIKEY_OAKLEY_2] = { "OAKLEY 2 (1024 bits)", 128,
+			     BN_get_rfc2409_prime_1024, NULL, true },
+};
+
+#define N_GROUPS (sizeof groups / sizeof *groups)
+
+size_t mikey_dh_len(unsigned group)
+{
+	return group < N_GROUPS ? groups[group].len : 0;
+}
+
+const char *mikey_dh_name(unsigned group)
+{
+	return group < N_GROUPS ? groups[group].name : "an unknown group";
+}
+
+bool mikey_dh_allowed(unsigned group, bool legacy)
+{
+	return group < N_GROUPS && (legacy || !groups[group].weak);
+}
+
+/* -- the parameters ------------------------------------------------------- */
+
+static EVP_PKEY *from_params(OSSL_PARAM *params)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+	EVP_PKEY *key = NULL;
+
+	if (ctx && EVP_PKEY_fromdata_init(ctx) > 0)
+		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEY_PARAMETERS, params);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static EVP_PKEY *by_name(const char *name)
+{
+	char text[16];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, text, 0),
+		OSSL_PARAM_END,
+	};
+
+	strcpy(text, name);
+	params[0].data_size = strlen(text);
+	return from_params(params);
+}
+
+static EVP_PKEY *by_number(unsigned group)
+{
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	BIGNUM *p = groups[group].prime(NULL), *g = BN_new();
+	OSSL_PARAM *params = NULL;
+	EVP_PKEY *key = NULL;
+
+	if (bld && p && g && BN_set_word(g, GENERATOR) &&
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_FFC_P, p) &&
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_FFC_G, g))
+		params = OSSL_PARAM_BLD_to_param(bld);
+	if (params)
+		key = from_params(params);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	BN_free(p);
+	BN_free(g);
+	return key;
+}
+
+/* Borrowed; NULL without memory. Two threads may both make one: the loser
+ * frees its own. */
+static EVP_PKEY *params_of(unsigned group)
+{
+	static _Atomic(EVP_PKEY *) made[N_GROUPS];
+	EVP_PKEY *key = atomic_load(&made[group]), *none = NULL;
+
+	if (key)
+		return key;
+	key = groups[group].known ? by_name(groups[group].known)
+				  : by_number(group);
+	if (key && !atomic_compare_exchange_strong(&made[group], &none, key)) {
+		EVP_PKEY_free(key);
+		key = none;
+	}
+	return key;
+}
+
+/* -- our half ------------------------------------------------------------- */
+
+static int generate(struct mikey_dh *d)
+{
+	EVP_PKEY *params = params_of(d->group);
+	EVP_PKEY_CTX *ctx = params ? EVP_PKEY_CTX_new_from_pkey(NULL, params,
+								NULL) : NULL;
+	int r = ctx ? 0 : E_NOMEM;
+
+	if (!r && (EVP_PKEY_keygen_init(ctx) <= 0 ||
+		   EVP_PKEY_keygen(ctx, &d->key) <= 0))
+		r = E_INTERNAL;
+	EVP_PKEY_CTX_free(ctx);
+	return r;
+}
+
+static int read_public(struct mikey_dh *d)
+{
+	BIGNUM *y = NULL;
+	int r = E_NOMEM;
+
+	if (EVP_PKEY_get_bn_param(d->key, OSSL_PKEY_PARAM_PUB_KEY, &y) &&
+	    BN_bn2binpad(y, d->public, (int)mikey_dh_len(d->group)) > 0)
+		r = 0;
+	BN_free(y);
+	return r;
+}
+
+int mikey_dh_new(unsigned group, struct mikey_dh **out)
+{
+	struct mikey_dh *d;
+	int r;
+
+	if (group >= N_GROUPS)
+		return E_UNSUPPORTED;
+	d = calloc(1, sizeof *d);
+	if (!d)
+		return E_NOMEM;
+	d->group = group;
+	r = generate(d);
+	if (!r)
+		r = read_public(d);
+	if (r) {
+		mikey_dh_free(d);
+		return r;
+	}
+	*out = d;
+	return 0;
+}
+
+void mikey_dh_free(struct mikey_dh *d)
+{
+	if (!d)
+		return;
+	EVP_PKEY_free(d->key); /* wipes the private value */
+	free(d);
+}
+
+unsigned mikey_dh_group(const struct mikey_dh *d)
+{
+	return d->group;
+}
+
+struct mikey_bytes mikey_dh_public(const struct mikey_dh *d)
+{
+	return (struct mikey_bytes){ d->public, mikey_dh_len(d->group) };
+}
+
+/* -- the other half ------------------------------------------------------- */
+
+int mikey_dh_check(unsigned group, struct mikey_bytes value)
+{
+	BIGNUM *y, *most;
+	int r = E_FORMAT;
+
+	if (group >= N_GROUPS)
+		return E_UNSUPPORTED;
+	if (value.len != groups[group].len)
+		return E_FORMAT;
+	y = BN_bin2bn(value.p, (int)value.len, NULL);
+	most = groups[group].prime(NULL);
+	if (!y || !most || !BN_sub_word(most, 2))
+		r = E_NOMEM;
+	else if (!BN_is_zero(y) && !BN_is_one(y) && BN_cmp(y, most) <= 0)
+		r = 0;
+	BN_free(y);
+	BN_free(most);
+	return r;
+}
+
+static int import_peer(unsigned group, struct mikey_bytes value,
+		       EVP_PKEY **out)
+{
+	EVP_PKEY *params = params_of(group), *key = EVP_PKEY_new();
+
+	if (!params || !key || EVP_PKEY_copy_parameters(key, params) <= 0 ||
+	    EVP_PKEY_set1_encoded_public_key(key, value.p, value.len) <= 0) {
+		EVP_PKEY_free(key);
+		return E_NOMEM; /* the value was checked */
+	}
+	*out = key;
+	return 0;
+}
+
+/* Without OpenSSL's own validation, which asks for the order, too. */
+static int derive(const struct mikey_dh *d, EVP_PKEY *peer,
+		  struct secret *out)
+{
+	unsigned pad = 1;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_uint(OSSL_EXCHANGE_PARAM_PAD, &pad),
+		OSSL_PARAM_END,
+	};
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, d->key, NULL);
+	struct secret got = { 0 };
+	size_t len = sizeof got.bytes;
+	int r = ctx ? 0 : E_NOMEM;
+
+	if (!r && (EVP_PKEY_derive_init_ex(ctx, params) <= 0 ||
+		   EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) <= 0 ||
+		   EVP_PKEY_derive(ctx, got.bytes, &len) <= 0 ||
+		   len != mikey_dh_len(d->group)))
+		r = E_INTERNAL;
+	EVP_PKEY_CTX_free(ctx);
+	got.len = len;
+	if (!r)
+		*out = got;
+	wipe(&got, sizeof got);
+	return r;
+}
+
+int mikey_dh_shared(const struct mikey_dh *d, struct mikey_bytes peer,
+		    struct secret *out)
+{
+	EVP_PKEY *key;
+	int r = mikey_dh_check(d->group, peer);
+
+	if (!r && !memcmp(peer.p, d->public, peer.len))
+		r = E_FORMAT;
+	if (!r)
+		r = import_peer(d->group, peer, &key);
+	if (r)
+		return r;
+	r = derive(d, key, out);
+	EVP_PKEY_free(key);
+	return r;
+}
