@@ -181,8 +181,8 @@ def main():
                 if args.jsonl:
                     with open(args.jsonl, 'a', encoding='utf-8') as f:
                         f.write(json.dumps(result) + '\n')
-    print(f'{"calls":>6} {"target":12} {"ns a packet":>12} {"spread":>15} {"lost %":>7} {"p50 us":>7}'
-          f' {"p99 us":>7}')
+    print(f'{"calls":>6} {"target":12} {"ns a packet":>12} {"spread":>15} {"lost %":>7}'
+          f' {"p50 us":>7} {"p99 us":>7}')
     for calls in map(int, args.loads.split(',')):
         for name in names:
             rows = [r for r in results if r['target'] == name and r['calls'] == calls]

@@ -21,10 +21,12 @@ static const char conf[] =
 	"  sealed = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    suites = [ \"AEAD_AES_128_GCM\" ]; };"
 	"  plain = { need = \"forbid\"; }; };"
-	"peers = ( { match = \"*@b.example\"; profile = \"sealed\"; name = \"b\";"
-	"    psk = \"file:b.psk\"; route = \"sip:127.0.0.3:5070\"; },"
+	"peers = ( { match = \"*@b.example\"; profile = \"sealed\";"
+	"    name = \"b\"; psk = \"file:b.psk\";"
+	"    route = \"sip:127.0.0.3:5070\"; },"
 	"  { match = \"*@p.example\"; profile = \"plain\"; name = \"p\"; } );"
-	"phones = ( { user = \"alice\"; contact = \"sip:alice@127.0.0.1:5080\"; } );";
+	"phones = ( { user = \"alice\";"
+	"             contact = \"sip:alice@127.0.0.1:5080\"; } );";
 
 static uint64_t now_us;
 char rig_log[16384];
@@ -284,8 +286,8 @@ void rig_pump(struct rig *r)
 	const struct mock_sent *s;
 	struct mock_sent one;
 
-	while ((r->hold_relay || r->hold_keeper)
-		       ? 0 : (s = mock_child_take(r->child, MSG_NONE)) != NULL) {
+	while (!r->hold_relay && !r->hold_keeper &&
+	       (s = mock_child_take(r->child, MSG_NONE))) {
 		one = *s;
 		assert_true(relay_answers(r, &one) || keeper_answers(r, &one));
 	}

@@ -24,7 +24,8 @@
 
 #define KEY "000102030405060708090a0b0c0d0e0f"
 #define CONF \
-	"profiles = { s = { need = \"require\"; keying = [ \"mikey-psk\" ]; };" \
+	"profiles = { s = { need = \"require\"; " \
+	"keying = [ \"mikey-psk\" ]; };" \
 	" };\npeers = ( { match = \"*\"; profile = \"s\"; psk = \"file:x\"; " \
 	"name = \"p\"; } );\n"
 

@@ -166,7 +166,8 @@ static void media_level(void **state)
 	assert_int_equal(r->offers, 2);
 	assert_int_equal(r->offer.party.n, 1);
 	assert_null(strstr(o.body, "key-mgmt:mikey b2ZmZXIh\r\nm=audio"));
-	answer(r, OUTSIDE, 0, HEAD AUDIO("RTP/SAVP") MGMT VIDEO("RTP/SAVP") MGMT);
+	answer(r, OUTSIDE, 0,
+	       HEAD AUDIO("RTP/SAVP") MGMT VIDEO("RTP/SAVP") MGMT);
 	passes();
 	assert_int_equal(r->finishes, 2);
 	rig_free(r);

@@ -219,7 +219,8 @@ static void malformed(void **state)
 		"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nc=IN IP9 192.0.2.1\r\n",
 		"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nm=audio\r\n",
 		"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nm=audio 5004 RTP/AVP\r\n",
-		"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nm=audio 70000 RTP/AVP 0\r\n",
+		"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n"
+		"m=audio 70000 RTP/AVP 0\r\n",
 		"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nm=audio -1 RTP/AVP 0\r\n",
 		"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nm=audio 5/x RTP/AVP 0\r\n",
 		"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nx\r\n",

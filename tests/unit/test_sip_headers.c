@@ -50,7 +50,8 @@ static void copied(const char *text, unsigned flags, char *out, size_t room)
 	for (h = (msg_header_t *)sip_object(to)->sip_unknown; h;
 	     h = h->sh_next) {
 		assert_true(n + h->sh_len < room);
-		memcpy(out + n, h->sh_data, h->sh_len);
+		if (h->sh_len)
+			memcpy(out + n, h->sh_data, h->sh_len);
 		n += h->sh_len;
 		out[n] = 0;
 	}

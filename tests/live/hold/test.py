@@ -31,7 +31,8 @@ def check(t):
     messages = sip.messages(paths['wire'])
     offers = [m for m in messages if m.start.startswith('INVITE') and m.body]
     t.claim('five offers crossed the wire', len(offers) >= 5, str(len(offers)))
-    directions = [a for m in offers for a in m.sdp('a') if a in ('sendonly', 'sendrecv', 'inactive')]
+    known = ('sendonly', 'sendrecv', 'inactive')
+    directions = [a for m in offers for a in m.sdp('a') if a in known]
     t.claim('hold among them', {'sendonly', 'inactive'} & set(directions), str(directions))
     t.claim('SDP on the wire is sealed', claims.sdp_sealed(paths['wire']))
     t.claim('nothing in clear', claims.media_sealed(paths['wire'], paths['phone-a']))
