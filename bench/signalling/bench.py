@@ -2,7 +2,7 @@
 """Signalling bench: sipp caller -> target -> sipp callee on loopback UDP.
 
   bench.py cpu    CPU microseconds per call at several rates, interleaved
-  bench.py hold   memory (PSS over all processes) per held call
+  bench.py hold   memory (PSS over all processes) per held call (needs root)
   bench.py delay  call set-up delays d1..d7, plain against sealed (needs root:
                   it reads the time of each packet from a raw socket)
 

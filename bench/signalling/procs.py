@@ -52,7 +52,8 @@ def cpu_ns(pid):
 
 def pss_kb(pid):
     """{pid: proportional set size in KiB} of the tree: shared pages are
-    counted once over all processes."""
+    counted once over all processes. Needs root: the daemon's processes do
+    not let their own user look at their memory."""
     out = {}
     for p in tree(pid):
         try:
@@ -60,7 +61,7 @@ def pss_kb(pid):
                 for line in f:
                     if line.startswith("Pss:"):
                         out[p] = int(line.split()[1])
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):
             pass
     return out
 
