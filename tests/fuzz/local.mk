@@ -32,3 +32,10 @@ FUZZ_TARGETS += tests/fuzz/fuzz_sdp
 tests_fuzz_fuzz_sdp_SOURCES = tests/fuzz/fuzz_sdp.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sdp_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_sdp_LDADD = $(ENGINE_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_sip
+tests_fuzz_fuzz_sip_SOURCES = tests/fuzz/fuzz_sip.c tests/mock/core.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_sip_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
+tests_fuzz_fuzz_sip_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_sip_LDADD = $(SIP_LIBS) $(BASE_LIBS)
