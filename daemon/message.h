@@ -179,7 +179,10 @@ struct msg_key_facts {
 	uint16_t suite;
 	uint8_t verified;   /* 1: the far end proved a configured credential */
 	uint8_t confirmed;  /* 1: it also proved to hold the key (V payload) */
-	uint32_t pad;
+	uint16_t key_bits;  /* strength of the weakest thing that the key hangs
+	                       on: pre-shared key, cipher of the KEMAC, group
+	                       of DH; 0: not told */
+	uint16_t pad;
 	char method[32];    /* "mikey-psk" */
 };
 

@@ -36,6 +36,7 @@ extern const char *const suite_names[];
 #define SRTP_KEY_MAX 32
 #define SRTP_SALT_MAX 14
 #define SRTP_MKI_MAX 8
+#define KDR_MAX 25 /* a rate of 2^24 packets */
 
 /* A master key of SRTP for one direction of one stream. Secret: wipe() it. */
 struct srtp_key {
@@ -43,7 +44,9 @@ struct srtp_key {
 	uint8_t key_len;  /* as suite_info() says */
 	uint8_t salt_len;
 	uint8_t mki_len;  /* 0: no MKI in packets */
-	uint8_t pad[3];
+	uint8_t kdr;      /* key derivation rate, RFC 3711 4.3.1: 0 is 0, n is
+	                     2^(n-1), at most KDR_MAX */
+	uint8_t pad[2];
 	uint8_t key[SRTP_KEY_MAX];
 	uint8_t salt[SRTP_SALT_MAX];
 	uint8_t mki[SRTP_MKI_MAX];

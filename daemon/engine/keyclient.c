@@ -197,6 +197,8 @@ static void merge_facts(struct msg_key_facts *all,
 	}
 	all->verified = all->verified && f->verified;
 	all->confirmed = all->confirmed && f->confirmed;
+	if (f->key_bits < all->key_bits)
+		all->key_bits = f->key_bits; /* 0: not told by one of them */
 }
 
 static int set_text(char **slot, const uint8_t *data, size_t len)

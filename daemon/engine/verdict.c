@@ -3,7 +3,8 @@
  * sealed: key exchange and media are authenticated to a credential that is
  * configured for the peer. peer: encrypted, but the identity is not proven,
  * or the far end did not prove that it holds the key (RFC 3830 V payload).
- * plain: all else. MIKEY does not authenticate the SDP around it (RFC 4567
+ * plain: all else. A key that hangs on something weaker than its suite makes
+ * the call no stronger than that: the reason says so. MIKEY does not authenticate the SDP around it (RFC 4567
  * section 8): the reason says so, as long as no signed body binds it.
  * hop needs SDES over verified TLS, which no module does yet. */
 #include "daemon/engine/verdict.h"
@@ -16,25 +17,39 @@
 
 /* The first row that fits counts; the last fits always. */
 static const struct {
-	char sealed, keyed, verified, offerer, confirmed;
+	char sealed, keyed, verified, offerer, confirmed, weak;
 	struct verdict v;
 } table[] = {
-	{ NO, ANY, ANY, ANY, ANY,
+	{ NO, ANY, ANY, ANY, ANY, ANY,
 	  { VERDICT_PLAIN, "the profile forbids sealing" } },
-	{ YES, NO, ANY, ANY, ANY, { VERDICT_PLAIN, "no keys are agreed" } },
-	{ YES, YES, NO, ANY, ANY,
+	{ YES, NO, ANY, ANY, ANY, ANY,
+	  { VERDICT_PLAIN, "no keys are agreed" } },
+	{ YES, YES, NO, ANY, ANY, ANY,
 	  { VERDICT_PEER, "the far end's identity is not verified" } },
-	{ YES, YES, YES, YES, NO,
+	{ YES, YES, YES, YES, NO, ANY,
 	  { VERDICT_PEER, "the far end did not prove that it has the key" } },
-	{ YES, YES, YES, ANY, ANY,
+	{ YES, YES, YES, ANY, ANY, YES,
+	  { VERDICT_SEALED, "far edge proved the configured credential; the "
+			    "key exchange is weaker than the suite; SDP itself "
+			    "is not authenticated" } },
+	{ YES, YES, YES, ANY, ANY, NO,
 	  { VERDICT_SEALED, "far edge proved the configured credential; SDP "
 			    "itself is not authenticated" } },
-	{ ANY, ANY, ANY, ANY, ANY, { VERDICT_PLAIN, "unknown" } },
+	{ ANY, ANY, ANY, ANY, ANY, ANY, { VERDICT_PLAIN, "unknown" } },
 };
 
 static bool fits(char want, bool is)
 {
 	return want == ANY || (want == YES) == is;
+}
+
+/* What is not told is taken for the 128 bits that every method must have. */
+static bool is_weak(const struct msg_key_facts *key)
+{
+	const struct suite_info *s = suite_info(key->suite);
+	unsigned bits = key->key_bits ? key->key_bits : 128;
+
+	return s && bits < s->key_len * 8u;
 }
 
 struct verdict verdict_of(const struct verdict_facts *f)
@@ -45,7 +60,8 @@ struct verdict verdict_of(const struct verdict_facts *f)
 	       !fits(table[i].keyed, f->keyed) ||
 	       !fits(table[i].verified, f->key.verified == 1) ||
 	       !fits(table[i].offerer, f->offerer) ||
-	       !fits(table[i].confirmed, f->key.confirmed == 1))
+	       !fits(table[i].confirmed, f->key.confirmed == 1) ||
+	       !fits(table[i].weak, is_weak(&f->key)))
 		i++;
 	return table[i].v;
 }

@@ -55,7 +55,8 @@ static void add_suites(const struct mikey_refusal *r, struct buf *params,
 	size_t n = r->n_suites < SUITE_COUNT ? r->n_suites : SUITE_COUNT;
 
 	for (size_t i = 0; i < n; i++) {
-		mikey_sp_put(params, r->suites[i]);
+		mikey_sp_put(params,
+			     &(struct mikey_sp){ .suite = r->suites[i] });
 		at[i + 1] = params->len;
 	}
 	for (size_t i = 0; i < n && !params->err; i++) {

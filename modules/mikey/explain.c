@@ -137,13 +137,13 @@ static void put_text(struct mikey_bytes b, struct buf *out)
 static void put_policy(const struct mikey_payload *p, struct buf *out)
 {
 	struct reader r = reader_of(p->data.p, p->data.len);
-	enum suite suite;
+	struct mikey_sp sp;
 	const char *why;
 
 	buf_printf(out, "policy %u, protocol %u%s: ", p->extra, p->kind,
 		   p->kind ? "" : " (SRTP)");
-	if (p->kind == 0 && !mikey_sp_suite(p->data, &suite, &why))
-		buf_printf(out, "%s", suite_info(suite)->name);
+	if (p->kind == 0 && !mikey_sp_get(p->data, &sp, &why))
+		buf_printf(out, "%s", suite_info(sp.suite)->name);
 	else
 		buf_text(out, "no suite we know");
 	while (r.len) {

@@ -91,6 +91,8 @@ int mikey_psk_derive(const struct secret *psk, const struct mikey_root *of,
 	k->mac_alg = (uint8_t)mac_alg;
 	k->encr_len = encr_alg == MIKEY_ENCR_AES_CM_256 ? 32 : 16;
 	k->auth_len = (uint8_t)mikey_mac_len(mac_alg); /* 4.2.4 */
+	k->bits = (uint16_t)(8 * (psk->len < k->encr_len ? psk->len
+							 : k->encr_len));
 	r = mikey_derive(&root, MIKEY_ENCR_KEY, 0xff, k->encr, k->encr_len);
 	if (!r)
 		r = mikey_derive(&root, MIKEY_AUTH_KEY, 0xff, k->auth,
@@ -198,6 +200,7 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 	p->result.n = t->n;
 	p->result.stamp_us = t->wall_us;
 	p->result.facts.suite = (uint16_t)t->suites[0];
+	p->result.facts.key_bits = p->keys.bits;
 	strcpy(p->result.facts.method, mikey_psk.name);
 	return mikey_session_keys(&root, &tgk, t->suites[0], true, &p->result);
 }
@@ -295,7 +298,7 @@ static int offer(const struct keying_terms *t, struct buf *out,
 	p = calloc(1, sizeof *p);
 	if (!p)
 		return mikey_fault(fault, E_NOMEM, "out of memory");
-	mikey_sp_put(&o.params, t->suites[0]);
+	mikey_sp_put(&o.params, &(struct mikey_sp){ .suite = t->suites[0] });
 	r = o.params.err ? o.params.err : draw(t, &o, p);
 	if (!r)
 		r = offer_keys(t, &o, p);

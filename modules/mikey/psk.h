@@ -17,6 +17,7 @@ extern const struct keying mikey_psk;
 struct mikey_psk_keys {
 	uint8_t mac_alg;
 	uint8_t encr_len, auth_len; /* bytes used */
+	uint16_t bits;              /* of strength: key_bits of the facts */
 	uint8_t encr[32], auth[32], salt[14];
 };
 

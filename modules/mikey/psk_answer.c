@@ -35,7 +35,7 @@ struct answer {
 	struct mikey_covered also;
 	struct mikey_psk_keys keys;
 	uint64_t stamp_us;
-	enum suite suite;
+	struct mikey_sp sp; /* chosen */
 	uint8_t plain[PLAIN_MAX];
 	struct mikey_keys tgk;
 	struct keying_result result;
@@ -261,7 +261,7 @@ static bool allowed(const struct keying_terms *t, enum suite suite)
 	return false;
 }
 
-static int suite_of(struct answer *a, unsigned no, enum suite *suite)
+static int policy_of(struct answer *a, unsigned no, struct mikey_sp *out)
 {
 	const struct mikey_payload *sp = policy_no(&a->offer, no);
 	const char *why;
@@ -270,26 +270,26 @@ static int suite_of(struct answer *a, unsigned no, enum suite *suite)
 	if (!sp || sp->kind != 0) /* table 6.10: SRTP */
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_SP, "the MIKEY offer "
 			      "has no SRTP policy %u", no);
-	if (mikey_sp_suite(sp->data, suite, &why))
+	if (mikey_sp_get(sp->data, out, &why))
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
 			      "offer's policy asks for %s", why);
-	if (!allowed(a->t, *suite))
+	if (!allowed(a->t, out->suite))
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "suite %s is "
 			      "not allowed: add it to the profile's suites",
-			      suite_info(*suite)->name);
+			      suite_info(out->suite)->name);
 	a->policy = false;
 	return 0;
 }
 
 static int choose_suite(struct answer *a)
 {
-	int r = suite_of(a, a->offer.cs[0].policy, &a->suite);
+	int r = policy_of(a, a->offer.cs[0].policy, &a->sp);
 
 	for (size_t i = 1; i < a->offer.n_cs && !r; i++) {
-		enum suite other;
+		struct mikey_sp other;
 
-		r = suite_of(a, a->offer.cs[i].policy, &other);
-		if (!r && other != a->suite)
+		r = policy_of(a, a->offer.cs[i].policy, &other);
+		if (!r && other.suite != a->sp.suite)
 			r = REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the "
 				   "MIKEY offer mixes suites");
 	}
@@ -320,7 +320,7 @@ static int open_tgk(struct answer *a)
 
 static int check_tgk(struct answer *a)
 {
-	const struct suite_info *s = suite_info(a->suite);
+	const struct suite_info *s = suite_info(a->sp.suite);
 	const struct mikey_key *k = &a->tgk.key[0];
 
 	if (a->tgk.n != 1 || k->type > MIKEY_KEY_TGK_SALT)
@@ -353,13 +353,14 @@ static int make_keys(struct answer *a)
 
 	res->n = a->t->n;
 	res->stamp_us = a->stamp_us;
-	res->facts.suite = (uint16_t)a->suite;
+	res->facts.suite = (uint16_t)a->sp.suite;
+	res->facts.key_bits = a->keys.bits;
 	/* the MAC proves the key, and who made the TGK holds it */
 	res->facts.verified = res->facts.confirmed = 1;
 	strcpy(res->facts.method, mikey_psk.name);
 	for (size_t i = 0; i < res->n; i++)
 		res->recv_ssrc[i] = a->offer.cs[2 * i].ssrc;
-	r = mikey_session_keys(&root, k, a->suite, false, res);
+	r = mikey_session_keys(&root, k, a->sp.suite, false, res);
 	if (r)
 		return REFUSE(a, r, MIKEY_ERR_OTHER, "the session keys cannot "
 			      "be derived: %s", err_text(r));

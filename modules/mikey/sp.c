@@ -127,8 +127,8 @@ static bool is_suite(const struct policy_values *p, const struct suite_info *s)
 	return s->aead ? is_aead(p, s) : is_hmac(p, s);
 }
 
-int mikey_sp_suite(struct mikey_bytes bytes, enum suite *suite,
-		   const char **why)
+int mikey_sp_get(struct mikey_bytes bytes, struct mikey_sp *out,
+		 const char **why)
 {
 	struct policy_values p = { .set = { false } };
 	int r = read_values(bytes, &p);
@@ -143,7 +143,7 @@ int mikey_sp_suite(struct mikey_bytes bytes, enum suite *suite,
 		}
 	for (unsigned s = 1; s < SUITE_COUNT; s++)
 		if (is_suite(&p, suite_info(s))) {
-			*suite = (enum suite)s;
+			*out = (struct mikey_sp){ .suite = (enum suite)s };
 			return 0;
 		}
 	*why = "algorithms or lengths of no suite we know";
@@ -157,9 +157,9 @@ static void put_param(struct buf *b, enum param type, unsigned value)
 	buf_u8(b, (uint8_t)value);
 }
 
-void mikey_sp_put(struct buf *b, enum suite suite)
+void mikey_sp_put(struct buf *b, const struct mikey_sp *sp)
 {
-	const struct suite_info *s = suite_info(suite);
+	const struct suite_info *s = suite_info(sp->suite);
 
 	put_param(b, ENCR, s->mikey_encr);
 	put_param(b, ENCR_KEY, s->key_len);

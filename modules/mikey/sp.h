@@ -9,12 +9,18 @@
 
 /* Whether the type-length-value fields are whole, each type once. */
 int mikey_sp_check(struct mikey_bytes params);
-/* The suite; absent parameters have SRTP's defaults. E_UNSUPPORTED for
- * anything that no suite of ours has, *why then says what (static text). */
-int mikey_sp_suite(struct mikey_bytes params, enum suite *suite,
-		   const char **why);
-/* Appends the parameters that state a suite completely. */
-void mikey_sp_put(struct buf *b, enum suite suite);
+/* What it amounts to. */
+struct mikey_sp {
+	enum suite suite;
+	uint8_t kdr; /* as in struct srtp_key: the caller puts it there */
+};
+
+/* Absent parameters have SRTP's defaults. E_UNSUPPORTED for anything that no
+ * suite of ours has, *why then says what (static text). */
+int mikey_sp_get(struct mikey_bytes params, struct mikey_sp *out,
+		 const char **why);
+/* Appends the parameters that state it completely. */
+void mikey_sp_put(struct buf *b, const struct mikey_sp *sp);
 /* What a parameter means, for explain.h; NULL when unknown. */
 const char *mikey_sp_name(unsigned type);
 

@@ -140,15 +140,16 @@ static void each_suite_through_its_policy(void **state)
 	(void)state;
 	for (unsigned s = 1; s < SUITE_COUNT; s++) {
 		struct buf b = buf_of(64);
-		enum suite got = SUITE_NONE;
+		struct mikey_sp got = { SUITE_NONE, 0 };
 		const char *why;
 
-		mikey_sp_put(&b, (enum suite)s);
+		mikey_sp_put(&b, &(struct mikey_sp){ (enum suite)s, 0 });
 		assert_int_equal(mikey_sp_check((struct mikey_bytes){
 			b.data, b.len }), 0);
-		assert_int_equal(mikey_sp_suite((struct mikey_bytes){
+		assert_int_equal(mikey_sp_get((struct mikey_bytes){
 			b.data, b.len }, &got, &why), 0);
-		assert_int_equal(got, s);
+		assert_int_equal(got.suite, s);
+		assert_int_equal(got.kdr, 0);
 		buf_free(&b);
 	}
 }
@@ -185,15 +186,15 @@ static void policies_read_with_defaults(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
-		enum suite got = SUITE_NONE;
+		struct mikey_sp got = { SUITE_NONE, 0 };
 		const char *why = NULL;
-		int r = mikey_sp_suite((struct mikey_bytes){
+		int r = mikey_sp_get((struct mikey_bytes){
 			(const uint8_t *)policies[i].bytes,
 			policies[i].len }, &got, &why);
 
-		assert_int_equal(got, policies[i].suite);
-		assert_int_equal(r, got ? 0 : E_UNSUPPORTED);
-		assert_true(got || why);
+		assert_int_equal(got.suite, policies[i].suite);
+		assert_int_equal(r, got.suite ? 0 : E_UNSUPPORTED);
+		assert_true(got.suite || why);
 	}
 }
 

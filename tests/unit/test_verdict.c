@@ -43,6 +43,38 @@ static void all_verdicts(void **state)
 	}
 }
 
+/* A long key that came under a short one: still sealed, but it is said. */
+static void weak_exchanges_are_named(void **state)
+{
+	static const struct {
+		enum suite suite;
+		uint16_t bits;
+		bool weak;
+	} row[] = {
+		{ SUITE_AEAD_AES_128_GCM, 0, false },
+		{ SUITE_AEAD_AES_128_GCM, 128, false },
+		{ SUITE_AEAD_AES_128_GCM, 90, true },
+		{ SUITE_AEAD_AES_256_GCM, 0, true },
+		{ SUITE_AEAD_AES_256_GCM, 128, true },
+		{ SUITE_AEAD_AES_256_GCM, 255, true },
+		{ SUITE_AEAD_AES_256_GCM, 256, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct verdict_facts f = { .sealed = true, .keyed = true };
+		struct verdict v;
+
+		f.key.verified = f.key.confirmed = 1;
+		f.key.suite = (uint16_t)row[i].suite;
+		f.key.key_bits = row[i].bits;
+		v = verdict_of(&f);
+		assert_int_equal(v.word, VERDICT_SEALED);
+		assert_int_equal(strstr(v.reason, "weaker") != NULL,
+				 row[i].weak);
+	}
+}
+
 /* Whatever the facts, sealed needs all of them. */
 static void never_better(void **state)
 {
@@ -129,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_verdicts), cmocka_unit_test(never_better),
+		cmocka_unit_test(weak_exchanges_are_named),
 		cmocka_unit_test(names), cmocka_unit_test(failures),
 		cmocka_unit_test(complete),
 	};
