@@ -223,7 +223,9 @@ static int on_pair(struct child *c, const struct ipc_msg *msg)
 		return r;
 	}
 	r = link_hello(l);
-	return r || !c->running ? r : link_watch(l);
+	if (r && r != E_CLOSED) /* it may be gone again: reading tells */
+		return r;
+	return c->running ? link_watch(l) : 0;
 }
 
 static int on_sibling(void *user, struct ipc_msg *msg)

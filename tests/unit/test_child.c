@@ -277,6 +277,18 @@ static void send_pair(struct end *e, enum process p, uint32_t epoch)
 	say_hello(e, p, epoch);
 }
 
+/* A pair whose other end was gone before it arrived. */
+static void send_dead_pair(enum process p, uint32_t epoch)
+{
+	struct msg_pair m = { p, epoch };
+	int fd[2];
+
+	assert_int_equal(ipc_socketpair(fd), 0);
+	close(fd[0]);
+	assert_int_equal(ipc_send(parent.ipc, MSG_PAIR, 0, &m, sizeof m, NULL,
+				  0, fd[1]), 0);
+}
+
 static void start_child(void)
 {
 	struct msg_file file = { "replay" };
@@ -358,6 +370,10 @@ static void siblings_come_go_and_come_again(void **state)
 	hear(&relay, MSG_HELLO, 1);
 	while (seen->relay_epoch != 9)
 		settle();
+	send_dead_pair(PROC_RELAY, 10);
+	while (seen->relay_epoch)
+		settle();
+	settle();
 	assert_int_equal(stop_child(), 0);
 }
 
