@@ -48,6 +48,8 @@ struct rig {
 	uint64_t last_id; /* of requests */
 };
 
+/* The media loop to test with: the named one where that can work. Static. */
+const char *rig_loop(const char *name);
 void rig_open(struct rig *r, const struct rig_conf *conf);
 void rig_close(struct rig *r);
 void rig_end_open(struct rig_end *e, unsigned port);
