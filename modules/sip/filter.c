@@ -165,7 +165,8 @@ static void step(struct passage *p)
 		return;
 	}
 	pop(p);
-	no = reply_no(415, "a body that cannot be checked");
+	no = reply_no(p->kind == PASS_REQUEST ? 415 : 502,
+		      "a body that cannot be checked");
 	if (kind == BODY_OTHER || (kind == BODY_HIDDEN && !negotiates(p->txn)))
 		body = (struct body){ "", (uint8_t *)sip->sip_payload->pl_data,
 				      sip->sip_payload->pl_len };

@@ -362,6 +362,16 @@ def bodies_that_hide(s):
 
 
 @case()
+def an_answer_that_hides(s):
+    _, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", extra="Content-Type: multipart/mixed;boundary=x\r\n", body="--x")
+    s.a.expect("SIP/2.0 502")
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK")
+    s.gone()
+
+
+@case()
 def hangup_by_the_operator(s):
     _, i = s.invite()
     s.relay.say("hangup 603 enough")
