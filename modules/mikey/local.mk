@@ -5,6 +5,7 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/error.c modules/mikey/error.h \
 	modules/mikey/explain.c modules/mikey/explain.h \
 	modules/mikey/ident.c modules/mikey/ident.h \
+	modules/mikey/incoming.c modules/mikey/incoming.h \
 	modules/mikey/kdf.c modules/mikey/kdf.h \
 	modules/mikey/kemac.c modules/mikey/kemac.h \
 	modules/mikey/message.c modules/mikey/message.h \

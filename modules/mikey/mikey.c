@@ -11,6 +11,7 @@
  *   stamp.c       NTP timestamps
  *   ident.c       identities compared
  *   error.c       error messages
+ *   incoming.c    an offer held against our terms, for all methods
  *   psk.c         pre-shared key method: offer, finish
  *   psk_answer.c  pre-shared key method: answer
  *   explain.c     a message in plain words, for operators

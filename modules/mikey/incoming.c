@@ -1,0 +1,304 @@
+/* incoming.c - see incoming.h (RFC 3830 5.3, RFC 4567 4.1.4).
+ *
+ * Each step refuses in words for the operator and with a number for the far
+ * end. Replays are the keeper's business: it knows the dialogs. What proves
+ * the offer (a MAC, a signature) is the method's own step, before those that
+ * are answered in detail, so that everybody else hears the same
+ * unauthenticated "authentication failure". */
+#include "modules/mikey/incoming.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/ident.h"
+#include "modules/mikey/session.h"
+#include "modules/mikey/stamp.h"
+
+#include <string.h>
+
+#define SDP_IDS "mikey"
+#define REFUSE MIKEY_REFUSE
+
+static struct mikey_bytes text_bytes(const char *s)
+{
+	return (struct mikey_bytes){ (const uint8_t *)s, strlen(s) };
+}
+
+int mikey_incoming_decode(struct mikey_incoming *in, unsigned data_type)
+{
+	int r = mikey_decode(in->bytes.p, in->bytes.len, &in->offer);
+
+	if (r)
+		return REFUSE(in, r, MIKEY_ERR_OTHER, "the MIKEY offer is %s "
+			      "(byte %zu of %zu)", err_text(r),
+			      in->offer.failed_at, in->bytes.len);
+	in->stamp = mikey_find(&in->offer, MIKEY_T, 0);
+	in->rand = mikey_find(&in->offer, MIKEY_RAND, 0);
+	in->id_i = mikey_find(&in->offer, MIKEY_ID, 0);
+	in->id_r = mikey_find(&in->offer, MIKEY_ID, 1);
+	if (in->offer.data_type != data_type)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_DT, "a MIKEY offer "
+			      "of type %u: %s (type %u) is what the profile "
+			      "allows", in->offer.data_type, in->method,
+			      data_type);
+	return 0;
+}
+
+int mikey_incoming_shape(struct mikey_incoming *in, const uint8_t *stray,
+			 size_t n)
+{
+	if (!in->stamp)
+		return REFUSE(in, E_FORMAT, MIKEY_ERR_OTHER, "the MIKEY offer "
+			      "has no timestamp");
+	if (!in->rand || in->rand->data.len < MIKEY_RAND_MIN)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
+			      "offer has no RAND of %d bytes (an update of an "
+			      "earlier one is not supported)", MIKEY_RAND_MIN);
+	for (size_t i = 0; i < n; i++)
+		if (mikey_find(&in->offer,
+			       (enum mikey_payload_type)stray[i], 0))
+			return REFUSE(in, E_FORMAT, MIKEY_ERR_OTHER, "the "
+				      "MIKEY offer has a payload of another "
+				      "method");
+	if (mikey_find(&in->offer, MIKEY_ID, 2))
+		return REFUSE(in, E_FORMAT, MIKEY_ERR_ID, "the MIKEY offer has "
+			      "more than two identities");
+	if (in->offer.prf > MIKEY_PRF_SHA256)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_PRF, "MIKEY PRF %u "
+			      "is not supported", in->offer.prf);
+	if (in->stamp->kind != MIKEY_TS_UTC)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_TS, "MIKEY timestamp "
+			      "type %u is not supported, only NTP-UTC",
+			      in->stamp->kind);
+	return 0;
+}
+
+void mikey_incoming_proven(struct mikey_incoming *in,
+			   const struct mikey_psk_keys *keys)
+{
+	in->also = (struct mikey_covered){
+		.id_i = in->id_i ? in->id_i->data
+				 : text_bytes(in->t->remote_id),
+		.id_r = in->id_r ? in->id_r->data
+				 : text_bytes(in->t->local_id),
+		.stamp = in->stamp->data,
+	};
+	in->keys = keys;
+	in->proven = true;
+}
+
+int mikey_incoming_stamp(struct mikey_incoming *in)
+{
+	struct reader r = reader_of(in->stamp->data.p, in->stamp->data.len);
+	uint64_t now = in->t->wall_us, apart;
+
+	in->stamp_us = mikey_stamp_us(reader_u64(&r), now);
+	apart = mikey_apart_us(in->stamp_us, now);
+	if (apart > in->t->window_us)
+		return REFUSE(in, E_EXPIRED, MIKEY_ERR_TS, "the MIKEY offer's "
+			      "timestamp is %llu s %s our clock, %llu s are "
+			      "allowed: set both clocks",
+			      (unsigned long long)(apart / 1000000),
+			      in->stamp_us > now ? "ahead of" : "behind",
+			      (unsigned long long)(in->t->window_us / 1000000));
+	return 0;
+}
+
+static int check_one_id(struct mikey_incoming *in,
+			const struct mikey_payload *id, const char *want,
+			const char *whose)
+{
+	char who[56];
+
+	if (id->kind <= MIKEY_ID_URI &&
+	    mikey_same_identity(id->data, text_bytes(want)))
+		return 0;
+	return REFUSE(in, E_AUTH, MIKEY_ERR_ID, "the MIKEY offer is %s %s, the "
+		      "call is %s %.56s", whose,
+		      mikey_identity_text(id->data, who, sizeof who), whose,
+		      want);
+}
+
+/* IDi is who the call comes from, IDr who it is for: else an offer could be
+ * reflected to its maker or moved to another call of the same peer. */
+int mikey_incoming_ids(struct mikey_incoming *in)
+{
+	int r;
+
+	if (!in->id_i)
+		return 0; /* 3.1: may be left out; the key tells the peer */
+	r = check_one_id(in, in->id_i, in->t->remote_id, "from");
+	if (!r && in->id_r)
+		r = check_one_id(in, in->id_r, in->t->local_id, "to");
+	return r;
+}
+
+/* RFC 4567 4.1.4: another list than SDP's means that lines were removed. */
+int mikey_incoming_protocols(struct mikey_incoming *in)
+{
+	const struct mikey_payload *p;
+
+	for (size_t i = 0; (p = mikey_find(&in->offer, MIKEY_EXTENSION, i)); i++)
+		if (p->kind == MIKEY_EXT_SDP_IDS &&
+		    (p->data.len != strlen(SDP_IDS) ||
+		     memcmp(p->data.p, SDP_IDS, p->data.len)))
+			return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the "
+				      "MIKEY offer lists other key management "
+				      "protocols beside mikey");
+	return 0;
+}
+
+int mikey_incoming_map(struct mikey_incoming *in)
+{
+	const struct mikey_message *m = &in->offer;
+
+	if (m->map != MIKEY_MAP_SRTP)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "MIKEY "
+			      "crypto session map %u is not supported",
+			      m->map);
+	if (m->n_cs != 2 * in->t->n)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
+			      "offer has %u crypto sessions, %zu lines of "
+			      "media take %zu", m->n_cs, in->t->n, 2 * in->t->n);
+	for (size_t i = 0; i < in->t->n; i++) {
+		uint32_t back = m->cs[2 * i + 1].ssrc;
+
+		if (back && back != in->t->ssrc[i])
+			return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER,
+				      "the MIKEY offer chooses our SSRC");
+		if (m->cs[2 * i].roc || m->cs[2 * i + 1].roc)
+			return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER,
+				      "the MIKEY offer joins a running stream "
+				      "(its rollover counter is not 0)");
+	}
+	return 0;
+}
+
+static const struct mikey_payload *policy_no(const struct mikey_message *m,
+					     unsigned no)
+{
+	const struct mikey_payload *p;
+
+	for (size_t i = 0; (p = mikey_find(m, MIKEY_SP, i)); i++)
+		if (p->extra == no)
+			return p;
+	return NULL;
+}
+
+static bool allowed(const struct keying_terms *t, enum suite suite)
+{
+	for (size_t i = 0; i < t->n_suites; i++)
+		if (t->suites[i] == suite)
+			return true;
+	return false;
+}
+
+static int policy_of(struct mikey_incoming *in, unsigned no,
+		     struct mikey_sp *out)
+{
+	const struct mikey_payload *sp = policy_no(&in->offer, no);
+	const char *why;
+
+	in->policy = true;
+	if (!sp || sp->kind != 0) /* table 6.10: SRTP */
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SP, "the MIKEY offer "
+			      "has no SRTP policy %u", no);
+	if (mikey_sp_get(sp->data, out, &why))
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
+			      "offer's policy asks for %s", why);
+	if (!allowed(in->t, out->suite))
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "suite %s is "
+			      "not allowed: add it to the profile's suites",
+			      suite_info(out->suite)->name);
+	in->policy = false;
+	return 0;
+}
+
+int mikey_incoming_suite(struct mikey_incoming *in)
+{
+	int r = policy_of(in, in->offer.cs[0].policy, &in->sp);
+
+	for (size_t i = 1; i < in->offer.n_cs && !r; i++) {
+		struct mikey_sp other;
+
+		r = policy_of(in, in->offer.cs[i].policy, &other);
+		if (!r && other.suite != in->sp.suite)
+			r = REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the "
+				   "MIKEY offer mixes suites");
+	}
+	return r;
+}
+
+int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *all)
+{
+	const struct suite_info *s = suite_info(in->sp.suite);
+	const struct mikey_key *k = &all->key[0];
+
+	if (all->n != 1 || k->type > MIKEY_KEY_TGK_SALT)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
+			      "offer has %zu keys of type %u: one TGK is "
+			      "wanted", all->n, k->type);
+	if (k->key.len < MIKEY_TGK_MIN || k->key.len < s->key_len)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the TGK has "
+			      "%zu bytes: too few for %s", k->key.len, s->name);
+	if (k->type == MIKEY_KEY_TGK_SALT && k->salt.len != s->salt_len)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the salt has "
+			      "%zu bytes, %s takes %u", k->salt.len, s->name,
+			      s->salt_len);
+	if (k->kv.type > 1 || k->kv.spi.len > SRTP_MKI_MAX)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
+			      "validity (an interval or a long MKI) is not "
+			      "supported");
+	return 0;
+}
+
+int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
+			  unsigned key_bits, struct keying_result *out)
+{
+	struct mikey_root root = { .prf = in->offer.prf, .key = k->key.p,
+				   .key_len = k->key.len,
+				   .csb_id = in->offer.csb_id,
+				   .rand = in->rand->data };
+	int r;
+
+	out->n = in->t->n;
+	out->stamp_us = in->stamp_us;
+	out->facts.suite = (uint16_t)in->sp.suite;
+	out->facts.key_bits = (uint16_t)key_bits;
+	/* it is authenticated, and who made the key holds it */
+	out->facts.verified = out->facts.confirmed = 1;
+	strcpy(out->facts.method, in->method);
+	for (size_t i = 0; i < out->n; i++)
+		out->recv_ssrc[i] = in->offer.cs[2 * i].ssrc;
+	r = mikey_session_keys(&root, k, in->sp.suite, false, out);
+	if (r)
+		return REFUSE(in, r, MIKEY_ERR_OTHER, "the session keys cannot "
+			      "be derived: %s", err_text(r));
+	return 0;
+}
+
+void mikey_incoming_map_back(const struct mikey_incoming *in,
+			     struct mikey_message *m)
+{
+	m->n_cs = in->offer.n_cs;
+	memcpy(m->cs, in->offer.cs, sizeof m->cs);
+	for (size_t i = 0; i < in->t->n; i++)
+		m->cs[2 * i + 1].ssrc = in->t->ssrc[i];
+}
+
+void mikey_incoming_report(struct mikey_incoming *in, int err,
+			   struct buf *out)
+{
+	struct mikey_refusal no = {
+		.offer = &in->offer,
+		.error_no = in->error_no,
+		.suites = in->policy && in->proven ? in->t->suites : NULL,
+		.n_suites = in->t->n_suites,
+		.keys = in->proven ? in->keys : NULL,
+		.also = in->also,
+	};
+
+	if (err != E_AUTH && err != E_EXPIRED && err != E_UNSUPPORTED)
+		return;
+	if (!in->stamp || mikey_error_make(&no, out))
+		buf_clear(out);
+}
+

@@ -1,0 +1,63 @@
+/* incoming.h - an offer that came in, held against our terms: the steps that
+ * the answers of all methods share. */
+#ifndef CALLSEAL_MIKEY_INCOMING_H
+#define CALLSEAL_MIKEY_INCOMING_H
+
+#include "daemon/keeper/keying.h"
+#include "modules/mikey/error.h"
+#include "modules/mikey/kemac.h"
+#include "modules/mikey/psk.h"
+#include "modules/mikey/sp.h"
+
+/* On its way through the steps. A method sets the first four. */
+struct mikey_incoming {
+	const struct keying_terms *t;
+	struct mikey_bytes bytes;
+	struct keying_fault *fault;
+	const char *method; /* its name */
+	bool proven;
+	const struct mikey_psk_keys *keys; /* for a V in an error message */
+	struct mikey_covered also;
+	uint8_t error_no;
+	bool policy; /* refused for its policy: tell ours */
+	struct mikey_message offer;
+	const struct mikey_payload *stamp, *rand, *id_i, *id_r;
+	uint64_t stamp_us;
+	struct mikey_sp sp; /* chosen */
+};
+
+/* Fills fault and error number; the value is err. */
+#define MIKEY_REFUSE(in, err, no, ...) \
+	((in)->error_no = (no), mikey_fault((in)->fault, (err), __VA_ARGS__))
+
+/* Decodes, wants that data type and sets stamp, rand and ids. */
+int mikey_incoming_decode(struct mikey_incoming *in, unsigned data_type);
+/* T and RAND are there and of kinds we do, ids are two at most, the PRF is
+ * known, and nothing of the stray types (n of them) is in it. */
+int mikey_incoming_shape(struct mikey_incoming *in, const uint8_t *stray,
+			 size_t n);
+/* The offer is authenticated. keys (borrowed; NULL: none) make the V of what
+ * is answered. */
+void mikey_incoming_proven(struct mikey_incoming *in,
+			   const struct mikey_psk_keys *keys);
+/* The steps after the offer is authenticated: each 0 or the fault. */
+int mikey_incoming_stamp(struct mikey_incoming *in);
+int mikey_incoming_ids(struct mikey_incoming *in);
+int mikey_incoming_protocols(struct mikey_incoming *in);
+int mikey_incoming_map(struct mikey_incoming *in);
+int mikey_incoming_suite(struct mikey_incoming *in);
+/* One TGK that is long enough for the suite, of a validity that we do. */
+int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *k);
+/* The session keys and the facts of an offer that passed all. key_bits: how
+ * strong the exchange is. */
+int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
+			  unsigned key_bits, struct keying_result *out);
+/* Our side of the crypto session map: with our SSRCs filled in (6.1.1). */
+void mikey_incoming_map_back(const struct mikey_incoming *in,
+			     struct mikey_message *m);
+/* RFC 3830 5.1.2; keying.h says for which failures. A failure to make it
+ * leaves nothing to send. */
+void mikey_incoming_report(struct mikey_incoming *in, int err,
+			   struct buf *out);
+
+#endif
