@@ -184,9 +184,8 @@ static int run(struct answer *a, struct buf *out)
 	r = respond(a, out);
 	if (r) {
 		buf_clear(out);
-	uint8_t id_type = a->in.id_r ? a->in.id_r->kind
-				     : (uint8_t)MIKEY_ID_URI;
-				   "made: %s", err_text(r));
+		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
+				   "be made: %s", err_text(r));
 	}
 	return 0;
 }
