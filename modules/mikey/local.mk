@@ -10,6 +10,7 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/kemac.c modules/mikey/kemac.h \
 	modules/mikey/message.c modules/mikey/message.h \
 	modules/mikey/mikey.c \
+	modules/mikey/outgoing.c modules/mikey/outgoing.h \
 	modules/mikey/payload.c modules/mikey/payload.h \
 	modules/mikey/psk.c modules/mikey/psk.h \
 	modules/mikey/psk_answer.c \

@@ -12,6 +12,7 @@
  *   ident.c       identities compared
  *   error.c       error messages
  *   incoming.c    an offer held against our terms, for all methods
+ *   outgoing.c    our offers, as far as all modes make them alike
  *   psk.c         pre-shared key method: offer, finish
  *   psk_answer.c  pre-shared key method: answer
  *   explain.c     a message in plain words, for operators

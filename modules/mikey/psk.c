@@ -19,43 +19,19 @@
 #include "modules/mikey/error.h"
 #include "modules/mikey/ident.h"
 #include "modules/mikey/kemac.h"
+#include "modules/mikey/outgoing.h"
 #include "modules/mikey/payload.h"
 #include "modules/mikey/session.h"
-#include "modules/mikey/sp.h"
-#include "modules/mikey/stamp.h"
 
 #include <openssl/rand.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SDP_IDS "mikey" /* RFC 4567 4.1.4: the one protocol that we offer */
-
 struct keying_pending {
+	struct mikey_outgoing o;
 	struct mikey_psk_keys keys;
-	uint8_t prf, verify;
-	uint32_t csb_id;
-	uint8_t stamp[8];
-	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
-	uint32_t ssrc[STREAM_MAX];
 	struct keying_result result;
 };
-
-int mikey_fault(struct keying_fault *fault, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(fault->text, sizeof fault->text, fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-static struct mikey_bytes text_bytes(const char *s)
-{
-	return (struct mikey_bytes){ (const uint8_t *)s, strlen(s) };
-}
 
 int mikey_psk_terms(const struct keying_terms *t, struct keying_fault *fault)
 {
@@ -63,15 +39,7 @@ int mikey_psk_terms(const struct keying_terms *t, struct keying_fault *fault)
 		return mikey_fault(fault, E_POLICY, "the pre-shared key is "
 				   "missing or shorter than %d bytes",
 				   MIKEY_PSK_MIN);
-	if (!t->n_suites || !suite_info(t->suites[0]))
-		return mikey_fault(fault, E_POLICY, "no crypto suite is "
-				   "allowed: set the profile's suites");
-	if (!t->n || t->n > STREAM_MAX || !t->local_id[0] ||
-	    !t->remote_id[0] || strlen(t->local_id) >= IDENTITY_TEXT ||
-	    strlen(t->remote_id) >= IDENTITY_TEXT)
-		return mikey_fault(fault, E_ARG, "lines or identities are "
-				   "missing or too many");
-	return 0;
+	return mikey_terms(t, fault);
 }
 
 int mikey_psk_derive(const struct secret *psk, const struct mikey_root *of,
@@ -153,42 +121,28 @@ int mikey_encode_verified(struct mikey_message *m,
 
 /* What goes into one offer beside the pending state. Secret: wipe it. */
 struct offer {
-	uint8_t rand[MIKEY_RAND_MIN];
 	uint8_t tgk[SRTP_KEY_MAX];
 	size_t tgk_len;
-	uint64_t stamp;
-	uint8_t plain[4 + SRTP_KEY_MAX]; /* the key data sub-payload */
-	uint8_t sealed[4 + SRTP_KEY_MAX];
+	uint8_t sealed[4 + SRTP_KEY_MAX]; /* the key data sub-payload */
 	struct buf params;
 };
 
 static int draw(const struct keying_terms *t, struct offer *o,
 		struct keying_pending *p)
 {
-	uint32_t below;
 	const struct suite_info *s = suite_info(t->suites[0]);
+	int r = mikey_outgoing_draw(t, &p->o);
 
 	o->tgk_len = s->key_len > MIKEY_TGK_MIN ? s->key_len : MIKEY_TGK_MIN;
-	if (RAND_bytes(o->rand, sizeof o->rand) != 1 ||
-	    RAND_bytes(o->tgk, (int)o->tgk_len) != 1 ||
-	    RAND_bytes((uint8_t *)&p->csb_id, sizeof p->csb_id) != 1 ||
-	    RAND_bytes((uint8_t *)&below, sizeof below) != 1)
-		return E_INTERNAL;
-	o->stamp = mikey_stamp_of(t->wall_us, below);
-	for (size_t i = 0; i < 8; i++)
-		p->stamp[i] = (uint8_t)(o->stamp >> (56 - 8 * i));
-	p->verify = t->verify;
-	strcpy(p->local_id, t->local_id);
-	strcpy(p->remote_id, t->remote_id);
-	memcpy(p->ssrc, t->ssrc, t->n * sizeof *p->ssrc);
-	return 0;
+	if (!r && RAND_bytes(o->tgk, (int)o->tgk_len) != 1)
+		r = E_INTERNAL;
+	return r;
 }
 
 static int offer_keys(const struct keying_terms *t, struct offer *o,
 		      struct keying_pending *p)
 {
-	struct mikey_root root = { .prf = p->prf, .csb_id = p->csb_id,
-				   .rand = { o->rand, sizeof o->rand } };
+	struct mikey_root root = mikey_outgoing_root(&p->o);
 	struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
 	int r = mikey_psk_derive(t->psk, &root, MIKEY_ENCR_AES_CM_128,
 				 MIKEY_MAC_SHA1, &p->keys);
@@ -197,25 +151,22 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 		return r;
 	root.key = o->tgk;
 	root.key_len = o->tgk_len;
-	p->result.n = t->n;
-	p->result.stamp_us = t->wall_us;
-	p->result.facts.suite = (uint16_t)t->suites[0];
+	mikey_outgoing_result(&p->o, mikey_psk.name, &p->result);
 	p->result.facts.key_bits = p->keys.bits;
-	strcpy(p->result.facts.method, mikey_psk.name);
 	return mikey_session_keys(&root, &tgk, t->suites[0], true, &p->result);
 }
 
 static int seal_tgk(struct offer *o, const struct keying_pending *p)
 {
 	struct mikey_keys keys = { .n = 1 };
-	struct buf plain = buf_of(sizeof o->plain);
+	struct buf plain = buf_of(sizeof o->sealed);
 	uint8_t iv[16];
 	int r;
 
 	keys.key[0].type = MIKEY_KEY_TGK;
 	keys.key[0].key = (struct mikey_bytes){ o->tgk, o->tgk_len };
 	r = mikey_keys_encode(&keys, &plain);
-	mikey_iv(p->keys.salt, p->csb_id, o->stamp, iv);
+	mikey_iv(p->keys.salt, p->o.csb_id, p->o.stamp, iv);
 	if (!r)
 		r = mikey_aes_cm(p->keys.encr, p->keys.encr_len, iv,
 				 (struct mikey_bytes){ plain.data, plain.len },
@@ -224,57 +175,41 @@ static int seal_tgk(struct offer *o, const struct keying_pending *p)
 	return r;
 }
 
-static void add_offer_payloads(const struct keying_terms *t,
-			       const struct offer *o,
-			       const struct keying_pending *p,
-			       struct mikey_message *m)
+int mikey_encode_maced(struct mikey_message *m,
+		       const struct mikey_psk_keys *k, struct buf *out)
 {
 	static const uint8_t zero[MIKEY_HASH_MAX];
-	struct mikey_payload *kemac;
-
-	mikey_add(m, MIKEY_T, MIKEY_TS_UTC)->data =
-		(struct mikey_bytes){ p->stamp, sizeof p->stamp };
-	mikey_add(m, MIKEY_RAND, 0)->data =
-		(struct mikey_bytes){ o->rand, sizeof o->rand };
-	mikey_add(m, MIKEY_ID, MIKEY_ID_URI)->data = text_bytes(t->local_id);
-	mikey_add(m, MIKEY_ID, MIKEY_ID_URI)->data = text_bytes(t->remote_id);
-	mikey_add(m, MIKEY_SP, 0)->data =
-		(struct mikey_bytes){ o->params.data, o->params.len };
-	mikey_add(m, MIKEY_EXTENSION, MIKEY_EXT_SDP_IDS)->data =
-		text_bytes(SDP_IDS);
-	kemac = mikey_add(m, MIKEY_KEMAC, MIKEY_ENCR_AES_CM_128);
-	kemac->data = (struct mikey_bytes){ o->sealed, 4 + o->tgk_len };
-	kemac->mac_alg = MIKEY_MAC_SHA1;
-	kemac->mac = (struct mikey_bytes){ zero, p->keys.auth_len };
-}
-
-/* The MAC is the message's last field and covers all before it (6.2). */
-static int write_offer(const struct keying_terms *t, const struct offer *o,
-		       const struct keying_pending *p, struct buf *out)
-{
-	struct mikey_message m = { .data_type = MIKEY_PSK_INIT,
-				   .v = p->verify, .prf = p->prf,
-				   .csb_id = p->csb_id,
-				   .n_cs = (uint8_t)(2 * t->n) };
+	struct mikey_payload *kemac = &m->payload[m->n - 1];
 	struct mikey_bytes covered;
 	uint8_t mac[MIKEY_HASH_MAX];
 	size_t from = out->len;
 	int r;
 
-	for (size_t i = 0; i < t->n; i++)
-		m.cs[2 * i].ssrc = t->ssrc[i];
-	add_offer_payloads(t, o, p, &m);
-	r = mikey_encode(&m, out);
+	kemac->mac = (struct mikey_bytes){ zero, k->auth_len };
+	r = mikey_encode(m, out);
 	if (r)
 		return r;
 	covered.p = out->data + from;
-	covered.len = out->len - from - p->keys.auth_len;
-	r = mikey_hmac(p->keys.mac_alg, p->keys.auth, p->keys.auth_len,
-		       &covered, 1, mac);
+	covered.len = out->len - from - k->auth_len;
+	r = mikey_hmac(k->mac_alg, k->auth, k->auth_len, &covered, 1, mac);
 	if (!r)
-		memcpy(out->data + out->len - p->keys.auth_len, mac,
-		       p->keys.auth_len);
+		memcpy(out->data + out->len - k->auth_len, mac, k->auth_len);
 	return r;
+}
+
+static int write_offer(struct offer *o, const struct keying_pending *p,
+		       struct buf *out)
+{
+	struct mikey_message m;
+	struct mikey_payload *kemac;
+	int r = mikey_outgoing_head(&p->o, MIKEY_PSK_INIT, &o->params, &m);
+
+	if (r)
+		return r;
+	kemac = mikey_add(&m, MIKEY_KEMAC, MIKEY_ENCR_AES_CM_128);
+	kemac->data = (struct mikey_bytes){ o->sealed, 4 + o->tgk_len };
+	kemac->mac_alg = MIKEY_MAC_SHA1;
+	return mikey_encode_maced(&m, &p->keys, out);
 }
 
 static void drop(struct keying_pending *p)
@@ -298,14 +233,13 @@ static int offer(const struct keying_terms *t, struct buf *out,
 	p = calloc(1, sizeof *p);
 	if (!p)
 		return mikey_fault(fault, E_NOMEM, "out of memory");
-	mikey_sp_put(&o.params, &(struct mikey_sp){ .suite = t->suites[0] });
-	r = o.params.err ? o.params.err : draw(t, &o, p);
+	r = draw(t, &o, p);
 	if (!r)
 		r = offer_keys(t, &o, p);
 	if (!r)
 		r = seal_tgk(&o, p);
 	if (!r)
-		r = write_offer(t, &o, p, out);
+		r = write_offer(&o, p, out);
 	buf_free(&o.params);
 	wipe(&o, sizeof o);
 	if (r) {
@@ -328,20 +262,10 @@ static struct mikey_covered covered_of(const struct keying_pending *p,
 	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
 
 	return (struct mikey_covered){
-		.id_i = text_bytes(p->local_id),
-		.id_r = id ? id->data : text_bytes(p->remote_id),
-		.stamp = { p->stamp, sizeof p->stamp },
+		.id_i = mikey_text_bytes(p->o.local_id),
+		.id_r = id ? id->data : mikey_text_bytes(p->o.remote_id),
+		.stamp = { p->o.stamp_bytes, sizeof p->o.stamp_bytes },
 	};
-}
-
-static bool is_ours(const struct keying_pending *p,
-		    const struct mikey_message *m)
-{
-	const struct mikey_payload *t = mikey_find(m, MIKEY_T, 0);
-
-	return m->csb_id == p->csb_id && m->prf == p->prf && t &&
-	       t->kind == MIKEY_TS_UTC &&
-	       !memcmp(t->data.p, p->stamp, sizeof p->stamp);
 }
 
 /* The far end refused; without a V anybody may have said so (5.1.2). */
@@ -354,7 +278,7 @@ static int read_error(const struct keying_pending *p, struct mikey_bytes bytes,
 	struct mikey_covered also = covered_of(p, m);
 	int r;
 
-	if (!e || !is_ours(p, m))
+	if (!e || !mikey_outgoing_is_answer(&p->o, m))
 		return mikey_fault(fault, E_FORMAT, "a MIKEY error message "
 				   "that is no answer to our offer");
 	r = v ? mikey_verified(&p->keys, bytes, v, &also) : 0;
@@ -365,21 +289,6 @@ static int read_error(const struct keying_pending *p, struct mikey_bytes bytes,
 			   "the far end refused our MIKEY offer: %s%s",
 			   mikey_error_text(e->kind),
 			   v ? "" : " (not authenticated)");
-}
-
-/* The responder fills in its own SSRCs and leaves ours (6.1.1). */
-static int read_map(const struct keying_pending *p,
-		    const struct mikey_message *m, struct keying_result *out)
-{
-	if (m->map != MIKEY_MAP_SRTP || m->n_cs != 2 * p->result.n)
-		return E_FORMAT;
-	for (size_t i = 0; i < p->result.n; i++) {
-		if (m->cs[2 * i].ssrc != p->ssrc[i] ||
-		    m->cs[2 * i].policy || m->cs[2 * i + 1].policy)
-			return E_FORMAT;
-		out->recv_ssrc[i] = m->cs[2 * i + 1].ssrc;
-	}
-	return 0;
 }
 
 static int check_answer(const struct keying_pending *p,
@@ -393,18 +302,19 @@ static int check_answer(const struct keying_pending *p,
 	char who[64];
 	int r;
 
-	if (!is_ours(p, m))
+	if (!mikey_outgoing_is_answer(&p->o, m))
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
 				   "to another offer");
 	if (!v || v->kind == MIKEY_MAC_NULL)
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer has no "
 				   "verification (V or its MAC is missing)");
-	if (id && !mikey_same_identity(id->data, text_bytes(p->remote_id)))
+	if (id && !mikey_same_identity(id->data,
+				       mikey_text_bytes(p->o.remote_id)))
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer is from "
 				   "%s, the call is to %.64s",
 				   mikey_identity_text(id->data, who,
 						       sizeof who),
-				   p->remote_id);
+				   p->o.remote_id);
 	r = mikey_verified(&p->keys, bytes, v, &also);
 	if (r)
 		return mikey_fault(fault, r, "the verification in the MIKEY "
@@ -422,7 +332,7 @@ static int finish_unasked(const struct keying_pending *p,
 			  struct keying_result *result,
 			  struct keying_fault *fault)
 {
-	if (p->verify)
+	if (p->o.verify)
 		return mikey_fault(fault, E_AUTH, "the answer has no MIKEY "
 				   "message, but we asked for one");
 	*result = p->result;
@@ -453,7 +363,7 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 				   "%u is no answer to a pre-shared key offer",
 				   m.data_type);
 	r = check_answer(p, bytes, &m, fault);
-	if (!r && (r = read_map(p, &m, &got)))
+	if (!r && (r = mikey_outgoing_map(&p->o, &m, &got)))
 		mikey_fault(fault, r, "the MIKEY answer names other crypto "
 			    "sessions than our offer");
 	if (r)

@@ -6,10 +6,10 @@
 #include "daemon/keeper/keying.h"
 #include "modules/mikey/kdf.h"
 #include "modules/mikey/message.h"
+#include "modules/mikey/outgoing.h"
 
 #define MIKEY_PSK_MIN 16  /* bytes: a MAC can be tried offline */
 #define MIKEY_TGK_MIN 16  /* bytes */
-#define MIKEY_RAND_MIN 16 /* bytes (6.11 says "should", we demand it) */
 
 extern const struct keying mikey_psk;
 
@@ -47,6 +47,11 @@ int mikey_encode_verified(struct mikey_message *m,
 			  const struct mikey_psk_keys *k,
 			  const struct mikey_covered *also, struct buf *out);
 
+/* Encodes m, whose last payload is a KEMAC with k's MAC algorithm, and fills
+ * the MAC in: it is the message's last field and covers all before (6.2). */
+int mikey_encode_maced(struct mikey_message *m,
+		       const struct mikey_psk_keys *k, struct buf *out);
+
 /* The responder's half, in psk_answer.c. As struct keying says. */
 int mikey_psk_answer(const struct keying_terms *t, const uint8_t *offer,
 		     size_t len, struct buf *out, struct keying_result *result,
@@ -54,8 +59,4 @@ int mikey_psk_answer(const struct keying_terms *t, const uint8_t *offer,
 
 /* Both sides' terms must hold a usable key, identities and lines. */
 int mikey_psk_terms(const struct keying_terms *t, struct keying_fault *fault);
-/* Fills the fault's text; returns err. */
-int mikey_fault(struct keying_fault *fault, int err, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
 #endif

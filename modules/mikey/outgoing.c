@@ -1,0 +1,133 @@
+/* outgoing.c - see outgoing.h. Each offer has a bundle, RAND and timestamp of
+ * its own (RFC 3830 3, 4.2.8), names both ends (6.7) and one policy, our first
+ * suite (6.10), and lists the key management protocols of SDP, which is ours
+ * alone (RFC 4567 4.1.4). */
+#include "modules/mikey/outgoing.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/sp.h"
+#include "modules/mikey/stamp.h"
+
+#include <openssl/rand.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SDP_IDS "mikey" /* RFC 4567 4.1.4: the one protocol that we offer */
+
+int mikey_fault(struct keying_fault *fault, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(fault->text, sizeof fault->text, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+struct mikey_bytes mikey_text_bytes(const char *s)
+{
+	return (struct mikey_bytes){ (const uint8_t *)s, strlen(s) };
+}
+
+int mikey_terms(const struct keying_terms *t, struct keying_fault *fault)
+{
+	if (!t->n_suites || !suite_info(t->suites[0]))
+		return mikey_fault(fault, E_POLICY, "no crypto suite is "
+				   "allowed: set the profile's suites");
+	if (!t->n || t->n > STREAM_MAX || !t->local_id[0] ||
+	    !t->remote_id[0] || strlen(t->local_id) >= IDENTITY_TEXT ||
+	    strlen(t->remote_id) >= IDENTITY_TEXT)
+		return mikey_fault(fault, E_ARG, "lines or identities are "
+				   "missing or too many");
+	return 0;
+}
+
+int mikey_outgoing_draw(const struct keying_terms *t,
+			struct mikey_outgoing *o)
+{
+	uint32_t below;
+
+	*o = (struct mikey_outgoing){ .verify = t->verify,
+				      .wall_us = t->wall_us,
+				      .suite = t->suites[0], .n = t->n };
+	if (RAND_bytes(o->rand, sizeof o->rand) != 1 ||
+	    RAND_bytes((uint8_t *)&o->csb_id, sizeof o->csb_id) != 1 ||
+	    RAND_bytes((uint8_t *)&below, sizeof below) != 1)
+		return E_INTERNAL;
+	o->stamp = mikey_stamp_of(t->wall_us, below);
+	for (size_t i = 0; i < 8; i++)
+		o->stamp_bytes[i] = (uint8_t)(o->stamp >> (56 - 8 * i));
+	strcpy(o->local_id, t->local_id);
+	strcpy(o->remote_id, t->remote_id);
+	memcpy(o->ssrc, t->ssrc, t->n * sizeof *o->ssrc);
+	return 0;
+}
+
+int mikey_outgoing_head(const struct mikey_outgoing *o,
+			enum mikey_data_type type, struct buf *params,
+			struct mikey_message *m)
+{
+	mikey_sp_put(params, &(struct mikey_sp){ .suite = o->suite });
+	if (params->err)
+		return params->err;
+	*m = (struct mikey_message){ .data_type = (uint8_t)type,
+				     .v = o->verify, .prf = o->prf,
+				     .csb_id = o->csb_id,
+				     .n_cs = (uint8_t)(2 * o->n) };
+	for (size_t i = 0; i < o->n; i++)
+		m->cs[2 * i].ssrc = o->ssrc[i];
+	mikey_add(m, MIKEY_T, MIKEY_TS_UTC)->data =
+		(struct mikey_bytes){ o->stamp_bytes, sizeof o->stamp_bytes };
+	mikey_add(m, MIKEY_RAND, 0)->data =
+		(struct mikey_bytes){ o->rand, sizeof o->rand };
+	mikey_add(m, MIKEY_ID, MIKEY_ID_URI)->data =
+		mikey_text_bytes(o->local_id);
+	mikey_add(m, MIKEY_ID, MIKEY_ID_URI)->data =
+		mikey_text_bytes(o->remote_id);
+	mikey_add(m, MIKEY_SP, 0)->data =
+		(struct mikey_bytes){ params->data, params->len };
+	mikey_add(m, MIKEY_EXTENSION, MIKEY_EXT_SDP_IDS)->data =
+		mikey_text_bytes(SDP_IDS);
+	return 0;
+}
+
+struct mikey_root mikey_outgoing_root(const struct mikey_outgoing *o)
+{
+	return (struct mikey_root){ .prf = o->prf, .csb_id = o->csb_id,
+				    .rand = { o->rand, sizeof o->rand } };
+}
+
+bool mikey_outgoing_is_answer(const struct mikey_outgoing *o,
+			      const struct mikey_message *m)
+{
+	const struct mikey_payload *t = mikey_find(m, MIKEY_T, 0);
+
+	return m->csb_id == o->csb_id && m->prf == o->prf && t &&
+	       t->kind == MIKEY_TS_UTC &&
+	       !memcmp(t->data.p, o->stamp_bytes, sizeof o->stamp_bytes);
+}
+
+int mikey_outgoing_map(const struct mikey_outgoing *o,
+		       const struct mikey_message *m,
+		       struct keying_result *out)
+{
+	if (m->map != MIKEY_MAP_SRTP || m->n_cs != 2 * o->n)
+		return E_FORMAT;
+	for (size_t i = 0; i < o->n; i++)
+		if (m->cs[2 * i].ssrc != o->ssrc[i] ||
+		    m->cs[2 * i].policy || m->cs[2 * i + 1].policy)
+			return E_FORMAT;
+	for (size_t i = 0; i < o->n; i++)
+		out->recv_ssrc[i] = m->cs[2 * i + 1].ssrc;
+	return 0;
+}
+
+void mikey_outgoing_result(const struct mikey_outgoing *o, const char *method,
+			   struct keying_result *out)
+{
+	out->n = o->n;
+	out->stamp_us = o->wall_us;
+	out->facts.suite = (uint16_t)o->suite;
+	strcpy(out->facts.method, method);
+}

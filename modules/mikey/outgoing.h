@@ -1,0 +1,58 @@
+/* outgoing.h - an offer of ours, as far as it is the same in every mode: who,
+ * when, for what, and whether an answer belongs to it. */
+#ifndef CALLSEAL_MIKEY_OUTGOING_H
+#define CALLSEAL_MIKEY_OUTGOING_H
+
+#include "daemon/keeper/keying.h"
+#include "modules/mikey/kdf.h"
+#include "modules/mikey/message.h"
+
+#include <stdbool.h>
+
+#define MIKEY_RAND_MIN 16 /* bytes (6.11 says "should", we demand it) */
+
+/* What an offer must remember; nothing secret. */
+struct mikey_outgoing {
+	uint8_t prf, verify;
+	uint32_t csb_id;
+	uint64_t stamp;
+	uint8_t stamp_bytes[8]; /* as T has it */
+	uint8_t rand[MIKEY_RAND_MIN];
+	uint64_t wall_us;
+	enum suite suite;
+	size_t n; /* lines */
+	uint32_t ssrc[STREAM_MAX];
+	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
+};
+
+/* The terms must hold lines, identities and a suite. */
+int mikey_terms(const struct keying_terms *t, struct keying_fault *fault);
+/* Draws bundle, RAND and timestamp, copies what it needs of the terms. */
+int mikey_outgoing_draw(const struct keying_terms *t,
+			struct mikey_outgoing *o);
+/* Begins m: HDR, crypto sessions, T, RAND, IDi, IDr, SP, SDP IDs. They point
+ * into o, and into params, which gets the policy: both must outlive m. */
+int mikey_outgoing_head(const struct mikey_outgoing *o,
+			enum mikey_data_type type, struct buf *params,
+			struct mikey_message *m);
+/* What keys come from; the mode adds the key. Points into o. */
+struct mikey_root mikey_outgoing_root(const struct mikey_outgoing *o);
+/* Whether m has the offer's bundle, PRF and timestamp. */
+bool mikey_outgoing_is_answer(const struct mikey_outgoing *o,
+			      const struct mikey_message *m);
+/* Takes the SSRCs we shall hear (6.1.1); E_FORMAT when m has other crypto
+ * sessions than the offer. */
+int mikey_outgoing_map(const struct mikey_outgoing *o,
+		       const struct mikey_message *m,
+		       struct keying_result *out);
+/* What is known of the result before its keys; method: the mode's name. */
+void mikey_outgoing_result(const struct mikey_outgoing *o, const char *method,
+			   struct keying_result *out);
+
+/* The bytes of a text; borrowed. */
+struct mikey_bytes mikey_text_bytes(const char *s);
+/* Fills the fault's text; returns err. */
+int mikey_fault(struct keying_fault *fault, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif
