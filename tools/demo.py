@@ -102,9 +102,10 @@ class Demo:
  alice                                                        bob
 phone-a ---- gate-a ======== an untrusted net ======== gate-b ---- phone-b
       plain SIP, RTP        sealed SIP, SRTP        plain SIP, RTP''')
-        self.screen.say('Each is a host of its own (a network namespace). The phones are '
-                        'baresip; they know nothing of any of this. The gateways forward no '
-                        f'packets, and run as the user "{lab.USER}", each with its own '
+        where = ('Each has an address of its own on loopback.' if why else
+                 'Each is a host of its own (a network namespace); only the net forwards packets.')
+        self.screen.say(f'{where} The phones are baresip; they know nothing of any of this. The '
+                        f'gateways run as the user "{lab.USER}", each with its own '
                         'configuration and state. They share one secret key.')
         self.stage = stage.Stage(self.lab, psk_a=KEY_A)
         for gate in (self.stage.a, self.stage.b):

@@ -4,8 +4,9 @@
  * configured for the peer. peer: encrypted, but the identity is not proven,
  * or the far end did not prove that it holds the key (RFC 3830 V payload).
  * plain: all else. A key that hangs on something weaker than its suite makes
- * the call no stronger than that: the reason says so. MIKEY does not authenticate the SDP around it (RFC 4567
- * section 8): the reason says so, as long as no signed body binds it.
+ * the call no stronger than that: the reason says so. MIKEY does not
+ * authenticate the SDP around it (RFC 4567 section 8): the reason says so,
+ * as long as no signed body binds it.
  * hop needs SDES over verified TLS, which no module does yet. */
 #include "daemon/engine/verdict.h"
 
