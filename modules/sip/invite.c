@@ -172,14 +172,14 @@ void invite_reply_reliably(struct passage *p, const sip_t *sip, msg_t *msg)
 		r->rel = nta_reliable_mreply(t->irq, on_prack, r, msg);
 }
 
-void invite_answered(struct txn *t)
+void invite_answered(struct txn *t, const sip_t *sip)
 {
 	struct pair *pair = t->pair;
 
 	if (t->final >= 300) {
 		txn_done(t);
 		if (t->initial)
-			pair_failed(pair, t->final);
+			pair_failed(pair, t->final, sip);
 		return;
 	}
 	if (t->initial && pair->call)

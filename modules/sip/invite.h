@@ -19,7 +19,7 @@ void invite_late_response(struct txn *t, const sip_t *sip);
 bool invite_is_reliable(const struct txn *t, const sip_t *sip);
 void invite_reply_reliably(struct passage *p, const sip_t *sip, msg_t *msg);
 /* A final response went to where the INVITE came from. */
-void invite_answered(struct txn *t);
+void invite_answered(struct txn *t, const sip_t *sip);
 void invite_pass_ack(struct txn *t, const sip_t *sip, const struct body *body);
 /* The pair ends; true: the txn must still wait. */
 bool invite_end(struct txn *t, const struct refusal *no);

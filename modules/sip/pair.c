@@ -205,11 +205,25 @@ void pair_over(struct pair *pair, const char *cause)
 	end(pair, &no, 200, cause);
 }
 
-void pair_failed(struct pair *pair, int status)
+/* The text is the far end's: it goes into logs and JSON, so plain ASCII. */
+static void plain(char *s)
+{
+	for (; *s; s++)
+		if (*s < 0x20 || *s > 0x7e)
+			*s = '?';
+}
+
+void pair_failed(struct pair *pair, int status, const sip_t *sip)
 {
 	struct refusal no = reply_no(status, NULL);
+	const sip_warning_t *w = sip->sip_warning;
+	char cause[REASON_TEXT];
 
-	end(pair, &no, status, no.phrase);
+	snprintf(cause, sizeof cause, "%s%s%s", no.phrase,
+		 w && w->w_text ? "; the far end says: " : "",
+		 w && w->w_text ? w->w_text : "");
+	plain(cause);
+	end(pair, &no, status, cause);
 }
 
 static void sweep_txns(struct pair *pair)

@@ -18,8 +18,9 @@ void pair_run(struct pair *pair);
 void pair_end(struct pair *pair, const struct refusal *no, const char *cause);
 /* A BYE was relayed and answered. */
 void pair_over(struct pair *pair, const char *cause);
-/* The called side refused, and the caller was told so. */
-void pair_failed(struct pair *pair, int status);
+/* The called side refused with sip, and the caller was told status. The cause
+ * has the far end's Warning, if any: the operator reads it, too. */
+void pair_failed(struct pair *pair, int status, const sip_t *sip);
 /* Something of the pair can be freed, from the loop. */
 void pair_to_sweep(struct pair *pair);
 /* At once, whatever is open: when the module stops. */

@@ -276,13 +276,15 @@ static bool bye_ends(int status)
 				status != 407 && status != 491);
 }
 
-static void response_sent(struct txn *t, int status)
+static void response_sent(struct txn *t, const sip_t *sip)
 {
+	int status = sip->sip_status->st_status;
+
 	if (status < 200)
 		return;
 	t->final = status;
 	if (t->method == sip_method_invite) {
-		invite_answered(t);
+		invite_answered(t, sip);
 		return;
 	}
 	txn_done(t);
@@ -294,7 +296,6 @@ static void pass_response(struct passage *p, const sip_t *sip,
 			  const struct body *body)
 {
 	struct refusal no = reply_no(500, NULL);
-	int status = sip->sip_status->st_status;
 	struct txn *t = p->txn;
 	msg_t *msg;
 
@@ -307,7 +308,7 @@ static void pass_response(struct passage *p, const sip_t *sip,
 		invite_reply_reliably(p, sip, msg);
 	} else {
 		nta_incoming_mreply(t->irq, msg);
-		response_sent(t, status);
+		response_sent(t, sip);
 	}
 }
 
@@ -337,7 +338,8 @@ void txn_refused(struct passage *p, const struct refusal *no)
 		refuse(t, no);
 		return;
 	}
-	log_line(LOG_CLASS_REFUSED, SIP_TAG, pair_id(t->pair), "%d %s: %s",
+	/* the core, which decided, has told the operator why */
+	log_line(LOG_CLASS_DEBUG, SIP_TAG, pair_id(t->pair), "%d %s: %s",
 		 no->status, no->phrase ? no->phrase : "", no->warn);
 	pair_end(t->pair, no, no->warn_code ? no->warn : no->phrase);
 }
