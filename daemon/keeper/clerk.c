@@ -6,7 +6,9 @@
  *          method.answer -> cache -> key ids -> MSG_KEY -> the response.
  * finish:  method.finish on the waiting exchange; keys that the offer fixed
  *          keep their ids, whichever branch answered, since one key must have
- *          one transmitting context.
+ *          one transmitting context; where the answer fixes the keys (DH)
+ *          each branch has its own, on the same streams, and the engine
+ *          binds those of the branch whose media passes.
  *
  * Keys are shipped before the engine hears of them. They live until the
  * engine releases the call, so that a new relay can have them again; a new
@@ -31,6 +33,7 @@
 #define SECOND_US 1000000ull
 #define PENDING_US (600 * SECOND_US) /* an INVITE may ring that long */
 #define FORKS_US (64 * SECOND_US)    /* late answers of other branches */
+#define ANSWERS_KEYED 6 /* of one offer: the relay holds 8 pairs a stream */
 #define COST 1
 #define COST_FAILED 20
 
@@ -58,7 +61,8 @@ int clerk_new(const struct clerk_services *services, uint32_t epoch,
 	c->s = *services;
 	c->keys = (struct shipping){ &c->s, c->dockets, epoch, 0 };
 	c->replay = replay;
-	c->limits = (struct clerk_limits){ 300 * SECOND_US, true };
+	c->limits = (struct clerk_limits){ .window_us = 300 * SECOND_US,
+					   .verify = true };
 	*out = c;
 	return 0;
 }
@@ -111,10 +115,11 @@ static int fault(struct request *q, int err, const char *why)
 	return err;
 }
 
-static int admit(struct clerk *c, struct request *q)
+static int admit(struct clerk *c, struct request *q,
+		 const struct keying_bytes *offer)
 {
 	uint64_t now = clock_mono_us(c->s.clock);
-	int r = permit(&c->s, q->party, &q->permit, &q->fault);
+	int r = permit(&c->s, q->party, offer, &q->permit, &q->fault);
 
 	if (r)
 		return r;
@@ -133,6 +138,7 @@ static int admit(struct clerk *c, struct request *q)
 		.wall_us = clock_wall_us(c->s.clock),
 		.window_us = c->limits.window_us,
 		.verify = c->limits.verify,
+		.legacy = c->limits.legacy,
 	};
 	return 0;
 }
@@ -166,7 +172,7 @@ static int open_exchange(struct clerk *c, struct request *q,
 		exchange_drop(c->dockets, x);
 		return r;
 	}
-	x->early = x->keyed = early->n > 0;
+	x->early = early->n > 0;
 	*out = x;
 	return 0;
 }
@@ -176,7 +182,7 @@ static int offer(struct clerk *c, struct request *q, struct buf *tail,
 {
 	struct keying_result early = { .n = 0 };
 	struct keying_pending *pending = NULL;
-	int r = admit(c, q);
+	int r = admit(c, q, NULL);
 
 	if (!r)
 		r = q->permit.method->offer(&q->terms, tail, &pending, &early,
@@ -205,7 +211,7 @@ static int handle_offer(struct clerk *c, struct ipc_msg *msg)
 		buf_clear(&tail);
 	} else {
 		reply.exchange = x->id;
-		reply.n = x->keyed ? x->n : 0;
+		reply.n = x->early ? x->n : 0;
 		memcpy(reply.key, x->key, sizeof reply.key);
 	}
 	reply.len = (uint32_t)tail.len;
@@ -350,6 +356,7 @@ static void reply_refused(struct clerk *c, uint64_t id, int err,
 static int handle_answer(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_key_answer *m = msg->body;
+	const struct keying_bytes offer = { msg->tail, msg->tail_len };
 	struct request q = { .party = &m->party };
 	struct buf tail = buf_of(KEYING_MAX);
 	struct accepted a = { .n = 0 };
@@ -358,7 +365,7 @@ static int handle_answer(struct clerk *c, struct ipc_msg *msg)
 
 	if (permit_form(&m->party))
 		return E_FORMAT;
-	r = admit(c, &q);
+	r = admit(c, &q, &offer);
 	if (!r && !EVP_Digest(msg->tail, msg->tail_len, a.hash, NULL,
 			      EVP_sha256(), NULL))
 		r = fault(&q, E_INTERNAL, "SHA-256");
@@ -385,32 +392,82 @@ static int why_not(struct msg_key_finished *reply, int r, const char *what)
 	return r;
 }
 
+static const struct answer_keys *keys_of(const struct exchange *x,
+					 uint32_t branch, const uint8_t *hash)
+{
+	const struct answer_keys *a = x->answers;
+
+	while (a && (a->branch != branch ||
+		     memcmp(a->answer, hash, sizeof a->answer)))
+		a = a->next;
+	return a;
+}
+
+static size_t count_answers(const struct exchange *x)
+{
+	size_t n = 0;
+
+	for (const struct answer_keys *a = x->answers; a; a = a->next)
+		n++;
+	return n;
+}
+
+/* Keys of an answer belong to its branch; they are bound to the same streams
+ * as the other branches', and the engine names those that count. */
+static int add_answer(struct clerk *c, struct exchange *x,
+		      struct answer_keys *fresh,
+		      const struct keying_result *res)
+{
+	struct answer_keys *a;
+	int r;
+
+	if (count_answers(x) == ANSWERS_KEYED)
+		return E_FULL;
+	a = malloc(sizeof *a);
+	if (!a)
+		return E_NOMEM;
+	r = shipping_add(&c->keys, x->call, x->line, res, fresh->key);
+	if (r) {
+		free(a);
+		return r;
+	}
+	fresh->next = x->answers;
+	*a = *fresh;
+	x->answers = a;
+	return 0;
+}
+
 /* The ids for an accepted answer. Keys of the offer are the same for every
- * branch. Keys of an answer belong to its branch: another branch's would need
- * streams of its own, which no request can name yet. */
-static int key_branch(struct clerk *c, struct exchange *x, uint32_t branch,
+ * branch; the same answer again has its keys already. */
+static int key_branch(struct clerk *c, struct exchange *x,
+		      const struct ipc_msg *msg,
 		      const struct keying_result *res,
 		      struct msg_key_finished *reply)
 {
-	int r;
+	const struct msg_key_finish *m = msg->body;
+	struct answer_keys fresh = { .branch = m->branch };
+	const struct answer_keys *old;
+	int r = 0;
 
-	if (x->early || (x->keyed && x->branch == branch))
+	if (x->early) {
+		memcpy(reply->key, x->key, sizeof reply->key);
 		return 0;
-	if (x->keyed)
-		return why_not(reply, E_UNSUPPORTED, "a second branch whose "
-			       "answer has its own keys");
-	r = shipping_add(&c->keys, x->call, x->line, res, x->key);
+	}
+	if (!EVP_Digest(msg->tail, msg->tail_len, fresh.answer, NULL,
+			EVP_sha256(), NULL))
+		return why_not(reply, E_INTERNAL, "SHA-256");
+	old = keys_of(x, m->branch, fresh.answer);
+	if (!old)
+		r = add_answer(c, x, &fresh, res);
 	if (r)
 		return why_not(reply, r, "the keys cannot be kept");
-	x->keyed = true;
-	x->branch = branch;
+	memcpy(reply->key, old ? old->key : fresh.key, sizeof reply->key);
 	return 0;
 }
 
 static int finish(struct clerk *c, const struct ipc_msg *msg,
 		  struct exchange *x, struct msg_key_finished *reply)
 {
-	const struct msg_key_finish *m = msg->body;
 	struct keying_result res = { .n = 0 };
 	struct keying_fault why = { "" };
 	int r = x->method->finish(x->pending, msg->tail, msg->tail_len,
@@ -419,7 +476,7 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	if (r)
 		memcpy(reply->reason, why.text, sizeof reply->reason);
 	else
-		r = key_branch(c, x, m->branch, &res, reply);
+		r = key_branch(c, x, msg, &res, reply);
 	reply->facts = res.facts;
 	wipe(&res, sizeof res);
 	if (r)
@@ -427,7 +484,6 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	x->finished = true;
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + FORKS_US);
 	reply->n = x->n;
-	memcpy(reply->key, x->key, sizeof reply->key);
 	return 0;
 }
 

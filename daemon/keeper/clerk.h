@@ -34,6 +34,7 @@ struct clerk_services {
 struct clerk_limits {
 	uint64_t window_us; /* how far off a timestamp may be */
 	bool verify;        /* our offers ask for a verification */
+	bool legacy;        /* weak algorithms are taken, too */
 };
 
 struct clerk;

@@ -214,6 +214,16 @@ struct exchange *exchange_find(struct dockets *d, uint64_t id)
 	return x;
 }
 
+static void free_answers(struct exchange *x)
+{
+	struct answer_keys *a;
+
+	while ((a = x->answers)) {
+		x->answers = a->next;
+		free(a);
+	}
+}
+
 void exchange_drop(struct dockets *d, struct exchange *x)
 {
 	struct docket *k = docket_find(d, x->call);
@@ -228,6 +238,7 @@ void exchange_drop(struct dockets *d, struct exchange *x)
 	*at = x->same_call;
 	unqueue(d, x);
 	x->method->drop(x->pending);
+	free_answers(x);
 	free(x);
 	d->exchanges--;
 	free_if_empty(d, k);

@@ -16,6 +16,14 @@ struct live_key {
 	struct msg_key msg;
 };
 
+/* The keys that one forked answer fixed, where the offer did not. */
+struct answer_keys {
+	struct answer_keys *next;
+	uint32_t branch;
+	uint8_t answer[32]; /* its SHA-256 */
+	struct msg_key_ids key[STREAM_MAX];
+};
+
 /* An offer of ours, until it is dropped, expires or its call is released. */
 struct exchange {
 	uint64_t id, call;
@@ -26,10 +34,9 @@ struct exchange {
 	uint32_t n;
 	struct msg_key_line line[STREAM_MAX];
 	bool early;    /* the offer fixed the keys, for every branch */
-	bool keyed;    /* key has the ids: the offer or an answer fixed them */
-	uint32_t branch; /* whose answer fixed them */
 	bool finished; /* an answer was accepted: the keys stay */
-	struct msg_key_ids key[STREAM_MAX];
+	struct msg_key_ids key[STREAM_MAX]; /* when early */
+	struct answer_keys *answers; /* else; owned, the newest first */
 	uint64_t expires_us; /* monotonic; set by exchange_wait() */
 };
 

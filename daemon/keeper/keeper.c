@@ -136,6 +136,7 @@ static struct clerk_limits limits_of(const struct conf *c)
 	return (struct clerk_limits){
 		.window_us = (uint64_t)conf_int(n, "window") * SECOND_US,
 		.verify = conf_bool(n, "verify"),
+		.legacy = conf_bool(n, "legacy"),
 	};
 }
 

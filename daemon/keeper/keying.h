@@ -25,6 +25,7 @@ struct keying_terms {
 	uint64_t wall_us;         /* now, UTC since 1970 */
 	uint64_t window_us;       /* how far off a timestamp may be */
 	bool verify;              /* offerer: ask for a verification (V) */
+	bool legacy;              /* answerer: weak algorithms, too */
 };
 
 /* What came out: one key a direction and stream. Holds secrets: wipe it. */
@@ -47,6 +48,9 @@ struct keying {
 	const char *name; /* as in a profile's keying list: "mikey-psk" */
 	/* The keying protocol of RFC 4567: "mikey". */
 	const char *protocol;
+	/* Whether an offer is one of this method: by its outer form alone,
+	 * nothing is checked. */
+	bool (*takes)(const uint8_t *offer, size_t len);
 	/* Makes an offer. early has the keys if the method fixes them already
 	 * (PSK, RSA), else early->n is 0. */
 	int (*offer)(const struct keying_terms *t, struct buf *out,

@@ -40,17 +40,24 @@ int permit_form(const struct msg_key_party *p)
 }
 
 static const struct keying *method_of(const struct clerk_services *s,
-				      const struct profile *profile)
+				      const struct profile *profile,
+				      const struct keying_bytes *offer)
 {
-	const struct keying *k = NULL;
+	const struct keying *first = NULL, *k;
 
-	for (size_t i = 0; i < profile->n_keying && !k; i++)
+	for (size_t i = 0; i < profile->n_keying; i++) {
 		k = s->method(s->user, profile->keying[i]);
-	return k;
+		if (k && offer && k->takes(offer->data, offer->len))
+			return k;
+		if (!first)
+			first = k;
+	}
+	return first; /* it says in detail why it does not take the offer */
 }
 
 int permit(const struct clerk_services *s, const struct msg_key_party *party,
-	   struct permit *out, struct keying_fault *fault)
+	   const struct keying_bytes *offer, struct permit *out,
+	   struct keying_fault *fault)
 {
 	const struct peer *peer = s->match(s->user, party->remote_id);
 	const struct secret *psk;
@@ -66,7 +73,7 @@ int permit(const struct clerk_services *s, const struct msg_key_party *party,
 	if (peer->profile->need == NEED_FORBID)
 		return refuse(fault, "peer %.48s is plain (its profile says "
 			      "need = \"forbid\")", peer->name);
-	method = method_of(s, peer->profile);
+	method = method_of(s, peer->profile, offer);
 	if (!method)
 		return refuse(fault, "peer %.48s has no keying method that is "
 			      "built in: set its profile's keying", peer->name);

@@ -4,6 +4,12 @@
 
 #include "daemon/keeper/clerk.h"
 
+/* A keying message of the far end; borrowed. */
+struct keying_bytes {
+	const uint8_t *data;
+	size_t len;
+};
+
 /* Everything that a request may use; borrowed from the services. */
 struct permit {
 	const struct peer *peer;
@@ -13,8 +19,11 @@ struct permit {
 
 /* E_FORMAT if the party breaks the rules of the pair (counts, texts). */
 int permit_form(const struct msg_key_party *party);
-/* Finds peer, method and key, or says why not and what helps: E_POLICY. */
+/* Finds peer, method and key, or says why not and what helps: E_POLICY. The
+ * method is the first of the profile's; for an offer of the far end (NULL:
+ * ours is to be made) the one of them that takes it, if any does. */
 int permit(const struct clerk_services *s, const struct msg_key_party *party,
-	   struct permit *out, struct keying_fault *fault);
+	   const struct keying_bytes *offer, struct permit *out,
+	   struct keying_fault *fault);
 
 #endif

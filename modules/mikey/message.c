@@ -190,6 +190,11 @@ int mikey_decode(const uint8_t *bytes, size_t len, struct mikey_message *m)
 	return reader_end(&r);
 }
 
+int mikey_data_type(const uint8_t *bytes, size_t len)
+{
+	return len > 1 && bytes[0] == VERSION ? bytes[1] : -1;
+}
+
 int mikey_encode(const struct mikey_message *m, struct buf *out)
 {
 	if (m->n > MIKEY_PAYLOADS_MAX ||

@@ -122,6 +122,8 @@ struct mikey_message {
  * whose length is unknown, or more than the bounds hold. On failure *m holds
  * what was read before (for explain.h), never for use. */
 int mikey_decode(const uint8_t *bytes, size_t len, struct mikey_message *m);
+/* The data type in the header, without decoding; -1: not MIKEY. */
+int mikey_data_type(const uint8_t *bytes, size_t len);
 /* Appends the wire form; next payload fields follow from the order. Fails
  * through out->err, or with E_ARG for what cannot be on the wire. */
 int mikey_encode(const struct mikey_message *m, struct buf *out);

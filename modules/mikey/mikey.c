@@ -40,6 +40,11 @@ static const struct conf_key keys[] = {
 	  .reload = RELOAD_LIVE,
 	  .help = "Ask the far end to prove that it holds the key. Without it "
 		  "an outgoing call is never more than unverified." },
+	{ .name = "legacy", .type = CONF_BOOL, .dflt = "false",
+	  .reload = RELOAD_LIVE,
+	  .help = "Take from old peers what is too weak for new ones: the "
+		  "Diffie-Hellman groups of 768 and 1024 bits. Our own offers "
+		  "never use it." },
 	{ .name = NULL },
 };
 

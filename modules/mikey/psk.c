@@ -374,9 +374,15 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 	return 0;
 }
 
+static bool takes(const uint8_t *offer, size_t len)
+{
+	return mikey_data_type(offer, len) == MIKEY_PSK_INIT;
+}
+
 const struct keying mikey_psk = {
 	.name = "mikey-psk",
 	.protocol = "mikey",
+	.takes = takes,
 	.offer = offer,
 	.answer = mikey_psk_answer,
 	.finish = finish,

@@ -118,7 +118,8 @@ static void house_open_on(struct house *h, const char *match, size_t calls,
 		assert_int_equal(replay_new(-1, 1000, 300 * SECOND,
 					    h->wall_us, &replay), 0);
 	assert_int_equal(clerk_new(&s, EPOCH, calls, replay, &h->clerk), 0);
-	clerk_limits(h->clerk, &(struct clerk_limits){ 300 * SECOND, true });
+	clerk_limits(h->clerk, &(struct clerk_limits){ 300 * SECOND, true,
+						      false });
 	clerk_sibling(h->clerk, PROC_ENGINE, 1);
 	clerk_sibling(h->clerk, PROC_RELAY, 1);
 	assert_non_null(match);
@@ -440,10 +441,14 @@ static void late_drop(struct keying_pending *pending)
 	(void)pending;
 }
 
+static const struct keying late = {
+	.name = "late", .protocol = "mikey", .offer = late_offer,
+	.finish = late_finish, .drop = late_drop,
+};
+
 static void an_answer_may_fix_the_keys(void **state)
 {
-	static const struct keying late = { "late", "mikey", late_offer, NULL,
-					    late_finish, late_drop };
+	struct msg_key_ids first;
 	static struct house a;
 	const struct sent *o, *f;
 
@@ -462,12 +467,67 @@ static void an_answer_may_fix_the_keys(void **state)
 	assert_int_equal(f->u.finished.err, 0);
 	assert_int_equal(count(&a, MSG_KEY), 2);
 	assert_int_equal(key_of(&a, f->u.finished.key[0].recv)->ssrc, 99);
-	/* the same branch again: one key, one id; another branch: refused */
+	first = f->u.finished.key[0];
+	/* the same answer again: one key, one id */
 	f = finish(&a, o->u.offered.exchange, 0, o);
 	assert_int_equal(f->u.finished.err, 0);
-	f = finish(&a, o->u.offered.exchange, 1, o);
-	assert_int_equal(f->u.finished.err, E_UNSUPPORTED);
+	assert_memory_equal(&f->u.finished.key[0], &first, sizeof first);
 	assert_int_equal(count(&a, MSG_KEY), 2);
+	house_close(&a);
+}
+
+/* Each branch has keys of its own on the same stream; they live until the
+ * call is released. */
+static void each_branch_may_fix_its_own_keys(void **state)
+{
+	static struct house a;
+	const struct sent *o, *f;
+	struct msg_key_ids key[6];
+
+	(void)state;
+	house_open(&a, "b.example");
+	a.method = &late;
+	o = offer(&a, 1);
+	for (uint32_t i = 0; i < 6; i++) {
+		f = finish(&a, o->u.offered.exchange, i, o);
+		assert_int_equal(f->u.finished.err, 0);
+		assert_int_equal(f->u.finished.n, 1);
+		key[i] = f->u.finished.key[0];
+		assert_int_equal(count(&a, MSG_KEY), 2 * i + 2);
+		for (uint32_t k = 0; k < i; k++)
+			assert_true(key[i].send != key[k].send &&
+				    key[i].recv != key[k].recv);
+		assert_int_equal(key_of(&a, key[i].send)->stream,
+				 key_of(&a, key[0].send)->stream);
+	}
+	f = finish(&a, o->u.offered.exchange, 6, o);
+	assert_int_equal(f->u.finished.err, E_FULL);
+	f = finish(&a, o->u.offered.exchange, 3, o);
+	assert_memory_equal(&f->u.finished.key[0], &key[3], sizeof key[3]);
+	release(&a, 1);
+	assert_int_equal(count(&a, MSG_KEY_GONE), 12);
+	house_close(&a);
+}
+
+/* Another answer of one branch is another key. */
+static void a_changed_answer_has_new_keys(void **state)
+{
+	static struct house a;
+	static struct sent other;
+	const struct sent *o, *f;
+	struct msg_key_ids first;
+
+	(void)state;
+	house_open(&a, "b.example");
+	a.method = &late;
+	o = offer(&a, 1);
+	other = *o;
+	other.tail[0] ^= 1;
+	f = finish(&a, o->u.offered.exchange, 0, o);
+	first = f->u.finished.key[0];
+	f = finish(&a, o->u.offered.exchange, 0, &other);
+	assert_int_equal(f->u.finished.err, 0);
+	assert_true(f->u.finished.key[0].send != first.send);
 	house_close(&a);
 }
 
@@ -806,7 +866,8 @@ static void a_longer_window_takes_no_old_offer(void **state)
 	house_open(&b, "a.example");
 	o = offer(&a, 1);
 	b.wall_us += 400 * SECOND;
-	clerk_limits(b.clerk, &(struct clerk_limits){ 900 * SECOND, true });
+	clerk_limits(b.clerk, &(struct clerk_limits){ 900 * SECOND, true,
+						      false });
 	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
 	assert_int_equal(r->u.answered.err, E_REPLAY);
 	assert_int_equal(r->tail_len, 0);
@@ -873,6 +934,8 @@ int main(void)
 		cmocka_unit_test(an_offer_never_answered_expires),
 		cmocka_unit_test(a_finished_exchange_expires_without_its_keys),
 		cmocka_unit_test(an_answer_may_fix_the_keys),
+		cmocka_unit_test(each_branch_may_fix_its_own_keys),
+		cmocka_unit_test(a_changed_answer_has_new_keys),
 		cmocka_unit_test(policy_is_the_keepers_own),
 		cmocka_unit_test(a_broken_request_closes_the_pair),
 		cmocka_unit_test(repeats_are_legal_and_replays_are_not),
