@@ -5,7 +5,7 @@
  * One table says what each parameter means, what SRTP's default is and which
  * fixed value we demand where no suite makes a difference. We speak no key
  * derivation rate, no unencrypted or unauthenticated SRTP or SRTCP, no SRTP
- * prefix, no AES-F8: such a policy is refused, never approximated. */
+ * prefix: such a policy is refused, never approximated. */
 #include "modules/mikey/sp.h"
 
 #include "daemon/base/err.h"

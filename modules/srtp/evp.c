@@ -1,29 +1,39 @@
 /* evp.c - the transform "evp": SRTP and SRTCP on OpenSSL's EVP.
  *
- * AES_CM_128_HMAC_SHA1_80 and _32 by RFC 3711 sections 3.1, 3.4, 4.1.1 and
- * 4.2.1, AEAD_AES_128_GCM and _256 by RFC 7714 sections 8 and 9; a key of one
- * direction, an MKI of fixed length or none. Layouts:
+ * AES-CM of 128 bits with HMAC-SHA1 of 80 or 32 by RFC 3711 sections 3.1, 3.4,
+ * 4.1.1 and 4.2.1, of 192 and 256 by RFC 6188, AES-f8 by RFC 3711 4.1.2,
+ * AES-GCM of 128 and 256 bits by RFC 7714 sections 8 and 9; a key of one
+ * direction, an MKI of fixed length or none, any key derivation rate. Layouts,
+ * f8's being CM's:
  *
  *   RTP,  CM    header, payload*, MKI, tag       tag over header..payload, ROC
  *   RTP,  GCM   header, payload*, tag, MKI       AAD: header
  *   RTCP, CM    8 bytes, rest*, E+index, MKI, tag       tag over all before MKI
  *   RTCP, GCM   8 bytes, rest*, tag, E+index, MKI        AAD: 8 bytes, E+index
  *
- * A key costs one cipher context, keyed for RTP, and with CM a mac.c. RTCP is
- * rare: it borrows the cipher, re-keyed, and hashes HMAC's key anew.
+ * A key costs one cipher context, keyed for RTP, with CM a mac.c, with f8 one
+ * cipher context more. RTCP is rare: it borrows the cipher, re-keyed, and
+ * hashes HMAC's key anew.
  *
- * Not done: AES-f8, NULL cipher, key derivation rate, unencrypted SRTCP (the
- * E bit must be set), RFC 6904. */
+ * With a key derivation rate the session keys are those of the last packet's
+ * index DIV rate; a packet of another one has them derived anew, forged or not:
+ * they are a function of master key and index alone, so no packet can spoil
+ * the next one's.
+ *
+ * Not done: NULL cipher, unencrypted SRTCP (the E bit must be set), RFC 6904.
+ */
 #include "modules/srtp/transforms.h"
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
+#include "modules/srtp/keystream.h"
 #include "modules/srtp/mac.h"
 #include "modules/srtp/session.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,14 +43,16 @@
 #define INDEX_LEN 4      /* E bit and SRTCP index */
 #define E_BIT 0x80000000u
 #define TAG_MAX 16
-#define STREAM_BLOCKS 32 /* of key stream made at once */
+#define STALE UINT64_MAX /* a session that has no keys; r has 48 bits */
 
 struct transform_key {
 	const struct suite_info *suite;
 	const struct session *keyed; /* whose key the cipher holds, or NULL */
 	EVP_CIPHER_CTX *cipher;
+	EVP_CIPHER_CTX *mask; /* f8 only: AES under k_e XOR m */
 	struct mac mac; /* with RTP's key; not open with GCM */
-	uint8_t mki_len, send;
+	struct derivation derivation; /* open with a key derivation rate */
+	uint8_t kdr, mki_len, send;
 	uint8_t mki[SRTP_MKI_MAX];
 	struct session rtp, rtcp;
 };
@@ -61,6 +73,19 @@ static void put_u32(uint8_t *p, uint32_t v)
 
 /* -- ciphers -------------------------------------------------------------- */
 
+static int mask_start(struct transform_key *t, const struct session *s)
+{
+	uint8_t key[SRTP_KEY_MAX];
+	int r = E_INTERNAL;
+
+	keystream_f8_mask(s->key, t->suite->key_len, s->salt,
+			  t->suite->salt_len, key);
+	if (EVP_CipherInit_ex2(t->mask, NULL, key, NULL, -1, NULL))
+		r = 0;
+	wipe(key, sizeof key);
+	return r;
+}
+
 /* Sets the key unless the cipher holds it already, and the IV if it has one. */
 static int cipher_start(struct transform_key *t, const struct session *s,
 			const uint8_t *iv, const OSSL_PARAM *params)
@@ -72,70 +97,67 @@ static int cipher_start(struct transform_key *t, const struct session *s,
 	t->keyed = NULL; /* should it fail */
 	if (!EVP_CipherInit_ex2(t->cipher, NULL, key, iv, -1, params))
 		return E_INTERNAL;
+	if (key && t->mask && mask_start(t, s))
+		return E_INTERNAL;
 	t->keyed = s;
 	return 0;
 }
 
-static void xor_bytes(uint8_t *to, const uint8_t *from, size_t len)
+/* Encrypts or decrypts, which is the same. Counter mode uses 14 bytes of the
+ * IV. */
+static int stream(struct transform_key *t, const struct session *s,
+		  const uint8_t iv[static 16], uint8_t *p, size_t len)
 {
-	uint64_t a, b;
-
-	for (; len >= 8; len -= 8, to += 8, from += 8) {
-		memcpy(&a, to, 8);
-		memcpy(&b, from, 8);
-		a ^= b;
-		memcpy(to, &a, 8);
-	}
-	while (len--)
-		*to++ ^= *from++;
-}
-
-/* RFC 3711 4.1.1: block n of the key stream is the cipher over the IV with n
- * in its last 16 bits. The blocks go through ECB in one call: EVP's own
- * counter mode would have to be started anew for each packet, which takes
- * longer than the packet. */
-static int cm_crypt(struct transform_key *t, const uint8_t iv[static 14],
-		    uint8_t *p, size_t len)
-{
-	uint8_t stream[STREAM_BLOCKS * 16];
-	unsigned counter = 0;
-
-	while (len) {
-		size_t n = len < sizeof stream ? len : sizeof stream;
-		size_t blocks = (n + 15) / 16;
-		int out;
-
-		for (size_t i = 0; i < blocks; i++, counter++) {
-			memcpy(stream + i * 16, iv, 14);
-			stream[i * 16 + 14] = (uint8_t)(counter >> 8);
-			stream[i * 16 + 15] = (uint8_t)counter;
-		}
-		if (!EVP_CipherUpdate(t->cipher, stream, &out, stream,
-				      (int)blocks * 16) ||
-		    out != (int)blocks * 16)
-			return E_INTERNAL;
-		xor_bytes(p, stream, n);
-		p += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* The IV is salt * 2^16 ^ SSRC * 2^64 ^ index * 2^16. */
-static int cm(struct transform_key *t, const struct session *s, uint32_t ssrc,
-	      uint64_t index, uint8_t *p, size_t len)
-{
-	uint8_t iv[SESSION_SALT_LEN] = { 0 };
-	int r = cipher_start(t, s, NULL, NULL);
+	static const uint8_t zero[16];
+	int r = cipher_start(t, s, t->mask ? zero : NULL, NULL);
 
 	if (r)
 		return r;
+	return t->mask ? keystream_f8(t->cipher, t->mask, iv, p, len) :
+			 keystream_cm(t->cipher, iv, p, len);
+}
+
+/* The IV is salt * 2^16 ^ SSRC * 2^64 ^ index * 2^16. */
+static void cm_iv(const struct session *s, uint32_t ssrc, uint64_t index,
+		  uint8_t iv[static 16])
+{
+	memset(iv, 0, 16);
 	put_u32(iv + 4, ssrc);
 	put_u32(iv + 8, (uint32_t)(index >> 16));
 	iv[12] = (uint8_t)(index >> 8);
 	iv[13] = (uint8_t)index;
-	xor_bytes(iv, s->salt, sizeof iv);
-	return cm_crypt(t, iv, p, len);
+	xor_bytes(iv, s->salt, sizeof s->salt);
+}
+
+/* f8's IV is the packet's header without its first octet, and the ROC:
+ * RFC 3711 4.1.2.2. */
+static int stream_rtp(struct transform_key *t, uint8_t *pkt, size_t len,
+		      size_t hdr_len, uint64_t index)
+{
+	uint8_t iv[16] = { 0 };
+
+	if (t->mask) {
+		memcpy(iv + 1, pkt + 1, RTP_CLEAR - 1);
+		put_u32(iv + 12, (uint32_t)(index >> 16));
+	} else {
+		cm_iv(&t->rtp, get_u32(pkt + 8), index, iv);
+	}
+	return stream(t, &t->rtp, iv, pkt + hdr_len, len - hdr_len);
+}
+
+/* word is E bit and index; f8's IV ends with the first header: 4.1.2.3. */
+static int stream_rtcp(struct transform_key *t, uint8_t *pkt, size_t len,
+		       const uint8_t *word)
+{
+	uint8_t iv[16] = { 0 };
+
+	if (t->mask) {
+		memcpy(iv + 4, word, INDEX_LEN);
+		memcpy(iv + 8, pkt, RTCP_CLEAR);
+	} else {
+		cm_iv(&t->rtcp, get_u32(pkt + 4), get_u32(word) & ~E_BIT, iv);
+	}
+	return stream(t, &t->rtcp, iv, pkt + RTCP_CLEAR, len - RTCP_CLEAR);
 }
 
 /* One message of GCM: the tag is read or written at tag. */
@@ -216,22 +238,43 @@ static void evp_close(struct transform_key *t)
 	if (!t)
 		return;
 	EVP_CIPHER_CTX_free(t->cipher); /* these wipe what they hold */
+	EVP_CIPHER_CTX_free(t->mask);
 	mac_close(&t->mac);
+	derivation_close(&t->derivation);
 	wipe(t, sizeof *t);
 	free(t);
 }
 
 static const EVP_CIPHER *cipher_of(const struct suite_info *suite)
 {
-	if (!suite->aead)
-		return EVP_aes_128_ecb();
-	return suite->key_len == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
+	if (suite->f8)
+		return EVP_aes_128_cbc();
+	switch (suite->key_len) {
+	case 32:
+		return suite->aead ? EVP_aes_256_gcm() : EVP_aes_256_ecb();
+	case 24:
+		return EVP_aes_192_ecb();
+	default:
+		return suite->aead ? EVP_aes_128_gcm() : EVP_aes_128_ecb();
+	}
 }
 
-/* The session keys are set. Counter mode encrypts in both directions. */
+static int mask_open(struct transform_key *t)
+{
+	t->mask = EVP_CIPHER_CTX_new();
+	if (!t->mask)
+		return E_NOMEM;
+	if (!EVP_EncryptInit_ex2(t->mask, EVP_aes_128_ecb(), NULL, NULL,
+				 NULL) ||
+	    !EVP_CIPHER_CTX_set_padding(t->mask, 0))
+		return E_INTERNAL;
+	return mask_start(t, &t->rtp);
+}
+
+/* The session keys are set. Key streams encrypt in both directions. */
 static int contexts_open(struct transform_key *t)
 {
-	int encrypt = t->send || !t->suite->aead;
+	int encrypt = t->send || !t->suite->aead, r = 0;
 
 	t->cipher = EVP_CIPHER_CTX_new();
 	if (!t->cipher)
@@ -244,7 +287,45 @@ static int contexts_open(struct transform_key *t)
 		return 0;
 	if (!EVP_CIPHER_CTX_set_padding(t->cipher, 0))
 		return E_INTERNAL;
-	return mac_open(&t->mac, t->rtp.auth);
+	if (t->suite->f8)
+		r = mask_open(t);
+	return r ? r : mac_open(&t->mac, t->rtp.auth);
+}
+
+/* The first session keys; without a rate they are the last. */
+static int derive(struct transform_key *t, const struct srtp_key *key)
+{
+	int r = derivation_open(&t->derivation, key);
+
+	if (!r)
+		r = derivation_run(&t->derivation, SESSION_RTP, 0, &t->rtp);
+	if (!r)
+		r = derivation_run(&t->derivation, SESSION_RTCP, 0, &t->rtcp);
+	if (!key->kdr)
+		derivation_close(&t->derivation);
+	return r;
+}
+
+/* Makes s, which is t's rtp or rtcp, the session of a packet. */
+static int session_of(struct transform_key *t, struct session *s,
+		      uint64_t index)
+{
+	uint64_t i = t->kdr ? index >> (t->kdr - 1) : 0;
+	bool rtp = s == &t->rtp;
+	int r;
+
+	if (s->r == i)
+		return 0;
+	if (t->keyed == s)
+		t->keyed = NULL;
+	s->r = STALE;
+	r = derivation_run(&t->derivation, rtp ? SESSION_RTP : SESSION_RTCP, i,
+			   s);
+	if (!r && rtp && !t->suite->aead)
+		r = mac_key(&t->mac, s->auth);
+	if (r)
+		s->r = STALE;
+	return r;
 }
 
 static int evp_open(const struct srtp_key *key, int send,
@@ -260,9 +341,10 @@ static int evp_open(const struct srtp_key *key, int send,
 		return E_NOMEM;
 	t->suite = suite_info(key->suite);
 	t->send = send != 0;
+	t->kdr = key->kdr;
 	t->mki_len = key->mki_len;
 	memcpy(t->mki, key->mki, key->mki_len);
-	r = session_derive(key, &t->rtp, &t->rtcp);
+	r = derive(t, key);
 	if (!r)
 		r = contexts_open(t);
 	if (r) {
@@ -329,6 +411,8 @@ static int evp_protect_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
 	int r = t->send ? check_rtp(pkt, n, hdr_len, index) : E_ARG;
 	uint8_t tag[MAC_LEN];
 
+	if (!r)
+		r = session_of(t, &t->rtp, index);
 	if (r)
 		return r;
 	if (t->suite->aead) {
@@ -337,8 +421,7 @@ static int evp_protect_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
 		r = gcm_seal(t, &m);
 		put_mki(t, pkt + n + tag_len);
 	} else {
-		r = cm(t, &t->rtp, get_u32(pkt + 8), index, pkt + hdr_len,
-		       n - hdr_len);
+		r = stream_rtp(t, pkt, n, hdr_len, index);
 		if (!r)
 			r = mac_rtp(t, pkt, n, index, tag);
 		if (r)
@@ -366,8 +449,7 @@ static int open_rtp_cm(struct transform_key *t, uint8_t *pkt, size_t n,
 		return r;
 	if (!equal_ct(got, tag, tag_len))
 		return E_AUTH;
-	return cm(t, &t->rtp, get_u32(pkt + 8), index, pkt + hdr_len,
-		  n - hdr_len);
+	return stream_rtp(t, pkt, n, hdr_len, index);
 }
 
 static int open_rtp_gcm(struct transform_key *t, uint8_t *pkt, size_t n,
@@ -389,6 +471,8 @@ static int evp_open_rtp(struct transform_key *t, uint8_t *pkt, size_t *len,
 		return E_FORMAT;
 	n = *len - extra;
 	r = t->send ? E_ARG : check_rtp(pkt, n, hdr_len, index);
+	if (!r)
+		r = session_of(t, &t->rtp, index);
 	if (!r)
 		r = t->suite->aead ? open_rtp_gcm(t, pkt, n, hdr_len, index) :
 				     open_rtp_cm(t, pkt, n, hdr_len, index);
@@ -427,6 +511,9 @@ static int evp_protect_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 
 	if (!t->send || n < RTCP_CLEAR || n > PACKET_MAX || index & E_BIT)
 		return E_ARG;
+	r = session_of(t, &t->rtcp, index);
+	if (r)
+		return r;
 	put_u32(word, E_BIT | index);
 	put_mki(t, word + INDEX_LEN);
 	if (t->suite->aead) {
@@ -434,8 +521,7 @@ static int evp_protect_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 
 		r = gcm_seal(t, &m);
 	} else {
-		r = cm(t, &t->rtcp, get_u32(pkt + 4), index, pkt + RTCP_CLEAR,
-		       n - RTCP_CLEAR);
+		r = stream_rtcp(t, pkt, n, word);
 		if (!r)
 			r = mac_make_with(&t->mac, t->rtcp.auth, pkt,
 					  n + INDEX_LEN, tag);
@@ -458,8 +544,7 @@ static int open_rtcp_cm(struct transform_key *t, uint8_t *pkt, size_t n)
 	if (!equal_ct(word + INDEX_LEN + t->mki_len, tag,
 		      t->suite->rtcp_tag_len))
 		return E_AUTH;
-	return cm(t, &t->rtcp, get_u32(pkt + 4), get_u32(word) & ~E_BIT,
-		  pkt + RTCP_CLEAR, n - RTCP_CLEAR);
+	return stream_rtcp(t, pkt, n, word);
 }
 
 static int evp_open_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
@@ -478,6 +563,9 @@ static int evp_open_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 	word = pkt + n + (t->suite->aead ? TAG_MAX : 0);
 	if (!(get_u32(word) & E_BIT) || check_mki(t, word + INDEX_LEN))
 		return E_AUTH;
+	r = session_of(t, &t->rtcp, get_u32(word) & ~E_BIT);
+	if (r)
+		return r;
 	if (t->suite->aead) {
 		struct gcm m = gcm_rtcp(t, pkt, n, word);
 

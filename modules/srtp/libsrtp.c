@@ -16,6 +16,9 @@
  *   place that the length of RTP's tag gives, wrong with HMAC_SHA1_32.
  * - A source on the receive side is forgotten if its first packet fails.
  *
+ * E_UNSUPPORTED: AES-f8 and a key derivation rate, which it does not know, and
+ * AES-192: version 2.5 derives its session keys with AES-256 and the salt's
+ * first bytes at the end of the key, which no RFC says.
  * What its replay list refuses comes as E_REPLAY. For one thread at a time. */
 #include "modules/srtp/transforms.h"
 
@@ -107,6 +110,12 @@ static const struct {
 	[SUITE_AES_CM_128_HMAC_SHA1_32] = {
 		srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32,
 		srtp_crypto_policy_set_rtp_default },
+	[SUITE_AES_256_CM_HMAC_SHA1_80] = {
+		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80,
+		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80 },
+	[SUITE_AES_256_CM_HMAC_SHA1_32] = {
+		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32,
+		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80 },
 	[SUITE_AEAD_AES_128_GCM] = {
 		srtp_crypto_policy_set_aes_gcm_128_16_auth,
 		srtp_crypto_policy_set_aes_gcm_128_16_auth },
@@ -114,6 +123,11 @@ static const struct {
 		srtp_crypto_policy_set_aes_gcm_256_16_auth,
 		srtp_crypto_policy_set_aes_gcm_256_16_auth },
 };
+
+bool libsrtp2_does(unsigned suite)
+{
+	return suite < SUITE_COUNT && setters[suite].rtp;
+}
 
 static void set_policy(struct transform_key *t, const struct srtp_key *key)
 {
@@ -147,6 +161,8 @@ static int lib_open(const struct srtp_key *key, int send,
 		return r;
 	if (!started)
 		return E_STATE;
+	if (key->kdr || !libsrtp2_does(key->suite))
+		return E_UNSUPPORTED;
 	t = calloc(1, sizeof *t);
 	if (!t)
 		return E_NOMEM;

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += modules/srtp/libsrtp_module.a
 modules_srtp_libsrtp_module_a_SOURCES = \
 	modules/srtp/evp.c \
+	modules/srtp/keystream.c modules/srtp/keystream.h \
 	modules/srtp/libsrtp.c \
 	modules/srtp/mac.c modules/srtp/mac.h \
 	modules/srtp/session.c modules/srtp/session.h \

@@ -30,11 +30,17 @@ static int hash_key(EVP_MD_CTX *md, const uint8_t *key, uint8_t pad)
 	return r;
 }
 
+int mac_key(struct mac *m, const uint8_t key[static MAC_LEN])
+{
+	int r = hash_key(m->inner, key, INNER);
+
+	return r ? r : hash_key(m->outer, key, OUTER);
+}
+
 int mac_open(struct mac *m, const uint8_t key[static MAC_LEN])
 {
 	EVP_MD_CTX **all[] = { &m->inner, &m->outer, &m->work };
 	const EVP_MD *sha1 = EVP_sha1();
-	int r;
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		*all[i] = EVP_MD_CTX_new();
@@ -43,8 +49,7 @@ int mac_open(struct mac *m, const uint8_t key[static MAC_LEN])
 		if (!EVP_DigestInit_ex2(*all[i], sha1, NULL))
 			return E_INTERNAL;
 	}
-	r = hash_key(m->inner, key, INNER);
-	return r ? r : hash_key(m->outer, key, OUTER);
+	return mac_key(m, key);
 }
 
 void mac_close(struct mac *m)

@@ -16,6 +16,8 @@ struct mac {
 
 /* key is copied. On failure (E_NOMEM, E_INTERNAL) mac_close() is still due. */
 int mac_open(struct mac *m, const uint8_t key[static MAC_LEN]);
+/* Puts another key in. After a failure it must be called again. */
+int mac_key(struct mac *m, const uint8_t key[static MAC_LEN]);
 /* Wipes; a mac that is not open is allowed. */
 void mac_close(struct mac *m);
 /* The MAC of len bytes at p. E_INTERNAL when libcrypto fails, for want of

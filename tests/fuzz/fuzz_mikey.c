@@ -15,6 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const enum suite suites[] = {
 	SUITE_AES_CM_128_HMAC_SHA1_80, SUITE_AES_CM_128_HMAC_SHA1_32,
 	SUITE_AEAD_AES_128_GCM, SUITE_AEAD_AES_256_GCM,
+	SUITE_AES_192_CM_HMAC_SHA1_80, SUITE_AES_256_CM_HMAC_SHA1_32,
+	SUITE_F8_128_HMAC_SHA1_80,
 };
 
 static void round_trip(const struct mikey_message *m, const uint8_t *data,
@@ -35,7 +37,7 @@ static struct keying_terms terms_of(const struct secret *psk,
 	struct keying_terms terms = {
 		.local_id = "sip:bob@b.example",
 		.remote_id = "sip:alice@a.example",
-		.psk = psk, .suites = suites, .n_suites = 4,
+		.psk = psk, .suites = suites, .n_suites = sizeof suites / sizeof *suites,
 		.n = m->n_cs >= 2 && m->n_cs <= 16 ? m->n_cs / 2 : 1,
 		.ssrc = ssrc, .wall_us = 1900000000000000,
 		.window_us = 300000000, .verify = true,

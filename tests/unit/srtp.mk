@@ -1,7 +1,8 @@
 # RTP, RTCP, indexes and the transforms
 SRTP_TESTS = tests/unit/test_evp tests/unit/test_rtp tests/unit/test_rtcp \
 	tests/unit/test_index tests/unit/test_srtp_vectors \
-	tests/unit/test_srtp_oracle tests/unit/test_srtp_module
+	tests/unit/test_srtp_oracle tests/unit/test_srtp_module \
+	tests/unit/test_srtp_rate
 check_PROGRAMS += $(SRTP_TESTS)
 TESTS += $(SRTP_TESTS)
 EXTRA_DIST += tests/vectors/rfc3711_srtp.json \
@@ -25,3 +26,5 @@ tests_unit_test_srtp_module_SOURCES = tests/unit/test_srtp_module.c \
 	tests/mock/modules.c
 tests_unit_test_srtp_module_LDADD = $(SRTP_MODULE_LIBS) $(FRAME_LIBS) \
 	$(UNIT_LIBS)
+tests_unit_test_srtp_rate_SOURCES = tests/unit/test_srtp_rate.c
+tests_unit_test_srtp_rate_LDADD = $(SRTP_MODULE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

@@ -168,7 +168,15 @@ static void policies_read_with_defaults(void **state)
 		{ "\0\1\6\1\4\0\0\0\40", 9, SUITE_AEAD_AES_256_GCM },
 		{ "\0\1\6\24\1\14", 6, SUITE_NONE },  /* tag 12 */
 		{ "\0\1\6\2\1\1", 6, SUITE_NONE },    /* GCM and HMAC */
-		{ "\0\1\2", 3, SUITE_NONE },          /* AES-F8 */
+		{ "\0\1\2", 3, SUITE_F8_128_HMAC_SHA1_80 },
+		{ "\1\1\30", 3, SUITE_AES_192_CM_HMAC_SHA1_80 },
+		{ "\1\1\30\13\1\4", 6, SUITE_AES_192_CM_HMAC_SHA1_32 },
+		{ "\1\1\40", 3, SUITE_AES_256_CM_HMAC_SHA1_80 },
+		{ "\1\1\40\13\1\4", 6, SUITE_AES_256_CM_HMAC_SHA1_32 },
+		{ "\0\1\2\1\1\40", 6, SUITE_NONE },  /* AES-256-F8 */
+		{ "\0\1\2\13\1\4", 6, SUITE_NONE },  /* F8 with 32 bits */
+		{ "\0\1\6\1\1\30", 6, SUITE_NONE },  /* AES-192-GCM */
+		{ "\0\1\3", 3, SUITE_NONE },          /* unknown cipher */
 		{ "\0\1\0", 3, SUITE_NONE },          /* no encryption */
 		{ "\2\1\0", 3, SUITE_NONE },          /* no authentication */
 		{ "\12\1\0", 3, SUITE_NONE },         /* ... switched off */
@@ -178,7 +186,6 @@ static void policies_read_with_defaults(void **state)
 		{ "\5\1\1", 3, SUITE_NONE },          /* another PRF */
 		{ "\14\1\1", 3, SUITE_NONE },         /* prefix */
 		{ "\15\1\1", 3, SUITE_NONE },         /* unknown parameter */
-		{ "\1\1\40", 3, SUITE_NONE },         /* AES-256 with HMAC */
 		{ "\13\1\5", 3, SUITE_NONE },         /* tag 5 */
 		{ "\13\0", 2, SUITE_NONE },           /* no value */
 		{ "\13\5\0\0\0\0\12", 7, SUITE_NONE }, /* long value */

@@ -102,7 +102,7 @@ static void change_short_rand(struct mikey_message *m)
 static void change_suite(struct mikey_message *m)
 {
 	find(m, MIKEY_SP, 0)->data = (struct mikey_bytes){
-		(const uint8_t *)"\0\1\2", 3 };
+		(const uint8_t *)"\0\1\3", 3 };
 }
 
 static void change_suite_not_allowed(struct mikey_message *m)
@@ -375,6 +375,9 @@ static void each_suite_is_agreed(void **state)
 		assert_int_equal(pair_answer(&p), 0);
 		assert_int_equal(pair_finish(&p), 0);
 		assert_int_equal(p.called.facts.suite, s);
+		/* the pre-shared key's length, and KEMAC's cipher's */
+		assert_int_equal(p.called.facts.key_bits, 128);
+		assert_int_equal(p.calling.facts.key_bits, 128);
 		assert_int_equal(p.called.send[0].key_len,
 				 suite_info(s)->key_len);
 		assert_memory_equal(&p.calling.send[0], &p.called.recv[0],

@@ -444,9 +444,12 @@ static void every_way_passes(void **state)
 	for (unsigned l = 0; l < 2; l++)
 		for (unsigned t = 0; t < 2; t++)
 			for (enum suite i = 1; i < SUITE_COUNT; i++)
-				passes_both_ways(&(struct rig_conf){
-					.loop = loops[l], .transform = how[t],
-					.suite = i, .workers = 1 + l });
+				if (!t || libsrtp2_does(i))
+					passes_both_ways(&(struct rig_conf){
+						.loop = loops[l],
+						.transform = how[t],
+						.suite = i,
+						.workers = 1 + l });
 }
 
 static int setup(void **state)

@@ -6,7 +6,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -18,7 +20,14 @@ static const struct conf_key keys[] = {
 	{ .name = NULL },
 };
 static const struct conf_group media = { "media", CONF_ONE, keys, "Media." };
-static const struct conf_group *const groups[] = { &media, NULL };
+static const struct conf_key suite_keys[] = {
+	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
+	  .dflt = "AEAD_AES_128_GCM", .help = "A part of the real group." },
+	{ .name = NULL },
+};
+static const struct conf_group profiles = { "profiles", CONF_NAMED, suite_keys,
+					    "Profiles." };
+static const struct conf_group *const groups[] = { &media, &profiles, NULL };
 
 static struct core *start(const char *text, void **state)
 {
@@ -93,12 +102,53 @@ static void a_failed_start_leaves_nothing(void **unused)
 	core_free(core);
 }
 
+/* What libsrtp2 cannot do is refused with the profile's name and the cure. */
+static void suites_must_suit_the_transform(void **unused)
+{
+	static const struct {
+		const char *transform, *suites;
+		bool good;
+	} rows[] = {
+		{ "libsrtp2", "\"AES_CM_128_HMAC_SHA1_32\", "
+		  "\"AES_256_CM_HMAC_SHA1_80\", \"AEAD_AES_256_GCM\"", true },
+		{ "libsrtp2", "\"AEAD_AES_128_GCM\", "
+		  "\"AES_192_CM_HMAC_SHA1_32\"", false },
+		{ "libsrtp2", "\"F8_128_HMAC_SHA1_80\"", false },
+		{ "libsrtp2", "\"AES_F8_128_HMAC_SHA1_80\"", false },
+		{ "evp", "\"AES_F8_128_HMAC_SHA1_80\", "
+		  "\"AES_192_CM_HMAC_SHA1_32\"", true },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct conf_err err = { "" };
+		struct conf *c;
+		char text[300];
+		int r;
+
+		snprintf(text, sizeof text, "media = { transform = \"%s\"; };"
+			 "profiles = { a = { }; odd = { suites = [ %s ]; }; };",
+			 rows[i].transform, rows[i].suites);
+		assert_int_equal(conf_parse(text, "test", NULL, groups, &c,
+					    &err), 0);
+		r = srtp_module.check(c, &err);
+		assert_int_equal(r, rows[i].good ? 0 : E_CONF);
+		if (r) {
+			assert_non_null(strstr(err.text, "profiles.odd"));
+			assert_non_null(strstr(err.text, "libsrtp2"));
+			assert_non_null(strstr(err.text, "evp"));
+		}
+		conf_free(c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_transforms_are_registered),
 		cmocka_unit_test(libsrtp2_starts_only_when_chosen),
 		cmocka_unit_test(a_failed_start_leaves_nothing),
+		cmocka_unit_test(suites_must_suit_the_transform),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,10 @@
-/* test_srtp_vectors.c - the published vectors of SRTP: RFC 3711 B.2 and B.3,
+/* test_srtp_vectors.c - the published vectors of SRTP: RFC 3711 B.1 to B.3,
  * RFC 6188 section 7, RFC 7714 sections 16 and 17.
  *
  * The vectors start from session keys, which the product derives and never
  * takes: so the sources are included here. */
 #include "modules/srtp/evp.c"
+#include "modules/srtp/keystream.c"
 #include "modules/srtp/mac.c"
 #include "modules/srtp/session.c"
 
@@ -81,33 +82,111 @@ static struct transform_key *session_key(const json_t *j, enum suite suite,
 	return t;
 }
 
-static void rfc3711_b2_key_stream(void **state)
+/* RFC 3711 B.1: a salt of 4 octets, which no suite has. */
+static void rfc3711_b1_f8(void **state)
 {
-	static uint8_t stream[0xff02 * 16];
 	json_t *file = vectors("rfc3711_srtp.json");
-	json_t *j = json_object_get(file, "aes_cm_128"), *row;
-	struct bytes start = hex(j, "initial_counter");
-	struct transform_key *t;
-	size_t i;
+	json_t *j = json_object_get(file, "aes_f8");
+	struct bytes key = hex(j, "key"), salt = hex(j, "salt");
+	struct bytes masked = hex(j, "key_xor_mask"), iv = hex(j, "iv");
+	struct bytes text = hex(j, "payload"), want = hex(j, "ciphertext");
+	static const uint8_t zero[16];
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new(), *m = EVP_CIPHER_CTX_new();
+	uint8_t got[32];
 
 	(void)state;
+	keystream_f8_mask(key.data, key.len, salt.data, salt.len, got);
+	assert_bytes(got, key.len, &masked);
+	assert_true(EVP_EncryptInit_ex2(c, EVP_aes_128_cbc(), key.data, zero,
+					NULL));
+	assert_true(EVP_EncryptInit_ex2(m, EVP_aes_128_ecb(), got, NULL,
+					NULL));
+	EVP_CIPHER_CTX_set_padding(c, 0);
+	EVP_CIPHER_CTX_set_padding(m, 0);
+	assert_int_equal(keystream_f8(c, m, iv.data, text.data, text.len), 0);
+	assert_bytes(text.data, text.len, &want);
+	EVP_CIPHER_CTX_free(c);
+	EVP_CIPHER_CTX_free(m);
+	json_decref(file);
+}
+
+/* The same IV from a packet: B.1 gives the RTP header and the ROC. */
+static void rfc3711_b1_iv(void **state)
+{
+	json_t *file = vectors("rfc3711_srtp.json");
+	json_t *j = json_object_get(file, "aes_f8");
+	struct bytes header = hex(j, "rtp_header"), text = hex(j, "payload");
+	struct bytes iv = hex(j, "iv"), roc = hex(j, "roc");
+	struct bytes pkt = header, want = text;
+	uint64_t index = (uint64_t)get_u32(roc.data) << 16 |
+			 (uint16_t)(header.data[2] << 8 | header.data[3]);
+	struct transform_key *t = calloc(1, sizeof *t);
+	static const uint8_t zero[16];
+
+	(void)state;
+	assert_non_null(t);
+	t->suite = suite_info(SUITE_F8_128_HMAC_SHA1_80);
+	t->send = 1;
+	memset(&t->rtp.key, 7, 16);
+	assert_int_equal(contexts_open(t), 0);
+	memcpy(pkt.data + pkt.len, text.data, text.len);
+	pkt.len += text.len;
+	assert_int_equal(stream_rtp(t, pkt.data, pkt.len, 12, index), 0);
+	assert_int_equal(cipher_start(t, &t->rtp, zero, NULL), 0);
+	assert_int_equal(keystream_f8(t->cipher, t->mask, iv.data, want.data,
+				      want.len), 0);
+	assert_bytes(pkt.data + 12, pkt.len - 12, &want);
+	evp_close(t);
+	json_decref(file);
+}
+
+/* The initial counter is the IV: salt, with SSRC and index 0. */
+static void key_stream(const char *file_name, const char *name,
+		       enum suite suite)
+{
+	static uint8_t bytes[0xff02 * 16];
+	json_t *file = vectors(file_name);
+	json_t *j = json_object_get(file, name), *row;
+	struct bytes start = hex(j, "initial_counter");
+	struct transform_key *t;
+	uint8_t iv[16];
+	size_t i;
+
 	json_object_set_new(j, "key", json_copy(json_object_get(j,
 			"session_key")));
 	json_object_set_new(j, "salt", json_stringn(
 			text(j, "initial_counter"), 28));
-	t = session_key(j, SUITE_AES_CM_128_HMAC_SHA1_80, 1);
-	assert_int_equal(cm(t, &t->rtp, 0, 0, stream, sizeof stream), 0);
+	t = session_key(j, suite, 1);
+	memset(bytes, 0, sizeof bytes);
+	cm_iv(&t->rtp, 0, 0, iv);
+	assert_int_equal(stream(t, &t->rtp, iv, bytes, sizeof bytes), 0);
 	json_array_foreach(json_object_get(j, "blocks"), i, row) {
 		struct bytes at = hex(row, "counter");
 		struct bytes want = hex(row, "keystream");
 		size_t n = (size_t)(at.data[14] << 8 | at.data[15]);
 
 		assert_memory_equal(at.data, start.data, 14);
-		assert_bytes(stream + n * 16, 16, &want);
+		assert_bytes(bytes + n * 16, 16, &want);
 	}
-	assert_int_equal(i, 6);
+	assert_in_range(i, 3, 6);
 	evp_close(t);
 	json_decref(file);
+}
+
+static void rfc3711_b2_key_stream(void **state)
+{
+	(void)state;
+	key_stream("rfc3711_srtp.json", "aes_cm_128",
+		   SUITE_AES_CM_128_HMAC_SHA1_80);
+}
+
+static void rfc6188_key_streams(void **state)
+{
+	(void)state;
+	key_stream("rfc6188_aes192_256.json", "aes_192_cm",
+		   SUITE_AES_192_CM_HMAC_SHA1_80);
+	key_stream("rfc6188_aes192_256.json", "aes_256_cm",
+		   SUITE_AES_256_CM_HMAC_SHA1_32);
 }
 
 static struct srtp_key master(const json_t *j, enum suite suite)
@@ -141,30 +220,27 @@ static void rfc3711_b3_key_derivation(void **state)
 	json_decref(file);
 }
 
-/* AES-256 with a salt of 14 bytes is no suite of ours, but its derivation is
- * that of AEAD_AES_256_GCM (RFC 7714 section 11). */
-static void rfc6188_key_derivation_with_aes_256(void **state)
+static void rfc6188_case(const char *name, enum suite suite)
 {
 	json_t *file = vectors("rfc6188_aes192_256.json");
-	json_t *j = json_object_get(file, "aes_256_cm_prf");
-	struct srtp_key k = master(j, SUITE_AEAD_AES_256_GCM);
+	json_t *j = json_object_get(file, name);
+	struct srtp_key k = master(j, suite);
 	struct bytes key = hex(j, "cipher_key"), salt = hex(j, "cipher_salt");
 	struct bytes auth = hex(j, "auth_key");
-	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-	uint8_t out[BYTES_MAX];
+	struct session rtp, rtcp;
 
-	(void)state;
-	assert_true(EVP_EncryptInit_ex2(c, EVP_aes_256_ctr(), k.key, NULL,
-					NULL));
-	assert_int_equal(prf(c, &k, LABEL_KEY, out, key.len), 0);
-	assert_bytes(out, key.len, &key);
-	assert_int_equal(prf(c, &k, LABEL_SALT, out, salt.len), 0);
-	assert_bytes(out, salt.len, &salt);
-	assert_in_range(auth.len, 1, SRTP_KEY_MAX);
-	assert_int_equal(prf(c, &k, LABEL_AUTH, out, auth.len), 0);
-	assert_bytes(out, auth.len, &auth);
-	EVP_CIPHER_CTX_free(c);
+	assert_int_equal(session_derive(&k, &rtp, &rtcp), 0);
+	assert_bytes(rtp.key, k.key_len, &key);
+	assert_bytes(rtp.salt, k.salt_len, &salt);
+	assert_bytes(rtp.auth, sizeof rtp.auth, &auth);
 	json_decref(file);
+}
+
+static void rfc6188_key_derivation(void **state)
+{
+	(void)state;
+	rfc6188_case("aes_192_cm_prf", SUITE_AES_192_CM_HMAC_SHA1_32);
+	rfc6188_case("aes_256_cm_prf", SUITE_AES_256_CM_HMAC_SHA1_80);
 }
 
 static void protect(const json_t *j, enum suite suite, struct bytes *pkt,
@@ -240,9 +316,12 @@ static void rfc7714_packets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rfc3711_b1_f8),
+		cmocka_unit_test(rfc3711_b1_iv),
 		cmocka_unit_test(rfc3711_b2_key_stream),
 		cmocka_unit_test(rfc3711_b3_key_derivation),
-		cmocka_unit_test(rfc6188_key_derivation_with_aes_256),
+		cmocka_unit_test(rfc6188_key_streams),
+		cmocka_unit_test(rfc6188_key_derivation),
 		cmocka_unit_test(rfc7714_packets),
 	};
 
