@@ -13,3 +13,4 @@ include tests/unit/sip.mk
 include tests/unit/control.mk
 include tests/fuzz/local.mk
 include tests/call/local.mk
+include tests/live/local.mk

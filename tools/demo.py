@@ -14,6 +14,7 @@ import textwrap
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(HERE, '..', 'tests', 'live'))
 from lib import claims, lab, net, rtp, sip, speech, stage  # noqa: E402
 from lib.lab import Failure  # noqa: E402

@@ -6,6 +6,8 @@ import time
 from lib import claims, stage
 from lib.lab import wait_for
 
+EXPECTED = ('was ended by signal 9',)
+
 
 def setup(t):
     t.stage = stage.Stage(t.open(), seconds=60)

@@ -70,6 +70,7 @@ class Gateway:
         os.chmod(self.state, 0o700)
         self.path = f'{self.dir}/callseal.conf'
         self.process = None
+        lab.gateways.append(self)
 
     @property
     def inside(self):
@@ -193,6 +194,12 @@ phones = ( {', '.join(phones)} );
 
     def log(self):
         return self.process.output()
+
+    def troubles(self):
+        """Lines of its log that no test may cause: a bug, a sanitizer's find, the
+        end of a process that nobody asked for."""
+        fault = r': bug:|ERROR: \w+Sanitizer|runtime error|was ended by signal|ended with status'
+        return [line for line in self.log().splitlines() if re.search(fault, line)]
 
     def stop(self):
         """True if it ended when asked, with status 0."""

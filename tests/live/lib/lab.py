@@ -115,6 +115,7 @@ class Lab:
         self.keep = keep
         self.processes = []
         self.closers = []
+        self.gateways = []
         self.net = None
         try:
             self.bin = self.folder('bin')
