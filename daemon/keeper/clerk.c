@@ -138,6 +138,8 @@ static int admit(struct clerk *c, struct request *q,
 		.wall_us = clock_wall_us(c->s.clock),
 		.window_us = c->limits.window_us,
 		.verify = c->limits.verify,
+		.kdr = c->limits.kdr,
+		.no_rate = c->limits.no_rate,
 		.legacy = c->limits.legacy,
 	};
 	return 0;

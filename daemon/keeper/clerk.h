@@ -34,6 +34,8 @@ struct clerk_services {
 struct clerk_limits {
 	uint64_t window_us; /* how far off a timestamp may be */
 	bool verify;        /* our offers ask for a verification */
+	uint8_t kdr;        /* key derivation rate they ask for (suite.h) */
+	bool no_rate;       /* the relay takes none but 0 */
 	bool legacy;        /* weak algorithms are taken, too */
 };
 

@@ -20,6 +20,7 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REPLAY_FILE "replay"
 #define REPLAY_MOST 262144 /* entries; 19 MB when full */
@@ -129,13 +130,26 @@ static int init(struct child *c, void **state)
 	return 0;
 }
 
+/* The rate is a power of 2: the module's check saw to it. */
+static uint8_t kdr_of(long long rate)
+{
+	uint8_t kdr = 0;
+
+	while (rate >> kdr)
+		kdr++;
+	return kdr;
+}
+
 static struct clerk_limits limits_of(const struct conf *c)
 {
 	const struct conf_node *n = conf_one(c, "mikey");
+	const char *transform = conf_text(conf_one(c, "media"), "transform");
 
 	return (struct clerk_limits){
 		.window_us = (uint64_t)conf_int(n, "window") * SECOND_US,
 		.verify = conf_bool(n, "verify"),
+		.kdr = kdr_of(conf_int(n, "derivation_rate")),
+		.no_rate = !strcmp(transform, "libsrtp2"),
 		.legacy = conf_bool(n, "legacy"),
 	};
 }

@@ -25,6 +25,9 @@ struct keying_terms {
 	uint64_t wall_us;         /* now, UTC since 1970 */
 	uint64_t window_us;       /* how far off a timestamp may be */
 	bool verify;              /* offerer: ask for a verification (V) */
+	uint8_t kdr;              /* offerer: key derivation rate to ask for,
+	                             as in struct srtp_key */
+	bool no_rate;             /* answerer: the relay takes none but 0 */
 	bool legacy;              /* answerer: weak algorithms, too */
 };
 

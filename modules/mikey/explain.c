@@ -134,6 +134,14 @@ static void put_text(struct mikey_bytes b, struct buf *out)
 	buf_printf(out, "\"%s\"", mikey_identity_text(b, text, sizeof text));
 }
 
+static void put_suite(const struct mikey_sp *sp, struct buf *out)
+{
+	buf_printf(out, "%s", suite_info(sp->suite)->name);
+	if (sp->kdr)
+		buf_printf(out, ", session keys anew every %u packets",
+			   1u << (sp->kdr - 1));
+}
+
 static void put_policy(const struct mikey_payload *p, struct buf *out)
 {
 	struct reader r = reader_of(p->data.p, p->data.len);
@@ -143,7 +151,7 @@ static void put_policy(const struct mikey_payload *p, struct buf *out)
 	buf_printf(out, "policy %u, protocol %u%s: ", p->extra, p->kind,
 		   p->kind ? "" : " (SRTP)");
 	if (p->kind == 0 && !mikey_sp_get(p->data, &sp, &why))
-		buf_printf(out, "%s", suite_info(sp.suite)->name);
+		put_suite(&sp, out);
 	else
 		buf_text(out, "no suite we know");
 	while (r.len) {

@@ -208,6 +208,10 @@ static int policy_of(struct mikey_incoming *in, unsigned no,
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "suite %s is "
 			      "not allowed: add it to the profile's suites",
 			      suite_info(out->suite)->name);
+	if (out->kdr && in->t->no_rate)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
+			      "offer asks for a key derivation rate, which "
+			      "media.transform = \"libsrtp2\" cannot do");
 	in->policy = false;
 	return 0;
 }
@@ -220,9 +224,10 @@ int mikey_incoming_suite(struct mikey_incoming *in)
 		struct mikey_sp other;
 
 		r = policy_of(in, in->offer.cs[i].policy, &other);
-		if (!r && other.suite != in->sp.suite)
+		if (!r && (other.suite != in->sp.suite ||
+			   other.kdr != in->sp.kdr))
 			r = REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the "
-				   "MIKEY offer mixes suites");
+				   "MIKEY offer mixes suites or rates");
 	}
 	return r;
 }
@@ -268,7 +273,7 @@ int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 	strcpy(out->facts.method, in->method);
 	for (size_t i = 0; i < out->n; i++)
 		out->recv_ssrc[i] = in->offer.cs[2 * i].ssrc;
-	r = mikey_session_keys(&root, k, in->sp.suite, false, out);
+	r = mikey_session_keys(&root, k, &in->sp, false, out);
 	if (r)
 		return REFUSE(in, r, MIKEY_ERR_OTHER, "the session keys cannot "
 			      "be derived: %s", err_text(r));

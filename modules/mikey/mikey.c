@@ -24,6 +24,8 @@
 #include "daemon/module.h"
 #include "modules/mikey/psk.h"
 
+#include <string.h>
+
 static const char *const levels[] = { "session", "media", NULL };
 
 static const struct conf_key keys[] = {
@@ -45,6 +47,12 @@ static const struct conf_key keys[] = {
 	  .help = "Take from old peers what is too weak for new ones: the "
 		  "Diffie-Hellman groups of 768 and 1024 bits. Our own offers "
 		  "never use it." },
+	{ .name = "derivation_rate", .type = CONF_INT, .dflt = "0", .min = 0,
+	  .max = 16777216, .unit = "packets", .reload = RELOAD_LIVE,
+	  .help = "After how many packets the session keys of our offers' "
+		  "streams are derived anew, a power of 2 (RFC 3711 section "
+		  "4.3.1); 0: never. What a far end's offer asks for is done "
+		  "whatever stands here." },
 	{ .name = NULL },
 };
 
@@ -57,6 +65,23 @@ static const struct conf_group group = {
 
 static const struct conf_group *const groups[] = { &group, NULL };
 static const char *const provides[] = { "keying", NULL };
+
+static int check(const struct conf *c, struct conf_err *err)
+{
+	const struct conf_node *n = conf_one(c, "mikey");
+	long long rate = conf_int(n, "derivation_rate");
+
+	if (rate & (rate - 1))
+		return conf_fail(err, n, "mikey.derivation_rate: %lld is no "
+				 "power of 2; set 0 or 1, 2, 4, ... 16777216",
+				 rate);
+	if (rate && !strcmp(conf_text(conf_one(c, "media"), "transform"),
+			    "libsrtp2"))
+		return conf_fail(err, n, "mikey.derivation_rate: media."
+				 "transform = \"libsrtp2\" can do none; set "
+				 "0, or media.transform = \"evp\"");
+	return 0;
+}
 
 static int start(struct core *core, const struct conf *c, void **state)
 {
@@ -77,6 +102,7 @@ const struct module mikey_module = {
 	.process = PROC_KEEPER,
 	.provides = provides,
 	.groups = groups,
+	.check = check,
 	.start = start,
 	.stop = stop,
 };

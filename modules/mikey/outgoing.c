@@ -50,7 +50,8 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 
 	*o = (struct mikey_outgoing){ .verify = t->verify,
 				      .wall_us = t->wall_us,
-				      .suite = t->suites[0], .n = t->n };
+				      .sp = { t->suites[0], t->kdr },
+				      .n = t->n };
 	if (RAND_bytes(o->rand, sizeof o->rand) != 1 ||
 	    RAND_bytes((uint8_t *)&o->csb_id, sizeof o->csb_id) != 1 ||
 	    RAND_bytes((uint8_t *)&below, sizeof below) != 1)
@@ -68,7 +69,7 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 			enum mikey_data_type type, struct buf *params,
 			struct mikey_message *m)
 {
-	mikey_sp_put(params, &(struct mikey_sp){ .suite = o->suite });
+	mikey_sp_put(params, &o->sp);
 	if (params->err)
 		return params->err;
 	*m = (struct mikey_message){ .data_type = (uint8_t)type,
@@ -128,6 +129,6 @@ void mikey_outgoing_result(const struct mikey_outgoing *o, const char *method,
 {
 	out->n = o->n;
 	out->stamp_us = o->wall_us;
-	out->facts.suite = (uint16_t)o->suite;
+	out->facts.suite = (uint16_t)o->sp.suite;
 	strcpy(out->facts.method, method);
 }

@@ -6,6 +6,7 @@
 #include "daemon/keeper/keying.h"
 #include "modules/mikey/kdf.h"
 #include "modules/mikey/message.h"
+#include "modules/mikey/sp.h"
 
 #include <stdbool.h>
 
@@ -19,7 +20,7 @@ struct mikey_outgoing {
 	uint8_t stamp_bytes[8]; /* as T has it */
 	uint8_t rand[MIKEY_RAND_MIN];
 	uint64_t wall_us;
-	enum suite suite;
+	struct mikey_sp sp; /* what it asks for */
 	size_t n; /* lines */
 	uint32_t ssrc[STREAM_MAX];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];

@@ -153,7 +153,7 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 	root.key_len = o->tgk_len;
 	mikey_outgoing_result(&p->o, mikey_psk.name, &p->result);
 	p->result.facts.key_bits = p->keys.bits;
-	return mikey_session_keys(&root, &tgk, t->suites[0], true, &p->result);
+	return mikey_session_keys(&root, &tgk, &p->o.sp, true, &p->result);
 }
 
 static int seal_tgk(struct offer *o, const struct keying_pending *p)

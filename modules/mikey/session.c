@@ -13,12 +13,14 @@
 #include <string.h>
 
 static int one_key(const struct mikey_root *root, const struct mikey_key *key,
-		   enum suite suite, uint8_t cs_id, struct srtp_key *out)
+		   const struct mikey_sp *sp, uint8_t cs_id,
+		   struct srtp_key *out)
 {
-	const struct suite_info *s = suite_info(suite);
+	const struct suite_info *s = suite_info(sp->suite);
 	int r;
 
-	*out = (struct srtp_key){ .suite = (uint16_t)suite,
+	*out = (struct srtp_key){ .suite = (uint16_t)sp->suite,
+				  .kdr = sp->kdr,
 				  .key_len = s->key_len,
 				  .salt_len = s->salt_len,
 				  .mki_len = (uint8_t)key->kv.spi.len };
@@ -36,10 +38,10 @@ static int one_key(const struct mikey_root *root, const struct mikey_key *key,
 }
 
 int mikey_session_keys(const struct mikey_root *root,
-		       const struct mikey_key *key, enum suite suite,
+		       const struct mikey_key *key, const struct mikey_sp *sp,
 		       bool initiator, struct keying_result *out)
 {
-	const struct suite_info *s = suite_info(suite);
+	const struct suite_info *s = suite_info(sp->suite);
 	int r = 0;
 
 	if (!s || key->kv.spi.len > SRTP_MKI_MAX ||
@@ -52,9 +54,9 @@ int mikey_session_keys(const struct mikey_root *root,
 						  : &out->send[i];
 		uint8_t cs = (uint8_t)(2 * i + 1);
 
-		r = one_key(root, key, suite, cs, forth);
+		r = one_key(root, key, sp, cs, forth);
 		if (!r)
-			r = one_key(root, key, suite, cs + 1, back);
+			r = one_key(root, key, sp, cs + 1, back);
 	}
 	return r;
 }

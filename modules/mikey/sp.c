@@ -3,8 +3,8 @@
  * 20 determine it, the SRTP PRF stays AES-CM).
  *
  * One table says what each parameter means, what SRTP's default is and which
- * fixed value we demand where no suite makes a difference. We speak no key
- * derivation rate, no unencrypted or unauthenticated SRTP or SRTCP, no SRTP
+ * fixed value we demand where no suite makes a difference. We speak no
+ * unencrypted or unauthenticated SRTP or SRTCP, no SRTP
  * prefix: such a policy is refused, never approximated. */
 #include "modules/mikey/sp.h"
 
@@ -44,7 +44,7 @@ static const struct {
 	[AUTH_KEY] = { "session authentication key length", 20, ANY, NULL },
 	[SALT] = { "session salt key length", 14, ANY, NULL },
 	[PRF] = { "SRTP pseudo-random function", 0, 0, "an SRTP PRF" },
-	[RATE] = { "key derivation rate", 0, 0, "a key derivation rate" },
+	[RATE] = { "key derivation rate", 0, ANY, NULL },
 	[RTP_ENCR] = { "SRTP encryption", 1, 1, "SRTP without encryption" },
 	[RTCP_ENCR] = { "SRTCP encryption", 1, 1, "SRTCP without encryption" },
 	[FEC] = { "sender's FEC order", 0, 0, "an FEC order" },
@@ -127,11 +127,25 @@ static bool is_suite(const struct policy_values *p, const struct suite_info *s)
 	return s->aead ? is_aead(p, s) : is_hmac(p, s);
 }
 
+/* RFC 3711 3.2.1: 0 or a power of 2, at most 2^24. */
+static int kdr_of(uint32_t rate, uint8_t *kdr)
+{
+	uint8_t n = 0;
+
+	if (rate & (rate - 1) || rate > 1u << (KDR_MAX - 1))
+		return E_UNSUPPORTED;
+	while (rate >> n)
+		n++;
+	*kdr = n;
+	return 0;
+}
+
 int mikey_sp_get(struct mikey_bytes bytes, struct mikey_sp *out,
 		 const char **why)
 {
 	struct policy_values p = { .set = { false } };
 	int r = read_values(bytes, &p);
+	uint8_t kdr;
 
 	*why = "an unknown parameter";
 	if (r)
@@ -141,20 +155,29 @@ int mikey_sp_get(struct mikey_bytes bytes, struct mikey_sp *out,
 			*why = params[i].why;
 			return E_UNSUPPORTED;
 		}
+	*why = "a key derivation rate that is no power of 2 up to 2^24";
+	r = kdr_of(p.v[RATE], &kdr);
+	if (r)
+		return r;
 	for (unsigned s = 1; s < SUITE_COUNT; s++)
 		if (is_suite(&p, suite_info(s))) {
-			*out = (struct mikey_sp){ .suite = (enum suite)s };
+			*out = (struct mikey_sp){ (enum suite)s, kdr };
 			return 0;
 		}
 	*why = "algorithms or lengths of no suite we know";
 	return E_UNSUPPORTED;
 }
 
-static void put_param(struct buf *b, enum param type, unsigned value)
+static void put_param(struct buf *b, enum param type, uint32_t value)
 {
+	uint8_t len = 1;
+
+	while (len < 4 && value >> (8 * len))
+		len++;
 	buf_u8(b, (uint8_t)type);
-	buf_u8(b, 1);
-	buf_u8(b, (uint8_t)value);
+	buf_u8(b, len);
+	while (len--)
+		buf_u8(b, (uint8_t)(value >> (8 * len)));
 }
 
 void mikey_sp_put(struct buf *b, const struct mikey_sp *sp)
@@ -168,7 +191,7 @@ void mikey_sp_put(struct buf *b, const struct mikey_sp *sp)
 		put_param(b, AUTH_KEY, s->auth_len);
 	put_param(b, SALT, s->salt_len);
 	put_param(b, PRF, 0);
-	put_param(b, RATE, 0);
+	put_param(b, RATE, sp->kdr ? 1u << (sp->kdr - 1) : 0);
 	put_param(b, RTP_ENCR, 1);
 	put_param(b, RTCP_ENCR, 1);
 	if (!s->aead) {

@@ -12,7 +12,7 @@ int mikey_sp_check(struct mikey_bytes params);
 /* What it amounts to. */
 struct mikey_sp {
 	enum suite suite;
-	uint8_t kdr; /* as in struct srtp_key: the caller puts it there */
+	uint8_t kdr; /* key derivation rate, as in struct srtp_key */
 };
 
 /* Absent parameters have SRTP's defaults. E_UNSUPPORTED for anything that no

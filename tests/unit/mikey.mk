@@ -28,6 +28,12 @@ tests_unit_test_mikey_odd_SOURCES = tests/unit/test_mikey_odd.c \
 	tests/unit/mikey_pair.h
 tests_unit_test_mikey_odd_LDADD = $(MIKEY_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_mikey_module
+TESTS += tests/unit/test_mikey_module
+tests_unit_test_mikey_module_SOURCES = tests/unit/test_mikey_module.c \
+	tests/mock/modules.c
+tests_unit_test_mikey_module_LDADD = $(MIKEY_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_mikey_explain
 TESTS += tests/unit/test_mikey_explain
 tests_unit_test_mikey_explain_SOURCES = tests/unit/test_mikey_explain.c \

@@ -118,8 +118,8 @@ static void house_open_on(struct house *h, const char *match, size_t calls,
 		assert_int_equal(replay_new(-1, 1000, 300 * SECOND,
 					    h->wall_us, &replay), 0);
 	assert_int_equal(clerk_new(&s, EPOCH, calls, replay, &h->clerk), 0);
-	clerk_limits(h->clerk, &(struct clerk_limits){ 300 * SECOND, true,
-						      false });
+	clerk_limits(h->clerk, &(struct clerk_limits){
+		.window_us = 300 * SECOND, .verify = true });
 	clerk_sibling(h->clerk, PROC_ENGINE, 1);
 	clerk_sibling(h->clerk, PROC_RELAY, 1);
 	assert_non_null(match);
@@ -866,8 +866,8 @@ static void a_longer_window_takes_no_old_offer(void **state)
 	house_open(&b, "a.example");
 	o = offer(&a, 1);
 	b.wall_us += 400 * SECOND;
-	clerk_limits(b.clerk, &(struct clerk_limits){ 900 * SECOND, true,
-						      false });
+	clerk_limits(b.clerk, &(struct clerk_limits){
+		.window_us = 900 * SECOND, .verify = true });
 	r = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
 	assert_int_equal(r->u.answered.err, E_REPLAY);
 	assert_int_equal(r->tail_len, 0);

@@ -6,6 +6,7 @@
 #include "modules/mikey/kemac.h"
 #include "modules/mikey/psk.h"
 #include "modules/mikey/session.h"
+#include "modules/mikey/sp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -175,6 +176,36 @@ static void mixed_suites_are_refused(void **state)
 	assert_int_equal(answer_to(&p, &m), E_UNSUPPORTED);
 	assert_non_null(strstr(p.fault.text, "mixes"));
 	pair_close(&p);
+}
+
+/* One rate for all crypto sessions, as one suite. */
+static void mixed_rates_are_refused(void **state)
+{
+	struct buf b = buf_of(64);
+	struct mikey_message m;
+	struct mikey_payload kemac;
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	assert_int_equal(pair_offer(&p), 0);
+	open_offer(&p, &m);
+	kemac = m.payload[--m.n];
+	mikey_sp_put(&b, &(struct mikey_sp){ p.suites[0], 17 });
+	mikey_add(&m, MIKEY_SP, 0)->extra = 9;
+	m.payload[m.n - 1].data = (struct mikey_bytes){ b.data, b.len };
+	m.payload[m.n++] = kemac;
+	m.cs[0].policy = m.cs[1].policy = 9;
+	assert_int_equal(answer_to(&p, &m), 0);
+	assert_int_equal(p.called.send[0].kdr, 17);
+	assert_int_equal(p.called.recv[0].kdr, 17);
+	buf_clear(&p.answer);
+	open_offer(&p, &m);
+	m.cs[1].policy = 0;
+	assert_int_equal(answer_to(&p, &m), E_UNSUPPORTED);
+	assert_non_null(strstr(p.fault.text, "rates"));
+	pair_close(&p);
+	buf_free(&b);
 }
 
 static void three_identities_are_refused(void **state)
@@ -399,6 +430,7 @@ int main(void)
 		cmocka_unit_test(a_long_kemac_and_garbage_are_refused),
 		cmocka_unit_test(a_key_shorter_than_the_suites_is_refused),
 		cmocka_unit_test(mixed_suites_are_refused),
+		cmocka_unit_test(mixed_rates_are_refused),
 		cmocka_unit_test(three_identities_are_refused),
 		cmocka_unit_test(kemac_must_be_last),
 		cmocka_unit_test(an_nai_names_as_well_as_a_uri),

@@ -135,23 +135,29 @@ static void aes_cm_vector(void **state)
 			    "\0\0", 16);
 }
 
+static void through_its_policy(struct mikey_sp sp)
+{
+	struct buf b = buf_of(64);
+	struct mikey_sp got = { SUITE_NONE, 99 };
+	const char *why;
+
+	mikey_sp_put(&b, &sp);
+	assert_int_equal(mikey_sp_check((struct mikey_bytes){ b.data, b.len }),
+			 0);
+	assert_int_equal(mikey_sp_get((struct mikey_bytes){ b.data, b.len },
+				      &got, &why), 0);
+	assert_int_equal(got.suite, sp.suite);
+	assert_int_equal(got.kdr, sp.kdr);
+	buf_free(&b);
+}
+
 static void each_suite_through_its_policy(void **state)
 {
 	(void)state;
-	for (unsigned s = 1; s < SUITE_COUNT; s++) {
-		struct buf b = buf_of(64);
-		struct mikey_sp got = { SUITE_NONE, 0 };
-		const char *why;
-
-		mikey_sp_put(&b, &(struct mikey_sp){ (enum suite)s, 0 });
-		assert_int_equal(mikey_sp_check((struct mikey_bytes){
-			b.data, b.len }), 0);
-		assert_int_equal(mikey_sp_get((struct mikey_bytes){
-			b.data, b.len }, &got, &why), 0);
-		assert_int_equal(got.suite, s);
-		assert_int_equal(got.kdr, 0);
-		buf_free(&b);
-	}
+	for (unsigned s = 1; s < SUITE_COUNT; s++)
+		for (uint8_t kdr = 0; kdr <= KDR_MAX; kdr++)
+			through_its_policy((struct mikey_sp){ (enum suite)s,
+							      kdr });
 }
 
 static void policies_read_with_defaults(void **state)
@@ -182,7 +188,7 @@ static void policies_read_with_defaults(void **state)
 		{ "\12\1\0", 3, SUITE_NONE },         /* ... switched off */
 		{ "\7\1\0", 3, SUITE_NONE },          /* SRTP clear */
 		{ "\10\1\0", 3, SUITE_NONE },         /* SRTCP clear */
-		{ "\6\1\5", 3, SUITE_NONE },          /* derivation rate */
+		{ "\6\1\5", 3, SUITE_NONE },          /* rate 5 */
 		{ "\5\1\1", 3, SUITE_NONE },          /* another PRF */
 		{ "\14\1\1", 3, SUITE_NONE },         /* prefix */
 		{ "\15\1\1", 3, SUITE_NONE },         /* unknown parameter */
@@ -202,6 +208,43 @@ static void policies_read_with_defaults(void **state)
 		assert_int_equal(got.suite, policies[i].suite);
 		assert_int_equal(r, got.suite ? 0 : E_UNSUPPORTED);
 		assert_true(got.suite || why);
+	}
+}
+
+/* RFC 3711 3.2.1: 0 or a power of 2 up to 2^24, in as many bytes as it likes
+ * up to four. */
+static void derivation_rates(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		int kdr; /* -1: refused */
+	} rates[] = {
+		{ "\6\1\0", 3, 0 },
+		{ "\6\1\1", 3, 1 },
+		{ "\6\4\0\0\0\1", 6, 1 },
+		{ "\6\1\2", 3, 2 },
+		{ "\6\1\x80", 3, 8 },
+		{ "\6\2\1\0", 4, 9 },
+		{ "\6\3\1\0\0", 5, 17 },
+		{ "\6\4\1\0\0\0", 6, 25 },
+		{ "\6\4\2\0\0\0", 6, -1 },
+		{ "\6\4\x80\0\0\0", 6, -1 },
+		{ "\6\1\3", 3, -1 },
+		{ "\6\4\1\0\0\1", 6, -1 },
+		{ "\6\5\0\0\0\0\1", 7, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+		struct mikey_sp got = { SUITE_NONE, 99 };
+		const char *why = NULL;
+		int r = mikey_sp_get((struct mikey_bytes){
+			(const uint8_t *)rates[i].bytes, rates[i].len }, &got,
+			&why);
+
+		assert_int_equal(r, rates[i].kdr < 0 ? E_UNSUPPORTED : 0);
+		assert_int_equal(got.kdr, r ? 99 : rates[i].kdr);
 	}
 }
 
@@ -301,6 +344,7 @@ int main(void)
 		cmocka_unit_test(aes_cm_vector),
 		cmocka_unit_test(each_suite_through_its_policy),
 		cmocka_unit_test(policies_read_with_defaults),
+		cmocka_unit_test(derivation_rates),
 		cmocka_unit_test(time_there_and_back),
 		cmocka_unit_test(identities),
 		cmocka_unit_test(identities_print_clean),

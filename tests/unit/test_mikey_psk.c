@@ -386,6 +386,49 @@ static void each_suite_is_agreed(void **state)
 	}
 }
 
+/* The offer asks, the answer does it, both have it in all keys. */
+static void a_derivation_rate_is_agreed(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	p.a.n = p.b.n = 2;
+	p.a.kdr = 17;
+	p.b.kdr = 3; /* of its own offers */
+	assert_int_equal(pair_offer(&p), 0);
+	assert_int_equal(pair_answer(&p), 0);
+	assert_int_equal(pair_finish(&p), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(p.called.send[i].kdr, 17);
+		assert_memory_equal(&p.calling.send[i], &p.called.recv[i],
+				    sizeof(struct srtp_key));
+		assert_memory_equal(&p.calling.recv[i], &p.called.send[i],
+				    sizeof(struct srtp_key));
+	}
+	pair_close(&p);
+}
+
+static void a_rate_that_the_relay_lacks_is_refused(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	p.a.kdr = 1;
+	p.b.no_rate = true;
+	assert_int_equal(pair_offer(&p), 0);
+	assert_int_equal(pair_answer(&p), E_UNSUPPORTED);
+	assert_non_null(strstr(p.fault.text, "rate"));
+	assert_int_equal(p.called.n, 0);
+	pair_close(&p);
+	pair_open(&p);
+	p.b.no_rate = true;
+	assert_int_equal(pair_offer(&p), 0);
+	assert_int_equal(pair_answer(&p), 0);
+	pair_close(&p);
+}
+
 /* RFC 6043's algorithms, and identities left out (RFC 3830 3.1). */
 static void sha256_and_no_identities_are_understood(void **state)
 {
@@ -536,6 +579,8 @@ int main(void)
 		cmocka_unit_test(every_cut_and_flip_is_refused),
 		cmocka_unit_test(unfit_terms_are_refused),
 		cmocka_unit_test(each_suite_is_agreed),
+		cmocka_unit_test(a_derivation_rate_is_agreed),
+		cmocka_unit_test(a_rate_that_the_relay_lacks_is_refused),
 		cmocka_unit_test(sha256_and_no_identities_are_understood),
 		cmocka_unit_test(without_v_nothing_is_answered),
 		cmocka_unit_test(every_cut_and_flip_of_an_answer_is_refused),

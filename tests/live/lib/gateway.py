@@ -57,6 +57,7 @@ class Gateway:
         self.peers, self.phones = peers, phones
         self.suites = settings.pop('suites', SUITES)
         self.level = settings.pop('level', 'session')
+        self.rate = settings.pop('rate', 0)  # of key derivation
         self.proxy = settings.pop('proxy', '')
         self.six = settings.pop('six', (False, False))  # inside, outside
         self.workers = settings.pop('workers', 1)
@@ -99,7 +100,7 @@ outside = {{
 	proxy = {quoted(self.proxy)};
 }};
 media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; }};
-mikey = {{ level = {quoted(self.level)}; }};
+mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate}; }};
 profiles = {{
 	sealed = {{ need = "require"; keying = [ "mikey-psk" ]; suites = [ {
             ', '.join(map(quoted, self.suites))} ]; }};
