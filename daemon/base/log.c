@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ static const struct {
 static char process[16] = "callseal";
 static _Atomic enum log_class level = LOG_CLASS_INFO;
 static log_sink_fn sink;
+static bool journal; /* stderr is journald's, which reads the priority */
 static atomic_long credit = BURST;
 static atomic_long refilled_s;
 static atomic_ulong left_out;
@@ -39,6 +41,7 @@ void log_open(const char *name, enum log_class most)
 {
 	snprintf(process, sizeof process, "%s", name);
 	level = most;
+	journal = getenv("JOURNAL_STREAM") != NULL;
 }
 
 void log_level(enum log_class most)
@@ -86,11 +89,11 @@ static void write_line(enum log_class c, const char *line)
 		sink(c, line);
 		return;
 	}
-	if (isatty(STDERR_FILENO))
-		n = snprintf(out, sizeof out, "%s\n", line);
-	else
+	if (journal)
 		n = snprintf(out, sizeof out, "<%d>%s\n", classes[c].priority,
 			     line);
+	else
+		n = snprintf(out, sizeof out, "%s\n", line);
 	if (write(STDERR_FILENO, out, (size_t)n) < 0)
 		return; /* nobody is left to tell */
 }

@@ -1,7 +1,7 @@
 /* log.h - one line per event, sorted by whose fault it is.
  *
  * A line reads "<priority>process/module: call ID: text"; the call is left out
- * when it is 0, the "<N>" (which journald understands) on a terminal. Never
+ * when it is 0, the "<N>" unless journald reads it (JOURNAL_STREAM). Never
  * give a secret to a log function: name its key id. Any thread. */
 #ifndef CALLSEAL_LOG_H
 #define CALLSEAL_LOG_H
