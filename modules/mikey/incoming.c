@@ -65,9 +65,9 @@ int mikey_incoming_shape(struct mikey_incoming *in, const uint8_t *stray,
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_PRF, "MIKEY PRF %u "
 			      "is not supported", in->offer.prf);
 	if (in->stamp->kind != MIKEY_TS_UTC)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_TS, "MIKEY timestamp "
-			      "type %u is not supported, only NTP-UTC",
-			      in->stamp->kind);
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_TS, "MIKEY "
+			      "timestamp type %u is not supported, only "
+			      "NTP-UTC", in->stamp->kind);
 	return 0;
 }
 
@@ -136,7 +136,8 @@ int mikey_incoming_protocols(struct mikey_incoming *in)
 {
 	const struct mikey_payload *p;
 
-	for (size_t i = 0; (p = mikey_find(&in->offer, MIKEY_EXTENSION, i)); i++)
+	for (size_t i = 0;
+	     (p = mikey_find(&in->offer, MIKEY_EXTENSION, i)); i++)
 		if (p->kind == MIKEY_EXT_SDP_IDS &&
 		    (p->data.len != strlen(SDP_IDS) ||
 		     memcmp(p->data.p, SDP_IDS, p->data.len)))
@@ -157,7 +158,8 @@ int mikey_incoming_map(struct mikey_incoming *in)
 	if (m->n_cs != 2 * in->t->n)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
 			      "offer has %u crypto sessions, %zu lines of "
-			      "media take %zu", m->n_cs, in->t->n, 2 * in->t->n);
+			      "media take %zu", m->n_cs, in->t->n,
+			      2 * in->t->n);
 	for (size_t i = 0; i < in->t->n; i++) {
 		uint32_t back = m->cs[2 * i + 1].ssrc;
 
@@ -199,8 +201,8 @@ static int policy_of(struct mikey_incoming *in, unsigned no,
 
 	in->policy = true;
 	if (!sp || sp->kind != 0) /* table 6.10: SRTP */
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SP, "the MIKEY offer "
-			      "has no SRTP policy %u", no);
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SP, "the MIKEY "
+			      "offer has no SRTP policy %u", no);
 	if (mikey_sp_get(sp->data, out, &why))
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
 			      "offer's policy asks for %s", why);
@@ -245,9 +247,9 @@ int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *all)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the TGK has "
 			      "%zu bytes: too few for %s", k->key.len, s->name);
 	if (k->type == MIKEY_KEY_TGK_SALT && k->salt.len != s->salt_len)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the salt has "
-			      "%zu bytes, %s takes %u", k->salt.len, s->name,
-			      s->salt_len);
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the salt "
+			      "has %zu bytes, %s takes %u", k->salt.len,
+			      s->name, s->salt_len);
 	if (k->kv.type > 1 || k->kv.spi.len > SRTP_MKI_MAX)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
 			      "validity (an interval or a long MKI) is not "
