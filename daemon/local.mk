@@ -20,6 +20,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/child.c daemon/child.h \
 	daemon/confine.c daemon/confine.h \
 	daemon/ipc.c daemon/ipc.h daemon/ipc_wire.h \
+	daemon/ipcwatch.c daemon/ipcwatch.h \
 	daemon/message.c daemon/message.h \
 	daemon/module.c daemon/module.h \
 	daemon/policy.c daemon/policy.h \
@@ -28,7 +29,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/settings.c daemon/settings.h \
 	daemon/uri.c daemon/uri.h \
 	daemon/version.c daemon/version.h
-FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS)
+FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS) $(EVENT_LIBS)
 
 include daemon/parent/local.mk
 include daemon/engine/local.mk

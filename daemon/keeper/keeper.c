@@ -15,6 +15,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/child.h"
+#include "daemon/ipcwatch.h"
 #include "daemon/keeper/clerk.h"
 #include "daemon/keeper/replay.h"
 
@@ -32,29 +33,6 @@ struct keeper {
 	struct event *tick;
 	struct clerk *clerk;
 };
-
-struct watch {
-	struct ipc *ipc;
-	struct event *read, *write;
-};
-
-static void on_read(evutil_socket_t fd, short what, void *arg)
-{
-	struct watch *w = arg;
-
-	(void)fd;
-	(void)what;
-	ipc_read(w->ipc); /* may end with unwatch(): w is gone then */
-}
-
-static void on_write(evutil_socket_t fd, short what, void *arg)
-{
-	struct watch *w = arg;
-
-	(void)fd;
-	(void)what;
-	ipc_write(w->ipc);
-}
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -182,47 +160,27 @@ static int prepare(void *state)
 	return r;
 }
 
-static void unwatch(void *state, void *watch)
-{
-	struct watch *w = watch;
-
-	(void)state;
-	if (w->read)
-		event_free(w->read);
-	if (w->write)
-		event_free(w->write);
-	free(w);
-}
-
 static int watch(void *state, struct ipc *ipc, void **out)
 {
 	struct keeper *k = state;
-	struct watch *w = calloc(1, sizeof *w);
+	struct ipcwatch *w;
+	int err = ipcwatch_new(k->base, ipc, &w);
 
-	if (!w)
-		return E_NOMEM;
-	w->ipc = ipc;
-	w->read = event_new(k->base, ipc_fd(ipc), EV_READ | EV_PERSIST,
-			    on_read, w);
-	w->write = event_new(k->base, ipc_fd(ipc), EV_WRITE | EV_PERSIST,
-			     on_write, w);
-	if (!w->read || !w->write || event_add(w->read, NULL)) {
-		unwatch(state, w);
-		return E_NOMEM;
-	}
-	*out = w;
-	return 0;
+	if (!err)
+		*out = w;
+	return err;
 }
 
 static void watch_write(void *state, void *watch, bool write)
 {
-	struct watch *w = watch;
-
 	(void)state;
-	if (write)
-		event_add(w->write, NULL);
-	else
-		event_del(w->write);
+	ipcwatch_write(watch, write);
+}
+
+static void unwatch(void *state, void *watch)
+{
+	(void)state;
+	ipcwatch_free(watch);
 }
 
 static int handle(void *state, enum process from, struct ipc_msg *msg)

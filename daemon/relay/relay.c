@@ -17,6 +17,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/child.h"
+#include "daemon/ipcwatch.h"
 #include "daemon/relay/control.h"
 
 #include <event2/event.h>
@@ -32,11 +33,6 @@ struct relay {
 	struct control *control;
 	const char *transform; /* its name; lives as long as its conf */
 	uint32_t engine;       /* epoch of the last one, 0: none yet */
-};
-
-struct watch {
-	struct ipc *ipc;
-	struct event *read, *write;
 };
 
 static void tell(void *user, enum message type, uint64_t id, const void *body,
@@ -130,65 +126,27 @@ static int relay_prepare(void *state)
 	return 0;
 }
 
-static void on_read(evutil_socket_t fd, short what, void *arg)
-{
-	struct watch *w = arg;
-
-	(void)fd;
-	(void)what;
-	ipc_read(w->ipc); /* w may be gone behind this */
-}
-
-static void on_write(evutil_socket_t fd, short what, void *arg)
-{
-	struct watch *w = arg;
-
-	(void)fd;
-	(void)what;
-	ipc_write(w->ipc);
-}
-
-static void relay_unwatch(void *state, void *watch)
-{
-	struct watch *w = watch;
-
-	(void)state;
-	if (w->read)
-		event_free(w->read);
-	if (w->write)
-		event_free(w->write);
-	free(w);
-}
-
-static int relay_watch(void *state, struct ipc *ipc, void **watch)
+static int relay_watch(void *state, struct ipc *ipc, void **out)
 {
 	struct relay *r = state;
-	struct watch *w = calloc(1, sizeof *w);
+	struct ipcwatch *w;
+	int err = ipcwatch_new(r->base, ipc, &w);
 
-	if (!w)
-		return E_NOMEM;
-	w->ipc = ipc;
-	w->read = event_new(r->base, ipc_fd(ipc), EV_READ | EV_PERSIST,
-			    on_read, w);
-	w->write = event_new(r->base, ipc_fd(ipc), EV_WRITE | EV_PERSIST,
-			     on_write, w);
-	if (!w->read || !w->write || event_add(w->read, NULL)) {
-		relay_unwatch(r, w);
-		return E_NOMEM;
-	}
-	*watch = w;
-	return 0;
+	if (!err)
+		*out = w;
+	return err;
 }
 
 static void relay_watch_write(void *state, void *watch, bool write)
 {
-	struct watch *w = watch;
-
 	(void)state;
-	if (write)
-		event_add(w->write, NULL);
-	else
-		event_del(w->write);
+	ipcwatch_write(watch, write);
+}
+
+static void relay_unwatch(void *state, void *watch)
+{
+	(void)state;
+	ipcwatch_free(watch);
 }
 
 static int relay_handle(void *state, enum process from, struct ipc_msg *msg)
