@@ -25,7 +25,6 @@
 #include "modules/srtp/transforms.h"
 
 #include "daemon/base/err.h"
-#include "daemon/base/log.h"
 #include "daemon/base/secret.h"
 #include "modules/srtp/keystream.h"
 #include "modules/srtp/mac.h"
@@ -589,40 +588,3 @@ const struct transform evp_transform = {
 	.protect_rtcp = evp_protect_rtcp,
 	.open_rtcp = evp_open_rtcp,
 };
-
-/* One packet there and back. */
-static int try_suite(unsigned suite)
-{
-	const struct suite_info *info = suite_info(suite);
-	const struct srtp_key key = { .suite = (uint16_t)suite,
-				      .key_len = info->key_len,
-				      .salt_len = info->salt_len };
-	uint8_t pkt[RTP_CLEAR + 1 + TRANSFORM_ROOM] = { 0x80 };
-	struct transform_key *send = NULL, *recv = NULL;
-	size_t len = RTP_CLEAR + 1;
-	int r = evp_open(&key, 1, &send);
-
-	if (!r)
-		r = evp_open(&key, 0, &recv);
-	if (!r)
-		r = evp_protect_rtp(send, pkt, &len, RTP_CLEAR, 0);
-	if (!r)
-		r = evp_open_rtp(recv, pkt, &len, RTP_CLEAR, 0);
-	evp_close(send);
-	evp_close(recv);
-	return r;
-}
-
-int evp_start(void)
-{
-	int r = 0;
-
-	for (unsigned s = 1; !r && s < SUITE_COUNT; s++) {
-		r = try_suite(s);
-		if (r)
-			log_error("srtp", "OpenSSL does not do %s: %s; see "
-				  "openssl.cnf", suite_info(s)->name,
-				  err_text(r));
-	}
-	return r;
-}

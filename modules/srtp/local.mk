@@ -7,5 +7,6 @@ modules_srtp_libsrtp_module_a_SOURCES = \
 	modules/srtp/mac.c modules/srtp/mac.h \
 	modules/srtp/session.c modules/srtp/session.h \
 	modules/srtp/srtp.c \
-	modules/srtp/transforms.h
+	modules/srtp/transforms.h \
+	modules/srtp/trial.c
 SRTP_MODULE_LIBS = modules/srtp/libsrtp_module.a $(SRTP_LIBS)

@@ -5,6 +5,7 @@
  * keystream.c  AES in counter and f8 mode, for evp.c
  * mac.c        HMAC-SHA1 for evp.c
  * session.c    session keys from a master key, for evp.c
+ * trial.c      every suite of evp.c tried once at start
  *
  * The module has no state and no configuration of its own. libsrtp2 is only
  * started where media.transform asks for it: its cryptographic library takes

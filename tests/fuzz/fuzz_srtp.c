@@ -1,6 +1,6 @@
 /* fuzz_srtp.c - packets from the network into the transform "evp": none may
- * open, but what we protect must. The first byte chooses suite, MKI and kind,
- * the rest is the packet. */
+ * open, but what we protect must. The first byte chooses suite (4 bits), key
+ * derivation rate (2), MKI and kind, the rest is the packet. */
 #include "daemon/relay/rtp.h"
 #include "modules/srtp/transforms.h"
 
@@ -23,11 +23,13 @@ static void check(int ok)
 
 static struct srtp_key key_of(uint8_t choice)
 {
-	unsigned suite = 1 + choice % (SUITE_COUNT - 1);
+	static const uint8_t kdrs[] = { 0, 1, 9, 17 };
+	unsigned suite = 1 + (choice & 15u) % (SUITE_COUNT - 1);
 	const struct suite_info *info = suite_info(suite);
 	struct srtp_key k = { .suite = (uint16_t)suite,
 			      .key_len = info->key_len,
 			      .salt_len = info->salt_len,
+			      .kdr = kdrs[choice >> 4 & 3],
 			      .mki_len = choice & 0x40 ? 4 : 0 };
 
 	memset(k.key, 0x42, k.key_len);

@@ -23,6 +23,7 @@ static void watched_free(void *p);
 #include "modules/srtp/keystream.c"
 #include "modules/srtp/mac.c"
 #include "modules/srtp/session.c"
+#include "modules/srtp/trial.c"
 
 /* -- memory --------------------------------------------------------------- */
 
