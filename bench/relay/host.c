@@ -152,9 +152,16 @@ static long resident_kb(void)
 	return kb;
 }
 
+static bool may_clear(void *user)
+{
+	(void)user;
+	return true;
+}
+
 static void open_control(struct host *h)
 {
 	struct control_conf conf = { .settings = &h->settings, .tell = tell,
+				     .may_clear = may_clear,
 				     .clock = &clock_system, .user = h };
 	int r = control_new(&conf, &h->control);
 

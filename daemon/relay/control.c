@@ -260,6 +260,21 @@ static bool line_is_sound(const struct msg_stream_line *line)
 	return line->sealed <= 1;
 }
 
+/* A taken engine must not let a gateway speak in clear that never does. */
+static bool clear_is_refused(const struct control *c,
+			     const struct msg_stream_add *m)
+{
+	bool clear = false;
+
+	for (uint32_t i = 0; i < m->n; i++)
+		clear = clear || !m->line[i].sealed;
+	if (!clear || c->conf.may_clear(c->conf.user))
+		return false;
+	log_line(LOG_CLASS_REFUSED, "relay", m->call, "a clear stream, though "
+		 "every peer's profile requires sealing");
+	return true;
+}
+
 static int on_add(struct control *c, const struct ipc_msg *msg)
 {
 	const struct msg_stream_add *m = msg->body;
@@ -270,6 +285,10 @@ static int on_add(struct control *c, const struct ipc_msg *msg)
 	for (uint32_t i = 0; i < m->n; i++)
 		if (!line_is_sound(&m->line[i]))
 			return E_FORMAT;
+	if (clear_is_refused(c, m)) {
+		a.err = E_POLICY;
+		goto tell;
+	}
 	for (; !a.err && a.n < m->n; a.n++)
 		a.err = add_line(c, m->call, &m->line[a.n], &a.port[a.n]);
 	if (a.err) {
@@ -280,6 +299,7 @@ static int on_add(struct control *c, const struct ipc_msg *msg)
 			entry_del(c, place(c, a.port[a.n - 1].stream));
 		memset(a.port, 0, sizeof a.port);
 	}
+tell:
 	c->conf.tell(c->conf.user, MSG_STREAM_ADDED, msg->id, &a, sizeof a);
 	return 0;
 }

@@ -20,6 +20,9 @@ struct control_conf {
 	/* A message for the engine. */
 	void (*tell)(void *user, enum message type, uint64_t id,
 		     const void *body, size_t len);
+	/* Whether the relay's own policy has a peer that may go in clear;
+	 * if not, the engine gets no stream that is not sealed. */
+	bool (*may_clear)(void *user);
 	void *user;
 };
 

@@ -48,6 +48,17 @@ static void tell(void *user, enum message type, uint64_t id, const void *body,
 			  message_name(type), err_text(err));
 }
 
+static bool may_clear(void *user)
+{
+	struct relay *r = user;
+	const struct policy *p = child_policy(r->child);
+
+	for (size_t i = 0; i < policy_count(p); i++)
+		if (policy_at(p, i)->profile->need != NEED_REQUIRE)
+			return true;
+	return false;
+}
+
 /* Sets the timer for what waits longest. */
 static void plan(struct relay *r)
 {
@@ -111,7 +122,7 @@ static int relay_prepare(void *state)
 	struct relay *r = state;
 	struct control_conf conf = {
 		.settings = child_settings(r->child), .clock = &clock_system,
-		.tell = tell, .user = r,
+		.tell = tell, .may_clear = may_clear, .user = r,
 	};
 	int err = control_new(&conf, &r->control);
 

@@ -64,9 +64,17 @@ static void read_settings(struct rig *r)
 	s->media_timeout_s = r->conf.timeout_s;
 }
 
+static bool may_clear(void *user)
+{
+	const struct rig *r = user;
+
+	return !r->conf.only_sealed;
+}
+
 void rig_open(struct rig *r, const struct rig_conf *conf)
 {
 	struct control_conf c = { .settings = &r->settings, .tell = tell,
+				  .may_clear = may_clear,
 				  .clock = &r->clock, .user = r };
 
 	memset(r, 0, sizeof *r);

@@ -35,6 +35,7 @@ struct rig_conf {
 	unsigned workers;
 	unsigned timeout_s;
 	unsigned port_min, port_max;
+	bool only_sealed; /* no peer's profile lets calls go in clear */
 };
 
 struct rig {

@@ -273,6 +273,25 @@ static void tombstones_of_many_ids(void **state)
 	keyring_free(k);
 }
 
+static void no_clear_stream_where_all_must_be_sealed(void **state)
+{
+	static const struct rig_conf conf = {
+		.loop = "epoll", .transform = &evp_transform,
+		.suite = SUITE_AEAD_AES_128_GCM, .workers = 1,
+		.only_sealed = true,
+	};
+	struct rig_message m;
+
+	(void)state;
+	rig_open(&rig, &conf);
+	assert_int_equal(rig_add(&rig, 2, false), 0);
+	m = rig_wait(&rig, MSG_STREAM_ADDED);
+	assert_int_equal(m.added.err, E_POLICY);
+	assert_int_equal(m.added.n, 0);
+	rig_stream(&rig, true);
+	rig_close(&rig);
+}
+
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -288,6 +307,7 @@ int main(void)
 		RIGGED(rules_of_the_engine),
 		RIGGED(all_lines_or_none),
 		cmocka_unit_test(tombstones_of_many_ids),
+		cmocka_unit_test(no_clear_stream_where_all_must_be_sealed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

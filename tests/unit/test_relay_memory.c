@@ -105,9 +105,16 @@ static void ask_all(struct control *c)
 	give(c, PROC_ENGINE, MSG_STREAM_DEL, &del);
 }
 
+static bool may_clear(void *user)
+{
+	(void)user;
+	return true;
+}
+
 static void control_once(void *user)
 {
 	struct control_conf conf = { .settings = &settings, .tell = tell,
+				     .may_clear = may_clear,
 				     .clock = &clock_system };
 	struct control *c;
 	int r;
