@@ -35,7 +35,6 @@
 #define FORKS_US (64 * SECOND_US)    /* late answers of other branches */
 #define ANSWERS_KEYED 6 /* of one offer: the relay holds 8 pairs a stream */
 #define COST 1
-#define COST_FAILED 20
 
 struct clerk {
 	struct clerk_services s;
@@ -44,7 +43,7 @@ struct clerk {
 	struct dockets *dockets;
 	struct shipping keys;
 	struct replay *replay;
-	struct rate rate;
+	struct rate offers, answers; /* ours; theirs, or in their name */
 };
 
 int clerk_new(const struct clerk_services *services, uint32_t epoch,
@@ -123,7 +122,8 @@ static int admit(struct clerk *c, struct request *q,
 
 	if (r)
 		return r;
-	if (!rate_take(&c->rate, q->permit.peer->name, COST, now))
+	if (!rate_take(offer ? &c->answers : &c->offers, q->permit.peer->name,
+		       COST, now))
 		return fault(q, E_FULL, "too many requests of this peer");
 	for (size_t i = 0; i < q->party->n; i++)
 		q->ssrc[i] = q->party->line[i].ssrc;
@@ -317,9 +317,6 @@ static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
 		r = q->permit.method->answer(&q->terms, msg->tail,
 					     msg->tail_len, tail, &res,
 					     &q->fault);
-	if (r == E_AUTH)
-		rate_take(&c->rate, m->party.peer, COST_FAILED,
-			  clock_mono_us(c->s.clock));
 	if (r)
 		return r;
 	memcpy(a->dialog, m->origin.dialog, sizeof a->dialog);

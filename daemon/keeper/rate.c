@@ -1,5 +1,7 @@
-/* rate.c - token buckets. A busy peer's calls pass (2000 a second); somebody
- * who guesses keys, each guess at the price of many calls, is slowed. */
+/* rate.c - token buckets. A busy peer's calls pass (2000 a second). An offer
+ * that is not authentic costs what a call costs and no more: anybody can send
+ * one in the peer's name, and must not block the peer so. (Nobody guesses 128
+ * bits at any rate; what is spared is the keeper's time.) */
 #include "daemon/keeper/rate.h"
 
 #define PER_SECOND 2000

@@ -717,6 +717,12 @@ static void a_wrong_key_is_no_entry_in_the_cache(void **state)
 	house_close(&b);
 }
 
+static int guess(struct house *b, const struct sent *o)
+{
+	b->n = 0;
+	return answer(b, o, (struct where){ 2, 1, 1, 1, 0 })->u.answered.err;
+}
+
 static void guessing_is_slowed(void **state)
 {
 	static struct house a, b;
@@ -729,19 +735,46 @@ static void guessing_is_slowed(void **state)
 	house_open(&b, "a.example");
 	secret_set(&b.psk, "another key, too", 16);
 	o = offer(&a, 1);
-	for (; err == E_AUTH && n < 1000; n++) {
-		b.n = 0;
-		err = answer(&b, o, (struct where){ 2, 1, 1, 1, 0 })
-			      ->u.answered.err;
-	}
+	for (; err == E_AUTH && n < 10000; n++)
+		err = guess(&b, o);
 	assert_int_equal(err, E_FULL);
-	assert_in_range(n, 100, 300);
-	b.n = 0;
+	assert_in_range(n, 2000, 5000);
 	b.mono_us += 10 * SECOND;
-	assert_int_equal(answer(&b, o, (struct where){ 2, 1, 1, 1, 0 })
-				 ->u.answered.err, E_AUTH);
+	assert_int_equal(guess(&b, o), E_AUTH);
 	house_close(&a);
 	house_close(&b);
+}
+
+/* Anybody can claim to be the peer: his offers must not use up the peer's. */
+static void a_forger_does_not_block_the_peer(void **state)
+{
+	static struct house a, b, forger;
+	const struct sent *good, *bad;
+	int err = E_AUTH;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	house_open(&forger, "b.example");
+	secret_set(&forger.psk, "another key, too", 16);
+	good = offer(&a, 1);
+	bad = offer(&forger, 1);
+	for (size_t i = 0; i < 5000; i++, b.mono_us += SECOND / 500)
+		assert_int_equal(guess(&b, bad), E_AUTH);
+	assert_int_equal(guess(&b, good), 0);
+	/* and no flood of them keeps us from calling the peer */
+	while (err == E_AUTH)
+		err = guess(&b, bad);
+	assert_int_equal(err, E_FULL);
+	b.n = 0;
+	strcpy(b.peer.name, "them");
+	assert_int_equal(offer_as(&b, &(struct msg_key_party){
+		.call = 9, .peer = "them", .local_id = "sip:bob@b.example",
+		.remote_id = "sip:alice@a.example", .n = 1,
+		.line = { { 41, 0x44444444 } } })->u.offered.err, 0);
+	house_close(&a);
+	house_close(&b);
+	house_close(&forger);
 }
 
 /* -- siblings ------------------------------------------------------------- */
@@ -944,6 +977,7 @@ int main(void)
 			each_line_of_a_call_has_its_own_answer_in_force),
 		cmocka_unit_test(a_wrong_key_is_no_entry_in_the_cache),
 		cmocka_unit_test(guessing_is_slowed),
+		cmocka_unit_test(a_forger_does_not_block_the_peer),
 		cmocka_unit_test(a_new_relay_gets_the_live_keys),
 		cmocka_unit_test(without_a_relay_keys_wait),
 		cmocka_unit_test(a_relay_that_takes_nothing_ends_the_offer),
