@@ -139,6 +139,7 @@ static int admit(struct clerk *c, struct request *q,
 		.window_us = c->limits.window_us,
 		.verify = c->limits.verify,
 		.kdr = c->limits.kdr,
+		.kemac_128 = c->limits.kemac_128,
 		.no_rate = c->limits.no_rate,
 		.legacy = c->limits.legacy,
 	};

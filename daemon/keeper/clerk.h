@@ -35,6 +35,7 @@ struct clerk_limits {
 	uint64_t window_us; /* how far off a timestamp may be */
 	bool verify;        /* our offers ask for a verification */
 	uint8_t kdr;        /* key derivation rate they ask for (suite.h) */
+	bool kemac_128;     /* keys they carry are under AES-128 */
 	bool no_rate;       /* the relay takes none but 0 */
 	bool legacy;        /* weak algorithms are taken, too */
 };

@@ -127,6 +127,7 @@ static struct clerk_limits limits_of(const struct conf *c)
 		.window_us = (uint64_t)conf_int(n, "window") * SECOND_US,
 		.verify = conf_bool(n, "verify"),
 		.kdr = kdr_of(conf_int(n, "derivation_rate")),
+		.kemac_128 = !strcmp(conf_text(n, "kemac"), "aes-128"),
 		.no_rate = !strcmp(transform, "libsrtp2"),
 		.legacy = conf_bool(n, "legacy"),
 	};

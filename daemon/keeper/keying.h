@@ -27,6 +27,8 @@ struct keying_terms {
 	bool verify;              /* offerer: ask for a verification (V) */
 	uint8_t kdr;              /* offerer: key derivation rate to ask for,
 	                             as in struct srtp_key */
+	bool kemac_128;           /* offerer: keys go under AES-128, whatever
+	                             the suite */
 	bool no_rate;             /* answerer: the relay takes none but 0 */
 	bool legacy;              /* answerer: weak algorithms, too */
 };

@@ -26,6 +26,7 @@
 
 #include <string.h>
 
+static const char *const kemacs[] = { "suite", "aes-128", NULL };
 static const char *const levels[] = { "session", "media", NULL };
 
 static const struct conf_key keys[] = {
@@ -47,6 +48,13 @@ static const struct conf_key keys[] = {
 	  .help = "Take from old peers what is too weak for new ones: the "
 		  "Diffie-Hellman groups of 768 and 1024 bits. Our own offers "
 		  "never use it." },
+	{ .name = "kemac", .type = CONF_WORD, .dflt = "suite",
+	  .choices = kemacs, .reload = RELOAD_LIVE,
+	  .help = "The cipher under which our offers carry a key. suite: "
+		  "AES-256 (RFC 6043) when the suite's key is longer than 128 "
+		  "bits, else AES-128. aes-128: always that, for peers of RFC "
+		  "3830 alone; a longer suite is then no stronger, and the "
+		  "verdict says so." },
 	{ .name = "derivation_rate", .type = CONF_INT, .dflt = "0", .min = 0,
 	  .max = 16777216, .unit = "packets", .reload = RELOAD_LIVE,
 	  .help = "After how many packets the session keys of our offers' "

@@ -5,7 +5,7 @@
  *   R_MESSAGE = HDR, T, IDr, V
  *
  * The message keys come from the pre-shared key, CSB ID and RAND (4.1.4);
- * KEMAC carries one TGK under AES-CM-128 and an HMAC-SHA-1-160 over the whole
+ * KEMAC carries one TGK under AES-CM and an HMAC-SHA-1-160 over the whole
  * message. The crypto sessions' keys (session.c) are fixed by the offer
  * alone, so we may receive as soon as it left; V proves that the far end
  * holds the pre-shared key. A verification without a MAC, for another offer
@@ -121,6 +121,7 @@ int mikey_encode_verified(struct mikey_message *m,
 
 /* What goes into one offer beside the pending state. Secret: wipe it. */
 struct offer {
+	uint8_t encr; /* KEMAC's cipher */
 	uint8_t tgk[SRTP_KEY_MAX];
 	size_t tgk_len;
 	uint8_t sealed[4 + SRTP_KEY_MAX]; /* the key data sub-payload */
@@ -144,8 +145,13 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 {
 	struct mikey_root root = mikey_outgoing_root(&p->o);
 	struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
-	int r = mikey_psk_derive(t->psk, &root, MIKEY_ENCR_AES_CM_128,
-				 MIKEY_MAC_SHA1, &p->keys);
+	const struct suite_info *s = suite_info(t->suites[0]);
+	int r;
+
+	/* 9.1: what protects a key must be as strong as what it is for */
+	o->encr = s->key_len > 16 && !t->kemac_128 ? MIKEY_ENCR_AES_CM_256
+						   : MIKEY_ENCR_AES_CM_128;
+	r = mikey_psk_derive(t->psk, &root, o->encr, MIKEY_MAC_SHA1, &p->keys);
 
 	if (r)
 		return r;
@@ -206,7 +212,7 @@ static int write_offer(struct offer *o, const struct keying_pending *p,
 
 	if (r)
 		return r;
-	kemac = mikey_add(&m, MIKEY_KEMAC, MIKEY_ENCR_AES_CM_128);
+	kemac = mikey_add(&m, MIKEY_KEMAC, o->encr);
 	kemac->data = (struct mikey_bytes){ o->sealed, 4 + o->tgk_len };
 	kemac->mac_alg = MIKEY_MAC_SHA1;
 	return mikey_encode_maced(&m, &p->keys, out);

@@ -513,6 +513,38 @@ static void packets_survive_failing_allocations(void **state)
 	}
 }
 
+/* When keys cannot be derived, nothing passes under those of before, until
+ * they can. */
+static void a_failed_derivation_stops_the_key(void **state)
+{
+	(void)state;
+	for (unsigned s = 1; s < SUITE_COUNT; s++) {
+		struct srtp_key k = make_key(s, 0);
+		EVP_CIPHER_CTX *whole, *empty = EVP_CIPHER_CTX_new();
+		struct packet p = rtp_packet(), q = rtcp_packet();
+		struct both b;
+
+		k.kdr = 1;
+		b = open_both(&k);
+		assert_opens(&b);
+		whole = b.send->derivation.cipher;
+		b.send->derivation.cipher = empty;
+		assert_int_equal(evp_protect_rtp(b.send, p.data, &p.len, HDR,
+						 INDEX + (1 << 16)),
+				 E_INTERNAL);
+		assert_int_equal(evp_protect_rtp(b.send, p.data, &p.len, HDR,
+						 INDEX), E_INTERNAL);
+		assert_int_equal(evp_protect_rtcp(b.send, q.data, &q.len, 5),
+				 E_INTERNAL);
+		assert_memory_equal(p.data, rtp_packet().data, p.len);
+		assert_memory_equal(q.data, rtcp_packet().data, q.len);
+		b.send->derivation.cipher = whole;
+		assert_opens(&b);
+		EVP_CIPHER_CTX_free(empty);
+		close_both(&b);
+	}
+}
+
 /* How many of the starts failed. */
 static long walk_starts(void)
 {
@@ -615,6 +647,7 @@ int main(void)
 		cmocka_unit_test(other_keys_do_not_open),
 		cmocka_unit_test(every_failing_allocation_is_survived),
 		cmocka_unit_test(packets_survive_failing_allocations),
+		cmocka_unit_test(a_failed_derivation_stops_the_key),
 		cmocka_unit_test(the_start_survives_failing_allocations),
 		cmocka_unit_test(gcm_packets_allocate_nothing),
 		cmocka_unit_test(secrets_are_wiped),

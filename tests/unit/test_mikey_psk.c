@@ -386,6 +386,48 @@ static void each_suite_is_agreed(void **state)
 	}
 }
 
+/* The key is as well protected as the suite wants, if the pre-shared key is as
+ * long; "aes-128" is for old peers, and told. */
+static void a_long_suite_has_a_strong_kemac(void **state)
+{
+	static const struct {
+		enum suite suite;
+		size_t psk;
+		bool kemac_128;
+		unsigned kind, bits;
+	} rows[] = {
+		{ SUITE_AEAD_AES_128_GCM, 32, false, 1, 128 },
+		{ SUITE_F8_128_HMAC_SHA1_80, 32, false, 1, 128 },
+		{ SUITE_AES_192_CM_HMAC_SHA1_80, 32, false, 3, 256 },
+		{ SUITE_AES_256_CM_HMAC_SHA1_80, 32, false, 3, 256 },
+		{ SUITE_AEAD_AES_256_GCM, 32, false, 3, 256 },
+		{ SUITE_AEAD_AES_256_GCM, 32, true, 1, 128 },
+		{ SUITE_AEAD_AES_256_GCM, 20, false, 3, 160 },
+	};
+	struct mikey_message m;
+	struct pair p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		pair_open(&p);
+		for (size_t k = 0; k < 2; k++)
+			secret_set(&p.psk[k], "0123456789abcdef"
+				   "fedcba9876543210", rows[i].psk);
+		p.suites[0] = rows[i].suite;
+		p.a.kemac_128 = rows[i].kemac_128;
+		assert_int_equal(pair_offer(&p), 0);
+		open_offer(&p, &m);
+		assert_int_equal(find(&m, MIKEY_KEMAC, 0)->kind, rows[i].kind);
+		assert_int_equal(pair_answer(&p), 0);
+		assert_int_equal(pair_finish(&p), 0);
+		assert_int_equal(p.calling.facts.key_bits, rows[i].bits);
+		assert_int_equal(p.called.facts.key_bits, rows[i].bits);
+		assert_memory_equal(&p.calling.send[0], &p.called.recv[0],
+				    sizeof(struct srtp_key));
+		pair_close(&p);
+	}
+}
+
 /* The offer asks, the answer does it, both have it in all keys. */
 static void a_derivation_rate_is_agreed(void **state)
 {
@@ -579,6 +621,7 @@ int main(void)
 		cmocka_unit_test(every_cut_and_flip_is_refused),
 		cmocka_unit_test(unfit_terms_are_refused),
 		cmocka_unit_test(each_suite_is_agreed),
+		cmocka_unit_test(a_long_suite_has_a_strong_kemac),
 		cmocka_unit_test(a_derivation_rate_is_agreed),
 		cmocka_unit_test(a_rate_that_the_relay_lacks_is_refused),
 		cmocka_unit_test(sha256_and_no_identities_are_understood),

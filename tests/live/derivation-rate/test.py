@@ -30,6 +30,7 @@ def check(t):
             paths = s.recorded()
             t.claim(f'{suite}, from {site}: media intact and sealed',
                     '; '.join(s.check_media(paths)))
+            t.claim('tshark dissects it', claims.mikey_dissects(paths['wire']))
             words = decoded(s.a, paths['wire'])
             t.claim('the offer says how often',
                     f'session keys anew every {RATES[site]} packets' in words, words)
