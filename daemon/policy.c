@@ -27,7 +27,8 @@ static const char *const needs[] = {
 };
 
 /* One line a method; the keeper refuses one that no module registered. */
-static const char *const keying_methods[] = { "mikey-psk", NULL };
+static const char *const keying_methods[] = { "mikey-psk", "mikey-dhhmac",
+					      NULL };
 
 static int psk_valid(const char *value, const char **why)
 {
@@ -65,7 +66,11 @@ static const struct conf_key profile_keys[] = {
 	  .help = "require: a call that cannot be sealed ends. "
 		  "forbid: calls are plain in both directions." },
 	{ .name = "keying", .type = CONF_WORDS, .choices = keying_methods,
-	  .help = "How keys are agreed, best first." },
+	  .help = "How keys are agreed, best first: our offers use the first, "
+		  "offers of the far end may use any of them. mikey-psk "
+		  "carries the session key under the pre-shared one; "
+		  "mikey-dhhmac agrees on it by Diffie-Hellman, so that who "
+		  "gets the pre-shared key later opens no call of today." },
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },
@@ -129,7 +134,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	if (p->need == NEED_REQUIRE && !p->n_keying)
 		return conf_fail(err, n, "profiles.%s.keying: need = "
 				 "\"require\" takes a way of keying; allowed: "
-				 "\"mikey-psk\"", p->name);
+				 "\"mikey-psk\", \"mikey-dhhmac\"", p->name);
 	if (p->need == NEED_REQUIRE && !p->n_suites)
 		return conf_fail(err, n, "profiles.%s.suites: need = "
 				 "\"require\" takes at least one suite",
@@ -153,7 +158,8 @@ static const struct profile *find_profile(const struct policy *p,
 static bool uses_psk(const struct profile *p)
 {
 	for (size_t i = 0; i < p->n_keying; i++)
-		if (!strcmp(p->keying[i], "mikey-psk"))
+		if (!strcmp(p->keying[i], "mikey-psk") ||
+		    !strcmp(p->keying[i], "mikey-dhhmac"))
 			return true;
 	return false;
 }
@@ -170,15 +176,15 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 				 "profiles", peer->name,
 				 conf_text(n, "profile"));
 	if (uses_psk(peer->profile) && !*peer->psk)
-		return conf_fail(err, n, "peers: %s: profile \"%.60s\" uses "
-				 "mikey-psk, but the peer has no key; make one "
-				 "(openssl rand -hex 32) and set psk = "
+		return conf_fail(err, n, "peers: %s: profile \"%.60s\" uses a "
+				 "pre-shared key, but the peer has none; make "
+				 "one (openssl rand -hex 32) and set psk = "
 				 "\"file:PATH\"", peer->name,
 				 peer->profile->name);
 	if (!uses_psk(peer->profile) && *peer->psk)
 		return conf_fail(err, n, "peers: %s: profile \"%.60s\" never "
 				 "uses the psk; leave it out or name a profile "
-				 "with mikey-psk", peer->name,
+				 "with mikey-psk or mikey-dhhmac", peer->name,
 				 peer->profile->name);
 	return 0;
 }

@@ -167,8 +167,8 @@ static int broken(struct call *c, enum stage stage)
 	return E_FORMAT;
 }
 
-/* Gives the keys of exchange x to its lines; both directions must be there
- * unless early says that the method may fix them later. */
+/* Gives the keys of exchange x to its lines; both directions must be there.
+ * early: the method may fix them later (no key at all). */
 static int take_keys(const struct deal *d, unsigned x,
 		     const struct msg_key_ids *key, unsigned n, bool early,
 		     struct msg_key_ids out[static SDP_LINES_MAX])
@@ -176,10 +176,12 @@ static int take_keys(const struct deal *d, unsigned x,
 	uint32_t lines = lines_of(d, x);
 	unsigned k = 0;
 
+	if (early && !n)
+		return 0;
 	if (n != (unsigned)__builtin_popcount(lines))
 		return E_FORMAT;
 	for (unsigned i = 0; i < n; i++)
-		if (!early && (!key[i].send || !key[i].recv))
+		if (!key[i].send || !key[i].recv)
 			return E_FORMAT;
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
 		if (lines >> i & 1)

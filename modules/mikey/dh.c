@@ -33,15 +33,16 @@ struct mikey_dh {
 static const struct {
 	const char *name;
 	size_t len;
+	unsigned bits; /* RFC 3526 8, the lower estimate; the others less */
 	BIGNUM *(*prime)(BIGNUM *);
 	const char *known; /* to OpenSSL by this name */
 	bool weak;
 } groups[] = {
-	[MIKEY_OAKLEY_5] = { "OAKLEY 5 (1536 bits)", 192,
+	[MIKEY_OAKLEY_5] = { "OAKLEY 5 (1536 bits)", 192, 90,
 			     BN_get_rfc3526_prime_1536, "modp_1536", false },
-	[MIKEY_OAKLEY_1] = { "OAKLEY 1 (768 bits)", 96,
+	[MIKEY_OAKLEY_1] = { "OAKLEY 1 (768 bits)", 96, 60,
 			     BN_get_rfc2409_prime_768, NULL, true },
-	[MIKEY_OAKLEY_2] = { "OAKLEY 2 (1024 bits)", 128,
+	[MIKEY_OAKLEY_2] = { "OAKLEY 2 (1024 bits)", 128, 70,
 			     BN_get_rfc2409_prime_1024, NULL, true },
 };
 
@@ -55,6 +56,11 @@ size_t mikey_dh_len(unsigned group)
 const char *mikey_dh_name(unsigned group)
 {
 	return group < N_GROUPS ? groups[group].name : "an unknown group";
+}
+
+unsigned mikey_dh_bits(unsigned group)
+{
+	return group < N_GROUPS ? groups[group].bits : 0;
 }
 
 bool mikey_dh_allowed(unsigned group, bool legacy)

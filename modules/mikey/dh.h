@@ -21,6 +21,8 @@ struct mikey_dh;
 size_t mikey_dh_len(unsigned group);
 /* "OAKLEY 5 (1536 bits)"; "an unknown group". Static text. */
 const char *mikey_dh_name(unsigned group);
+/* About how many bits of a symmetric key it is worth; 0: unknown group. */
+unsigned mikey_dh_bits(unsigned group);
 /* Whether keys may be agreed in it. Groups 1 and 2 only when legacy: today's
  * means break the first and are close to the second. */
 bool mikey_dh_allowed(unsigned group, bool legacy);

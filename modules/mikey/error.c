@@ -68,9 +68,26 @@ static void add_suites(const struct mikey_refusal *r, struct buf *params,
 	}
 }
 
-int mikey_error_make(const struct mikey_refusal *r, struct buf *out)
+/* With what proves that we made it, if we can. */
+static int encode(const struct mikey_refusal *r, struct mikey_message *m,
+		  struct buf *out)
 {
 	static const uint8_t zero[MIKEY_HASH_MAX];
+
+	if (!r->keys)
+		return mikey_encode(m, out);
+	if (r->kemac) {
+		mikey_add(m, MIKEY_KEMAC, r->kemac->kind)->mac_alg =
+			r->kemac->mac_alg;
+		return mikey_encode_maced(m, r->keys, out);
+	}
+	mikey_add(m, MIKEY_V, r->keys->mac_alg)->data =
+		(struct mikey_bytes){ zero, r->keys->auth_len };
+	return mikey_encode_verified(m, r->keys, &r->also, out);
+}
+
+int mikey_error_make(const struct mikey_refusal *r, struct buf *out)
+{
 	const struct mikey_payload *stamp = mikey_find(r->offer, MIKEY_T, 0);
 	struct buf params = buf_of(SUITE_COUNT * SP_ROOM);
 	struct mikey_message m = { .data_type = MIKEY_ERROR,
@@ -84,14 +101,7 @@ int mikey_error_make(const struct mikey_refusal *r, struct buf *out)
 	mikey_add(&m, MIKEY_ERR, r->error_no);
 	if (r->suites)
 		add_suites(r, &params, &m);
-	err = params.err;
-	if (!err && r->keys) {
-		mikey_add(&m, MIKEY_V, r->keys->mac_alg)->data =
-			(struct mikey_bytes){ zero, r->keys->auth_len };
-		err = mikey_encode_verified(&m, r->keys, &r->also, out);
-	} else if (!err) {
-		err = mikey_encode(&m, out);
-	}
+	err = params.err ? params.err : encode(r, &m, out);
 	buf_free(&params);
 	return err;
 }

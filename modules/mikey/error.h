@@ -11,6 +11,7 @@ enum mikey_error_no {
 	MIKEY_ERR_PRF = 2,
 	MIKEY_ERR_MAC = 3,
 	MIKEY_ERR_EA = 4,
+	MIKEY_ERR_DH = 6,
 	MIKEY_ERR_ID = 7,
 	MIKEY_ERR_SP = 9,
 	MIKEY_ERR_SPPAR = 10,
@@ -26,9 +27,12 @@ struct mikey_refusal {
 	size_t n_suites;
 	const struct mikey_psk_keys *keys; /* NULL: not authenticated */
 	struct mikey_covered also;
+	/* DHHMAC, which has no V (RFC 4650 4.1): authenticated by a KEMAC with
+	 * the algorithms of this one. NULL: by V. */
+	const struct mikey_payload *kemac;
 };
 
-/* Appends HDR, T, ERR, {SP}, [V]; E_ARG when the offer has no T. */
+/* Appends HDR, T, ERR, {SP}, [V or KEMAC]; E_ARG when the offer has no T. */
 int mikey_error_make(const struct mikey_refusal *r, struct buf *out);
 /* "invalid timestamp", ...; "unknown error" for other numbers. */
 const char *mikey_error_text(unsigned error_no);

@@ -119,8 +119,23 @@ static void put_time(const struct mikey_payload *p, struct buf *out)
 	buf_text(out, text);
 }
 
+/* In DHHMAC's numbering 0 is HMAC-SHA-1 (RFC 4650 4.2). */
+static void put_bare_kemac(const struct mikey_payload *p, struct buf *out)
+{
+	unsigned alg = p->mac_alg;
+
+	if (alg == MIKEY_MAC_NULL && p->mac.len)
+		alg = MIKEY_MAC_SHA1;
+	buf_printf(out, "no key, the MAC of the message: %s, %zu bytes",
+		   WORD(macs, alg), p->mac.len);
+}
+
 static void put_kemac(const struct mikey_payload *p, struct buf *out)
 {
+	if (!p->data.len) {
+		put_bare_kemac(p, out);
+		return;
+	}
 	buf_printf(out, "the key, %zu bytes of data under %s; MAC %s, %zu "
 		   "bytes",
 		   p->data.len, WORD(encrs, p->kind), WORD(macs, p->mac_alg),
@@ -188,8 +203,8 @@ static void put_payload(const struct mikey_payload *p, struct buf *out)
 			   p->data.len, WORD(caches, p->kind));
 		break;
 	case MIKEY_DH:
-		buf_printf(out, "public value in %s",
-			   WORD(groups, p->kind));
+		buf_printf(out, "public value in %s, %zu bytes",
+			   WORD(groups, p->kind), p->data.len);
 		break;
 	case MIKEY_SIGN:
 		buf_printf(out, "signature, %s, %zu bytes",

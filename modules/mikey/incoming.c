@@ -121,11 +121,11 @@ static int check_one_id(struct mikey_incoming *in,
  * reflected to its maker or moved to another call of the same peer. */
 int mikey_incoming_ids(struct mikey_incoming *in)
 {
-	int r;
+	int r = 0;
 
-	if (!in->id_i)
-		return 0; /* 3.1: may be left out; the key tells the peer */
-	r = check_one_id(in, in->id_i, in->t->remote_id, "from");
+	/* 3.1: may be left out; the key tells the peer */
+	if (in->id_i)
+		r = check_one_id(in, in->id_i, in->t->remote_id, "from");
 	if (!r && in->id_r)
 		r = check_one_id(in, in->id_r, in->t->local_id, "to");
 	return r;
@@ -301,6 +301,7 @@ void mikey_incoming_report(struct mikey_incoming *in, int err,
 		.n_suites = in->t->n_suites,
 		.keys = in->proven ? in->keys : NULL,
 		.also = in->also,
+		.kemac = in->kemac,
 	};
 
 	if (err != E_AUTH && err != E_EXPIRED && err != E_UNSUPPORTED)

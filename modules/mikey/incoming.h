@@ -18,6 +18,7 @@ struct mikey_incoming {
 	bool proven;
 	const struct mikey_psk_keys *keys; /* for a V in an error message */
 	struct mikey_covered also;
+	const struct mikey_payload *kemac; /* DHHMAC: in place of that V */
 	uint8_t error_no;
 	bool policy; /* refused for its policy: tell ours */
 	struct mikey_message offer;

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += modules/mikey/libmikey.a
 modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/dh.c modules/mikey/dh.h \
+	modules/mikey/dhhmac.c modules/mikey/dhhmac.h \
 	modules/mikey/error.c modules/mikey/error.h \
 	modules/mikey/explain.c modules/mikey/explain.h \
 	modules/mikey/ident.c modules/mikey/ident.h \

@@ -175,6 +175,24 @@ static uint8_t get_payload(struct reader *r, struct mikey_message *m,
 	return next;
 }
 
+/* RFC 4650 4.2 numbers HMAC-SHA-1 as 0, which is no MAC everywhere else. In
+ * messages that DHHMAC has, twenty bytes behind the closing KEMAC tell that
+ * this was meant; without them 0 is no MAC. */
+static void get_dhhmac_mac(struct reader *r, struct mikey_message *m)
+{
+	struct mikey_payload *p = m->n ? &m->payload[m->n - 1] : NULL;
+
+	if (r->err || !p || p->type != MIKEY_KEMAC || p->mac_alg ||
+	    r->len != 20)
+		return;
+	if (m->data_type != MIKEY_DHHMAC_INIT &&
+	    m->data_type != MIKEY_DHHMAC_RESPONSE &&
+	    m->data_type != MIKEY_ERROR)
+		return;
+	p->mac = mikey_read_bytes(r, 20);
+	p->len += 20;
+}
+
 int mikey_decode(const uint8_t *bytes, size_t len, struct mikey_message *m)
 {
 	struct reader r = reader_of(bytes, len);
@@ -186,6 +204,7 @@ int mikey_decode(const uint8_t *bytes, size_t len, struct mikey_message *m)
 	next = get_header(&r, m);
 	while (!r.err && next != MIKEY_LAST)
 		next = get_payload(&r, m, next, bytes);
+	get_dhhmac_mac(&r, m);
 	m->failed_at = (size_t)(r.p - bytes);
 	return reader_end(&r);
 }

@@ -15,6 +15,7 @@
  *   outgoing.c    our offers, as far as all modes make them alike
  *   psk.c         pre-shared key method: offer, finish
  *   psk_answer.c  pre-shared key method: answer
+ *   dhhmac.c      Diffie-Hellman under a pre-shared key (RFC 4650)
  *   explain.c     a message in plain words, for operators
  *
  * Everything is a pure function. The window and the wish for a verification
@@ -22,6 +23,7 @@
  * engine's business. The module only registers its records. */
 #include "daemon/base/err.h"
 #include "daemon/module.h"
+#include "modules/mikey/dhhmac.h"
 #include "modules/mikey/psk.h"
 
 #include <string.h>
@@ -91,11 +93,19 @@ static int check(const struct conf *c, struct conf_err *err)
 	return 0;
 }
 
+static const struct keying *const methods[] = { &mikey_psk, &mikey_dhhmac };
+
 static int start(struct core *core, const struct conf *c, void **state)
 {
+	int r = 0;
+
 	(void)c;
-	*state = NULL;
-	return core_register(core, "keying", mikey_psk.name, &mikey_psk);
+	for (size_t i = 0; i < sizeof methods / sizeof *methods && !r; i++)
+		r = core_register(core, "keying", methods[i]->name,
+				  methods[i]);
+	if (!r)
+		*state = NULL;
+	return r;
 }
 
 static void stop(void *state)

@@ -114,7 +114,10 @@ static void put_kemac(struct buf *b, const struct mikey_payload *p)
 	buf_u8(b, p->kind);
 	put_long(b, p->data);
 	buf_u8(b, p->mac_alg);
-	put_implied(b, p->mac, mac_lens, sizeof mac_lens, p->mac_alg);
+	if (!p->mac_alg && p->mac.len == 20) /* RFC 4650 4.2's HMAC-SHA-1 */
+		put_bytes(b, p->mac);
+	else
+		put_implied(b, p->mac, mac_lens, sizeof mac_lens, p->mac_alg);
 }
 
 static void get_pke(struct reader *r, struct mikey_payload *p)

@@ -218,14 +218,14 @@ static void keeper_offer(struct rig *r, const struct mock_sent *s)
 
 	memcpy(&r->offer, s->body.bytes, sizeof r->offer);
 	r->offers++;
-	a.n = r->offer.party.n;
+	a.n = r->late_keys ? 0 : r->offer.party.n - r->keys_short;
 	a.exchange = 100 + r->offers;
 	new_keys(r, a.key, a.n);
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_OFFERED, s->id, &a,
 					 sizeof a, a.err ? NULL : "offer!"),
-			 0);
+			 r->keys_short ? E_FORMAT : 0);
 }
 
 static void keeper_answer(struct rig *r, const struct mock_sent *s)

@@ -29,6 +29,8 @@ struct rig {
 	/* the next answers of the scripted siblings */
 	int added_err, offered_err, answered_err, finished_err, done_err;
 	uint8_t confirmed;
+	bool late_keys; /* no offer of ours fixes keys */
+	unsigned keys_short; /* so many lines get none: a broken keeper */
 	uint64_t idle_us; /* of every stream */
 	bool hold_relay, hold_keeper; /* they say nothing */
 	uint32_t last_stream;

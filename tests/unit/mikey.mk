@@ -37,12 +37,16 @@ tests_unit_test_mikey_module_LDADD = $(MIKEY_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_mikey_explain
 TESTS += tests/unit/test_mikey_explain
 tests_unit_test_mikey_explain_SOURCES = tests/unit/test_mikey_explain.c \
+	tests/unit/mikey_pair.h \
 	tests/unit/mikey_vectors.h
 tests_unit_test_mikey_explain_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_unit_test_mikey_explain_LDADD = $(MIKEY_TEST_LIBS)
 
-check_PROGRAMS += tests/unit/test_mikey_dh
-TESTS += tests/unit/test_mikey_dh
+check_PROGRAMS += tests/unit/test_mikey_dh tests/unit/test_mikey_dhhmac
+TESTS += tests/unit/test_mikey_dh tests/unit/test_mikey_dhhmac
+tests_unit_test_mikey_dhhmac_SOURCES = tests/unit/test_mikey_dhhmac.c \
+	tests/unit/mikey_pair.h
+tests_unit_test_mikey_dhhmac_LDADD = $(MIKEY_TEST_LIBS)
 tests_unit_test_mikey_dh_SOURCES = tests/unit/test_mikey_dh.c
 tests_unit_test_mikey_dh_LDADD = $(MIKEY_TEST_LIBS)
 

@@ -1,5 +1,5 @@
-/* mikey_pair.h - two ends of a pre-shared key exchange, for tests that change
- * what passes between them. Include after cmocka.h. */
+/* mikey_pair.h - two ends of an exchange under a pre-shared key, for tests that
+ * change what passes between them. Include after cmocka.h. */
 #ifndef CALLSEAL_TEST_MIKEY_PAIR_H
 #define CALLSEAL_TEST_MIKEY_PAIR_H
 
@@ -13,6 +13,7 @@
 
 /* Both ends of one exchange. */
 struct pair {
+	const struct keying *method;
 	struct secret psk[2];
 	enum suite suites[2];
 	uint32_t ssrc[2][2];
@@ -25,7 +26,8 @@ struct pair {
 
 static inline void pair_open(struct pair *p)
 {
-	*p = (struct pair){ .offer = buf_of(KEYING_MAX),
+	*p = (struct pair){ .method = &mikey_psk,
+			    .offer = buf_of(KEYING_MAX),
 			    .answer = buf_of(KEYING_MAX) };
 	for (size_t i = 0; i < 2; i++)
 		secret_set(&p->psk[i], "0123456789abcdef", 16);
@@ -51,27 +53,27 @@ static inline void pair_open(struct pair *p)
 
 static inline void pair_close(struct pair *p)
 {
-	mikey_psk.drop(p->pending);
+	p->method->drop(p->pending);
 	buf_free(&p->offer);
 	buf_free(&p->answer);
 }
 
 static inline int pair_offer(struct pair *p)
 {
-	return mikey_psk.offer(&p->a, &p->offer, &p->pending, &p->early,
-			       &p->fault);
+	return p->method->offer(&p->a, &p->offer, &p->pending, &p->early,
+				&p->fault);
 }
 
 static inline int pair_answer(struct pair *p)
 {
-	return mikey_psk.answer(&p->b, p->offer.data, p->offer.len, &p->answer,
-				&p->called, &p->fault);
+	return p->method->answer(&p->b, p->offer.data, p->offer.len,
+				 &p->answer, &p->called, &p->fault);
 }
 
 static inline int pair_finish(struct pair *p)
 {
-	return mikey_psk.finish(p->pending, p->answer.data, p->answer.len,
-				NOW_US, &p->calling, &p->fault);
+	return p->method->finish(p->pending, p->answer.data, p->answer.len,
+				 NOW_US, &p->calling, &p->fault);
 }
 
 /* The offer as a message, for changing it. */

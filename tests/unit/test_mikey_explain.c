@@ -1,6 +1,7 @@
 /* test_mikey_explain.c - a message in plain words, and never a secret. */
 #include "daemon/base/err.h"
 #include "modules/mikey/explain.h"
+#include "modules/mikey/dhhmac.h"
 #include "modules/mikey/message.h"
 #include "modules/mikey/psk.h"
 
@@ -10,7 +11,47 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/unit/mikey_pair.h"
 #include "tests/unit/mikey_vectors.h"
+
+static void has_words(const struct buf *of, const char *const *words)
+{
+	struct buf out = buf_of(1 << 16);
+
+	assert_int_equal(mikey_explain(of->data, of->len, &out), 0);
+	buf_u8(&out, 0);
+	for (; *words; words++)
+		assert_non_null(strstr((const char *)out.data, *words));
+	assert_null(strstr((const char *)out.data, "not encrypted"));
+	buf_free(&out);
+}
+
+static void a_diffie_hellman_exchange(void **state)
+{
+	static const char *const offer[] = {
+		"type 7: DHHMAC offer (RFC 4650); PRF",
+		"DH (RFC 3830 6.4): public value in OAKLEY 5 (1536 bits), 192",
+		"no key, the MAC of the message: HMAC-SHA-1-160, 20 bytes",
+		NULL };
+	static const char *const answer[] = {
+		"type 8: DHHMAC response (RFC 4650)", "\"sip:bob@b.example\"",
+		"no key, the MAC of the message: HMAC-SHA-1-160", NULL };
+	struct mikey_message m;
+	struct pair p;
+
+	(void)state;
+	pair_open(&p);
+	p.method = &mikey_dhhmac;
+	assert_int_equal(pair_offer(&p), 0);
+	assert_int_equal(pair_answer(&p), 0);
+	has_words(&p.offer, offer);
+	has_words(&p.answer, answer);
+	/* in RFC 4650's own numbers */
+	assert_int_equal(mikey_decode(p.answer.data, p.answer.len, &m), 0);
+	p.answer.data[p.answer.len - 21] = 0;
+	has_words(&p.answer, answer);
+	pair_close(&p);
+}
 
 static void the_published_offer(void **state)
 {
@@ -99,6 +140,7 @@ static void what_is_broken_is_told_up_to_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_diffie_hellman_exchange),
 		cmocka_unit_test(the_published_offer),
 		cmocka_unit_test(every_payload_has_words),
 		cmocka_unit_test(what_is_broken_is_told_up_to_there),

@@ -168,7 +168,7 @@ static void what_cannot_be_done_is_refused(void **state)
 		{ PROFILES "peers = ( { match = \"*\"; profile = \"x\"; } );",
 		  "t:2: peers: *: no profile \"x\"" },
 		{ PROFILES "peers = ( { match = \"*\"; profile = \"s\"; } );",
-		  "but the peer has no key; make one (openssl rand -hex 32)" },
+		  "but the peer has none; make one (openssl rand -hex 32)" },
 		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; psk = "
 		  "\"file:x\"; } );", "never uses the psk" },
 		{ PROFILES "peers = ( { match = \"a\"; profile = \"p\"; },\n"

@@ -56,6 +56,7 @@ class Gateway:
         self.host = f'gate-{site}'
         self.peers, self.phones = peers, phones
         self.suites = settings.pop('suites', SUITES)
+        self.keying = settings.pop('keying', ['mikey-psk'])
         self.level = settings.pop('level', 'session')
         self.rate = settings.pop('rate', 0)  # of key derivation
         self.proxy = settings.pop('proxy', '')
@@ -102,7 +103,8 @@ outside = {{
 media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; }};
 mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate}; }};
 profiles = {{
-	sealed = {{ need = "require"; keying = [ "mikey-psk" ]; suites = [ {
+	sealed = {{ need = "require"; keying = [ {
+            ', '.join(map(quoted, self.keying))} ]; suites = [ {
             ', '.join(map(quoted, self.suites))} ]; }};
 	plain = {{ need = "forbid"; }};
 }};

@@ -1,0 +1,555 @@
+/* dhhmac.c - Diffie-Hellman authenticated by a pre-shared key (RFC 4650), both
+ * sides.
+ *
+ *   I_message = HDR, T, RAND, IDi, IDr, SP, SDP IDs, DHi, KEMAC
+ *   R_message = HDR, T, IDr, IDi, DHr, DHi, KEMAC
+ *
+ * KEMAC carries no key here but closes both messages with an HMAC over all of
+ * them, under a key derived from the pre-shared one as the pre-shared key
+ * method does (RFC 3830 4.1.4; data type and direction are under it). The TGK
+ * is g^(xi xr): it comes with the answer, each forked answer has its own, and
+ * who learns the pre-shared key later opens no call of today.
+ *
+ * RFC 4650 section 4.2 numbers Encr alg NULL as 2, MAC alg HMAC-SHA-1 as 0 and
+ * NULL as 1, against the registry of RFC 3830 (0, 1, 0). We offer by the
+ * registry, read both, and answer in the numbers of the offer. What counts is
+ * whether there is a MAC that verifies: no number stands for "no MAC" here.
+ *
+ * The value that we answered is nobody's until the far end finishes, so it
+ * cannot open what we send before that.
+ *
+ * Not done: updates of a bundle (3.1), values made in advance, groups but
+ * OAKLEY 5 in our own offers. */
+#include "modules/mikey/dhhmac.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/dh.h"
+#include "modules/mikey/error.h"
+#include "modules/mikey/ident.h"
+#include "modules/mikey/incoming.h"
+#include "modules/mikey/outgoing.h"
+#include "modules/mikey/payload.h"
+#include "modules/mikey/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENCR_NULL_4650 2 /* AES key wrap everywhere else */
+
+struct keying_pending {
+	struct mikey_outgoing o;
+	struct mikey_psk_keys keys; /* of them the authentication key */
+	struct mikey_dh *dh;
+};
+
+/* Payloads that neither message has (RFC 4650 table 4.1.b). */
+static const uint8_t stray[] = { MIKEY_PKE, MIKEY_SIGN, MIKEY_CERT,
+				 MIKEY_CHASH, MIKEY_V, MIKEY_ERR };
+
+/* -- the KEMAC ------------------------------------------------------------ */
+
+/* The algorithm that a KEMAC names in either numbering. */
+static unsigned mac_of(const struct mikey_payload *kemac)
+{
+	if (!kemac->mac.len)
+		return MIKEY_MAC_NULL;
+	return kemac->mac_alg == MIKEY_MAC_SHA256 ? MIKEY_MAC_SHA256
+						  : MIKEY_MAC_SHA1;
+}
+
+static bool carries_nothing(const struct mikey_payload *kemac)
+{
+	return !kemac->data.len && (kemac->kind == MIKEY_ENCR_NULL ||
+				    kemac->kind == ENCR_NULL_4650);
+}
+
+static int derive(const struct secret *psk, const struct mikey_root *of,
+		  unsigned mac_alg, struct mikey_psk_keys *k)
+{
+	struct mikey_root root = *of;
+
+	root.key = psk->bytes;
+	root.key_len = psk->len;
+	k->mac_alg = (uint8_t)mac_alg;
+	k->auth_len = (uint8_t)mikey_mac_len(mac_alg);
+	return mikey_derive(&root, MIKEY_AUTH_KEY, 0xff, k->auth, k->auth_len);
+}
+
+/* Whether the KEMAC, the message's last payload, verifies. */
+static int check_mac(const struct mikey_psk_keys *k, struct mikey_bytes bytes,
+		     const struct mikey_payload *kemac)
+{
+	uint8_t mac[MIKEY_HASH_MAX];
+	int r;
+
+	if (mac_of(kemac) != k->mac_alg || kemac->mac.len != k->auth_len ||
+	    kemac->at + kemac->len != bytes.len)
+		return E_AUTH;
+	bytes.len -= kemac->mac.len;
+	r = mikey_hmac(k->mac_alg, k->auth, k->auth_len, &bytes, 1, mac);
+	if (!r && !equal_ct(mac, kemac->mac.p, kemac->mac.len))
+		r = E_AUTH;
+	return r;
+}
+
+static void add_value(struct mikey_message *m, const struct mikey_dh *dh)
+{
+	mikey_add(m, MIKEY_DH, (uint8_t)mikey_dh_group(dh))->data =
+		mikey_dh_public(dh);
+}
+
+/* -- offer ---------------------------------------------------------------- */
+
+static int write_offer(const struct keying_pending *p, struct buf *out)
+{
+	struct buf params = buf_of(64);
+	struct mikey_message m;
+	int r = mikey_outgoing_head(&p->o, MIKEY_DHHMAC_INIT, &params, &m);
+
+	if (!r) {
+		add_value(&m, p->dh);
+		mikey_add(&m, MIKEY_KEMAC, MIKEY_ENCR_NULL)->mac_alg =
+			MIKEY_MAC_SHA1;
+		r = mikey_encode_maced(&m, &p->keys, out);
+	}
+	buf_free(&params);
+	return r;
+}
+
+static int make_offer(const struct keying_terms *t, struct keying_pending *p,
+		      struct buf *out)
+{
+	int r = mikey_outgoing_draw(t, &p->o);
+	struct mikey_root root = mikey_outgoing_root(&p->o);
+
+	p->o.verify = true; /* RFC 3830 6.1: with DH a response must come */
+	if (!r)
+		r = derive(t->psk, &root, MIKEY_MAC_SHA1, &p->keys);
+	if (!r)
+		r = mikey_dh_new(MIKEY_OAKLEY_5, &p->dh);
+	return r ? r : write_offer(p, out);
+}
+
+static void drop(struct keying_pending *p)
+{
+	if (!p)
+		return;
+	mikey_dh_free(p->dh);
+	wipe(p, sizeof *p);
+	free(p);
+}
+
+static int offer(const struct keying_terms *t, struct buf *out,
+		 struct keying_pending **pending, struct keying_result *early,
+		 struct keying_fault *fault)
+{
+	struct keying_pending *p;
+	int r = mikey_psk_terms(t, fault);
+
+	if (r)
+		return r;
+	p = calloc(1, sizeof *p);
+	if (!p)
+		return mikey_fault(fault, E_NOMEM, "out of memory");
+	r = make_offer(t, p, out);
+	if (r) {
+		drop(p);
+		buf_clear(out);
+		return mikey_fault(fault, r, "the MIKEY offer cannot be made: "
+				   "%s", err_text(r));
+	}
+	*pending = p;
+	early->n = 0;
+	return 0;
+}
+
+/* -- answer --------------------------------------------------------------- */
+
+/* One offer on its way through the steps. Secret: wipe it. */
+struct answer {
+	struct mikey_incoming in;
+	const struct mikey_payload *kemac, *dh_i;
+	struct mikey_psk_keys keys;
+	struct mikey_dh *dh;
+	struct secret tgk;
+	struct keying_result result;
+};
+
+#define REFUSE(a, ...) MIKEY_REFUSE(&(a)->in, __VA_ARGS__)
+
+static int decode(struct answer *a)
+{
+	int r = mikey_incoming_decode(&a->in, MIKEY_DHHMAC_INIT);
+
+	if (r)
+		return r;
+	a->kemac = mikey_find(&a->in.offer, MIKEY_KEMAC, 0);
+	a->dh_i = mikey_find(&a->in.offer, MIKEY_DH, 0);
+	if (!a->in.id_r) { /* section 3: a lone identity is the responder's */
+		a->in.id_r = a->in.id_i;
+		a->in.id_i = NULL;
+	}
+	return 0;
+}
+
+static int check_shape(struct answer *a)
+{
+	const struct mikey_message *m = &a->in.offer;
+
+	if (!a->kemac || a->kemac != &m->payload[m->n - 1])
+		return REFUSE(a, E_FORMAT, MIKEY_ERR_OTHER, "the MIKEY offer's "
+			      "last payload is no KEMAC");
+	if (!carries_nothing(a->kemac))
+		return REFUSE(a, E_FORMAT, MIKEY_ERR_EA, "the KEMAC of the "
+			      "DHHMAC offer carries a key");
+	if (!a->dh_i || mikey_find(m, MIKEY_DH, 1))
+		return REFUSE(a, E_FORMAT, MIKEY_ERR_OTHER, "the DHHMAC offer "
+			      "has not one public value (an update without a "
+			      "new key is not supported)");
+	if (!a->in.id_r)
+		return REFUSE(a, E_FORMAT, MIKEY_ERR_ID, "the DHHMAC offer "
+			      "does not say for whom it is");
+	return mikey_incoming_shape(&a->in, stray, sizeof stray);
+}
+
+static int prove(struct answer *a)
+{
+	struct mikey_root root = { .prf = a->in.offer.prf,
+				   .csb_id = a->in.offer.csb_id,
+				   .rand = a->in.rand->data };
+	int r;
+
+	if (mac_of(a->kemac) == MIKEY_MAC_NULL)
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_MAC, "the DHHMAC "
+			      "offer has no MAC: anybody can have made it");
+	r = derive(a->in.t->psk, &root, mac_of(a->kemac), &a->keys);
+	if (!r)
+		r = check_mac(&a->keys, a->in.bytes, a->kemac);
+	if (r == E_AUTH)
+		return REFUSE(a, r, MIKEY_ERR_AUTH, "the MAC of the MIKEY "
+			      "offer is wrong: do both sides have the same "
+			      "pre-shared key?");
+	if (r)
+		return REFUSE(a, r, MIKEY_ERR_OTHER, "the MAC cannot be "
+			      "computed: %s", err_text(r));
+	mikey_incoming_proven(&a->in, &a->keys);
+	a->in.kemac = a->kemac;
+	return 0;
+}
+
+/* The steps that all methods share, once the MAC is right. */
+static int check_terms(struct answer *a)
+{
+	int r = mikey_incoming_stamp(&a->in);
+
+	if (!r)
+		r = mikey_incoming_ids(&a->in);
+	if (!r)
+		r = mikey_incoming_protocols(&a->in);
+	if (!r)
+		r = mikey_incoming_map(&a->in);
+	return r ? r : mikey_incoming_suite(&a->in);
+}
+
+static int check_value(struct answer *a)
+{
+	const struct mikey_payload *dh = a->dh_i;
+	int r;
+
+	if (!mikey_dh_allowed(dh->kind, a->in.t->legacy))
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_DH, "the MIKEY offer "
+			      "is in group %s: set mikey.legacy to take it",
+			      mikey_dh_name(dh->kind));
+	if (dh->kv.type > 1 || dh->kv.spi.len > SRTP_MKI_MAX)
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
+			      "validity (an interval or a long MKI) is not "
+			      "supported");
+	r = mikey_dh_check(dh->kind, dh->data);
+	return r ? REFUSE(a, r, MIKEY_ERR_OTHER, "the public value in the "
+			  "MIKEY offer is none of the group's") : 0;
+}
+
+static int agree(struct answer *a)
+{
+	struct mikey_key key = { .type = MIKEY_KEY_TGK, .kv = a->dh_i->kv };
+	int r = check_value(a);
+
+	if (r)
+		return r;
+	r = mikey_dh_new(a->dh_i->kind, &a->dh);
+	if (!r)
+		r = mikey_dh_shared(a->dh, a->dh_i->data, &a->tgk);
+	if (r)
+		return REFUSE(a, r, MIKEY_ERR_OTHER, "the Diffie-Hellman key "
+			      "cannot be computed: %s", err_text(r));
+	key.key = (struct mikey_bytes){ a->tgk.bytes, a->tgk.len };
+	r = mikey_incoming_result(&a->in, &key, mikey_dh_bits(a->dh_i->kind),
+				  &a->result);
+	a->result.facts.confirmed = 0; /* nobody has the key but us yet */
+	return r;
+}
+
+static const struct {
+	int (*step)(struct answer *a);
+} steps[] = {
+	{ decode }, { check_shape }, { prove }, { check_terms }, { agree },
+};
+
+static int respond(struct answer *a, struct buf *out)
+{
+	const struct mikey_incoming *in = &a->in;
+	struct mikey_message m = { .data_type = MIKEY_DHHMAC_RESPONSE,
+				   .prf = in->offer.prf,
+				   .csb_id = in->offer.csb_id };
+	struct mikey_payload *kemac;
+
+	mikey_incoming_map_back(in, &m);
+	m.payload[m.n++] = *in->stamp;
+	mikey_add(&m, MIKEY_ID, in->id_r->kind)->data = in->id_r->data;
+	mikey_add(&m, MIKEY_ID, in->id_i ? in->id_i->kind : MIKEY_ID_URI)
+		->data = in->also.id_i;
+	add_value(&m, a->dh);
+	m.payload[m.n - 1].kv = a->dh_i->kv;
+	m.payload[m.n++] = *a->dh_i;
+	kemac = mikey_add(&m, MIKEY_KEMAC, a->kemac->kind);
+	kemac->mac_alg = a->kemac->mac_alg;
+	return mikey_encode_maced(&m, &a->keys, out);
+}
+
+static int run(struct answer *a, struct buf *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
+		r = steps[i].step(a);
+	if (r) {
+		mikey_incoming_report(&a->in, r, out);
+		return r;
+	}
+	r = respond(a, out);
+	if (r) {
+		buf_clear(out);
+		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
+				   "be made: %s", err_text(r));
+	}
+	return 0;
+}
+
+static int answer(const struct keying_terms *t, const uint8_t *offer,
+		  size_t len, struct buf *out, struct keying_result *result,
+		  struct keying_fault *fault)
+{
+	struct answer a = { .in = { .t = t, .bytes = { offer, len },
+				    .fault = fault,
+				    .method = mikey_dhhmac.name } };
+	int r = mikey_psk_terms(t, fault);
+
+	if (r)
+		return r;
+	r = run(&a, out);
+	if (!r)
+		*result = a.result;
+	mikey_dh_free(a.dh);
+	wipe(&a, sizeof a);
+	return r;
+}
+
+/* -- finish --------------------------------------------------------------- */
+
+/* A response (or error message) of ours: it belongs to the offer and its MAC
+ * verifies. */
+static int check_kemac(const struct keying_pending *p,
+		       struct mikey_bytes bytes, const struct mikey_message *m,
+		       struct keying_fault *fault)
+{
+	const struct mikey_payload *kemac = mikey_find(m, MIKEY_KEMAC, 0);
+	int r;
+
+	if (!kemac || kemac != &m->payload[m->n - 1] ||
+	    !carries_nothing(kemac) || mac_of(kemac) == MIKEY_MAC_NULL)
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer has no "
+				   "MAC at its end");
+	r = check_mac(&p->keys, bytes, kemac);
+	if (r == E_AUTH)
+		return mikey_fault(fault, r, "the MAC of the MIKEY answer is "
+				   "wrong: do both sides have the same "
+				   "pre-shared key?");
+	return r ? mikey_fault(fault, r, "the MAC cannot be computed: %s",
+			       err_text(r)) : 0;
+}
+
+/* The far end refused; without a MAC anybody may have said so. */
+static int read_error(const struct keying_pending *p, struct mikey_bytes bytes,
+		      const struct mikey_message *m,
+		      struct keying_fault *fault)
+{
+	const struct mikey_payload *e = mikey_find(m, MIKEY_ERR, 0);
+	bool maced = mikey_find(m, MIKEY_KEMAC, 0);
+	int r;
+
+	if (!e || !mikey_outgoing_is_answer(&p->o, m))
+		return mikey_fault(fault, E_FORMAT, "a MIKEY error message "
+				   "that is no answer to our offer");
+	if (maced && (r = check_kemac(p, bytes, m, fault)))
+		return r;
+	return mikey_fault(fault, mikey_error_code(e->kind),
+			   "the far end refused our MIKEY offer: %s%s",
+			   mikey_error_text(e->kind),
+			   maced ? "" : " (not authenticated)");
+}
+
+static int check_id(const struct mikey_payload *id, const char *want,
+		    const char *whose, struct keying_fault *fault)
+{
+	char who[64];
+
+	if (id->kind <= MIKEY_ID_URI &&
+	    mikey_same_identity(id->data, mikey_text_bytes(want)))
+		return 0;
+	return mikey_fault(fault, E_AUTH, "the MIKEY answer is %s %s, the call "
+			   "is %s %.64s", whose,
+			   mikey_identity_text(id->data, who, sizeof who),
+			   whose, want);
+}
+
+/* [IDr], IDi: a lone identity is ours. */
+static int check_ids(const struct keying_pending *p,
+		     const struct mikey_message *m,
+		     struct keying_fault *fault)
+{
+	const struct mikey_payload *first = mikey_find(m, MIKEY_ID, 0);
+	const struct mikey_payload *second = mikey_find(m, MIKEY_ID, 1);
+	int r = 0;
+
+	if (!first || mikey_find(m, MIKEY_ID, 2))
+		return mikey_fault(fault, E_FORMAT, "the MIKEY answer has no "
+				   "identity or too many");
+	if (second)
+		r = check_id(first, p->o.remote_id, "from", fault);
+	return r ? r : check_id(second ? second : first, p->o.local_id, "to",
+				fault);
+}
+
+/* DHr, DHi: ours must have come back as it was. */
+static int check_values(const struct keying_pending *p,
+			const struct mikey_message *m,
+			struct keying_fault *fault)
+{
+	const struct mikey_payload *theirs = mikey_find(m, MIKEY_DH, 0);
+	const struct mikey_payload *ours = mikey_find(m, MIKEY_DH, 1);
+	struct mikey_bytes own = mikey_dh_public(p->dh);
+
+	if (!ours)
+		return mikey_fault(fault, E_FORMAT, "the MIKEY answer lacks a "
+				   "public value");
+	if (ours->kind != mikey_dh_group(p->dh) || ours->kv.type ||
+	    memcmp(ours->data.p, own.p, own.len))
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer is to "
+				   "another public value than ours");
+	if (theirs->kind != ours->kind)
+		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY answer is "
+				   "in group %s, our offer in %s",
+				   mikey_dh_name(theirs->kind),
+				   mikey_dh_name(ours->kind));
+	if (theirs->kv.type)
+		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY answer "
+				   "limits the key's validity");
+	return 0;
+}
+
+static int check_answer(const struct keying_pending *p,
+			struct mikey_bytes bytes,
+			const struct mikey_message *m,
+			struct keying_fault *fault)
+{
+	int r;
+
+	if (!mikey_outgoing_is_answer(&p->o, m))
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
+				   "to another offer");
+	r = check_kemac(p, bytes, m, fault);
+	if (r)
+		return r;
+	for (size_t i = 0; i < sizeof stray; i++)
+		if (mikey_find(m, (enum mikey_payload_type)stray[i], 0))
+			return mikey_fault(fault, E_FORMAT, "the MIKEY answer "
+					   "has a payload of another method");
+	r = check_ids(p, m, fault);
+	return r ? r : check_values(p, m, fault);
+}
+
+static int finish_keys(const struct keying_pending *p,
+		       const struct mikey_message *m,
+		       struct keying_result *out, struct keying_fault *fault)
+{
+	struct mikey_root root = mikey_outgoing_root(&p->o);
+	struct mikey_key key = { .type = MIKEY_KEY_TGK };
+	struct secret tgk;
+	int r = mikey_outgoing_map(&p->o, m, out);
+
+	if (r)
+		return mikey_fault(fault, r, "the MIKEY answer names other "
+				   "crypto sessions than our offer");
+	r = mikey_dh_shared(p->dh, mikey_find(m, MIKEY_DH, 0)->data, &tgk);
+	if (r)
+		return mikey_fault(fault, r, "the public value in the MIKEY "
+				   "answer is none of the group's, or ours");
+	root.key = tgk.bytes;
+	root.key_len = tgk.len;
+	mikey_outgoing_result(&p->o, mikey_dhhmac.name, out);
+	out->facts.key_bits =
+		(uint16_t)mikey_dh_bits(mikey_dh_group(p->dh));
+	out->facts.verified = out->facts.confirmed = 1;
+	r = mikey_session_keys(&root, &key, &p->o.sp, true, out);
+	secret_wipe(&tgk);
+	return r ? mikey_fault(fault, r, "the session keys cannot be derived: "
+			       "%s", err_text(r)) : 0;
+}
+
+static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
+		  uint64_t wall_us, struct keying_result *result,
+		  struct keying_fault *fault)
+{
+	struct mikey_bytes bytes = { answer, len };
+	struct keying_result got = { .n = 0 };
+	struct mikey_message m;
+	int r;
+
+	(void)wall_us; /* the timestamp must be the offer's own */
+	if (!len)
+		return mikey_fault(fault, E_AUTH, "the answer has no MIKEY "
+				   "message, without which there is no key");
+	r = mikey_decode(answer, len, &m);
+	if (r)
+		return mikey_fault(fault, r, "the MIKEY answer is %s (byte "
+				   "%zu of %zu)", err_text(r), m.failed_at,
+				   len);
+	if (m.data_type == MIKEY_ERROR)
+		return read_error(p, bytes, &m, fault);
+	if (m.data_type != MIKEY_DHHMAC_RESPONSE)
+		return mikey_fault(fault, E_FORMAT, "a MIKEY message of type "
+				   "%u is no answer to a DHHMAC offer",
+				   m.data_type);
+	r = check_answer(p, bytes, &m, fault);
+	if (!r)
+		r = finish_keys(p, &m, &got, fault);
+	if (!r)
+		*result = got;
+	wipe(&got, sizeof got);
+	return r;
+}
+
+static bool takes(const uint8_t *offer, size_t len)
+{
+	return mikey_data_type(offer, len) == MIKEY_DHHMAC_INIT;
+}
+
+const struct keying mikey_dhhmac = {
+	.name = "mikey-dhhmac",
+	.protocol = "mikey",
+	.takes = takes,
+	.offer = offer,
+	.answer = answer,
+	.finish = finish,
+	.drop = drop,
+};
