@@ -50,6 +50,10 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	       struct call **out, struct refusal *no);
 uint64_t call_id(const struct call *c);
 const struct call_route *call_route(const struct call *c);
+/* Whether the outside may send the call's phone on to this URI, by redirection
+ * or transfer: where a call must be sealed, only to where it must be, too. An
+ * answer that anybody can forge would else make the phone call in clear. */
+bool call_may_lead(const struct call *c, const char *uri);
 
 enum body_role { BODY_OFFER, BODY_ANSWER }; /* RFC 3264 */
 

@@ -64,6 +64,14 @@ static int find_peer(struct call *c, struct refusal *no)
 	return c->profile && (c->from != INSIDE || c->next_hop) ? 0 : E_NOMEM;
 }
 
+bool call_may_lead(const struct call *c, const char *uri)
+{
+	const struct peer *p =
+		policy_match(child_policy(c->engine->child), uri);
+
+	return !c->sealed || (p && p->profile->need != NEED_FORBID);
+}
+
 /* What "phones" has for the user of a URI; NULL when nothing. */
 static const char *phone_contact(const struct conf *conf, const char *uri)
 {

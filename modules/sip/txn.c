@@ -226,8 +226,30 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	return 0;
 }
 
+/* Whether the core lets the outside send the phone to this URI. */
+static bool may_lead(const struct pair *pair, const url_t *uri)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	const char *text;
+	bool may;
+
+	su_home_init(home);
+	text = uri ? url_as_string(home, uri) : ""; /* nowhere known */
+	may = text && pair->call && call_may_lead(pair->call, text);
+	su_home_deinit(home);
+	return may;
+}
+
+static bool all_may_lead(const struct pair *pair, const sip_contact_t *m)
+{
+	while (m && may_lead(pair, m->m_url))
+		m = m->m_next;
+	return !m;
+}
+
 /* Our Contact, or in a redirection those of the other side, as far as they
- * may be seen. A 3xx of which none is left becomes 480. */
+ * may be seen. A 3xx of which none is left becomes 480; so does one that would
+ * lead a phone out of a sealed call into a plain one. */
 static bool response_contact(struct txn *t, msg_t *msg, const sip_t *sip,
 			     int *status)
 {
@@ -239,7 +261,11 @@ static bool response_contact(struct txn *t, msg_t *msg, const sip_t *sip,
 		return !has_contact(t->method) || contact_add(msg, t->from);
 	if (*status >= 400 && *status != 485)
 		return true;
-	n = headers_contacts(msg, sip, inward ? NULL : inside->settings);
+	if (inward && !all_may_lead(t->pair, sip->sip_contact))
+		n = 0;
+	else
+		n = headers_contacts(msg, sip,
+				     inward ? NULL : inside->settings);
 	if (!n && *status < 400)
 		*status = 480;
 	return n >= 0;
@@ -440,6 +466,26 @@ static bool too_many(const struct pair *pair)
 	return n >= TXNS_MAX;
 }
 
+/* Where a REFER sends its receiver; NULL when that is said twice: we and the
+ * phone might read different ones. */
+static const url_t *refer_target(const sip_t *sip)
+{
+	const msg_header_t *h = (const msg_header_t *)sip->sip_request;
+	unsigned n = 0;
+
+	for (; h; h = h->sh_succ)
+		n += h->sh_class == sip_refer_to_class;
+	return n == 1 && sip->sip_refer_to ? sip->sip_refer_to->r_url : NULL;
+}
+
+/* A transfer that would lead a phone out of a sealed call. */
+static bool leads_out(const struct leg *leg, const sip_t *sip)
+{
+	return sip->sip_request->rq_method == sip_method_refer &&
+	       leg->face->face == OUTSIDE &&
+	       !may_lead(leg->pair, refer_target(sip));
+}
+
 static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 {
 	struct refusal no = reply_no(0, NULL);
@@ -448,6 +494,8 @@ static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	if (!no.status && sip->sip_max_forwards &&
 	    !sip->sip_max_forwards->mf_count)
 		no.status = 483;
+	if (!no.status && leads_out(leg, sip))
+		no.status = 403;
 	if (!no.status)
 		no.status = too_many(leg->pair) ? 500 : glare(leg, sip);
 	if (no.status == 500)

@@ -71,6 +71,39 @@ def redirection(s):
     same(no.all("Contact"), ["<sip:y@c.example>"], "Contacts to the outside")
 
 
+@case(keys=("lead=c.example",))
+def redirection_out_of_a_sealed_call(s):
+    _, i = s.invite()
+    s.b.reply(i, "302 Moved", "B1", contact=False, extra="Contact: <sip:y@c.example>\r\n")
+    s.b.expect("ACK")
+    same(s.a.expect("SIP/2.0 302").all("Contact"), ["<sip:y@c.example>"], "a sealed target")
+    for more in ("Contact: <sip:x@evil.example>\r\n",
+                 "Contact: <sip:y@c.example>, <sip:x@evil.example>\r\n",
+                 "Contact: <sip:y@c.example>\r\nm: <tel:+1>\r\n"):
+        _, i = s.invite()
+        s.b.reply(i, "302 Moved", "B1", contact=False, extra=more)
+        s.b.expect("ACK")
+        no = s.a.expect("SIP/2.0 480")
+        same(no.all("Contact"), [], "a plain target")
+
+
+@case(keys=("lead=c.example",))
+def transfer_out_of_a_sealed_call(s):
+    d, e = s.up()
+    for more in ("Refer-To: <sip:x@evil.example>\r\n", "r: sip:x@evil.example\r\n", "",
+                 "Refer-To: <sip:y@c.example>\r\nRefer-To: <sip:x@evil.example>\r\n"):
+        s.b.request("REFER", e["uri"], e, extra=more)
+        s.b.expect("SIP/2.0 4")
+    s.a.quiet(0.2)
+    s.b.request("REFER", e["uri"], e, extra="Refer-To: <sip:y@c.example>\r\n")
+    s.a.reply(s.a.expect("REFER"), "202 Accepted")
+    s.b.expect("SIP/2.0 202")
+    s.a.request("REFER", d["uri"], d, extra="Refer-To: <sip:x@evil.example>\r\n")
+    s.b.reply(s.b.expect("REFER"), "202 Accepted")  # the phone's own wish
+    s.a.expect("SIP/2.0 202")
+    s.bye(d)
+
+
 @case()
 def late_offer(s):
     d, i = s.invite(body=b"")

@@ -118,6 +118,11 @@ const struct call_route *call_route(const struct call *c)
 	return &c->route;
 }
 
+bool call_may_lead(const struct call *c, const char *uri)
+{
+	return !c->e->lead || strstr(uri, c->e->lead);
+}
+
 static enum mock_filter mode_of(const struct call *c,
 				const struct filter_request *q)
 {

@@ -26,6 +26,7 @@ struct engine {
 	const char *next_hop[2]; /* or "" */
 	enum mock_filter offer, answer, ack; /* ack: an answer in ACK */
 	unsigned late_ms;
+	const char *lead; /* where call_may_lead() lets go; NULL: anywhere */
 	int refuse_call; /* status for call_start(); 0: accept */
 	struct call *calls;
 	unsigned started, ended, up, won, filtered;

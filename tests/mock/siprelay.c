@@ -6,7 +6,8 @@
  * listens inside on PORT and outside on PORT + 1. A target is "URI" or
  * "URI,NEXT-HOP"; an empty URI is the one that was called. Keys: offer,
  * answer, ack = mark | same | refuse | late | never; late_ms, t1 (ms: Sofia's
- * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status), oom (the N-th calloc()
+ * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status), lead (a piece of those
+ * URIs that a call may lead to; not on standard input), oom (the N-th calloc()
  * of ours from now on fails, once).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "set
@@ -85,6 +86,8 @@ static void set(struct program *p, const char *text)
 		e->ack = mode(value);
 	else if (!strncmp(text, "late_ms=", 8))
 		e->late_ms = (unsigned)atoi(value);
+	else if (!strncmp(text, "lead=", 5))
+		e->lead = value;
 	else if (!strncmp(text, "refuse=", 7))
 		e->refuse_call = atoi(value);
 	else if (!strncmp(text, "oom=", 4))

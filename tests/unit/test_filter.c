@@ -885,6 +885,21 @@ static void remembered(void **state)
 	rig_free(r);
 }
 
+static void no_way_out_of_sealing(void **state)
+{
+	struct rig *r = established(INSIDE);
+
+	(void)state;
+	assert_true(call_may_lead(r->call, "sip:carol@b.example;x=y"));
+	assert_false(call_may_lead(r->call, "sip:bob@p.example"));
+	assert_false(call_may_lead(r->call, "sip:bob@nowhere.example"));
+	assert_false(call_may_lead(r->call, "sip:bob@b.example@p.example"));
+	call_end(r->call, 200, "bye");
+	r->call = rig_call(r, INSIDE, "p");
+	assert_true(call_may_lead(r->call, "sip:bob@p.example"));
+	rig_free(r);
+}
+
 static void stopping(void **state)
 {
 	struct rig *r = established(INSIDE);
@@ -924,7 +939,9 @@ int main(void)
 		cmocka_unit_test(keeper_gone),
 		cmocka_unit_test(broken_siblings),
 		cmocka_unit_test(refused_starts),
-		cmocka_unit_test(remembered), cmocka_unit_test(stopping),
+		cmocka_unit_test(remembered),
+		cmocka_unit_test(no_way_out_of_sealing),
+		cmocka_unit_test(stopping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
