@@ -96,6 +96,8 @@ static const struct row table[MSG_COUNT] = {
 		  TEXT(msg_key_finished, reason) } },
 	[MSG_KEY_DROP] = { "key-drop", ENGINE, KEEPER, 0,
 		PLAIN(msg_key_drop), { NONE } },
+	[MSG_KEY_WON] = { "key-won", ENGINE, KEEPER, 0,
+		PLAIN(msg_key_won), { NONE } },
 	[MSG_KEY_RELEASE] = { "key-release", ENGINE, KEEPER, 0,
 		PLAIN(msg_key_release), { NONE } },
 

@@ -50,6 +50,7 @@ enum message {
 	MSG_KEY_FINISH,
 	MSG_KEY_FINISHED,
 	MSG_KEY_DROP,    /* an exchange that came to nothing; no answer */
+	MSG_KEY_WON,     /* the call is answered; no answer */
 	MSG_KEY_RELEASE, /* all keys of a call are done with; no answer */
 
 	/* keeper -> relay */
@@ -212,6 +213,12 @@ struct msg_key_finished {
 
 struct msg_key_drop {
 	uint64_t exchange;
+};
+
+/* From now on the offer that was accepted for the call is a replay, whatever
+ * branch it comes on: an INVITE forks only until it is answered. */
+struct msg_key_won {
+	uint64_t call;
 };
 
 struct msg_key_release {

@@ -239,6 +239,7 @@ void call_won(struct call *c, unsigned branch)
 	struct branch *b;
 
 	c->won = (int)branch;
+	keyclient_won(c);
 	if (!c->deal)
 		return;
 	b = deal_branch(c->deal, branch);

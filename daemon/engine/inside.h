@@ -157,6 +157,7 @@ void media_lost(struct engine *e);
 /* keyclient.c: the keeper's client */
 int keyclient_ask(struct call *c, struct job *j);
 void keyclient_drop(struct call *c, struct deal *d);
+void keyclient_won(struct call *c);
 void keyclient_release(struct call *c);
 int keyclient_handle(struct engine *e, struct ipc_msg *msg);
 /* Base64 of a keying message; the caller frees. */

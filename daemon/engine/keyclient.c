@@ -301,6 +301,15 @@ void keyclient_drop(struct call *c, struct deal *d)
 		drop_exchange(c->engine, d->exchange[i].id);
 }
 
+void keyclient_won(struct call *c)
+{
+	const struct msg_key_won m = { c->id };
+
+	if (c->keyed)
+		child_send(c->engine->child, PROC_KEEPER, MSG_KEY_WON, 0, &m,
+			   sizeof m, NULL, 0);
+}
+
 void keyclient_release(struct call *c)
 {
 	const struct msg_key_release m = { c->id };

@@ -256,8 +256,8 @@ static const struct accepted *in_force(struct clerk *c,
 	return NULL;
 }
 
-/* A further branch is legal as long as a call of the first lives: the same
- * INVITE that comes after it is somebody's copy. */
+/* A further branch is legal as long as a call of the first waits for its
+ * answer: the same INVITE that comes later is somebody's copy. */
 static int check_replay(struct clerk *c, struct request *q,
 			const struct replay_case *rc)
 {
@@ -265,7 +265,7 @@ static int check_replay(struct clerk *c, struct request *q,
 
 	if (v == REPLAY_NEW ||
 	    (v == REPLAY_BRANCH &&
-	     dockets_accepted(c->dockets, rc->hash, rc->origin->dialog)))
+	     dockets_may_fork(c->dockets, rc->hash, rc->origin->dialog)))
 		return 0;
 	snprintf(q->fault.text, sizeof q->fault.text, "this MIKEY offer was "
 		 "seen before in another request");
@@ -528,6 +528,14 @@ static int handle_drop(struct clerk *c, struct ipc_msg *msg)
 	return 0;
 }
 
+static int handle_won(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_key_won *m = msg->body;
+
+	docket_won(c->dockets, m->call);
+	return 0;
+}
+
 static int handle_release(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_key_release *m = msg->body;
@@ -542,7 +550,7 @@ static const struct {
 } requests[] = {
 	{ MSG_KEY_OFFER, handle_offer },   { MSG_KEY_ANSWER, handle_answer },
 	{ MSG_KEY_FINISH, handle_finish }, { MSG_KEY_DROP, handle_drop },
-	{ MSG_KEY_RELEASE, handle_release },
+	{ MSG_KEY_WON, handle_won },       { MSG_KEY_RELEASE, handle_release },
 };
 
 int clerk_handle(struct clerk *c, enum process from, struct ipc_msg *msg)

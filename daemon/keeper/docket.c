@@ -364,14 +364,28 @@ static bool accepted_here(const struct docket *k, const uint8_t hash[32],
 	return false;
 }
 
-bool dockets_accepted(const struct dockets *d, const uint8_t hash[32],
+bool dockets_may_fork(const struct dockets *d, const uint8_t hash[32],
 		      const uint8_t dialog[32])
 {
+	bool pending = false;
+
 	for (size_t i = 0; i < d->slots; i++)
-		for (const struct docket *k = d->slot[i]; k; k = k->same_slot)
-			if (accepted_here(k, hash, dialog))
-				return true;
-	return false;
+		for (const struct docket *k = d->slot[i]; k; k = k->same_slot) {
+			if (!accepted_here(k, hash, dialog))
+				continue;
+			if (k->won)
+				return false;
+			pending = true;
+		}
+	return pending;
+}
+
+void docket_won(struct dockets *d, uint64_t call)
+{
+	struct docket *k = docket_find(d, call);
+
+	if (k)
+		k->won = true;
 }
 
 int dockets_each_key(const struct dockets *d,

@@ -59,6 +59,7 @@ struct docket {
 	struct docket *same_slot;
 	struct exchange *exchanges;
 	struct accepted *accepted; /* the newest first */
+	bool won; /* answered: its offers fork no more */
 	struct live_key *keys;
 };
 
@@ -94,9 +95,12 @@ bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id);
  * response is copied. E_FULL, E_NOMEM. */
 int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a);
 
-/* Whether some call has accepted this offer in this dialog and lives. */
-bool dockets_accepted(const struct dockets *d, const uint8_t hash[32],
+/* Whether some call has accepted this offer in this dialog and lives, and none
+ * that did is answered: only then may it come on a further branch. */
+bool dockets_may_fork(const struct dockets *d, const uint8_t hash[32],
 		      const uint8_t dialog[32]);
+/* The call is answered. */
+void docket_won(struct dockets *d, uint64_t call);
 
 /* Forgets all of a call; gone is told each key first. */
 typedef void (*key_gone_fn)(void *user, uint64_t key_id);

@@ -273,6 +273,9 @@ static bool keeper_answers(struct rig *r, const struct mock_sent *s)
 	case MSG_KEY_DROP:
 		r->drops++;
 		return true;
+	case MSG_KEY_WON:
+		r->wins++;
+		return true;
 	case MSG_KEY_RELEASE:
 		r->releases++;
 		return true;

@@ -41,7 +41,7 @@ struct rig {
 	struct msg_key_offer offer;
 	struct msg_key_answer answer;
 	struct msg_key_finish finish;
-	unsigned offers, answers, finishes, drops, releases, adds, dels;
+	unsigned offers, answers, finishes, drops, wins, releases, adds, dels;
 };
 
 struct rig *rig_new(const char *more_conf);

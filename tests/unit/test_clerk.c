@@ -265,6 +265,13 @@ static void drop(struct house *h, uint64_t exchange)
 	assert_int_equal(tell(h, MSG_KEY_DROP, 0, &m, sizeof m, NULL), 0);
 }
 
+static void won(struct house *h, uint64_t call)
+{
+	struct msg_key_won m = { call };
+
+	assert_int_equal(tell(h, MSG_KEY_WON, 0, &m, sizeof m, NULL), 0);
+}
+
 static void release(struct house *h, uint64_t call)
 {
 	struct msg_key_release m = { call };
@@ -672,6 +679,29 @@ static void a_replay_after_the_call_is_refused(void **state)
 	house_close(&b);
 }
 
+static void an_answered_invite_forks_no_more(void **state)
+{
+	static struct house a, b;
+	const struct sent *o;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	o = offer(&a, 1);
+	answer(&b, o, (struct where){ 2, 1, 1, 1, 0 });
+	assert_int_equal(answer(&b, o, (struct where){ 3, 1, 2, 1, 0 })
+				 ->u.answered.err, 0);
+	won(&b, 99); /* unknown: nothing happens */
+	won(&b, 2);
+	assert_int_equal(answer(&b, o, (struct where){ 4, 1, 3, 1, 0 })
+				 ->u.answered.err, E_REPLAY);
+	/* its own refresh is still a repeat */
+	assert_int_equal(answer(&b, o, (struct where){ 2, 1, 9, 2, 0 })
+				 ->u.answered.repeat, 1);
+	house_close(&a);
+	house_close(&b);
+}
+
 static void each_line_of_a_call_has_its_own_answer_in_force(void **state)
 {
 	static struct house a, b;
@@ -973,6 +1003,7 @@ int main(void)
 		cmocka_unit_test(a_broken_request_closes_the_pair),
 		cmocka_unit_test(repeats_are_legal_and_replays_are_not),
 		cmocka_unit_test(a_replay_after_the_call_is_refused),
+		cmocka_unit_test(an_answered_invite_forks_no_more),
 		cmocka_unit_test(
 			each_line_of_a_call_has_its_own_answer_in_force),
 		cmocka_unit_test(a_wrong_key_is_no_entry_in_the_cache),

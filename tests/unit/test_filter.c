@@ -102,6 +102,8 @@ static void sealed_out(void **state)
 	assert_int_equal(r->finishes, 1);
 	assert_int_equal(r->n_set, 2);
 	call_won(c, 0);
+	rig_pump(r);
+	assert_int_equal(r->wins, 1); /* the keeper is told */
 	call_up(c);
 	assert_non_null(strstr(rig_log, "verdict sealed"));
 	assert_non_null(strstr(rig_log, "AEAD_AES_128_GCM"));

@@ -29,19 +29,38 @@ def send_again(t, eve, raw, what):
     return answer
 
 
+def other_branch(eve, raw):
+    here = f'Via: SIP/2.0/UDP {eve.at};rport;branch=z9hG4bK'.encode()
+    return re.sub(rb'(?i)\r\n(Via|v): [^\r]*', b'\r\n' + here + token().encode(), raw, count=1)
+
+
+def during_the_call(t, eve):
+    """The call is answered: its INVITE, on a further branch, is a copy."""
+    s = t.stage
+    time.sleep(0.5)
+    copy = sealed_invite(s.recorded()['wire'], s.a.outside)
+    eve.received.clear()
+    eve.send(other_branch(eve, copy.raw))
+    answer = eve.wait(lambda m: m.status >= 200, 3)
+    t.claim('during the call: refused', answer and answer.status >= 400, str(answer))
+    t.claim('during the call: one call at the gateway', len(s.b.calls()) == 1, str(s.b.calls()))
+    s.record()
+
+
 def check(t):
     s = t.stage
+    eve = Agent(t.lab, 'net', t.lab.net.address('net-b'), stage.ALICE, (s.b.outside, 5060), 5060)
+    s.record()
+    s.talk(s.alice, s.bob, stage.BOB, seconds=1.5, during=lambda: during_the_call(t, eve))
     s.talk(s.alice, s.bob, stage.BOB, seconds=1)
     copy = sealed_invite(s.recorded()['wire'], s.a.outside)
-    eve = Agent(t.lab, 'net', t.lab.net.address('net-b'), stage.ALICE, (s.b.outside, 5060), 5060)
     send_again(t, eve, copy.raw, 'verbatim')
 
     def other(pattern, value, raw):
         changed = re.sub(pattern, value, raw, count=1)
         assert changed != raw
         return changed
-    here = f'Via: SIP/2.0/UDP {eve.at};rport;branch=z9hG4bK'.encode()
-    branch = other(rb'(?i)\r\n(Via|v): [^\r]*', b'\r\n' + here + token().encode(), copy.raw)
+    branch = other_branch(eve, copy.raw)
     answer = send_again(t, eve, branch, 'another branch')
     t.claim('refused', answer and answer.status >= 400, str(answer))
     call = other(rb'(?i)\r\n(Call-ID|i): [^\r]*', b'\r\nCall-ID: ' + token().encode(), branch)
