@@ -39,3 +39,13 @@ tests_fuzz_fuzz_sip_SOURCES = tests/fuzz/fuzz_sip.c tests/mock/core.c \
 tests_fuzz_fuzz_sip_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_fuzz_fuzz_sip_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_sip_LDADD = $(SIP_LIBS) $(BASE_LIBS)
+
+# what a taken engine can say
+FUZZ_TARGETS += tests/fuzz/fuzz_keeper tests/fuzz/fuzz_relay
+tests_fuzz_fuzz_keeper_SOURCES = tests/fuzz/fuzz_keeper.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_keeper_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_keeper_LDADD = $(KEEPER_LIBS) $(MIKEY_LIBS) $(BASE_LIBS)
+
+tests_fuzz_fuzz_relay_SOURCES = tests/fuzz/fuzz_relay.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_relay_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_relay_LDADD = $(RELAY_LIBS) $(SRTP_MODULE_LIBS) $(FRAME_LIBS)

@@ -1,0 +1,347 @@
+/* fuzz_keeper.c - what a taken engine can say to the keeper: sequences of
+ * well-formed messages, with real MIKEY behind them. Each step is an octet
+ * that chooses what is done and a few that choose the values; messages of the
+ * keeper's own are said back to it as offers and answers, whole or changed.
+ * No key id may be shipped twice to one relay, and none with another key. */
+#include "daemon/base/buf.h"
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/replay.h"
+#include "modules/mikey/psk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND 1000000ull
+#define SHIPPED_MAX 4096
+#define KEPT 8 /* messages of the keeper's that are said back */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct kept {
+	uint64_t exchange;
+	size_t len;
+	uint8_t bytes[KEYING_MAX];
+};
+
+struct house {
+	struct clerk *clerk;
+	struct clock clock;
+	uint64_t mono_us, wall_us;
+	struct profile profile;
+	struct peer peer[2];
+	struct secret psk;
+	struct reader in;
+	int relay_err, engine_err;
+	uint32_t engine, relay;
+	struct kept kept[KEPT];
+	unsigned n_kept;
+	struct msg_key shipped[SHIPPED_MAX];
+	unsigned n_shipped;
+};
+
+static uint64_t mono(void *user)
+{
+	return ((struct house *)user)->mono_us;
+}
+
+static uint64_t wall(void *user)
+{
+	return ((struct house *)user)->wall_us;
+}
+
+static const struct peer *match(void *user, const char *uri)
+{
+	struct house *h = user;
+
+	for (int i = 0; i < 2; i++)
+		if (strstr(uri, h->peer[i].match))
+			return &h->peer[i];
+	return NULL;
+}
+
+static const struct secret *psk(void *user, const char *peer)
+{
+	(void)peer;
+	return &((struct house *)user)->psk;
+}
+
+static const struct keying *method(void *user, const char *name)
+{
+	(void)user;
+	return strcmp(name, "mikey-psk") ? NULL : &mikey_psk;
+}
+
+static void ship(struct house *h, const struct msg_key *key)
+{
+	for (unsigned i = 0; i < h->n_shipped; i++)
+		if (h->shipped[i].key_id == key->key_id)
+			abort();
+	if (h->n_shipped < SHIPPED_MAX)
+		h->shipped[h->n_shipped++] = *key;
+}
+
+static void keep(struct house *h, uint64_t exchange, const void *tail,
+		 size_t len)
+{
+	struct kept *k = &h->kept[h->n_kept++ % KEPT];
+
+	k->exchange = exchange;
+	k->len = len;
+	if (len)
+		memcpy(k->bytes, tail, len);
+}
+
+static int say(void *user, enum process to, enum message type, uint64_t id,
+	       const void *body, size_t len, const void *tail, size_t tail_len)
+{
+	struct house *h = user;
+
+	(void)id;
+	(void)len;
+	if (to == PROC_RELAY && h->relay_err)
+		return h->relay_err;
+	if (to == PROC_ENGINE && h->engine_err)
+		return h->engine_err;
+	if (type == MSG_KEY)
+		ship(h, body);
+	if (type == MSG_KEY_OFFERED)
+		keep(h, ((const struct msg_key_offered *)body)->exchange, tail,
+		     tail_len);
+	if (type == MSG_KEY_ANSWERED)
+		keep(h, 0, tail, tail_len);
+	return 0;
+}
+
+/* -- values --------------------------------------------------------------- */
+
+static void pick_id(struct house *h, char *out)
+{
+	static const char *const ids[] = {
+		"sip:alice@a.example", "sip:bob@b.example", "sip:bob@c.example",
+		"", "sip:", "sip:bob%40b.example@x", "sip:@b.example", "tel:+1"
+	};
+
+	strcpy(out, ids[reader_u8(&h->in) % 8]);
+}
+
+static struct msg_key_party party(struct house *h)
+{
+	static const char *const names[] = { "them", "us", "other", "" };
+	struct msg_key_party p = { .call = reader_u8(&h->in) % 6 };
+	uint8_t form = reader_u8(&h->in);
+
+	p.n = form % (STREAM_MAX + 1);
+	strcpy(p.peer, names[form >> 6]);
+	if (form & 0x20) {
+		strcpy(p.local_id, "sip:alice@a.example");
+		strcpy(p.remote_id, "sip:bob@b.example");
+		strcpy(p.peer, "them");
+	} else if (form & 0x10) {
+		strcpy(p.local_id, "sip:bob@b.example");
+		strcpy(p.remote_id, "sip:alice@a.example");
+		strcpy(p.peer, "us");
+	} else {
+		pick_id(h, p.local_id);
+		pick_id(h, p.remote_id);
+	}
+	for (unsigned i = 0; i < p.n; i++) {
+		p.line[i].stream = reader_u8(&h->in);
+		p.line[i].ssrc = reader_u8(&h->in) * 0x01010101u;
+	}
+	return p;
+}
+
+/* A tail: one that the keeper wrote, perhaps with one octet changed, or what
+ * the input has. */
+static size_t tail_of(struct house *h, uint8_t *out, uint64_t *exchange)
+{
+	uint8_t which = reader_u8(&h->in);
+	const struct kept *k = &h->kept[which % KEPT];
+	size_t len = reader_u8(&h->in), at;
+	const uint8_t *p;
+
+	*exchange = k->exchange;
+	if (which & 0x80) {
+		p = reader_bytes(&h->in, len);
+		if (!p)
+			return 0;
+		memcpy(out, p, len);
+		return len;
+	}
+	memcpy(out, k->bytes, k->len);
+	if ((which & 0x40) && k->len) {
+		at = (len << 4 | (which & 15)) % k->len;
+		out[at] ^= (uint8_t)(1 + (which & 7));
+	}
+	return k->len;
+}
+
+static void tell(struct house *h, enum process from, enum message type,
+		 void *body, size_t len, const uint8_t *tail, size_t tail_len)
+{
+	size_t all = (len + tail_len + 7) / 8;
+	uint64_t *copy = calloc(all ? all : 1, sizeof *copy);
+	struct ipc_msg m = { .type = type, .id = 1, .body = copy, .len = len,
+			     .tail = (uint8_t *)copy + len,
+			     .tail_len = tail_len, .fd = -1 };
+
+	if (!copy)
+		return;
+	memcpy(copy, body, len);
+	if (tail_len)
+		memcpy((uint8_t *)copy + len, tail, tail_len);
+	clerk_handle(h->clerk, from, &m);
+	free(copy);
+}
+
+/* -- steps ---------------------------------------------------------------- */
+
+static void do_offer(struct house *h)
+{
+	struct msg_key_offer m = { .party = party(h) };
+
+	tell(h, PROC_ENGINE, MSG_KEY_OFFER, &m, sizeof m, NULL, 0);
+}
+
+static void do_answer(struct house *h)
+{
+	static uint8_t tail[KEYING_MAX];
+	struct msg_key_answer m = { .party = party(h) };
+	uint64_t exchange;
+
+	m.origin.dialog[0] = reader_u8(&h->in) % 3;
+	m.origin.branch[0] = reader_u8(&h->in);
+	m.origin.cseq = reader_u8(&h->in) % 3;
+	m.len = (uint32_t)tail_of(h, tail, &exchange);
+	tell(h, PROC_ENGINE, MSG_KEY_ANSWER, &m, sizeof m, tail, m.len);
+}
+
+static void do_finish(struct house *h)
+{
+	static uint8_t tail[KEYING_MAX];
+	struct msg_key_finish m = { .branch = reader_u8(&h->in) };
+	uint8_t which = reader_u8(&h->in);
+
+	m.len = (uint32_t)tail_of(h, tail, &m.exchange);
+	if (which < 200)
+		m.exchange = h->kept[which % KEPT].exchange;
+	tell(h, PROC_ENGINE, MSG_KEY_FINISH, &m, sizeof m, tail, m.len);
+}
+
+static void do_drop(struct house *h)
+{
+	struct msg_key_drop m = { h->kept[reader_u8(&h->in) % KEPT].exchange };
+
+	tell(h, PROC_ENGINE, MSG_KEY_DROP, &m, sizeof m, NULL, 0);
+}
+
+static void do_release(struct house *h)
+{
+	struct msg_key_release m = { reader_u8(&h->in) % 6 };
+
+	tell(h, PROC_ENGINE, MSG_KEY_RELEASE, &m, sizeof m, NULL, 0);
+}
+
+static void do_relay(struct house *h)
+{
+	h->n_shipped = 0; /* a new one gets all again */
+	clerk_sibling(h->clerk, PROC_RELAY, 0);
+	clerk_sibling(h->clerk, PROC_RELAY, ++h->relay);
+}
+
+static void do_engine(struct house *h)
+{
+	clerk_sibling(h->clerk, PROC_ENGINE, 0);
+	clerk_sibling(h->clerk, PROC_ENGINE, ++h->engine);
+}
+
+static void do_time(struct house *h)
+{
+	static const uint64_t step[] = { 0, 1, 30, 200, 301, 700, 4000, 100000 };
+	uint8_t how = reader_u8(&h->in);
+
+	h->mono_us += step[how % 8] * SECOND;
+	if (how & 0x80)
+		h->wall_us -= step[how % 8] * SECOND;
+	else
+		h->wall_us += step[how % 8] * SECOND;
+	clerk_tick(h->clerk);
+}
+
+static void do_fault(struct house *h)
+{
+	uint8_t how = reader_u8(&h->in);
+
+	h->relay_err = how & 1 ? E_FULL : how & 2 ? E_CLOSED : 0;
+	h->engine_err = how & 4 ? E_FULL : 0;
+}
+
+static void do_other(struct house *h)
+{
+	uint32_t m[1024] = { 1 }; /* as long as the longest */
+	uint8_t how = reader_u8(&h->in);
+
+	tell(h, how % PROC_COUNT, reader_u8(&h->in) % MSG_COUNT, m, sizeof m,
+	     NULL, 0);
+}
+
+static void (*const steps[])(struct house *h) = {
+	do_offer, do_answer, do_finish, do_drop, do_release, do_relay,
+	do_engine, do_time, do_fault, do_other, do_offer, do_answer, do_answer,
+	do_finish,
+};
+
+static bool house_open(struct house *h)
+{
+	const struct clerk_services s = {
+		.clock = &h->clock, .match = match, .psk = psk,
+		.method = method, .send = say, .user = h,
+	};
+	struct clerk_limits limits = { .window_us = 300 * SECOND,
+				       .verify = true };
+	struct replay *replay;
+
+	h->clock = (struct clock){ mono, wall, h };
+	h->mono_us = 1000 * SECOND;
+	h->wall_us = 1900000000 * SECOND;
+	h->profile = (struct profile){ .name = "sealed", .need = NEED_REQUIRE,
+				       .keying = { "mikey-psk" },
+				       .n_keying = 1, .n_suites = 1 };
+	h->profile.suites[0] = SUITE_AEAD_AES_128_GCM;
+	for (int i = 0; i < 2; i++) {
+		strcpy(h->peer[i].name, i ? "us" : "them");
+		h->peer[i].match = i ? "@a.example" : "@b.example";
+		h->peer[i].profile = &h->profile;
+	}
+	secret_set(&h->psk, "0123456789abcdef", 16);
+	if (replay_new(-1, 64, 300 * SECOND, h->wall_us, &replay) ||
+	    clerk_new(&s, 7, 4, replay, &h->clerk))
+		return false;
+	clerk_limits(h->clerk, &limits);
+	clerk_sibling(h->clerk, PROC_ENGINE, ++h->engine);
+	clerk_sibling(h->clerk, PROC_RELAY, ++h->relay);
+	return true;
+}
+
+static void quiet(enum log_class c, const char *line)
+{
+	(void)c;
+	(void)line;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct house *h = calloc(1, sizeof *h);
+
+	log_to(quiet);
+	if (h && house_open(h)) {
+		h->in = reader_of(data, size);
+		for (int i = 0; i < 400 && h->in.len && !h->in.err; i++)
+			steps[reader_u8(&h->in) % 14](h);
+		clerk_free(h->clerk);
+	}
+	free(h);
+	return 0;
+}
