@@ -54,7 +54,8 @@ check_PROGRAMS += tests/unit/test_clerk tests/unit/test_replay \
 	tests/unit/test_keying_alloc
 TESTS += tests/unit/test_clerk tests/unit/test_replay \
 	tests/unit/test_keying_alloc
-tests_unit_test_clerk_SOURCES = tests/unit/test_clerk.c
+tests_unit_test_clerk_SOURCES = tests/unit/test_clerk.c \
+	tests/unit/clerk_rig.c tests/unit/clerk_rig.h
 tests_unit_test_clerk_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
