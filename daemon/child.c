@@ -95,6 +95,25 @@ static int on_secret(struct child *c, const struct ipc_msg *msg)
 	return 0;
 }
 
+/* MSG_CREDENTIAL: the same for certificates, key and lists. */
+static int on_credential(struct child *c, const struct ipc_msg *msg)
+{
+	const struct msg_credential *m = msg->body;
+	int r;
+
+	if (m->part >= CREDENTIAL_PARTS) {
+		close(msg->fd);
+		return E_FORMAT;
+	}
+	r = c->next ? version_add_credential(c->next,
+					     (enum credential_part)m->part,
+					     m->peer, msg->fd) : 0;
+	close(msg->fd);
+	if (!c->next_err)
+		c->next_err = r;
+	return 0;
+}
+
 static void take_next(struct child *c)
 {
 	if (c->now)
@@ -122,6 +141,8 @@ static int on_begin(struct child *c, const struct ipc_msg *msg)
 	const struct msg_begin *m = msg->body;
 	struct msg_applied done = { .generation = m->generation };
 
+	if (!c->next_err && c->next)
+		c->next_err = version_check(c->next);
 	if (!c->begun) {
 		c->begun = true;
 		return 0;
@@ -308,7 +329,8 @@ static int on_level(struct child *c, const struct ipc_msg *msg)
 static int (*const from_parent[MSG_COUNT])(struct child *,
 					    const struct ipc_msg *) = {
 	[MSG_HELLO] = on_hello, [MSG_CONF] = on_conf,
-	[MSG_SECRET] = on_secret, [MSG_FILE] = on_file,
+	[MSG_SECRET] = on_secret, [MSG_CREDENTIAL] = on_credential,
+	[MSG_FILE] = on_file,
 	[MSG_PAIR] = on_pair, [MSG_BEGIN] = on_begin,
 	[MSG_PING] = on_ping, [MSG_STOP] = on_stop, [MSG_LEVEL] = on_level,
 };
@@ -517,6 +539,11 @@ int child_file(const struct child *c, const char *name)
 const struct secret *child_psk(const struct child *c, const char *peer)
 {
 	return c->now ? version_psk(c->now, peer) : NULL;
+}
+
+const struct credential *child_credential(const struct child *c)
+{
+	return c->now ? c->now->credential : NULL;
 }
 
 int child_send(struct child *c, enum process to, enum message type,

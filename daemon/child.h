@@ -15,6 +15,7 @@
 #include "daemon/settings.h"
 
 struct child;
+struct credential;
 
 /* One process's own part. Every function gets the state that init gave. */
 struct child_ops {
@@ -56,6 +57,8 @@ uint32_t child_epoch(const struct child *c); /* our own */
 int child_file(const struct child *c, const char *name);
 /* Keeper: the pre-shared key of a peer, read once; NULL when none. */
 const struct secret *child_psk(const struct child *c, const char *peer);
+/* Keeper: certificates and our private key; NULL when none are configured. */
+const struct credential *child_credential(const struct child *c);
 /* Sends to a sibling; E_CLOSED when it is not there. See ipc_send(). */
 int child_send(struct child *c, enum process to, enum message type,
 	       uint64_t id, const void *body, size_t len, const void *tail,

@@ -11,7 +11,12 @@ daemon_libbase_a_SOURCES = \
 	daemon/base/err.c daemon/base/err.h \
 	daemon/base/log.c daemon/base/log.h \
 	daemon/base/secret.c daemon/base/secret.h \
-	daemon/base/suite.c daemon/base/suite.h
+	daemon/base/suite.c daemon/base/suite.h \
+	daemon/keeper/certificate.c \
+	daemon/keeper/certname.c daemon/keeper/certname.h \
+	daemon/keeper/credential.c daemon/keeper/credential.h \
+	daemon/keeper/credential_inside.h \
+	daemon/uri.c daemon/uri.h
 BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 
 # frame: what the parent and its children share
@@ -27,7 +32,6 @@ daemon_libframe_a_SOURCES = \
 	daemon/process.c daemon/process.h \
 	daemon/psk.c daemon/psk.h \
 	daemon/settings.c daemon/settings.h \
-	daemon/uri.c daemon/uri.h \
 	daemon/version.c daemon/version.h
 FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS) $(EVENT_LIBS)
 

@@ -54,6 +54,8 @@ static const struct row table[MSG_COUNT] = {
 		TAILED(msg_conf, CONF_MAX), NO_OFFSET, { NONE } },
 	[MSG_SECRET] = { "secret", PARENT, KEEPER, 1, PLAIN(msg_secret),
 		{ TEXT(msg_secret, peer) } },
+	[MSG_CREDENTIAL] = { "credential", PARENT, KEEPER, 1,
+		PLAIN(msg_credential), { TEXT(msg_credential, peer) } },
 	[MSG_FILE] = { "file", PARENT, CHILD, 1, PLAIN(msg_file),
 		{ TEXT(msg_file, name) } },
 	[MSG_PAIR] = { "pair", PARENT, CHILD, 1, PLAIN(msg_pair),

@@ -28,6 +28,7 @@ enum message {
 	/* parent -> child */
 	MSG_CONF,    /* tail: configuration text */
 	MSG_SECRET,  /* keeper only; with a descriptor of the opened file */
+	MSG_CREDENTIAL, /* keeper only; with a descriptor of the opened file */
 	MSG_FILE,    /* a descriptor the child needs, by name */
 	MSG_PAIR,    /* with one end of a socket pair to another child */
 	MSG_BEGIN,   /* all that belongs to this configuration was sent */
@@ -87,6 +88,22 @@ struct msg_conf {
 
 struct msg_secret {
 	char peer[NAME_TEXT]; /* whose pre-shared key; fd: the open file */
+};
+
+/* What a PEM file is for. */
+enum credential_part {
+	CREDENTIAL_CERT, /* our own chain, the leaf first */
+	CREDENTIAL_KEY,  /* the leaf's private key */
+	CREDENTIAL_CA,   /* trust anchors */
+	CREDENTIAL_CRL,  /* revocation lists */
+	CREDENTIAL_PEER, /* a peer's chain, for sealing a key to it */
+	CREDENTIAL_PARTS
+};
+
+struct msg_credential {
+	uint32_t part; /* enum credential_part */
+	uint32_t pad;
+	char peer[NAME_TEXT]; /* for CREDENTIAL_PEER, else "" */
 };
 
 struct msg_file {

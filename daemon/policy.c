@@ -14,6 +14,7 @@
 #include <string.h>
 
 struct policy {
+	const struct conf *conf;
 	struct profile *profiles;
 	size_t n_profiles;
 	struct peer *peers;
@@ -27,8 +28,21 @@ static const char *const needs[] = {
 };
 
 /* One line a method; the keeper refuses one that no module registered. */
-static const char *const keying_methods[] = { "mikey-psk", "mikey-dhhmac",
-					      NULL };
+static const char *const keying_methods[] = {
+	"mikey-psk", "mikey-dhhmac", "mikey-rsa", NULL
+};
+
+/* Methods that prove identities by certificates. */
+static bool is_certified(const char *method)
+{
+	return !strcmp(method, "mikey-rsa");
+}
+
+static int file_valid(const char *value, const char **why)
+{
+	*why = "\"file:PATH\", the file holds PEM";
+	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+}
 
 static int psk_valid(const char *value, const char **why)
 {
@@ -70,7 +84,9 @@ static const struct conf_key profile_keys[] = {
 		  "offers of the far end may use any of them. mikey-psk "
 		  "carries the session key under the pre-shared one; "
 		  "mikey-dhhmac agrees on it by Diffie-Hellman, so that who "
-		  "gets the pre-shared key later opens no call of today." },
+		  "gets the pre-shared key later opens no call of today. "
+		  "mikey-rsa seals it with the peer's certificate (its cert) "
+		  "and signs with ours (identity, trust)." },
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },
@@ -91,6 +107,9 @@ static const struct conf_key peer_keys[] = {
 	  .help = "The pre-shared key, \"file:PATH\", relative to the "
 		  "configuration's folder: at least 32 hex digits in a file "
 		  "that nobody else may read." },
+	{ .name = "cert", .type = CONF_TEXT, .valid = file_valid,
+	  .help = "The peer's certificate, \"file:PATH\" in PEM, to seal keys "
+		  "for it: calls to it by mikey-rsa take one." },
 	{ .name = "route", .type = CONF_TEXT, .valid = uri_valid,
 	  .help = "SIP URI of the next hop; by the Request-URI or "
 		  "outside.proxy when left out." },
@@ -108,8 +127,41 @@ static const struct conf_group peers_group = {
 	"peer matches is refused."
 };
 
+static const struct conf_key identity_keys[] = {
+	{ .name = "cert", .type = CONF_TEXT, .valid = file_valid,
+	  .help = "Our own certificate, \"file:PATH\" in PEM, relative to the "
+		  "configuration's folder, its issuers behind it. It names "
+		  "us in subjectAltName: URI:sip:DOMAIN, URI:sip:USER@HOST "
+		  "or DNS:DOMAIN." },
+	{ .name = "key", .type = CONF_TEXT, .valid = file_valid,
+	  .help = "Its private key (RSA, 2048 bits or more), \"file:PATH\" "
+		  "in PEM without passphrase, in a file that nobody else may "
+		  "read." },
+	{ .name = NULL }
+};
+
+static const struct conf_key trust_keys[] = {
+	{ .name = "ca", .type = CONF_TEXTS, .valid = file_valid,
+	  .help = "Whom we believe: files of certificates in PEM, "
+		  "\"file:PATH\". A far end's chain must lead to one." },
+	{ .name = "crl", .type = CONF_TEXTS, .valid = file_valid,
+	  .help = "Revocation lists in PEM, \"file:PATH\". When there is "
+		  "one, every far end's issuer must have one that is in "
+		  "date." },
+	{ .name = NULL }
+};
+
+static const struct conf_group identity_group = {
+	"identity", CONF_ONE, identity_keys,
+	"Who we are, for methods of keying that use certificates."
+};
+
+static const struct conf_group trust_group = {
+	"trust", CONF_ONE, trust_keys, "Whose certificates we believe."
+};
+
 const struct conf_group *const policy_groups[] = {
-	&profiles_group, &peers_group, NULL
+	&profiles_group, &peers_group, &identity_group, &trust_group, NULL
 };
 
 /* -- building ------------------------------------------------------------- */
@@ -133,8 +185,8 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 			suite_by_name(conf_text_at(n, "suites", i));
 	if (p->need == NEED_REQUIRE && !p->n_keying)
 		return conf_fail(err, n, "profiles.%s.keying: need = "
-				 "\"require\" takes a way of keying; allowed: "
-				 "\"mikey-psk\", \"mikey-dhhmac\"", p->name);
+				 "\"require\" takes a way of keying, like "
+				 "\"mikey-psk\"", p->name);
 	if (p->need == NEED_REQUIRE && !p->n_suites)
 		return conf_fail(err, n, "profiles.%s.suites: need = "
 				 "\"require\" takes at least one suite",
@@ -164,6 +216,40 @@ static bool uses_psk(const struct profile *p)
 	return false;
 }
 
+static bool uses_certs(const struct profile *p)
+{
+	for (size_t i = 0; i < p->n_keying; i++)
+		if (is_certified(p->keying[i]))
+			return true;
+	return false;
+}
+
+/* Who we are and whom we believe must be there where it is needed. */
+static int check_certs(const struct policy *p, const struct conf_node *n,
+		       const struct peer *peer, struct conf_err *err)
+{
+	const struct conf_node *own = conf_one(p->conf, "identity");
+
+	if (!uses_certs(peer->profile))
+		return !*peer->cert ? 0 :
+			conf_fail(err, n, "peers: %s: profile \"%.60s\" never "
+				  "uses the cert; leave it out or name a "
+				  "profile with mikey-rsa", peer->name,
+				  peer->profile->name);
+	if (!*conf_text(own, "cert") || !*conf_text(own, "key"))
+		return conf_fail(err, n, "peers: %s: profile \"%.60s\" uses "
+				 "certificates, but we have none; set identity "
+				 "= { cert = \"file:PATH\"; key = "
+				 "\"file:PATH\"; }", peer->name,
+				 peer->profile->name);
+	if (!conf_texts(conf_one(p->conf, "trust"), "ca"))
+		return conf_fail(err, n, "peers: %s: profile \"%.60s\" uses "
+				 "certificates, but we believe nobody; set "
+				 "trust = { ca = ( \"file:PATH\" ); }",
+				 peer->name, peer->profile->name);
+	return 0;
+}
+
 static int check_peer(const struct policy *p, const struct conf_node *n,
 		      const struct peer *peer, struct conf_err *err)
 {
@@ -186,7 +272,7 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 				 "uses the psk; leave it out or name a profile "
 				 "with mikey-psk or mikey-dhhmac", peer->name,
 				 peer->profile->name);
-	return 0;
+	return check_certs(p, n, peer, err);
 }
 
 static void read_peer(const struct policy *p, const struct conf_node *n,
@@ -198,15 +284,29 @@ static void read_peer(const struct policy *p, const struct conf_node *n,
 	strncpy(peer->name, *name ? name : peer->match, NAME_TEXT - 1);
 	peer->route = conf_text(n, "route");
 	peer->psk = conf_text(n, "psk");
+	peer->cert = conf_text(n, "cert");
 	peer->profile = find_profile(p, conf_text(n, "profile"));
+}
+
+static int check_identity(const struct conf *c, struct conf_err *err)
+{
+	const struct conf_node *own = conf_one(c, "identity");
+
+	if (!*conf_text(own, "cert") == !*conf_text(own, "key"))
+		return 0;
+	return conf_fail(err, own, "identity: cert and key go together; set "
+			 "both or none");
 }
 
 static int build(struct policy *p, const struct conf *c, struct conf_err *err)
 {
 	size_t profiles = conf_count(c, "profiles");
 	size_t peers = conf_count(c, "peers");
-	int r;
+	int r = check_identity(c, err);
 
+	if (r)
+		return r;
+	p->conf = c;
 	p->profiles = calloc(profiles + 1, sizeof *p->profiles);
 	p->peers = calloc(peers + 1, sizeof *p->peers);
 	if (!p->profiles || !p->peers) {
@@ -311,4 +411,48 @@ size_t policy_count(const struct policy *p)
 const struct peer *policy_at(const struct policy *p, size_t i)
 {
 	return i < p->n_peers ? &p->peers[i] : NULL;
+}
+
+/* -- files of the credential ---------------------------------------------- */
+
+static bool is_file(const char *value, enum credential_part part,
+		    const char *peer, struct policy_file *out)
+{
+	if (!*value)
+		return false;
+	*out = (struct policy_file){ part, peer, value + strlen("file:") };
+	return true;
+}
+
+/* The i-th of a list, else *i goes down by its length. */
+static bool in_list(const struct conf_node *n, const char *key, size_t *i,
+		    enum credential_part part, struct policy_file *out)
+{
+	size_t count = conf_texts(n, key);
+
+	if (*i < count)
+		return is_file(conf_text_at(n, key, *i), part, "", out);
+	*i -= count;
+	return false;
+}
+
+bool policy_file(const struct policy *p, size_t i, struct policy_file *out)
+{
+	const struct conf_node *own = conf_one(p->conf, "identity");
+	const struct conf_node *trust = conf_one(p->conf, "trust");
+
+	if (is_file(conf_text(own, "cert"), CREDENTIAL_CERT, "", out) &&
+	    i-- == 0)
+		return true;
+	if (is_file(conf_text(own, "key"), CREDENTIAL_KEY, "", out) &&
+	    i-- == 0)
+		return true;
+	if (in_list(trust, "ca", &i, CREDENTIAL_CA, out) ||
+	    in_list(trust, "crl", &i, CREDENTIAL_CRL, out))
+		return true;
+	for (size_t k = 0; k < p->n_peers; k++)
+		if (is_file(p->peers[k].cert, CREDENTIAL_PEER,
+			    p->peers[k].name, out) && i-- == 0)
+			return true;
+	return false;
 }

@@ -32,12 +32,21 @@ struct peer {
 	const char *match;     /* "*@b.example", "+49*", "*": see peer_find */
 	const char *route;     /* SIP URI of the next hop, or "" */
 	const char *psk;       /* "file:PATH", or "" */
+	const char *cert;      /* "file:PATH", or "" */
 	const struct profile *profile;
 };
 
 struct policy;
 
-/* The groups "profiles" and "peers" as key tables, NULL-terminated. */
+/* One file of our credential: certificates, key, lists. */
+struct policy_file {
+	enum credential_part part;
+	const char *peer; /* for CREDENTIAL_PEER, else "" */
+	const char *path; /* without "file:"; borrowed */
+};
+
+/* The groups "profiles", "peers", "identity" and "trust" as key tables,
+ * NULL-terminated. */
 extern const struct conf_group *const policy_groups[];
 
 /* conf is borrowed for the policy's life. */
@@ -50,5 +59,9 @@ const struct peer *policy_match(const struct policy *p, const char *uri);
 const struct peer *policy_peer(const struct policy *p, const char *name);
 size_t policy_count(const struct policy *p);
 const struct peer *policy_at(const struct policy *p, size_t i);
+
+/* The i-th file of our credential, in the order in which to read them; false
+ * when there are no more. */
+bool policy_file(const struct policy *p, size_t i, struct policy_file *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* version.c - one configuration as a child has it. See version.h. */
 #include "daemon/version.h"
 
+#include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/psk.h"
@@ -23,6 +24,8 @@ void version_wipe(struct version *v)
 		wipe(p, sizeof *p);
 		free(p);
 	}
+	credential_free(v->credential);
+	v->credential = NULL;
 }
 
 void version_free(struct version *v)
@@ -94,4 +97,35 @@ const struct secret *version_psk(const struct version *v, const char *peer)
 		if (!strcmp(p->peer, peer))
 			return &p->secret;
 	return NULL;
+}
+
+int version_add_credential(struct version *v, enum credential_part part,
+			   const char *peer, int fd)
+{
+	static const char *const names[] = {
+		"identity.cert", "identity.key", "trust.ca", "trust.crl",
+		"cert"
+	};
+	struct credential_fault why = { "no memory" };
+	int r = v->credential ? 0 : credential_new(&v->credential);
+
+	if (!r)
+		r = credential_read(v->credential, part, peer, fd, &why);
+	if (r)
+		log_error("conf", "%s%s%s: %s", *peer ? "peer " : "", peer,
+			  *peer ? "'s certificate" : names[part], why.text);
+	return r;
+}
+
+int version_check(const struct version *v)
+{
+	struct credential_fault why;
+	int r = v->credential
+			? credential_check(v->credential,
+					   clock_wall_us(&clock_system), &why)
+			: 0;
+
+	if (r)
+		log_error("conf", "%s", why.text);
+	return r;
 }

@@ -5,6 +5,7 @@
 
 #include "daemon/base/conf.h"
 #include "daemon/base/secret.h"
+#include "daemon/keeper/credential.h"
 #include "daemon/policy.h"
 #include "daemon/settings.h"
 
@@ -17,6 +18,7 @@ struct version {
 	struct settings settings;
 	struct policy *policy;
 	struct psk *psks;
+	struct credential *credential; /* NULL: none was sent */
 };
 
 /* Reads and checks everything; logs what is wrong. */
@@ -30,5 +32,11 @@ void version_wipe(struct version *v);
 int version_add_psk(struct version *v, const char *peer, int fd);
 /* NULL when there is none. */
 const struct secret *version_psk(const struct version *v, const char *peer);
+
+/* Reads one PEM file; logs what is wrong. */
+int version_add_credential(struct version *v, enum credential_part part,
+			   const char *peer, int fd);
+/* Whether all that was added fits together; logs what is wrong. */
+int version_check(const struct version *v);
 
 #endif

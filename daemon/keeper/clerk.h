@@ -29,6 +29,8 @@ struct clerk_services {
 		    uint64_t id, const void *body, size_t len,
 		    const void *tail, size_t tail_len);
 	void *user;
+	/* Our certificates; NULL: none. The function may be NULL. */
+	const struct credential *(*credential)(void *user);
 };
 
 struct clerk_limits {

@@ -8,6 +8,8 @@
  *   shipping.c  key ids, and the keys' way to the relay
  *   replay.c    the replay cache and its file
  *   rate.c      how often a peer may ask
+ *   credential.c, certificate.c, certname.c
+ *               certificates: ours, a far end's, the names in one
  *   keying.h    the role that modules fill
  *
  * It alone holds long-term secrets. It has no network and opens nothing once
@@ -57,6 +59,13 @@ static const struct secret *psk(void *user, const char *peer)
 	struct keeper *k = user;
 
 	return child_psk(k->child, peer);
+}
+
+static const struct credential *credential(void *user)
+{
+	struct keeper *k = user;
+
+	return child_credential(k->child);
 }
 
 static const struct keying *method(void *user, const char *name)
@@ -139,6 +148,7 @@ static int prepare(void *state)
 	const struct clerk_services services = {
 		.clock = &clock_system, .match = match, .psk = psk,
 		.method = method, .send = send_to, .user = k,
+		.credential = credential,
 	};
 	struct clerk_limits limits = limits_of(child_conf(k->child));
 	int fd = child_file(k->child, REPLAY_FILE), r;

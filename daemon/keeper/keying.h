@@ -14,10 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct credential;
+
 /* What one side brings to an exchange. Everything is borrowed for the call. */
 struct keying_terms {
 	const char *local_id, *remote_id; /* SIP URIs */
-	const struct secret *psk;
+	const struct secret *psk; /* NULL: the methods that need none */
+	const struct credential *credential; /* certificates; NULL: none */
+	const char *peer;         /* its name in the policy */
 	const enum suite *suites; /* allowed, best first */
 	size_t n_suites;
 	size_t n;                 /* streams, 1..STREAM_MAX */
@@ -53,6 +57,8 @@ struct keying {
 	const char *name; /* as in a profile's keying list: "mikey-psk" */
 	/* The keying protocol of RFC 4567: "mikey". */
 	const char *protocol;
+	/* It proves identities by certificates, not by the pre-shared key. */
+	bool certified;
 	/* Whether an offer is one of this method: by its outer form alone,
 	 * nothing is checked. */
 	bool (*takes)(const uint8_t *offer, size_t len);

@@ -4,6 +4,7 @@
 #include "daemon/keeper/permit.h"
 
 #include "daemon/base/err.h"
+#include "daemon/keeper/credential.h"
 #include "daemon/psk.h"
 
 #include <stdarg.h>
@@ -55,13 +56,39 @@ static const struct keying *method_of(const struct clerk_services *s,
 	return first; /* it says in detail why it does not take the offer */
 }
 
+static int lend_psk(const struct clerk_services *s, struct permit *own,
+		    struct keying_fault *fault)
+{
+	own->psk = s->psk(s->user, own->peer->name);
+	if (!own->psk)
+		return refuse(fault, "peer %.48s has no pre-shared key: set "
+			      "psk = \"file:...\"", own->peer->name);
+	if (own->psk->len < PSK_MIN)
+		return refuse(fault, "peer %.48s: its pre-shared key has only "
+			      "%zu bytes, at least %d are needed",
+			      own->peer->name, own->psk->len, PSK_MIN);
+	return 0;
+}
+
+static int lend_credential(const struct clerk_services *s, struct permit *own,
+			   struct keying_fault *fault)
+{
+	own->credential = s->credential ? s->credential(s->user) : NULL;
+	if (!credential_ready(own->credential))
+		return refuse(fault, "peer %.48s is keyed by certificates: "
+			      "set identity = { cert, key } and trust = { ca }",
+			      own->peer->name);
+	return 0;
+}
+
 int permit(const struct clerk_services *s, const struct msg_key_party *party,
 	   const struct keying_bytes *offer, struct permit *out,
 	   struct keying_fault *fault)
 {
 	const struct peer *peer = s->match(s->user, party->remote_id);
-	const struct secret *psk;
 	const struct keying *method;
+	struct permit own;
+	int r;
 
 	if (!peer)
 		return refuse(fault, "no peer matches %.80s: add one to peers",
@@ -77,14 +104,10 @@ int permit(const struct clerk_services *s, const struct msg_key_party *party,
 	if (!method)
 		return refuse(fault, "peer %.48s has no keying method that is "
 			      "built in: set its profile's keying", peer->name);
-	psk = s->psk(s->user, peer->name);
-	if (!psk)
-		return refuse(fault, "peer %.48s has no pre-shared key: set "
-			      "psk = \"file:...\"", peer->name);
-	if (psk->len < PSK_MIN)
-		return refuse(fault, "peer %.48s: its pre-shared key has only "
-			      "%zu bytes, at least %d are needed", peer->name,
-			      psk->len, PSK_MIN);
-	*out = (struct permit){ .peer = peer, .psk = psk, .method = method };
-	return 0;
+	own = (struct permit){ .peer = peer, .method = method };
+	r = method->certified ? lend_credential(s, &own, fault)
+			      : lend_psk(s, &own, fault);
+	if (!r)
+		*out = own;
+	return r;
 }

@@ -13,7 +13,8 @@ struct keying_bytes {
 /* Everything that a request may use; borrowed from the services. */
 struct permit {
 	const struct peer *peer;
-	const struct secret *psk;
+	const struct secret *psk;            /* NULL when the method ... */
+	const struct credential *credential; /* ... needs the other */
 	const struct keying *method;
 };
 

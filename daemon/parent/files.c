@@ -5,8 +5,10 @@
  * start the daemon for the first time. */
 #include "config.h"
 
+#include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/keeper/credential.h"
 #include "daemon/parent/parent.h"
 #include "daemon/psk.h"
 
@@ -280,14 +282,40 @@ void files_close(struct files *f)
 
 /* -- key files ------------------------------------------------------------ */
 
-static int psk_path(const struct peer *peer, const char *dir, char *out,
-		    size_t len)
+static int path_of(const char *name, const char *dir, char *out, size_t len)
 {
-	const char *name = peer->psk + strlen("file:");
-
 	if (*name != '/')
 		return path_in(dir, name, out, len);
 	return (size_t)snprintf(out, len, "%s", name) < len ? 0 : E_SPACE;
+}
+
+/* A file with these mode bits off; else *why says what is wrong. */
+static int open_checked(const char *path, mode_t forbidden, int *out,
+			char why[static 256])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0) {
+		snprintf(why, 256, "%s", strerror(errno));
+		return E_CONF;
+	}
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		snprintf(why, 256, "is no regular file");
+		return E_CONF;
+	}
+	if (st.st_mode & forbidden) {
+		close(fd);
+		snprintf(why, 256, "others may %schange it (mode %04o); cure: "
+			 "chmod g-w,o%s %.150s",
+			 forbidden & S_IROTH ? "read or " : "",
+			 st.st_mode & 07777, forbidden & S_IROTH ? "=" : "-w",
+			 path);
+		return E_CONF;
+	}
+	*out = fd;
+	return 0;
 }
 
 static int psk_fault(const struct peer *peer, const char *path,
@@ -300,26 +328,11 @@ static int psk_fault(const struct peer *peer, const char *path,
 int files_open_psk(const struct peer *peer, const char *dir, int *out)
 {
 	char path[1024], why[256];
-	struct stat st;
-	int fd;
 
-	if (psk_path(peer, dir, path, sizeof path))
+	if (path_of(peer->psk + strlen("file:"), dir, path, sizeof path))
 		return E_SPACE;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return psk_fault(peer, path, strerror(errno));
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return psk_fault(peer, path, "is no regular file");
-	}
-	if (st.st_mode & (S_IWGRP | S_IRWXO)) {
-		close(fd);
-		snprintf(why, sizeof why, "others may read or change it (mode "
-			 "%04o); cure: chmod g-w,o= %.150s",
-			 st.st_mode & 07777, path);
+	if (open_checked(path, S_IWGRP | S_IRWXO, out, why))
 		return psk_fault(peer, path, why);
-	}
-	*out = fd;
 	return 0;
 }
 
@@ -343,4 +356,63 @@ int files_check_psks(const struct policy *policy, const char *dir)
 		close(fd);
 	}
 	return r;
+}
+
+/* -- certificates --------------------------------------------------------- */
+
+static int file_fault(const struct policy_file *file, const char *why)
+{
+	static const char *const names[] = {
+		"identity.cert", "identity.key", "trust.ca", "trust.crl",
+		"cert of peer "
+	};
+
+	log_error(TAG, "%s%s: file %s: %s", names[file->part], file->peer,
+		  file->path, why);
+	return E_CONF;
+}
+
+int files_open_credential(const struct policy_file *file, const char *dir,
+			  int *out)
+{
+	mode_t forbidden = file->part == CREDENTIAL_KEY ? S_IWGRP | S_IRWXO
+							: S_IWGRP | S_IWOTH;
+	char path[1024], why[256];
+
+	if (path_of(file->path, dir, path, sizeof path))
+		return E_SPACE;
+	if (open_checked(path, forbidden, out, why))
+		return file_fault(file, why);
+	return 0;
+}
+
+static int check_file(struct credential *c, const struct policy_file *file,
+		      const char *dir)
+{
+	struct credential_fault why;
+	int fd, r = files_open_credential(file, dir, &fd);
+
+	if (r)
+		return r;
+	r = credential_read(c, file->part, file->peer, fd, &why);
+	if (r)
+		file_fault(file, why.text);
+	close(fd);
+	return r;
+}
+
+int files_check_credential(const struct policy *policy, const char *dir)
+{
+	struct credential_fault why = { "no memory" };
+	struct policy_file file;
+	struct credential *c = NULL;
+	int r = credential_new(&c);
+
+	for (size_t i = 0; !r && policy_file(policy, i, &file); i++)
+		r = check_file(c, &file, dir);
+	if (!r && (r = credential_check(c, clock_wall_us(&clock_system),
+					&why)))
+		log_error(TAG, "%s", why.text);
+	credential_free(c);
+	return r ? E_CONF : 0;
 }

@@ -126,6 +126,8 @@ static int check(const struct options *o)
 		r = policy_new(conf, &policy, &err);
 	if (!r)
 		r = files_check_psks(policy, dir);
+	if (!r)
+		r = files_check_credential(policy, dir);
 	policy_free(policy);
 	conf_free(conf);
 	if (r)

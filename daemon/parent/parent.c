@@ -443,6 +443,19 @@ static int check_psk_files(const struct parent *p)
 	return r;
 }
 
+static int check_credential_files(const struct parent *p)
+{
+	struct policy_file file;
+	int fd, r = 0;
+
+	for (size_t i = 0; policy_file(p->policy, i, &file); i++)
+		if (files_open_credential(&file, p->conf_dir, &fd))
+			r = E_CONF;
+		else
+			close(fd);
+	return r;
+}
+
 /* The relay has four sockets for each line of a call. */
 static void raise_files(void)
 {
@@ -472,7 +485,7 @@ int parent_run(const struct options *o)
 
 	prepare(&p, o);
 	p.status = EX_CONFIG;
-	if (read_all(&p) || check_psk_files(&p))
+	if (read_all(&p) || check_psk_files(&p) || check_credential_files(&p))
 		goto out;
 	p.status = EXIT_FAILURE;
 	if (files_open(o, &p.id, &p.files))

@@ -51,6 +51,11 @@ void files_close(struct files *f);
 int files_open_psk(const struct peer *peer, const char *dir, int *fd);
 /* Opens and reads all of them, and forgets what it read: for --check. */
 int files_check_psks(const struct policy *policy, const char *dir);
+/* The same for a file of our credential: none may be changed by others, a
+ * private key not be read. */
+int files_open_credential(const struct policy_file *file, const char *dir,
+			  int *fd);
+int files_check_credential(const struct policy *policy, const char *dir);
 
 /* -- supervise.c: one child ----------------------------------------------- */
 

@@ -301,6 +301,24 @@ static int send_secrets(struct worker *w, const struct policy *policy)
 	return 0;
 }
 
+static int send_credential(struct worker *w, const struct policy *policy)
+{
+	struct policy_file file;
+	int fd, r = 0;
+
+	if (w->process != PROC_KEEPER)
+		return 0;
+	for (size_t i = 0; !r && policy_file(policy, i, &file); i++) {
+		struct msg_credential m = { .part = file.part };
+
+		strncpy(m.peer, file.peer, sizeof m.peer - 1);
+		r = files_open_credential(&file, w->parent->conf_dir, &fd);
+		if (!r)
+			r = send_fd(w, MSG_CREDENTIAL, &m, sizeof m, fd);
+	}
+	return r;
+}
+
 static int send_conf(struct worker *w, const struct conf *conf,
 		     const struct policy *policy)
 {
@@ -311,7 +329,7 @@ static int send_conf(struct worker *w, const struct conf *conf,
 
 	if ((r = ipc_send(w->ipc, MSG_CONF, 0, &m, sizeof m, text, m.len, -1)))
 		return r;
-	if ((r = send_secrets(w, policy)))
+	if ((r = send_secrets(w, policy)) || (r = send_credential(w, policy)))
 		return r;
 	return send_to(w, MSG_BEGIN, &begin, sizeof begin);
 }

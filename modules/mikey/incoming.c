@@ -17,11 +17,6 @@
 #define SDP_IDS "mikey"
 #define REFUSE MIKEY_REFUSE
 
-static struct mikey_bytes text_bytes(const char *s)
-{
-	return (struct mikey_bytes){ (const uint8_t *)s, strlen(s) };
-}
-
 int mikey_incoming_decode(struct mikey_incoming *in, unsigned data_type)
 {
 	int r = mikey_decode(in->bytes.p, in->bytes.len, &in->offer);
@@ -76,9 +71,9 @@ void mikey_incoming_proven(struct mikey_incoming *in,
 {
 	in->also = (struct mikey_covered){
 		.id_i = in->id_i ? in->id_i->data
-				 : text_bytes(in->t->remote_id),
+				 : mikey_text_bytes(in->t->remote_id),
 		.id_r = in->id_r ? in->id_r->data
-				 : text_bytes(in->t->local_id),
+				 : mikey_text_bytes(in->t->local_id),
 		.stamp = in->stamp->data,
 	};
 	in->keys = keys;
@@ -109,7 +104,7 @@ static int check_one_id(struct mikey_incoming *in,
 	char who[56];
 
 	if (id->kind <= MIKEY_ID_URI &&
-	    mikey_same_identity(id->data, text_bytes(want)))
+	    mikey_same_identity(id->data, mikey_text_bytes(want)))
 		return 0;
 	return REFUSE(in, E_AUTH, MIKEY_ERR_ID, "the MIKEY offer is %s %s, the "
 		      "call is %s %.56s", whose,
@@ -289,6 +284,25 @@ void mikey_incoming_map_back(const struct mikey_incoming *in,
 	memcpy(m->cs, in->offer.cs, sizeof m->cs);
 	for (size_t i = 0; i < in->t->n; i++)
 		m->cs[2 * i + 1].ssrc = in->t->ssrc[i];
+}
+
+int mikey_incoming_verify(const struct mikey_incoming *in,
+			  enum mikey_data_type type, struct buf *out)
+{
+	static const uint8_t zero[MIKEY_HASH_MAX];
+	struct mikey_message m = { .data_type = (uint8_t)type,
+				   .prf = in->offer.prf,
+				   .csb_id = in->offer.csb_id };
+	uint8_t id_type = in->id_r ? in->id_r->kind : (uint8_t)MIKEY_ID_URI;
+
+	if (!in->offer.v)
+		return 0; /* 6.1: no response is expected */
+	mikey_incoming_map_back(in, &m);
+	m.payload[m.n++] = *in->stamp;
+	mikey_add(&m, MIKEY_ID, id_type)->data = in->also.id_r;
+	mikey_add(&m, MIKEY_V, in->keys->mac_alg)->data =
+		(struct mikey_bytes){ zero, in->keys->auth_len };
+	return mikey_encode_verified(&m, in->keys, &in->also, out);
 }
 
 void mikey_incoming_report(struct mikey_incoming *in, int err,

@@ -56,6 +56,9 @@ int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 /* Our side of the crypto session map: with our SSRCs filled in (6.1.1). */
 void mikey_incoming_map_back(const struct mikey_incoming *in,
 			     struct mikey_message *m);
+/* HDR, T, IDr, V: the response to an offer that asked for one, else nothing. */
+int mikey_incoming_verify(const struct mikey_incoming *in,
+			  enum mikey_data_type type, struct buf *out);
 /* RFC 3830 5.1.2; keying.h says for which failures. A failure to make it
  * leaves nothing to send. */
 void mikey_incoming_report(struct mikey_incoming *in, int err,

@@ -1,8 +1,10 @@
 # MIKEY: the codec and the method are pure; only mikey.c needs the keeper.
 noinst_LIBRARIES += modules/mikey/libmikey.a
 modules_mikey_libmikey_a_SOURCES = \
+	modules/mikey/awaited.c modules/mikey/awaited.h \
 	modules/mikey/dh.c modules/mikey/dh.h \
 	modules/mikey/dhhmac.c modules/mikey/dhhmac.h \
+	modules/mikey/envelope.c modules/mikey/envelope.h \
 	modules/mikey/error.c modules/mikey/error.h \
 	modules/mikey/explain.c modules/mikey/explain.h \
 	modules/mikey/ident.c modules/mikey/ident.h \
@@ -13,9 +15,12 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/mikey.c \
 	modules/mikey/outgoing.c modules/mikey/outgoing.h \
 	modules/mikey/payload.c modules/mikey/payload.h \
+	modules/mikey/pke.c modules/mikey/pke.h \
+	modules/mikey/pke_answer.c \
 	modules/mikey/psk.c modules/mikey/psk.h \
 	modules/mikey/psk_answer.c \
 	modules/mikey/session.c modules/mikey/session.h \
+	modules/mikey/sign.c modules/mikey/sign.h \
 	modules/mikey/sp.c modules/mikey/sp.h \
 	modules/mikey/stamp.c modules/mikey/stamp.h
 MIKEY_LIBS = modules/mikey/libmikey.a

@@ -16,6 +16,11 @@
  *   psk.c         pre-shared key method: offer, finish
  *   psk_answer.c  pre-shared key method: answer
  *   dhhmac.c      Diffie-Hellman under a pre-shared key (RFC 4650)
+ *   awaited.c     an offer that waits for a verification (V)
+ *   sign.c        certificates and signatures in messages
+ *   envelope.c    a TGK under an envelope key under a public key
+ *   pke.c         public-key encryption: offer, finish
+ *   pke_answer.c  public-key encryption: answer
  *   explain.c     a message in plain words, for operators
  *
  * Everything is a pure function. The window and the wish for a verification
@@ -24,6 +29,7 @@
 #include "daemon/base/err.h"
 #include "daemon/module.h"
 #include "modules/mikey/dhhmac.h"
+#include "modules/mikey/pke.h"
 #include "modules/mikey/psk.h"
 
 #include <string.h>
@@ -93,7 +99,9 @@ static int check(const struct conf *c, struct conf_err *err)
 	return 0;
 }
 
-static const struct keying *const methods[] = { &mikey_psk, &mikey_dhhmac };
+static const struct keying *const methods[] = {
+	&mikey_psk, &mikey_dhhmac, &mikey_pke
+};
 
 static int start(struct core *core, const struct conf *c, void **state)
 {

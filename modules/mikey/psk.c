@@ -16,8 +16,7 @@
 #include "modules/mikey/psk.h"
 
 #include "daemon/base/err.h"
-#include "modules/mikey/error.h"
-#include "modules/mikey/ident.h"
+#include "modules/mikey/awaited.h"
 #include "modules/mikey/kemac.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/payload.h"
@@ -28,9 +27,7 @@
 #include <string.h>
 
 struct keying_pending {
-	struct mikey_outgoing o;
-	struct mikey_psk_keys keys;
-	struct keying_result result;
+	struct mikey_awaited w;
 };
 
 int mikey_psk_terms(const struct keying_terms *t, struct keying_fault *fault)
@@ -132,7 +129,7 @@ static int draw(const struct keying_terms *t, struct offer *o,
 		struct keying_pending *p)
 {
 	const struct suite_info *s = suite_info(t->suites[0]);
-	int r = mikey_outgoing_draw(t, &p->o);
+	int r = mikey_outgoing_draw(t, &p->w.o);
 
 	o->tgk_len = s->key_len > MIKEY_TGK_MIN ? s->key_len : MIKEY_TGK_MIN;
 	if (!r && RAND_bytes(o->tgk, (int)o->tgk_len) != 1)
@@ -143,7 +140,7 @@ static int draw(const struct keying_terms *t, struct offer *o,
 static int offer_keys(const struct keying_terms *t, struct offer *o,
 		      struct keying_pending *p)
 {
-	struct mikey_root root = mikey_outgoing_root(&p->o);
+	struct mikey_root root = mikey_outgoing_root(&p->w.o);
 	struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
 	const struct suite_info *s = suite_info(t->suites[0]);
 	int r;
@@ -151,15 +148,18 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 	/* 9.1: what protects a key must be as strong as what it is for */
 	o->encr = s->key_len > 16 && !t->kemac_128 ? MIKEY_ENCR_AES_CM_256
 						   : MIKEY_ENCR_AES_CM_128;
-	r = mikey_psk_derive(t->psk, &root, o->encr, MIKEY_MAC_SHA1, &p->keys);
+	r = mikey_psk_derive(t->psk, &root, o->encr, MIKEY_MAC_SHA1,
+			     &p->w.keys);
 
 	if (r)
 		return r;
 	root.key = o->tgk;
 	root.key_len = o->tgk_len;
-	mikey_outgoing_result(&p->o, mikey_psk.name, &p->result);
-	p->result.facts.key_bits = p->keys.bits;
-	return mikey_session_keys(&root, &tgk, &p->o.sp, true, &p->result);
+	p->w.answer_type = MIKEY_PSK_VERIFY;
+	mikey_outgoing_result(&p->w.o, mikey_psk.name, &p->w.result);
+	p->w.result.facts.key_bits = p->w.keys.bits;
+	return mikey_session_keys(&root, &tgk, &p->w.o.sp, true,
+				  &p->w.result);
 }
 
 static int seal_tgk(struct offer *o, const struct keying_pending *p)
@@ -172,9 +172,9 @@ static int seal_tgk(struct offer *o, const struct keying_pending *p)
 	keys.key[0].type = MIKEY_KEY_TGK;
 	keys.key[0].key = (struct mikey_bytes){ o->tgk, o->tgk_len };
 	r = mikey_keys_encode(&keys, &plain);
-	mikey_iv(p->keys.salt, p->o.csb_id, p->o.stamp, iv);
+	mikey_iv(p->w.keys.salt, p->w.o.csb_id, p->w.o.stamp, iv);
 	if (!r)
-		r = mikey_aes_cm(p->keys.encr, p->keys.encr_len, iv,
+		r = mikey_aes_cm(p->w.keys.encr, p->w.keys.encr_len, iv,
 				 (struct mikey_bytes){ plain.data, plain.len },
 				 o->sealed);
 	buf_free(&plain);
@@ -208,14 +208,14 @@ static int write_offer(struct offer *o, const struct keying_pending *p,
 {
 	struct mikey_message m;
 	struct mikey_payload *kemac;
-	int r = mikey_outgoing_head(&p->o, MIKEY_PSK_INIT, &o->params, &m);
+	int r = mikey_outgoing_head(&p->w.o, MIKEY_PSK_INIT, &o->params, &m);
 
 	if (r)
 		return r;
 	kemac = mikey_add(&m, MIKEY_KEMAC, o->encr);
 	kemac->data = (struct mikey_bytes){ o->sealed, 4 + o->tgk_len };
 	kemac->mac_alg = MIKEY_MAC_SHA1;
-	return mikey_encode_maced(&m, &p->keys, out);
+	return mikey_encode_maced(&m, &p->w.keys, out);
 }
 
 static void drop(struct keying_pending *p)
@@ -255,129 +255,20 @@ static int offer(const struct keying_terms *t, struct buf *out,
 				   "%s", err_text(r));
 	}
 	*pending = p;
-	*early = p->result;
+	*early = p->w.result;
 	return 0;
 }
 
 /* -- finish --------------------------------------------------------------- */
 
-/* What the verification covers: the IDr that came, else the one we sent. */
-static struct mikey_covered covered_of(const struct keying_pending *p,
-				       const struct mikey_message *m)
-{
-	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
-
-	return (struct mikey_covered){
-		.id_i = mikey_text_bytes(p->o.local_id),
-		.id_r = id ? id->data : mikey_text_bytes(p->o.remote_id),
-		.stamp = { p->o.stamp_bytes, sizeof p->o.stamp_bytes },
-	};
-}
-
-/* The far end refused; without a V anybody may have said so (5.1.2). */
-static int read_error(const struct keying_pending *p, struct mikey_bytes bytes,
-		      const struct mikey_message *m,
-		      struct keying_fault *fault)
-{
-	const struct mikey_payload *e = mikey_find(m, MIKEY_ERR, 0);
-	const struct mikey_payload *v = mikey_find(m, MIKEY_V, 0);
-	struct mikey_covered also = covered_of(p, m);
-	int r;
-
-	if (!e || !mikey_outgoing_is_answer(&p->o, m))
-		return mikey_fault(fault, E_FORMAT, "a MIKEY error message "
-				   "that is no answer to our offer");
-	r = v ? mikey_verified(&p->keys, bytes, v, &also) : 0;
-	if (r)
-		return mikey_fault(fault, r, "a MIKEY error message whose "
-				   "verification is wrong");
-	return mikey_fault(fault, mikey_error_code(e->kind),
-			   "the far end refused our MIKEY offer: %s%s",
-			   mikey_error_text(e->kind),
-			   v ? "" : " (not authenticated)");
-}
-
-static int check_answer(const struct keying_pending *p,
-			struct mikey_bytes bytes,
-			const struct mikey_message *m,
-			struct keying_fault *fault)
-{
-	const struct mikey_payload *v = mikey_find(m, MIKEY_V, 0);
-	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
-	struct mikey_covered also = covered_of(p, m);
-	char who[64];
-	int r;
-
-	if (!mikey_outgoing_is_answer(&p->o, m))
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
-				   "to another offer");
-	if (!v || v->kind == MIKEY_MAC_NULL)
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer has no "
-				   "verification (V or its MAC is missing)");
-	if (id && !mikey_same_identity(id->data,
-				       mikey_text_bytes(p->o.remote_id)))
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer is from "
-				   "%s, the call is to %.64s",
-				   mikey_identity_text(id->data, who,
-						       sizeof who),
-				   p->o.remote_id);
-	r = mikey_verified(&p->keys, bytes, v, &also);
-	if (r)
-		return mikey_fault(fault, r, "the verification in the MIKEY "
-				   "answer is wrong: do both sides have the "
-				   "same pre-shared key?");
-	if (mikey_find(m, MIKEY_ID, 1))
-		return mikey_fault(fault, E_FORMAT, "the MIKEY answer has "
-				   "several identities");
-	return 0;
-}
-
-/* RFC 3830 6.1: without the V flag no response is expected; then nothing
- * proves who answered. */
-static int finish_unasked(const struct keying_pending *p,
-			  struct keying_result *result,
-			  struct keying_fault *fault)
-{
-	if (p->o.verify)
-		return mikey_fault(fault, E_AUTH, "the answer has no MIKEY "
-				   "message, but we asked for one");
-	*result = p->result;
-	return 0;
-}
-
 static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 		  uint64_t wall_us, struct keying_result *result,
 		  struct keying_fault *fault)
 {
-	struct mikey_bytes bytes = { answer, len };
-	struct keying_result got = { .n = 0 };
-	struct mikey_message m;
-	int r;
-
 	(void)wall_us; /* the timestamp must be the offer's own */
-	if (!len)
-		return finish_unasked(p, result, fault);
-	r = mikey_decode(answer, len, &m);
-	if (r)
-		return mikey_fault(fault, r, "the MIKEY answer is %s (byte "
-				   "%zu of %zu)", err_text(r), m.failed_at,
-				   len);
-	if (m.data_type == MIKEY_ERROR)
-		return read_error(p, bytes, &m, fault);
-	if (m.data_type != MIKEY_PSK_VERIFY)
-		return mikey_fault(fault, E_FORMAT, "a MIKEY message of type "
-				   "%u is no answer to a pre-shared key offer",
-				   m.data_type);
-	r = check_answer(p, bytes, &m, fault);
-	if (!r && (r = mikey_outgoing_map(&p->o, &m, &got)))
-		mikey_fault(fault, r, "the MIKEY answer names other crypto "
-			    "sessions than our offer");
-	if (r)
-		return r;
-	*result = p->result;
-	memcpy(result->recv_ssrc, got.recv_ssrc, sizeof got.recv_ssrc);
-	result->facts.verified = result->facts.confirmed = 1;
-	return 0;
+	return mikey_awaited_finish(&p->w,
+				    (struct mikey_bytes){ answer, len },
+				    result, fault);
 }
 
 static bool takes(const uint8_t *offer, size_t len)

@@ -151,26 +151,6 @@ static const struct {
 	{ check_terms }, { open_tgk }, { make_keys },
 };
 
-/* HDR, T, IDr, V; the map comes back with our SSRCs filled in (6.1.1). */
-static int respond(struct answer *a, struct buf *out)
-{
-	static const uint8_t zero[MIKEY_HASH_MAX];
-	struct mikey_message m = { .data_type = MIKEY_PSK_VERIFY,
-				   .prf = a->in.offer.prf,
-				   .csb_id = a->in.offer.csb_id,
-				   .n_cs = a->in.offer.n_cs };
-	uint8_t id_type = a->in.id_r ? a->in.id_r->kind : MIKEY_ID_URI;
-
-	if (!a->in.offer.v)
-		return 0; /* 6.1: no response is expected */
-	mikey_incoming_map_back(&a->in, &m);
-	m.payload[m.n++] = *a->in.stamp;
-	mikey_add(&m, MIKEY_ID, id_type)->data = a->in.also.id_r;
-	mikey_add(&m, MIKEY_V, a->keys.mac_alg)->data =
-		(struct mikey_bytes){ zero, a->keys.auth_len };
-	return mikey_encode_verified(&m, &a->keys, &a->in.also, out);
-}
-
 static int run(struct answer *a, struct buf *out)
 {
 	int r = 0;
@@ -181,7 +161,7 @@ static int run(struct answer *a, struct buf *out)
 		mikey_incoming_report(&a->in, r, out);
 		return r;
 	}
-	r = respond(a, out);
+	r = mikey_incoming_verify(&a->in, MIKEY_PSK_VERIFY, out);
 	if (r) {
 		buf_clear(out);
 		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "

@@ -75,3 +75,13 @@ tests_call_mikey_sample_SOURCES = tests/call/mikey_sample.c
 tests_call_mikey_sample_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
 TESTS += tests/call/mikey_tshark.sh
 EXTRA_DIST += tests/call/mikey_tshark.sh
+
+# Certificates, and the methods that use them.
+check_PROGRAMS += tests/unit/test_mikey_certs tests/unit/test_credential
+TESTS += tests/unit/test_mikey_certs tests/unit/test_credential
+tests_unit_test_credential_SOURCES = tests/unit/test_credential.c \
+	tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_credential_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_test_mikey_certs_SOURCES = tests/unit/test_mikey_certs.c \
+	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_mikey_certs_LDADD = $(MIKEY_TEST_LIBS)

@@ -201,7 +201,7 @@ static void work(void *user)
 {
 	struct house *h = user;
 	const struct clerk_services s = { &h->clock, match, psk, method,
-					  send_to, h };
+					  send_to, h, NULL };
 	struct msg_key_offer offer = { .party = { .call = 0 } };
 	struct msg_key_answer answer = { .party = { .call = 0 } };
 	struct msg_key_release release = { 1 };

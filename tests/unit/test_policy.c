@@ -160,6 +160,44 @@ static void peers_carry_their_profile(void **state)
 	conf_free(c);
 }
 
+#define CERTS \
+	"profiles = { c = { need = \"require\"; keying = [ \"mikey-rsa\" ];" \
+	" }; };\n"
+#define IDENTITY "identity = { cert = \"file:c\"; key = \"file:k\"; };\n"
+
+static void files_of_the_credential_are_listed(void **state)
+{
+	static const struct {
+		enum credential_part part;
+		const char *peer, *path;
+	} want[] = {
+		{ CREDENTIAL_CERT, "", "c" }, { CREDENTIAL_KEY, "", "k" },
+		{ CREDENTIAL_CA, "", "a" }, { CREDENTIAL_CA, "", "/b" },
+		{ CREDENTIAL_CRL, "", "l" }, { CREDENTIAL_PEER, "two", "p" },
+	};
+	struct conf *c = conf_of(CERTS IDENTITY "trust = { ca = ( \"file:a\", "
+				 "\"file:/b\" ); crl = ( \"file:l\" ); };\n"
+				 "peers = ( { match = \"x\"; profile = \"c\"; "
+				 "}, { match = \"*\"; profile = \"c\"; name = "
+				 "\"two\"; cert = \"file:p\"; } );");
+	struct policy_file file;
+	struct policy *p = NULL;
+	struct conf_err err;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	for (i = 0; policy_file(p, i, &file); i++) {
+		assert_in_range(i, 0, 5);
+		assert_int_equal(file.part, want[i].part);
+		assert_string_equal(file.peer, want[i].peer);
+		assert_string_equal(file.path, want[i].path);
+	}
+	assert_int_equal(i, 6);
+	policy_free(p);
+	conf_free(c);
+}
+
 static void what_cannot_be_done_is_refused(void **state)
 {
 	static const struct {
@@ -181,6 +219,14 @@ static void what_cannot_be_done_is_refused(void **state)
 		  "profiles.s.suites: need = \"require\" takes" },
 		{ "profiles = { s = { need = \"forbid\"; keying = "
 		  "[ \"mikey-psk\" ]; }; };", "uses none" },
+		{ CERTS "peers = ( { match = \"*\"; profile = \"c\"; } );",
+		  "but we have none; set identity" },
+		{ CERTS IDENTITY "peers = ( { match = \"*\"; profile = "
+		  "\"c\"; } );", "but we believe nobody; set trust" },
+		{ "identity = { cert = \"file:c\"; };", "go together" },
+		{ "identity = { key = \"file:c\"; };", "go together" },
+		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
+		  "cert = \"file:x\"; } );", "never uses the cert" },
 	};
 	struct conf_err err;
 
@@ -251,6 +297,7 @@ int main(void)
 		cmocka_unit_test(only_sip_uris_are_routes),
 		cmocka_unit_test(the_first_match_counts),
 		cmocka_unit_test(peers_carry_their_profile),
+		cmocka_unit_test(files_of_the_credential_are_listed),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(values_are_checked_by_the_tables),
 		cmocka_unit_test(memory_may_run_out_anywhere),

@@ -219,9 +219,10 @@ def pair(lab, psk_a='00112233445566778899aabbccddeeff', psk_b=None, transport='u
         six = own.get('six', (False, False))
         far, phone = at(lab, f'gate-{there}', six[1]), at(lab, f'phone-{here}', six[0])
         route = own.pop('route', f'sip:{far}:5060')
+        more = own.pop('peer', {})
         profile = own.pop('profile', 'sealed')
         peer = Peer(there, f'*@{there}.example', profile, psk if profile == 'sealed' else None,
-                    route)
+                    route, **more)
         contact = f'sip:{user}@{phone}:5060' + (';transport=tcp' if transport == 'tcp' else '')
         gates.append(Gateway(lab, here, [peer], {user: contact}, **own))
     return [gate.start() for gate in gates]

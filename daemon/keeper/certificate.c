@@ -1,0 +1,246 @@
+/* certificate.c - a far end's certificate: its chain, its name, its key.
+ *
+ * The chain must lead to an anchor of the operator's (RFC 5280 as OpenSSL does
+ * it), at the time of the call. When revocation lists are configured, the
+ * leaf's issuer must have one that is in date, and no certificate of the chain
+ * may be on one. Then the leaf must be for SIP and name the far end (RFC 5922
+ * section 7, certname.c), with a key usage for what it is used for. A chain is
+ * checked for each call: what is stored is the operator's, never a peer's. */
+#include "daemon/keeper/credential_inside.h"
+
+#include "daemon/base/err.h"
+#include "daemon/keeper/certname.h"
+
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct certificate {
+	EVP_PKEY *key;
+};
+
+void certificate_free(struct certificate *c)
+{
+	if (!c)
+		return;
+	EVP_PKEY_free(c->key);
+	free(c);
+}
+
+/* An intermediate issuer without a list is no fault; the leaf's is. */
+static int on_verify(int ok, X509_STORE_CTX *ctx)
+{
+	if (!ok &&
+	    X509_STORE_CTX_get_error(ctx) == X509_V_ERR_UNABLE_TO_GET_CRL &&
+	    X509_STORE_CTX_get_error_depth(ctx) > 0) {
+		X509_STORE_CTX_set_error(ctx, X509_V_OK);
+		return 1;
+	}
+	return ok;
+}
+
+static int run_verify(const struct credential *c, X509_STORE_CTX *ctx,
+		      uint64_t wall_us, struct credential_fault *why)
+{
+	unsigned long lists = X509_V_FLAG_CRL_CHECK |
+			      X509_V_FLAG_CRL_CHECK_ALL;
+	int err, r;
+
+	X509_STORE_CTX_set_time(ctx, 0, (time_t)(wall_us / 1000000));
+	if (c->lists)
+		X509_STORE_CTX_set_flags(ctx, lists);
+	X509_STORE_CTX_set_verify_cb(ctx, on_verify);
+	if (X509_verify_cert(ctx) == 1)
+		return 0;
+	err = X509_STORE_CTX_get_error(ctx);
+	r = credential_error(err == X509_V_ERR_OUT_OF_MEM ? E_NOMEM : E_AUTH);
+	return credential_fault(why, r, "the far end's certificate is "
+				"refused: %s",
+				X509_verify_cert_error_string(err));
+}
+
+static int check_path(const struct credential *c, STACK_OF(X509) *chain,
+		      uint64_t wall_us, struct credential_fault *why)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	int r;
+
+	if (!ctx || !X509_STORE_CTX_init(ctx, c->store,
+					 sk_X509_value(chain, 0), chain))
+		r = credential_fault(why, credential_error(E_NOMEM),
+				     "out of memory");
+	else
+		r = run_verify(c, ctx, wall_us, why);
+	X509_STORE_CTX_free(ctx);
+	return r;
+}
+
+static int check_use(X509 *leaf, unsigned use, struct credential_fault *why)
+{
+	uint32_t may = X509_get_key_usage(leaf);
+
+	if ((use & CERTIFICATE_SIGNS && !(may & KU_DIGITAL_SIGNATURE)) ||
+	    (use & CERTIFICATE_ENCRYPTS && !(may & KU_KEY_ENCIPHERMENT)))
+		return credential_fault(why, E_AUTH, "the far end's "
+					"certificate may not %s (key usage)",
+					use & CERTIFICATE_ENCRYPTS
+						? "receive keys" : "sign");
+	if (!certname_usage(leaf))
+		return credential_fault(why, E_AUTH, "the far end's "
+					"certificate is not for SIP (extended "
+					"key usage)");
+	return 0;
+}
+
+static int check_name(X509 *leaf, const char *id, struct credential_fault *why)
+{
+	char name[64];
+
+	if (certname_holds(leaf, id))
+		return 0;
+	return credential_fault(why, credential_error(E_AUTH), "the far end's "
+				"certificate is for %s, the call is with %.56s",
+				certname_text(leaf, name, sizeof name), id);
+}
+
+static int check_chain(const struct credential *c, STACK_OF(X509) *chain,
+		       unsigned use, const char *id, uint64_t wall_us,
+		       struct credential_fault *why)
+{
+	X509 *leaf = sk_X509_value(chain, 0);
+	int r = credential_key_kind(X509_get0_pubkey(leaf), why);
+
+	if (!r)
+		r = check_use(leaf, use, why);
+	if (!r)
+		r = check_name(leaf, id, why);
+	return r ? credential_error(r) : check_path(c, chain, wall_us, why);
+}
+
+static int certificate_new(X509 *leaf, struct certificate **out)
+{
+	struct certificate *x = calloc(1, sizeof *x);
+
+	if (!x)
+		return E_NOMEM;
+	x->key = X509_get_pubkey(leaf);
+	if (!x->key) {
+		free(x);
+		return credential_error(E_NOMEM);
+	}
+	*out = x;
+	return 0;
+}
+
+static int parse(const struct der *chain, size_t n, STACK_OF(X509) **out,
+		 struct credential_fault *why)
+{
+	STACK_OF(X509) *all = sk_X509_new_reserve(NULL, (int)n);
+	int r = all ? 0 : credential_error(E_NOMEM);
+
+	for (size_t i = 0; i < n && !r; i++) {
+		const uint8_t *p = chain[i].p;
+		X509 *x = d2i_X509(NULL, &p, (long)chain[i].len);
+
+		if (!x || p != chain[i].p + chain[i].len) {
+			X509_free(x);
+			r = credential_error(E_FORMAT);
+		} else {
+			sk_X509_push(all, x); /* has room */
+		}
+	}
+	if (!r) {
+		*out = all;
+		return 0;
+	}
+	sk_X509_pop_free(all, X509_free);
+	return credential_fault(why, r, "the far end's certificate is %s",
+				err_text(r));
+}
+
+int credential_verify(const struct credential *c, const struct der *chain,
+		      size_t n, unsigned use, const char *id,
+		      uint64_t wall_us, struct certificate **out,
+		      struct credential_fault *why)
+{
+	STACK_OF(X509) *all = NULL;
+	int r;
+
+	if (!n || n > CHAIN_MAX)
+		return credential_fault(why, E_UNSUPPORTED, "the far end sent "
+					"%zu certificates; allowed: 1 to %d",
+					n, CHAIN_MAX);
+	ERR_clear_error();
+	r = parse(chain, n, &all, why);
+	if (r)
+		return r;
+	r = check_chain(c, all, use, id, wall_us, why);
+	if (!r && (r = certificate_new(sk_X509_value(all, 0), out)))
+		credential_fault(why, r, "out of memory");
+	sk_X509_pop_free(all, X509_free);
+	return r;
+}
+
+int credential_peer(const struct credential *c, const char *peer, unsigned use,
+		    const char *id, uint64_t wall_us, struct certificate **out,
+		    struct credential_fault *why)
+{
+	const struct known *k = c->known;
+	int r;
+
+	while (k && strcmp(k->peer, peer))
+		k = k->next;
+	if (!k)
+		return credential_fault(why, E_NOTFOUND, "no certificate of "
+					"peer %.40s is configured: set its "
+					"cert, or use mikey-rsa-r", peer);
+	ERR_clear_error();
+	r = check_chain(c, k->chain, use, id, wall_us, why);
+	if (!r && (r = certificate_new(sk_X509_value(k->chain, 0), out)))
+		credential_fault(why, r, "out of memory");
+	return r;
+}
+
+int certificate_signed(const struct certificate *c, unsigned type,
+		       const struct der *run, size_t n, struct der sig)
+{
+	EVP_MD_CTX *ctx;
+	int r;
+
+	if (type != SIGNATURE_PKCS1 && type != SIGNATURE_PSS)
+		return E_UNSUPPORTED;
+	ERR_clear_error();
+	ctx = credential_signer(c->key, (enum signature)type, false);
+	r = ctx ? 0 : credential_error(E_NOMEM);
+	for (size_t i = 0; i < n && !r; i++)
+		if (EVP_DigestVerifyUpdate(ctx, run[i].p, run[i].len) != 1)
+			r = credential_error(E_INTERNAL);
+	if (!r && EVP_DigestVerifyFinal(ctx, sig.p, sig.len) != 1)
+		r = credential_error(E_AUTH);
+	EVP_MD_CTX_free(ctx);
+	return r;
+}
+
+int certificate_seal(const struct certificate *c, const struct secret *key,
+		     uint8_t *out, size_t *len)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, c->key, NULL);
+	size_t n = SIGNATURE_MAX;
+	int r = ctx ? 0 : credential_error(E_NOMEM);
+
+	if (!r && (EVP_PKEY_encrypt_init(ctx) <= 0 ||
+		   EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) <= 0 ||
+		   EVP_PKEY_encrypt(ctx, out, &n, key->bytes, key->len) <= 0))
+		r = credential_error(E_INTERNAL);
+	EVP_PKEY_CTX_free(ctx);
+	if (!r)
+		*len = n;
+	return r;
+}
+
+unsigned certificate_bits(const struct certificate *c)
+{
+	return (unsigned)EVP_PKEY_get_security_bits(c->key);
+}

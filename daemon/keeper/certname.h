@@ -1,0 +1,19 @@
+/* certname.h - the SIP identities in a certificate (RFC 5922 section 7).
+ * Private to the credential store: it speaks of OpenSSL's types. */
+#ifndef CALLSEAL_KEEPER_CERTNAME_H
+#define CALLSEAL_KEEPER_CERTNAME_H
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether it holds for a SIP URI: names that user, or its domain. */
+bool certname_holds(X509 *x, const char *id);
+/* Whether it names anything that SIP can use. */
+bool certname_any(X509 *x);
+/* What it names, for a message: "sip:b.example", cut to fit. */
+const char *certname_text(X509 *x, char *out, size_t size);
+/* Whether its extended key usage, if it has one, allows SIP. */
+bool certname_usage(X509 *x);
+
+#endif

@@ -1,0 +1,104 @@
+/* credential.h - certificates: our own chain with its private key, whom we
+ * trust, and what a far end's certificate proves about a SIP identity (RFC
+ * 5280, RFC 5922 section 7). The private key stays inside. Keeper; --check
+ * reads the same files in the parent. */
+#ifndef CALLSEAL_KEEPER_CREDENTIAL_H
+#define CALLSEAL_KEEPER_CREDENTIAL_H
+
+#include "daemon/base/secret.h"
+#include "daemon/message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHAIN_MAX 8         /* certificates from leaf to anchor */
+#define SIGNATURE_MAX 512   /* bytes: RSA up to 4096 bits */
+#define RSA_BITS_MIN 2048
+#define ENVELOPE_MIN 16     /* bytes of an envelope key */
+#define ENVELOPE_MAX 32
+
+/* DER, or any bytes; borrowed. */
+struct der {
+	const uint8_t *p;
+	size_t len;
+};
+
+/* Why not, in words for the operator. */
+struct credential_fault {
+	char text[REASON_TEXT];
+};
+
+enum signature { /* the numbers of RFC 3830 table 6.5 */
+	SIGNATURE_PKCS1 = 0,
+	SIGNATURE_PSS = 1
+};
+
+enum certificate_use { CERTIFICATE_SIGNS = 1, CERTIFICATE_ENCRYPTS = 2 };
+
+struct credential;
+struct certificate; /* a far end's, checked */
+
+/* -- the store ------------------------------------------------------------ */
+
+int credential_new(struct credential **out);
+void credential_free(struct credential *c); /* wipes; NULL allowed */
+/* One more owner, who frees, too: an exchange may outlive a reload. */
+struct credential *credential_keep(const struct credential *c);
+/* Reads one PEM file from the start of an open descriptor, which stays open.
+ * peer counts for CREDENTIAL_PEER only. */
+int credential_read(struct credential *c, enum credential_part part,
+		    const char *peer, int fd, struct credential_fault *why);
+/* Whether the parts fit together: key to certificate, dates, an identity in
+ * subjectAltName. 0 when nothing at all was read. */
+int credential_check(const struct credential *c, uint64_t wall_us,
+		     struct credential_fault *why);
+/* Whether we can prove who we are, and know whom to believe. */
+bool credential_ready(const struct credential *c);
+
+/* -- ours ----------------------------------------------------------------- */
+
+/* Our chain, the leaf first; out has room for CHAIN_MAX. Returns how many. */
+size_t credential_chain(const struct credential *c, struct der *out);
+/* Whether our certificate holds for this SIP URI of ours; E_POLICY. */
+int credential_holds(const struct credential *c, const char *id,
+		     struct credential_fault *why);
+/* Bytes of a signature of ours. */
+size_t credential_signature_len(const struct credential *c);
+/* Signs n runs of bytes with SHA-1 (RFC 3830 4.2.1, 6.5). out has
+ * credential_signature_len() bytes. */
+int credential_sign(const struct credential *c, enum signature type,
+		    const struct der *run, size_t n, uint8_t *out);
+/* Opens what was sealed for us (RSA PKCS #1 v1.5). A wrong padding or length
+ * gives a random key, in the same time: it shows where the key is used. Fails
+ * for reasons that everybody can see: E_FORMAT (length), E_NOMEM. */
+int credential_open(const struct credential *c, struct der sealed,
+		    struct secret *out);
+
+/* -- theirs --------------------------------------------------------------- */
+
+/* Checks a chain (leaf first) up to an anchor, its dates and revocation, and
+ * that the leaf may do use (a mask) for the SIP URI id. E_AUTH when not,
+ * E_FORMAT, E_UNSUPPORTED (no RSA key of RSA_BITS_MIN). The caller frees. */
+int credential_verify(const struct credential *c, const struct der *chain,
+		      size_t n, unsigned use, const char *id,
+		      uint64_t wall_us, struct certificate **out,
+		      struct credential_fault *why);
+/* The same for the chain that is configured for a peer; E_NOTFOUND: none. */
+int credential_peer(const struct credential *c, const char *peer,
+		    unsigned use, const char *id, uint64_t wall_us,
+		    struct certificate **out, struct credential_fault *why);
+void certificate_free(struct certificate *c); /* NULL allowed */
+/* Whether sig is its owner's signature over n runs of bytes; E_AUTH,
+ * E_UNSUPPORTED for an unknown type. */
+int certificate_signed(const struct certificate *c, unsigned type,
+		       const struct der *run, size_t n, struct der sig);
+/* Seals a key for its owner (RSA PKCS #1 v1.5); out has SIGNATURE_MAX bytes,
+ * *len are used. */
+int certificate_seal(const struct certificate *c, const struct secret *key,
+		     uint8_t *out, size_t *len);
+/* Bits of strength of its key: 112 for RSA-2048 (NIST SP 800-57). */
+unsigned certificate_bits(const struct certificate *c);
+unsigned credential_bits(const struct credential *c);
+
+#endif

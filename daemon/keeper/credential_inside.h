@@ -1,0 +1,37 @@
+/* credential_inside.h - private to credential.c and certificate.c. */
+#ifndef CALLSEAL_KEEPER_CREDENTIAL_INSIDE_H
+#define CALLSEAL_KEEPER_CREDENTIAL_INSIDE_H
+
+#include "daemon/keeper/credential.h"
+
+#include <openssl/x509.h>
+
+/* A chain that was configured for a peer. */
+struct known {
+	struct known *next;
+	char peer[NAME_TEXT];
+	STACK_OF(X509) *chain;
+};
+
+struct credential {
+	unsigned owners; /* beside the first */
+	STACK_OF(X509) *own; /* the leaf first */
+	struct der own_der[CHAIN_MAX];
+	EVP_PKEY *key;
+	X509_STORE *store;
+	size_t anchors, lists; /* in the store */
+	struct known *known;
+};
+
+/* Writes the reason; returns err. */
+int credential_fault(struct credential_fault *why, int err, const char *fmt,
+		     ...) __attribute__((format(printf, 3, 4)));
+/* err, or E_NOMEM if that is what OpenSSL's queue of errors tells. Empties
+ * the queue. */
+int credential_error(int err);
+/* 0 for an RSA key that is long enough, E_UNSUPPORTED. */
+int credential_key_kind(const EVP_PKEY *key, struct credential_fault *why);
+/* Hash, padding and salt of RFC 3830's two signatures. */
+EVP_MD_CTX *credential_signer(EVP_PKEY *key, enum signature type, bool sign);
+
+#endif

@@ -1,0 +1,132 @@
+/* awaited.c - see awaited.h (RFC 3830 3.1, 3.2, 5.2).
+ *
+ *   R_MESSAGE = HDR, T, [IDr], V
+ *
+ * V proves that the far end holds the key of the messages, so that it is whom
+ * that key is for. A verification without a MAC, for another offer or of
+ * another identity is refused. */
+#include "modules/mikey/awaited.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/error.h"
+#include "modules/mikey/ident.h"
+
+#include <string.h>
+
+/* What the verification covers: the IDr that came, else the one we sent. */
+static struct mikey_covered covered_of(const struct mikey_awaited *p,
+				       const struct mikey_message *m)
+{
+	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
+
+	return (struct mikey_covered){
+		.id_i = mikey_text_bytes(p->o.local_id),
+		.id_r = id ? id->data : mikey_text_bytes(p->o.remote_id),
+		.stamp = { p->o.stamp_bytes, sizeof p->o.stamp_bytes },
+	};
+}
+
+/* The far end refused; without a V anybody may have said so (5.1.2). */
+static int read_error(const struct mikey_awaited *p, struct mikey_bytes bytes,
+		      const struct mikey_message *m,
+		      struct keying_fault *fault)
+{
+	const struct mikey_payload *e = mikey_find(m, MIKEY_ERR, 0);
+	const struct mikey_payload *v = mikey_find(m, MIKEY_V, 0);
+	struct mikey_covered also = covered_of(p, m);
+	int r;
+
+	if (!e || !mikey_outgoing_is_answer(&p->o, m))
+		return mikey_fault(fault, E_FORMAT, "a MIKEY error message "
+				   "that is no answer to our offer");
+	r = v ? mikey_verified(&p->keys, bytes, v, &also) : 0;
+	if (r)
+		return mikey_fault(fault, r, "a MIKEY error message whose "
+				   "verification is wrong");
+	return mikey_fault(fault, mikey_error_code(e->kind),
+			   "the far end refused our MIKEY offer: %s%s",
+			   mikey_error_text(e->kind),
+			   v ? "" : " (not authenticated)");
+}
+
+static int check_answer(const struct mikey_awaited *p,
+			struct mikey_bytes bytes,
+			const struct mikey_message *m,
+			struct keying_fault *fault)
+{
+	const struct mikey_payload *v = mikey_find(m, MIKEY_V, 0);
+	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
+	struct mikey_covered also = covered_of(p, m);
+	char who[64];
+	int r;
+
+	if (!mikey_outgoing_is_answer(&p->o, m))
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
+				   "to another offer");
+	if (!v || v->kind == MIKEY_MAC_NULL)
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer has no "
+				   "verification (V or its MAC is missing)");
+	if (id && !mikey_same_identity(id->data,
+				       mikey_text_bytes(p->o.remote_id)))
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer is from "
+				   "%s, the call is to %.64s",
+				   mikey_identity_text(id->data, who,
+						       sizeof who),
+				   p->o.remote_id);
+	r = mikey_verified(&p->keys, bytes, v, &also);
+	if (r)
+		return mikey_fault(fault, r, "the verification in the MIKEY "
+				   "answer is wrong: do both sides have the "
+				   "same key?");
+	if (mikey_find(m, MIKEY_ID, 1))
+		return mikey_fault(fault, E_FORMAT, "the MIKEY answer has "
+				   "several identities");
+	return 0;
+}
+
+/* RFC 3830 6.1: without the V flag no response is expected; then nothing
+ * proves who answered. */
+static int finish_unasked(const struct mikey_awaited *p,
+			  struct keying_result *result,
+			  struct keying_fault *fault)
+{
+	if (p->o.verify)
+		return mikey_fault(fault, E_AUTH, "the answer has no MIKEY "
+				   "message, but we asked for one");
+	*result = p->result;
+	return 0;
+}
+
+int mikey_awaited_finish(const struct mikey_awaited *p,
+			 struct mikey_bytes bytes,
+			 struct keying_result *result,
+			 struct keying_fault *fault)
+{
+	struct keying_result got = { .n = 0 };
+	struct mikey_message m;
+	int r;
+
+	if (!bytes.len)
+		return finish_unasked(p, result, fault);
+	r = mikey_decode(bytes.p, bytes.len, &m);
+	if (r)
+		return mikey_fault(fault, r, "the MIKEY answer is %s (byte "
+				   "%zu of %zu)", err_text(r), m.failed_at,
+				   bytes.len);
+	if (m.data_type == MIKEY_ERROR)
+		return read_error(p, bytes, &m, fault);
+	if (m.data_type != p->answer_type)
+		return mikey_fault(fault, E_FORMAT, "a MIKEY message of type "
+				   "%u is no answer to an offer of %s",
+				   m.data_type, p->result.facts.method);
+	r = check_answer(p, bytes, &m, fault);
+	if (!r && (r = mikey_outgoing_map(&p->o, &m, &got)))
+		mikey_fault(fault, r, "the MIKEY answer names other crypto "
+			    "sessions than our offer");
+	if (r)
+		return r;
+	*result = p->result;
+	memcpy(result->recv_ssrc, got.recv_ssrc, sizeof got.recv_ssrc);
+	result->facts.verified = result->facts.confirmed = 1;
+	return 0;
+}

@@ -1,0 +1,162 @@
+/* pke_answer.c - the public-key encryption method, responder's side (RFC 3830
+ * 3.2, 5.3).
+ *
+ * Steps from cheap to dear: shape, timestamp, certificate chain and name,
+ * signature; only then our private key opens the envelope, so that nobody
+ * without a certificate that we believe can make us do so. The signature
+ * proves the far end, the encrypted IDi that the envelope was made by it and
+ * for this call. */
+#include "modules/mikey/pke.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/envelope.h"
+#include "modules/mikey/incoming.h"
+#include "modules/mikey/sign.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#define REFUSE(a, ...) MIKEY_REFUSE(&(a)->in, __VA_ARGS__)
+
+/* One offer on its way through the steps. Secret: wipe it. */
+struct answer {
+	struct mikey_incoming in;
+	struct mikey_envelope e;
+	struct keying_result result;
+};
+
+static int check_shape(struct answer *a)
+{
+	static const uint8_t stray[] = { MIKEY_DH, MIKEY_V, MIKEY_ERR };
+	int r = mikey_incoming_decode(&a->in, MIKEY_PK_INIT);
+
+	if (r)
+		return r;
+	if (!mikey_find(&a->in.offer, MIKEY_KEMAC, 0) ||
+	    !mikey_find(&a->in.offer, MIKEY_PKE, 0))
+		return REFUSE(a, E_FORMAT, MIKEY_ERR_OTHER, "the MIKEY offer "
+			      "lacks KEMAC or PKE");
+	return mikey_incoming_shape(&a->in, stray, sizeof stray);
+}
+
+/* 6.8: which of our keys it is for; we have one. */
+static int check_hash(struct answer *a)
+{
+	const struct mikey_payload *h = mikey_find(&a->in.offer, MIKEY_CHASH,
+						   0);
+	struct der chain[CHAIN_MAX];
+	uint8_t hash[EVP_MAX_MD_SIZE];
+
+	if (!h)
+		return 0;
+	if (h->kind != 0)
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_HASH, "MIKEY hash "
+			      "function %u is not supported", h->kind);
+	credential_chain(a->in.t->credential, chain);
+	if (EVP_Digest(chain[0].p, chain[0].len, hash, NULL, EVP_sha1(),
+		       NULL) != 1)
+		return REFUSE(a, E_NOMEM, MIKEY_ERR_OTHER, "SHA-1: %s",
+			      err_text(E_NOMEM));
+	if (memcmp(hash, h->data.p, h->data.len))
+		return REFUSE(a, E_AUTH, MIKEY_ERR_AUTH, "the MIKEY offer is "
+			      "for another certificate than ours");
+	return 0;
+}
+
+static int check_signature(struct answer *a)
+{
+	const struct mikey_signed s = {
+		.credential = a->in.t->credential, .m = &a->in.offer,
+		.bytes = a->in.bytes, .use = CERTIFICATE_SIGNS,
+		.id = a->in.t->remote_id, .wall_us = a->in.t->wall_us,
+	};
+	int r = mikey_sign_check(&s, NULL, a->in.fault);
+
+	a->in.error_no = r == E_AUTH ? MIKEY_ERR_AUTH : MIKEY_ERR_CERT;
+	return r;
+}
+
+static int open_envelope(struct answer *a)
+{
+	struct mikey_root root = { .prf = a->in.offer.prf,
+				   .csb_id = a->in.offer.csb_id,
+				   .rand = a->in.rand->data };
+	int r = mikey_envelope_open(&a->e, a->in.t->credential, &a->in.offer,
+				    &root, a->in.t->remote_id, a->in.fault);
+
+	a->in.error_no = r == E_AUTH ? MIKEY_ERR_AUTH : MIKEY_ERR_OTHER;
+	if (!r)
+		mikey_incoming_proven(&a->in, &a->e.keys);
+	return r;
+}
+
+static int check_terms(struct answer *a)
+{
+	int r = mikey_incoming_ids(&a->in);
+
+	if (!r)
+		r = mikey_incoming_protocols(&a->in);
+	if (!r)
+		r = mikey_incoming_map(&a->in);
+	return r ? r : mikey_incoming_suite(&a->in);
+}
+
+static int make_keys(struct answer *a)
+{
+	unsigned bits = credential_bits(a->in.t->credential);
+	int r = mikey_incoming_tgk(&a->in, &a->e.key);
+
+	if (a->e.keys.bits < bits)
+		bits = a->e.keys.bits;
+	return r ? r : mikey_incoming_result(&a->in, &a->e.key.key[0], bits,
+					     &a->result);
+}
+
+static int check_stamp(struct answer *a)
+{
+	return mikey_incoming_stamp(&a->in);
+}
+
+static const struct {
+	int (*step)(struct answer *a);
+} steps[] = {
+	{ check_shape }, { check_stamp }, { check_hash }, { check_signature },
+	{ open_envelope }, { check_terms }, { make_keys },
+};
+
+static int run(struct answer *a, struct buf *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
+		r = steps[i].step(a);
+	if (r) {
+		mikey_incoming_report(&a->in, r, out);
+		return r;
+	}
+	r = mikey_incoming_verify(&a->in, MIKEY_PK_VERIFY, out);
+	if (r) {
+		buf_clear(out);
+		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
+				   "be made: %s", err_text(r));
+	}
+	return 0;
+}
+
+int mikey_pke_answer(const struct keying_terms *t, const uint8_t *offer,
+		     size_t len, struct buf *out, struct keying_result *result,
+		     struct keying_fault *fault)
+{
+	struct answer a = { .in = { .t = t, .bytes = { offer, len },
+				    .fault = fault,
+				    .method = mikey_pke.name } };
+	int r = mikey_sign_terms(t, fault);
+
+	if (r)
+		return r;
+	r = run(&a, out);
+	if (!r)
+		*result = a.result;
+	wipe(&a, sizeof a);
+	return r;
+}
