@@ -39,6 +39,7 @@ struct entry {
 	uint64_t call;
 	uint32_t id;
 	bool sealed;
+	bool told; /* the engine has set it: its ports may be known */
 	struct addr local[2];
 	struct worker *worker;
 	struct stream *stream; /* only to name it to the worker */
@@ -121,7 +122,7 @@ static void entry_del(struct control *c, struct entry **at)
 	*at = e->next;
 	keyring_drop_all(c->keys, &e->keys);
 	for (int f = INSIDE; f <= OUTSIDE; f++)
-		ports_back(c->ports, &e->local[f]);
+		ports_back(c->ports, &e->local[f], e->told);
 	*e->del = (struct order){ .type = WORKER_DEL, .stream = e->stream };
 	worker_give(e->worker, e->del);
 	free(e);
@@ -162,7 +163,7 @@ static int open_faces(struct control *c, struct stream *s,
 		return r;
 	r = open_face(c, s, OUTSIDE, line->family[OUTSIDE], &local[OUTSIDE]);
 	if (r)
-		ports_back(c->ports, &local[INSIDE]);
+		ports_back(c->ports, &local[INSIDE], false);
 	return r;
 }
 
@@ -219,7 +220,7 @@ static int make_entry(struct control *c, struct entry *e,
 	if (!r)
 		return 0;
 	for (int f = INSIDE; f <= OUTSIDE; f++)
-		ports_back(c->ports, &e->local[f]);
+		ports_back(c->ports, &e->local[f], false);
 	stream_free(e->stream);
 	free(e->del);
 	return r;
@@ -469,10 +470,12 @@ static int on_set(struct control *c, const struct ipc_msg *msg)
 
 	if (!set_is_sound(m))
 		return E_FORMAT;
-	if (e)
+	if (e) {
+		e->told = true;
 		r = set(c, e, msg->id, m);
-	else
+	} else {
 		c->counts.late++;
+	}
 	if (r) {
 		log_line(LOG_CLASS_REFUSED, "relay", e ? e->call : 0,
 			 "stream %u cannot be set: %s", m->stream,

@@ -182,12 +182,13 @@ int ports_open(struct ports *p, const struct addr *host, int fd[2],
 	return E_FULL;
 }
 
-void ports_back(struct ports *p, const struct addr *rtp)
+void ports_back(struct ports *p, const struct addr *rtp, bool told)
 {
 	uint64_t until = clock_mono_us(p->clock) + PORTS_REST_US;
 	struct pool *pool = find(p, rtp);
 	unsigned pair = (rtp->port - p->min) / 2;
 
 	if (pool && rtp->port >= p->min && pair < p->pairs)
-		pool->rests_s[pair] = (uint32_t)(until / 1000000) + 1;
+		pool->rests_s[pair] =
+			told ? (uint32_t)(until / 1000000) + 1 : 0;
 }

@@ -10,6 +10,8 @@
 #include "daemon/base/addr.h"
 #include "daemon/base/clock.h"
 
+#include <stdbool.h>
+
 #define PORTS_REST_US UINT64_C(5000000)
 
 struct ports;
@@ -23,7 +25,8 @@ void ports_free(struct ports *p);
  * descriptors. E_FULL: no pair is left; E_IO: sockets cannot be opened. */
 int ports_open(struct ports *p, const struct addr *host, int fd[2],
 	       struct addr *rtp);
-/* Gives the pair back; the descriptors are closed elsewhere. */
-void ports_back(struct ports *p, const struct addr *rtp);
+/* Gives the pair back; the descriptors are closed elsewhere. told: somebody
+ * may still send there, so that it rests for PORTS_REST_US. */
+void ports_back(struct ports *p, const struct addr *rtp, bool told);
 
 #endif

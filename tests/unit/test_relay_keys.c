@@ -292,6 +292,30 @@ static void no_clear_stream_where_all_must_be_sealed(void **state)
 	rig_close(&rig);
 }
 
+/* Offers that fail before anybody was told of a port, forged ones above all,
+ * must not use the ports up for others. */
+static void untold_ports_need_no_rest(void **state)
+{
+	static const struct rig_conf conf = {
+		.loop = "epoll", .transform = &evp_transform,
+		.suite = SUITE_AEAD_AES_128_GCM, .workers = 1,
+		.port_min = 23440, .port_max = 23455,
+	};
+	struct rig_message m;
+
+	(void)state;
+	rig_open(&rig, &conf);
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(rig_add(&rig, 1, true), 0);
+		m = rig_wait(&rig, MSG_STREAM_ADDED);
+		assert_int_equal(m.added.err, 0);
+		assert_int_equal(rig_del(&rig, m.added.port[0].stream), 0);
+		/* the worker has closed its sockets */
+		rig_heard(&rig, MSG_STREAM_DONE, 5);
+	}
+	rig_close(&rig);
+}
+
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -307,6 +331,7 @@ int main(void)
 		RIGGED(rules_of_the_engine),
 		RIGGED(all_lines_or_none),
 		cmocka_unit_test(tombstones_of_many_ids),
+		cmocka_unit_test(untold_ports_need_no_rest),
 		cmocka_unit_test(no_clear_stream_where_all_must_be_sealed),
 	};
 

@@ -90,7 +90,7 @@ static void pairs_are_used_up_and_rest(void **state)
 	assert_int_equal(take(p, "::1", &more), 0);
 	close_both(&more);
 	close_both(&t[1]);
-	ports_back(p, &t[1].rtp);
+	ports_back(p, &t[1].rtp, true);
 	assert_int_equal(take(p, "127.0.0.1", &more), E_FULL); /* it rests */
 	now_us += PORTS_REST_US + 1000000;
 	assert_int_equal(take(p, "127.0.0.1", &more), 0);
