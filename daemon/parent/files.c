@@ -203,14 +203,14 @@ static bool answers(const struct sockaddr_un *at)
 	return yes;
 }
 
-/* root:callseal or the user's own; 0660 either way. */
-static int set_rights(const char *path)
+/* root:callseal or the user's own. The folder may be the daemon's user's, who
+ * must not make root touch what he put in the socket's place: no link is
+ * followed, and the mode comes with the socket. */
+static int set_owner(const char *path)
 {
 	const struct group *group = geteuid() ? NULL : getgrnam("callseal");
 
-	if (group && chown(path, 0, group->gr_gid))
-		return E_IO;
-	return chmod(path, 0660) ? E_IO : 0;
+	return group && lchown(path, 0, group->gr_gid) ? E_IO : 0;
 }
 
 static int open_control(const char *run_dir, int *out)
@@ -230,10 +230,10 @@ static int open_control(const char *run_dir, int *out)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fault(at.sun_path, "--run-dir");
-	mask = umask(0177);
+	mask = umask(0117); /* 0660 */
 	r = bind(fd, (const struct sockaddr *)&at, sizeof at);
 	umask(mask);
-	if (r || set_rights(at.sun_path) || listen(fd, BACKLOG)) {
+	if (r || set_owner(at.sun_path) || listen(fd, BACKLOG)) {
 		fault(at.sun_path, "--run-dir");
 		close(fd);
 		return E_IO;

@@ -259,7 +259,8 @@ static void do_engine(struct house *h)
 
 static void do_time(struct house *h)
 {
-	static const uint64_t step[] = { 0, 1, 30, 200, 301, 700, 4000, 100000 };
+	static const uint64_t step[] = { 0, 1, 30, 200, 301, 700, 4000,
+					 100000 };
 	uint8_t how = reader_u8(&h->in);
 
 	h->mono_us += step[how % 8] * SECOND;

@@ -204,7 +204,8 @@ static void (*const steps[])(struct house *h) = {
 
 static bool house_open(struct house *h)
 {
-	struct control_conf conf = { .settings = &h->settings, .tell = say, .may_clear = may_clear,
+	struct control_conf conf = { .settings = &h->settings, .tell = say,
+				     .may_clear = may_clear,
 				     .clock = &h->clock, .user = h };
 	struct settings *s = &h->settings;
 
