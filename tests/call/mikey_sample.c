@@ -1,10 +1,12 @@
-/* mikey_sample.c - writes one pre-shared key exchange as MIKEY lines of SDP:
- * "offer BASE64" and "answer BASE64". For mikey_tshark.sh. */
+/* mikey_sample.c METHOD - writes one exchange as MIKEY lines of SDP: "offer
+ * BASE64" and "answer BASE64". For mikey_tshark.sh. */
 #include "daemon/base/clock.h"
+#include "modules/mikey/dhhmac.h"
 #include "modules/mikey/psk.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <string.h>
 
 static void show(const char *word, const struct buf *b)
 {
@@ -14,8 +16,19 @@ static void show(const char *word, const struct buf *b)
 	printf("%s %s\n", word, (const char *)text);
 }
 
-int main(void)
+static const struct keying *method_of(const char *name)
 {
+	static const struct keying *const all[] = { &mikey_psk, &mikey_dhhmac };
+
+	for (size_t i = 0; name && i < sizeof all / sizeof *all; i++)
+		if (!strcmp(all[i]->name, name))
+			return all[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct keying *k = method_of(argc > 1 ? argv[1] : "mikey-psk");
 	const enum suite suites[] = { SUITE_AEAD_AES_128_GCM };
 	const uint32_t ssrc[2][2] = { { 0x11111111, 0x22222222 },
 				      { 0x33333333, 0x44444444 } };
@@ -34,21 +47,22 @@ int main(void)
 	struct keying_fault why = { "" };
 	int r;
 
+	if (!k)
+		return 2;
 	secret_set(&psk, "0123456789abcdef", 16);
 	b.local_id = a.remote_id;
 	b.remote_id = a.local_id;
 	b.ssrc = ssrc[1];
-	r = mikey_psk.offer(&a, &offer, &p, &res, &why);
+	r = k->offer(&a, &offer, &p, &res, &why);
 	if (!r)
-		r = mikey_psk.answer(&b, offer.data, offer.len, &answer, &res,
-				     &why);
+		r = k->answer(&b, offer.data, offer.len, &answer, &res, &why);
 	if (!r) {
 		show("offer", &offer);
 		show("answer", &answer);
 	} else {
 		fprintf(stderr, "%s\n", why.text);
 	}
-	mikey_psk.drop(p);
+	k->drop(p);
 	buf_free(&offer);
 	buf_free(&answer);
 	return r != 0;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tshark, a parser that is not ours, must read our MIKEY offer and response in
+# tshark, a parser that is not ours, must read our MIKEY offers and responses in
 # SDP without complaint and find in them what we meant.
 set -u
 if ! command -v tshark >/dev/null || ! command -v text2pcap >/dev/null; then
@@ -10,7 +10,6 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 HOME=$dir
 export HOME
-./tests/call/mikey_sample >"$dir/sample" || exit 1
 status=0
 
 # The SDP of one side with its MIKEY line, lines ended by CR LF.
@@ -65,14 +64,28 @@ complaints()
 		grep -i 'malformed\|unknown\|expert info (error'
 }
 
-capture offer 'INVITE sip:bob@b.example SIP/2.0'
-capture answer 'SIP/2.0 200 OK'
-for word in offer answer; do
-	if complaints $word; then
-		echo "$word: tshark complains"
-		status=1
-	fi
-done
+# The captures of one exchange by that method.
+exchange()
+{
+	./tests/call/mikey_sample "$1" >"$dir/sample" || exit 1
+	capture offer 'INVITE sip:bob@b.example SIP/2.0'
+	capture answer 'SIP/2.0 200 OK'
+	for word in offer answer; do
+		if complaints $word; then
+			echo "$1: $word: tshark complains"
+			status=1
+		fi
+	done
+}
+
+# csb id and timestamp of the offer
+same()
+{
+	tshark -r "$dir/offer.pcap" -T fields -E separator=' ' \
+		-e mikey.csb_id -e mikey.t.ntp 2>/dev/null
+}
+
+exchange mikey-psk
 # HDR, T, RAND, IDi, IDr, SP, general extension, KEMAC, the end
 expect offer <<'END'
 _ws.malformed=
@@ -90,8 +103,7 @@ mikey.kemac.encr_alg=1
 mikey.kemac.key_data_len=20
 mikey.kemac.mac_alg=1
 END
-same=$(tshark -r "$dir/offer.pcap" -T fields -E separator=' ' \
-	-e mikey.csb_id -e mikey.t.ntp 2>/dev/null)
+same=$(same)
 # HDR, T, IDr, V, the end; bundle and time are the offer's
 expect answer <<END
 _ws.malformed=
@@ -103,6 +115,34 @@ mikey.cs_id_map_type=0
 mikey.srtp_id.ssrc=0x11111111,0x33333333,0x22222222,0x44444444
 mikey.id.data=sip:bob@b.example
 mikey.v.auth_alg=1
+mikey.csb_id=${same%% *}
+mikey.t.ntp=${same#* }
+END
+
+exchange mikey-dhhmac
+# HDR, T, RAND, IDi, IDr, SP, general extension, DHi, KEMAC, the end
+expect offer <<'END'
+_ws.malformed=
+mikey.type=7
+mikey.next_payload=5,11,6,6,10,21,3,1,0
+mikey.cs_count=4
+mikey.id.data=sip:alice@a.example,sip:bob@b.example
+mikey.dh.group=0
+mikey.kemac.encr_alg=0
+mikey.kemac.key_data_len=0
+mikey.kemac.mac_alg=1
+END
+same=$(same)
+# HDR, T, IDr, IDi, DHr, DHi, KEMAC, the end
+expect answer <<END
+_ws.malformed=
+mikey.type=8
+mikey.next_payload=5,6,6,3,3,1,0
+mikey.srtp_id.ssrc=0x11111111,0x33333333,0x22222222,0x44444444
+mikey.id.data=sip:bob@b.example,sip:alice@a.example
+mikey.dh.group=0,0
+mikey.kemac.key_data_len=0
+mikey.kemac.mac_alg=1
 mikey.csb_id=${same%% *}
 mikey.t.ntp=${same#* }
 END

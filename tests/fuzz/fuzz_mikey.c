@@ -1,8 +1,10 @@
 /* fuzz_mikey.c - everything that reads a MIKEY message from the network: the
  * codec (what it takes must come out the same), the explanation, the answer
- * and the finish of the pre-shared key method. A message that ends in a KEMAC
- * is also tried with its MAC set right, so that what lies behind the MAC is
- * reached; whatever is then accepted must be a whole result. */
+ * and the finish of the methods under a pre-shared key. A message that ends in
+ * a KEMAC is also tried with its MAC set right, a DHHMAC response as if it were
+ * to our offer, so that what lies behind the MAC is reached; whatever is then
+ * accepted must be a whole result. */
+#include "modules/mikey/dhhmac.h"
 #include "modules/mikey/explain.h"
 #include "modules/mikey/psk.h"
 #include "modules/mikey/stamp.h"
@@ -52,13 +54,13 @@ static struct keying_terms terms_of(const struct secret *psk,
 	return terms;
 }
 
-static void answer(const struct keying_terms *t, const uint8_t *data,
-		   size_t size)
+static void answer(const struct keying *k, const struct keying_terms *t,
+		   const uint8_t *data, size_t size)
 {
 	struct buf out = buf_of(KEYING_MAX);
 	struct keying_result res = { .n = 0 };
 	struct keying_fault fault = { "" };
-	int r = mikey_psk.answer(t, data, size, &out, &res, &fault);
+	int r = k->answer(t, data, size, &out, &res, &fault);
 
 	if (r ? res.n != 0 || !fault.text[0]
 	      : res.n != t->n || !suite_info(res.facts.suite))
@@ -66,7 +68,19 @@ static void answer(const struct keying_terms *t, const uint8_t *data,
 	buf_free(&out);
 }
 
-static void answer_with_mac(const struct keying_terms *t,
+/* The algorithms are RFC 4650's, too, where a KEMAC carries no key. */
+static int derive(const struct secret *psk, const struct mikey_root *root,
+		  const struct mikey_payload *k, struct mikey_psk_keys *keys)
+{
+	if (k->data.len)
+		return mikey_psk_derive(psk, root, k->kind, k->mac_alg, keys);
+	return mikey_psk_derive(psk, root, MIKEY_ENCR_AES_CM_128,
+				k->mac.len == 20 ? MIKEY_MAC_SHA1 : k->mac_alg,
+				keys);
+}
+
+static void answer_with_mac(const struct keying *method,
+			    const struct keying_terms *t,
 			    const struct mikey_message *m,
 			    const uint8_t *data, size_t size)
 {
@@ -80,7 +94,7 @@ static void answer_with_mac(const struct keying_terms *t,
 	if (!k || !rand || k != &m->payload[m->n - 1])
 		return;
 	root.rand = rand->data;
-	if (mikey_psk_derive(t->psk, &root, k->kind, k->mac_alg, &keys))
+	if (derive(t->psk, &root, k, &keys))
 		return;
 	copy = malloc(size);
 	if (!copy)
@@ -90,7 +104,78 @@ static void answer_with_mac(const struct keying_terms *t,
 	covered.len = size - keys.auth_len;
 	if (!mikey_hmac(keys.mac_alg, keys.auth, keys.auth_len, &covered, 1,
 			copy + covered.len))
-		answer(t, copy, size);
+		answer(method, t, copy, size);
+	free(copy);
+}
+
+/* Makes a DHHMAC response one to that offer: bundle, timestamp, the offer's
+ * public value and the MAC. */
+static void fit_response(const struct secret *psk, const struct buf *offer,
+			 const struct mikey_message *m, uint8_t *data,
+			 size_t size)
+{
+	const struct mikey_payload *t = mikey_find(m, MIKEY_T, 0);
+	const struct mikey_payload *dh = mikey_find(m, MIKEY_DH, 1);
+	const struct mikey_payload *k = mikey_find(m, MIKEY_KEMAC, 0);
+	struct mikey_bytes covered = { data, size - 20 };
+	struct mikey_psk_keys keys;
+	struct mikey_message o;
+	struct mikey_root root;
+
+	if (mikey_decode(offer->data, offer->len, &o))
+		abort();
+	root = (struct mikey_root){ .csb_id = o.csb_id,
+		.rand = mikey_find(&o, MIKEY_RAND, 0)->data };
+	memcpy(data + 4, offer->data + 4, 4);
+	if (t && t->data.len == 8)
+		memcpy(data + (t->data.p - data),
+		       mikey_find(&o, MIKEY_T, 0)->data.p, 8);
+	if (dh && dh->data.len == 192)
+		memcpy(data + (dh->data.p - data),
+		       mikey_find(&o, MIKEY_DH, 0)->data.p, 192);
+	if (!k || k->mac.len != 20 || k != &m->payload[m->n - 1] ||
+	    mikey_psk_derive(psk, &root, MIKEY_ENCR_AES_CM_128,
+			     MIKEY_MAC_SHA1, &keys))
+		return;
+	mikey_hmac(keys.mac_alg, keys.auth, keys.auth_len, &covered, 1,
+		   data + size - 20);
+}
+
+/* The other side of t, which sends with the message's SSRCs. */
+static void finish_dhhmac(const struct keying_terms *t,
+			  const struct mikey_message *of, const uint8_t *data,
+			  size_t size)
+{
+	struct keying_terms mine = *t;
+	uint32_t ssrc[STREAM_MAX] = { 0 };
+	struct buf offer = buf_of(KEYING_MAX);
+	struct keying_result early, res = { .n = 0 };
+	struct keying_fault fault = { "" };
+	struct keying_pending *p;
+	struct mikey_message m;
+	uint8_t *copy = malloc(size);
+	int r;
+
+	mine.local_id = t->remote_id;
+	mine.remote_id = t->local_id;
+	mine.ssrc = ssrc;
+	for (size_t i = 0; i < t->n && 2 * i < of->n_cs; i++)
+		ssrc[i] = of->cs[2 * i].ssrc;
+	if (!copy || mikey_dhhmac.offer(&mine, &offer, &p, &early, &fault)) {
+		free(copy);
+		return;
+	}
+	if (!mikey_dhhmac.finish(p, data, size, 0, &res, &fault))
+		abort(); /* nobody guesses the MAC */
+	memcpy(copy, data, size);
+	if (!mikey_decode(copy, size, &m))
+		fit_response(t->psk, &offer, &m, copy, size);
+	r = mikey_dhhmac.finish(p, copy, size, 0, &res, &fault);
+	if (r ? res.n != 0 || !fault.text[0]
+	      : res.n != t->n || !suite_info(res.facts.suite))
+		abort();
+	mikey_dhhmac.drop(p);
+	buf_free(&offer);
 	free(copy);
 }
 
@@ -123,11 +208,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t = terms_of(&psk, &m);
 	mikey_explain(data, size, &text);
 	buf_free(&text);
-	answer(&t, data, size);
+	answer(&mikey_psk, &t, data, size);
+	answer(&mikey_dhhmac, &t, data, size);
 	finish(&t, data, size);
 	if (!r) {
 		round_trip(&m, data, size);
-		answer_with_mac(&t, &m, data, size);
+		answer_with_mac(&mikey_psk, &t, &m, data, size);
+		answer_with_mac(&mikey_dhhmac, &t, &m, data, size);
+		if (m.data_type == MIKEY_DHHMAC_RESPONSE)
+			finish_dhhmac(&t, &m, data, size);
 	}
 	return 0;
 }
