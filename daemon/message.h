@@ -109,7 +109,8 @@ struct msg_credential {
 struct msg_file {
 	char name[NAME_TEXT]; /* "control": the listening control socket;
 	                         "replay": the keeper's replay cache;
-	                         "record": the call record, for appending */
+	                         "record": the call record, for appending;
+	                         "bindings": the registered phones */
 };
 
 struct msg_pair {

@@ -108,6 +108,7 @@ static int phone_user_valid(const char *value, const char **why)
 /* -- key tables ----------------------------------------------------------- */
 
 static const char *const loops[] = { "auto", "uring", "epoll", NULL };
+static const char *const registers[] = { "off", "pass", NULL };
 static const char *const transforms[] = { "evp", "libsrtp2", NULL };
 
 static const struct conf_key top_keys[] = {
@@ -115,6 +116,13 @@ static const struct conf_key top_keys[] = {
 	  .valid = user_valid, .reload = RELOAD_RESTART,
 	  .help = "Whom the processes run as when the daemon is started as "
 		  "root." },
+	{ .name = "register", .type = CONF_WORD, .dflt = "off",
+	  .choices = registers,
+	  .help = "What becomes of a phone's REGISTER: off refuses it; with "
+		  "pass it goes on to outside.proxy, else to the route of the "
+		  "peer that its account matches, else to its Request-URI, "
+		  "with the gateway's Contact. The phone must use the gateway "
+		  "as its outbound proxy." },
 	{ .name = NULL }
 };
 
@@ -180,6 +188,14 @@ static const struct conf_key limit_keys[] = {
 	{ .name = "calls", .type = CONF_INT, .dflt = "2000", .min = 1,
 	  .max = 1000000, .unit = "calls",
 	  .help = "Calls at one time; more are refused with 503." },
+	{ .name = "registrations", .type = CONF_INT, .dflt = "10000", .min = 1,
+	  .max = 1000000, .unit = "contacts",
+	  .help = "Registered contacts at one time; more are refused with "
+		  "503." },
+	{ .name = "registrations_host", .type = CONF_INT, .dflt = "200",
+	  .min = 1, .max = 1000000, .unit = "contacts",
+	  .help = "Registered contacts of one inside address; more are "
+		  "refused with 403." },
 	{ .name = NULL }
 };
 
@@ -320,7 +336,12 @@ static int read_rest(const struct conf *c, struct settings *s,
 	s->media_loop = conf_text(n, "loop");
 	s->transform = conf_text(n, "transform");
 	s->media_timeout_s = (unsigned)conf_int(n, "timeout");
-	s->calls_max = (unsigned)conf_int(conf_one(c, "limits"), "calls");
+	n = conf_one(c, "limits");
+	s->calls_max = (unsigned)conf_int(n, "calls");
+	s->registrations_max = (unsigned)conf_int(n, "registrations");
+	s->registrations_host_max = (unsigned)conf_int(n, "registrations_host");
+	s->register_pass = !strcmp(conf_text(conf_one(c, ""), "register"),
+				   "pass");
 	return 0;
 }
 

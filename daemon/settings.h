@@ -7,6 +7,7 @@
 #include "daemon/base/conf.h"
 #include "daemon/message.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define LISTEN_MAX 8
@@ -42,6 +43,9 @@ struct settings {
 	const char *transform;        /* "evp", "libsrtp2" */
 	unsigned media_timeout_s;     /* 0: never */
 	unsigned calls_max;
+	unsigned registrations_max;      /* contacts */
+	unsigned registrations_host_max; /* of one inside address */
+	bool register_pass; /* register = "pass" */
 };
 
 /* Reads and checks the groups; strings are borrowed from c. */

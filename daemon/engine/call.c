@@ -113,6 +113,7 @@ static void call_free(struct call *c)
 	free(c->callee);
 	free(c->target);
 	free(c->next_hop);
+	free(c->routes);
 	free(c->profile);
 	free(c);
 }

@@ -41,6 +41,7 @@ struct call_start {
 struct call_route {
 	const char *target;      /* Request-URI for the other leg */
 	const char *next_hop;    /* SIP URI to send to, or "" (the target) */
+	const char *routes;      /* value of a Route header, or "" */
 };
 
 /* Finds peer, profile and route, and enters the call in the table. On refusal

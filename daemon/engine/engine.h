@@ -37,4 +37,13 @@ json_t *engine_ended(const struct engine *e);
 /* Asks the signalling module to end the call. E_NOTFOUND. */
 int engine_hangup(struct engine *e, uint64_t id);
 
+/* Where a REGISTER of this account ("user@host") that came from source goes:
+ * *hop is a SIP URI, or "" (its Request-URI); borrowed, as long as the
+ * configuration is kept. E_UNSUPPORTED: registration is off; E_POLICY: source
+ * is not inside. */
+int engine_registrar(struct engine *e, const char *account,
+		     const struct addr *source, const char **hop);
+/* The registered phones, an array. */
+json_t *engine_registrations(const struct engine *e);
+
 #endif

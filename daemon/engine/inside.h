@@ -47,7 +47,7 @@ struct call {
 	enum face from;
 	enum call_state state;
 	char *caller, *callee;
-	char *target, *next_hop;
+	char *target, *next_hop, *routes;
 	struct call_route route;
 	char peer[NAME_TEXT];
 	char *profile;

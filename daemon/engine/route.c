@@ -3,10 +3,13 @@
  * From inside the far end is the Request-URI, from outside the From URI; the
  * first peer whose pattern matches it gives the profile. Outward the call goes
  * to the peer's route, else outside.proxy, else straight to the Request-URI;
- * inward to the contact that "phones" has for the user, else inside.proxy.
- * No number is translated and no registration looked up. */
+ * inward to the phone that registered this Request-URI, else to the contact
+ * that "phones" has for the user, else to inside.proxy. The routes that came
+ * with a phone's registration lead its calls, unless the peer has a route.
+ * No number is translated. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
+#include "daemon/engine/location.h"
 #include "daemon/uri.h"
 
 #include <stdlib.h>
@@ -91,12 +94,42 @@ static const char *phone_contact(const struct conf *conf, const char *uri)
 	return NULL;
 }
 
+static const struct location *location(const struct engine *e)
+{
+	return core_find(e->core, "location", NULL);
+}
+
+/* The call is for the account that registered: this is whom the caller meant,
+ * and what its keys are for. E_NOTFOUND when no phone did. */
+static int way_registered(struct call *c)
+{
+	const struct location *l = location(c->engine);
+	struct location_way way;
+	char *account;
+
+	if (!l || l->find(l->user, c->callee, &way))
+		return E_NOTFOUND;
+	account = strdup(way.account);
+	c->target = strdup(way.target);
+	c->next_hop = strdup(way.next_hop);
+	if (!account || !c->target || !c->next_hop) {
+		free(account);
+		return E_NOMEM;
+	}
+	free(c->callee);
+	c->callee = account;
+	return 0;
+}
+
 static int way_inward(struct call *c, struct refusal *no)
 {
 	const char *proxy = engine_settings(c->engine)->face[INSIDE].proxy;
 	const char *contact =
 		phone_contact(child_conf(c->engine->child), c->callee);
+	int r = way_registered(c);
 
+	if (r != E_NOTFOUND)
+		return r;
 	if (!contact && !*proxy)
 		return refuse(c, no, 404, "no phone has this user: add one to "
 			      "phones, or set inside.proxy");
@@ -105,14 +138,20 @@ static int way_inward(struct call *c, struct refusal *no)
 	return c->target && c->next_hop ? 0 : E_NOMEM;
 }
 
-static int way_outward(struct call *c)
+static int way_outward(struct call *c, const struct addr *source)
 {
 	const char *proxy = engine_settings(c->engine)->face[OUTSIDE].proxy;
+	const struct location *l = location(c->engine);
 
 	c->target = strdup(c->callee);
 	if (!*c->next_hop) {
 		free(c->next_hop);
 		c->next_hop = strdup(proxy);
+		if (l)
+			c->routes = strdup(l->routes(l->user, c->caller,
+						     source));
+		if (l && !c->routes)
+			return E_NOMEM;
 	}
 	return c->target && c->next_hop ? 0 : E_NOMEM;
 }
@@ -126,9 +165,27 @@ int route_call(struct call *c, const struct call_start *s, struct refusal *no)
 		return refuse(c, no, 403, "the sender is not in inside.nets");
 	if ((r = find_peer(c, no)))
 		return r;
-	r = s->from == INSIDE ? way_outward(c) : way_inward(c, no);
+	r = s->from == INSIDE ? way_outward(c, &s->source) : way_inward(c, no);
 	if (r)
 		return r;
-	c->route = (struct call_route){ c->target, c->next_hop };
+	c->route = (struct call_route){ c->target, c->next_hop,
+					c->routes ? c->routes : "" };
+	return 0;
+}
+
+int engine_registrar(struct engine *e, const char *account,
+		     const struct addr *source, const char **hop)
+{
+	const struct settings *s = engine_settings(e);
+	const struct peer *p;
+
+	if (!s->register_pass)
+		return E_UNSUPPORTED;
+	if (!is_inside(s, source))
+		return E_POLICY;
+	*hop = s->face[OUTSIDE].proxy;
+	p = **hop ? NULL : policy_match(child_policy(e->child), account);
+	if (p)
+		*hop = p->route;
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
+#include "daemon/engine/location.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -206,4 +207,11 @@ int engine_hangup(struct engine *e, uint64_t id)
 	LOG_CALL(c, LOG_CLASS_INFO, "hung up by the operator");
 	call_hang_up(c, 480, "ended by the operator");
 	return 0;
+}
+
+json_t *engine_registrations(const struct engine *e)
+{
+	const struct location *l = core_find(e->core, "location", NULL);
+
+	return l ? l->list(l->user) : json_array();
 }

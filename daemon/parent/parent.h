@@ -22,7 +22,10 @@ struct options {
 
 /* -- files.c: directories, lock, sockets, files for the children ---------- */
 
-enum file { FILE_CONTROL, FILE_REPLAY, FILE_RECORD, FILE_LOCK, FILE_COUNT };
+enum file {
+	FILE_CONTROL, FILE_REPLAY, FILE_RECORD, FILE_BINDINGS, FILE_LOCK,
+	FILE_COUNT
+};
 
 /* Whom children run as; uid -1 when we are not root. */
 struct identity {

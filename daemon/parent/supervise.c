@@ -269,6 +269,7 @@ static int send_files(struct worker *w)
 	} all[] = {
 		{ PROC_ENGINE, "control", FILE_CONTROL },
 		{ PROC_ENGINE, "record", FILE_RECORD },
+		{ PROC_ENGINE, "bindings", FILE_BINDINGS },
 		{ PROC_KEEPER, "replay", FILE_REPLAY },
 	};
 	int r = 0;
