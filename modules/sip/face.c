@@ -89,6 +89,7 @@ static int open_one(struct sip_face *f, size_t i)
 				TPTAG_UDP_RMEM(UDP_BUFFER),
 				TPTAG_UDP_WMEM(UDP_BUFFER),
 				TPTAG_IDENT(ident_of(host)),
+				TPTAG_PONG2PING(1), /* RFC 5626 4.4.1 */
 				TPTAG_STUN_SERVER(0), TAG_END()) < 0) {
 		log_error(SIP_TAG, "cannot listen on %s %s: %s; is it an "
 			  "address of this machine, and free?",

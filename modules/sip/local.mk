@@ -6,13 +6,17 @@ daemon_engine_libloop_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 LOOP_LIBS = daemon/engine/libloop.a $(SOFIA_LIBS)
 
 modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
+	modules/sip/binding.c modules/sip/binding.h \
 	modules/sip/face.c modules/sip/face.h \
 	modules/sip/filter.c modules/sip/filter.h \
 	modules/sip/headers.c modules/sip/headers.h \
 	modules/sip/invite.c modules/sip/invite.h \
 	modules/sip/leg.c modules/sip/leg.h \
+	modules/sip/location.c modules/sip/location.h \
 	modules/sip/pair.c modules/sip/pair.h \
+	modules/sip/register.c modules/sip/register.h \
 	modules/sip/reply.c modules/sip/reply.h \
+	modules/sip/slots.c modules/sip/slots.h \
 	modules/sip/txn.c modules/sip/txn.h
 modules_sip_libsip_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
-SIP_LIBS = modules/sip/libsip.a $(LOOP_LIBS)
+SIP_LIBS = modules/sip/libsip.a $(LOOP_LIBS) daemon/libframe.a $(JANSSON_LIBS)

@@ -9,6 +9,9 @@
  *   filter.c   messages wait here, in order, for the core's body filter
  *   leg.c      one SIP dialog
  *   pair.c     the two legs of a call: made, ended, freed
+ *   register.c a phone's REGISTER on its way to the registrar
+ *   binding.c  the table of registered phones, and slots.c its file
+ *   location.c how calls find them
  *   headers.c  what passes end to end, byte for byte
  *   reply.c    refusals and other answers of our own
  *
@@ -16,7 +19,7 @@
  * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and
  * ACK, merges and matches; nothing else of it is used (no nua, no soa).
  *
- * Does not do: registration and presence (405), TLS, forking of its own,
+ * Does not do: a registrar, presence (405), TLS, forking of its own,
  * Replaces across the legs, redirection (a 3xx passes without its Contact from
  * the inside). */
 #include "modules/sip/sip.h"
@@ -28,6 +31,7 @@
 #include "modules/sip/face.h"
 #include "modules/sip/invite.h"
 #include "modules/sip/pair.h"
+#include "modules/sip/register.h"
 #include "modules/sip/reply.h"
 
 #include <stdarg.h>
@@ -93,6 +97,8 @@ static int on_stranger(struct leg *door, nta_leg_t *dialog,
 		nta_incoming_destroy(irq);
 		return 0;
 	}
+	if (m == sip_method_register && door->face->face == INSIDE)
+		return register_request(door->face, irq, sip);
 	status = stranger_status(sip);
 	if (!status && sip->sip_to->a_tag)
 		status = 481;
@@ -139,6 +145,7 @@ static void sofia_says(void *stream, const char *fmt, va_list ap)
 
 static void sip_free(struct sip *s)
 {
+	registry_free(s->registry);
 	face_close(&s->face[INSIDE]);
 	face_close(&s->face[OUTSIDE]);
 	loop_timer_free(s->sweeper);
@@ -180,6 +187,9 @@ static int start(struct core *core, const struct conf *c, void **state)
 	if (r)
 		goto out;
 	r = open_faces(s);
+	if (r)
+		goto out;
+	r = registry_new(s, core, &s->registry);
 	if (r)
 		goto out;
 	r = core_register(core, "signalling", role.name, &role);

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct leg;
+struct registry; /* register.h */
 struct reliable;
 struct txn;
 
@@ -57,6 +58,7 @@ struct sip {
 	struct loop *loop;
 	su_home_t home[1];
 	struct sip_face face[2];
+	struct registry *registry;
 	struct pair *pairs;   /* all of them */
 	size_t n_pairs;
 	struct pair *to_sweep;

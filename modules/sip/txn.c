@@ -116,6 +116,19 @@ static bool rack_add(msg_t *msg, const struct txn *t)
 	return rack && !msg_header_insert(msg, NULL, (msg_header_t *)rack);
 }
 
+/* Where the caller's registration said that its calls go first. */
+static bool routes_add(msg_t *msg, const struct txn *t)
+{
+	const char *routes = t->initial ? call_route(t->pair->call)->routes :
+					  "";
+	sip_route_t *route;
+
+	if (!*routes)
+		return true;
+	route = sip_route_make(msg_home(msg), routes);
+	return route && !msg_header_insert(msg, NULL, (msg_header_t *)route);
+}
+
 static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 			 const struct body *body)
 {
@@ -124,7 +137,7 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 	bool full = body && body->len;
 
 	if (headers_copy(msg, sip, full ? COPY_BODY : 0) ||
-	    headers_hop(msg, sip) ||
+	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
 	    (t->method == sip_method_prack && !rack_add(msg, t)) ||
 	    (full && !body_add(msg, body->data, body->len)))

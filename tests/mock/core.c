@@ -11,7 +11,7 @@ struct call {
 	struct engine *e;
 	struct call *next;
 	void *leg;
-	char target[512];
+	char target[512], next_hop[512], routes[512];
 	struct call_route route;
 	uint64_t id;
 	struct loop_timer *timer;
@@ -29,10 +29,36 @@ int core_register(struct core *core, const char *role, const char *name,
 		  const void *record)
 {
 	(void)name;
-	if (strcmp(role, "signalling"))
+	struct engine *e = (struct engine *)(void *)core;
+
+	if (!strcmp(role, "signalling"))
+		e->signalling = record;
+	else if (!strcmp(role, "location"))
+		e->location = record;
+	else
 		return E_ARG;
-	((struct engine *)(void *)core)->signalling = record;
 	return 0;
+}
+
+struct child *engine_child(struct engine *e)
+{
+	return (struct child *)(void *)e;
+}
+
+int child_file(const struct child *c, const char *name)
+{
+	const struct engine *e = (const struct engine *)(const void *)c;
+
+	return strcmp(name, "bindings") ? -1 : e->bindings;
+}
+
+int engine_registrar(struct engine *e, const char *account,
+		     const struct addr *source, const char **hop)
+{
+	(void)account;
+	(void)source;
+	*hop = e->next_hop[OUTSIDE];
+	return e->settings.register_pass ? 0 : E_UNSUPPORTED;
 }
 
 void *core_process(const struct core *core)
@@ -77,6 +103,20 @@ static void on_late(void *user)
 	free(data);
 }
 
+static void ask_location(struct call *c, const struct call_start *s)
+{
+	const struct location *l = c->e->location;
+	struct location_way way;
+
+	if (s->from == INSIDE) {
+		snprintf(c->routes, sizeof c->routes, "%s",
+			 l->routes(l->user, s->caller, &s->source));
+	} else if (!l->find(l->user, s->callee, &way)) {
+		snprintf(c->target, sizeof c->target, "%s", way.target);
+		snprintf(c->next_hop, sizeof c->next_hop, "%s", way.next_hop);
+	}
+}
+
 int call_start(struct engine *e, const struct call_start *s, void *leg,
 	       struct call **out, struct refusal *no)
 {
@@ -95,8 +135,11 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	c->e = e;
 	c->leg = leg;
 	snprintf(c->target, sizeof c->target, "%s", target);
+	snprintf(c->next_hop, sizeof c->next_hop, "%s", e->next_hop[to]);
+	ask_location(c, s);
 	c->route.target = c->target;
-	c->route.next_hop = e->next_hop[to];
+	c->route.next_hop = c->next_hop;
+	c->route.routes = c->routes;
 	if (loop_timer_new(e->loop, on_late, c, &c->timer)) {
 		free(c);
 		return E_NOMEM;
@@ -224,6 +267,9 @@ int mock_core_open(struct engine *e, unsigned port)
 		f->proxy = "";
 		e->target[face] = e->next_hop[face] = "";
 	}
+	e->bindings = -1;
+	e->settings.registrations_max = 1000;
+	e->settings.registrations_host_max = 1000;
 	return loop_new(&e->loop);
 }
 

@@ -6,6 +6,7 @@
 
 #include "daemon/engine/call.h"
 #include "daemon/engine/engine.h"
+#include "daemon/engine/location.h"
 #include "daemon/module.h"
 
 /* What the filter does with the bodies of one role. */
@@ -21,6 +22,8 @@ struct engine {
 	struct loop *loop;
 	struct settings settings;
 	const struct signalling *signalling;
+	const struct location *location;
+	int bindings; /* descriptor of their file, or -1 */
 	const char *target[2];   /* Request-URI for calls to that face; "":
 	                            the URI that was called */
 	const char *next_hop[2]; /* or "" */

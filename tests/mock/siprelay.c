@@ -8,15 +8,18 @@
  * answer, ack = mark | same | refuse | late | never; late_ms, t1 (ms: Sofia's
  * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status), lead (a piece of those
  * URIs that a call may lead to; not on standard input), oom (the N-th calloc()
- * of ours from now on fails, once).
+ * of ours from now on fails, once), register (1: passes), hosts (limit of one
+ * host), bindings (path of their file; at the start only).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "set
- * KEY=VALUE", "stats" (answered on standard output), "drain", "quit". */
+ * KEY=VALUE", "stats" and "registrations" (answered on standard output),
+ * "drain", "quit". */
 #include "tests/mock/core.h"
 
 #include "daemon/base/log.h"
 #include "modules/sip/sip.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +95,10 @@ static void set(struct program *p, const char *text)
 		e->refuse_call = atoi(value);
 	else if (!strncmp(text, "oom=", 4))
 		oom = (unsigned)atoi(value);
+	else if (!strncmp(text, "register=", 9))
+		e->settings.register_pass = atoi(value);
+	else if (!strncmp(text, "hosts=", 6))
+		e->settings.registrations_host_max = (unsigned)atoi(value);
 	else if (!strncmp(text, "t1=", 3))
 		timers(p, (unsigned)atoi(value));
 }
@@ -107,6 +114,17 @@ static void stats(const struct program *p)
 	fflush(stdout);
 }
 
+static void registrations(const struct program *p)
+{
+	const struct location *l = p->engine.location;
+	json_t *list = l->list(l->user);
+
+	json_dumpf(list, stdout, JSON_COMPACT);
+	puts("");
+	fflush(stdout);
+	json_decref(list);
+}
+
 static void command(struct program *p, char *line)
 {
 	char *text;
@@ -119,6 +137,8 @@ static void command(struct program *p, char *line)
 		set(p, line + 4);
 	} else if (!strcmp(line, "stats")) {
 		stats(p);
+	} else if (!strcmp(line, "registrations")) {
+		registrations(p);
 	} else if (!strcmp(line, "drain")) {
 		sip_module.drain(p->sip);
 	} else if (!strcmp(line, "quit")) {
@@ -169,6 +189,10 @@ int main(int argc, char **argv)
 	log_open("siprelay", LOG_CLASS_INFO);
 	if (mock_core_open(&p.engine, (unsigned)atoi(argv[1])))
 		return 1;
+	for (i = 4; i < argc; i++)
+		if (!strncmp(argv[i], "bindings=", 9))
+			p.engine.bindings = open(argv[i] + 9, O_RDWR | O_CREAT |
+						 O_CLOEXEC, 0600);
 	target(&p.engine, INSIDE, argv[2]);
 	target(&p.engine, OUTSIDE, argv[3]);
 	if (sip_module.start((struct core *)(void *)&p.engine, NULL, &p.sip))

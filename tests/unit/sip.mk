@@ -6,9 +6,10 @@ tests_unit_test_loop_LDADD = $(LOOP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 
 # The module with a mock core, as a program, and the calls through it.
 TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
-	tests/call/test_sip_input.py
+	tests/call/test_sip_input.py tests/call/test_sip_register.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
-	tests/call/test_sip_input.py tests/call/sipscene.py \
+	tests/call/test_sip_input.py tests/call/test_sip_register.py \
+	tests/call/sipscene.py \
 	tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
 tests_mock_siprelay_SOURCES = tests/mock/siprelay.c \
@@ -23,3 +24,12 @@ tests_unit_test_sip_headers_SOURCES = tests/unit/test_sip_headers.c \
 	tests/mock/core.c tests/mock/core.h
 tests_unit_test_sip_headers_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_binding
+TESTS += tests/unit/test_binding
+tests_unit_test_binding_SOURCES = tests/unit/test_binding.c \
+	modules/sip/binding.c modules/sip/location.c modules/sip/slots.c \
+	tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_binding_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_binding_LDADD = daemon/libframe.a $(BASE_LIBS) \
+	$(JANSSON_LIBS) $(UNIT_LIBS)

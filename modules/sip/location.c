@@ -1,0 +1,178 @@
+/* location.c - where registered phones are: daemon/engine/location.h over the
+ * table of bindings.
+ *
+ * A call inwards bears the token that we registered as the user part of its
+ * Request-URI; nothing else leads to a phone. The phone gets its own Contact
+ * as the Request-URI. The message goes to that Contact's host and port if the
+ * REGISTER came from this host, else to where the REGISTER came from: then
+ * the Contact is behind a NAT (RFC 3581). Either way the transport is the one
+ * that it registered over; a connection that still stands is used again. */
+#include "modules/sip/location.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/err.h"
+#include "daemon/uri.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIP_PORT 5060
+#define SIPS_PORT 5061
+
+static uint64_t now(void)
+{
+	return clock_wall_us(&clock_system);
+}
+
+/* Address and port of a "sip:user@ADDRESS:PORT;..."; false for a name. */
+static bool address_of(const char *uri, struct addr *out)
+{
+	const char *host = strchr(uri, '@');
+	char text[ADDR_TEXT];
+	size_t len;
+
+	host = host ? host + 1 : strchr(uri, ':') + 1;
+	len = *host == '[' ? strcspn(host, "]") : 0;
+	len += strcspn(host + len, ";?>");
+	if (len >= sizeof text)
+		return false;
+	memcpy(text, host, len);
+	text[len] = 0;
+	if (*text == '[' && text[len - 1] == ']') { /* no port behind it */
+		text[len - 1] = 0;
+		memmove(text, text + 1, len - 1);
+	}
+	return !addr_parse(text, out);
+}
+
+static void way_to(const struct binding *e, char *out, size_t room)
+{
+	struct addr at;
+	char where[ADDR_TEXT];
+
+	if (!address_of(e->contact, &at) || !addr_same_host(&at, &e->source))
+		at = e->source;
+	if (!at.port)
+		at.port = strcmp(e->proto, "tls") ? SIP_PORT : SIPS_PORT;
+	snprintf(out, room, "sip:%s;transport=%s", addr_text(&at, where),
+		 e->proto);
+}
+
+/* The user part, when it can be a token. */
+static bool token_of(const char *uri, char out[static TOKEN_TEXT])
+{
+	const char *user = strchr(uri, ':');
+	size_t len;
+
+	if (!user)
+		return false;
+	user++;
+	len = strcspn(user, "@");
+	if (len != TOKEN_TEXT - 1 || user[len] != '@')
+		return false;
+	memcpy(out, user, len);
+	out[len] = 0;
+	return true;
+}
+
+static int find(void *user, const char *uri, struct location_way *out)
+{
+	const struct binding *e;
+	char token[TOKEN_TEXT];
+
+	if (!token_of(uri, token))
+		return E_NOTFOUND;
+	e = bindings_find(user, token, now());
+	if (!e)
+		return E_NOTFOUND;
+	snprintf(out->account, sizeof out->account, "sip:%s", e->account);
+	snprintf(out->target, sizeof out->target, "%s", e->contact);
+	way_to(e, out->next_hop, sizeof out->next_hop);
+	return 0;
+}
+
+static const char *routes(void *user, const char *caller,
+			  const struct addr *source)
+{
+	const struct binding *e = NULL;
+	char name[URI_NAME_TEXT];
+	uint64_t at = now();
+
+	if (!uri_name(caller, name))
+		return "";
+	while ((e = bindings_next(user, name, e)))
+		if (addr_same_host(&e->source, source) && e->expires_us > at)
+			return e->routes;
+	return "";
+}
+
+/* -- the list ------------------------------------------------------------- */
+
+struct all {
+	const struct binding **at;
+	size_t n;
+};
+
+static void collect(const struct binding *e, void *user)
+{
+	struct all *all = user;
+
+	all->at[all->n++] = e;
+}
+
+static int by_account(const void *a, const void *b)
+{
+	const struct binding *const *x = a, *const *y = b;
+	int r = strcmp((*x)->account, (*y)->account);
+
+	return r ? r : strcmp((*x)->contact, (*y)->contact);
+}
+
+static double seconds(uint64_t us)
+{
+	return (double)(us / 1000) / 1e3;
+}
+
+static json_t *object_of(const struct binding *e)
+{
+	char where[ADDR_TEXT];
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:f,s:f}",
+			      "account", e->account,
+			      "phone", addr_text(&e->source, where),
+			      "transport", e->proto, "contact", e->contact,
+			      "since", seconds(e->since_us),
+			      "expires", seconds(e->expires_us));
+
+	if (o && *e->routes)
+		json_object_set_new(o, "service_route",
+				    json_string(e->routes));
+	return o;
+}
+
+static json_t *list(void *user)
+{
+	struct all all = { 0 };
+	json_t *out = json_array();
+	uint64_t at = now();
+
+	all.at = calloc(bindings_count(user) + 1, sizeof(void *));
+	if (!out || !all.at) {
+		free(all.at);
+		json_decref(out);
+		return NULL;
+	}
+	bindings_each(user, collect, &all);
+	qsort(all.at, all.n, sizeof *all.at, by_account);
+	for (size_t i = 0; i < all.n; i++)
+		if (all.at[i]->expires_us > at)
+			json_array_append_new(out, object_of(all.at[i]));
+	free(all.at);
+	return out;
+}
+
+struct location location_of(struct bindings *b)
+{
+	return (struct location){ .name = "sip", .user = b, .find = find,
+				  .routes = routes, .list = list };
+}
