@@ -41,6 +41,8 @@ static const struct verb verbs[] = {
 	  "one call with its streams" },
 	{ "hangup", " ID", "hangup", NULL, true, false, false, NULL,
 	  "end a call" },
+	{ "registrations", "", "registrations", "registrations", false, true,
+	  false, show_registrations, "the phones that are registered" },
 	{ "reload", "", "reload", NULL, false, false, false, NULL,
 	  "read the configuration again" },
 	{ "mikey", " decode [FILE|-|TEXT]", NULL, NULL, false, false, false,
@@ -58,7 +60,8 @@ static void usage(FILE *f)
 			verbs[i].help);
 	fputs("\noptions:\n"
 	      "  --json          the daemon's own JSON\n"
-	      "  --watch         again every second (status, calls)\n"
+	      "  --watch         again every second (status, calls, "
+	      "registrations)\n"
 	      "  --ended         calls that are over (calls)\n"
 	      "  --run-dir DIR   where the daemon's control.sock is\n"
 	      "  --socket PATH   the socket itself\n"

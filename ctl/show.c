@@ -172,6 +172,35 @@ void show_ended(const json_t *calls)
 		puts("no ended calls");
 }
 
+/* -- registrations -------------------------------------------------------- */
+
+static void cell_left(const json_t *o, char out[static CELL])
+{
+	double until = json_real_value(json_object_get(o, "expires"));
+
+	put_duration(out, difftime((time_t)until, time(NULL)));
+}
+
+static void cell_phone(const json_t *o, char out[static CELL])
+{
+	snprintf(out, CELL, "%s %s", text_of(o, "transport"),
+		 text_of(o, "phone"));
+}
+
+void show_registrations(const json_t *registrations)
+{
+	static const struct column columns[] = {
+		{ "ACCOUNT", "account", NULL }, { "PHONE", NULL, cell_phone },
+		{ "EXPIRES IN", NULL, cell_left },
+		{ "CONTACT", "contact", NULL }, { NULL, NULL, NULL }
+	};
+
+	if (json_array_size(registrations))
+		put_table(columns, registrations);
+	else
+		puts("no registrations");
+}
+
 /* -- one call ------------------------------------------------------------- */
 
 static void put_pair(const char *name, const char *value)

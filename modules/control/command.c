@@ -112,6 +112,13 @@ static json_t *cmd_reload(struct client *c, const json_t *q)
 	return json_pack("{s:b}", "ok", 1);
 }
 
+static json_t *cmd_registrations(struct client *c, const json_t *q)
+{
+	(void)q;
+	return reply_with("registrations",
+			  engine_registrations(c->control->engine));
+}
+
 static json_t *cmd_help(struct client *c, const json_t *q);
 
 static const struct {
@@ -123,6 +130,7 @@ static const struct {
 	{ "calls", cmd_calls, "all calls; with \"ended\":true the last ended" },
 	{ "call", cmd_call, "one call by \"id\", with its streams" },
 	{ "hangup", cmd_hangup, "ends the call with this \"id\"" },
+	{ "registrations", cmd_registrations, "the registered phones" },
 	{ "reload", cmd_reload, "asks the parent to read the configuration" },
 	{ "help", cmd_help, "this list" },
 };
