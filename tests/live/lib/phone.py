@@ -45,7 +45,10 @@ snd_path {dir}
 class Phone:
     """user@domain at a site; every call goes to the site's gateway."""
 
-    def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True):
+    def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True,
+                 password=None):
+        """With a password it registers at its domain, else not at all."""
+        self.password = password
         self.lab, self.uri, self.site = lab, uri, site
         self.host = f'phone-{site}'
         self.address = lab.net.address(self.host, six)
@@ -66,9 +69,14 @@ class Phone:
                 address=self.address, modules=MODULES, control=CONTROL))
         mode = 'auto' if auto else 'manual'
         with open(f'{self.dir}/accounts', 'w') as f:
-            f.write(f'<{self.uri};transport={transport}>;regint=0;audio_codecs=PCMU'
+            f.write(f'<{self.uri};transport={transport}>;{self._register()};audio_codecs=PCMU'
                     f';answermode={mode};outbound="{self.proxy};transport={transport}"\n')
         self._write_certificate(f'{self.dir}/unused.pem')
+
+    def _register(self):
+        if self.password is None:
+            return 'regint=0'
+        return f'regint=120;auth_user={self.user};auth_pass={self.password}'
 
     @staticmethod
     def _write_certificate(path):
