@@ -177,6 +177,7 @@ def off(s):
     s.a.expect("SIP/2.0 405")
     s.b.quiet()
     s.relay.say("set register=1")
+    listed(s)
     s.b.request("REGISTER", REGISTRAR, dialog())
     s.b.expect("SIP/2.0 405")  # never from outside
 
@@ -366,6 +367,7 @@ def guesses_and_limits(s):
         s.a.expect("ACK")
         s.b.expect("SIP/2.0 404")
     s.relay.say("set hosts=1")
+    listed(s)  # now it is set
     more = Phone(s.end(PORT + 12, INSIDE), "carol")
     more.ask()
     more.end.expect("SIP/2.0 403")
