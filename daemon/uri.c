@@ -58,7 +58,8 @@ static int hex(char c)
 }
 
 /* One character of the user part, an escape resolved; 0 when it may not be
- * there. An escaped "@" would make a second one and is refused. */
+ * there. An escaped "@" would make a second one and is refused; ":" and ";"
+ * would end the name when it is read again as an identity. */
 static char user_char(const char **p)
 {
 	const char *s = *p;
@@ -70,7 +71,7 @@ static char user_char(const char **p)
 			return 0;
 		c = hex(s[1]) << 4 | hex(s[2]);
 		*p = s + 3;
-		if (c == '@' || c == '%')
+		if (strchr("@%:;", c)) /* or NUL */
 			return 0;
 	}
 	return c > 0x20 && c < 0x7f ? (char)c : 0;
@@ -93,6 +94,7 @@ bool uri_name(const char *uri, char out[static URI_NAME_TEXT])
 {
 	const char *p = skip_scheme(uri), *at = strchr(p, '@');
 	const char *end = at ? p + strcspn(p, ":;@") : p;
+	bool tel = !strncasecmp(uri, "tel:", 4);
 	size_t n = 0, host;
 	char c;
 
@@ -113,8 +115,10 @@ bool uri_name(const char *uri, char out[static URI_NAME_TEXT])
 	for (size_t i = 0; i < host; i++) {
 		if (p[i] <= 0x20 || p[i] >= 0x7f || p[i] == '@')
 			return false;
+		if (tel && strchr("-.()", p[i]))
+			continue; /* RFC 3966 5.1.1: for the eye only */
 		out[n++] = (char)tolower((unsigned char)p[i]);
 	}
 	out[n] = 0;
-	return true;
+	return n > 0;
 }

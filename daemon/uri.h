@@ -12,7 +12,8 @@ bool uri_is_sip(const char *text);
 /* conf_key.valid for an optional SIP URI. */
 int uri_valid(const char *value, const char **why);
 /* "user@host" of a SIP, SIPS or tel URI or of a bare "user@host": without
- * scheme, password, port, parameters and escapes, the host in lower case.
+ * scheme, password, port, parameters and escapes, the host in lower case, a tel
+ * number without separators.
  * False when it does not fit or holds what no URI may hold. */
 bool uri_name(const char *uri, char out[static URI_NAME_TEXT]);
 

@@ -27,6 +27,12 @@ static void uris_are_reduced_to_a_name(void **state)
 		{ "sip:bob@[2001:DB8::1]:5060", "bob@[2001:db8::1]" },
 		{ "sip:b.example", "b.example" },
 		{ "tel:+49123;phone-context=x", "+49123" },
+		/* RFC 3966 5.1.1: separators only please the eye */
+		{ "tel:+49-(123).4", "+491234" },
+		{ "TEL:+49-123-4;ext=5", "+491234" },
+		/* read again they would be another name */
+		{ "sip:bob%3bx@h", NULL }, { "sip:bob%3ax@h", NULL },
+		{ "tel:-", NULL },
 		{ "sip:bo%00b@h", NULL }, { "sip:bo%40b@h", NULL },
 		{ "sip:b%2@h", NULL }, { "sip:b\nb@h", NULL },
 		{ "sip:b@h@i", NULL }, { "sip:bob@", NULL }, { "", NULL },
