@@ -15,7 +15,8 @@
 
 #define SLOTS_MIN 64
 #define EXCHANGES_PER_CALL 2
-#define KEYS_PER_CALL 8 /* one line, both ways, through three re-keyings */
+#define KEYS_PER_STREAM 16 /* as many as the relay holds of one */
+#define KEYS_PER_CALL 32   /* two lines that were re-keyed for long */
 #define SPARE 64
 
 struct queue {
@@ -254,6 +255,26 @@ struct exchange *exchange_expired(struct dockets *d, uint64_t now_us)
 	return x && x->expires_us <= now_us ? x : NULL;
 }
 
+/* A call may change its keys for as long as it lives. Of a stream's keys the
+ * oldest is long replaced when there are so many; the relay, which has its own
+ * bound, need not be told. */
+static void forget_oldest(struct dockets *d, struct docket *k, uint32_t stream)
+{
+	struct live_key **oldest = NULL, *key;
+	size_t n = 0;
+
+	for (struct live_key **at = &k->keys; *at; at = &(*at)->next)
+		if ((*at)->msg.stream == stream) {
+			oldest = at;
+			n++;
+		}
+	if (n < KEYS_PER_STREAM)
+		return;
+	key = *oldest;
+	*oldest = key->next;
+	free_key(d, key);
+}
+
 int docket_key(struct dockets *d, const struct msg_key *msg)
 {
 	struct live_key *key;
@@ -270,6 +291,7 @@ int docket_key(struct dockets *d, const struct msg_key *msg)
 		free_if_empty(d, k);
 		return E_NOMEM;
 	}
+	forget_oldest(d, k, msg->stream);
 	key->msg = *msg;
 	key->next = k->keys;
 	k->keys = key;

@@ -705,6 +705,36 @@ static void a_full_replay_cache_refuses(void **state)
 	house_close(&b);
 }
 
+/* Each of them is in force until the next; only the call's end takes them
+ * all, and it may be far. */
+static void a_call_may_change_its_keys_for_ever(void **state)
+{
+	static struct house a, b;
+	const struct sent *o;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	for (uint32_t i = 0; i < 300; i++) {
+		a.n = b.n = 0;
+		o = offer(&a, 1);
+		assert_int_equal(o->u.offered.err, 0);
+		assert_int_equal(answer(&b, o, (struct where){
+			2, 1, (uint8_t)i, i, 0 })->u.answered.err, 0);
+		a.wall_us += 90 * SECOND;
+		a.mono_us += 601 * SECOND;
+		b.wall_us += 90 * SECOND;
+		b.mono_us += 601 * SECOND;
+		clerk_tick(a.clerk);
+	}
+	/* a new relay gets the last of them */
+	b.n = 0;
+	clerk_sibling(b.clerk, PROC_RELAY, 2);
+	assert_in_range(count(&b, MSG_KEY), 2, 16);
+	house_close(&a);
+	house_close(&b);
+}
+
 static void tokens_come_back(void **state)
 {
 	static struct rate r;
@@ -754,6 +784,7 @@ int main(void)
 		cmocka_unit_test(full_tables_refuse_and_recover),
 		cmocka_unit_test(a_longer_window_takes_no_old_offer),
 		cmocka_unit_test(a_full_replay_cache_refuses),
+		cmocka_unit_test(a_call_may_change_its_keys_for_ever),
 		cmocka_unit_test(tokens_come_back),
 	};
 
