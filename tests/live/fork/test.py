@@ -1,7 +1,8 @@
 """A proxy forks one sealed INVITE to two gateways at once; the second answers
 
 Both phones ring (two early dialogs, one keying context each); one answers, the
-other is cancelled; media go to the one that answered only.
+other is cancelled; media go to the one that answered only. By a method whose keys
+the offer fixes for all branches, then by one whose answer fixes them.
 """
 import time
 
@@ -46,11 +47,9 @@ def setup(t):
     speech.make(wav, seconds=20)
     t.alice = Phone(lab, 'a', stage.ALICE, wav)
     t.phones = {site: Phone(lab, site, stage.BOB, wav, auto=False) for site in 'bc'}
-    t.captures = {link: Capture(lab, link, link) for link in (
-        'phone-a', 'phone-b', 'phone-c', 'wire')}
 
 
-def one_call(t, winner, loser):
+def one_call(t, method, winner, loser):
     t.alice.forget()
     t.alice.dial(stage.BOB)
     for phone in t.phones.values():
@@ -62,15 +61,33 @@ def one_call(t, winner, loser):
     t.phones[loser].wait_event('CALL_CLOSED', 5)
     time.sleep(2)
     calls = t.gates['a'].calls()
-    t.claim('one call, sealed', [c['verdict'] for c in calls] == ['sealed'], str(calls))
+    t.claim(f'one call, sealed by {method}', [(c['verdict'], c['method']) for c in calls] == [
+        ('sealed', method)], str(calls))
     t.claim('the other gateway has none', t.gates[loser].gone())
     t.alice.hangup()
     t.phones[winner].wait_event('CALL_CLOSED', 5)
 
 
+def use(t, method):
+    for gate in t.gates.values():
+        gate.stop()
+        gate.keying = [method]
+        gate.start()
+
+
 def check(t):
-    one_call(t, 'c', 'b')
-    paths = {name: capture.stop() for name, capture in t.captures.items()}
+    for method in ('mikey-psk', 'mikey-dhhmac'):
+        use(t, method)
+        answered(t, method)
+
+
+def answered(t, method):
+    captures = {link: Capture(t.lab, f'{link}-{method}', link) for link in (
+        'phone-a', 'phone-b', 'phone-c', 'wire')}
+    for phone in t.phones.values():
+        phone.forget()
+    one_call(t, method, 'c', 'b')
+    paths = {name: capture.stop() for name, capture in captures.items()}
     a, c = t.gates['a'], t.gates['c']
     t.claim('media intact to the one that answered', claims.media_intact(
         paths['phone-a'], paths['phone-c'], a.inside, c.inside))
