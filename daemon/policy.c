@@ -29,13 +29,15 @@ static const char *const needs[] = {
 
 /* One line a method; the keeper refuses one that no module registered. */
 static const char *const keying_methods[] = {
-	"mikey-psk", "mikey-dhhmac", "mikey-rsa", NULL
+	"mikey-psk", "mikey-dhhmac", "mikey-rsa", "mikey-rsa-r", "mikey-dh",
+	NULL
 };
 
 /* Methods that prove identities by certificates. */
 static bool is_certified(const char *method)
 {
-	return !strcmp(method, "mikey-rsa");
+	return !strcmp(method, "mikey-rsa") ||
+	       !strcmp(method, "mikey-rsa-r") || !strcmp(method, "mikey-dh");
 }
 
 static int file_valid(const char *value, const char **why)
@@ -86,7 +88,10 @@ static const struct conf_key profile_keys[] = {
 		  "mikey-dhhmac agrees on it by Diffie-Hellman, so that who "
 		  "gets the pre-shared key later opens no call of today. "
 		  "mikey-rsa seals it with the peer's certificate (its cert) "
-		  "and signs with ours (identity, trust)." },
+		  "and signs with ours (identity, trust). mikey-rsa-r does so "
+		  "the other way round and mikey-dh agrees on it by "
+		  "Diffie-Hellman, signed: both need no certificate of the "
+		  "peer beforehand." },
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },

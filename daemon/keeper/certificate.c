@@ -81,12 +81,13 @@ static int check_use(X509 *leaf, unsigned use, struct credential_fault *why)
 {
 	uint32_t may = X509_get_key_usage(leaf);
 
-	if ((use & CERTIFICATE_SIGNS && !(may & KU_DIGITAL_SIGNATURE)) ||
-	    (use & CERTIFICATE_ENCRYPTS && !(may & KU_KEY_ENCIPHERMENT)))
+	if (use & CERTIFICATE_SIGNS && !(may & KU_DIGITAL_SIGNATURE))
 		return credential_fault(why, E_AUTH, "the far end's "
-					"certificate may not %s (key usage)",
-					use & CERTIFICATE_ENCRYPTS
-						? "receive keys" : "sign");
+					"certificate may not sign (key usage)");
+	if (use & CERTIFICATE_ENCRYPTS && !(may & KU_KEY_ENCIPHERMENT))
+		return credential_fault(why, E_AUTH, "the far end's "
+					"certificate may not receive keys (key "
+					"usage)");
 	if (!certname_usage(leaf))
 		return credential_fault(why, E_AUTH, "the far end's "
 					"certificate is not for SIP (extended "

@@ -4,6 +4,7 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/awaited.c modules/mikey/awaited.h \
 	modules/mikey/dh.c modules/mikey/dh.h \
 	modules/mikey/dhhmac.c modules/mikey/dhhmac.h \
+	modules/mikey/dhsign.c modules/mikey/dhsign.h \
 	modules/mikey/envelope.c modules/mikey/envelope.h \
 	modules/mikey/error.c modules/mikey/error.h \
 	modules/mikey/explain.c modules/mikey/explain.h \
@@ -19,6 +20,7 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/pke_answer.c \
 	modules/mikey/psk.c modules/mikey/psk.h \
 	modules/mikey/psk_answer.c \
+	modules/mikey/rsa_r.c modules/mikey/rsa_r.h \
 	modules/mikey/session.c modules/mikey/session.h \
 	modules/mikey/sign.c modules/mikey/sign.h \
 	modules/mikey/sp.c modules/mikey/sp.h \

@@ -21,6 +21,8 @@
  *   envelope.c    a TGK under an envelope key under a public key
  *   pke.c         public-key encryption: offer, finish
  *   pke_answer.c  public-key encryption: answer
+ *   rsa_r.c       public-key encryption in reverse mode (RFC 4738)
+ *   dhsign.c      signed Diffie-Hellman
  *   explain.c     a message in plain words, for operators
  *
  * Everything is a pure function. The window and the wish for a verification
@@ -29,8 +31,10 @@
 #include "daemon/base/err.h"
 #include "daemon/module.h"
 #include "modules/mikey/dhhmac.h"
+#include "modules/mikey/dhsign.h"
 #include "modules/mikey/pke.h"
 #include "modules/mikey/psk.h"
+#include "modules/mikey/rsa_r.h"
 
 #include <string.h>
 
@@ -100,7 +104,7 @@ static int check(const struct conf *c, struct conf_err *err)
 }
 
 static const struct keying *const methods[] = {
-	&mikey_psk, &mikey_dhhmac, &mikey_pke
+	&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_rsa_r, &mikey_dhsign
 };
 
 static int start(struct core *core, const struct conf *c, void **state)

@@ -41,4 +41,11 @@ struct mikey_signed {
 int mikey_sign_check(const struct mikey_signed *s, struct certificate **out,
 		     struct keying_fault *fault);
 
+/* Reads the answer to a signed offer: of that type, to this offer, by whom we
+ * called. An error message is told as a fault. The signature is not checked
+ * yet. m points into bytes. */
+int mikey_sign_answer(const struct mikey_outgoing *o, unsigned type,
+		      struct mikey_bytes bytes, struct mikey_message *m,
+		      struct keying_fault *fault);
+
 #endif

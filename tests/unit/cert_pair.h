@@ -4,8 +4,10 @@
 #define CALLSEAL_TEST_CERT_PAIR_H
 
 #include "daemon/base/err.h"
+#include "modules/mikey/dhsign.h"
 #include "modules/mikey/pke.h"
 #include "modules/mikey/psk.h"
+#include "modules/mikey/rsa_r.h"
 #include "tests/mock/ca.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* test_mikey_certs.c - the methods of MIKEY that prove identities by
- * certificates (RFC 3830 3.2): whole exchanges, then everything that must be
- * refused, with its reason. What holds for all methods runs for each. */
+ * certificates (RFC 3830 3.2, 3.3; RFC 4738): whole exchanges, then everything
+ * that must be refused, with its reason. What holds for all methods runs for
+ * each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,9 @@
 #include "modules/mikey/error.h"
 #include "tests/unit/cert_pair.h"
 
-static const struct keying *const methods[] = { &mikey_pke };
+static const struct keying *const methods[] = {
+	&mikey_pke, &mikey_rsa_r, &mikey_dhsign
+};
 
 #define N_METHODS (sizeof methods / sizeof *methods)
 
@@ -46,7 +49,10 @@ static void both_ends_agree(void **state)
 		assert_int_equal(pair_finish(&p), 0);
 		same_keys(&p.called, &p.calling);
 		assert_int_equal(p.called.facts.verified, 1);
-		assert_int_equal(p.called.facts.confirmed, 1);
+		/* where the answer has the key, nobody opened it yet */
+		assert_int_equal(p.called.facts.confirmed,
+				 p.how == &mikey_pke);
+		assert_int_equal(p.early.n, p.how == &mikey_pke ? 2 : 0);
 		assert_int_equal(p.calling.facts.verified, 1);
 		assert_int_equal(p.calling.facts.confirmed, 1);
 		assert_string_equal(p.calling.facts.method, p.how->name);

@@ -1,13 +1,14 @@
 """Keys by certificates instead of a shared secret: each MIKEY method that uses them
 
 Two gateways, each with a certificate of one issuer, call by public-key encryption,
-the method changed by a reload. Then one gets a certificate for another domain, and
-one of an issuer that the other does not believe: its calls are refused.
+by its reverse mode and by signed Diffie-Hellman, the method changed by a reload. Then
+one gets a certificate for another domain, and one of an issuer that the other does
+not believe: its calls are refused.
 """
 from lib import certs, claims, stage
 from lib.lab import wait_for
 
-METHODS = {'mikey-rsa': '2, 3'}
+METHODS = {'mikey-rsa': '2, 3', 'mikey-rsa-r': '10, 9', 'mikey-dh': '4, 5'}
 ALL = list(METHODS)
 
 

@@ -1,0 +1,359 @@
+/* dhsign.c - signed Diffie-Hellman (RFC 3830 3.3), both sides.
+ *
+ *   I_MESSAGE = HDR, T, RAND, IDi, IDr, SP, SDP IDs, CERTi, DHi, SIGNi
+ *   R_MESSAGE = HDR, T, IDr, CERTr, IDi, DHr, DHi, SIGNr
+ *
+ * The TGK is g^(xi xr), both values are signed, the answer repeats the
+ * offer's. Whoever gets a private key of a certificate later opens no call of
+ * today, and no certificate has to be known before. Each forked answer has its
+ * own key. The values are new for each exchange.
+ *
+ * What the far end signed it has not used yet when we answer: the answerer's
+ * keys are not confirmed.
+ *
+ * Not done: groups but OAKLEY 5 in our own offers, updates of a bundle. */
+#include "modules/mikey/dhsign.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/dh.h"
+#include "modules/mikey/ident.h"
+#include "modules/mikey/incoming.h"
+#include "modules/mikey/outgoing.h"
+#include "modules/mikey/session.h"
+#include "modules/mikey/sign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct keying_pending {
+	struct mikey_outgoing o;
+	struct credential *own; /* an owner of it */
+	struct mikey_dh *dh;
+};
+
+static void add_value(struct mikey_message *m, const struct mikey_dh *dh)
+{
+	mikey_add(m, MIKEY_DH, (uint8_t)mikey_dh_group(dh))->data =
+		mikey_dh_public(dh);
+}
+
+/* -- offer ---------------------------------------------------------------- */
+
+static int write_offer(const struct keying_pending *p, struct buf *out)
+{
+	struct buf params = buf_of(64);
+	struct mikey_message m;
+	int r = mikey_outgoing_head(&p->o, MIKEY_DH_INIT, &params, &m);
+
+	if (!r) {
+		mikey_sign_certs(p->own, &m);
+		add_value(&m, p->dh);
+		r = mikey_encode_signed(&m, p->own, NULL, out);
+	}
+	buf_free(&params);
+	return r;
+}
+
+static int make_offer(const struct keying_terms *t, struct keying_pending *p,
+		      struct buf *out)
+{
+	int r = mikey_outgoing_draw(t, &p->o);
+
+	p->o.verify = true; /* RFC 3830 6.1: with DH a response must come */
+	if (!r)
+		r = mikey_dh_new(MIKEY_OAKLEY_5, &p->dh);
+	return r ? r : write_offer(p, out);
+}
+
+static void drop(struct keying_pending *p)
+{
+	if (!p)
+		return;
+	mikey_dh_free(p->dh);
+	credential_free(p->own);
+	free(p);
+}
+
+static int offer(const struct keying_terms *t, struct buf *out,
+		 struct keying_pending **pending, struct keying_result *early,
+		 struct keying_fault *fault)
+{
+	struct keying_pending *p;
+	int r = mikey_sign_terms(t, fault);
+
+	if (r)
+		return r;
+	p = calloc(1, sizeof *p);
+	if (!p)
+		return mikey_fault(fault, E_NOMEM, "out of memory");
+	p->own = credential_keep(t->credential);
+	r = make_offer(t, p, out);
+	if (r) {
+		drop(p);
+		buf_clear(out);
+		return mikey_fault(fault, r, "the MIKEY offer cannot be made: "
+				   "%s", err_text(r));
+	}
+	*pending = p;
+	early->n = 0;
+	return 0;
+}
+
+/* -- answer --------------------------------------------------------------- */
+
+/* One offer on its way through the steps. Secret: wipe it. */
+struct answer {
+	struct mikey_incoming in;
+	const struct mikey_payload *dh_i;
+	struct mikey_dh *dh;
+	struct secret tgk;
+	struct keying_result result;
+};
+
+#define REFUSE(a, ...) MIKEY_REFUSE(&(a)->in, __VA_ARGS__)
+
+static int check_shape(struct answer *a)
+{
+	static const uint8_t stray[] = { MIKEY_KEMAC, MIKEY_PKE, MIKEY_CHASH,
+					 MIKEY_V, MIKEY_ERR };
+	int r = mikey_incoming_decode(&a->in, MIKEY_DH_INIT);
+
+	if (r)
+		return r;
+	a->dh_i = mikey_find(&a->in.offer, MIKEY_DH, 0);
+	if (!a->dh_i || mikey_find(&a->in.offer, MIKEY_DH, 1))
+		return REFUSE(a, E_FORMAT, MIKEY_ERR_OTHER, "the MIKEY offer "
+			      "has not one public value");
+	r = mikey_incoming_shape(&a->in, stray, sizeof stray);
+	return r ? r : mikey_incoming_stamp(&a->in);
+}
+
+static int prove(struct answer *a)
+{
+	const struct mikey_signed s = {
+		.credential = a->in.t->credential, .m = &a->in.offer,
+		.bytes = a->in.bytes, .use = CERTIFICATE_SIGNS,
+		.id = a->in.t->remote_id, .wall_us = a->in.t->wall_us,
+	};
+	int r = mikey_sign_check(&s, NULL, a->in.fault);
+
+	a->in.error_no = r == E_AUTH ? MIKEY_ERR_AUTH : MIKEY_ERR_CERT;
+	if (!r)
+		mikey_incoming_proven(&a->in, NULL);
+	return r;
+}
+
+static int check_terms(struct answer *a)
+{
+	int r = mikey_incoming_ids(&a->in);
+
+	if (!r)
+		r = mikey_incoming_protocols(&a->in);
+	if (!r)
+		r = mikey_incoming_map(&a->in);
+	return r ? r : mikey_incoming_suite(&a->in);
+}
+
+static int check_value(struct answer *a)
+{
+	const struct mikey_payload *dh = a->dh_i;
+	int r;
+
+	if (!mikey_dh_allowed(dh->kind, a->in.t->legacy))
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_DH, "the MIKEY offer "
+			      "is in group %s: set mikey.legacy to take it",
+			      mikey_dh_name(dh->kind));
+	if (dh->kv.type > 1 || dh->kv.spi.len > SRTP_MKI_MAX)
+		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
+			      "validity (an interval or a long MKI) is not "
+			      "supported");
+	r = mikey_dh_check(dh->kind, dh->data);
+	return r ? REFUSE(a, r, MIKEY_ERR_OTHER, "the public value in the "
+			  "MIKEY offer is none of the group's") : 0;
+}
+
+static int agree(struct answer *a)
+{
+	struct mikey_key key = { .type = MIKEY_KEY_TGK, .kv = a->dh_i->kv };
+	int r = check_value(a);
+
+	if (r)
+		return r;
+	r = mikey_dh_new(a->dh_i->kind, &a->dh);
+	if (!r)
+		r = mikey_dh_shared(a->dh, a->dh_i->data, &a->tgk);
+	if (r)
+		return REFUSE(a, r, MIKEY_ERR_OTHER, "the Diffie-Hellman key "
+			      "cannot be computed: %s", err_text(r));
+	key.key = (struct mikey_bytes){ a->tgk.bytes, a->tgk.len };
+	r = mikey_incoming_result(&a->in, &key, mikey_dh_bits(a->dh_i->kind),
+				  &a->result);
+	a->result.facts.confirmed = 0; /* nobody has the key but us yet */
+	return r;
+}
+
+static const struct {
+	int (*step)(struct answer *a);
+} steps[] = {
+	{ check_shape }, { prove }, { check_terms }, { agree },
+};
+
+static int respond(struct answer *a, struct buf *out)
+{
+	const struct mikey_incoming *in = &a->in;
+	struct mikey_message m = { .data_type = MIKEY_DH_RESPONSE,
+				   .prf = in->offer.prf,
+				   .csb_id = in->offer.csb_id };
+
+	mikey_incoming_map_back(in, &m);
+	m.payload[m.n++] = *in->stamp;
+	mikey_add(&m, MIKEY_ID, in->id_r ? in->id_r->kind
+					 : (uint8_t)MIKEY_ID_URI)
+		->data = in->also.id_r;
+	mikey_sign_certs(in->t->credential, &m);
+	mikey_add(&m, MIKEY_ID, in->id_i ? in->id_i->kind
+					 : (uint8_t)MIKEY_ID_URI)
+		->data = in->also.id_i;
+	add_value(&m, a->dh);
+	m.payload[m.n - 1].kv = a->dh_i->kv;
+	m.payload[m.n++] = *a->dh_i;
+	return mikey_encode_signed(&m, in->t->credential, NULL, out);
+}
+
+static int run(struct answer *a, struct buf *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
+		r = steps[i].step(a);
+	if (r) {
+		mikey_incoming_report(&a->in, r, out);
+		return r;
+	}
+	r = respond(a, out);
+	if (r) {
+		buf_clear(out);
+		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
+				   "be made: %s", err_text(r));
+	}
+	return 0;
+}
+
+static int answer(const struct keying_terms *t, const uint8_t *offer,
+		  size_t len, struct buf *out, struct keying_result *result,
+		  struct keying_fault *fault)
+{
+	struct answer a = { .in = { .t = t, .bytes = { offer, len },
+				    .fault = fault,
+				    .method = mikey_dhsign.name } };
+	int r = mikey_sign_terms(t, fault);
+
+	if (r)
+		return r;
+	r = run(&a, out);
+	if (!r)
+		*result = a.result;
+	mikey_dh_free(a.dh);
+	wipe(&a, sizeof a);
+	return r;
+}
+
+/* -- finish --------------------------------------------------------------- */
+
+static int check_response(const struct keying_pending *p,
+			  const struct mikey_message *m,
+			  struct keying_fault *fault)
+{
+	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 1);
+	const struct mikey_payload *dh_r = mikey_find(m, MIKEY_DH, 0);
+	const struct mikey_payload *dh_i = mikey_find(m, MIKEY_DH, 1);
+	struct mikey_bytes ours = mikey_dh_public(p->dh);
+
+	if (mikey_find(m, MIKEY_KEMAC, 0) || mikey_find(m, MIKEY_PKE, 0) ||
+	    mikey_find(m, MIKEY_V, 0) || mikey_find(m, MIKEY_ERR, 0) ||
+	    mikey_find(m, MIKEY_RAND, 0) || mikey_find(m, MIKEY_ID, 2))
+		return mikey_fault(fault, E_FORMAT, "the MIKEY answer has a "
+				   "payload that does not belong there");
+	if (!id || !mikey_same_identity(id->data,
+					mikey_text_bytes(p->o.local_id)))
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer is not "
+				   "for %.64s", p->o.local_id);
+	if (!dh_r || !dh_i || dh_i->data.len != ours.len ||
+	    dh_i->kind != mikey_dh_group(p->dh) ||
+	    memcmp(dh_i->data.p, ours.p, ours.len))
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer is not to "
+				   "our public value");
+	if (dh_r->kind != mikey_dh_group(p->dh) || dh_r->kv.type > 1 ||
+	    dh_r->kv.spi.len > SRTP_MKI_MAX)
+		return mikey_fault(fault, E_FORMAT, "the MIKEY answer's value "
+				   "is of another group or validity");
+	return 0;
+}
+
+static int take_key(const struct keying_pending *p,
+		    const struct mikey_message *m, struct secret *tgk,
+		    struct keying_result *got, struct keying_fault *fault)
+{
+	const struct mikey_payload *dh_r = mikey_find(m, MIKEY_DH, 0);
+	struct mikey_key key = { .type = MIKEY_KEY_TGK, .kv = dh_r->kv };
+	struct mikey_root root = mikey_outgoing_root(&p->o);
+	int r = mikey_dh_shared(p->dh, dh_r->data, tgk);
+
+	if (r)
+		return mikey_fault(fault, r, "the public value in the MIKEY "
+				   "answer cannot be used: %s", err_text(r));
+	root.key = tgk->bytes;
+	root.key_len = tgk->len;
+	mikey_outgoing_result(&p->o, mikey_dhsign.name, got);
+	got->facts.key_bits = (uint16_t)mikey_dh_bits(dh_r->kind);
+	got->facts.verified = got->facts.confirmed = 1;
+	r = mikey_outgoing_map(&p->o, m, got);
+	if (!r)
+		r = mikey_session_keys(&root, &key, &p->o.sp, true, got);
+	return r ? mikey_fault(fault, r, "the MIKEY answer names other crypto "
+			       "sessions than our offer") : 0;
+}
+
+static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
+		  uint64_t wall_us, struct keying_result *result,
+		  struct keying_fault *fault)
+{
+	struct mikey_bytes bytes = { answer, len };
+	struct keying_result got = { .n = 0 };
+	struct secret tgk = { 0 };
+	struct mikey_message m;
+	const struct mikey_signed s = {
+		.credential = p->own, .m = &m, .bytes = bytes,
+		.use = CERTIFICATE_SIGNS, .id = p->o.remote_id,
+		.wall_us = wall_us,
+	};
+	int r = mikey_sign_answer(&p->o, MIKEY_DH_RESPONSE, bytes, &m, fault);
+
+	if (!r)
+		r = check_response(p, &m, fault);
+	if (!r)
+		r = mikey_sign_check(&s, NULL, fault);
+	if (!r)
+		r = take_key(p, &m, &tgk, &got, fault);
+	if (!r)
+		*result = got;
+	wipe(&got, sizeof got);
+	secret_wipe(&tgk);
+	return r;
+}
+
+static bool takes(const uint8_t *offer, size_t len)
+{
+	return mikey_data_type(offer, len) == MIKEY_DH_INIT;
+}
+
+const struct keying mikey_dhsign = {
+	.name = "mikey-dh",
+	.protocol = "mikey",
+	.certified = true,
+	.takes = takes,
+	.offer = offer,
+	.answer = answer,
+	.finish = finish,
+	.drop = drop,
+};

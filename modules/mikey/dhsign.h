@@ -1,0 +1,9 @@
+/* dhsign.h - signed Diffie-Hellman (RFC 3830 3.3). */
+#ifndef CALLSEAL_MIKEY_DHSIGN_H
+#define CALLSEAL_MIKEY_DHSIGN_H
+
+#include "daemon/keeper/keying.h"
+
+extern const struct keying mikey_dhsign;
+
+#endif

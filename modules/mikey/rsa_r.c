@@ -1,0 +1,357 @@
+/* rsa_r.c - public-key encryption in reverse mode (RFC 4738), both sides.
+ *
+ *   I_MESSAGE = HDR, T, RAND, IDi, IDr, SP, SDP IDs, CERTi, SIGNi
+ *   R_MESSAGE = HDR, T, IDr, CERTr, SP, KEMAC, PKE, SIGNr
+ *
+ * The initiator asks; the responder draws the TGK and seals it with the
+ * certificate that came along, so that no certificate has to be known
+ * before, and every forked answer has its own key. SIGNr covers IDi, IDr and T
+ * behind the message and leaves the SIGN payload itself out (3.6).
+ *
+ * What we answered the far end can open at once, but has not shown yet that it
+ * did: the answerer's keys are not confirmed.
+ *
+ * Not done: groups (3.2: a new CSB ID), offers without RAND or SP,
+ * certificates by URL (3.8: the keeper has no network) and OCSP. */
+#include "modules/mikey/rsa_r.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/envelope.h"
+#include "modules/mikey/incoming.h"
+#include "modules/mikey/outgoing.h"
+#include "modules/mikey/session.h"
+#include "modules/mikey/sign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct keying_pending {
+	struct mikey_outgoing o;
+	struct credential *own; /* an owner of it */
+};
+
+/* -- offer ---------------------------------------------------------------- */
+
+static int write_offer(const struct keying_pending *p, struct buf *out)
+{
+	struct buf params = buf_of(64);
+	struct mikey_message m;
+	int r = mikey_outgoing_head(&p->o, MIKEY_RSAR_INIT, &params, &m);
+
+	if (!r) {
+		mikey_sign_certs(p->own, &m);
+		r = mikey_encode_signed(&m, p->own, NULL, out);
+	}
+	buf_free(&params);
+	return r;
+}
+
+static void drop(struct keying_pending *p)
+{
+	if (!p)
+		return;
+	credential_free(p->own);
+	free(p);
+}
+
+static int offer(const struct keying_terms *t, struct buf *out,
+		 struct keying_pending **pending, struct keying_result *early,
+		 struct keying_fault *fault)
+{
+	struct keying_pending *p;
+	int r = mikey_sign_terms(t, fault);
+
+	if (r)
+		return r;
+	p = calloc(1, sizeof *p);
+	if (!p)
+		return mikey_fault(fault, E_NOMEM, "out of memory");
+	p->own = credential_keep(t->credential);
+	r = mikey_outgoing_draw(t, &p->o);
+	p->o.verify = true; /* 3.4: MUST be set */
+	if (!r)
+		r = write_offer(p, out);
+	if (r) {
+		drop(p);
+		buf_clear(out);
+		return mikey_fault(fault, r, "the MIKEY offer cannot be made: "
+				   "%s", err_text(r));
+	}
+	*pending = p;
+	early->n = 0;
+	return 0;
+}
+
+/* -- answer --------------------------------------------------------------- */
+
+/* One offer on its way through the steps. Secret: wipe it. */
+struct answer {
+	struct mikey_incoming in;
+	struct certificate *peer;
+	struct mikey_envelope e;
+	struct keying_result result;
+};
+
+#define REFUSE(a, ...) MIKEY_REFUSE(&(a)->in, __VA_ARGS__)
+
+static int check_shape(struct answer *a)
+{
+	static const uint8_t stray[] = { MIKEY_KEMAC, MIKEY_PKE, MIKEY_DH,
+					 MIKEY_CHASH, MIKEY_V, MIKEY_ERR };
+	int r = mikey_incoming_decode(&a->in, MIKEY_RSAR_INIT);
+
+	if (!r)
+		r = mikey_incoming_shape(&a->in, stray, sizeof stray);
+	return r ? r : mikey_incoming_stamp(&a->in);
+}
+
+static int prove(struct answer *a)
+{
+	const struct mikey_signed s = {
+		.credential = a->in.t->credential, .m = &a->in.offer,
+		.bytes = a->in.bytes,
+		.use = CERTIFICATE_SIGNS | CERTIFICATE_ENCRYPTS,
+		.id = a->in.t->remote_id, .wall_us = a->in.t->wall_us,
+	};
+	int r = mikey_sign_check(&s, &a->peer, a->in.fault);
+
+	a->in.error_no = r == E_AUTH ? MIKEY_ERR_AUTH : MIKEY_ERR_CERT;
+	if (!r)
+		mikey_incoming_proven(&a->in, NULL);
+	return r;
+}
+
+static int check_terms(struct answer *a)
+{
+	int r = mikey_incoming_ids(&a->in);
+
+	if (!r)
+		r = mikey_incoming_protocols(&a->in);
+	if (!r)
+		r = mikey_incoming_map(&a->in);
+	return r ? r : mikey_incoming_suite(&a->in);
+}
+
+static int make_keys(struct answer *a)
+{
+	struct mikey_root root = { .prf = a->in.offer.prf,
+				   .csb_id = a->in.offer.csb_id,
+				   .rand = a->in.rand->data };
+	struct reader stamp = reader_of(a->in.stamp->data.p, 8);
+	struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
+	unsigned bits = certificate_bits(a->peer);
+	int r = mikey_envelope_make(&a->e, &root, reader_u64(&stamp),
+				    mikey_text_bytes(a->in.t->local_id),
+				    a->peer, a->in.sp.suite);
+
+	if (r)
+		return REFUSE(a, r, MIKEY_ERR_OTHER, "the MIKEY key cannot be "
+			      "sealed: %s", err_text(r));
+	tgk.key = (struct mikey_bytes){ a->e.tgk, a->e.tgk_len };
+	r = mikey_incoming_result(&a->in, &tgk,
+				  bits < a->e.keys.bits ? bits
+							: a->e.keys.bits,
+				  &a->result);
+	a->result.facts.confirmed = 0; /* it has not opened it yet */
+	return r;
+}
+
+static int respond(struct answer *a, struct buf *out)
+{
+	struct mikey_message m = { .data_type = MIKEY_RSAR_RESPONSE,
+				   .prf = a->in.offer.prf,
+				   .csb_id = a->in.offer.csb_id };
+	struct buf params = buf_of(64);
+	uint8_t id_type = a->in.id_r ? a->in.id_r->kind
+				     : (uint8_t)MIKEY_ID_URI;
+	int r;
+
+	mikey_sp_put(&params, &a->in.sp);
+	mikey_incoming_map_back(&a->in, &m);
+	m.payload[m.n++] = *a->in.stamp;
+	mikey_add(&m, MIKEY_ID, id_type)->data = a->in.also.id_r;
+	mikey_sign_certs(a->in.t->credential, &m);
+	mikey_add(&m, MIKEY_SP, 0)->data =
+		(struct mikey_bytes){ params.data, params.len };
+	m.payload[m.n - 1].extra = a->in.offer.cs[0].policy;
+	mikey_envelope_add(&a->e, &m);
+	r = params.err ? params.err
+		       : mikey_encode_signed(&m, a->in.t->credential,
+					     &a->in.also, out);
+	buf_free(&params);
+	return r;
+}
+
+static const struct {
+	int (*step)(struct answer *a);
+} steps[] = {
+	{ check_shape }, { prove }, { check_terms }, { make_keys },
+};
+
+static int run(struct answer *a, struct buf *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
+		r = steps[i].step(a);
+	if (r) {
+		mikey_incoming_report(&a->in, r, out);
+		return r;
+	}
+	r = respond(a, out);
+	if (r) {
+		buf_clear(out);
+		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
+				   "be made: %s", err_text(r));
+	}
+	return 0;
+}
+
+static int answer(const struct keying_terms *t, const uint8_t *offer,
+		  size_t len, struct buf *out, struct keying_result *result,
+		  struct keying_fault *fault)
+{
+	struct answer a = { .in = { .t = t, .bytes = { offer, len },
+				    .fault = fault,
+				    .method = mikey_rsa_r.name } };
+	int r = mikey_sign_terms(t, fault);
+
+	if (r)
+		return r;
+	r = run(&a, out);
+	if (!r)
+		*result = a.result;
+	certificate_free(a.peer);
+	wipe(&a, sizeof a);
+	return r;
+}
+
+/* -- finish --------------------------------------------------------------- */
+
+/* 3.6, 3.7: KEMAC and PKE, no RAND, and the policy that we offered. */
+static int check_response(const struct keying_pending *p,
+			  const struct mikey_message *m,
+			  struct keying_fault *fault)
+{
+	const struct mikey_payload *sp = mikey_find(m, MIKEY_SP, 0);
+	struct mikey_sp got;
+	const char *why;
+
+	if (!mikey_find(m, MIKEY_KEMAC, 0) || !mikey_find(m, MIKEY_PKE, 0))
+		return mikey_fault(fault, E_FORMAT, "the MIKEY answer lacks "
+				   "KEMAC or PKE");
+	if (mikey_find(m, MIKEY_RAND, 0) || mikey_find(m, MIKEY_DH, 0) ||
+	    mikey_find(m, MIKEY_V, 0) || mikey_find(m, MIKEY_ERR, 0) ||
+	    mikey_find(m, MIKEY_ID, 1) || mikey_find(m, MIKEY_SP, 1))
+		return mikey_fault(fault, E_FORMAT, "the MIKEY answer has a "
+				   "payload that does not belong there");
+	if (!sp || sp->kind || mikey_sp_get(sp->data, &got, &why) ||
+	    got.suite != p->o.sp.suite || got.kdr != p->o.sp.kdr)
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer has "
+				   "another policy than our offer");
+	return 0;
+}
+
+static int check_signature(const struct keying_pending *p,
+			   struct mikey_bytes bytes,
+			   const struct mikey_message *m, uint64_t wall_us,
+			   struct keying_fault *fault)
+{
+	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
+	const struct mikey_covered also = {
+		.id_i = mikey_text_bytes(p->o.local_id),
+		.id_r = id ? id->data : mikey_text_bytes(p->o.remote_id),
+		.stamp = { p->o.stamp_bytes, sizeof p->o.stamp_bytes },
+	};
+	const struct mikey_signed s = {
+		.credential = p->own, .m = m, .bytes = bytes, .also = &also,
+		.use = CERTIFICATE_SIGNS, .id = p->o.remote_id,
+		.wall_us = wall_us,
+	};
+
+	return mikey_sign_check(&s, NULL, fault);
+}
+
+/* One TGK, long enough for the suite. */
+static int take_key(const struct keying_pending *p,
+		    const struct mikey_envelope *e,
+		    struct keying_result *result, struct keying_fault *fault)
+{
+	const struct suite_info *s = suite_info(p->o.sp.suite);
+	const struct mikey_key *k = &e->key.key[0];
+	struct mikey_root root = mikey_outgoing_root(&p->o);
+	unsigned bits = credential_bits(p->own);
+	int r;
+
+	if (e->key.n != 1 || k->type > MIKEY_KEY_TGK_SALT ||
+	    k->key.len < MIKEY_TGK_MIN || k->key.len < s->key_len ||
+	    (k->type == MIKEY_KEY_TGK_SALT && k->salt.len != s->salt_len) ||
+	    k->kv.type > 1 || k->kv.spi.len > SRTP_MKI_MAX)
+		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY answer's "
+				   "key is not one TGK that fits %s", s->name);
+	root.key = k->key.p;
+	root.key_len = k->key.len;
+	mikey_outgoing_result(&p->o, mikey_rsa_r.name, result);
+	result->facts.key_bits =
+		(uint16_t)(bits < e->keys.bits ? bits : e->keys.bits);
+	result->facts.verified = result->facts.confirmed = 1;
+	r = mikey_session_keys(&root, k, &p->o.sp, true, result);
+	return r ? mikey_fault(fault, r, "the session keys cannot be derived: "
+			       "%s", err_text(r)) : 0;
+}
+
+static int open_answer(const struct keying_pending *p,
+		       const struct mikey_message *m,
+		       struct keying_result *got, struct keying_fault *fault)
+{
+	struct mikey_root root = mikey_outgoing_root(&p->o);
+	struct mikey_envelope e;
+	int r = mikey_envelope_open(&e, p->own, m, &root, p->o.remote_id,
+				    fault);
+
+	if (!r && (r = mikey_outgoing_map(&p->o, m, got)))
+		mikey_fault(fault, r, "the MIKEY answer names other crypto "
+			    "sessions than our offer");
+	if (!r)
+		r = take_key(p, &e, got, fault);
+	wipe(&e, sizeof e);
+	return r;
+}
+
+static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
+		  uint64_t wall_us, struct keying_result *result,
+		  struct keying_fault *fault)
+{
+	struct mikey_bytes bytes = { answer, len };
+	struct keying_result got = { .n = 0 };
+	struct mikey_message m;
+	int r = mikey_sign_answer(&p->o, MIKEY_RSAR_RESPONSE, bytes, &m,
+				  fault);
+
+	if (!r)
+		r = check_response(p, &m, fault);
+	if (!r)
+		r = check_signature(p, bytes, &m, wall_us, fault);
+	if (!r)
+		r = open_answer(p, &m, &got, fault);
+	if (!r)
+		*result = got;
+	wipe(&got, sizeof got);
+	return r;
+}
+
+static bool takes(const uint8_t *offer, size_t len)
+{
+	return mikey_data_type(offer, len) == MIKEY_RSAR_INIT;
+}
+
+const struct keying mikey_rsa_r = {
+	.name = "mikey-rsa-r",
+	.protocol = "mikey",
+	.certified = true,
+	.takes = takes,
+	.offer = offer,
+	.answer = answer,
+	.finish = finish,
+	.drop = drop,
+};
