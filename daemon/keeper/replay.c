@@ -6,9 +6,10 @@
  * pre-shared key and would only deceive himself.
  *
  * The floor: a message whose timestamp is not above it may have been seen and
- * forgotten, so it is refused. It is 0 as a rule; it rises to one window ahead
- * of us when the cache is lost (a message may bear a time one window ahead),
- * and to one old window behind us when the window grows.
+ * forgotten, so it is refused. It rises to the timestamp of whatever is
+ * forgotten as over (which matters only to a clock that goes back), to one
+ * window ahead of us when the cache is lost (a message may bear a time one
+ * window ahead), and to one old window behind us when the window grows.
  *
  * In the file: a header and records of one size, appended in order of
  * acceptance. Compaction moves the live records towards the front one by one
@@ -106,11 +107,27 @@ static size_t count_live(const struct replay *r, uint64_t now_us)
 	return n;
 }
 
+static void raise_floor(struct replay *r, uint64_t floor_us)
+{
+	if (floor_us > r->floor_us)
+		r->floor_us = floor_us;
+}
+
+/* What is forgotten as over must not come back with a clock that does. */
+static void forget(struct replay *r, const struct entry *e)
+{
+	if (e->expires_us > r->window_us)
+		raise_floor(r, e->expires_us - r->window_us - 1);
+}
+
+static int write_header(const struct replay *r);
+
 /* Makes room for one more: without the dead, twice as large if need be. */
 static int make_room(struct replay *r, uint64_t now_us)
 {
 	struct entry *old = r->slot;
 	size_t n_old = r->slots, live;
+	uint64_t floor_us = r->floor_us;
 
 	if (r->used + 1 <= r->slots / 2 && r->used < r->most)
 		return 0;
@@ -129,8 +146,10 @@ static int make_room(struct replay *r, uint64_t now_us)
 	for (size_t i = 0; i < n_old; i++)
 		if (old[i].expires_us > now_us)
 			insert(r, &old[i]);
+		else if (old[i].expires_us)
+			forget(r, &old[i]);
 	free(old);
-	return 0;
+	return r->fd >= 0 && r->floor_us > floor_us ? write_header(r) : 0;
 }
 
 /* -- the file ------------------------------------------------------------- */
@@ -213,7 +232,7 @@ static int read_at(int fd, void *p, uint64_t at)
 /* Moves live records forward over dead ones; with load, also into memory. */
 static int sweep(struct replay *r, uint64_t now_us, bool load)
 {
-	uint64_t to = RECORD;
+	uint64_t to = RECORD, floor_us = r->floor_us;
 	uint8_t rec[RECORD];
 	struct entry e;
 	int err = 0;
@@ -225,8 +244,10 @@ static int sweep(struct replay *r, uint64_t now_us, bool load)
 		if (err)
 			break;
 		unpack(rec, &e);
-		if (e.expires_us <= now_us)
+		if (e.expires_us <= now_us) {
+			forget(r, &e);
 			continue;
+		}
 		if (from != to)
 			err = write_at(r->fd, rec, to);
 		if (!err && load && !(err = make_room(r, now_us)))
@@ -234,6 +255,8 @@ static int sweep(struct replay *r, uint64_t now_us, bool load)
 		to += RECORD;
 	}
 	if (err != E_CLOSED)
+		return err;
+	if (r->floor_us > floor_us && (err = write_header(r)))
 		return err;
 	r->size = to;
 	return ftruncate(r->fd, (off_t)to) ? E_IO : 0;
@@ -255,12 +278,6 @@ static int start_file(struct replay *r)
 	if (!err && ftruncate(r->fd, RECORD))
 		err = E_IO;
 	return err;
-}
-
-static void raise_floor(struct replay *r, uint64_t floor_us)
-{
-	if (floor_us > r->floor_us)
-		r->floor_us = floor_us;
 }
 
 /* The cache that was there is unusable: begin anew, but trust nothing that it

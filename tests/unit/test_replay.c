@@ -279,6 +279,35 @@ static void a_file_that_fails_refuses(void **state)
 	close(fds[1]);
 }
 
+#define DAY (86400 * SECOND)
+
+/* A clock that goes a day ahead and comes back finds what it forgot on its
+ * way refused, in memory and over a restart. */
+static void a_clock_that_comes_back_finds_no_gap(void **state)
+{
+	int fd = fd_new();
+	struct replay *r = open_at(fd, NOW);
+
+	(void)state;
+	add(r, 1, NOW);
+	for (uint32_t i = 10; i < 400; i++)
+		add(r, i, NOW + DAY);
+	assert_int_equal(check(r, 1, NOW + SECOND), REPLAY_NEW);
+	assert_int_equal(add_at(r, 1, NOW), E_EXPIRED);
+	assert_int_equal(add_at(r, 2, NOW + SECOND), 0);
+	replay_free(r);
+	r = open_at(fd, NOW + 2 * SECOND);
+	assert_int_equal(add_at(r, 1, NOW), E_EXPIRED);
+	assert_int_equal(add_at(r, 3, NOW + SECOND), 0);
+	replay_free(r);
+	r = open_at(fd, NOW + 2 * DAY);
+	replay_free(r);
+	r = open_at(fd, NOW + 3 * SECOND);
+	assert_int_equal(add_at(r, 3, NOW + SECOND), E_EXPIRED);
+	replay_free(r);
+	close(fd);
+}
+
 static void ignore_line(enum log_class c, const char *line)
 {
 	(void)c;
@@ -297,6 +326,7 @@ int main(void)
 		cmocka_unit_test(damage_makes_blind_for_a_while),
 		cmocka_unit_test(a_longer_window_finds_no_gap),
 		cmocka_unit_test(a_file_that_fails_refuses),
+		cmocka_unit_test(a_clock_that_comes_back_finds_no_gap),
 	};
 
 	log_to(ignore_line);
