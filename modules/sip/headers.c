@@ -136,6 +136,14 @@ static const char *name_of(const msg_header_t *h)
 	return h->sh_class->hc_name;
 }
 
+/* RFC 3325 5: what comes from where there is no trust is taken out, or a phone
+ * shows it in place of the From that the keys vouch for. */
+static bool asserts(const char *name)
+{
+	return !strcasecmp(name, "P-Asserted-Identity") ||
+	       !strcasecmp(name, "Remote-Party-ID");
+}
+
 /* Separators, payloads and the first line have no name. */
 static bool copies(const msg_header_t *h, unsigned flags)
 {
@@ -147,6 +155,8 @@ static bool copies(const msg_header_t *h, unsigned flags)
 	if (h->sh_data && !h->sh_len)
 		return false; /* came in the line of the one before */
 	if ((flags & COPY_NO_REQUIRE) && !strcasecmp(name, "Require"))
+		return false;
+	if ((flags & COPY_NO_ASSERTED) && asserts(name))
 		return false;
 	fate = header_fate(name, strlen(name));
 	return fate == HEADER_PASSES ||

@@ -129,6 +129,11 @@ static bool routes_add(msg_t *msg, const struct txn *t)
 	return route && !msg_header_insert(msg, NULL, (msg_header_t *)route);
 }
 
+static unsigned trust(const struct leg *from)
+{
+	return from->face->face == OUTSIDE ? COPY_NO_ASSERTED : 0;
+}
+
 static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 			 const struct body *body)
 {
@@ -136,7 +141,7 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 					NULL;
 	bool full = body && body->len;
 
-	if (headers_copy(msg, sip, full ? COPY_BODY : 0) ||
+	if (headers_copy(msg, sip, (full ? COPY_BODY : 0) | trust(t->from)) ||
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
 	    (t->method == sip_method_prack && !rack_add(msg, t)) ||
@@ -290,7 +295,7 @@ static msg_t *response_build(struct txn *t, const sip_t *sip,
 	int status = sip->sip_status->st_status, given = status;
 	const char *phrase = sip->sip_status->st_phrase;
 	bool full = body && body->len;
-	unsigned flags = (full ? COPY_BODY : 0) |
+	unsigned flags = (full ? COPY_BODY : 0) | trust(t->to) |
 			 (status < 200 ? COPY_NO_REQUIRE : 0);
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
 

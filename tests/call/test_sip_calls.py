@@ -425,10 +425,11 @@ def large_request_falls_back_to_udp(s):
 
 # -- transparency --------------------------------------------------------------
 
+ASSERTED = "P-Asserted-Identity: \"Alice\" <sip:alice@inside.example>"
 TRANSPARENT = [
     "X-Before:one", "Subject :  odd   spacing ", "s: short form", "Allow: INVITE,ACK , BYE",
     "Supported: timer,replaces", "k: 100rel", "Require: x-nothing", "User-Agent: Phone/1.0 (a; b)",
-    "P-Asserted-Identity: \"Alice\" <sip:alice@inside.example>", "Privacy: none",
+    ASSERTED, "Privacy: none",
     "History-Info: <sip:x@y.example>;index=1", "Diversion: <sip:z@y.example>;reason=unconditional",
     "Session-Expires: 1800;refresher=uac", "Min-SE: 90", "Date: Sat, 21 Nov 2026 03:00:00 GMT",
     "Accept: application/sdp, text/plain;q=0.5", "Accept-Language: en", "Alert-Info: <urn:alert:x>",
@@ -464,8 +465,17 @@ def headers_pass_byte_for_byte(s):
     s.b.reply(i, "200 OK", "B1", extra=extra, body=SDP)
     ok, _ = s.confirm(d)
     wanted.remove("Require: x-nothing")
+    wanted.remove(ASSERTED)
     same(lines_of(ok), wanted, "the 200")
     s.bye(d)
+
+
+@case()
+def nobody_outside_asserts_an_identity(s):
+    _, i = s.invite(frm=s.b, to=s.a, uri="sip:alice@a.example",
+                    extra=ASSERTED + "\r\nREMOTE-PARTY-ID : <sip:ceo@a.example>\r\nX-A: 1\r\n")
+    same(lines_of(i), ["X-A: 1"], "the INVITE")
+    s.a.reply(i, "486 Busy Here", "A1")
 
 
 @case()
