@@ -35,14 +35,14 @@ static bool address_of(const char *uri, struct addr *out)
 	host = host ? host + 1 : strchr(uri, ':') + 1;
 	len = *host == '[' ? strcspn(host, "]") : 0;
 	len += strcspn(host + len, ";?>");
+	if (*host == '[' && host[len - 1] == ']') { /* no port behind it */
+		host++;
+		len -= 2;
+	}
 	if (len >= sizeof text)
 		return false;
 	memcpy(text, host, len);
 	text[len] = 0;
-	if (*text == '[' && text[len - 1] == ']') { /* no port behind it */
-		text[len - 1] = 0;
-		memmove(text, text + 1, len - 1);
-	}
 	return !addr_parse(text, out);
 }
 
