@@ -32,3 +32,10 @@ tests_unit_test_call_memory_SOURCES = tests/unit/test_call_memory.c \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_call_memory_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_call_memory_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_route
+TESTS += tests/unit/test_route
+tests_unit_test_route_SOURCES = tests/unit/test_route.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_route_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,184 @@
+/* test_route.c - where calls and registrations go, with a role "location"
+ * beside the configuration's phones. */
+#include "tests/unit/filter_rig.h"
+
+#include "daemon/base/err.h"
+#include "daemon/engine/location.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TOKEN "sip:0123456789abcdef0123456789abcdef@127.0.0.2:5060"
+#define ROUTES "<sip:p1.a.example;lr>"
+
+static int find(void *user, const char *uri, struct location_way *out)
+{
+	(void)user;
+	if (strcmp(uri, TOKEN))
+		return E_NOTFOUND;
+	strcpy(out->account, "sip:carol@a.example");
+	strcpy(out->target, "sip:carol@127.0.0.9:5062");
+	strcpy(out->next_hop, "sip:127.0.0.9:40000;transport=tcp");
+	return 0;
+}
+
+static const char *routes(void *user, const char *caller,
+			  const struct addr *source)
+{
+	(void)user;
+	assert_true(source->port == 5080);
+	return strcmp(caller, "sip:alice@a.example") ? "" : ROUTES;
+}
+
+static json_t *list(void *user)
+{
+	(void)user;
+	return json_pack("[s]", "one");
+}
+
+static const struct location location = { "test", NULL, find, routes, list };
+
+static struct rig *open_rig(const char *more)
+{
+	struct rig *r = rig_new(more);
+
+	assert_int_equal(core_register(child_core(r->child), "location",
+				       "test", &location), 0);
+	return r;
+}
+
+static struct call *inward(struct rig *r, const char *callee,
+			   struct refusal *no)
+{
+	struct call_start s = { .from = OUTSIDE, .callee = callee,
+				.caller = "sip:bob@b.example" };
+
+	addr_parse("127.0.0.3:5070", &s.source);
+	return call_start(r->e, &s, r, &r->call, no) ? NULL : r->call;
+}
+
+static void a_registered_phone_is_called(void **state)
+{
+	struct rig *r = open_rig("");
+	struct refusal no;
+	struct call *c = inward(r, TOKEN, &no);
+
+	(void)state;
+	assert_non_null(c);
+	assert_string_equal(call_route(c)->target, "sip:carol@127.0.0.9:5062");
+	assert_string_equal(call_route(c)->next_hop,
+			    "sip:127.0.0.9:40000;transport=tcp");
+	assert_string_equal(call_route(c)->routes, "");
+	assert_string_equal(c->callee, "sip:carol@a.example");
+	rig_free(r);
+}
+
+static void others_go_as_before(void **state)
+{
+	struct rig *r = open_rig("");
+	struct refusal no;
+	struct call *c = inward(r, "sip:alice@a.example", &no);
+
+	(void)state;
+	assert_non_null(c);
+	assert_string_equal(call_route(c)->target, "sip:alice@127.0.0.1:5080");
+	assert_string_equal(call_route(c)->next_hop, "");
+	call_end(c, 200, "");
+	r->call = NULL;
+	/* a registered account is no way in; its token is */
+	assert_null(inward(r, "sip:carol@a.example", &no));
+	assert_int_equal(no.status, 404);
+	rig_free(r);
+}
+
+static void who_is_no_peer_reaches_no_phone(void **state)
+{
+	struct rig *r = open_rig("");
+	struct call_start s = { .from = OUTSIDE, .callee = TOKEN,
+				.caller = "sip:eve@e.example" };
+	struct refusal no;
+
+	(void)state;
+	assert_int_equal(call_start(r->e, &s, r, &r->call, &no), E_POLICY);
+	r->call = NULL;
+	assert_int_equal(no.status, 403);
+	rig_free(r);
+}
+
+static void routes_lead_outwards(void **state)
+{
+	struct rig *r = open_rig("");
+	struct call *c = rig_call(r, INSIDE, "p");
+
+	(void)state;
+	assert_string_equal(call_route(c)->routes, ROUTES);
+	call_end(c, 200, "");
+	c = rig_call(r, INSIDE, "b"); /* that peer has a route */
+	assert_string_equal(call_route(c)->routes, "");
+	assert_string_equal(call_route(c)->next_hop, "sip:127.0.0.3:5070");
+	rig_free(r);
+}
+
+static void without_the_role(void **state)
+{
+	struct rig *r = rig_new("");
+	struct refusal no;
+	json_t *none = engine_registrations(r->e);
+
+	(void)state;
+	assert_null(inward(r, TOKEN, &no));
+	assert_int_equal(no.status, 404);
+	assert_string_equal(call_route(rig_call(r, INSIDE, "p"))->routes, "");
+	assert_int_equal(json_array_size(none), 0);
+	json_decref(none);
+	rig_free(r);
+	r = open_rig("");
+	none = engine_registrations(r->e);
+	assert_int_equal(json_array_size(none), 1);
+	json_decref(none);
+	rig_free(r);
+}
+
+static void registrars(void **state)
+{
+	struct rig *r = rig_new("");
+	struct addr in, out;
+	const char *hop = NULL;
+
+	(void)state;
+	addr_parse("127.0.0.1:5080", &in);
+	addr_parse("192.0.2.1:5080", &out);
+	assert_int_equal(engine_registrar(r->e, "a@b.example", &in, &hop),
+			 E_UNSUPPORTED); /* off is the default */
+	rig_free(r);
+	r = rig_new("register = \"pass\";");
+	assert_int_equal(engine_registrar(r->e, "a@b.example", &out, &hop),
+			 E_POLICY);
+	assert_null(hop);
+	assert_int_equal(engine_registrar(r->e, "a@b.example", &in, &hop), 0);
+	assert_string_equal(hop, "sip:127.0.0.3:5070"); /* the peer's route */
+	assert_int_equal(engine_registrar(r->e, "a@p.example", &in, &hop), 0);
+	assert_string_equal(hop, "");
+	assert_int_equal(engine_registrar(r->e, "a@x.example", &in, &hop), 0);
+	assert_string_equal(hop, "");
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_registered_phone_is_called),
+		cmocka_unit_test(others_go_as_before),
+		cmocka_unit_test(who_is_no_peer_reaches_no_phone),
+		cmocka_unit_test(routes_lead_outwards),
+		cmocka_unit_test(without_the_role),
+		cmocka_unit_test(registrars),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
