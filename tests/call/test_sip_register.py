@@ -367,7 +367,7 @@ def guesses_and_limits(s):
         s.a.expect("ACK")
         s.b.expect("SIP/2.0 404")
     s.relay.say("set hosts=1")
-    listed(s)  # now it is set
+    s.relay.stats()  # now it is set
     more = Phone(s.end(PORT + 12, INSIDE), "carol")
     more.ask()
     more.end.expect("SIP/2.0 403")
@@ -395,6 +395,26 @@ def odd_input(s):
               % ("x" * 400))
     same(s.a.expect("SIP/2.0 200").all("Contact"), [], "Contacts")
     same(listed(s), [], "registrations")
+
+
+@case(**OPTIONS)
+def memory_runs_out(s):
+    """The n-th allocation fails: 5xx or 200, and the phone may try again."""
+    seen = set()
+    for n in range(1, 9):
+        phone = Phone(s.a, "u%d" % n)
+        s.relay.say("set oom=%d" % n)
+        s.relay.stats()
+        phone.ask()
+        r = s.b.recv(0.2 * SLOW)
+        if r:
+            s.b.reply(r, "200 OK", "R", contact=False,
+                      extra="Contact: %s\r\n" % r.get("Contact"))
+        seen.add(s.a.expect("SIP/2.0 (200|5)", 2 * SLOW).status)
+    s.relay.say("set oom=0")
+    registrar = Registrar(s.b)
+    Phone(s.a).register(registrar)
+    assert {200, 500} <= seen, seen
 
 
 @case(keys=("register=1", "t1=%d" % 20), target=HOP)

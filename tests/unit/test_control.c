@@ -156,6 +156,20 @@ static void status(void **state)
 	close(fd);
 }
 
+/* Nobody keeps registrations here: none, which is no error. */
+static void registrations(void **state)
+{
+	int fd = dial();
+	json_t *reply = ask(fd, "{\"cmd\":\"registrations\"}\n");
+	json_t *list = json_object_get(reply, "registrations");
+
+	(void)state;
+	assert_true(json_is_array(list));
+	assert_int_equal(json_array_size(list), 0);
+	assert_true(ok(reply));
+	close(fd);
+}
+
 static void calls(void **state)
 {
 	int fd = dial();
@@ -342,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(status), TEST(calls), TEST(relay_silent),
+		TEST(registrations),
 		TEST(gone_meanwhile), TEST(refused), TEST(reload),
 		TEST(in_pieces), TEST(too_long), TEST(too_many),
 		TEST(never_reads),

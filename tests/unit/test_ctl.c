@@ -50,6 +50,10 @@ static const struct {
 	  "\"local_outside\":\"127.0.0.1:8\",\"inside\":{\"packets_in\":10,"
 	  "\"packets_out\":20,\"dropped_auth\":1,\"dropped_replay\":2,"
 	  "\"remote\":\"127.0.0.9:9\"}}]}}\n" },
+	{ "\"registrations\"", "{\"ok\":true,\"registrations\":[{"
+	  "\"account\":\"alice@a.example\",\"phone\":\"10.1.1.1:5062\","
+	  "\"transport\":\"tcp\",\"contact\":\"sip:al\\u0007@10.1.1.1\","
+	  "\"since\":1700000000.5,\"expires\":1700000600.5}]}\n" },
 	{ "\"hangup\"", "{\"ok\":false,\"error\":\"no such call\"}\n" },
 	{ "\"reload\"", "rubbish\n" },
 };
@@ -171,6 +175,16 @@ static void one_call(void **state)
 	has("inside   in 10 packets, out 20, dropped 3, remote 127.0.0.9:9\n");
 }
 
+static void registrations(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("registrations"), 0);
+	has("ACCOUNT          PHONE              EXPIRES IN  CONTACT\n");
+	has("alice@a.example  tcp 10.1.1.1:5062  0:00:00     sip:al?@10");
+	assert_int_equal(ctl("--json registrations"), 0);
+	has("\"account\": \"alice@a.example\"");
+}
+
 static void refused(void **state)
 {
 	(void)state;
@@ -184,7 +198,8 @@ static void usage(void **state)
 {
 	static const char *const wrong[] = {
 		"", "fly", "--fly status", "status 1", "call", "call 1 2",
-		"--watch hangup 1", "--ended status", "mikey", "mikey encode",
+		"--watch hangup 1", "--ended status", "registrations 1",
+		"mikey", "mikey encode",
 		"mikey decode a b", "--socket",
 	};
 
@@ -239,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status), cmocka_unit_test(calls),
 		cmocka_unit_test(ended), cmocka_unit_test(one_call),
+		cmocka_unit_test(registrations),
 		cmocka_unit_test(refused), cmocka_unit_test(usage),
 		cmocka_unit_test(unreachable), cmocka_unit_test(decode),
 	};
