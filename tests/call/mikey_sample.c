@@ -2,7 +2,11 @@
  * BASE64" and "answer BASE64". For mikey_tshark.sh. */
 #include "daemon/base/clock.h"
 #include "modules/mikey/dhhmac.h"
+#include "modules/mikey/dhsign.h"
+#include "modules/mikey/pke.h"
 #include "modules/mikey/psk.h"
+#include "modules/mikey/rsa_r.h"
+#include "tests/mock/ca.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -10,7 +14,7 @@
 
 static void show(const char *word, const struct buf *b)
 {
-	unsigned char text[2048];
+	unsigned char text[8192];
 
 	EVP_EncodeBlock(text, b->data, (int)b->len);
 	printf("%s %s\n", word, (const char *)text);
@@ -18,12 +22,34 @@ static void show(const char *word, const struct buf *b)
 
 static const struct keying *method_of(const char *name)
 {
-	static const struct keying *const all[] = { &mikey_psk, &mikey_dhhmac };
+	static const struct keying *const all[] = {
+		&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_rsa_r,
+		&mikey_dhsign
+	};
 
 	for (size_t i = 0; name && i < sizeof all / sizeof *all; i++)
 		if (!strcmp(all[i]->name, name))
 			return all[i];
 	return NULL;
+}
+
+/* Certificates of one issuer for both ends, at the time that they have. */
+static void certify(struct keying_terms *a, struct keying_terms *b)
+{
+	struct ca ca = ca_make(0, "the issuer");
+	X509 *x = ca_issue(&ca, ca_key(1, "RSA", 2048), "a",
+			   &(struct ca_order){ .san = "URI:sip:a.example" });
+	X509 *y = ca_issue(&ca, ca_key(2, "RSA", 2048), "b",
+			   &(struct ca_order){ .san = "URI:sip:b.example" });
+	struct credential *own = ca_credential(x, NULL,
+					       ca_key(1, "RSA", 2048), &ca);
+
+	ca_add(own, CREDENTIAL_PEER, "b", ca_file(y, NULL, NULL, NULL));
+	a->credential = own;
+	b->credential = ca_credential(y, NULL, ca_key(2, "RSA", 2048), &ca);
+	a->peer = "b";
+	b->peer = "a";
+	a->wall_us = b->wall_us = CA_NOW * 1000000ull;
 }
 
 int main(int argc, char **argv)
@@ -41,7 +67,7 @@ int main(int argc, char **argv)
 		.window_us = 300000000, .verify = true,
 	};
 	struct keying_terms b = a;
-	struct buf offer = buf_of(1500), answer = buf_of(1500);
+	struct buf offer = buf_of(KEYING_MAX), answer = buf_of(KEYING_MAX);
 	struct keying_pending *p = NULL;
 	struct keying_result res;
 	struct keying_fault why = { "" };
@@ -53,6 +79,8 @@ int main(int argc, char **argv)
 	b.local_id = a.remote_id;
 	b.remote_id = a.local_id;
 	b.ssrc = ssrc[1];
+	if (k->certified)
+		certify(&a, &b);
 	r = k->offer(&a, &offer, &p, &res, &why);
 	if (!r)
 		r = k->answer(&b, offer.data, offer.len, &answer, &res, &why);

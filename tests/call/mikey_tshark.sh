@@ -146,4 +146,72 @@ mikey.kemac.mac_alg=1
 mikey.csb_id=${same%% *}
 mikey.t.ntp=${same#* }
 END
+exchange mikey-rsa
+# HDR, T, RAND, IDi, IDr, SP, general extension, CERT, KEMAC, PKE, SIGN
+expect offer <<'END'
+_ws.malformed=
+mikey.type=2
+mikey.next_payload=5,11,6,6,10,21,7,1,2,4
+mikey.v.set=1
+mikey.id.data=sip:alice@a.example,sip:bob@b.example
+mikey.kemac.encr_alg=1
+mikey.kemac.mac_alg=1
+mikey.pke.c=0
+mikey.sign.type=0
+END
+same=$(same)
+# HDR, T, IDr, V, the end
+expect answer <<END
+_ws.malformed=
+mikey.type=3
+mikey.next_payload=5,6,9,0
+mikey.srtp_id.ssrc=0x11111111,0x33333333,0x22222222,0x44444444
+mikey.v.auth_alg=1
+mikey.csb_id=${same%% *}
+mikey.t.ntp=${same#* }
+END
+
+exchange mikey-rsa-r
+# HDR, T, RAND, IDi, IDr, SP, general extension, CERT, SIGN
+expect offer <<'END'
+_ws.malformed=
+mikey.type=9
+mikey.next_payload=5,11,6,6,10,21,7,4
+mikey.v.set=1
+mikey.sign.type=0
+END
+same=$(same)
+# HDR, T, IDr, CERT, SP, KEMAC, PKE, SIGN
+expect answer <<END
+_ws.malformed=
+mikey.type=10
+mikey.next_payload=5,6,7,10,1,2,4
+mikey.srtp_id.ssrc=0x11111111,0x33333333,0x22222222,0x44444444
+mikey.id.data=sip:bob@b.example
+mikey.pke.c=0
+mikey.sign.type=0
+mikey.csb_id=${same%% *}
+mikey.t.ntp=${same#* }
+END
+
+exchange mikey-dh
+# HDR, T, RAND, IDi, IDr, SP, general extension, CERT, DHi, SIGN
+expect offer <<'END'
+_ws.malformed=
+mikey.type=4
+mikey.next_payload=5,11,6,6,10,21,7,3,4
+mikey.dh.group=0
+mikey.sign.type=0
+END
+same=$(same)
+# HDR, T, IDr, CERT, IDi, DHr, DHi, SIGN
+expect answer <<END
+_ws.malformed=
+mikey.type=5
+mikey.next_payload=5,6,7,6,3,3,4
+mikey.id.data=sip:bob@b.example,sip:alice@a.example
+mikey.dh.group=0,0
+mikey.csb_id=${same%% *}
+mikey.t.ntp=${same#* }
+END
 exit $status

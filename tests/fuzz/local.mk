@@ -23,6 +23,11 @@ tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/mock/modules.c \
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_conf_LDADD = $(FRAME_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_certs
+tests_fuzz_fuzz_certs_SOURCES = tests/fuzz/fuzz_certs.c $(FUZZ_MAIN) \
+	tests/mock/ca.c tests/mock/ca.h
+tests_fuzz_fuzz_certs_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_certs_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_mikey
 tests_fuzz_fuzz_mikey_SOURCES = tests/fuzz/fuzz_mikey.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_mikey_LDFLAGS = $(FUZZ_LINK)

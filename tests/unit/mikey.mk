@@ -60,6 +60,7 @@ tests_unit_test_clerk_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
 tests_unit_test_keying_alloc_SOURCES = tests/unit/test_keying_alloc.c \
+	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h \
 	tests/mock/alloc.c tests/mock/alloc.h
 tests_unit_test_keying_alloc_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_keying_alloc_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
@@ -71,7 +72,8 @@ bench_mikey_bench_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
 
 # A parser that is not ours reads what we write.
 check_PROGRAMS += tests/call/mikey_sample
-tests_call_mikey_sample_SOURCES = tests/call/mikey_sample.c
+tests_call_mikey_sample_SOURCES = tests/call/mikey_sample.c \
+	tests/mock/ca.c tests/mock/ca.h
 tests_call_mikey_sample_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
 TESTS += tests/call/mikey_tshark.sh
 EXTRA_DIST += tests/call/mikey_tshark.sh

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/unit/cert_pair.h"
+
 #define NOW 1900000000000000ull
 
 /* OpenSSL's memory comes through here, too. */
@@ -87,15 +89,21 @@ static void exchange(void *user)
 		r = k->finish(p, answer.data, answer.len, NOW, &calling, &why);
 		assert_int_equal(calling.n, r ? 0 : 1);
 	}
-	/* not E_AUTH: no memory is nobody's fault */
-	assert_true(!r || r == E_NOMEM || r == E_INTERNAL);
+	/* not E_AUTH: no memory is nobody's fault. OpenSSL's readers of
+	 * certificates do not always tell, so there any failure will do. */
+	assert_true(!r || r == E_NOMEM || r == E_INTERNAL ||
+		    (k->certified && r < 0));
 	assert_true(!r || why.text[0]);
 	k->drop(p);
 	buf_free(&offer);
 	buf_free(&answer);
 }
 
-static const struct keying *const methods[] = { &mikey_psk, &mikey_dhhmac };
+static const struct keying *const methods[] = {
+	&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_rsa_r, &mikey_dhsign
+};
+
+static struct certs certs;
 
 static void an_exchange_without_memory(void **state)
 {
@@ -103,11 +111,16 @@ static void an_exchange_without_memory(void **state)
 
 	(void)state;
 	ends_open(&e);
+	certs_open(&certs);
+	e.a.credential = certs.own[0];
+	e.b.credential = certs.own[1];
+	e.a.peer = e.b.peer = "them";
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
 		e.method = methods[i];
 		exchange(&e); /* what is made once for the process */
-		assert_in_range(alloc_walk(exchange, &e), 10, 10000);
+		assert_in_range(alloc_walk(exchange, &e), 10, 20000);
 	}
+	certs_close(&certs);
 }
 
 /* -- the clerk ------------------------------------------------------------ */
