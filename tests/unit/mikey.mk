@@ -70,6 +70,10 @@ noinst_PROGRAMS += bench/mikey_bench
 bench_mikey_bench_SOURCES = bench/mikey_bench.c
 bench_mikey_bench_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
 
+noinst_PROGRAMS += bench/certs_bench
+bench_certs_bench_SOURCES = bench/certs_bench.c tests/mock/ca.c tests/mock/ca.h
+bench_certs_bench_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
+
 # A parser that is not ours reads what we write.
 check_PROGRAMS += tests/call/mikey_sample
 tests_call_mikey_sample_SOURCES = tests/call/mikey_sample.c \
