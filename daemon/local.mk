@@ -32,6 +32,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/process.c daemon/process.h \
 	daemon/psk.c daemon/psk.h \
 	daemon/settings.c daemon/settings.h \
+	daemon/tlsfile.c daemon/tlsfile.h \
 	daemon/version.c daemon/version.h
 FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS) $(EVENT_LIBS)
 

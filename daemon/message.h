@@ -110,7 +110,9 @@ struct msg_file {
 	char name[NAME_TEXT]; /* "control": the listening control socket;
 	                         "replay": the keeper's replay cache;
 	                         "record": the call record, for appending;
-	                         "bindings": the registered phones */
+	                         "bindings": the registered phones;
+	                         "tls.cert", "tls.key", "tls.ca": the engine's
+	                         files of TLS, again at each reload */
 };
 
 struct msg_pair {

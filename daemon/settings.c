@@ -24,6 +24,8 @@ static int parse_listener(const char *text, struct listener *out)
 
 	if (!strncmp(text, "tcp:", 4))
 		l.transport = TRANSPORT_TCP;
+	else if (!strncmp(text, "tls:", 4))
+		l.transport = TRANSPORT_TLS;
 	else if (strncmp(text, "udp:", 4))
 		return E_FORMAT;
 	if (addr_parse(text + 4, &l.addr) || !l.addr.port ||
@@ -37,8 +39,9 @@ static int listener_valid(const char *value, const char **why)
 {
 	struct listener l;
 
-	*why = "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", IPv6 as "
-	       "[ADDRESS]; not the any-address";
+	*why = "\"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" or "
+	       "\"tls:ADDRESS:PORT\", IPv6 as [ADDRESS]; not the "
+	       "any-address";
 	return parse_listener(value, &l);
 }
 
@@ -99,6 +102,12 @@ static int user_valid(const char *value, const char **why)
 	return strlen(value) <= 32 && !strpbrk(value, " \t\n:/") ? 0 : E_FORMAT;
 }
 
+static int file_valid(const char *value, const char **why)
+{
+	*why = "\"file:PATH\"";
+	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+}
+
 static int phone_user_valid(const char *value, const char **why)
 {
 	*why = "the user part of a SIP URI, without \"@\"";
@@ -127,7 +136,8 @@ static const struct conf_key top_keys[] = {
 };
 
 #define LISTEN_HELP \
-	"Where SIP is received: \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\"."
+	"Where SIP is received: \"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" " \
+	"or \"tls:ADDRESS:PORT\"."
 #define MEDIA_HELP \
 	"Addresses of this machine for media, at most one of each family; " \
 	"those of listen when left out."
@@ -159,6 +169,27 @@ static const struct conf_key outside_keys[] = {
 	{ .name = "proxy", .type = CONF_TEXT, .valid = uri_valid,
 	  .help = "SIP URI of the next hop of outward calls whose peer has no "
 		  "route; by the Request-URI when left out." },
+	{ .name = NULL }
+};
+
+static const char *const verifies[] = { "server", "mutual", "none", NULL };
+
+static const struct conf_key tls_keys[] = {
+	{ .name = "cert", .type = CONF_TEXT, .valid = file_valid,
+	  .help = "\"file:PATH\": our certificate for TLS and what leads to "
+		  "its CA, PEM, ours first; needed by \"tls:\" listeners." },
+	{ .name = "key", .type = CONF_TEXT, .valid = file_valid,
+	  .help = "\"file:PATH\": its private key, PEM without a passphrase, "
+		  "a key for nothing but TLS." },
+	{ .name = "ca", .type = CONF_TEXT, .valid = file_valid,
+	  .help = "\"file:PATH\": certificates of the CAs that we trust, "
+		  "PEM." },
+	{ .name = "verify", .type = CONF_WORD, .dflt = "server",
+	  .choices = verifies, .reload = RELOAD_RESTART,
+	  .help = "Whose certificate is checked: server, that of the next hop "
+		  "we connect to, against ca and its name; mutual, also that "
+		  "of who connects to us, against ca; none, nobody's, which "
+		  "anyone on the way can use." },
 	{ .name = NULL }
 };
 
@@ -206,6 +237,10 @@ static const struct conf_key phone_keys[] = {
 	{ .name = "contact", .type = CONF_TEXT, .required = true,
 	  .valid = uri_valid,
 	  .help = "SIP URI where inward calls for that user go." },
+	{ .name = "sips", .type = CONF_BOOL, .dflt = "false",
+	  .help = "Whether a call to a sips: URI, which asks for TLS on every "
+		  "hop, may reach this phone without; it is refused with 480 "
+		  "otherwise." },
 	{ .name = NULL }
 };
 
@@ -215,6 +250,7 @@ static const struct conf_group own_before[] = {
 	  "The inside face, towards the phones." },
 	{ "outside", CONF_ONE, outside_keys,
 	  "The outside face, towards the network." },
+	{ "tls", CONF_ONE, tls_keys, "TLS, on both faces." },
 	{ "media", CONF_ONE, media_keys, "Media." },
 	{ "limits", CONF_ONE, limit_keys, "Limits." },
 };
@@ -325,11 +361,24 @@ static int read_face(const struct conf *c, enum face which,
 	return which == INSIDE ? read_nets(n, f, err) : 0;
 }
 
+static void read_tls(const struct conf *c, struct tls_settings *t)
+{
+	const struct conf_node *n = conf_one(c, "tls");
+	const char *verify = conf_text(n, "verify");
+
+	t->cert = conf_text(n, "cert");
+	t->key = conf_text(n, "key");
+	t->ca = conf_text(n, "ca");
+	while (strcmp(verifies[t->verify], verify))
+		t->verify++;
+}
+
 static int read_rest(const struct conf *c, struct settings *s,
 		     struct conf_err *err)
 {
 	const struct conf_node *n = conf_one(c, "media");
 
+	read_tls(c, &s->tls);
 	if (parse_ports(conf_text(n, "ports"), &s->port_min, &s->port_max))
 		return conf_fail(err, n, "media.ports");
 	s->workers = (unsigned)conf_int(n, "workers");
@@ -365,7 +414,8 @@ static int check_twice(const struct settings *s, size_t at,
 
 	for (size_t i = 0; i < at; i++) {
 		other = listener_at(s, i);
-		if (l->transport == other->transport &&
+		if ((l->transport == TRANSPORT_UDP) ==
+			    (other->transport == TRANSPORT_UDP) &&
 		    addr_equal(&l->addr, &other->addr))
 			return conf_fail(err, n, "listen: %s is there twice; "
 					 "each listener serves one face",
@@ -396,6 +446,49 @@ static int check_listeners(const struct conf *c, const struct settings *s,
 	return 0;
 }
 
+bool settings_has_tls(const struct face_settings *f)
+{
+	for (size_t i = 0; i < f->n_listen; i++)
+		if (f->listen[i].transport == TRANSPORT_TLS)
+			return true;
+	return false;
+}
+
+static int check_proxy(const struct conf *c, const struct settings *s,
+		       enum face face, struct conf_err *err)
+{
+	const char *name = face == INSIDE ? "inside" : "outside";
+
+	if (!uri_wants_tls(s->face[face].proxy) ||
+	    settings_has_tls(&s->face[face]))
+		return 0;
+	return conf_fail(err, conf_one(c, name), "%s.proxy: asks for TLS, but "
+			 "%s.listen has no \"tls:ADDRESS:PORT\"", name, name);
+}
+
+static int check_tls(const struct conf *c, const struct settings *s,
+		     struct conf_err *err)
+{
+	const struct conf_node *n = conf_one(c, "tls");
+	const struct tls_settings *t = &s->tls;
+	int r;
+
+	if ((r = check_proxy(c, s, INSIDE, err)) ||
+	    (r = check_proxy(c, s, OUTSIDE, err)))
+		return r;
+	if (!settings_has_tls(&s->face[INSIDE]) &&
+	    !settings_has_tls(&s->face[OUTSIDE]))
+		return 0;
+	if (!*t->cert || !*t->key)
+		return conf_fail(err, n, "tls: a \"tls:\" listener needs "
+				 "tls.cert and tls.key");
+	if (!*t->ca && t->verify != TLS_VERIFY_NONE)
+		return conf_fail(err, n, "tls.ca: is missing; needed to check "
+				 "certificates (tls.verify = \"%s\")",
+				 verifies[t->verify]);
+	return 0;
+}
+
 int settings_read(const struct conf *c, struct settings *out,
 		  struct conf_err *err)
 {
@@ -405,7 +498,7 @@ int settings_read(const struct conf *c, struct settings *out,
 	if ((r = read_face(c, INSIDE, &s, err)) ||
 	    (r = read_face(c, OUTSIDE, &s, err)) ||
 	    (r = read_rest(c, &s, err)) ||
-	    (r = check_listeners(c, &s, err)))
+	    (r = check_listeners(c, &s, err)) || (r = check_tls(c, &s, err)))
 		return r;
 	*out = s;
 	return 0;
@@ -425,6 +518,22 @@ static int check_phones(const struct conf *c, struct conf_err *err)
 						 "\"%.80s\" is there twice",
 						 conf_text(n, "user"));
 	}
+	return 0;
+}
+
+/* A route by TLS needs a TLS listener: we connect from it. */
+static int check_routes(const struct conf *c, const struct settings *s,
+			const struct policy *policy, struct conf_err *err)
+{
+	const struct peer *peer;
+
+	for (size_t i = 0; (peer = policy_at(policy, i)); i++)
+		if (uri_wants_tls(peer->route) &&
+		    !settings_has_tls(&s->face[OUTSIDE]))
+			return conf_fail(err, conf_one(c, "outside"),
+					 "peers: the route of %s asks for TLS, "
+					 "but outside.listen has no \"tls:"
+					 "ADDRESS:PORT\"", peer->name);
 	return 0;
 }
 
@@ -449,6 +558,9 @@ int settings_check(const struct conf *c, struct conf_err *err)
 	if ((r = settings_read(c, &s, err)) || (r = check_phones(c, err)) ||
 	    (r = policy_new(c, &policy, err)))
 		return r;
+	r = check_routes(c, &s, policy, err);
 	policy_free(policy);
+	if (r)
+		return r;
 	return check_modules(c, err);
 }

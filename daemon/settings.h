@@ -17,7 +17,7 @@
  * order in which the default prints them. Static. */
 const struct conf_group *const *settings_groups(void);
 
-enum transport { TRANSPORT_UDP, TRANSPORT_TCP };
+enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS };
 
 struct listener {
 	enum transport transport;
@@ -35,7 +35,17 @@ struct face_settings {
 	const char *proxy; /* SIP URI of the next hop, or "" */
 };
 
+/* Whose certificate is checked: that of the server we connect to, that of both
+ * ends, of none. */
+enum tls_verify { TLS_VERIFY_SERVER, TLS_VERIFY_MUTUAL, TLS_VERIFY_NONE };
+
+struct tls_settings {
+	const char *cert, *key, *ca; /* "file:PATH", or "" */
+	enum tls_verify verify;
+};
+
 struct settings {
+	struct tls_settings tls;
 	struct face_settings face[2]; /* by enum face */
 	unsigned port_min, port_max;  /* media ports, even .. odd */
 	unsigned workers;             /* relay threads */
@@ -51,6 +61,9 @@ struct settings {
 /* Reads and checks the groups; strings are borrowed from c. */
 int settings_read(const struct conf *c, struct settings *out,
 		  struct conf_err *err);
+
+/* The face has a TLS listener, without which nothing leaves there by TLS. */
+bool settings_has_tls(const struct face_settings *f);
 
 /* The check of everything that needs no system call: key tables are already
  * held; here settings, policy and each module's check(). */

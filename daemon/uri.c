@@ -35,8 +35,27 @@ bool uri_is_sip(const char *text)
 
 int uri_valid(const char *value, const char **why)
 {
-	*why = "a SIP URI, \"sip:HOST[:PORT][;transport=tcp]\"";
+	*why = "a SIP URI, \"sip:HOST[:PORT][;transport=tcp|tls]\"";
 	return uri_is_sip(value) ? 0 : E_FORMAT;
+}
+
+bool uri_is_sips(const char *text)
+{
+	return !strncasecmp(text, "sips:", 5);
+}
+
+bool uri_wants_tls(const char *text)
+{
+	static const char tls[] = ";transport=tls";
+	size_t len = strcspn(text, "?");
+
+	if (uri_is_sips(text))
+		return true;
+	for (; len >= sizeof tls - 1; text++, len--)
+		if (!strncasecmp(text, tls, sizeof tls - 1) &&
+		    strchr(";?", text[sizeof tls - 1])) /* or the end */
+			return true;
+	return false;
 }
 
 static const char *skip_scheme(const char *uri)

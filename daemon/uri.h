@@ -11,6 +11,11 @@
 bool uri_is_sip(const char *text);
 /* conf_key.valid for an optional SIP URI. */
 int uri_valid(const char *value, const char **why);
+/* Whether a message to that SIP URI has to leave by TLS: a sips: URI, or
+ * ";transport=tls". */
+bool uri_wants_tls(const char *text);
+/* Whether text is a sips: URI. */
+bool uri_is_sips(const char *text);
 /* "user@host" of a SIP, SIPS or tel URI or of a bare "user@host": without
  * scheme, password, port, parameters and escapes, the host in lower case, a tel
  * number without separators.

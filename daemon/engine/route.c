@@ -42,8 +42,14 @@ static int refuse(struct call *c, struct refusal *no, int status,
 {
 	*no = (struct refusal){
 		.status = status,
-		.phrase = status == 404 ? "Not Found" : "Forbidden",
+		.phrase = status == 404 ? "Not Found" :
+			  status == 480 ? "Temporarily Unavailable" :
+					  "Forbidden",
 	};
+	if (status == 480) {
+		no->warn_code = 380; /* RFC 5630 section 7.1 */
+		snprintf(no->warn, sizeof no->warn, "SIPS Not Allowed");
+	}
 	snprintf(c->reason, sizeof c->reason, "%s", reason);
 	log_line(LOG_CLASS_REFUSED, "engine", 0, "%s -> %s refused: %s",
 		 c->caller, c->callee, reason);
@@ -76,7 +82,8 @@ bool call_may_lead(const struct call *c, const char *uri)
 }
 
 /* What "phones" has for the user of a URI; NULL when nothing. */
-static const char *phone_contact(const struct conf *conf, const char *uri)
+static const struct conf_node *find_phone(const struct conf *conf,
+					  const char *uri)
 {
 	char name[URI_NAME_TEXT];
 	const struct conf_node *n;
@@ -89,7 +96,7 @@ static const char *phone_contact(const struct conf *conf, const char *uri)
 		n = conf_at(conf, "phones", i);
 		if (strlen(conf_text(n, "user")) == len &&
 		    !memcmp(conf_text(n, "user"), name, len))
-			return conf_text(n, "contact");
+			return n;
 	}
 	return NULL;
 }
@@ -121,24 +128,44 @@ static int way_registered(struct call *c)
 	return 0;
 }
 
+/* A call to a sips: URI goes on by TLS, or where a phone's rule allows it not
+ * to (RFC 5630 section 5.3). */
+static int check_sips(struct call *c, bool sips, struct refusal *no)
+{
+	const char *hop = *c->next_hop ? c->next_hop : c->target;
+
+	if (!sips || uri_wants_tls(hop))
+		return 0;
+	return refuse(c, no, 480, c->from == INSIDE ?
+		      "a sips: call needs a route with transport=tls" :
+		      "a sips: call may not reach this phone without TLS: see "
+		      "sips of phones");
+}
+
 static int way_inward(struct call *c, struct refusal *no)
 {
 	const char *proxy = engine_settings(c->engine)->face[INSIDE].proxy;
-	const char *contact =
-		phone_contact(child_conf(c->engine->child), c->callee);
+	const struct conf_node *phone =
+		find_phone(child_conf(c->engine->child), c->callee);
+	const char *contact = phone ? conf_text(phone, "contact") : NULL;
+	bool sips = uri_is_sips(c->callee) &&
+		    !(phone && conf_bool(phone, "sips"));
 	int r = way_registered(c);
 
 	if (r != E_NOTFOUND)
-		return r;
+		return r ? r : check_sips(c, sips, no);
 	if (!contact && !*proxy)
 		return refuse(c, no, 404, "no phone has this user: add one to "
 			      "phones, or set inside.proxy");
 	c->target = strdup(contact ? contact : c->callee);
 	c->next_hop = strdup(contact ? "" : proxy);
-	return c->target && c->next_hop ? 0 : E_NOMEM;
+	if (!c->target || !c->next_hop)
+		return E_NOMEM;
+	return check_sips(c, sips, no);
 }
 
-static int way_outward(struct call *c, const struct addr *source)
+static int way_outward(struct call *c, const struct addr *source,
+		       struct refusal *no)
 {
 	const char *proxy = engine_settings(c->engine)->face[OUTSIDE].proxy;
 	const struct location *l = location(c->engine);
@@ -153,7 +180,9 @@ static int way_outward(struct call *c, const struct addr *source)
 		if (l && !c->routes)
 			return E_NOMEM;
 	}
-	return c->target && c->next_hop ? 0 : E_NOMEM;
+	if (!c->target || !c->next_hop)
+		return E_NOMEM;
+	return check_sips(c, uri_is_sips(c->callee), no);
 }
 
 int route_call(struct call *c, const struct call_start *s, struct refusal *no)
@@ -165,7 +194,8 @@ int route_call(struct call *c, const struct call_start *s, struct refusal *no)
 		return refuse(c, no, 403, "the sender is not in inside.nets");
 	if ((r = find_peer(c, no)))
 		return r;
-	r = s->from == INSIDE ? way_outward(c, &s->source) : way_inward(c, no);
+	r = s->from == INSIDE ? way_outward(c, &s->source, no) :
+				way_inward(c, no);
 	if (r)
 		return r;
 	c->route = (struct call_route){ c->target, c->next_hop,

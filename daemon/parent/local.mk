@@ -4,7 +4,8 @@ daemon_callseald_SOURCES = \
 	daemon/parent/files.c \
 	daemon/parent/main.c \
 	daemon/parent/parent.c daemon/parent/parent.h \
-	daemon/parent/supervise.c
+	daemon/parent/supervise.c \
+	daemon/parent/tlsfiles.c
 nodist_daemon_callseald_SOURCES = daemon/modules.c
 daemon_callseald_LDADD = $(ENGINE_LIBS) $(KEEPER_LIBS) $(RELAY_LIBS) \
 	$(SIP_LIBS) $(CONTROL_LIBS) $(MIKEY_LIBS) $(SRTP_MODULE_LIBS) \

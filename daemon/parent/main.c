@@ -128,6 +128,8 @@ static int check(const struct options *o)
 		r = files_check_psks(policy, dir);
 	if (!r)
 		r = files_check_credential(policy, dir);
+	if (!r)
+		r = files_check_tls(conf, dir);
 	policy_free(policy);
 	conf_free(conf);
 	if (r)

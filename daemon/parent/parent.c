@@ -117,6 +117,15 @@ static void reload_failed(struct parent *p, const char *why)
 	announce(p, "READY=1");
 }
 
+static int check_tls_files(const struct conf *c, const char *dir)
+{
+	int fd[TLS_FILES], r = files_open_tls(c, dir, fd);
+
+	if (!r)
+		files_close_tls(fd);
+	return r;
+}
+
 static int prepare_next(struct parent *p)
 {
 	char dir[sizeof p->conf_dir], key[128], why[200];
@@ -133,6 +142,10 @@ static int prepare_next(struct parent *p)
 			 key);
 		reload_failed(p, why);
 		return E_RESTART;
+	}
+	if ((r = check_tls_files(p->conf_next, dir))) {
+		reload_failed(p, "a file of tls cannot be used");
+		return r;
 	}
 	r = policy_new(p->conf_next, &p->policy_next, &err);
 	if (r)
@@ -485,7 +498,8 @@ int parent_run(const struct options *o)
 
 	prepare(&p, o);
 	p.status = EX_CONFIG;
-	if (read_all(&p) || check_psk_files(&p) || check_credential_files(&p))
+	if (read_all(&p) || check_psk_files(&p) || check_credential_files(&p) ||
+	    check_tls_files(p.conf, p.conf_dir))
 		goto out;
 	p.status = EXIT_FAILURE;
 	if (files_open(o, &p.id, &p.files))

@@ -4,6 +4,7 @@
 #define CALLSEAL_PARENT_H
 
 #include "daemon/child.h"
+#include "daemon/tlsfile.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,6 +60,18 @@ int files_check_psks(const struct policy *policy, const char *dir);
 int files_open_credential(const struct policy_file *file, const char *dir,
 			  int *fd);
 int files_check_credential(const struct policy *policy, const char *dir);
+
+/* -- tlsfiles.c: certificate, key and CAs of TLS, for the engine ---------- */
+
+/* Their names on the pair to the engine. */
+extern const char *const files_tls_names[TLS_FILES];
+/* Opens those that are configured (-1: not), refusing what others may change,
+ * and a key that others may read. Logs what fails. */
+int files_open_tls(const struct conf *c, const char *dir,
+		   int out[static TLS_FILES]);
+void files_close_tls(int fd[static TLS_FILES]);
+/* Reads them, too, and forgets what it read: for --check. */
+int files_check_tls(const struct conf *c, const char *dir);
 
 /* -- supervise.c: one child ----------------------------------------------- */
 

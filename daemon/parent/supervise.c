@@ -320,6 +320,20 @@ static int send_credential(struct worker *w, const struct policy *policy)
 	return r;
 }
 
+static int send_tls(struct worker *w, const struct conf *conf)
+{
+	int fd[TLS_FILES] = { -1, -1, -1 }, r;
+
+	if (w->process != PROC_ENGINE)
+		return 0;
+	r = files_open_tls(conf, w->parent->conf_dir, fd);
+	for (int i = 0; !r && i < TLS_FILES; i++)
+		if (fd[i] >= 0)
+			r = send_file(w, files_tls_names[i], fd[i]);
+	files_close_tls(fd);
+	return r;
+}
+
 static int send_conf(struct worker *w, const struct conf *conf,
 		     const struct policy *policy)
 {
@@ -330,7 +344,8 @@ static int send_conf(struct worker *w, const struct conf *conf,
 
 	if ((r = ipc_send(w->ipc, MSG_CONF, 0, &m, sizeof m, text, m.len, -1)))
 		return r;
-	if ((r = send_secrets(w, policy)) || (r = send_credential(w, policy)))
+	if ((r = send_secrets(w, policy)) || (r = send_credential(w, policy)) ||
+	    (r = send_tls(w, conf)))
 		return r;
 	return send_to(w, MSG_BEGIN, &begin, sizeof begin);
 }

@@ -95,9 +95,24 @@ static void wrong_settings_are_refused(void **state)
 	static const struct {
 		const char *text, *says;
 	} rows[] = {
-		{ "inside = { listen = ( \"tls:127.0.0.1:5061\" ); };",
-		  "t:1: inside.listen[1]: wrong value \"tls:127.0.0.1:5061\"; "
+		{ "inside = { listen = ( \"sctp:127.0.0.1:5061\" ); };",
+		  "t:1: inside.listen[1]: wrong value \"sctp:127.0.0.1:5061\"; "
 		  "allowed: \"udp:ADDRESS:PORT\"" },
+		{ "outside = { listen = ( \"tls:127.0.0.1:5061\" ); };",
+		  "needs tls.cert and tls.key" },
+		{ "outside = { listen = ( \"tls:127.0.0.1:5061\" ); }; "
+		  "tls = { cert = \"file:c\"; key = \"file:k\"; };",
+		  "tls.ca: is missing" },
+		{ "outside = { listen = ( \"tls:127.0.0.1:5061\", "
+		  "\"tcp:127.0.0.1:5061\" ); };", "there twice" },
+		{ "tls = { cert = \"c.pem\"; };", "\"file:PATH\"" },
+		{ "tls = { verify = \"maybe\"; };", "mutual" },
+		{ "outside = { proxy = \"sip:p;transport=tls\"; };",
+		  "no \"tls:ADDRESS:PORT\"" },
+		{ "profiles = { s = { need = \"forbid\"; }; }; peers = ( "
+		  "{ match = \"*\"; profile = \"s\"; "
+		  "route = \"sip:p;TRANSPORT=TLS;lr\"; } );",
+		  "asks for TLS" },
 		{ "inside = { listen = ( \"udp:0.0.0.0:5060\" ); };",
 		  "not the any-address" },
 		{ "inside = { listen = ( \"udp:[::]:5060\" ); };",
