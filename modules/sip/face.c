@@ -12,7 +12,11 @@
  * each other through an outside proxy) is a spiral and goes on. What the mark
  * does not see, Max-Forwards ends.
  *
- * Does not do: TLS, DNS beyond what Sofia does by itself. */
+ * Via TLS our Contact names it (";transport=tls"); in a call to a sips: URI it
+ * is a sips: URI (RFC 5630 section 4), and then no request leaves on a hop
+ * without TLS.
+ *
+ * Does not do: DNS beyond what Sofia does by itself. */
 #include "modules/sip/face.h"
 
 #include "daemon/base/err.h"
@@ -40,13 +44,12 @@
 #define IDENT_6 "ip6"
 #define MARK_LEN 16              /* hex digits */
 #define BRANCH_COOKIE "z9hG4bK"
+#define NO_FILES "/nonexistent" /* tls.c gives Sofia its certificates */
+#define TLS_PORT "5061"
 /* To nta_agent_create(): listeners come later. */
 #define NO_LISTENER ((url_string_t *)-1)
 
-static const char *transport_name(enum transport t)
-{
-	return t == TRANSPORT_TCP ? "tcp" : "udp";
-}
+static const char *const transport_names[] = { "udp", "tcp", "tls" };
 
 /* "host" or "[host]" and ":port", as a URI wants it. */
 static void host_port(const struct addr *a, char *out, size_t room)
@@ -74,26 +77,31 @@ static const char *ident_of(const char *host)
 static int open_one(struct sip_face *f, size_t i)
 {
 	const struct listener *l = &f->settings->listen[i];
-	const char *tcp = l->transport == TRANSPORT_TCP ? ";transport=tcp" : "";
+	const char *name = transport_names[l->transport];
+	bool udp = l->transport == TRANSPORT_UDP;
 	char where[ADDR_TEXT + 16], host[ADDR_TEXT], uri[160];
 
 	addr_host(&l->addr, host);
 	host_port(&l->addr, where, sizeof where);
-	snprintf(uri, sizeof uri, "<sip:%s%s>", where, tcp);
+	snprintf(uri, sizeof uri, "<sip:%s%s%s>", where,
+		 udp ? "" : ";transport=", udp ? "" : name);
 	f->contact[i] = sip_contact_make(f->sip->home, uri);
-	if (!f->contact[i])
+	snprintf(uri, sizeof uri, "<sips:%s>", where);
+	f->secure[i] = sip_contact_make(f->sip->home, uri);
+	if (!f->contact[i] || !f->secure[i])
 		return E_NOMEM;
-	snprintf(uri, sizeof uri, "sip:%s;transport=%s", where,
-		 transport_name(l->transport));
+	snprintf(uri, sizeof uri, "sip%s:%s;transport=%s",
+		 l->transport == TRANSPORT_TLS ? "s" : "", where, name);
 	if (nta_agent_add_tport(f->agent, (url_string_t *)uri,
 				TPTAG_UDP_RMEM(UDP_BUFFER),
 				TPTAG_UDP_WMEM(UDP_BUFFER),
 				TPTAG_IDENT(ident_of(host)),
 				TPTAG_PONG2PING(1), /* RFC 5626 4.4.1 */
+				TPTAG_CERTIFICATE(NO_FILES),
 				TPTAG_STUN_SERVER(0), TAG_END()) < 0) {
 		log_error(SIP_TAG, "cannot listen on %s %s: %s; is it an "
 			  "address of this machine, and free?",
-			  transport_name(l->transport), where,
+			  name, where,
 			  strerror(su_errno()));
 		return E_IO;
 	}
@@ -140,27 +148,45 @@ void face_close(struct sip_face *f)
 	f->agent = NULL;
 }
 
+/* What we are called where t and family are used; by TLS as sips: or sip:. */
 static const sip_contact_t *contact_for(const struct sip_face *f,
-					enum transport t, int family)
+					enum transport t, int family,
+					bool sips)
 {
 	const struct face_settings *s = f->settings;
-	const sip_contact_t *best = f->contact[0];
 	int score, best_score = -1;
-	size_t i;
+	size_t i, best = 0;
 
 	for (i = 0; i < s->n_listen; i++) {
 		score = (s->listen[i].addr.family == family) * 2 +
 			(s->listen[i].transport == t);
 		if (score > best_score) {
 			best_score = score;
-			best = f->contact[i];
+			best = i;
 		}
 	}
-	return best;
+	sips = sips && s->listen[best].transport == TRANSPORT_TLS;
+	return sips ? f->secure[best] : f->contact[best];
+}
+
+static enum transport transport_of(const tport_t *tp)
+{
+	if (tport_has_tls(tp))
+		return TRANSPORT_TLS;
+	return tport_is_tcp(tp) ? TRANSPORT_TCP : TRANSPORT_UDP;
+}
+
+bool face_by_tls(const struct sip_face *f, nta_incoming_t *irq)
+{
+	tport_t *tp = nta_incoming_transport(f->agent, irq, NULL);
+	bool tls = tp && tport_has_tls(tp);
+
+	tport_unref(tp);
+	return tls;
 }
 
 const sip_contact_t *face_contact_of(const struct sip_face *f,
-				     nta_incoming_t *irq)
+				     nta_incoming_t *irq, bool sips)
 {
 	tport_t *tp = nta_incoming_transport(f->agent, irq, NULL);
 	const sip_contact_t *found = NULL;
@@ -171,43 +197,80 @@ const sip_contact_t *face_contact_of(const struct sip_face *f,
 
 	if (!tp)
 		return f->contact[0];
-	t = tport_is_tcp(tp) ? TRANSPORT_TCP : TRANSPORT_UDP;
+	t = transport_of(tp);
 	ai = tport_get_address(tport_parent(tp));
 	if (ai && !addr_from_sockaddr(ai->ai_addr, &at))
 		for (i = 0; !found && i < f->settings->n_listen; i++)
 			if (f->settings->listen[i].transport == t &&
 			    addr_equal(&f->settings->listen[i].addr, &at))
-				found = f->contact[i];
+				found = sips && t == TRANSPORT_TLS ?
+					f->secure[i] : f->contact[i];
 	tport_unref(tp);
-	return found ? found : contact_for(f, t, at.family);
+	return found ? found : contact_for(f, t, at.family, sips);
+}
+
+bool face_wants_tls(const url_t *uri)
+{
+	char value[8] = "";
+
+	if (uri->url_type == url_sips)
+		return true;
+	return uri->url_params &&
+	       url_param(uri->url_params, "transport", value,
+			 sizeof value) > 0 && !strcasecmp(value, "tls");
+}
+
+static enum transport transport_to(const url_t *uri)
+{
+	char value[8] = "";
+
+	if (face_wants_tls(uri))
+		return TRANSPORT_TLS;
+	if (uri->url_params &&
+	    url_param(uri->url_params, "transport", value, sizeof value) > 0 &&
+	    !strcasecmp(value, "tcp"))
+		return TRANSPORT_TCP;
+	return TRANSPORT_UDP;
 }
 
 const sip_contact_t *face_contact_to(const struct sip_face *f,
-				     const url_t *to)
+				     const url_t *to, bool sips)
 {
 	enum transport t = TRANSPORT_UDP;
-	char value[8] = "";
 	int family = 4;
 
-	if (to && to->url_params &&
-	    url_param(to->url_params, "transport", value, sizeof value) > 0 &&
-	    !strcasecmp(value, "tcp"))
-		t = TRANSPORT_TCP;
+	if (to)
+		t = transport_to(to);
 	if (to && to->url_host && to->url_host[0] == '[')
 		family = 6;
-	return contact_for(f, t, family);
+	return contact_for(f, t, family, sips);
+}
+
+/* Where a complete request goes: hop if given, else its first loose route,
+ * else its Request-URI. NULL: no memory. */
+static const url_t *next_hop(msg_t *msg, const char *hop)
+{
+	const sip_t *sip = sip_object(msg);
+
+	if (*hop)
+		return url_make(msg_home(msg), hop);
+	if (sip->sip_route && url_has_param(sip->sip_route->r_url, "lr"))
+		return sip->sip_route->r_url;
+	return sip->sip_request->rq_url;
+}
+
+bool face_may_leave(msg_t *msg, const char *hop, bool sips)
+{
+	const url_t *to = next_hop(msg, hop);
+
+	sips |= sip_object(msg)->sip_request->rq_url->url_type == url_sips;
+	return to && (!sips || face_wants_tls(to));
 }
 
 const char *face_ident(msg_t *msg, const char *hop)
 {
-	const sip_t *sip = sip_object(msg);
-	const url_t *uri = sip->sip_request->rq_url;
+	const url_t *uri = next_hop(msg, hop);
 
-	if (*hop)
-		uri = url_make(msg_home(msg), hop);
-	else if (sip->sip_route &&
-		 url_has_param(sip->sip_route->r_url, "lr"))
-		uri = sip->sip_route->r_url;
 	return uri ? ident_of(uri->url_host) : NULL;
 }
 
@@ -290,5 +353,9 @@ bool face_looped(const struct sip *s, const sip_t *sip)
 
 bool face_is_us(const struct sip_face *f, const url_t *uri)
 {
-	return !uri->url_host || is_listener(f, uri->url_host, uri->url_port);
+	const char *port = uri->url_port;
+
+	if ((!port || !*port) && face_wants_tls(uri))
+		port = TLS_PORT;
+	return !uri->url_host || is_listener(f, uri->url_host, port);
 }

@@ -10,11 +10,19 @@
 int face_open(struct sip_face *f, nta_request_f *stranger);
 void face_close(struct sip_face *f);
 /* Our Contact on this face for a request that came in, or for a message to
- * that URI: the listener of the same transport and address family. */
+ * that URI: the listener of the same transport and address family. sips: the
+ * call is to a sips: URI, and so is our Contact if that listener does TLS. */
 const sip_contact_t *face_contact_of(const struct sip_face *f,
-				     nta_incoming_t *irq);
+				     nta_incoming_t *irq, bool sips);
 const sip_contact_t *face_contact_to(const struct sip_face *f,
-				     const url_t *to);
+				     const url_t *to, bool sips);
+/* The request came in by TLS. */
+bool face_by_tls(const struct sip_face *f, nta_incoming_t *irq);
+/* A message to this URI leaves by TLS: a sips: URI, or transport=tls. */
+bool face_wants_tls(const url_t *uri);
+/* RFC 5630: a request to a sips: URI, or in a call to one (sips), leaves on a
+ * hop with TLS only. hop as in face_ident(). */
+bool face_may_leave(msg_t *msg, const char *hop, bool sips);
 /* Names the listeners by which a complete request may leave, for TPTAG_IDENT:
  * those of its next hop's address family. hop: a URI text, or "" (as the
  * message says). NULL: a host name, any will do. */

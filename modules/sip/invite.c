@@ -316,7 +316,8 @@ static int refuse_first(nta_incoming_t *irq, int status, const char *why)
 	return 0;
 }
 
-static int checked(struct sip_face *f, const sip_t *sip, const char **why)
+static int checked(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		   const char **why)
 {
 	const url_t *uri = sip->sip_request->rq_url;
 
@@ -329,11 +330,12 @@ static int checked(struct sip_face *f, const sip_t *sip, const char **why)
 		return 483;
 	if (face_looped(f->sip, sip))
 		return 482;
-	if (uri->url_type == url_sips) {
-		*why = "no hop here can be secured by TLS";
+	if (uri->url_type == url_sips && !face_by_tls(f, irq)) {
+		*why = "a call to a sips: URI has to come by TLS";
 		return 480;
 	}
-	if (uri->url_type != url_sip && uri->url_type != url_tel)
+	if (uri->url_type != url_sip && uri->url_type != url_sips &&
+	    uri->url_type != url_tel)
 		return 416;
 	if (!sip->sip_contact || !sip->sip_from->a_tag) {
 		*why = "no Contact or From tag";
@@ -352,7 +354,7 @@ int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 	struct pair *pair;
 	const char *why;
 	struct txn *t;
-	int status = checked(f, sip, &why);
+	int status = checked(f, irq, sip, &why);
 
 	if (status)
 		return refuse_first(irq, status, why);

@@ -52,7 +52,8 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 	if (!leg)
 		return NULL;
 	leg->caller = leg->tagged = true;
-	leg->contact = face_contact_of(f, irq);
+	leg->sips = sip->sip_request->rq_url->url_type == url_sips;
+	leg->contact = face_contact_of(f, irq, leg->sips);
 	leg->dialog = nta_leg_tcreate(
 		f->agent, txn_on_request, leg, SIPTAG_CALL_ID(sip->sip_call_id),
 		SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
@@ -107,13 +108,14 @@ static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
 }
 
 struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
-		       const url_t *to)
+		       const struct leg_to *to)
 {
 	struct leg *leg = leg_new(pair, f);
 
 	if (!leg)
 		return NULL;
-	leg->contact = face_contact_to(f, to);
+	leg->sips = to->sips;
+	leg->contact = face_contact_to(f, to->hop, to->sips);
 	leg->dialog = called_dialog(leg, sip);
 	if (!leg->dialog) {
 		leg_free(leg);
@@ -153,6 +155,7 @@ static struct leg *branch_new(struct txn *t, const sip_t *sip)
 	if (!leg)
 		return NULL;
 	leg->contact = first->contact;
+	leg->sips = first->sips;
 	leg->dialog = nta_leg_tcreate(
 		leg->face->agent, txn_on_request, leg,
 		SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(sip->sip_from),
@@ -239,7 +242,8 @@ static void say(struct leg *leg, msg_t *msg, sip_method_t method,
 	nta_agent_t *agent = leg->face->agent;
 	nta_outgoing_t *orq = NULL;
 
-	if (!nta_msg_request_complete(msg, leg->dialog, method, name, NULL))
+	if (!nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
+	    face_may_leave(msg, "", leg->sips))
 		orq = nta_outgoing_mcreate(
 			agent, NULL, NULL, NULL, msg,
 			TAG_IF(branch, NTATAG_ACK_BRANCH(branch)),

@@ -7,10 +7,14 @@
 /* The leg on which the first INVITE came in; it hangs off the pair. */
 struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 		       nta_incoming_t *irq, const sip_t *sip);
-/* The first leg to the called side, before anyone answered. to is where its
- * first request goes. */
+/* Where the first request of a leg goes. */
+struct leg_to {
+	const url_t *hop;
+	bool sips; /* its Request-URI is a sips: URI */
+};
+/* The first leg to the called side, before anyone answered. */
 struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
-		       const url_t *to);
+		       const struct leg_to *to);
 /* A response from a branch that we have no room for (BRANCHES_MAX). */
 bool leg_too_many(const struct txn *t, const sip_t *sip);
 /* The leg of the branch that this response to the first INVITE came from, made

@@ -17,6 +17,8 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/register.c modules/sip/register.h \
 	modules/sip/reply.c modules/sip/reply.h \
 	modules/sip/slots.c modules/sip/slots.h \
+	modules/sip/tls.c modules/sip/tls.h modules/sip/tlsname.c \
 	modules/sip/txn.c modules/sip/txn.h
-modules_sip_libsip_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
-SIP_LIBS = modules/sip/libsip.a $(LOOP_LIBS) daemon/libframe.a $(JANSSON_LIBS)
+modules_sip_libsip_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS) $(TLS_CFLAGS)
+SIP_LIBS = modules/sip/libsip.a $(LOOP_LIBS) daemon/libframe.a $(JANSSON_LIBS) \
+	$(TLS_LIBS)

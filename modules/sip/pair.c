@@ -12,6 +12,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/uri.h"
 #include "modules/sip/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
@@ -98,15 +99,16 @@ static int make_legs(struct pair *pair, struct sip_face *f,
 {
 	const struct call_route *route = call_route(pair->call);
 	su_home_t home[1] = { SU_HOME_INIT(home) };
+	struct leg_to to = { .sips = uri_is_sips(route->target) };
 	int r = E_NOMEM;
-	url_t *to;
 
 	su_home_init(home);
-	to = url_make(home, *route->next_hop ? route->next_hop : route->target);
-	if (!to)
+	to.hop = url_make(home,
+			  *route->next_hop ? route->next_hop : route->target);
+	if (!to.hop)
 		r = E_CONF;
 	else if (leg_caller(pair, f, irq, sip) &&
-		 leg_called(pair, &f->sip->face[!f->face], sip, to))
+		 leg_called(pair, &f->sip->face[!f->face], sip, &to))
 		r = 0;
 	su_home_deinit(home);
 	return r;

@@ -360,7 +360,7 @@ static bool put_contact(const struct attempt *a, msg_t *msg,
 
 	if (*a->hop)
 		to = url_make(home, a->hop);
-	m = sip_contact_dup(home, face_contact_to(f, to));
+	m = sip_contact_dup(home, face_contact_to(f, to, false));
 	if (!m)
 		return false;
 	m->m_url->url_user = su_strdup(home, a->wanted[i].token);

@@ -12,6 +12,8 @@
  *   register.c a phone's REGISTER on its way to the registrar
  *   binding.c  the table of registered phones, and slots.c its file
  *   location.c how calls find them
+ *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
+ *              speaks for
  *   headers.c  what passes end to end, byte for byte
  *   reply.c    refusals and other answers of our own
  *
@@ -19,7 +21,7 @@
  * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and
  * ACK, merges and matches; nothing else of it is used (no nua, no soa).
  *
- * Does not do: a registrar, presence (405), TLS, forking of its own,
+ * Does not do: a registrar, presence (405), forking of its own,
  * Replaces across the legs, redirection (a 3xx passes without its Contact from
  * the inside). */
 #include "modules/sip/sip.h"
@@ -33,6 +35,7 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/register.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/tls.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -143,11 +146,48 @@ static void sofia_says(void *stream, const char *fmt, va_list ap)
 	log_debug(SIP_TAG, "sofia: %s", line);
 }
 
+/* Reads what the parent opened; keeps what is there when it is no good. */
+static int take_tls(struct sip *s)
+{
+	const struct settings *settings = engine_settings(s->engine);
+	const struct tls_settings *t = &settings->tls;
+	const char *const value[TLS_FILES] = { t->cert, t->key, t->ca };
+	static const char *const name[TLS_FILES] = {
+		TLS_FILE_CERT, TLS_FILE_KEY, TLS_FILE_CA
+	};
+	struct tls_file *file = NULL;
+	char why[256] = "no memory";
+	int fd[TLS_FILES], r;
+
+	if (!settings_has_tls(&settings->face[INSIDE]) &&
+	    !settings_has_tls(&settings->face[OUTSIDE]))
+		return 0;
+	for (int i = 0; i < TLS_FILES; i++)
+		fd[i] = *value[i] ? child_file(engine_child(s->engine),
+					       name[i]) : -1;
+	r = tls_file_read(fd, &file, why, sizeof why);
+	if (r) {
+		log_error(SIP_TAG, "tls: %s", why);
+		return r;
+	}
+	if (tls_file_warns(file, why, sizeof why))
+		log_error(SIP_TAG, "tls: %s", why);
+	if (t->verify == TLS_VERIFY_NONE)
+		log_error(SIP_TAG, "tls.verify = \"none\": anyone on the way "
+			  "can pose as the next hop");
+	r = tls_use(file, t->verify);
+	if (r)
+		log_error(SIP_TAG, "tls: certificate, key or CA is too weak or "
+			  "cannot be used: %s", err_text(r));
+	return r;
+}
+
 static void sip_free(struct sip *s)
 {
 	registry_free(s->registry);
 	face_close(&s->face[INSIDE]);
 	face_close(&s->face[OUTSIDE]);
+	tls_forget();
 	loop_timer_free(s->sweeper);
 	su_home_deinit(s->home);
 	free(s);
@@ -186,8 +226,7 @@ static int start(struct core *core, const struct conf *c, void **state)
 	r = loop_timer_new(s->loop, pair_sweep, s, &s->sweeper);
 	if (r)
 		goto out;
-	r = open_faces(s);
-	if (r)
+	if ((r = take_tls(s)) || (r = open_faces(s)))
 		goto out;
 	r = registry_new(s, core, &s->registry);
 	if (r)
@@ -237,12 +276,12 @@ static void stop(void *state)
 	sip_free(s);
 }
 
-/* Listeners are opened once; other settings are read at each call. */
+/* Listeners are opened once, TLS files are read again; other settings are read
+ * at each call. */
 static int reload(void *state, const struct conf *c)
 {
-	(void)state;
 	(void)c;
-	return 0;
+	return take_tls(state);
 }
 
 static const char *const provides[] = { "signalling", NULL };

@@ -51,6 +51,7 @@ struct sip_face {
 	struct leg *door; /* requests outside any dialog */
 	const struct face_settings *settings;
 	sip_contact_t *contact[LISTEN_MAX]; /* what each listener is called */
+	sip_contact_t *secure[LISTEN_MAX];  /* the same as a sips: URI */
 };
 
 struct sip {
@@ -78,6 +79,7 @@ struct leg {
 	unsigned branch;      /* called side: 0, 1, ... */
 	bool caller;
 	bool tagged;          /* the other end gave its tag */
+	bool sips;            /* the call on this leg is to a sips: URI */
 };
 
 /* A reliable provisional response that we passed on; a PRACK names it. */

@@ -17,6 +17,7 @@
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/tls.h"
 
 #include <stdlib.h>
 
@@ -152,9 +153,15 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 					 (url_string_t *)ruri);
 }
 
+/* "": where the message says. */
+static const char *first_hop(const struct txn *t)
+{
+	return t->initial ? call_route(t->pair->call)->next_hop : "";
+}
+
 static nta_outgoing_t *request_send(struct txn *t, msg_t *msg)
 {
-	const char *hop = t->initial ? call_route(t->pair->call)->next_hop : "";
+	const char *hop = first_hop(t);
 	url_string_t *route = *hop ? (url_string_t *)hop : NULL;
 	nta_agent_t *agent = t->to->face->agent;
 	const char *ident = face_ident(msg, hop);
@@ -179,8 +186,13 @@ static void pass_request(struct txn *t, const sip_t *sip,
 	if (t->final || !t->to->dialog)
 		return;
 	msg = nta_msg_create(t->to->face->agent, 0);
-	if (msg && request_fill(t, msg, sip, body))
-		t->orq = request_send(t, msg);
+	if (msg && request_fill(t, msg, sip, body)) {
+		if (!face_may_leave(msg, first_hop(t), t->to->sips))
+			no = reply_no(480, "a sips: call needs TLS on the next "
+				      "hop");
+		else
+			t->orq = request_send(t, msg);
+	}
 	if (t->orq)
 		return;
 	msg_destroy(msg);
@@ -192,17 +204,29 @@ static void pass_request(struct txn *t, const sip_t *sip,
 
 /* -- the responses -------------------------------------------------------- */
 
+/* Why TLS failed with the host that the request was for; NULL: it did not. */
+static const char *why_no_tls(const struct txn *t)
+{
+	const url_t *uri = nta_outgoing_route_uri(t->orq);
+
+	if (!uri)
+		uri = nta_outgoing_request_uri(t->orq);
+	return uri ? tls_failure(uri->url_host) : NULL;
+}
+
 /* Sofia's own: the far side did not answer or could not be reached. */
 static void own_failure(struct txn *t, int status)
 {
-	struct refusal no = reply_no(status, status == 408 ?
+	const char *tls = why_no_tls(t);
+	struct refusal no = reply_no(tls ? 503 : status, tls ? tls :
+				     status == 408 ?
 				     "no answer from the next hop" :
 				     "the next hop cannot be reached");
 
 	log_line(LOG_CLASS_REMOTE, SIP_TAG, pair_id(t->pair),
 		 "%s to the %s: %d, %s; check the route of the peer",
 		 nta_outgoing_method_name(t->orq),
-		 t->to->face->face == INSIDE ? "inside" : "outside", status,
+		 t->to->face->face == INSIDE ? "inside" : "outside", no.status,
 		 no.warn);
 	if (t->method == sip_method_bye) {
 		/* For the one who hung up the call is over all the same. */

@@ -40,10 +40,11 @@ tests_fuzz_fuzz_sdp_LDADD = $(ENGINE_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_sip
 tests_fuzz_fuzz_sip_SOURCES = tests/fuzz/fuzz_sip.c tests/mock/core.c \
+	tests/mock/modules.c \
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_sip_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_fuzz_fuzz_sip_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_sip_LDADD = $(SIP_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_sip_LDADD = $(SIP_LIBS) $(FRAME_LIBS)
 
 # what a taken engine can say
 FUZZ_TARGETS += tests/fuzz/fuzz_keeper tests/fuzz/fuzz_relay

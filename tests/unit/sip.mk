@@ -12,18 +12,19 @@ EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/sipscene.py \
 	tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
-tests_mock_siprelay_SOURCES = tests/mock/siprelay.c \
+tests_mock_siprelay_SOURCES = tests/mock/siprelay.c tests/mock/modules.c \
 	tests/mock/core.c tests/mock/core.h
 tests_mock_siprelay_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
-tests_mock_siprelay_LDADD = $(SIP_LIBS) $(BASE_LIBS)
+tests_mock_siprelay_LDADD = $(SIP_LIBS) $(FRAME_LIBS)
 
 check_PROGRAMS += tests/unit/test_sip_headers
 TESTS += tests/unit/test_sip_headers
 tests_unit_test_sip_headers_SOURCES = tests/unit/test_sip_headers.c \
+	tests/mock/modules.c \
 	tests/mock/core.c tests/mock/core.h
 tests_unit_test_sip_headers_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
-tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_binding
 TESTS += tests/unit/test_binding
@@ -33,3 +34,14 @@ tests_unit_test_binding_SOURCES = tests/unit/test_binding.c \
 tests_unit_test_binding_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_binding_LDADD = daemon/libframe.a $(BASE_LIBS) \
 	$(JANSSON_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_tls
+TESTS += tests/unit/test_tls
+tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/mock/core.c \
+	tests/mock/core.h tests/mock/modules.c
+tests_unit_test_tls_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS) $(TLS_CFLAGS)
+tests_unit_test_tls_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
+
+# The gateway with openssl s_client, s_server and Python's ssl as peers.
+TESTS += tests/call/test_tls.py
+EXTRA_DIST += tests/call/test_tls.py
