@@ -387,17 +387,46 @@ static void unname(tport_t *tp)
 	name->tpn_canon = nobody;
 }
 
-/* Whether this step of the handshake fails for good. */
-static bool step_fails(const struct link *l, const su_wait_t *w)
+enum step { STEP_DONE, STEP_AGAIN, STEP_FAILED };
+
+static enum step step(const struct link *l, const su_wait_t *w)
 {
-	int r, err;
+	int r;
 
 	if (w->revents & (SU_WAIT_ERR | SU_WAIT_HUP))
-		return false; /* no connection: Sofia says so by itself */
+		return STEP_DONE; /* no connection: Sofia says so by itself */
 	r = l->accepted ? SSL_accept(l->ssl) : SSL_connect(l->ssl);
-	err = SSL_get_error(l->ssl, r);
-	return err != SSL_ERROR_NONE && err != SSL_ERROR_WANT_READ &&
-	       err != SSL_ERROR_WANT_WRITE;
+	switch (SSL_get_error(l->ssl, r)) {
+	case SSL_ERROR_NONE:
+		return STEP_DONE;
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return STEP_AGAIN;
+	default:
+		return STEP_FAILED;
+	}
+}
+
+/* Sofia steps as well, to learn what to wait for. What came in the meantime
+ * stays in the socket for our next step. */
+static int sofia_waits(struct link *l, int (*real)(su_root_magic_t *,
+						   su_wait_t *, tport_t *),
+		       su_wait_t *w, tport_t *tp)
+{
+	BIO *socket = SSL_get_rbio(l->ssl), *empty = BIO_new(BIO_s_mem());
+	int r;
+
+	if (!empty)
+		return real(NULL, w, tp);
+	BIO_set_mem_eof_return(empty, -1);
+	BIO_up_ref(socket);
+	SSL_set0_rbio(l->ssl, empty);
+	r = real(NULL, w, tp);
+	if (ours.step)
+		SSL_set0_rbio(l->ssl, socket);
+	else
+		BIO_free(socket);
+	return r;
 }
 
 static void name_link(struct link *l, tport_t *tp)
@@ -423,8 +452,9 @@ int tls_connect(su_root_magic_t *magic, su_wait_t *w, tport_t *tp)
 		(int (*)(su_root_magic_t *, su_wait_t *, tport_t *))
 		behind("tls_connect");
 	struct link *l = link_at(w->fd);
+	enum step did;
 	char at[NAME_LEN];
-	int r = 0;
+	int r;
 
 	ERR_clear_error();
 	if (!l)
@@ -432,14 +462,16 @@ int tls_connect(su_root_magic_t *magic, su_wait_t *w, tport_t *tp)
 	name_link(l, tp);
 	snprintf(at, sizeof at, "%s:%s", tport_name(tp)->tpn_host,
 		 tport_name(tp)->tpn_port);
-	if (step_fails(l, w)) {
+	did = step(l, w);
+	if (did == STEP_FAILED) {
 		failed(l, at, ERR_peek_last_error());
 		ERR_clear_error();
 		tport_error_report(tp, EPROTO, NULL);
 		return 0;
 	}
 	ours.step = l;
-	r = real(magic, w, tp);
+	r = did == STEP_AGAIN ? sofia_waits(l, real, w, tp) :
+				real(magic, w, tp);
 	if (!ours.step)
 		failed(&ours.ended, at, ours.ended_err);
 	ours.step = NULL;
