@@ -1,11 +1,12 @@
 /* confine.c - giving up what a process does not need. See confine.h.
  *
  * Order: no new privileges, no capabilities (nor a way to get them back), no
- * core dump and no reading of our memory by others, then the system call
- * filter. The filter is an allow-list: rules without a condition are groups of
- * names with the reason for them, rules with conditions come as a table of
- * one argument each. What is on no list kills the process. The parent, which
- * starts programs, has a list of what is forbidden instead.
+ * core dump and no reading of our memory by others, then the files that may be
+ * read (the engine's, by landlock.c), then the system call filter. The filter
+ * is an allow-list: rules without a condition are groups of names with the
+ * reason for them, rules with conditions come as a table of one argument each.
+ * What is on no list kills the process. The parent, which starts programs, has
+ * a list of what is forbidden instead.
  *
  * io_uring goes round a filter of system calls: rings are made and restricted
  * before this; only enabling and entering them stays. */
@@ -15,6 +16,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +215,34 @@ static int drop_privileges(enum process p)
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? E_IO : 0;
 }
 
+/* -- files ---------------------------------------------------------------- */
+
+/* What looking up a name reads, again whenever it changes. resolv.conf may be
+ * a link into one of the folders. */
+static const char *const names[] = {
+	"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf",
+	"/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services",
+	"/etc/localtime", "/usr/share/zoneinfo", "/run/systemd/resolve",
+	"/run/resolvconf", "/run/NetworkManager", NULL
+};
+
+/* Of the children only the engine opens files at all, and it runs as the user
+ * whom the key files belong to. */
+static int restrict_files(enum process p)
+{
+	int r;
+
+	if (p != PROC_ENGINE)
+		return 0;
+	r = landlock_reading(names);
+	if (r != E_UNSUPPORTED)
+		return r;
+	log_error(process_name(p), "this kernel has no Landlock: the engine "
+		  "can read what its user can, key files too; use a kernel "
+		  "that has it");
+	return 0;
+}
+
 /* -- the filter ----------------------------------------------------------- */
 
 static int add(scmp_filter_ctx ctx, uint32_t action, const char *const *calls)
@@ -322,6 +352,11 @@ int confine(enum process p)
 		log_error(process_name(p), "this build has a sanitizer: no "
 			  "system call filter");
 		return 0;
+	}
+	if ((r = restrict_files(p))) {
+		log_error(process_name(p), "files cannot be restricted: %s",
+			  strerror(errno));
+		return r;
 	}
 	return filter(p);
 }

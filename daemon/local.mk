@@ -26,6 +26,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/confine.c daemon/confine.h \
 	daemon/ipc.c daemon/ipc.h daemon/ipc_wire.h \
 	daemon/ipcwatch.c daemon/ipcwatch.h \
+	daemon/landlock.c daemon/landlock.h \
 	daemon/message.c daemon/message.h \
 	daemon/module.c daemon/module.h \
 	daemon/policy.c daemon/policy.h \

@@ -65,7 +65,13 @@ static int exec_shell(void)
 
 static int open_to_read(void)
 {
-	return open("/etc/hostname", O_RDONLY) < 0;
+	return open("/etc/hosts", O_RDONLY) < 0;
+}
+
+/* 0: refused, as a key file would be. */
+static int open_another(void)
+{
+	return open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES;
 }
 
 static int open_to_write(void)
@@ -153,6 +159,7 @@ static void forbidden_calls_kill(void **state)
 	} rows[] = {
 		{ "exec", exec_shell, DIED, DIED, DIED },
 		{ "open for reading", open_to_read, 0, DIED, DIED },
+		{ "open what it does not need", open_another, 0, DIED, DIED },
 		{ "open for writing", open_to_write, DIED, DIED, DIED },
 		{ "fork", fork_once, DIED, DIED, DIED },
 		{ "executable memory", make_code, DIED, DIED, DIED },
