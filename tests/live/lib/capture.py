@@ -10,7 +10,7 @@ from .lab import Failure, wait_for
 
 class Capture:
     def __init__(self, lab, name, link):
-        """link: "phone-a", "phone-b" or "wire" (see Net.capture_options)."""
+        """link: "phone-a", "phone-b", "wire" or "wire-b" (see Net.capture_options)."""
         self.path = os.path.join(lab.dir, f'{name}.pcap')
         host, options = lab.net.capture_options(link)
         self.process = lab.start(f'dumpcap-{name}', host, [

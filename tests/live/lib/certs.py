@@ -45,3 +45,8 @@ class Issuer:
         return (f'identity = {{ cert = "file:{self.dir}/{name}.pem";'
                 f' key = "file:{self.dir}/{name}.key"; }};\n'
                 f'trust = {{ ca = ( "file:{ca or self.ca}" ); }};\n')
+
+    def tls(self, name, verify='mutual'):
+        """The group tls of a gateway."""
+        return (f'tls = {{ cert = "file:{self.dir}/{name}.pem"; key = "file:{self.dir}/{name}.key";'
+                f' ca = "file:{self.ca}"; verify = "{verify}"; }};')

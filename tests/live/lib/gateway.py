@@ -60,6 +60,7 @@ class Gateway:
         self.level = settings.pop('level', 'session')
         self.rate = settings.pop('rate', 0)  # of key derivation
         self.proxy = settings.pop('proxy', '')
+        self.tls = settings.pop('tls', '')  # group tls; then nothing else is spoken outside
         self.six = settings.pop('six', (False, False))  # inside, outside
         self.workers = settings.pop('workers', 1)
         self.ports = settings.pop('ports', '16384-32767')
@@ -83,20 +84,21 @@ class Gateway:
         return self.lab.net.address(self.host, self.six[1])
 
     def config(self):
-        def listen(address):
+        def listen(address, *transports):
             at = f'[{address}]' if ':' in address else address
-            return texts([f'udp:{at}:5060', f'tcp:{at}:5060'])
+            return texts([f'{transport}:{at}:{port}' for transport, port in transports])
+        clear, sealed = (('udp', 5060), ('tcp', 5060)), (('tls', 5061),)
         nets = [self.lab.net.phones_net(self.site, self.six[0])]
         phones = [f'{{ user = {quoted(user)}; contact = {quoted(contact)}; }}'
                   for user, contact in self.phones.items()]
         return f'''\
 inside = {{
-	listen = {listen(self.inside)};
+	listen = {listen(self.inside, *clear)};
 	nets = {texts(nets)};
 	media = {texts([self.inside])};
 }};
 outside = {{
-	listen = {listen(self.outside)};
+	listen = {listen(self.outside, *(sealed if self.tls else clear))};
 	media = {texts([self.outside])};
 	proxy = {quoted(self.proxy)};
 }};
@@ -113,6 +115,7 @@ peers = (
 	""".join(p.text() for p in self.peers)}
 );
 phones = ( {', '.join(phones)} );
+{self.tls}
 {self.extra}
 '''
 

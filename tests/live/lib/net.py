@@ -49,9 +49,12 @@ class Net:
         return f'fd99:{net}::/64' if six else f'10.99.{net}.0/24'
 
     def capture_options(self, link):
-        """(host, dumpcap's options) for "phone-a" or "wire": what passes the link
-        of that phone, or what leaves and reaches site a over the net."""
-        return ('net', ['-i', 'to-a']) if link == 'wire' else (link, ['-i', 'eth0'])
+        """(host, dumpcap's options) for "phone-a", "wire" or "wire-b": what passes
+        the link of that phone, or what leaves and reaches that site over the net
+        (site a when none is named)."""
+        if link.startswith('wire'):
+            return 'net', ['-i', f'to-{link[5:] or "a"}']
+        return link, ['-i', 'eth0']
 
     def namespace(self, host):
         return f'{self.prefix}-{host}'
@@ -143,7 +146,7 @@ class Loopback(Net):
 
     def capture_options(self, link):
         site = 'a' if link == 'wire' else link[-1]
-        near = self.address(f'gate-{site}' if link == 'wire' else f'lan-{site}')
+        near = self.address(f'gate-{site}' if link.startswith('wire') else f'lan-{site}')
         return link, ['-i', 'lo', '-f', f'host {near}']
 
     def command(self, host, *argv):

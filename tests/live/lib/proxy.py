@@ -23,17 +23,37 @@ loadmodule "textops.so"
 loadmodule "siputils.so"
 '''
 
+TLS_HEAD = '''\
+enable_tls=yes
+loadmodule "tls.so"
+loadmodule "xlog.so"
+modparam("tls", "config", "DIR/tls.cfg")
+'''
+
+TLS = '''\
+[server:default]
+method = TLSv1.2+
+certificate = NAME.pem
+private_key = NAME.key
+ca_list = CA
+verify_certificate = yes
+require_certificate = yes
+'''
+
 
 class Proxy:
-    def __init__(self, lab, routes, sites='ab', six=False):
-        """routes: the routing script, text of Kamailio's own language."""
+    def __init__(self, lab, routes, sites='ab', six=False, issuer=None):
+        """routes: the routing script, text of Kamailio's own language. With an
+        issuer nothing but TLS is spoken, by a certificate of that issuer."""
         self.dir = lab.folder('kamailio')
         self.addresses = {s: lab.net.address(f'net-{s}', six) for s in sites}
         path = f'{self.dir}/kamailio.cfg'
-        listen = ''.join(f'listen={t}:{f"[{a}]" if six else a}:5060\n'
-                         for a in self.addresses.values() for t in ('udp', 'tcp'))
+        self.listeners = (('tls', 5061),) if issuer else (('udp', 5060), ('tcp', 5060))
+        listen = ''.join(f'listen={t}:{f"[{a}]" if six else a}:{port}\n'
+                         for a in self.addresses.values() for t, port in self.listeners)
+        head = HEAD + (self._tls(issuer) if issuer else '')
         with open(path, 'w') as f:
-            f.write(HEAD + listen + routes)
+            f.write(head + listen + routes)
         self.process = lab.start('kamailio', 'net', [
             'kamailio', '-f', path, '-m', '32', '-M', '8', '-w', self.dir, '-Y', self.dir,
             '-P', f'{self.dir}/pid', '-DD', '-E'])
@@ -45,5 +65,13 @@ class Proxy:
             raise Failure(f'kamailio ended: {self.process.output()[-1500:]}')
         sockets = self.lab.net.run('net', 'ss', '-Hlntu')
         return os.path.exists(f'{self.dir}/pid') and all(
-            sockets.count(f'{a}:5060') + sockets.count(f'[{a}]:5060') >= 2
-            for a in self.addresses.values())
+            sockets.count(f'{a}:{port}') + sockets.count(f'[{a}]:{port}') >= len(self.listeners)
+            for a in self.addresses.values() for _, port in self.listeners)
+
+    def _tls(self, issuer):
+        """Writes the TLS configuration; the head lines that load it."""
+        issuer.issue('proxy', ','.join(f'IP:{a}' for a in self.addresses.values()))
+        text = TLS.replace('NAME', f'{issuer.dir}/proxy').replace('CA', issuer.ca)
+        with open(f'{self.dir}/tls.cfg', 'w') as f:
+            f.write(text + text.replace('server:', 'client:'))
+        return TLS_HEAD.replace('DIR', self.dir)
