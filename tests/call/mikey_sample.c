@@ -33,23 +33,28 @@ static const struct keying *method_of(const char *name)
 	return NULL;
 }
 
-/* Certificates of one issuer for both ends, at the time that they have. */
-static void certify(struct keying_terms *a, struct keying_terms *b)
+/* Certificates of one issuer for both ends, at the time that they have.
+ * own[] are the stores, for the caller to free. */
+static void certify(struct keying_terms *a, struct keying_terms *b,
+		    struct credential *own[2])
 {
 	struct ca ca = ca_make(0, "the issuer");
 	X509 *x = ca_issue(&ca, ca_key(1, "RSA", 2048), "a",
 			   &(struct ca_order){ .san = "URI:sip:a.example" });
 	X509 *y = ca_issue(&ca, ca_key(2, "RSA", 2048), "b",
 			   &(struct ca_order){ .san = "URI:sip:b.example" });
-	struct credential *own = ca_credential(x, NULL,
-					       ca_key(1, "RSA", 2048), &ca);
 
-	ca_add(own, CREDENTIAL_PEER, "b", ca_file(y, NULL, NULL, NULL));
-	a->credential = own;
-	b->credential = ca_credential(y, NULL, ca_key(2, "RSA", 2048), &ca);
+	own[0] = ca_credential(x, NULL, ca_key(1, "RSA", 2048), &ca);
+	own[1] = ca_credential(y, NULL, ca_key(2, "RSA", 2048), &ca);
+	ca_add(own[0], CREDENTIAL_PEER, "b", ca_file(y, NULL, NULL, NULL));
+	a->credential = own[0];
+	b->credential = own[1];
 	a->peer = "b";
 	b->peer = "a";
 	a->wall_us = b->wall_us = CA_NOW * 1000000ull;
+	X509_free(x);
+	X509_free(y);
+	ca_free(&ca);
 }
 
 int main(int argc, char **argv)
@@ -68,6 +73,7 @@ int main(int argc, char **argv)
 	};
 	struct keying_terms b = a;
 	struct buf offer = buf_of(KEYING_MAX), answer = buf_of(KEYING_MAX);
+	struct credential *own[2] = { NULL, NULL };
 	struct keying_pending *p = NULL;
 	struct keying_result res;
 	struct keying_fault why = { "" };
@@ -80,7 +86,7 @@ int main(int argc, char **argv)
 	b.remote_id = a.local_id;
 	b.ssrc = ssrc[1];
 	if (k->certified)
-		certify(&a, &b);
+		certify(&a, &b, own);
 	r = k->offer(&a, &offer, &p, &res, &why);
 	if (!r)
 		r = k->answer(&b, offer.data, offer.len, &answer, &res, &why);
@@ -93,5 +99,7 @@ int main(int argc, char **argv)
 	k->drop(p);
 	buf_free(&offer);
 	buf_free(&answer);
+	credential_free(own[0]);
+	credential_free(own[1]);
 	return r != 0;
 }
