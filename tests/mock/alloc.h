@@ -12,7 +12,8 @@ void alloc_fail_never(void);
 unsigned long alloc_count(void);
 
 /* Runs fn with the 1st, 2nd, 3rd, ... allocation failing, until a run needs
- * fewer. fn must cope and give everything back. Returns how many failed. */
+ * fewer. fn must cope and give everything back. Returns how many it needs.
+ * Under valgrind not all of a long walk fail in turn. */
 unsigned long alloc_walk(void (*fn)(void *user), void *user);
 
 #endif
