@@ -27,7 +27,7 @@ static int allow(int rules, const char *path)
 {
 	struct landlock_path_beneath_attr beneath = { .allowed_access = 0 };
 	int fd = open(path, O_PATH | O_CLOEXEC), r = 0;
-	struct stat st;
+	struct stat st = { .st_mode = 0 };
 
 	if (fd < 0)
 		return 0;
