@@ -12,10 +12,12 @@ daemon_libbase_a_SOURCES = \
 	daemon/base/log.c daemon/base/log.h \
 	daemon/base/secret.c daemon/base/secret.h \
 	daemon/base/suite.c daemon/base/suite.h \
+	daemon/bundle.c daemon/bundle.h \
 	daemon/keeper/certificate.c \
 	daemon/keeper/certname.c daemon/keeper/certname.h \
 	daemon/keeper/credential.c daemon/keeper/credential.h \
 	daemon/keeper/credential_inside.h \
+	daemon/keeper/rank.c daemon/keeper/rank.h \
 	daemon/uri.c daemon/uri.h
 BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 
