@@ -9,12 +9,20 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/secret.h"
 #include "daemon/base/suite.h"
+#include "daemon/keeper/rank.h"
 #include "daemon/message.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct credential;
+
+/* What an offer is known by, drawn before it is made, so that the messages of
+ * one offer can speak of each other. */
+struct keying_name {
+	uint32_t bundle; /* CSB ID */
+	uint8_t rand[16];
+};
 
 /* What one side brings to an exchange. Everything is borrowed for the call. */
 struct keying_terms {
@@ -35,6 +43,12 @@ struct keying_terms {
 	                             the suite */
 	bool no_rate;             /* answerer: the relay takes none but 0 */
 	bool legacy;              /* answerer: weak algorithms, too */
+	const struct keying_name *name; /* offerer; NULL: it draws its own */
+	/* The extension of rank.h that the message carries; NULL: none. */
+	const uint8_t *ranks;
+	size_t ranks_len;
+	enum suite suite; /* answerer: what the lists give, whatever the offer's
+	                     policy says; SUITE_NONE: its policy decides */
 };
 
 /* What came out: one key a direction and stream. Holds secrets: wipe it. */
@@ -44,11 +58,20 @@ struct keying_result {
 	struct srtp_key send[STREAM_MAX], recv[STREAM_MAX];
 	uint32_t recv_ssrc[STREAM_MAX]; /* 0: not told */
 	uint64_t stamp_us;  /* the offer's timestamp, for the replay cache */
+	bool ranked; /* finish: the answer says what was chosen, and why */
+	struct rank_ext ranks; /* when ranked; it was checked */
 };
 
 /* Why it failed, in words for the operator. */
 struct keying_fault {
 	char text[REASON_TEXT];
+};
+
+/* The outer form of a message, nothing of which is checked. Points into it. */
+struct keying_outline {
+	struct rank_name name;
+	const uint8_t *ranks; /* the extension of rank.h; NULL: none */
+	size_t ranks_len;
 };
 
 struct keying_pending; /* an offer that waits for its answer; has secrets */
@@ -62,6 +85,10 @@ struct keying {
 	/* Whether an offer is one of this method: by its outer form alone,
 	 * nothing is checked. */
 	bool (*takes)(const uint8_t *offer, size_t len);
+	/* What can be told of a message without a key. E_FORMAT. NULL: the
+	 * method takes no part in the negotiation by priority. */
+	int (*outline)(const uint8_t *message, size_t len,
+		       struct keying_outline *out);
 	/* Makes an offer. early has the keys if the method fixes them already
 	 * (PSK, RSA), else early->n is 0. */
 	int (*offer)(const struct keying_terms *t, struct buf *out,

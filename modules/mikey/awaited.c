@@ -4,12 +4,15 @@
  *
  * V proves that the far end holds the key of the messages, so that it is whom
  * that key is for. A verification without a MAC, for another offer or of
- * another identity is refused. */
+ * another identity is refused. Where the response names another suite than the
+ * offer's policy, the keys are derived for that one (ranks.h). */
 #include "modules/mikey/awaited.h"
 
 #include "daemon/base/err.h"
 #include "modules/mikey/error.h"
 #include "modules/mikey/ident.h"
+#include "modules/mikey/ranks.h"
+#include "modules/mikey/session.h"
 
 #include <string.h>
 
@@ -97,12 +100,36 @@ static int finish_unasked(const struct mikey_awaited *p,
 	return 0;
 }
 
+/* The offer's keys, or those of another suite that the lists give. */
+static int take_keys(const struct mikey_awaited *p,
+		     const struct mikey_message *m, struct keying_result *got,
+		     struct keying_fault *fault)
+{
+	struct mikey_root root = mikey_outgoing_root(&p->o);
+	const struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
+	struct mikey_settled with;
+	int r = mikey_rank_settle(&p->o, m, got, &with, fault);
+
+	if (r)
+		return r;
+	got->facts.verified = got->facts.confirmed = 1;
+	if (!with.named)
+		return 0;
+	root.named = true;
+	root.key = p->tgk.bytes;
+	root.key_len = p->tgk.len;
+	r = mikey_session_keys(&root, &tgk, &with.sp, true, got);
+	return r ? mikey_fault(fault, r, "the session keys cannot be derived: "
+			       "%s", err_text(r)) : 0;
+}
+
 int mikey_awaited_finish(const struct mikey_awaited *p,
 			 struct mikey_bytes bytes,
 			 struct keying_result *result,
 			 struct keying_fault *fault)
 {
 	struct keying_result got = { .n = 0 };
+	uint32_t ssrc[STREAM_MAX];
 	struct mikey_message m;
 	int r;
 
@@ -125,8 +152,12 @@ int mikey_awaited_finish(const struct mikey_awaited *p,
 			    "sessions than our offer");
 	if (r)
 		return r;
-	*result = p->result;
-	memcpy(result->recv_ssrc, got.recv_ssrc, sizeof got.recv_ssrc);
-	result->facts.verified = result->facts.confirmed = 1;
-	return 0;
+	memcpy(ssrc, got.recv_ssrc, sizeof ssrc);
+	got = p->result;
+	memcpy(got.recv_ssrc, ssrc, sizeof ssrc);
+	r = take_keys(p, &m, &got, fault);
+	if (!r)
+		*result = got;
+	wipe(&got, sizeof got);
+	return r;
 }

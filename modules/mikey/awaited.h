@@ -3,6 +3,7 @@
 #ifndef CALLSEAL_MIKEY_AWAITED_H
 #define CALLSEAL_MIKEY_AWAITED_H
 
+#include "daemon/base/secret.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/psk.h"
 
@@ -11,6 +12,7 @@ struct mikey_awaited {
 	struct mikey_outgoing o;
 	struct mikey_psk_keys keys;
 	uint8_t answer_type; /* the data type that answers it */
+	struct secret tgk; /* for a suite that only the answer names */
 	struct keying_result result;
 };
 

@@ -29,6 +29,7 @@
 #include "modules/mikey/incoming.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/payload.h"
+#include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
 
 #include <stdlib.h>
@@ -311,6 +312,7 @@ static int respond(struct answer *a, struct buf *out)
 	add_value(&m, a->dh);
 	m.payload[m.n - 1].kv = a->dh_i->kv;
 	m.payload[m.n++] = *a->dh_i;
+	mikey_rank_add(in->t, &m);
 	kemac = mikey_add(&m, MIKEY_KEMAC, a->kemac->kind);
 	kemac->mac_alg = a->kemac->mac_alg;
 	return mikey_encode_maced(&m, &a->keys, out);
@@ -485,6 +487,7 @@ static int finish_keys(const struct keying_pending *p,
 	struct mikey_root root = mikey_outgoing_root(&p->o);
 	struct mikey_key key = { .type = MIKEY_KEY_TGK };
 	struct secret tgk;
+	struct mikey_settled with;
 	int r = mikey_outgoing_map(&p->o, m, out);
 
 	if (r)
@@ -497,10 +500,16 @@ static int finish_keys(const struct keying_pending *p,
 	root.key = tgk.bytes;
 	root.key_len = tgk.len;
 	mikey_outgoing_result(&p->o, mikey_dhhmac.name, out);
+	r = mikey_rank_settle(&p->o, m, out, &with, fault);
+	if (r) {
+		secret_wipe(&tgk);
+		return r;
+	}
 	out->facts.key_bits =
 		(uint16_t)mikey_dh_bits(mikey_dh_group(p->dh));
 	out->facts.verified = out->facts.confirmed = 1;
-	r = mikey_session_keys(&root, &key, &p->o.sp, true, out);
+	root.named = with.named;
+	r = mikey_session_keys(&root, &key, &with.sp, true, out);
 	secret_wipe(&tgk);
 	return r ? mikey_fault(fault, r, "the session keys cannot be derived: "
 			       "%s", err_text(r)) : 0;
@@ -548,6 +557,7 @@ const struct keying mikey_dhhmac = {
 	.name = "mikey-dhhmac",
 	.protocol = "mikey",
 	.takes = takes,
+	.outline = mikey_outline,
 	.offer = offer,
 	.answer = answer,
 	.finish = finish,

@@ -19,6 +19,7 @@
 #include "modules/mikey/ident.h"
 #include "modules/mikey/incoming.h"
 #include "modules/mikey/outgoing.h"
+#include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
 #include "modules/mikey/sign.h"
 
@@ -217,6 +218,7 @@ static int respond(struct answer *a, struct buf *out)
 	add_value(&m, a->dh);
 	m.payload[m.n - 1].kv = a->dh_i->kv;
 	m.payload[m.n++] = *a->dh_i;
+	mikey_rank_add(in->t, &m);
 	return mikey_encode_signed(&m, in->t->credential, NULL, out);
 }
 
@@ -297,6 +299,7 @@ static int take_key(const struct keying_pending *p,
 	const struct mikey_payload *dh_r = mikey_find(m, MIKEY_DH, 0);
 	struct mikey_key key = { .type = MIKEY_KEY_TGK, .kv = dh_r->kv };
 	struct mikey_root root = mikey_outgoing_root(&p->o);
+	struct mikey_settled with;
 	int r = mikey_dh_shared(p->dh, dh_r->data, tgk);
 
 	if (r)
@@ -307,9 +310,13 @@ static int take_key(const struct keying_pending *p,
 	mikey_outgoing_result(&p->o, mikey_dhsign.name, got);
 	got->facts.key_bits = (uint16_t)mikey_dh_bits(dh_r->kind);
 	got->facts.verified = got->facts.confirmed = 1;
+	r = mikey_rank_settle(&p->o, m, got, &with, fault);
+	if (r)
+		return r;
+	root.named = with.named;
 	r = mikey_outgoing_map(&p->o, m, got);
 	if (!r)
-		r = mikey_session_keys(&root, &key, &p->o.sp, true, got);
+		r = mikey_session_keys(&root, &key, &with.sp, true, got);
 	return r ? mikey_fault(fault, r, "the MIKEY answer names other crypto "
 			       "sessions than our offer") : 0;
 }
@@ -352,6 +359,7 @@ const struct keying mikey_dhsign = {
 	.protocol = "mikey",
 	.certified = true,
 	.takes = takes,
+	.outline = mikey_outline,
 	.offer = offer,
 	.answer = answer,
 	.finish = finish,

@@ -62,13 +62,14 @@ static int seal(struct mikey_envelope *e, uint32_t csb_id, uint64_t stamp,
 
 int mikey_envelope_make(struct mikey_envelope *e, const struct mikey_root *root,
 			uint64_t stamp, struct mikey_bytes id,
-			const struct certificate *receiver, enum suite suite)
+			const struct certificate *receiver, size_t tgk_len)
 {
-	const struct suite_info *s = suite_info(suite);
 	struct secret key = { 0 };
 	int r;
 
-	e->tgk_len = s->key_len > MIKEY_TGK_MIN ? s->key_len : MIKEY_TGK_MIN;
+	if (tgk_len > sizeof e->tgk)
+		return E_ARG;
+	e->tgk_len = tgk_len;
 	r = secret_random(&key, ENVELOPE_KEY);
 	if (!r && RAND_bytes(e->tgk, (int)e->tgk_len) != 1)
 		r = E_INTERNAL;

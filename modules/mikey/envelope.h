@@ -25,11 +25,11 @@ struct mikey_envelope {
 	size_t pke_len;
 };
 
-/* Draws TGK and envelope key for a suite, and seals both: the identity is the
- * sender's. root tells bundle, RAND and PRF. */
+/* Draws a TGK of tgk_len bytes and an envelope key, and seals both: the
+ * identity is the sender's. root tells bundle, RAND and PRF. */
 int mikey_envelope_make(struct mikey_envelope *e, const struct mikey_root *root,
 			uint64_t stamp, struct mikey_bytes id,
-			const struct certificate *receiver, enum suite suite);
+			const struct certificate *receiver, size_t tgk_len);
 /* Adds KEMAC and PKE, which point into e. */
 void mikey_envelope_add(const struct mikey_envelope *e,
 			struct mikey_message *m);

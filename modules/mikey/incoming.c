@@ -9,6 +9,7 @@
 
 #include "daemon/base/err.h"
 #include "modules/mikey/ident.h"
+#include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
 #include "modules/mikey/stamp.h"
 
@@ -201,7 +202,7 @@ static int policy_of(struct mikey_incoming *in, unsigned no,
 	if (mikey_sp_get(sp->data, out, &why))
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
 			      "offer's policy asks for %s", why);
-	if (!allowed(in->t, out->suite))
+	if (!in->t->suite && !allowed(in->t, out->suite))
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "suite %s is "
 			      "not allowed: add it to the profile's suites",
 			      suite_info(out->suite)->name);
@@ -225,6 +226,10 @@ int mikey_incoming_suite(struct mikey_incoming *in)
 			   other.kdr != in->sp.kdr))
 			r = REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the "
 				   "MIKEY offer mixes suites or rates");
+	}
+	if (!r && in->t->suite && in->t->suite != in->sp.suite) {
+		in->sp.suite = in->t->suite;
+		in->named = true;
 	}
 	return r;
 }
@@ -258,7 +263,8 @@ int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 	struct mikey_root root = { .prf = in->offer.prf, .key = k->key.p,
 				   .key_len = k->key.len,
 				   .csb_id = in->offer.csb_id,
-				   .rand = in->rand->data };
+				   .rand = in->rand->data,
+				   .named = in->named };
 	int r;
 
 	out->n = in->t->n;
@@ -300,6 +306,7 @@ int mikey_incoming_verify(const struct mikey_incoming *in,
 	mikey_incoming_map_back(in, &m);
 	m.payload[m.n++] = *in->stamp;
 	mikey_add(&m, MIKEY_ID, id_type)->data = in->also.id_r;
+	mikey_rank_add(in->t, &m);
 	mikey_add(&m, MIKEY_V, in->keys->mac_alg)->data =
 		(struct mikey_bytes){ zero, in->keys->auth_len };
 	return mikey_encode_verified(&m, in->keys, &in->also, out);

@@ -25,6 +25,7 @@ struct mikey_incoming {
 	const struct mikey_payload *stamp, *rand, *id_i, *id_r;
 	uint64_t stamp_us;
 	struct mikey_sp sp; /* chosen */
+	bool named; /* by the response: the offer's policy has another suite */
 };
 
 /* Fills fault and error number; the value is err. */

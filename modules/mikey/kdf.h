@@ -5,6 +5,7 @@
 
 #include "modules/mikey/message.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct mikey_root {
 	size_t key_len;
 	uint32_t csb_id;
 	struct mikey_bytes rand;
+	bool named; /* session keys: the response names the suite (session.c) */
 };
 
 /* HMAC over n runs of bytes; alg is MIKEY_MAC_SHA1 or _SHA256, out has

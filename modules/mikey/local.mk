@@ -20,6 +20,7 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/pke_answer.c \
 	modules/mikey/psk.c modules/mikey/psk.h \
 	modules/mikey/psk_answer.c \
+	modules/mikey/ranks.c modules/mikey/ranks.h \
 	modules/mikey/rsa_r.c modules/mikey/rsa_r.h \
 	modules/mikey/session.c modules/mikey/session.h \
 	modules/mikey/sign.c modules/mikey/sign.h \

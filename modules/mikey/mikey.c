@@ -23,6 +23,7 @@
  *   pke_answer.c  public-key encryption: answer
  *   rsa_r.c       public-key encryption in reverse mode (RFC 4738)
  *   dhsign.c      signed Diffie-Hellman
+ *   ranks.c       the negotiation by priority in a message
  *   explain.c     a message in plain words, for operators
  *
  * Everything is a pure function. The window and the wish for a verification

@@ -1,7 +1,8 @@
 /* outgoing.c - see outgoing.h. Each offer has a bundle, RAND and timestamp of
  * its own (RFC 3830 3, 4.2.8), names both ends (6.7) and one policy, our first
  * suite (6.10), and lists the key management protocols of SDP, which is ours
- * alone (RFC 4567 4.1.4). */
+ * alone (RFC 4567 4.1.4). What is ranked goes beside them (ranks.h); the answer
+ * must then come, since it names the choice. */
 #include "modules/mikey/outgoing.h"
 
 #include "daemon/base/err.h"
@@ -48,14 +49,23 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 {
 	uint32_t below;
 
-	*o = (struct mikey_outgoing){ .verify = t->verify,
+	if (t->ranks_len > sizeof o->ranks)
+		return E_ARG;
+	*o = (struct mikey_outgoing){ .verify = t->verify || t->ranks_len,
 				      .wall_us = t->wall_us,
 				      .sp = { t->suites[0], t->kdr },
+				      .ranks_len = t->ranks_len,
 				      .n = t->n };
+	if (t->ranks_len)
+		memcpy(o->ranks, t->ranks, t->ranks_len);
 	if (RAND_bytes(o->rand, sizeof o->rand) != 1 ||
 	    RAND_bytes((uint8_t *)&o->csb_id, sizeof o->csb_id) != 1 ||
 	    RAND_bytes((uint8_t *)&below, sizeof below) != 1)
 		return E_INTERNAL;
+	if (t->name) {
+		o->csb_id = t->name->bundle;
+		memcpy(o->rand, t->name->rand, sizeof o->rand);
+	}
 	o->stamp = mikey_stamp_of(t->wall_us, below);
 	for (size_t i = 0; i < 8; i++)
 		o->stamp_bytes[i] = (uint8_t)(o->stamp >> (56 - 8 * i));
@@ -90,6 +100,9 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 		(struct mikey_bytes){ params->data, params->len };
 	mikey_add(m, MIKEY_EXTENSION, MIKEY_EXT_SDP_IDS)->data =
 		mikey_text_bytes(SDP_IDS);
+	if (o->ranks_len)
+		mikey_add(m, MIKEY_EXTENSION, MIKEY_EXT_VENDOR)->data =
+			(struct mikey_bytes){ o->ranks, o->ranks_len };
 	return 0;
 }
 

@@ -21,6 +21,8 @@ struct mikey_outgoing {
 	uint8_t rand[MIKEY_RAND_MIN];
 	uint64_t wall_us;
 	struct mikey_sp sp; /* what it asks for */
+	uint8_t ranks[RANK_EXT_MAX]; /* the extension it carries */
+	size_t ranks_len;            /* 0: none */
 	size_t n; /* lines */
 	uint32_t ssrc[STREAM_MAX];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];

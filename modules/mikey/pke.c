@@ -17,6 +17,7 @@
 #include "daemon/base/err.h"
 #include "modules/mikey/awaited.h"
 #include "modules/mikey/envelope.h"
+#include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
 #include "modules/mikey/sign.h"
 
@@ -47,7 +48,7 @@ static int offer_keys(const struct keying_terms *t,
 	unsigned bits = certificate_bits(receiver);
 	int r = mikey_envelope_make(e, &root, w->o.stamp,
 				    mikey_text_bytes(w->o.local_id), receiver,
-				    t->suites[0]);
+				    mikey_rank_tgk(t));
 
 	if (r)
 		return r;
@@ -58,6 +59,8 @@ static int offer_keys(const struct keying_terms *t,
 	mikey_outgoing_result(&w->o, mikey_pke.name, &w->result);
 	w->result.facts.key_bits =
 		(uint16_t)(bits < e->keys.bits ? bits : e->keys.bits);
+	if (secret_set(&w->tgk, e->tgk, e->tgk_len))
+		return E_INTERNAL;
 	return mikey_session_keys(&root, &tgk, &w->o.sp, true, &w->result);
 }
 
@@ -147,6 +150,7 @@ const struct keying mikey_pke = {
 	.protocol = "mikey",
 	.certified = true,
 	.takes = takes,
+	.outline = mikey_outline,
 	.offer = offer,
 	.answer = mikey_pke_answer,
 	.finish = finish,

@@ -20,6 +20,7 @@
 #include "modules/mikey/kemac.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/payload.h"
+#include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
 
 #include <openssl/rand.h>
@@ -128,10 +129,9 @@ struct offer {
 static int draw(const struct keying_terms *t, struct offer *o,
 		struct keying_pending *p)
 {
-	const struct suite_info *s = suite_info(t->suites[0]);
 	int r = mikey_outgoing_draw(t, &p->w.o);
 
-	o->tgk_len = s->key_len > MIKEY_TGK_MIN ? s->key_len : MIKEY_TGK_MIN;
+	o->tgk_len = mikey_rank_tgk(t);
 	if (!r && RAND_bytes(o->tgk, (int)o->tgk_len) != 1)
 		r = E_INTERNAL;
 	return r;
@@ -158,6 +158,8 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 	p->w.answer_type = MIKEY_PSK_VERIFY;
 	mikey_outgoing_result(&p->w.o, mikey_psk.name, &p->w.result);
 	p->w.result.facts.key_bits = p->w.keys.bits;
+	if (secret_set(&p->w.tgk, o->tgk, o->tgk_len))
+		return E_INTERNAL;
 	return mikey_session_keys(&root, &tgk, &p->w.o.sp, true,
 				  &p->w.result);
 }
@@ -280,6 +282,7 @@ const struct keying mikey_psk = {
 	.name = "mikey-psk",
 	.protocol = "mikey",
 	.takes = takes,
+	.outline = mikey_outline,
 	.offer = offer,
 	.answer = mikey_psk_answer,
 	.finish = finish,

@@ -19,6 +19,7 @@
 #include "modules/mikey/envelope.h"
 #include "modules/mikey/incoming.h"
 #include "modules/mikey/outgoing.h"
+#include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
 #include "modules/mikey/sign.h"
 
@@ -142,7 +143,8 @@ static int make_keys(struct answer *a)
 	unsigned bits = certificate_bits(a->peer);
 	int r = mikey_envelope_make(&a->e, &root, reader_u64(&stamp),
 				    mikey_text_bytes(a->in.t->local_id),
-				    a->peer, a->in.sp.suite);
+				    a->peer,
+				    mikey_tgk_len(a->in.sp.suite));
 
 	if (r)
 		return REFUSE(a, r, MIKEY_ERR_OTHER, "the MIKEY key cannot be "
@@ -174,6 +176,7 @@ static int respond(struct answer *a, struct buf *out)
 	mikey_add(&m, MIKEY_SP, 0)->data =
 		(struct mikey_bytes){ params.data, params.len };
 	m.payload[m.n - 1].extra = a->in.offer.cs[0].policy;
+	mikey_rank_add(a->in.t, &m);
 	mikey_envelope_add(&a->e, &m);
 	r = params.err ? params.err
 		       : mikey_encode_signed(&m, a->in.t->credential,
@@ -228,15 +231,10 @@ static int answer(const struct keying_terms *t, const uint8_t *offer,
 
 /* -- finish --------------------------------------------------------------- */
 
-/* 3.6, 3.7: KEMAC and PKE, no RAND, and the policy that we offered. */
-static int check_response(const struct keying_pending *p,
-			  const struct mikey_message *m,
+/* 3.6, 3.7: KEMAC and PKE, no RAND. */
+static int check_response(const struct mikey_message *m,
 			  struct keying_fault *fault)
 {
-	const struct mikey_payload *sp = mikey_find(m, MIKEY_SP, 0);
-	struct mikey_sp got;
-	const char *why;
-
 	if (!mikey_find(m, MIKEY_KEMAC, 0) || !mikey_find(m, MIKEY_PKE, 0))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer lacks "
 				   "KEMAC or PKE");
@@ -245,8 +243,20 @@ static int check_response(const struct keying_pending *p,
 	    mikey_find(m, MIKEY_ID, 1) || mikey_find(m, MIKEY_SP, 1))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer has a "
 				   "payload that does not belong there");
+	return 0;
+}
+
+/* The policy that we offered, or the suite that the lists give. */
+static int check_policy(const struct mikey_message *m,
+			const struct mikey_sp *wanted,
+			struct keying_fault *fault)
+{
+	const struct mikey_payload *sp = mikey_find(m, MIKEY_SP, 0);
+	struct mikey_sp got;
+	const char *why;
+
 	if (!sp || sp->kind || mikey_sp_get(sp->data, &got, &why) ||
-	    got.suite != p->o.sp.suite || got.kdr != p->o.sp.kdr)
+	    got.suite != wanted->suite || got.kdr != wanted->kdr)
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer has "
 				   "another policy than our offer");
 	return 0;
@@ -275,9 +285,10 @@ static int check_signature(const struct keying_pending *p,
 /* One TGK, long enough for the suite. */
 static int take_key(const struct keying_pending *p,
 		    const struct mikey_envelope *e,
+		    const struct mikey_settled *with,
 		    struct keying_result *result, struct keying_fault *fault)
 {
-	const struct suite_info *s = suite_info(p->o.sp.suite);
+	const struct suite_info *s = suite_info(with->sp.suite);
 	const struct mikey_key *k = &e->key.key[0];
 	struct mikey_root root = mikey_outgoing_root(&p->o);
 	unsigned bits = credential_bits(p->own);
@@ -291,11 +302,11 @@ static int take_key(const struct keying_pending *p,
 				   "key is not one TGK that fits %s", s->name);
 	root.key = k->key.p;
 	root.key_len = k->key.len;
-	mikey_outgoing_result(&p->o, mikey_rsa_r.name, result);
 	result->facts.key_bits =
 		(uint16_t)(bits < e->keys.bits ? bits : e->keys.bits);
 	result->facts.verified = result->facts.confirmed = 1;
-	r = mikey_session_keys(&root, k, &p->o.sp, true, result);
+	root.named = with->named;
+	r = mikey_session_keys(&root, k, &with->sp, true, result);
 	return r ? mikey_fault(fault, r, "the session keys cannot be derived: "
 			       "%s", err_text(r)) : 0;
 }
@@ -306,14 +317,20 @@ static int open_answer(const struct keying_pending *p,
 {
 	struct mikey_root root = mikey_outgoing_root(&p->o);
 	struct mikey_envelope e;
+	struct mikey_settled with;
 	int r = mikey_envelope_open(&e, p->own, m, &root, p->o.remote_id,
 				    fault);
 
+	mikey_outgoing_result(&p->o, mikey_rsa_r.name, got);
+	if (!r)
+		r = mikey_rank_settle(&p->o, m, got, &with, fault);
+	if (!r)
+		r = check_policy(m, &with.sp, fault);
 	if (!r && (r = mikey_outgoing_map(&p->o, m, got)))
 		mikey_fault(fault, r, "the MIKEY answer names other crypto "
 			    "sessions than our offer");
 	if (!r)
-		r = take_key(p, &e, got, fault);
+		r = take_key(p, &e, &with, got, fault);
 	wipe(&e, sizeof e);
 	return r;
 }
@@ -329,7 +346,7 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 				  fault);
 
 	if (!r)
-		r = check_response(p, &m, fault);
+		r = check_response(&m, fault);
 	if (!r)
 		r = check_signature(p, bytes, &m, wall_us, fault);
 	if (!r)
@@ -350,6 +367,7 @@ const struct keying mikey_rsa_r = {
 	.protocol = "mikey",
 	.certified = true,
 	.takes = takes,
+	.outline = mikey_outline,
 	.offer = offer,
 	.answer = answer,
 	.finish = finish,

@@ -5,7 +5,11 @@
  * counted from 1, CS 2n-1 runs from the initiator to the responder and CS 2n
  * back; each has a TEK of its own, so the directions never share a key. A
  * salt that came with the TGK goes for every session, else each session's is
- * derived. out->n must be set. */
+ * derived. out->n must be set.
+ *
+ * A suite that only the response names (doc/NEGOTIATION.md) stands behind RAND
+ * in the derivation: keys of two suites from one TGK have nothing in common, so
+ * that forked answers with different choices never share a key stream. */
 #include "modules/mikey/session.h"
 
 #include "daemon/base/err.h"
@@ -37,16 +41,40 @@ static int one_key(const struct mikey_root *root, const struct mikey_key *key,
 			    s->salt_len);
 }
 
+/* RAND and, behind it, the suite: must be as long as the longest RAND. */
+#define RAND_ROOM (255 + 2)
+
+static int name_suite(const struct mikey_root *root, unsigned suite,
+		      uint8_t room[static RAND_ROOM], struct mikey_root *out)
+{
+	size_t len = root->rand.len;
+
+	if (len > RAND_ROOM - 2)
+		return E_ARG;
+	memcpy(room, root->rand.p, len);
+	room[len] = (uint8_t)(suite >> 8);
+	room[len + 1] = (uint8_t)suite;
+	*out = *root;
+	out->rand = (struct mikey_bytes){ room, len + 2 };
+	return 0;
+}
+
 int mikey_session_keys(const struct mikey_root *root,
 		       const struct mikey_key *key, const struct mikey_sp *sp,
 		       bool initiator, struct keying_result *out)
 {
 	const struct suite_info *s = suite_info(sp->suite);
+	struct mikey_root named;
+	uint8_t room[RAND_ROOM];
 	int r = 0;
 
 	if (!s || key->kv.spi.len > SRTP_MKI_MAX ||
 	    (key->salt.len && key->salt.len != s->salt_len))
 		return E_ARG;
+	if (root->named) {
+		r = name_suite(root, sp->suite, room, &named);
+		root = &named;
+	}
 	for (size_t i = 0; i < out->n && !r; i++) {
 		struct srtp_key *forth = initiator ? &out->send[i]
 						   : &out->recv[i];
