@@ -59,6 +59,8 @@ struct srtp_key {
 	uint8_t salt[SRTP_SALT_MAX];
 	uint8_t mki[SRTP_MKI_MAX];
 	uint8_t pad2[2];
+	uint64_t lifetime; /* packets, of SRTP and of SRTCP each (RFC 4568
+	                      6.1); 0: RFC 3711's 2^48 and 2^31 */
 };
 
 #endif

@@ -34,6 +34,7 @@
 #define PENDING_US (600 * SECOND_US) /* an INVITE may ring that long */
 #define FORKS_US (64 * SECOND_US)    /* late answers of other branches */
 #define ANSWERS_KEYED 6 /* of one offer: the relay holds 8 pairs a stream */
+#define UPDATES_FAILED 2 /* after so many a new bundle is tried */
 #define COST 1
 
 struct clerk {
@@ -114,6 +115,22 @@ static int fault(struct request *q, int err, const char *why)
 	return err;
 }
 
+/* What the streams have already: an update goes on with it, and the MKI tells
+ * the new key from the old. A bundle of another method, or one that the far
+ * end does not seem to know, is left alone. */
+static void add_bundle(struct clerk *c, struct request *q, bool ours)
+{
+	const struct csb *b = docket_csb(c->dockets, q->party->call,
+					       q->party->line[0].stream);
+
+	if (!b)
+		return;
+	q->terms.keyings = b->keyings;
+	if (b->method == q->permit.method &&
+	    !(ours && b->failed >= UPDATES_FAILED))
+		q->terms.bundle = &b->at;
+}
+
 static int admit(struct clerk *c, struct request *q,
 		 const struct keying_bytes *offer)
 {
@@ -144,7 +161,9 @@ static int admit(struct clerk *c, struct request *q,
 		.kemac_128 = c->limits.kemac_128,
 		.no_rate = c->limits.no_rate,
 		.legacy = c->limits.legacy,
+		.mki = c->limits.mki,
 	};
+	add_bundle(c, q, !offer);
 	return 0;
 }
 
@@ -160,6 +179,7 @@ static int open_exchange(struct clerk *c, struct request *q,
 	uint64_t id;
 	int r = shipping_id(&c->keys, &id);
 
+	docket_tidy(c->dockets, q->party->call, q->party->line[0].stream);
 	if (r) {
 		q->permit.method->drop(pending);
 		return r;
@@ -171,6 +191,7 @@ static int open_exchange(struct clerk *c, struct request *q,
 	x->n = q->party->n;
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + PENDING_US);
 	memcpy(x->line, q->party->line, sizeof x->line);
+	x->updates = q->terms.bundle && q->terms.bundle->rand_len;
 	if (early->n)
 		r = shipping_add(&c->keys, x->call, x->line, early, x->key);
 	if (r) {
@@ -297,6 +318,11 @@ static int keep_answer(struct clerk *c, struct request *q,
 
 	if (r)
 		return r;
+	r = docket_keyed(c->dockets, &(struct keyed){
+		.call = q->party->call, .stream = q->party->line[0].stream,
+		.method = q->permit.method, .accepted = true }, &res->bundle);
+	if (r)
+		return fault(q, r, "the bundle cannot be kept");
 	a->n = (uint32_t)res->n;
 	a->facts = res->facts;
 	memcpy(a->line, q->party->line, sizeof a->line);
@@ -479,6 +505,10 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 		memcpy(reply->reason, why.text, sizeof reply->reason);
 	else
 		r = key_branch(c, x, msg, &res, reply);
+	if (!r)
+		r = docket_keyed(c->dockets, &(struct keyed){
+			.call = x->call, .stream = x->line[0].stream,
+			.method = x->method }, &res.bundle);
 	reply->facts = res.facts;
 	wipe(&res, sizeof res);
 	if (r)
@@ -515,8 +545,13 @@ static int handle_finish(struct clerk *c, struct ipc_msg *msg)
 /* Without an accepted answer its keys are for nobody. */
 static void end_exchange(struct clerk *c, struct exchange *x)
 {
+	struct csb *b = docket_csb(c->dockets, x->call,
+					 x->line[0].stream);
+
 	if (!x->finished)
 		shipping_drop(&c->keys, x->call, x->key, x->n);
+	if (!x->finished && x->updates && b && b->failed < UINT8_MAX)
+		b->failed++;
 	exchange_drop(c->dockets, x);
 }
 

@@ -40,6 +40,7 @@ struct clerk_limits {
 	bool kemac_128;     /* keys they carry are under AES-128 */
 	bool no_rate;       /* the relay takes none but 0 */
 	bool legacy;        /* weak algorithms are taken, too */
+	enum keying_mki mki; /* when keys that we make have one */
 };
 
 struct clerk;

@@ -16,6 +16,8 @@
 #define SLOTS_MIN 64
 #define EXCHANGES_PER_CALL 2
 #define KEYS_PER_STREAM 16 /* as many as the relay holds of one */
+#define KEYS_LATER 6       /* of an answered call: those before, those in
+                              force, those of an offer on its way */
 #define KEYS_PER_CALL 32   /* two lines that were re-keyed for long */
 #define SPARE 64
 
@@ -103,7 +105,7 @@ static void free_if_empty(struct dockets *d, struct docket *k)
 {
 	struct docket **at = &d->slot[slot_of(d, k->call)];
 
-	if (k->exchanges || k->accepted || k->keys)
+	if (k->exchanges || k->accepted || k->keys || k->csbs)
 		return;
 	while (*at != k)
 		at = &(*at)->same_slot;
@@ -268,7 +270,7 @@ static void forget_oldest(struct dockets *d, struct docket *k, uint32_t stream)
 			oldest = at;
 			n++;
 		}
-	if (n < KEYS_PER_STREAM)
+	if (n < (k->won ? KEYS_LATER : KEYS_PER_STREAM))
 		return;
 	key = *oldest;
 	*oldest = key->next;
@@ -343,6 +345,115 @@ int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a)
 	return 0;
 }
 
+/* -- bundles -------------------------------------------------------------- */
+
+static struct csb *csb_of(const struct docket *k, uint32_t stream)
+{
+	struct csb *b = k ? k->csbs : NULL;
+
+	while (b && b->stream != stream)
+		b = b->next;
+	return b;
+}
+
+struct csb *docket_csb(struct dockets *d, uint64_t call, uint32_t stream)
+{
+	return csb_of(docket_find(d, call), stream);
+}
+
+static size_t count_csbs(const struct docket *k)
+{
+	size_t n = 0;
+
+	for (const struct csb *b = k->csbs; b; b = b->next)
+		n++;
+	return n;
+}
+
+static int csb_get(struct dockets *d, const struct keyed *how,
+		      struct csb **out)
+{
+	struct docket *k;
+	struct csb *b;
+	int r = docket_get(d, how->call, &k);
+
+	if (r)
+		return r;
+	b = csb_of(k, how->stream);
+	if (!b && count_csbs(k) == STREAM_MAX)
+		return E_FULL;
+	if (!b && !(b = calloc(1, sizeof *b))) {
+		free_if_empty(d, k);
+		return E_NOMEM;
+	}
+	if (!b->stream) {
+		b->stream = how->stream;
+		b->next = k->csbs;
+		k->csbs = b;
+	}
+	*out = b;
+	return 0;
+}
+
+/* Whatever they offered before is not in force any more. */
+static void supersede(struct docket *k, uint32_t stream)
+{
+	for (struct accepted **at = &k->accepted; *at;)
+		if ((*at)->line[0].stream == stream)
+			drop_accepted(at);
+		else
+			at = &(*at)->next;
+}
+
+int docket_keyed(struct dockets *d, const struct keyed *how,
+		 const struct keying_bundle *at)
+{
+	struct csb *b;
+	uint64_t theirs;
+	int r = csb_get(d, how, &b);
+
+	if (r)
+		return r;
+	theirs = b->at.csb_id == at->csb_id ? b->at.their_stamp_us : 0;
+	b->method = how->method;
+	b->at = *at;
+	if (!how->accepted) {
+		b->at.their_stamp_us = theirs;
+		supersede(docket_find(d, how->call), how->stream);
+	}
+	if (b->keyings < UINT16_MAX)
+		b->keyings++;
+	b->failed = 0;
+	return 0;
+}
+
+void docket_tidy(struct dockets *d, uint64_t call, uint32_t stream)
+{
+	struct docket *k = docket_find(d, call);
+	struct exchange *x, *next;
+
+	if (!k || !k->won)
+		return;
+	/* the docket stays: it has the bundle at least */
+	for (x = k->csbs ? k->exchanges : NULL; x; x = next) {
+		next = x->same_call;
+		if (x->finished && x->line[0].stream == stream)
+			exchange_drop(d, x);
+	}
+}
+
+static void free_csbs(struct docket *k)
+{
+	struct csb *b;
+
+	while ((b = k->csbs)) {
+		k->csbs = b->next;
+		free(b);
+	}
+}
+
+/* -- ends ----------------------------------------------------------------- */
+
 void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 		    void *user)
 {
@@ -360,6 +471,7 @@ void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 	}
 	free_accepted(k->accepted);
 	k->accepted = NULL;
+	free_csbs(k);
 	if (!k->exchanges) {
 		free_if_empty(d, k);
 		return;

@@ -35,6 +35,7 @@ struct exchange {
 	struct msg_key_line line[STREAM_MAX];
 	bool early;    /* the offer fixed the keys, for every branch */
 	bool finished; /* an answer was accepted: the keys stay */
+	bool updates;  /* it changes the keys of a bundle */
 	struct msg_key_ids key[STREAM_MAX]; /* when early */
 	struct answer_keys *answers; /* else; owned, the newest first */
 	uint64_t expires_us; /* monotonic; set by exchange_wait() */
@@ -54,11 +55,22 @@ struct accepted {
 	uint32_t len;
 };
 
+/* The bundle that streams of a call have, known by the first of them. */
+struct csb {
+	struct csb *next;
+	uint32_t stream;
+	const struct keying *method;
+	struct keying_bundle at;
+	uint16_t keyings; /* how often the streams were keyed */
+	uint8_t failed;   /* updates of ours that came to nothing, in a row */
+};
+
 struct docket {
 	uint64_t call;
 	struct docket *same_slot;
 	struct exchange *exchanges;
 	struct accepted *accepted; /* the newest first */
+	struct csb *csbs; /* owned */
 	bool won; /* answered: its offers fork no more */
 	struct live_key *keys;
 };
@@ -94,6 +106,23 @@ bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id);
 /* Makes a the answer in force on its streams; what was before is freed. a's
  * response is copied. E_FULL, E_NOMEM. */
 int docket_accept(struct dockets *d, uint64_t call, const struct accepted *a);
+
+/* A keying of streams succeeded: notes its bundle. An offer of ours (accepted:
+ * false) takes the answer to an earlier one of theirs out of force. E_FULL,
+ * E_NOMEM. */
+struct keyed {
+	uint64_t call;
+	uint32_t stream; /* the first of them */
+	const struct keying *method;
+	bool accepted;   /* theirs */
+};
+int docket_keyed(struct dockets *d, const struct keyed *how,
+		 const struct keying_bundle *at);
+/* The bundle that those streams have, or NULL. */
+struct csb *docket_csb(struct dockets *d, uint64_t call,
+			     uint32_t stream);
+/* Forgets answered exchanges of these streams once no fork can come back. */
+void docket_tidy(struct dockets *d, uint64_t call, uint32_t stream);
 
 /* Whether some call has accepted this offer in this dialog and lives, and none
  * that did is answered: only then may it come on a further branch. */

@@ -127,6 +127,13 @@ static uint8_t kdr_of(long long rate)
 	return kdr;
 }
 
+static enum keying_mki mki_of(const char *word)
+{
+	if (!strcmp(word, "always"))
+		return KEYING_MKI_ALWAYS;
+	return strcmp(word, "never") ? KEYING_MKI_REKEY : KEYING_MKI_NEVER;
+}
+
 static struct clerk_limits limits_of(const struct conf *c)
 {
 	const struct conf_node *n = conf_one(c, "mikey");
@@ -136,6 +143,7 @@ static struct clerk_limits limits_of(const struct conf *c)
 		.window_us = (uint64_t)conf_int(n, "window") * SECOND_US,
 		.verify = conf_bool(n, "verify"),
 		.kdr = kdr_of(conf_int(n, "derivation_rate")),
+		.mki = mki_of(conf_text(n, "mki")),
 		.kemac_128 = !strcmp(conf_text(n, "kemac"), "aes-128"),
 		.no_rate = !strcmp(transform, "libsrtp2"),
 		.legacy = conf_bool(n, "legacy"),

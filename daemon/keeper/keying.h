@@ -24,6 +24,22 @@ struct keying_name {
 	uint8_t rand[16];
 };
 
+#define KEYING_RAND_MAX 255
+
+/* What a later message refers to that changes the keys of the same streams (a
+ * MIKEY crypto session bundle, RFC 3830 4.5). Nothing in it is secret. */
+struct keying_bundle {
+	uint32_t csb_id;
+	uint8_t prf;
+	uint8_t rand_len; /* 0: the method's keys are changed by an exchange
+	                     of its own, never by an update */
+	uint8_t rand[KEYING_RAND_MAX];
+	uint64_t their_stamp_us; /* of the far end's last offer; 0: none */
+};
+
+/* When a key carries a name in its packets (MKI, RFC 3711 3.1). */
+enum keying_mki { KEYING_MKI_REKEY, KEYING_MKI_ALWAYS, KEYING_MKI_NEVER };
+
 /* What one side brings to an exchange. Everything is borrowed for the call. */
 struct keying_terms {
 	const char *local_id, *remote_id; /* SIP URIs */
@@ -49,6 +65,11 @@ struct keying_terms {
 	size_t ranks_len;
 	enum suite suite; /* answerer: what the lists give, whatever the offer's
 	                     policy says; SUITE_NONE: its policy decides */
+	const struct keying_bundle *bundle; /* that these streams have: an
+	                                       offer of ours updates it, one
+	                                       of theirs may; NULL: none */
+	enum keying_mki mki;      /* of keys that we make */
+	uint16_t keyings;         /* of these streams before this one */
 };
 
 /* What came out: one key a direction and stream. Holds secrets: wipe it. */
@@ -60,6 +81,7 @@ struct keying_result {
 	uint64_t stamp_us;  /* the offer's timestamp, for the replay cache */
 	bool ranked; /* finish: the answer says what was chosen, and why */
 	struct rank_ext ranks; /* when ranked; it was checked */
+	struct keying_bundle bundle; /* for later updates */
 };
 
 /* Why it failed, in words for the operator. */

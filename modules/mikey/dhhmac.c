@@ -18,7 +18,9 @@
  * The value that we answered is nobody's until the far end finishes, so it
  * cannot open what we send before that.
  *
- * Not done: updates of a bundle (3.1), values made in advance, groups but
+ * An update of the bundle (3.1) is the same without RAND, with fresh values.
+ *
+ * Not done: updates without values, values made in advance, groups but
  * OAKLEY 5 in our own offers. */
 #include "modules/mikey/dhhmac.h"
 
@@ -93,10 +95,14 @@ static int check_mac(const struct mikey_psk_keys *k, struct mikey_bytes bytes,
 	return r;
 }
 
-static void add_value(struct mikey_message *m, const struct mikey_dh *dh)
+static void add_value(struct mikey_message *m, const struct mikey_dh *dh,
+		      struct mikey_kv kv)
 {
-	mikey_add(m, MIKEY_DH, (uint8_t)mikey_dh_group(dh))->data =
-		mikey_dh_public(dh);
+	struct mikey_payload *p = mikey_add(m, MIKEY_DH,
+					    (uint8_t)mikey_dh_group(dh));
+
+	p->data = mikey_dh_public(dh);
+	p->kv = kv;
 }
 
 /* -- offer ---------------------------------------------------------------- */
@@ -108,7 +114,7 @@ static int write_offer(const struct keying_pending *p, struct buf *out)
 	int r = mikey_outgoing_head(&p->o, MIKEY_DHHMAC_INIT, &params, &m);
 
 	if (!r) {
-		add_value(&m, p->dh);
+		add_value(&m, p->dh, mikey_outgoing_kv(&p->o));
 		mikey_add(&m, MIKEY_KEMAC, MIKEY_ENCR_NULL)->mac_alg =
 			MIKEY_MAC_SHA1;
 		r = mikey_encode_maced(&m, &p->keys, out);
@@ -215,9 +221,7 @@ static int check_shape(struct answer *a)
 
 static int prove(struct answer *a)
 {
-	struct mikey_root root = { .prf = a->in.offer.prf,
-				   .csb_id = a->in.offer.csb_id,
-				   .rand = a->in.rand->data };
+	struct mikey_root root = mikey_incoming_root(&a->in);
 	int r;
 
 	if (mac_of(a->kemac) == MIKEY_MAC_NULL)
@@ -309,8 +313,7 @@ static int respond(struct answer *a, struct buf *out)
 	mikey_add(&m, MIKEY_ID, in->id_r->kind)->data = in->id_r->data;
 	mikey_add(&m, MIKEY_ID, in->id_i ? in->id_i->kind : MIKEY_ID_URI)
 		->data = in->also.id_i;
-	add_value(&m, a->dh);
-	m.payload[m.n - 1].kv = a->dh_i->kv;
+	add_value(&m, a->dh, a->dh_i->kv);
 	m.payload[m.n++] = *a->dh_i;
 	mikey_rank_add(in->t, &m);
 	kemac = mikey_add(&m, MIKEY_KEMAC, a->kemac->kind);
@@ -444,7 +447,8 @@ static int check_values(const struct keying_pending *p,
 	if (!ours)
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer lacks a "
 				   "public value");
-	if (ours->kind != mikey_dh_group(p->dh) || ours->kv.type ||
+	if (ours->kind != mikey_dh_group(p->dh) ||
+	    !mikey_outgoing_kv_same(&p->o, &ours->kv) ||
 	    memcmp(ours->data.p, own.p, own.len))
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer is to "
 				   "another public value than ours");
@@ -453,9 +457,9 @@ static int check_values(const struct keying_pending *p,
 				   "in group %s, our offer in %s",
 				   mikey_dh_name(theirs->kind),
 				   mikey_dh_name(ours->kind));
-	if (theirs->kv.type)
+	if (!mikey_outgoing_kv_same(&p->o, &theirs->kv))
 		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY answer "
-				   "limits the key's validity");
+				   "gives the key another validity or MKI");
 	return 0;
 }
 
@@ -485,7 +489,8 @@ static int finish_keys(const struct keying_pending *p,
 		       struct keying_result *out, struct keying_fault *fault)
 {
 	struct mikey_root root = mikey_outgoing_root(&p->o);
-	struct mikey_key key = { .type = MIKEY_KEY_TGK };
+	struct mikey_key key = { .type = MIKEY_KEY_TGK,
+				 .kv = mikey_outgoing_kv(&p->o) };
 	struct secret tgk;
 	struct mikey_settled with;
 	int r = mikey_outgoing_map(&p->o, m, out);

@@ -11,7 +11,9 @@
  * What the far end signed it has not used yet when we answer: the answerer's
  * keys are not confirmed.
  *
- * Not done: groups but OAKLEY 5 in our own offers, updates of a bundle. */
+ * An update of the bundle (4.5) is the same without RAND, with fresh values.
+ *
+ * Not done: groups but OAKLEY 5 in our own offers. */
 #include "modules/mikey/dhsign.h"
 
 #include "daemon/base/err.h"
@@ -32,10 +34,14 @@ struct keying_pending {
 	struct mikey_dh *dh;
 };
 
-static void add_value(struct mikey_message *m, const struct mikey_dh *dh)
+static void add_value(struct mikey_message *m, const struct mikey_dh *dh,
+		      struct mikey_kv kv)
 {
-	mikey_add(m, MIKEY_DH, (uint8_t)mikey_dh_group(dh))->data =
-		mikey_dh_public(dh);
+	struct mikey_payload *p = mikey_add(m, MIKEY_DH,
+					    (uint8_t)mikey_dh_group(dh));
+
+	p->data = mikey_dh_public(dh);
+	p->kv = kv;
 }
 
 /* -- offer ---------------------------------------------------------------- */
@@ -48,7 +54,7 @@ static int write_offer(const struct keying_pending *p, struct buf *out)
 
 	if (!r) {
 		mikey_sign_certs(p->own, &m);
-		add_value(&m, p->dh);
+		add_value(&m, p->dh, mikey_outgoing_kv(&p->o));
 		r = mikey_encode_signed(&m, p->own, NULL, out);
 	}
 	buf_free(&params);
@@ -215,8 +221,7 @@ static int respond(struct answer *a, struct buf *out)
 	mikey_add(&m, MIKEY_ID, in->id_i ? in->id_i->kind
 					 : (uint8_t)MIKEY_ID_URI)
 		->data = in->also.id_i;
-	add_value(&m, a->dh);
-	m.payload[m.n - 1].kv = a->dh_i->kv;
+	add_value(&m, a->dh, a->dh_i->kv);
 	m.payload[m.n++] = *a->dh_i;
 	mikey_rank_add(in->t, &m);
 	return mikey_encode_signed(&m, in->t->credential, NULL, out);
@@ -285,8 +290,9 @@ static int check_response(const struct keying_pending *p,
 	    memcmp(dh_i->data.p, ours.p, ours.len))
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer is not to "
 				   "our public value");
-	if (dh_r->kind != mikey_dh_group(p->dh) || dh_r->kv.type > 1 ||
-	    dh_r->kv.spi.len > SRTP_MKI_MAX)
+	if (dh_r->kind != mikey_dh_group(p->dh) ||
+	    !mikey_outgoing_kv_same(&p->o, &dh_i->kv) ||
+	    !mikey_outgoing_kv_same(&p->o, &dh_r->kv))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer's value "
 				   "is of another group or validity");
 	return 0;

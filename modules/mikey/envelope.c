@@ -35,8 +35,7 @@ static void head_of(unsigned encr_alg, size_t len, uint8_t head[4])
 	head[3] = (uint8_t)len;
 }
 
-static int seal(struct mikey_envelope *e, uint32_t csb_id, uint64_t stamp,
-		struct mikey_bytes id)
+static int seal(struct mikey_envelope *e, const struct mikey_envelope_order *o)
 {
 	struct mikey_keys keys = { .n = 1 };
 	struct buf plain = buf_of(ENVELOPE_PLAIN);
@@ -44,12 +43,13 @@ static int seal(struct mikey_envelope *e, uint32_t csb_id, uint64_t stamp,
 	int r;
 
 	keys.id = (struct mikey_payload){ .type = MIKEY_ID,
-					  .kind = MIKEY_ID_URI, .data = id };
+					  .kind = MIKEY_ID_URI, .data = o->id };
 	keys.key[0].type = MIKEY_KEY_TGK;
 	keys.key[0].key = (struct mikey_bytes){ e->tgk, e->tgk_len };
+	keys.key[0].kv = o->kv;
 	r = mikey_keys_encode(&keys, &plain);
 	e->sealed_len = plain.len;
-	mikey_iv(e->keys.salt, csb_id, stamp, iv);
+	mikey_iv(e->keys.salt, o->root->csb_id, o->stamp, iv);
 	if (!r)
 		r = mikey_aes_cm(e->keys.encr, e->keys.encr_len, iv,
 				 (struct mikey_bytes){ plain.data, plain.len },
@@ -60,26 +60,25 @@ static int seal(struct mikey_envelope *e, uint32_t csb_id, uint64_t stamp,
 			      e->sealed, e->sealed_len }, e->mac);
 }
 
-int mikey_envelope_make(struct mikey_envelope *e, const struct mikey_root *root,
-			uint64_t stamp, struct mikey_bytes id,
-			const struct certificate *receiver, size_t tgk_len)
+int mikey_envelope_make(struct mikey_envelope *e,
+			const struct mikey_envelope_order *o)
 {
 	struct secret key = { 0 };
 	int r;
 
-	if (tgk_len > sizeof e->tgk)
+	if (o->tgk_len > sizeof e->tgk)
 		return E_ARG;
-	e->tgk_len = tgk_len;
+	e->tgk_len = o->tgk_len;
 	r = secret_random(&key, ENVELOPE_KEY);
 	if (!r && RAND_bytes(e->tgk, (int)e->tgk_len) != 1)
 		r = E_INTERNAL;
 	if (!r)
-		r = mikey_psk_derive(&key, root, MIKEY_ENCR_AES_CM_128,
+		r = mikey_psk_derive(&key, o->root, MIKEY_ENCR_AES_CM_128,
 				     MIKEY_MAC_SHA1, &e->keys);
 	if (!r)
-		r = seal(e, root->csb_id, stamp, id);
+		r = seal(e, o);
 	if (!r)
-		r = certificate_seal(receiver, &key, e->pke, &e->pke_len);
+		r = certificate_seal(o->receiver, &key, e->pke, &e->pke_len);
 	secret_wipe(&key);
 	return r;
 }

@@ -25,11 +25,19 @@ struct mikey_envelope {
 	size_t pke_len;
 };
 
-/* Draws a TGK of tgk_len bytes and an envelope key, and seals both: the
- * identity is the sender's. root tells bundle, RAND and PRF. */
-int mikey_envelope_make(struct mikey_envelope *e, const struct mikey_root *root,
-			uint64_t stamp, struct mikey_bytes id,
-			const struct certificate *receiver, size_t tgk_len);
+/* What an envelope that we make is for. Borrowed. */
+struct mikey_envelope_order {
+	const struct mikey_root *root; /* bundle, RAND, PRF */
+	uint64_t stamp;
+	struct mikey_bytes id; /* the sender's */
+	const struct certificate *receiver;
+	size_t tgk_len;
+	struct mikey_kv kv;    /* the key's validity */
+};
+
+/* Draws a TGK and an envelope key, and seals both. */
+int mikey_envelope_make(struct mikey_envelope *e,
+			const struct mikey_envelope_order *o);
 /* Adds KEMAC and PKE, which point into e. */
 void mikey_envelope_add(const struct mikey_envelope *e,
 			struct mikey_message *m);

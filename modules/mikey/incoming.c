@@ -18,6 +18,52 @@
 #define SDP_IDS "mikey"
 #define REFUSE MIKEY_REFUSE
 
+/* The bundle of this call that has the offer's id; an offer without a RAND is
+ * an update of it (4.5) and goes on with the bundle's. */
+static void find_bundle(struct mikey_incoming *in)
+{
+	const struct mikey_payload *rand = mikey_find(&in->offer, MIKEY_RAND,
+						      0);
+	const struct keying_bundle *b = in->t->bundle;
+
+	if (b && b->csb_id != in->offer.csb_id)
+		b = NULL;
+	in->update = b;
+	if (rand)
+		in->rand = rand->data;
+	else if (b)
+		in->rand = (struct mikey_bytes){ b->rand, b->rand_len };
+}
+
+/* RFC 3830 4.5: a RAND in the first exchange, and only there. */
+static int check_rand(struct mikey_incoming *in)
+{
+	bool sent = mikey_find(&in->offer, MIKEY_RAND, 0);
+
+	if (!in->update && !sent)
+		return REFUSE(in, E_STATE, MIKEY_ERR_OTHER, "the MIKEY offer "
+			      "has no RAND: an update of a bundle that this "
+			      "call does not have");
+	if (in->update && sent)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
+			      "offer has a RAND, though its bundle is there: "
+			      "an update must have none");
+	if (in->rand.len < MIKEY_RAND_MIN)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
+			      "offer has no RAND of %d bytes", MIKEY_RAND_MIN);
+	if (in->update && in->update->prf != in->offer.prf)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_PRF, "the MIKEY "
+			      "update has another PRF than its bundle");
+	return 0;
+}
+
+struct mikey_root mikey_incoming_root(const struct mikey_incoming *in)
+{
+	return (struct mikey_root){ .prf = in->offer.prf,
+				    .csb_id = in->offer.csb_id,
+				    .rand = in->rand, .named = in->named };
+}
+
 int mikey_incoming_decode(struct mikey_incoming *in, unsigned data_type)
 {
 	int r = mikey_decode(in->bytes.p, in->bytes.len, &in->offer);
@@ -27,7 +73,7 @@ int mikey_incoming_decode(struct mikey_incoming *in, unsigned data_type)
 			      "(byte %zu of %zu)", err_text(r),
 			      in->offer.failed_at, in->bytes.len);
 	in->stamp = mikey_find(&in->offer, MIKEY_T, 0);
-	in->rand = mikey_find(&in->offer, MIKEY_RAND, 0);
+	find_bundle(in);
 	in->id_i = mikey_find(&in->offer, MIKEY_ID, 0);
 	in->id_r = mikey_find(&in->offer, MIKEY_ID, 1);
 	if (in->offer.data_type != data_type)
@@ -44,10 +90,6 @@ int mikey_incoming_shape(struct mikey_incoming *in, const uint8_t *stray,
 	if (!in->stamp)
 		return REFUSE(in, E_FORMAT, MIKEY_ERR_OTHER, "the MIKEY offer "
 			      "has no timestamp");
-	if (!in->rand || in->rand->data.len < MIKEY_RAND_MIN)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
-			      "offer has no RAND of %d bytes (an update of an "
-			      "earlier one is not supported)", MIKEY_RAND_MIN);
 	for (size_t i = 0; i < n; i++)
 		if (mikey_find(&in->offer,
 			       (enum mikey_payload_type)stray[i], 0))
@@ -64,7 +106,7 @@ int mikey_incoming_shape(struct mikey_incoming *in, const uint8_t *stray,
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_TS, "MIKEY "
 			      "timestamp type %u is not supported, only "
 			      "NTP-UTC", in->stamp->kind);
-	return 0;
+	return check_rand(in);
 }
 
 void mikey_incoming_proven(struct mikey_incoming *in,
@@ -95,6 +137,9 @@ int mikey_incoming_stamp(struct mikey_incoming *in)
 			      (unsigned long long)(apart / 1000000),
 			      in->stamp_us > now ? "ahead of" : "behind",
 			      (unsigned long long)(in->t->window_us / 1000000));
+	if (in->update && in->stamp_us <= in->update->their_stamp_us)
+		return REFUSE(in, E_REPLAY, MIKEY_ERR_TS, "the MIKEY update is "
+			      "no newer than the far end's last message");
 	return 0;
 }
 
@@ -162,7 +207,8 @@ int mikey_incoming_map(struct mikey_incoming *in)
 		if (back && back != in->t->ssrc[i])
 			return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER,
 				      "the MIKEY offer chooses our SSRC");
-		if (m->cs[2 * i].roc || m->cs[2 * i + 1].roc)
+		/* in an update the streams run, and we know where they are */
+		if (!in->update && (m->cs[2 * i].roc || m->cs[2 * i + 1].roc))
 			return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER,
 				      "the MIKEY offer joins a running stream "
 				      "(its rollover counter is not 0)");
@@ -260,13 +306,11 @@ int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *all)
 int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 			  unsigned key_bits, struct keying_result *out)
 {
-	struct mikey_root root = { .prf = in->offer.prf, .key = k->key.p,
-				   .key_len = k->key.len,
-				   .csb_id = in->offer.csb_id,
-				   .rand = in->rand->data,
-				   .named = in->named };
+	struct mikey_root root = mikey_incoming_root(in);
 	int r;
 
+	root.key = k->key.p;
+	root.key_len = k->key.len;
 	out->n = in->t->n;
 	out->stamp_us = in->stamp_us;
 	out->facts.suite = (uint16_t)in->sp.suite;
@@ -274,6 +318,12 @@ int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 	/* it is authenticated, and who made the key holds it */
 	out->facts.verified = out->facts.confirmed = 1;
 	strcpy(out->facts.method, in->method);
+	out->bundle = (struct keying_bundle){
+		.csb_id = in->offer.csb_id, .prf = in->offer.prf,
+		.rand_len = (uint8_t)in->rand.len,
+		.their_stamp_us = in->stamp_us,
+	};
+	memcpy(out->bundle.rand, in->rand.p, in->rand.len);
 	for (size_t i = 0; i < out->n; i++)
 		out->recv_ssrc[i] = in->offer.cs[2 * i].ssrc;
 	r = mikey_session_keys(&root, k, &in->sp, false, out);

@@ -22,7 +22,9 @@ struct mikey_incoming {
 	uint8_t error_no;
 	bool policy; /* refused for its policy: tell ours */
 	struct mikey_message offer;
-	const struct mikey_payload *stamp, *rand, *id_i, *id_r;
+	const struct mikey_payload *stamp, *id_i, *id_r;
+	struct mikey_bytes rand; /* the bundle's, in an update of it */
+	const struct keying_bundle *update; /* of ours, that it changes */
 	uint64_t stamp_us;
 	struct mikey_sp sp; /* chosen */
 	bool named; /* by the response: the offer's policy has another suite */
@@ -32,12 +34,15 @@ struct mikey_incoming {
 #define MIKEY_REFUSE(in, err, no, ...) \
 	((in)->error_no = (no), mikey_fault((in)->fault, (err), __VA_ARGS__))
 
-/* Decodes, wants that data type and sets stamp, rand and ids. */
+/* Decodes, wants that data type and sets stamp, ids, RAND and bundle. */
 int mikey_incoming_decode(struct mikey_incoming *in, unsigned data_type);
-/* T and RAND are there and of kinds we do, ids are two at most, the PRF is
- * known, and nothing of the stray types (n of them) is in it. */
+/* T is there and of a kind we do, RAND or the bundle that an update (4.5) is of
+ * too, ids are two at most, the PRF is known, and nothing of the stray types
+ * (n of them) is in it. */
 int mikey_incoming_shape(struct mikey_incoming *in, const uint8_t *stray,
 			 size_t n);
+/* What keys come from; the mode adds the key. Points into in. */
+struct mikey_root mikey_incoming_root(const struct mikey_incoming *in);
 /* The offer is authenticated. keys (borrowed; NULL: none) make the V of what
  * is answered. */
 void mikey_incoming_proven(struct mikey_incoming *in,

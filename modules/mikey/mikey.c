@@ -40,6 +40,7 @@
 #include <string.h>
 
 static const char *const kemacs[] = { "suite", "aes-128", NULL };
+static const char *const mkis[] = { "rekey", "always", "never", NULL };
 static const char *const levels[] = { "session", "media", NULL };
 
 static const struct conf_key keys[] = {
@@ -74,6 +75,13 @@ static const struct conf_key keys[] = {
 		  "streams are derived anew, a power of 2 (RFC 3711 section "
 		  "4.3.1); 0: never. What a far end's offer asks for is done "
 		  "whatever stands here." },
+	{ .name = "mki", .type = CONF_WORD, .dflt = "rekey",
+	  .choices = mkis, .reload = RELOAD_LIVE,
+	  .help = "Which keys that we make are named in every packet by an MKI "
+		  "of 2 bytes (RFC 3711): rekey, those that replace others, "
+		  "so that old and new are told apart; always; never, for "
+		  "peers that know none: then the one that fits is found by "
+		  "trying." },
 	{ .name = NULL },
 };
 

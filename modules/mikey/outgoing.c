@@ -1,8 +1,9 @@
-/* outgoing.c - see outgoing.h. Each offer has a bundle, RAND and timestamp of
- * its own (RFC 3830 3, 4.2.8), names both ends (6.7) and one policy, our first
- * suite (6.10), and lists the key management protocols of SDP, which is ours
- * alone (RFC 4567 4.1.4). What is ranked goes beside them (ranks.h); the answer
- * must then come, since it names the choice. */
+/* outgoing.c - see outgoing.h. Each offer has a timestamp of its own (RFC 3830
+ * 4.2.8) and, unless it updates a bundle (4.5), a bundle and a RAND, names
+ * both ends (6.7) and one policy, our first suite (6.10), and lists the key
+ * management protocols of SDP, which is ours alone (RFC 4567 4.1.4). What is
+ * ranked goes beside them (ranks.h); the answer must then come, since it names
+ * the choice. */
 #include "modules/mikey/outgoing.h"
 
 #include "daemon/base/err.h"
@@ -44,6 +45,38 @@ int mikey_terms(const struct keying_terms *t, struct keying_fault *fault)
 	return 0;
 }
 
+uint8_t mikey_mki_of(const struct keying_terms *t,
+		     uint8_t mki[static MIKEY_MKI_LEN])
+{
+	unsigned number = t->keyings + 1u;
+
+	if (t->mki == KEYING_MKI_NEVER ||
+	    (t->mki == KEYING_MKI_REKEY && !t->keyings))
+		return 0;
+	mki[0] = (uint8_t)(number >> 8);
+	mki[1] = (uint8_t)number;
+	return MIKEY_MKI_LEN;
+}
+
+static int draw_bundle(const struct keying_terms *t, struct mikey_outgoing *o)
+{
+	const struct keying_bundle *b = t->bundle;
+
+	o->update = b && b->rand_len;
+	if (o->update) {
+		o->prf = b->prf;
+		o->csb_id = b->csb_id;
+		o->rand_len = b->rand_len;
+		memcpy(o->rand, b->rand, b->rand_len);
+		return 0;
+	}
+	o->rand_len = MIKEY_RAND_MIN;
+	if (RAND_bytes(o->rand, MIKEY_RAND_MIN) != 1 ||
+	    RAND_bytes((uint8_t *)&o->csb_id, sizeof o->csb_id) != 1)
+		return E_INTERNAL;
+	return 0;
+}
+
 int mikey_outgoing_draw(const struct keying_terms *t,
 			struct mikey_outgoing *o)
 {
@@ -58,13 +91,13 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 				      .n = t->n };
 	if (t->ranks_len)
 		memcpy(o->ranks, t->ranks, t->ranks_len);
-	if (RAND_bytes(o->rand, sizeof o->rand) != 1 ||
-	    RAND_bytes((uint8_t *)&o->csb_id, sizeof o->csb_id) != 1 ||
+	o->mki_len = mikey_mki_of(t, o->mki);
+	if (draw_bundle(t, o) ||
 	    RAND_bytes((uint8_t *)&below, sizeof below) != 1)
 		return E_INTERNAL;
-	if (t->name) {
+	if (t->name && !o->update) {
 		o->csb_id = t->name->bundle;
-		memcpy(o->rand, t->name->rand, sizeof o->rand);
+		memcpy(o->rand, t->name->rand, sizeof t->name->rand);
 	}
 	o->stamp = mikey_stamp_of(t->wall_us, below);
 	for (size_t i = 0; i < 8; i++)
@@ -90,8 +123,9 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 		m->cs[2 * i].ssrc = o->ssrc[i];
 	mikey_add(m, MIKEY_T, MIKEY_TS_UTC)->data =
 		(struct mikey_bytes){ o->stamp_bytes, sizeof o->stamp_bytes };
-	mikey_add(m, MIKEY_RAND, 0)->data =
-		(struct mikey_bytes){ o->rand, sizeof o->rand };
+	if (!o->update)
+		mikey_add(m, MIKEY_RAND, 0)->data =
+			(struct mikey_bytes){ o->rand, o->rand_len };
 	mikey_add(m, MIKEY_ID, MIKEY_ID_URI)->data =
 		mikey_text_bytes(o->local_id);
 	mikey_add(m, MIKEY_ID, MIKEY_ID_URI)->data =
@@ -109,7 +143,21 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 struct mikey_root mikey_outgoing_root(const struct mikey_outgoing *o)
 {
 	return (struct mikey_root){ .prf = o->prf, .csb_id = o->csb_id,
-				    .rand = { o->rand, sizeof o->rand } };
+				    .rand = { o->rand, o->rand_len } };
+}
+
+struct mikey_kv mikey_outgoing_kv(const struct mikey_outgoing *o)
+{
+	return (struct mikey_kv){ .type = o->mki_len ? 1 : 0,
+				  .spi = { o->mki, o->mki_len } };
+}
+
+bool mikey_outgoing_kv_same(const struct mikey_outgoing *o,
+			    const struct mikey_kv *kv)
+{
+	return kv->type == (o->mki_len ? 1 : 0) &&
+	       kv->spi.len == o->mki_len &&
+	       !memcmp(kv->spi.p ? kv->spi.p : o->mki, o->mki, o->mki_len);
 }
 
 bool mikey_outgoing_is_answer(const struct mikey_outgoing *o,
@@ -142,6 +190,10 @@ void mikey_outgoing_result(const struct mikey_outgoing *o, const char *method,
 {
 	out->n = o->n;
 	out->stamp_us = o->wall_us;
+	out->bundle = (struct keying_bundle){ .csb_id = o->csb_id,
+					      .prf = o->prf,
+					      .rand_len = o->rand_len };
+	memcpy(out->bundle.rand, o->rand, o->rand_len);
 	out->facts.suite = (uint16_t)o->sp.suite;
 	strcpy(out->facts.method, method);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #define MIKEY_RAND_MIN 16 /* bytes (6.11 says "should", we demand it) */
+#define MIKEY_MKI_LEN 2   /* bytes, of keys that we make */
 
 /* What an offer must remember; nothing secret. */
 struct mikey_outgoing {
@@ -18,7 +19,11 @@ struct mikey_outgoing {
 	uint32_t csb_id;
 	uint64_t stamp;
 	uint8_t stamp_bytes[8]; /* as T has it */
-	uint8_t rand[MIKEY_RAND_MIN];
+	uint8_t rand[MIKEY_RAND_MAX];
+	uint8_t rand_len;
+	bool update; /* of a bundle that is there: RAND is not sent (4.5) */
+	uint8_t mki[MIKEY_MKI_LEN];
+	uint8_t mki_len; /* 0: the key has no MKI */
 	uint64_t wall_us;
 	struct mikey_sp sp; /* what it asks for */
 	uint8_t ranks[RANK_EXT_MAX]; /* the extension it carries */
@@ -38,6 +43,15 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 int mikey_outgoing_head(const struct mikey_outgoing *o,
 			enum mikey_data_type type, struct buf *params,
 			struct mikey_message *m);
+/* The MKI that a key of ours gets by the terms: its length, 0 for none. The
+ * number of the keying, so that it differs from the one before. */
+uint8_t mikey_mki_of(const struct keying_terms *t,
+		     uint8_t mki[static MIKEY_MKI_LEN]);
+/* The validity of the offered key: its MKI, or none. Points into o. */
+struct mikey_kv mikey_outgoing_kv(const struct mikey_outgoing *o);
+/* Whether an answer repeats it. */
+bool mikey_outgoing_kv_same(const struct mikey_outgoing *o,
+			    const struct mikey_kv *kv);
 /* What keys come from; the mode adds the key. Points into o. */
 struct mikey_root mikey_outgoing_root(const struct mikey_outgoing *o);
 /* Whether m has the offer's bundle, PRF and timestamp. */

@@ -10,8 +10,11 @@
  * offer fixes the session keys, and V proves that the far end could open the
  * envelope: who that is, its certificate says.
  *
+ * An update of the bundle (4.5) is the same without RAND, with a new envelope
+ * key, since none is cached.
+ *
  * Not done: CHASH in our offers (the far end has one key), caching of the
- * envelope key, RSA-OAEP, updates of a bundle. */
+ * envelope key, RSA-OAEP. */
 #include "modules/mikey/pke.h"
 
 #include "daemon/base/err.h"
@@ -44,11 +47,15 @@ static int offer_keys(const struct keying_terms *t,
 		      struct mikey_envelope *e, struct mikey_awaited *w)
 {
 	struct mikey_root root = mikey_outgoing_root(&w->o);
-	struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
+	struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
+				 .kv = mikey_outgoing_kv(&w->o) };
+	const struct mikey_envelope_order order = {
+		.root = &root, .stamp = w->o.stamp,
+		.id = mikey_text_bytes(w->o.local_id), .receiver = receiver,
+		.tgk_len = mikey_rank_tgk(t), .kv = tgk.kv,
+	};
 	unsigned bits = certificate_bits(receiver);
-	int r = mikey_envelope_make(e, &root, w->o.stamp,
-				    mikey_text_bytes(w->o.local_id), receiver,
-				    mikey_rank_tgk(t));
+	int r = mikey_envelope_make(e, &order);
 
 	if (r)
 		return r;

@@ -78,9 +78,7 @@ static int check_signature(struct answer *a)
 
 static int open_envelope(struct answer *a)
 {
-	struct mikey_root root = { .prf = a->in.offer.prf,
-				   .csb_id = a->in.offer.csb_id,
-				   .rand = a->in.rand->data };
+	struct mikey_root root = mikey_incoming_root(&a->in);
 	int r = mikey_envelope_open(&a->e, a->in.t->credential, &a->in.offer,
 				    &root, a->in.t->remote_id, a->in.fault);
 

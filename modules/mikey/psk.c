@@ -11,7 +11,10 @@
  * holds the pre-shared key. A verification without a MAC, for another offer
  * or of another identity is refused.
  *
- * Not done: updates of a bundle (4.5), several TGKs, TEKs sent directly, null
+ * An update of the bundle (4.5) is the same without RAND: the keys of the
+ * messages stay, T makes the KEMAC's initial vector new, the TGK is new.
+ *
+ * Not done: several TGKs, TEKs sent directly, null
  * algorithms, AES key wrap. */
 #include "modules/mikey/psk.h"
 
@@ -122,7 +125,9 @@ struct offer {
 	uint8_t encr; /* KEMAC's cipher */
 	uint8_t tgk[SRTP_KEY_MAX];
 	size_t tgk_len;
-	uint8_t sealed[4 + SRTP_KEY_MAX]; /* the key data sub-payload */
+	uint8_t sealed[5 + SRTP_KEY_MAX + MIKEY_MKI_LEN]; /* the key data
+	                                                     sub-payload */
+	size_t sealed_len;
 	struct buf params;
 };
 
@@ -141,7 +146,8 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 		      struct keying_pending *p)
 {
 	struct mikey_root root = mikey_outgoing_root(&p->w.o);
-	struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
+	struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
+				 .kv = mikey_outgoing_kv(&p->w.o) };
 	const struct suite_info *s = suite_info(t->suites[0]);
 	int r;
 
@@ -173,7 +179,9 @@ static int seal_tgk(struct offer *o, const struct keying_pending *p)
 
 	keys.key[0].type = MIKEY_KEY_TGK;
 	keys.key[0].key = (struct mikey_bytes){ o->tgk, o->tgk_len };
+	keys.key[0].kv = mikey_outgoing_kv(&p->w.o);
 	r = mikey_keys_encode(&keys, &plain);
+	o->sealed_len = plain.len;
 	mikey_iv(p->w.keys.salt, p->w.o.csb_id, p->w.o.stamp, iv);
 	if (!r)
 		r = mikey_aes_cm(p->w.keys.encr, p->w.keys.encr_len, iv,
@@ -215,7 +223,7 @@ static int write_offer(struct offer *o, const struct keying_pending *p,
 	if (r)
 		return r;
 	kemac = mikey_add(&m, MIKEY_KEMAC, o->encr);
-	kemac->data = (struct mikey_bytes){ o->sealed, 4 + o->tgk_len };
+	kemac->data = (struct mikey_bytes){ o->sealed, o->sealed_len };
 	kemac->mac_alg = MIKEY_MAC_SHA1;
 	return mikey_encode_maced(&m, &p->w.keys, out);
 }

@@ -77,9 +77,7 @@ static int check_algorithms(struct answer *a)
 
 static int check_mac(struct answer *a)
 {
-	struct mikey_root root = { .prf = a->in.offer.prf,
-				   .csb_id = a->in.offer.csb_id,
-				   .rand = a->in.rand->data };
+	struct mikey_root root = mikey_incoming_root(&a->in);
 	struct mikey_bytes covered = { a->in.bytes.p,
 				       a->in.bytes.len - a->kemac->mac.len };
 	uint8_t mac[MIKEY_HASH_MAX];

@@ -135,16 +135,20 @@ static int check_terms(struct answer *a)
 
 static int make_keys(struct answer *a)
 {
-	struct mikey_root root = { .prf = a->in.offer.prf,
-				   .csb_id = a->in.offer.csb_id,
-				   .rand = a->in.rand->data };
+	struct mikey_root root = mikey_incoming_root(&a->in);
 	struct reader stamp = reader_of(a->in.stamp->data.p, 8);
-	struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
+	uint8_t mki[MIKEY_MKI_LEN], mki_len = mikey_mki_of(a->in.t, mki);
+	struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
+				 .kv = { .type = mki_len ? 1 : 0,
+					 .spi = { mki, mki_len } } };
+	const struct mikey_envelope_order order = {
+		.root = &root, .stamp = reader_u64(&stamp),
+		.id = mikey_text_bytes(a->in.t->local_id),
+		.receiver = a->peer, .kv = tgk.kv,
+		.tgk_len = mikey_tgk_len(a->in.sp.suite),
+	};
 	unsigned bits = certificate_bits(a->peer);
-	int r = mikey_envelope_make(&a->e, &root, reader_u64(&stamp),
-				    mikey_text_bytes(a->in.t->local_id),
-				    a->peer,
-				    mikey_tgk_len(a->in.sp.suite));
+	int r = mikey_envelope_make(&a->e, &order);
 
 	if (r)
 		return REFUSE(a, r, MIKEY_ERR_OTHER, "the MIKEY key cannot be "
@@ -155,6 +159,7 @@ static int make_keys(struct answer *a)
 							: a->e.keys.bits,
 				  &a->result);
 	a->result.facts.confirmed = 0; /* it has not opened it yet */
+	a->result.bundle.rand_len = 0; /* RFC 4738 knows no update */
 	return r;
 }
 
@@ -322,6 +327,7 @@ static int open_answer(const struct keying_pending *p,
 				    fault);
 
 	mikey_outgoing_result(&p->o, mikey_rsa_r.name, got);
+	got->bundle.rand_len = 0; /* RFC 4738 knows no update */
 	if (!r)
 		r = mikey_rank_settle(&p->o, m, got, &with, fault);
 	if (!r)

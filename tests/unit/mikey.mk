@@ -91,3 +91,10 @@ tests_unit_test_credential_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_test_mikey_certs_SOURCES = tests/unit/test_mikey_certs.c \
 	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_mikey_certs_LDADD = $(MIKEY_TEST_LIBS)
+
+# Bundles that get new keys.
+check_PROGRAMS += tests/unit/test_mikey_update
+TESTS += tests/unit/test_mikey_update
+tests_unit_test_mikey_update_SOURCES = tests/unit/test_mikey_update.c \
+	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_mikey_update_LDADD = $(MIKEY_TEST_LIBS)

@@ -152,6 +152,99 @@ static void a_finished_exchange_expires_without_its_keys(void **state)
 	house_close(&b);
 }
 
+/* -- updates -------------------------------------------------------------- */
+
+static void keyed(struct house *a, struct house *b, struct where w,
+		  struct sent *message)
+{
+	const struct sent *o = offer(a, 1), *r, *f;
+
+	assert_int_equal(o->u.offered.err, 0);
+	*message = *o;
+	r = answer(b, o, w);
+	assert_int_equal(r->u.answered.err, 0);
+	f = finish(a, message->u.offered.exchange, 0, r);
+	assert_int_equal(f->u.finished.err, 0);
+	assert_memory_equal(
+		&key_of(b, r->u.answered.key[0].recv)->key,
+		&key_of(a, message->u.offered.key[0].send)->key,
+		sizeof(struct srtp_key));
+	won(a, 1);
+	won(b, w.call);
+}
+
+/* Bytes 4 to 7 of the header. */
+static uint32_t csb_of(const struct sent *s)
+{
+	uint32_t id;
+
+	memcpy(&id, s->tail + 4, sizeof id);
+	return id;
+}
+
+static void a_later_offer_updates_the_bundle(void **state)
+{
+	static struct house a, b;
+	struct sent first, next;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	keyed(&a, &b, (struct where){ 2, 1, 1, 1, 0 }, &first);
+	for (uint8_t i = 2; i < 12; i++) {
+		a.mono_us += SECOND;
+		a.wall_us += SECOND;
+		b.mono_us += SECOND;
+		b.wall_us += SECOND;
+		keyed(&a, &b, (struct where){ 2, 1, i, i, 0 }, &next);
+		assert_int_equal(csb_of(&next), csb_of(&first));
+		assert_true(next.tail_len < first.tail_len + 2);
+		assert_int_equal(key_of(&a, next.u.offered.key[0].send)
+					 ->key.mki[1], i);
+	}
+	/* the first offer comes again: its keys are long replaced */
+	assert_int_equal(answer(&b, &first, (struct where){ 2, 1, 1, 1, 0 })
+				 ->u.answered.err, E_REPLAY);
+	assert_int_equal(answer(&b, &next, (struct where){ 2, 1, 30, 30, 0 })
+				 ->u.answered.repeat, 1);
+	/* in another call there is no such bundle */
+	a.wall_us += SECOND;
+	next = *offer(&a, 1);
+	assert_int_equal(answer(&b, &next, (struct where){ 3, 3, 1, 1, 41 })
+				 ->u.answered.err, E_STATE);
+	house_close(&a);
+	house_close(&b);
+}
+
+static void a_far_end_that_lost_the_bundle_gets_a_new_one(void **state)
+{
+	static struct house a, b;
+	struct sent first, next;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	keyed(&a, &b, (struct where){ 2, 1, 1, 1, 0 }, &first);
+	house_close(&b);
+	house_open(&b, "a.example");
+	for (uint8_t i = 2; i < 4; i++) {
+		a.wall_us += SECOND;
+		b.wall_us = a.wall_us;
+		next = *offer(&a, 1);
+		assert_int_equal(csb_of(&next), csb_of(&first));
+		assert_int_equal(answer(&b, &next, (struct where){ 2, 1, i, i,
+								   0 })
+					 ->u.answered.err, E_STATE);
+		drop(&a, next.u.offered.exchange);
+	}
+	a.wall_us += SECOND;
+	b.wall_us = a.wall_us;
+	keyed(&a, &b, (struct where){ 2, 1, 4, 4, 0 }, &next);
+	assert_int_not_equal(csb_of(&next), csb_of(&first));
+	house_close(&a);
+	house_close(&b);
+}
+
 /* A method whose keys are fixed by the answer alone, as Diffie-Hellman's. */
 static int late_offer(const struct keying_terms *t, struct buf *out,
 		      struct keying_pending **pending,
@@ -763,6 +856,9 @@ int main(void)
 		cmocka_unit_test(a_dropped_offer_takes_its_keys_along),
 		cmocka_unit_test(an_offer_never_answered_expires),
 		cmocka_unit_test(a_finished_exchange_expires_without_its_keys),
+		cmocka_unit_test(a_later_offer_updates_the_bundle),
+		cmocka_unit_test(
+			a_far_end_that_lost_the_bundle_gets_a_new_one),
 		cmocka_unit_test(an_answer_may_fix_the_keys),
 		cmocka_unit_test(each_branch_may_fix_its_own_keys),
 		cmocka_unit_test(a_changed_answer_has_new_keys),

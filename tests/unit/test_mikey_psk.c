@@ -182,7 +182,7 @@ static const struct {
 	{ change_prf, E_UNSUPPORTED, MIKEY_ERR_PRF, false, true },
 	{ change_stamp_type, E_UNSUPPORTED, MIKEY_ERR_TS, false, false },
 	{ change_type, E_UNSUPPORTED, MIKEY_ERR_DT, false, false },
-	{ change_no_rand, E_UNSUPPORTED, MIKEY_ERR_OTHER, false, false },
+	{ change_no_rand, E_STATE, -1, false, false },
 	{ change_short_rand, E_UNSUPPORTED, MIKEY_ERR_OTHER, false, false },
 	{ change_suite, E_UNSUPPORTED, MIKEY_ERR_SPPAR, true, false },
 	{ change_suite_not_allowed, E_UNSUPPORTED, MIKEY_ERR_SPPAR, true,
