@@ -335,11 +335,23 @@ struct msg_face_stats {
 	uint64_t dropped_index;   /* the transmit index would repeat or end */
 };
 
+/* The use of a session key. The index of a packet is ROC << 16 | SEQ (RFC
+ * 3711 3.3.1); a change of key does not begin it anew. */
+struct msg_key_use {
+	uint64_t id;        /* 0: none */
+	uint64_t rtp, rtcp; /* packets that it sealed or opened */
+	uint64_t rtp_index; /* highest of those; of no meaning without any */
+	uint64_t rtp_left, rtcp_left; /* packets until its life ends (9.2) */
+	uint32_t ssrc;      /* of the sender; 0: not known yet */
+	uint32_t pad;
+};
+
 struct msg_stream_stats {
 	uint32_t stream;
 	int32_t err;
 	struct addr remote[2]; /* where media goes now, learnt or set */
 	struct msg_face_stats face[2];
+	struct msg_key_use key[2]; /* in use now, by enum key_direction */
 	uint64_t idle_us;      /* since the last accepted packet, either face */
 };
 

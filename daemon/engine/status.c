@@ -44,6 +44,32 @@ static json_t *face_stats(const struct msg_face_stats *f)
 			 "dropped_index", (json_int_t)f->dropped_index);
 }
 
+/* An SSRC as captures show it; none before the first packet told it. */
+static json_t *ssrc_text(uint32_t ssrc)
+{
+	return ssrc ? json_sprintf("%08x", ssrc) : NULL;
+}
+
+static json_t *key_use(const struct msg_key_use *k)
+{
+	return json_pack("{s:o*,s:o*,s:I,s:I,s:I,s:I,s:I}", "id",
+			 id_text(k->id), "ssrc", ssrc_text(k->ssrc), "roc",
+			 (json_int_t)(k->rtp_index >> 16), "packets",
+			 (json_int_t)k->rtp, "rtcp", (json_int_t)k->rtcp,
+			 "packets_left", (json_int_t)k->rtp_left, "rtcp_left",
+			 (json_int_t)k->rtcp_left);
+}
+
+static void put_keys(json_t *o, const struct msg_key_use key[static 2])
+{
+	static const char *const name[] = { [KEY_SEND] = "key_send",
+					    [KEY_RECV] = "key_receive" };
+
+	for (int d = KEY_SEND; d <= KEY_RECV; d++)
+		if (key[d].id)
+			json_object_set_new(o, name[d], key_use(&key[d]));
+}
+
 static void put_stats(json_t *o, const struct msg_stream_stats *s)
 {
 	static const char *const face[] = { "inside", "outside" };
@@ -57,6 +83,7 @@ static void put_stats(json_t *o, const struct msg_stream_stats *s)
 				json_string(addr_text(&s->remote[f], text)));
 		json_object_set_new(o, face[f], side);
 	}
+	put_keys(o, s->key);
 	json_object_set_new(o, "idle_s", seconds(s->idle_us));
 }
 

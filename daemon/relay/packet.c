@@ -80,6 +80,14 @@ static int seal_rtcp(struct stream *s, struct packet *p)
 						       &p->len, index);
 }
 
+static void count_use(struct key_count *used, enum component kind)
+{
+	if (kind == RTP)
+		used->rtp++;
+	else
+		used->rtcp++;
+}
+
 static int seal(struct pass *d)
 {
 	struct stream *s = d->s;
@@ -96,7 +104,10 @@ static int seal(struct pass *d)
 	}
 	if (r == E_REPLAY)
 		return drop(d, E_EXISTS);
-	return r ? drop(d, r) : 0;
+	if (r)
+		return drop(d, r);
+	count_use(&s->send.used, d->kind);
+	return 0;
 }
 
 /* -- opening -------------------------------------------------------------- */
@@ -158,8 +169,10 @@ static int open_any(struct pass *d, const struct rtp *h, uint64_t *index)
 		}
 		r = d->kind == RTP ? open_rtp(d, keys[i], h, index) :
 				     open_rtcp(d, keys[i], h->ssrc, index);
-		if (!r)
+		if (!r) {
+			count_use(&keys[i]->used, d->kind);
 			return 0;
+		}
 		if (r != E_AUTH)
 			worst = r;
 	}

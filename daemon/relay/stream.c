@@ -265,6 +265,53 @@ void stream_tick(struct stream *s, uint64_t now_us)
 		s->tell |= STREAM_TELL_IDLE;
 }
 
+static void send_use(const struct stream *s, struct msg_key_use *out)
+{
+	const struct index_tx *tx = &s->tx.index;
+
+	*out = (struct msg_key_use){
+		.id = s->send.id,
+		.rtp = s->send.used.rtp,
+		.rtcp = s->send.used.rtcp,
+		.rtp_index = tx->next ? tx->next - 1 : 0,
+		.rtp_left = INDEX_RTP_LIMIT - tx->next,
+		.rtcp_left = INDEX_RTCP_LIMIT - tx->rtcp_next,
+		.ssrc = s->tx.ssrc,
+	};
+}
+
+static const struct stream_recv *recv_in_use(const struct stream *s)
+{
+	for (unsigned i = 0; i < STREAM_RECV_MAX && s->recv[i]; i++)
+		if (s->recv[i]->used.rtp || s->recv[i]->used.rtcp)
+			return s->recv[i];
+	return s->recv[0];
+}
+
+/* Of several sources the one that spoke last. */
+static void recv_use(const struct stream *s, const struct stream_recv *k,
+		     struct msg_key_use *out)
+{
+	*out = (struct msg_key_use){
+		.id = k->id,
+		.rtp = k->used.rtp,
+		.rtcp = k->used.rtcp,
+		.rtp_left = INDEX_RTP_LIMIT,
+		.rtcp_left = INDEX_RTCP_LIMIT,
+		.ssrc = k->ssrc,
+	};
+	for (unsigned i = 0; i < k->rx.count; i++) {
+		const struct index_source *from = &k->rx.sources[i];
+
+		if (from->ssrc != s->far_ssrc || !from->rtp_next)
+			continue;
+		out->ssrc = from->ssrc;
+		out->rtp_index = from->rtp_next - 1;
+		out->rtp_left = INDEX_RTP_LIMIT - from->rtp_next;
+		out->rtcp_left = INDEX_RTCP_LIMIT - from->rtcp_next;
+	}
+}
+
 void stream_stats(const struct stream *s, uint64_t now_us,
 		  struct msg_stream_stats *out)
 {
@@ -274,6 +321,10 @@ void stream_stats(const struct stream *s, uint64_t now_us,
 		out->remote[f] = s->remote[f][RTP].now;
 		out->face[f] = s->stats[f];
 	}
+	if (s->send.id)
+		send_use(s, &out->key[KEY_SEND]);
+	if (s->recv[0])
+		recv_use(s, recv_in_use(s), &out->key[KEY_RECV]);
 	if (now_us > s->heard_us)
 		out->idle_us = now_us - s->heard_us;
 }

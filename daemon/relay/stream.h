@@ -39,12 +39,18 @@ struct media_port {
 	unsigned slot;   /* for the media loop */
 };
 
+/* Packets that a key sealed or opened. */
+struct key_count {
+	uint64_t rtp, rtcp;
+};
+
 /* A key that opens: armed or active while until_us is 0, then retired. */
 struct stream_recv {
 	uint64_t id;
 	struct transform_key *t;
 	uint64_t until_us;
 	uint32_t ssrc;      /* 0: any */
+	struct key_count used;
 	struct index_rx rx;
 };
 
@@ -52,6 +58,7 @@ struct stream_recv {
 struct stream_send {
 	uint64_t id; /* 0: none */
 	struct transform_key *t;
+	struct key_count used;
 };
 
 enum { STREAM_TELL_FIRST_INSIDE = 1, STREAM_TELL_FIRST_OUTSIDE = 2,
@@ -106,6 +113,8 @@ int stream_set(struct stream *s, const struct stream_change *c,
 void stream_drop_key(struct stream *s, uint64_t key_id);
 /* About once a second: retired keys go, silence is noticed. */
 void stream_tick(struct stream *s, uint64_t now_us);
+/* The keys shown are the one that seals, and the newest that opened something
+ * (else the newest). */
 void stream_stats(const struct stream *s, uint64_t now_us,
 		  struct msg_stream_stats *out);
 /* Whether a phone may be there. */

@@ -170,6 +170,24 @@ static void registrations(void **state)
 	close(fd);
 }
 
+/* What the relay told of the line's keys; one that it has not is not there. */
+static void check_keys(const json_t *line)
+{
+	const json_t *key = json_object_get(line, "key_send");
+
+	assert_null(json_object_get(line, "key_receive"));
+	assert_string_equal(json_string_value(json_object_get(key, "id")),
+			    "300000001");
+	assert_string_equal(json_string_value(json_object_get(key, "ssrc")),
+			    "0000abc0");
+	assert_int_equal(json_integer_value(json_object_get(key, "roc")), 1);
+	assert_int_equal(json_integer_value(json_object_get(key, "packets")),
+			 5);
+	assert_int_equal(json_integer_value(json_object_get(key,
+							    "packets_left")),
+			 1000);
+}
+
 static void calls(void **state)
 {
 	int fd = dial();
@@ -189,6 +207,7 @@ static void calls(void **state)
 	reply = ask(fd, text);
 	call = json_object_get(reply, "call");
 	call = json_array_get(json_object_get(call, "streams"), 0);
+	check_keys(call);
 	call = json_object_get(call, "inside");
 	assert_int_equal(json_integer_value(json_object_get(call,
 							    "packets_in")), 42);

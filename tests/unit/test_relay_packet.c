@@ -388,6 +388,55 @@ static void nothing_before_the_key(void **state)
 	assert_int_equal(sealed_count, 1);
 }
 
+static struct msg_stream_stats stats(void)
+{
+	struct msg_stream_stats st;
+
+	stream_stats(s, now_us, &st);
+	return st;
+}
+
+/* What an operator sees of keys: counters are the key's own, the index and
+ * what is left of it go on over a change. */
+static void use_of_keys_is_told(void **state)
+{
+	struct msg_stream_stats st = stats();
+
+	(void)state;
+	assert_int_equal(st.key[KEY_SEND].id, 0);
+	assert_int_equal(st.key[KEY_RECV].id, 0);
+	assert_int_equal(set(1, 2, true), 0);
+	st = stats();
+	assert_int_equal(st.key[KEY_SEND].id, 1);
+	assert_int_equal(st.key[KEY_SEND].ssrc, OURS);
+	assert_int_equal(st.key[KEY_SEND].rtp, 0);
+	assert_true(st.key[KEY_SEND].rtp_left == INDEX_RTP_LIMIT - 32000);
+	assert_int_equal(st.key[KEY_RECV].ssrc, 0);
+	for (uint16_t i = 0; i < 3; i++)
+		assert_int_equal(from_phone(1, i), 0);
+	assert_int_equal(from_far(9, 65535, 2), 0);
+	assert_int_equal(from_far(9, 0, 2), 0);
+	assert_int_equal(from_far(9, 0, 2), E_REPLAY);
+	st = stats();
+	assert_int_equal(st.key[KEY_SEND].rtp, 3);
+	assert_int_equal(st.key[KEY_SEND].rtp_index, 32002);
+	assert_int_equal(st.key[KEY_RECV].id, 2);
+	assert_int_equal(st.key[KEY_RECV].ssrc, 9);
+	assert_int_equal(st.key[KEY_RECV].rtp, 2);
+	assert_int_equal(st.key[KEY_RECV].rtp_index >> 16, 1);
+	assert_true(st.key[KEY_RECV].rtp_left == INDEX_RTP_LIMIT - 0x10001);
+	assert_int_equal(set(3, 4, true), 0);
+	assert_int_equal(stats().key[KEY_RECV].id, 2); /* 4 opened nothing */
+	assert_int_equal(from_far(9, 1, 4), 0);
+	st = stats();
+	assert_int_equal(st.key[KEY_SEND].id, 3);
+	assert_int_equal(st.key[KEY_SEND].rtp, 0);
+	assert_true(st.key[KEY_SEND].rtp_left == INDEX_RTP_LIMIT - 32003);
+	assert_int_equal(st.key[KEY_RECV].id, 4);
+	assert_int_equal(st.key[KEY_RECV].rtp, 1);
+	assert_int_equal(st.key[KEY_RECV].rtp_index, 0x10001);
+}
+
 static void an_old_key_opens_for_a_while(void **state)
 {
 	(void)state;
@@ -544,6 +593,7 @@ int main(void)
 		WITH(repeat_restart_step_back),
 		WITH(rtcp_indexes_grow),
 		WITH(nothing_before_the_key),
+		WITH(use_of_keys_is_told),
 		WITH(an_old_key_opens_for_a_while),
 		WITH(an_offer_that_fails_changes_nothing),
 		WITH(a_new_key_does_not_reset_the_far_index),
