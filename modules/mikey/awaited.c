@@ -34,22 +34,14 @@ static int read_error(const struct mikey_awaited *p, struct mikey_bytes bytes,
 		      const struct mikey_message *m,
 		      struct keying_fault *fault)
 {
-	const struct mikey_payload *e = mikey_find(m, MIKEY_ERR, 0);
 	const struct mikey_payload *v = mikey_find(m, MIKEY_V, 0);
 	struct mikey_covered also = covered_of(p, m);
-	int r;
+	int r = v ? mikey_verified(&p->keys, bytes, v, &also) : 0;
 
-	if (!e || !mikey_outgoing_is_answer(&p->o, m))
-		return mikey_fault(fault, E_FORMAT, "a MIKEY error message "
-				   "that is no answer to our offer");
-	r = v ? mikey_verified(&p->keys, bytes, v, &also) : 0;
 	if (r)
 		return mikey_fault(fault, r, "a MIKEY error message whose "
 				   "verification is wrong");
-	return mikey_fault(fault, mikey_error_code(e->kind),
-			   "the far end refused our MIKEY offer: %s%s",
-			   mikey_error_text(e->kind),
-			   v ? "" : " (not authenticated)");
+	return mikey_error_read(m, v != NULL, fault);
 }
 
 static int check_answer(const struct mikey_awaited *p,
@@ -63,9 +55,6 @@ static int check_answer(const struct mikey_awaited *p,
 	char who[64];
 	int r;
 
-	if (!mikey_outgoing_is_answer(&p->o, m))
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
-				   "to another offer");
 	if (!v || v->kind == MIKEY_MAC_NULL)
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer has no "
 				   "verification (V or its MAC is missing)");
@@ -135,21 +124,14 @@ int mikey_awaited_finish(const struct mikey_awaited *p,
 
 	if (!bytes.len)
 		return finish_unasked(p, result, fault);
-	r = mikey_decode(bytes.p, bytes.len, &m);
+	r = mikey_outgoing_read(&p->o, p->answer_type, bytes, &m, fault);
 	if (r)
-		return mikey_fault(fault, r, "the MIKEY answer is %s (byte "
-				   "%zu of %zu)", err_text(r), m.failed_at,
-				   bytes.len);
+		return r;
 	if (m.data_type == MIKEY_ERROR)
 		return read_error(p, bytes, &m, fault);
-	if (m.data_type != p->answer_type)
-		return mikey_fault(fault, E_FORMAT, "a MIKEY message of type "
-				   "%u is no answer to an offer of %s",
-				   m.data_type, p->result.facts.method);
 	r = check_answer(p, bytes, &m, fault);
-	if (!r && (r = mikey_outgoing_map(&p->o, &m, &got)))
-		mikey_fault(fault, r, "the MIKEY answer names other crypto "
-			    "sessions than our offer");
+	if (!r)
+		r = mikey_outgoing_map(&p->o, &m, &got, fault);
 	if (r)
 		return r;
 	memcpy(ssrc, got.recv_ssrc, sizeof ssrc);

@@ -25,14 +25,13 @@
 #include "modules/mikey/dhhmac.h"
 
 #include "daemon/base/err.h"
-#include "modules/mikey/dh.h"
+#include "modules/mikey/agreement.h"
 #include "modules/mikey/error.h"
 #include "modules/mikey/ident.h"
 #include "modules/mikey/incoming.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/payload.h"
 #include "modules/mikey/ranks.h"
-#include "modules/mikey/session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,16 +94,6 @@ static int check_mac(const struct mikey_psk_keys *k, struct mikey_bytes bytes,
 	return r;
 }
 
-static void add_value(struct mikey_message *m, const struct mikey_dh *dh,
-		      struct mikey_kv kv)
-{
-	struct mikey_payload *p = mikey_add(m, MIKEY_DH,
-					    (uint8_t)mikey_dh_group(dh));
-
-	p->data = mikey_dh_public(dh);
-	p->kv = kv;
-}
-
 /* -- offer ---------------------------------------------------------------- */
 
 static int write_offer(const struct keying_pending *p, struct buf *out)
@@ -114,7 +103,7 @@ static int write_offer(const struct keying_pending *p, struct buf *out)
 	int r = mikey_outgoing_head(&p->o, MIKEY_DHHMAC_INIT, &params, &m);
 
 	if (!r) {
-		add_value(&m, p->dh, mikey_outgoing_kv(&p->o));
+		mikey_agreement_add(&m, p->dh, mikey_outgoing_kv(&p->o));
 		mikey_add(&m, MIKEY_KEMAC, MIKEY_ENCR_NULL)->mac_alg =
 			MIKEY_MAC_SHA1;
 		r = mikey_encode_maced(&m, &p->keys, out);
@@ -161,9 +150,7 @@ static int offer(const struct keying_terms *t, struct buf *out,
 	r = make_offer(t, p, out);
 	if (r) {
 		drop(p);
-		buf_clear(out);
-		return mikey_fault(fault, r, "the MIKEY offer cannot be made: "
-				   "%s", err_text(r));
+		return mikey_outgoing_failed(r, out, fault);
 	}
 	*pending = p;
 	early->n = 0;
@@ -178,7 +165,6 @@ struct answer {
 	const struct mikey_payload *kemac, *dh_i;
 	struct mikey_psk_keys keys;
 	struct mikey_dh *dh;
-	struct secret tgk;
 	struct keying_result result;
 };
 
@@ -242,56 +228,16 @@ static int prove(struct answer *a)
 	return 0;
 }
 
-/* The steps that all methods share, once the MAC is right. */
 static int check_terms(struct answer *a)
 {
 	int r = mikey_incoming_stamp(&a->in);
 
-	if (!r)
-		r = mikey_incoming_ids(&a->in);
-	if (!r)
-		r = mikey_incoming_protocols(&a->in);
-	if (!r)
-		r = mikey_incoming_map(&a->in);
-	return r ? r : mikey_incoming_suite(&a->in);
-}
-
-static int check_value(struct answer *a)
-{
-	const struct mikey_payload *dh = a->dh_i;
-	int r;
-
-	if (!mikey_dh_allowed(dh->kind, a->in.t->legacy))
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_DH, "the MIKEY offer "
-			      "is in group %s: set mikey.legacy to take it",
-			      mikey_dh_name(dh->kind));
-	if (dh->kv.type > 1 || dh->kv.spi.len > SRTP_MKI_MAX)
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
-			      "validity (an interval or a long MKI) is not "
-			      "supported");
-	r = mikey_dh_check(dh->kind, dh->data);
-	return r ? REFUSE(a, r, MIKEY_ERR_OTHER, "the public value in the "
-			  "MIKEY offer is none of the group's") : 0;
+	return r ? r : mikey_incoming_terms(&a->in);
 }
 
 static int agree(struct answer *a)
 {
-	struct mikey_key key = { .type = MIKEY_KEY_TGK, .kv = a->dh_i->kv };
-	int r = check_value(a);
-
-	if (r)
-		return r;
-	r = mikey_dh_new(a->dh_i->kind, &a->dh);
-	if (!r)
-		r = mikey_dh_shared(a->dh, a->dh_i->data, &a->tgk);
-	if (r)
-		return REFUSE(a, r, MIKEY_ERR_OTHER, "the Diffie-Hellman key "
-			      "cannot be computed: %s", err_text(r));
-	key.key = (struct mikey_bytes){ a->tgk.bytes, a->tgk.len };
-	r = mikey_incoming_result(&a->in, &key, mikey_dh_bits(a->dh_i->kind),
-				  &a->result);
-	a->result.facts.confirmed = 0; /* nobody has the key but us yet */
-	return r;
+	return mikey_agreement_answer(&a->in, a->dh_i, &a->dh, &a->result);
 }
 
 static const struct {
@@ -303,18 +249,12 @@ static const struct {
 static int respond(struct answer *a, struct buf *out)
 {
 	const struct mikey_incoming *in = &a->in;
-	struct mikey_message m = { .data_type = MIKEY_DHHMAC_RESPONSE,
-				   .prf = in->offer.prf,
-				   .csb_id = in->offer.csb_id };
+	struct mikey_message m;
 	struct mikey_payload *kemac;
 
-	mikey_incoming_map_back(in, &m);
-	m.payload[m.n++] = *in->stamp;
-	mikey_add(&m, MIKEY_ID, in->id_r->kind)->data = in->id_r->data;
-	mikey_add(&m, MIKEY_ID, in->id_i ? in->id_i->kind : MIKEY_ID_URI)
-		->data = in->also.id_i;
-	add_value(&m, a->dh, a->dh_i->kv);
-	m.payload[m.n++] = *a->dh_i;
+	mikey_incoming_begin(in, MIKEY_DHHMAC_RESPONSE, &m);
+	mikey_incoming_add_id_i(in, &m);
+	mikey_agreement_back(&m, a->dh, a->dh_i);
 	mikey_rank_add(in->t, &m);
 	kemac = mikey_add(&m, MIKEY_KEMAC, a->kemac->kind);
 	kemac->mac_alg = a->kemac->mac_alg;
@@ -327,17 +267,9 @@ static int run(struct answer *a, struct buf *out)
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
 		r = steps[i].step(a);
-	if (r) {
-		mikey_incoming_report(&a->in, r, out);
-		return r;
-	}
-	r = respond(a, out);
-	if (r) {
-		buf_clear(out);
-		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
-				   "be made: %s", err_text(r));
-	}
-	return 0;
+	if (r)
+		return mikey_incoming_report(&a->in, r, out);
+	return mikey_incoming_made(&a->in, respond(a, out), out);
 }
 
 static int answer(const struct keying_terms *t, const uint8_t *offer,
@@ -388,19 +320,10 @@ static int read_error(const struct keying_pending *p, struct mikey_bytes bytes,
 		      const struct mikey_message *m,
 		      struct keying_fault *fault)
 {
-	const struct mikey_payload *e = mikey_find(m, MIKEY_ERR, 0);
 	bool maced = mikey_find(m, MIKEY_KEMAC, 0);
-	int r;
+	int r = maced ? check_kemac(p, bytes, m, fault) : 0;
 
-	if (!e || !mikey_outgoing_is_answer(&p->o, m))
-		return mikey_fault(fault, E_FORMAT, "a MIKEY error message "
-				   "that is no answer to our offer");
-	if (maced && (r = check_kemac(p, bytes, m, fault)))
-		return r;
-	return mikey_fault(fault, mikey_error_code(e->kind),
-			   "the far end refused our MIKEY offer: %s%s",
-			   mikey_error_text(e->kind),
-			   maced ? "" : " (not authenticated)");
+	return r ? r : mikey_error_read(m, maced, fault);
 }
 
 static int check_id(const struct mikey_payload *id, const char *want,
@@ -435,45 +358,13 @@ static int check_ids(const struct keying_pending *p,
 				fault);
 }
 
-/* DHr, DHi: ours must have come back as it was. */
-static int check_values(const struct keying_pending *p,
-			const struct mikey_message *m,
-			struct keying_fault *fault)
-{
-	const struct mikey_payload *theirs = mikey_find(m, MIKEY_DH, 0);
-	const struct mikey_payload *ours = mikey_find(m, MIKEY_DH, 1);
-	struct mikey_bytes own = mikey_dh_public(p->dh);
-
-	if (!ours)
-		return mikey_fault(fault, E_FORMAT, "the MIKEY answer lacks a "
-				   "public value");
-	if (ours->kind != mikey_dh_group(p->dh) ||
-	    !mikey_outgoing_kv_same(&p->o, &ours->kv) ||
-	    memcmp(ours->data.p, own.p, own.len))
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer is to "
-				   "another public value than ours");
-	if (theirs->kind != ours->kind)
-		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY answer is "
-				   "in group %s, our offer in %s",
-				   mikey_dh_name(theirs->kind),
-				   mikey_dh_name(ours->kind));
-	if (!mikey_outgoing_kv_same(&p->o, &theirs->kv))
-		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY answer "
-				   "gives the key another validity or MKI");
-	return 0;
-}
-
 static int check_answer(const struct keying_pending *p,
 			struct mikey_bytes bytes,
 			const struct mikey_message *m,
 			struct keying_fault *fault)
 {
-	int r;
+	int r = check_kemac(p, bytes, m, fault);
 
-	if (!mikey_outgoing_is_answer(&p->o, m))
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
-				   "to another offer");
-	r = check_kemac(p, bytes, m, fault);
 	if (r)
 		return r;
 	for (size_t i = 0; i < sizeof stray; i++)
@@ -481,43 +372,7 @@ static int check_answer(const struct keying_pending *p,
 			return mikey_fault(fault, E_FORMAT, "the MIKEY answer "
 					   "has a payload of another method");
 	r = check_ids(p, m, fault);
-	return r ? r : check_values(p, m, fault);
-}
-
-static int finish_keys(const struct keying_pending *p,
-		       const struct mikey_message *m,
-		       struct keying_result *out, struct keying_fault *fault)
-{
-	struct mikey_root root = mikey_outgoing_root(&p->o);
-	struct mikey_key key = { .type = MIKEY_KEY_TGK,
-				 .kv = mikey_outgoing_kv(&p->o) };
-	struct secret tgk;
-	struct mikey_settled with;
-	int r = mikey_outgoing_map(&p->o, m, out);
-
-	if (r)
-		return mikey_fault(fault, r, "the MIKEY answer names other "
-				   "crypto sessions than our offer");
-	r = mikey_dh_shared(p->dh, mikey_find(m, MIKEY_DH, 0)->data, &tgk);
-	if (r)
-		return mikey_fault(fault, r, "the public value in the MIKEY "
-				   "answer is none of the group's, or ours");
-	root.key = tgk.bytes;
-	root.key_len = tgk.len;
-	mikey_outgoing_result(&p->o, mikey_dhhmac.name, out);
-	r = mikey_rank_settle(&p->o, m, out, &with, fault);
-	if (r) {
-		secret_wipe(&tgk);
-		return r;
-	}
-	out->facts.key_bits =
-		(uint16_t)mikey_dh_bits(mikey_dh_group(p->dh));
-	out->facts.verified = out->facts.confirmed = 1;
-	root.named = with.named;
-	r = mikey_session_keys(&root, &key, &with.sp, true, out);
-	secret_wipe(&tgk);
-	return r ? mikey_fault(fault, r, "the session keys cannot be derived: "
-			       "%s", err_text(r)) : 0;
+	return r ? r : mikey_agreement_check(&p->o, p->dh, m, fault);
 }
 
 static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
@@ -527,26 +382,18 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 	struct mikey_bytes bytes = { answer, len };
 	struct keying_result got = { .n = 0 };
 	struct mikey_message m;
-	int r;
+	int r = mikey_outgoing_read(&p->o, MIKEY_DHHMAC_RESPONSE, bytes, &m,
+				    fault);
 
 	(void)wall_us; /* the timestamp must be the offer's own */
-	if (!len)
-		return mikey_fault(fault, E_AUTH, "the answer has no MIKEY "
-				   "message, without which there is no key");
-	r = mikey_decode(answer, len, &m);
 	if (r)
-		return mikey_fault(fault, r, "the MIKEY answer is %s (byte "
-				   "%zu of %zu)", err_text(r), m.failed_at,
-				   len);
+		return r;
 	if (m.data_type == MIKEY_ERROR)
 		return read_error(p, bytes, &m, fault);
-	if (m.data_type != MIKEY_DHHMAC_RESPONSE)
-		return mikey_fault(fault, E_FORMAT, "a MIKEY message of type "
-				   "%u is no answer to a DHHMAC offer",
-				   m.data_type);
 	r = check_answer(p, bytes, &m, fault);
+	mikey_outgoing_result(&p->o, mikey_dhhmac.name, &got);
 	if (!r)
-		r = finish_keys(p, &m, &got, fault);
+		r = mikey_agreement_finish(&p->o, p->dh, &m, &got, fault);
 	if (!r)
 		*result = got;
 	wipe(&got, sizeof got);

@@ -17,12 +17,11 @@
 #include "modules/mikey/dhsign.h"
 
 #include "daemon/base/err.h"
-#include "modules/mikey/dh.h"
+#include "modules/mikey/agreement.h"
 #include "modules/mikey/ident.h"
 #include "modules/mikey/incoming.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/ranks.h"
-#include "modules/mikey/session.h"
 #include "modules/mikey/sign.h"
 
 #include <stdlib.h>
@@ -34,16 +33,6 @@ struct keying_pending {
 	struct mikey_dh *dh;
 };
 
-static void add_value(struct mikey_message *m, const struct mikey_dh *dh,
-		      struct mikey_kv kv)
-{
-	struct mikey_payload *p = mikey_add(m, MIKEY_DH,
-					    (uint8_t)mikey_dh_group(dh));
-
-	p->data = mikey_dh_public(dh);
-	p->kv = kv;
-}
-
 /* -- offer ---------------------------------------------------------------- */
 
 static int write_offer(const struct keying_pending *p, struct buf *out)
@@ -54,7 +43,7 @@ static int write_offer(const struct keying_pending *p, struct buf *out)
 
 	if (!r) {
 		mikey_sign_certs(p->own, &m);
-		add_value(&m, p->dh, mikey_outgoing_kv(&p->o));
+		mikey_agreement_add(&m, p->dh, mikey_outgoing_kv(&p->o));
 		r = mikey_encode_signed(&m, p->own, NULL, out);
 	}
 	buf_free(&params);
@@ -97,9 +86,7 @@ static int offer(const struct keying_terms *t, struct buf *out,
 	r = make_offer(t, p, out);
 	if (r) {
 		drop(p);
-		buf_clear(out);
-		return mikey_fault(fault, r, "the MIKEY offer cannot be made: "
-				   "%s", err_text(r));
+		return mikey_outgoing_failed(r, out, fault);
 	}
 	*pending = p;
 	early->n = 0;
@@ -113,7 +100,6 @@ struct answer {
 	struct mikey_incoming in;
 	const struct mikey_payload *dh_i;
 	struct mikey_dh *dh;
-	struct secret tgk;
 	struct keying_result result;
 };
 
@@ -152,51 +138,12 @@ static int prove(struct answer *a)
 
 static int check_terms(struct answer *a)
 {
-	int r = mikey_incoming_ids(&a->in);
-
-	if (!r)
-		r = mikey_incoming_protocols(&a->in);
-	if (!r)
-		r = mikey_incoming_map(&a->in);
-	return r ? r : mikey_incoming_suite(&a->in);
-}
-
-static int check_value(struct answer *a)
-{
-	const struct mikey_payload *dh = a->dh_i;
-	int r;
-
-	if (!mikey_dh_allowed(dh->kind, a->in.t->legacy))
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_DH, "the MIKEY offer "
-			      "is in group %s: set mikey.legacy to take it",
-			      mikey_dh_name(dh->kind));
-	if (dh->kv.type > 1 || dh->kv.spi.len > SRTP_MKI_MAX)
-		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
-			      "validity (an interval or a long MKI) is not "
-			      "supported");
-	r = mikey_dh_check(dh->kind, dh->data);
-	return r ? REFUSE(a, r, MIKEY_ERR_OTHER, "the public value in the "
-			  "MIKEY offer is none of the group's") : 0;
+	return mikey_incoming_terms(&a->in);
 }
 
 static int agree(struct answer *a)
 {
-	struct mikey_key key = { .type = MIKEY_KEY_TGK, .kv = a->dh_i->kv };
-	int r = check_value(a);
-
-	if (r)
-		return r;
-	r = mikey_dh_new(a->dh_i->kind, &a->dh);
-	if (!r)
-		r = mikey_dh_shared(a->dh, a->dh_i->data, &a->tgk);
-	if (r)
-		return REFUSE(a, r, MIKEY_ERR_OTHER, "the Diffie-Hellman key "
-			      "cannot be computed: %s", err_text(r));
-	key.key = (struct mikey_bytes){ a->tgk.bytes, a->tgk.len };
-	r = mikey_incoming_result(&a->in, &key, mikey_dh_bits(a->dh_i->kind),
-				  &a->result);
-	a->result.facts.confirmed = 0; /* nobody has the key but us yet */
-	return r;
+	return mikey_agreement_answer(&a->in, a->dh_i, &a->dh, &a->result);
 }
 
 static const struct {
@@ -208,21 +155,12 @@ static const struct {
 static int respond(struct answer *a, struct buf *out)
 {
 	const struct mikey_incoming *in = &a->in;
-	struct mikey_message m = { .data_type = MIKEY_DH_RESPONSE,
-				   .prf = in->offer.prf,
-				   .csb_id = in->offer.csb_id };
+	struct mikey_message m;
 
-	mikey_incoming_map_back(in, &m);
-	m.payload[m.n++] = *in->stamp;
-	mikey_add(&m, MIKEY_ID, in->id_r ? in->id_r->kind
-					 : (uint8_t)MIKEY_ID_URI)
-		->data = in->also.id_r;
+	mikey_incoming_begin(in, MIKEY_DH_RESPONSE, &m);
 	mikey_sign_certs(in->t->credential, &m);
-	mikey_add(&m, MIKEY_ID, in->id_i ? in->id_i->kind
-					 : (uint8_t)MIKEY_ID_URI)
-		->data = in->also.id_i;
-	add_value(&m, a->dh, a->dh_i->kv);
-	m.payload[m.n++] = *a->dh_i;
+	mikey_incoming_add_id_i(in, &m);
+	mikey_agreement_back(&m, a->dh, a->dh_i);
 	mikey_rank_add(in->t, &m);
 	return mikey_encode_signed(&m, in->t->credential, NULL, out);
 }
@@ -233,17 +171,9 @@ static int run(struct answer *a, struct buf *out)
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
 		r = steps[i].step(a);
-	if (r) {
-		mikey_incoming_report(&a->in, r, out);
-		return r;
-	}
-	r = respond(a, out);
-	if (r) {
-		buf_clear(out);
-		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
-				   "be made: %s", err_text(r));
-	}
-	return 0;
+	if (r)
+		return mikey_incoming_report(&a->in, r, out);
+	return mikey_incoming_made(&a->in, respond(a, out), out);
 }
 
 static int answer(const struct keying_terms *t, const uint8_t *offer,
@@ -272,9 +202,6 @@ static int check_response(const struct keying_pending *p,
 			  struct keying_fault *fault)
 {
 	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 1);
-	const struct mikey_payload *dh_r = mikey_find(m, MIKEY_DH, 0);
-	const struct mikey_payload *dh_i = mikey_find(m, MIKEY_DH, 1);
-	struct mikey_bytes ours = mikey_dh_public(p->dh);
 
 	if (mikey_find(m, MIKEY_KEMAC, 0) || mikey_find(m, MIKEY_PKE, 0) ||
 	    mikey_find(m, MIKEY_V, 0) || mikey_find(m, MIKEY_ERR, 0) ||
@@ -285,46 +212,7 @@ static int check_response(const struct keying_pending *p,
 					mikey_text_bytes(p->o.local_id)))
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer is not "
 				   "for %.64s", p->o.local_id);
-	if (!dh_r || !dh_i || dh_i->data.len != ours.len ||
-	    dh_i->kind != mikey_dh_group(p->dh) ||
-	    memcmp(dh_i->data.p, ours.p, ours.len))
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer is not to "
-				   "our public value");
-	if (dh_r->kind != mikey_dh_group(p->dh) ||
-	    !mikey_outgoing_kv_same(&p->o, &dh_i->kv) ||
-	    !mikey_outgoing_kv_same(&p->o, &dh_r->kv))
-		return mikey_fault(fault, E_FORMAT, "the MIKEY answer's value "
-				   "is of another group or validity");
-	return 0;
-}
-
-static int take_key(const struct keying_pending *p,
-		    const struct mikey_message *m, struct secret *tgk,
-		    struct keying_result *got, struct keying_fault *fault)
-{
-	const struct mikey_payload *dh_r = mikey_find(m, MIKEY_DH, 0);
-	struct mikey_key key = { .type = MIKEY_KEY_TGK, .kv = dh_r->kv };
-	struct mikey_root root = mikey_outgoing_root(&p->o);
-	struct mikey_settled with;
-	int r = mikey_dh_shared(p->dh, dh_r->data, tgk);
-
-	if (r)
-		return mikey_fault(fault, r, "the public value in the MIKEY "
-				   "answer cannot be used: %s", err_text(r));
-	root.key = tgk->bytes;
-	root.key_len = tgk->len;
-	mikey_outgoing_result(&p->o, mikey_dhsign.name, got);
-	got->facts.key_bits = (uint16_t)mikey_dh_bits(dh_r->kind);
-	got->facts.verified = got->facts.confirmed = 1;
-	r = mikey_rank_settle(&p->o, m, got, &with, fault);
-	if (r)
-		return r;
-	root.named = with.named;
-	r = mikey_outgoing_map(&p->o, m, got);
-	if (!r)
-		r = mikey_session_keys(&root, &key, &with.sp, true, got);
-	return r ? mikey_fault(fault, r, "the MIKEY answer names other crypto "
-			       "sessions than our offer") : 0;
+	return mikey_agreement_check(&p->o, p->dh, m, fault);
 }
 
 static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
@@ -333,7 +221,6 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 {
 	struct mikey_bytes bytes = { answer, len };
 	struct keying_result got = { .n = 0 };
-	struct secret tgk = { 0 };
 	struct mikey_message m;
 	const struct mikey_signed s = {
 		.credential = p->own, .m = &m, .bytes = bytes,
@@ -346,12 +233,12 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 		r = check_response(p, &m, fault);
 	if (!r)
 		r = mikey_sign_check(&s, NULL, fault);
+	mikey_outgoing_result(&p->o, mikey_dhsign.name, &got);
 	if (!r)
-		r = take_key(p, &m, &tgk, &got, fault);
+		r = mikey_agreement_finish(&p->o, p->dh, &m, &got, fault);
 	if (!r)
 		*result = got;
 	wipe(&got, sizeof got);
-	secret_wipe(&tgk);
 	return r;
 }
 

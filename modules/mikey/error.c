@@ -7,6 +7,7 @@
 #include "modules/mikey/error.h"
 
 #include "daemon/base/err.h"
+#include "modules/mikey/outgoing.h"
 #include "modules/mikey/sp.h"
 
 #include <string.h>
@@ -104,4 +105,39 @@ int mikey_error_make(const struct mikey_refusal *r, struct buf *out)
 	err = params.err ? params.err : encode(r, &m, out);
 	buf_free(&params);
 	return err;
+}
+
+/* 5.1.1: with a policy error come the policies that would do. */
+static void put_suites(const struct mikey_message *m, struct buf *out)
+{
+	const struct mikey_payload *p;
+	const char *why, *before = "; it would take ";
+	struct mikey_sp sp;
+
+	for (size_t i = 0; (p = mikey_find(m, MIKEY_SP, i)); i++) {
+		if (p->kind || mikey_sp_get(p->data, &sp, &why))
+			continue;
+		buf_printf(out, "%s%s", before, suite_info(sp.suite)->name);
+		before = ", ";
+	}
+}
+
+int mikey_error_read(const struct mikey_message *m, bool proven,
+		     struct keying_fault *fault)
+{
+	const struct mikey_payload *e = mikey_find(m, MIKEY_ERR, 0), *more;
+	struct buf text = buf_of(sizeof fault->text);
+
+	if (!e)
+		return mikey_fault(fault, E_FORMAT, "a MIKEY error message "
+				   "without an error");
+	buf_printf(&text, "%s", mikey_error_text(e->kind));
+	for (size_t i = 1; (more = mikey_find(m, MIKEY_ERR, i)); i++)
+		buf_printf(&text, ", %s", mikey_error_text(more->kind));
+	put_suites(m, &text);
+	mikey_fault(fault, 0, "the far end refused our MIKEY offer%s: %.*s",
+		    proven ? "" : " (not authenticated)", (int)text.len,
+		    (const char *)text.data);
+	buf_free(&text);
+	return mikey_error_code(e->kind);
 }

@@ -36,6 +36,11 @@ struct mikey_refusal {
 
 /* Appends HDR, T, ERR, {SP}, [V or KEMAC]; E_ARG when the offer has no T. */
 int mikey_error_make(const struct mikey_refusal *r, struct buf *out);
+/* What an error message m, to an offer of ours, says: fills the fault and
+ * returns the code of ours that says the same. proven: it is authenticated;
+ * else anybody may have said so, and the fault says that, too. */
+int mikey_error_read(const struct mikey_message *m, bool proven,
+		     struct keying_fault *fault);
 /* "invalid timestamp", ...; "unknown error" for other numbers. */
 const char *mikey_error_text(unsigned error_no);
 /* The code of ours that says the same. */

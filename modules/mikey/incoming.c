@@ -160,7 +160,7 @@ static int check_one_id(struct mikey_incoming *in,
 
 /* IDi is who the call comes from, IDr who it is for: else an offer could be
  * reflected to its maker or moved to another call of the same peer. */
-int mikey_incoming_ids(struct mikey_incoming *in)
+static int check_ids(struct mikey_incoming *in)
 {
 	int r = 0;
 
@@ -173,7 +173,7 @@ int mikey_incoming_ids(struct mikey_incoming *in)
 }
 
 /* RFC 4567 4.1.4: another list than SDP's means that lines were removed. */
-int mikey_incoming_protocols(struct mikey_incoming *in)
+static int check_protocols(struct mikey_incoming *in)
 {
 	const struct mikey_payload *p;
 
@@ -188,7 +188,7 @@ int mikey_incoming_protocols(struct mikey_incoming *in)
 	return 0;
 }
 
-int mikey_incoming_map(struct mikey_incoming *in)
+static int check_map(struct mikey_incoming *in)
 {
 	const struct mikey_message *m = &in->offer;
 
@@ -260,7 +260,7 @@ static int policy_of(struct mikey_incoming *in, unsigned no,
 	return 0;
 }
 
-int mikey_incoming_suite(struct mikey_incoming *in)
+static int check_suite(struct mikey_incoming *in)
 {
 	int r = policy_of(in, in->offer.cs[0].policy, &in->sp);
 
@@ -280,6 +280,27 @@ int mikey_incoming_suite(struct mikey_incoming *in)
 	return r;
 }
 
+int mikey_incoming_terms(struct mikey_incoming *in)
+{
+	int r = check_ids(in);
+
+	if (!r)
+		r = check_protocols(in);
+	if (!r)
+		r = check_map(in);
+	return r ? r : check_suite(in);
+}
+
+int mikey_incoming_validity(struct mikey_incoming *in,
+			    const struct mikey_kv *kv)
+{
+	if (kv->type > 1 || kv->spi.len > SRTP_MKI_MAX)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
+			      "validity (an interval or a long MKI) is not "
+			      "supported");
+	return 0;
+}
+
 int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *all)
 {
 	const struct suite_info *s = suite_info(in->sp.suite);
@@ -296,11 +317,7 @@ int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *all)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the salt "
 			      "has %zu bytes, %s takes %u", k->salt.len,
 			      s->name, s->salt_len);
-	if (k->kv.type > 1 || k->kv.spi.len > SRTP_MKI_MAX)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
-			      "validity (an interval or a long MKI) is not "
-			      "supported");
-	return 0;
+	return mikey_incoming_validity(in, &k->kv);
 }
 
 int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
@@ -333,37 +350,56 @@ int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 	return 0;
 }
 
-void mikey_incoming_map_back(const struct mikey_incoming *in,
-			     struct mikey_message *m)
+uint64_t mikey_incoming_stamp_bits(const struct mikey_incoming *in)
 {
-	m->n_cs = in->offer.n_cs;
+	struct reader r = reader_of(in->stamp->data.p, in->stamp->data.len);
+
+	return reader_u64(&r);
+}
+
+static void add_id(struct mikey_message *m, const struct mikey_payload *came,
+		   struct mikey_bytes id)
+{
+	mikey_add(m, MIKEY_ID, came ? came->kind : (uint8_t)MIKEY_ID_URI)
+		->data = id;
+}
+
+void mikey_incoming_begin(const struct mikey_incoming *in,
+			  enum mikey_data_type type, struct mikey_message *m)
+{
+	*m = (struct mikey_message){ .data_type = (uint8_t)type,
+				     .prf = in->offer.prf,
+				     .csb_id = in->offer.csb_id,
+				     .n_cs = in->offer.n_cs };
 	memcpy(m->cs, in->offer.cs, sizeof m->cs);
 	for (size_t i = 0; i < in->t->n; i++)
 		m->cs[2 * i + 1].ssrc = in->t->ssrc[i];
+	m->payload[m->n++] = *in->stamp;
+	add_id(m, in->id_r, in->also.id_r);
+}
+
+void mikey_incoming_add_id_i(const struct mikey_incoming *in,
+			     struct mikey_message *m)
+{
+	add_id(m, in->id_i, in->also.id_i);
 }
 
 int mikey_incoming_verify(const struct mikey_incoming *in,
 			  enum mikey_data_type type, struct buf *out)
 {
 	static const uint8_t zero[MIKEY_HASH_MAX];
-	struct mikey_message m = { .data_type = (uint8_t)type,
-				   .prf = in->offer.prf,
-				   .csb_id = in->offer.csb_id };
-	uint8_t id_type = in->id_r ? in->id_r->kind : (uint8_t)MIKEY_ID_URI;
+	struct mikey_message m;
 
 	if (!in->offer.v)
 		return 0; /* 6.1: no response is expected */
-	mikey_incoming_map_back(in, &m);
-	m.payload[m.n++] = *in->stamp;
-	mikey_add(&m, MIKEY_ID, id_type)->data = in->also.id_r;
+	mikey_incoming_begin(in, type, &m);
 	mikey_rank_add(in->t, &m);
 	mikey_add(&m, MIKEY_V, in->keys->mac_alg)->data =
 		(struct mikey_bytes){ zero, in->keys->auth_len };
 	return mikey_encode_verified(&m, in->keys, &in->also, out);
 }
 
-void mikey_incoming_report(struct mikey_incoming *in, int err,
-			   struct buf *out)
+int mikey_incoming_report(struct mikey_incoming *in, int r, struct buf *out)
 {
 	struct mikey_refusal no = {
 		.offer = &in->offer,
@@ -375,9 +411,18 @@ void mikey_incoming_report(struct mikey_incoming *in, int err,
 		.kemac = in->kemac,
 	};
 
-	if (err != E_AUTH && err != E_EXPIRED && err != E_UNSUPPORTED)
-		return;
+	if (r != E_AUTH && r != E_EXPIRED && r != E_UNSUPPORTED)
+		return r;
 	if (!in->stamp || mikey_error_make(&no, out))
 		buf_clear(out);
+	return r;
 }
 
+int mikey_incoming_made(struct mikey_incoming *in, int r, struct buf *out)
+{
+	if (!r)
+		return 0;
+	buf_clear(out);
+	return mikey_fault(in->fault, r, "the MIKEY response cannot be made: "
+			   "%s", err_text(r));
+}

@@ -47,27 +47,36 @@ struct mikey_root mikey_incoming_root(const struct mikey_incoming *in);
  * is answered. */
 void mikey_incoming_proven(struct mikey_incoming *in,
 			   const struct mikey_psk_keys *keys);
-/* The steps after the offer is authenticated: each 0 or the fault. */
+/* The timestamp lies in the window. */
 int mikey_incoming_stamp(struct mikey_incoming *in);
-int mikey_incoming_ids(struct mikey_incoming *in);
-int mikey_incoming_protocols(struct mikey_incoming *in);
-int mikey_incoming_map(struct mikey_incoming *in);
-int mikey_incoming_suite(struct mikey_incoming *in);
+/* The steps after the offer is authenticated: identities, key management
+ * protocols, crypto sessions, suite. 0 or the fault. */
+int mikey_incoming_terms(struct mikey_incoming *in);
+/* A key's validity is one that we do: none, or an MKI. */
+int mikey_incoming_validity(struct mikey_incoming *in,
+			    const struct mikey_kv *kv);
 /* One TGK that is long enough for the suite, of a validity that we do. */
 int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *k);
 /* The session keys and the facts of an offer that passed all. key_bits: how
  * strong the exchange is. */
 int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 			  unsigned key_bits, struct keying_result *out);
-/* Our side of the crypto session map: with our SSRCs filled in (6.1.1). */
-void mikey_incoming_map_back(const struct mikey_incoming *in,
+/* The timestamp's 64 bits, as a KEMAC's IV has them. */
+uint64_t mikey_incoming_stamp_bits(const struct mikey_incoming *in);
+/* Begins the response: HDR, our side of the crypto sessions (with our SSRCs
+ * filled in, 6.1.1), T, IDr. Points into in. */
+void mikey_incoming_begin(const struct mikey_incoming *in,
+			  enum mikey_data_type type, struct mikey_message *m);
+/* Adds IDi. */
+void mikey_incoming_add_id_i(const struct mikey_incoming *in,
 			     struct mikey_message *m);
 /* HDR, T, IDr, V: the response to an offer that asked for one, else nothing. */
 int mikey_incoming_verify(const struct mikey_incoming *in,
 			  enum mikey_data_type type, struct buf *out);
-/* RFC 3830 5.1.2; keying.h says for which failures. A failure to make it
- * leaves nothing to send. */
-void mikey_incoming_report(struct mikey_incoming *in, int err,
-			   struct buf *out);
+/* The end of the steps, r is what they gave: an error message of them into out
+ * (RFC 3830 5.1.2; keying.h says for which failures). Returns r. */
+int mikey_incoming_report(struct mikey_incoming *in, int r, struct buf *out);
+/* The end of making the response, r is what that gave. Returns r. */
+int mikey_incoming_made(struct mikey_incoming *in, int r, struct buf *out);
 
 #endif

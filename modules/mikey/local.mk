@@ -1,6 +1,7 @@
 # MIKEY: the codec and the method are pure; only mikey.c needs the keeper.
 noinst_LIBRARIES += modules/mikey/libmikey.a
 modules_mikey_libmikey_a_SOURCES = \
+	modules/mikey/agreement.c modules/mikey/agreement.h \
 	modules/mikey/awaited.c modules/mikey/awaited.h \
 	modules/mikey/dh.c modules/mikey/dh.h \
 	modules/mikey/dhhmac.c modules/mikey/dhhmac.h \

@@ -11,6 +11,7 @@
  *   stamp.c       NTP timestamps
  *   ident.c       identities compared
  *   error.c       error messages
+ *   agreement.c   Diffie-Hellman values in offer and answer
  *   incoming.c    an offer held against our terms, for all methods
  *   outgoing.c    our offers, as far as all modes make them alike
  *   psk.c         pre-shared key method: offer, finish

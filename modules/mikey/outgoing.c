@@ -170,19 +170,60 @@ bool mikey_outgoing_is_answer(const struct mikey_outgoing *o,
 	       !memcmp(t->data.p, o->stamp_bytes, sizeof o->stamp_bytes);
 }
 
-int mikey_outgoing_map(const struct mikey_outgoing *o,
-		       const struct mikey_message *m,
-		       struct keying_result *out)
+int mikey_outgoing_read(const struct mikey_outgoing *o, unsigned type,
+			struct mikey_bytes bytes, struct mikey_message *m,
+			struct keying_fault *fault)
+{
+	int r;
+
+	if (!bytes.len)
+		return mikey_fault(fault, E_AUTH, "the answer has no MIKEY "
+				   "message, which our offer asks for");
+	r = mikey_decode(bytes.p, bytes.len, m);
+	if (r)
+		return mikey_fault(fault, r, "the MIKEY answer is %s (byte "
+				   "%zu of %zu)", err_text(r), m->failed_at,
+				   bytes.len);
+	if (m->data_type != type && m->data_type != MIKEY_ERROR)
+		return mikey_fault(fault, E_FORMAT, "a MIKEY message of type "
+				   "%u is no answer to our offer (type %u is)",
+				   m->data_type, type);
+	if (!mikey_outgoing_is_answer(o, m))
+		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
+				   "to another offer");
+	return 0;
+}
+
+static bool same_sessions(const struct mikey_outgoing *o,
+			  const struct mikey_message *m)
 {
 	if (m->map != MIKEY_MAP_SRTP || m->n_cs != 2 * o->n)
-		return E_FORMAT;
+		return false;
 	for (size_t i = 0; i < o->n; i++)
 		if (m->cs[2 * i].ssrc != o->ssrc[i] ||
 		    m->cs[2 * i].policy || m->cs[2 * i + 1].policy)
-			return E_FORMAT;
+			return false;
+	return true;
+}
+
+int mikey_outgoing_map(const struct mikey_outgoing *o,
+		       const struct mikey_message *m,
+		       struct keying_result *out,
+		       struct keying_fault *fault)
+{
+	if (!same_sessions(o, m))
+		return mikey_fault(fault, E_FORMAT, "the MIKEY answer names "
+				   "other crypto sessions than our offer");
 	for (size_t i = 0; i < o->n; i++)
 		out->recv_ssrc[i] = m->cs[2 * i + 1].ssrc;
 	return 0;
+}
+
+int mikey_outgoing_failed(int r, struct buf *out, struct keying_fault *fault)
+{
+	buf_clear(out);
+	return mikey_fault(fault, r, "the MIKEY offer cannot be made: %s",
+			   err_text(r));
 }
 
 void mikey_outgoing_result(const struct mikey_outgoing *o, const char *method,

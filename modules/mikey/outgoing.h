@@ -57,14 +57,24 @@ struct mikey_root mikey_outgoing_root(const struct mikey_outgoing *o);
 /* Whether m has the offer's bundle, PRF and timestamp. */
 bool mikey_outgoing_is_answer(const struct mikey_outgoing *o,
 			      const struct mikey_message *m);
+/* Reads what came as the answer: a message of that type, or an error message
+ * (m->data_type tells), to this offer. m points into bytes. Nothing is
+ * authenticated. */
+int mikey_outgoing_read(const struct mikey_outgoing *o, unsigned type,
+			struct mikey_bytes bytes, struct mikey_message *m,
+			struct keying_fault *fault);
 /* Takes the SSRCs we shall hear (6.1.1); E_FORMAT when m has other crypto
  * sessions than the offer. */
 int mikey_outgoing_map(const struct mikey_outgoing *o,
 		       const struct mikey_message *m,
-		       struct keying_result *out);
+		       struct keying_result *out,
+		       struct keying_fault *fault);
 /* What is known of the result before its keys; method: the mode's name. */
 void mikey_outgoing_result(const struct mikey_outgoing *o, const char *method,
 			   struct keying_result *out);
+
+/* An offer that cannot be made: clears out, says why; returns r. */
+int mikey_outgoing_failed(int r, struct buf *out, struct keying_fault *fault);
 
 /* The bytes of a text; borrowed. */
 struct mikey_bytes mikey_text_bytes(const char *s);

@@ -90,13 +90,7 @@ static int open_envelope(struct answer *a)
 
 static int check_terms(struct answer *a)
 {
-	int r = mikey_incoming_ids(&a->in);
-
-	if (!r)
-		r = mikey_incoming_protocols(&a->in);
-	if (!r)
-		r = mikey_incoming_map(&a->in);
-	return r ? r : mikey_incoming_suite(&a->in);
+	return mikey_incoming_terms(&a->in);
 }
 
 static int make_keys(struct answer *a)
@@ -128,17 +122,10 @@ static int run(struct answer *a, struct buf *out)
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
 		r = steps[i].step(a);
-	if (r) {
-		mikey_incoming_report(&a->in, r, out);
-		return r;
-	}
+	if (r)
+		return mikey_incoming_report(&a->in, r, out);
 	r = mikey_incoming_verify(&a->in, MIKEY_PK_VERIFY, out);
-	if (r) {
-		buf_clear(out);
-		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
-				   "be made: %s", err_text(r));
-	}
-	return 0;
+	return mikey_incoming_made(&a->in, r, out);
 }
 
 int mikey_pke_answer(const struct keying_terms *t, const uint8_t *offer,

@@ -260,9 +260,7 @@ static int offer(const struct keying_terms *t, struct buf *out,
 	wipe(&o, sizeof o);
 	if (r) {
 		drop(p);
-		buf_clear(out);
-		return mikey_fault(fault, r, "the MIKEY offer cannot be made: "
-				   "%s", err_text(r));
+		return mikey_outgoing_failed(r, out, fault);
 	}
 	*pending = p;
 	*early = p->w.result;

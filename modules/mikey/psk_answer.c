@@ -100,7 +100,6 @@ static int check_mac(struct answer *a)
 
 static int open_tgk(struct answer *a)
 {
-	struct reader stamp = reader_of(a->in.stamp->data.p, 8);
 	size_t len = a->kemac->data.len;
 	uint8_t iv[16];
 	int r;
@@ -108,7 +107,8 @@ static int open_tgk(struct answer *a)
 	if (len > PLAIN_MAX)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
 			      "offer has %zu bytes of keys", len);
-	mikey_iv(a->keys.salt, a->in.offer.csb_id, reader_u64(&stamp), iv);
+	mikey_iv(a->keys.salt, a->in.offer.csb_id,
+		 mikey_incoming_stamp_bits(&a->in), iv);
 	r = mikey_aes_cm(a->keys.encr, a->keys.encr_len, iv, a->kemac->data,
 			 a->plain);
 	if (!r)
@@ -120,18 +120,11 @@ static int open_tgk(struct answer *a)
 	return 0;
 }
 
-/* The steps that all methods share, once the MAC is right. */
 static int check_terms(struct answer *a)
 {
 	int r = mikey_incoming_stamp(&a->in);
 
-	if (!r)
-		r = mikey_incoming_ids(&a->in);
-	if (!r)
-		r = mikey_incoming_protocols(&a->in);
-	if (!r)
-		r = mikey_incoming_map(&a->in);
-	return r ? r : mikey_incoming_suite(&a->in);
+	return r ? r : mikey_incoming_terms(&a->in);
 }
 
 static int make_keys(struct answer *a)
@@ -155,17 +148,10 @@ static int run(struct answer *a, struct buf *out)
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
 		r = steps[i].step(a);
-	if (r) {
-		mikey_incoming_report(&a->in, r, out);
-		return r;
-	}
+	if (r)
+		return mikey_incoming_report(&a->in, r, out);
 	r = mikey_incoming_verify(&a->in, MIKEY_PSK_VERIFY, out);
-	if (r) {
-		buf_clear(out);
-		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
-				   "be made: %s", err_text(r));
-	}
-	return 0;
+	return mikey_incoming_made(&a->in, r, out);
 }
 
 int mikey_psk_answer(const struct keying_terms *t, const uint8_t *offer,

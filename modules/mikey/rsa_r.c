@@ -74,9 +74,7 @@ static int offer(const struct keying_terms *t, struct buf *out,
 		r = write_offer(p, out);
 	if (r) {
 		drop(p);
-		buf_clear(out);
-		return mikey_fault(fault, r, "the MIKEY offer cannot be made: "
-				   "%s", err_text(r));
+		return mikey_outgoing_failed(r, out, fault);
 	}
 	*pending = p;
 	early->n = 0;
@@ -124,25 +122,18 @@ static int prove(struct answer *a)
 
 static int check_terms(struct answer *a)
 {
-	int r = mikey_incoming_ids(&a->in);
-
-	if (!r)
-		r = mikey_incoming_protocols(&a->in);
-	if (!r)
-		r = mikey_incoming_map(&a->in);
-	return r ? r : mikey_incoming_suite(&a->in);
+	return mikey_incoming_terms(&a->in);
 }
 
 static int make_keys(struct answer *a)
 {
 	struct mikey_root root = mikey_incoming_root(&a->in);
-	struct reader stamp = reader_of(a->in.stamp->data.p, 8);
 	uint8_t mki[MIKEY_MKI_LEN], mki_len = mikey_mki_of(a->in.t, mki);
 	struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
 				 .kv = { .type = mki_len ? 1 : 0,
 					 .spi = { mki, mki_len } } };
 	const struct mikey_envelope_order order = {
-		.root = &root, .stamp = reader_u64(&stamp),
+		.root = &root, .stamp = mikey_incoming_stamp_bits(&a->in),
 		.id = mikey_text_bytes(a->in.t->local_id),
 		.receiver = a->peer, .kv = tgk.kv,
 		.tgk_len = mikey_tgk_len(a->in.sp.suite),
@@ -165,18 +156,12 @@ static int make_keys(struct answer *a)
 
 static int respond(struct answer *a, struct buf *out)
 {
-	struct mikey_message m = { .data_type = MIKEY_RSAR_RESPONSE,
-				   .prf = a->in.offer.prf,
-				   .csb_id = a->in.offer.csb_id };
+	struct mikey_message m;
 	struct buf params = buf_of(64);
-	uint8_t id_type = a->in.id_r ? a->in.id_r->kind
-				     : (uint8_t)MIKEY_ID_URI;
 	int r;
 
 	mikey_sp_put(&params, &a->in.sp);
-	mikey_incoming_map_back(&a->in, &m);
-	m.payload[m.n++] = *a->in.stamp;
-	mikey_add(&m, MIKEY_ID, id_type)->data = a->in.also.id_r;
+	mikey_incoming_begin(&a->in, MIKEY_RSAR_RESPONSE, &m);
 	mikey_sign_certs(a->in.t->credential, &m);
 	mikey_add(&m, MIKEY_SP, 0)->data =
 		(struct mikey_bytes){ params.data, params.len };
@@ -202,17 +187,9 @@ static int run(struct answer *a, struct buf *out)
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
 		r = steps[i].step(a);
-	if (r) {
-		mikey_incoming_report(&a->in, r, out);
-		return r;
-	}
-	r = respond(a, out);
-	if (r) {
-		buf_clear(out);
-		return mikey_fault(a->in.fault, r, "the MIKEY response cannot "
-				   "be made: %s", err_text(r));
-	}
-	return 0;
+	if (r)
+		return mikey_incoming_report(&a->in, r, out);
+	return mikey_incoming_made(&a->in, respond(a, out), out);
 }
 
 static int answer(const struct keying_terms *t, const uint8_t *offer,
@@ -332,9 +309,8 @@ static int open_answer(const struct keying_pending *p,
 		r = mikey_rank_settle(&p->o, m, got, &with, fault);
 	if (!r)
 		r = check_policy(m, &with.sp, fault);
-	if (!r && (r = mikey_outgoing_map(&p->o, m, got)))
-		mikey_fault(fault, r, "the MIKEY answer names other crypto "
-			    "sessions than our offer");
+	if (!r)
+		r = mikey_outgoing_map(&p->o, m, got, fault);
 	if (!r)
 		r = take_key(p, &e, &with, got, fault);
 	wipe(&e, sizeof e);

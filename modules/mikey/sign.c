@@ -162,20 +162,6 @@ int mikey_sign_check(const struct mikey_signed *s, struct certificate **out,
 	return r;
 }
 
-/* Nobody signs an error message: anybody may have said so. */
-static int read_error(const struct mikey_message *m,
-		      struct keying_fault *fault)
-{
-	const struct mikey_payload *e = mikey_find(m, MIKEY_ERR, 0);
-
-	if (!e)
-		return mikey_fault(fault, E_FORMAT, "a MIKEY error message "
-				   "without an error");
-	return mikey_fault(fault, mikey_error_code(e->kind),
-			   "the far end refused our MIKEY offer: %s (not "
-			   "authenticated)", mikey_error_text(e->kind));
-}
-
 static int check_id(const struct mikey_payload *id, const char *want,
 		    struct keying_fault *fault)
 {
@@ -193,24 +179,11 @@ int mikey_sign_answer(const struct mikey_outgoing *o, unsigned type,
 		      struct mikey_bytes bytes, struct mikey_message *m,
 		      struct keying_fault *fault)
 {
-	int r;
+	int r = mikey_outgoing_read(o, type, bytes, m, fault);
 
-	if (!bytes.len)
-		return mikey_fault(fault, E_AUTH, "the answer has no MIKEY "
-				   "message: without one there is no key");
-	r = mikey_decode(bytes.p, bytes.len, m);
 	if (r)
-		return mikey_fault(fault, r, "the MIKEY answer is %s (byte "
-				   "%zu of %zu)", err_text(r), m->failed_at,
-				   bytes.len);
-	if (m->data_type != type && m->data_type != MIKEY_ERROR)
-		return mikey_fault(fault, E_FORMAT, "a MIKEY message of type "
-				   "%u is no answer to our offer (type %u is)",
-				   m->data_type, type);
-	if (!mikey_outgoing_is_answer(o, m))
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
-				   "to another offer");
-	if (m->data_type == MIKEY_ERROR)
-		return read_error(m, fault);
+		return r;
+	if (m->data_type == MIKEY_ERROR) /* nobody signs one */
+		return mikey_error_read(m, false, fault);
 	return check_id(mikey_find(m, MIKEY_ID, 0), o->remote_id, fault);
 }
