@@ -296,13 +296,23 @@ struct msg_stream_added {
 	struct msg_stream_port port[STREAM_MAX];
 };
 
+/* When a named key begins to protect. PROVEN is for who answers in a running
+ * call: the far end cannot open what the new key protects before the answer
+ * is there, but still opens what the old one does. */
+enum stream_send_when {
+	STREAM_SEND_NO,
+	STREAM_SEND_NOW,
+	STREAM_SEND_PROVEN /* once the far end sends under its new one, or after
+	                      a part of media.grace; now, where none is used */
+};
+
 /* Changes what is known of a stream. Answered by STREAM_DONE once the named
  * keys are installed, or with E_TIMEOUT / E_AUTH (a wrong binding). */
 struct msg_stream_set {
 	uint32_t stream;
 	uint8_t set_remote[2]; /* 1: remote[face] counts (relearn from it) */
 	uint8_t set_keys;      /* 1: key counts */
-	uint8_t may_send;      /* 1: activate key.send now */
+	uint8_t may_send;      /* enum stream_send_when: activate key.send */
 	struct addr remote[2];      /* RTP, from SDP */
 	struct addr remote_rtcp[2]; /* family 0: RTP's port + 1 */
 	uint8_t rtcp_mux[2];        /* 1: RTCP arrives and leaves on RTP's */
@@ -359,7 +369,8 @@ enum stream_event {
 	STREAM_EVENT_FIRST = 1, /* the first packet passed, inside to outside
 	                           or back (detail: the face it came from) */
 	STREAM_EVENT_IDLE = 2,  /* nothing accepted for media.timeout */
-	STREAM_EVENT_SPENT = 3  /* a key reached its limit; stream is stopped */
+	STREAM_EVENT_SPENT = 3, /* a key reached its limit; stream is stopped */
+	STREAM_EVENT_SOFT = 4   /* a key is about to: a new one is wanted */
 };
 
 struct msg_stream_event {

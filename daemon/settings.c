@@ -212,6 +212,10 @@ static const struct conf_key media_keys[] = {
 	  .max = 86400, .unit = "s", .reload = RELOAD_RESTART,
 	  .help = "A call whose media is silent in both directions for so "
 		  "long ends; 0: never." },
+	{ .name = "grace", .type = CONF_INT, .dflt = "5", .min = 3,
+	  .max = 300, .unit = "s", .reload = RELOAD_RESTART,
+	  .help = "How long a key that was replaced in a running call still "
+		  "opens what comes late." },
 	{ .name = NULL }
 };
 
@@ -385,6 +389,7 @@ static int read_rest(const struct conf *c, struct settings *s,
 	s->media_loop = conf_text(n, "loop");
 	s->transform = conf_text(n, "transform");
 	s->media_timeout_s = (unsigned)conf_int(n, "timeout");
+	s->media_grace_s = (unsigned)conf_int(n, "grace");
 	n = conf_one(c, "limits");
 	s->calls_max = (unsigned)conf_int(n, "calls");
 	s->registrations_max = (unsigned)conf_int(n, "registrations");

@@ -52,6 +52,7 @@ struct settings {
 	const char *media_loop;       /* "auto", "uring", "epoll" */
 	const char *transform;        /* "evp", "libsrtp2" */
 	unsigned media_timeout_s;     /* 0: never */
+	unsigned media_grace_s;       /* a replaced key still opens */
 	unsigned calls_max;
 	unsigned registrations_max;      /* contacts */
 	unsigned registrations_host_max; /* of one inside address */

@@ -336,6 +336,8 @@ static int handle_event(struct engine *e, const struct ipc_msg *msg)
 	case STREAM_EVENT_IDLE:
 		idle(l->call);
 		return 0;
+	case STREAM_EVENT_SOFT:
+		return 0; /* new keys come with the next offer */
 	case STREAM_EVENT_SPENT:
 		LOG_CALL(l->call, LOG_CLASS_ERROR,
 			 "a key reached its limit: ended");

@@ -318,7 +318,7 @@ static bool set_is_sound(const struct msg_stream_set *m)
 		if (m->set_remote[f] > 1 || m->rtcp_mux[f] > 1 ||
 		    !is_addr(&m->remote[f]) || !is_addr(&m->remote_rtcp[f]))
 			return false;
-	return m->set_keys <= 1 && m->may_send <= 1;
+	return m->set_keys <= 1 && m->may_send <= STREAM_SEND_PROVEN;
 }
 
 /* An address of no use means "send nothing there": that is always allowed. */
@@ -687,6 +687,7 @@ static void copy_settings(struct control *c, const struct settings *s)
 	c->env.n_nets = in->n_nets;
 	memcpy(c->env.nets, in->nets, sizeof c->env.nets);
 	c->env.timeout_us = (uint64_t)s->media_timeout_s * 1000000;
+	c->env.grace_us = (uint64_t)s->media_grace_s * 1000000;
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		memcpy(c->media[f], s->face[f].media, sizeof c->media[f]);
 	c->n_workers = s->workers < WORKERS_MAX ? s->workers : WORKERS_MAX;

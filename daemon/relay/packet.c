@@ -80,14 +80,6 @@ static int seal_rtcp(struct stream *s, struct packet *p)
 						       &p->len, index);
 }
 
-static void count_use(struct key_count *used, enum component kind)
-{
-	if (kind == RTP)
-		used->rtp++;
-	else
-		used->rtcp++;
-}
-
 static int seal(struct pass *d)
 {
 	struct stream *s = d->s;
@@ -97,7 +89,10 @@ static int seal(struct pass *d)
 		return drop(d, E_STATE);
 	if (d->p->len + TRANSFORM_ROOM > PACKET_MAX)
 		return drop(d, E_FORMAT);
-	r = d->kind == RTP ? seal_rtp(s, d->p) : seal_rtcp(s, d->p);
+	if (stream_spent(&s->send.life, d->kind))
+		r = E_STATE;
+	else
+		r = d->kind == RTP ? seal_rtp(s, d->p) : seal_rtcp(s, d->p);
 	if (r == E_STATE) {
 		s->tell |= STREAM_TELL_SPENT;
 		return drop(d, E_EXISTS);
@@ -106,7 +101,7 @@ static int seal(struct pass *d)
 		return drop(d, E_EXISTS);
 	if (r)
 		return drop(d, r);
-	count_use(&s->send.used, d->kind);
+	stream_used(s, &s->send.life, d->kind);
 	return 0;
 }
 
@@ -149,6 +144,23 @@ static bool usable(const struct stream_recv *k, uint32_t ssrc, uint64_t now_us)
 	return !k->ssrc || k->ssrc == ssrc;
 }
 
+static int open_by(struct pass *d, struct stream_recv *k, const struct rtp *h,
+		   uint64_t *index)
+{
+	int r;
+
+	if (stream_spent(&k->life, d->kind))
+		return E_STATE;
+	r = d->kind == RTP ? open_rtp(d, k, h, index)
+			   : open_rtcp(d, k, h->ssrc, index);
+	if (r)
+		return r;
+	stream_used(d->s, &k->life, d->kind);
+	if (k == d->s->recv[0])
+		stream_proven(d->s, d->p->now_us);
+	return 0;
+}
+
 /* Tries the keys from the newest on. What fails under one may be right under
  * the next: that one gets the bytes as they came. */
 static int open_any(struct pass *d, const struct rtp *h, uint64_t *index)
@@ -167,12 +179,9 @@ static int open_any(struct pass *d, const struct rtp *h, uint64_t *index)
 			memcpy(d->p->data, d->p->spare, len);
 			d->p->len = len;
 		}
-		r = d->kind == RTP ? open_rtp(d, keys[i], h, index) :
-				     open_rtcp(d, keys[i], h->ssrc, index);
-		if (!r) {
-			count_use(&keys[i]->used, d->kind);
+		r = open_by(d, keys[i], h, index);
+		if (!r)
 			return 0;
-		}
 		if (r != E_AUTH)
 			worst = r;
 	}

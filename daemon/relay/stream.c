@@ -7,9 +7,12 @@
  *   send:    armed -> active -> gone, at once when the next becomes active
  *
  * A STREAM_SET arms the keys it names. With may_send the armed send key
- * becomes active and every other receive key is retired: it opens what is
- * under way for STREAM_GRACE_US more. Without may_send the old keys stay, so
- * that an offer which fails changes nothing. Numbering (transmit.h) and the
+ * becomes active, at once or when the far end proved to have its half, and
+ * every other receive key is retired: it opens what is under way for the
+ * grace time more. Without may_send the old keys stay, so that an offer which
+ * fails changes nothing. A key has a life in packets, of SRTP and of SRTCP
+ * (RFC 3711 9.2): before its end it is told, behind it nothing passes.
+ * Numbering (transmit.h) and the
  * far end's indexes go on over a change of key: RFC 3711 section 3.3.1. */
 #include "daemon/relay/stream.h"
 
@@ -117,6 +120,17 @@ static void inherit(const struct stream *s, struct index_rx *rx)
 	}
 }
 
+static struct stream_life life_of(const struct srtp_key *key)
+{
+	struct stream_life l = { .limit = { INDEX_RTP_LIMIT,
+					    INDEX_RTCP_LIMIT } };
+
+	for (int c = RTP; c <= RTCP; c++)
+		if (key->lifetime && key->lifetime < l.limit[c])
+			l.limit[c] = key->lifetime;
+	return l;
+}
+
 static int recv_open(const struct stream *s, const struct msg_key *key,
 		     struct stream_recv **out)
 {
@@ -132,6 +146,7 @@ static int recv_open(const struct stream *s, const struct msg_key *key,
 	}
 	k->id = key->key_id;
 	k->ssrc = key->ssrc;
+	k->life = life_of(&key->key);
 	inherit(s, &k->rx);
 	*out = k;
 	return 0;
@@ -151,6 +166,7 @@ static int fresh_open(const struct stream *s, const struct stream_change *c,
 
 	if (c->has_key[KEY_SEND]) {
 		f.send.id = c->key[KEY_SEND].key_id;
+		f.send.life = life_of(&c->key[KEY_SEND].key);
 		r = s->env->transform->open(&c->key[KEY_SEND].key, 1,
 					    &f.send.t);
 	}
@@ -177,14 +193,16 @@ static void recv_choose(struct stream *s, uint64_t id, struct stream_recv *new)
 
 static void activate(struct stream *s, uint64_t now_us)
 {
+	s->switch_us = 0;
 	if (s->armed.id) {
 		send_close(s, &s->send);
 		s->send = s->armed;
 		s->armed = (struct stream_send){ 0 };
+		s->told &= (uint8_t)~(STREAM_TELL_SOFT | STREAM_TELL_SPENT);
 	}
 	for (unsigned i = 1; i < STREAM_RECV_MAX && s->recv[i]; i++)
 		if (!s->recv[i]->until_us)
-			s->recv[i]->until_us = now_us + STREAM_GRACE_US;
+			s->recv[i]->until_us = now_us + s->env->grace_us;
 }
 
 static void set_keys(struct stream *s, const struct stream_change *c,
@@ -196,16 +214,38 @@ static void set_keys(struct stream *s, const struct stream_change *c,
 	}
 	if (c->set.set_keys && c->set.key.recv)
 		recv_choose(s, c->set.key.recv, f->recv);
-	if (c->set.may_send)
+	if (c->set.may_send == STREAM_SEND_PROVEN && s->armed.id && s->send.id)
+		s->switch_us = now_us + s->env->grace_us / STREAM_SWITCH_PART;
+	else if (c->set.may_send)
 		activate(s, now_us);
+}
+
+void stream_proven(struct stream *s, uint64_t now_us)
+{
+	if (s->switch_us)
+		activate(s, now_us);
+}
+
+bool stream_spent(const struct stream_life *l, enum component c)
+{
+	return l->used[c] >= l->limit[c];
+}
+
+void stream_used(struct stream *s, struct stream_life *l, enum component c)
+{
+	l->used[c]++;
+	if (l->limit[c] - l->used[c] <= l->limit[c] / STREAM_SOFT_PART)
+		s->tell |= STREAM_TELL_SOFT;
 }
 
 void stream_drop_key(struct stream *s, uint64_t key_id)
 {
 	if (s->send.id == key_id)
 		send_close(s, &s->send);
-	if (s->armed.id == key_id)
+	if (s->armed.id == key_id) {
 		send_close(s, &s->armed);
+		s->switch_us = 0;
+	}
 	for (unsigned i = 0; i < STREAM_RECV_MAX && s->recv[i]; i++) {
 		if (s->recv[i]->id == key_id) {
 			recv_free(s, recv_take(s, i));
@@ -260,9 +300,20 @@ void stream_tick(struct stream *s, uint64_t now_us)
 		if (k && k->until_us && k->until_us <= now_us)
 			recv_free(s, recv_take(s, i));
 	}
+	if (s->switch_us && s->switch_us <= now_us)
+		activate(s, now_us);
 	if (s->env->timeout_us && !(s->told & STREAM_TELL_IDLE) &&
 	    now_us > s->heard_us + s->env->timeout_us)
 		s->tell |= STREAM_TELL_IDLE;
+}
+
+/* Packets of a component until the key's life or its indexes end. */
+static uint64_t left(const struct stream_life *l, enum component c,
+		     uint64_t indexes)
+{
+	uint64_t own = l->limit[c] - l->used[c];
+
+	return own < indexes ? own : indexes;
 }
 
 static void send_use(const struct stream *s, struct msg_key_use *out)
@@ -271,11 +322,13 @@ static void send_use(const struct stream *s, struct msg_key_use *out)
 
 	*out = (struct msg_key_use){
 		.id = s->send.id,
-		.rtp = s->send.used.rtp,
-		.rtcp = s->send.used.rtcp,
+		.rtp = s->send.life.used[RTP],
+		.rtcp = s->send.life.used[RTCP],
 		.rtp_index = tx->next ? tx->next - 1 : 0,
-		.rtp_left = INDEX_RTP_LIMIT - tx->next,
-		.rtcp_left = INDEX_RTCP_LIMIT - tx->rtcp_next,
+		.rtp_left = left(&s->send.life, RTP,
+				 INDEX_RTP_LIMIT - tx->next),
+		.rtcp_left = left(&s->send.life, RTCP,
+				  INDEX_RTCP_LIMIT - tx->rtcp_next),
 		.ssrc = s->tx.ssrc,
 	};
 }
@@ -283,7 +336,7 @@ static void send_use(const struct stream *s, struct msg_key_use *out)
 static const struct stream_recv *recv_in_use(const struct stream *s)
 {
 	for (unsigned i = 0; i < STREAM_RECV_MAX && s->recv[i]; i++)
-		if (s->recv[i]->used.rtp || s->recv[i]->used.rtcp)
+		if (s->recv[i]->life.used[RTP] || s->recv[i]->life.used[RTCP])
 			return s->recv[i];
 	return s->recv[0];
 }
@@ -294,10 +347,10 @@ static void recv_use(const struct stream *s, const struct stream_recv *k,
 {
 	*out = (struct msg_key_use){
 		.id = k->id,
-		.rtp = k->used.rtp,
-		.rtcp = k->used.rtcp,
-		.rtp_left = INDEX_RTP_LIMIT,
-		.rtcp_left = INDEX_RTCP_LIMIT,
+		.rtp = k->life.used[RTP],
+		.rtcp = k->life.used[RTCP],
+		.rtp_left = left(&k->life, RTP, INDEX_RTP_LIMIT),
+		.rtcp_left = left(&k->life, RTCP, INDEX_RTCP_LIMIT),
 		.ssrc = k->ssrc,
 	};
 	for (unsigned i = 0; i < k->rx.count; i++) {
@@ -307,8 +360,10 @@ static void recv_use(const struct stream *s, const struct stream_recv *k,
 			continue;
 		out->ssrc = from->ssrc;
 		out->rtp_index = from->rtp_next - 1;
-		out->rtp_left = INDEX_RTP_LIMIT - from->rtp_next;
-		out->rtcp_left = INDEX_RTCP_LIMIT - from->rtcp_next;
+		out->rtp_left = left(&k->life, RTP,
+				     INDEX_RTP_LIMIT - from->rtp_next);
+		out->rtcp_left = left(&k->life, RTCP,
+				      INDEX_RTCP_LIMIT - from->rtcp_next);
 	}
 }
 

@@ -15,7 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STREAM_GRACE_US UINT64_C(5000000) /* a replaced key still opens */
+#define STREAM_SWITCH_PART 3 /* of the grace that an answerer waits before it
+                                sends with a new key that nobody proved */
+#define STREAM_SOFT_PART 8   /* of a key's packets that are left when a new
+                                one is asked for */
 #define STREAM_RECV_MAX 4 /* keys that open at one time */
 
 enum component { RTP, RTCP }; /* index of two-element arrays */
@@ -26,6 +29,7 @@ struct relay_env {
 	struct net nets[32]; /* where phones live */
 	size_t n_nets;
 	uint64_t timeout_us; /* 0: a silent stream is never told */
+	uint64_t grace_us;   /* a replaced key still opens */
 };
 
 struct stream;
@@ -39,9 +43,10 @@ struct media_port {
 	unsigned slot;   /* for the media loop */
 };
 
-/* Packets that a key sealed or opened. */
-struct key_count {
-	uint64_t rtp, rtcp;
+/* What a key was used for, and how often it may be: by enum component (RFC
+ * 3711 9.2; or less, as its maker said). */
+struct stream_life {
+	uint64_t used[2], limit[2];
 };
 
 /* A key that opens: armed or active while until_us is 0, then retired. */
@@ -50,7 +55,7 @@ struct stream_recv {
 	struct transform_key *t;
 	uint64_t until_us;
 	uint32_t ssrc;      /* 0: any */
-	struct key_count used;
+	struct stream_life life;
 	struct index_rx rx;
 };
 
@@ -58,11 +63,11 @@ struct stream_recv {
 struct stream_send {
 	uint64_t id; /* 0: none */
 	struct transform_key *t;
-	struct key_count used;
+	struct stream_life life;
 };
 
 enum { STREAM_TELL_FIRST_INSIDE = 1, STREAM_TELL_FIRST_OUTSIDE = 2,
-       STREAM_TELL_IDLE = 4, STREAM_TELL_SPENT = 8 };
+       STREAM_TELL_IDLE = 4, STREAM_TELL_SPENT = 8, STREAM_TELL_SOFT = 16 };
 
 struct stream {
 	struct stream *next, **prev; /* of the worker's list */
@@ -76,6 +81,8 @@ struct stream {
 	struct transmit tx;
 	struct stream_send send;        /* active; id 0: nothing may leave */
 	struct stream_send armed;       /* active once it may send */
+	uint64_t switch_us; /* not 0: armed becomes active when recv[0] proves
+	                       itself, or then */
 	struct stream_recv *recv[STREAM_RECV_MAX]; /* newest first */
 	uint32_t far_ssrc;              /* last one that authenticated */
 	uint8_t tell, told; /* events to tell, and those that were */
@@ -109,6 +116,11 @@ struct stream_change {
  * E_NOMEM from the transform. */
 int stream_set(struct stream *s, const struct stream_change *c,
 	       uint64_t now_us);
+/* A packet was opened by the newest key: the far end has what we armed. */
+void stream_proven(struct stream *s, uint64_t now_us);
+/* Whether a key may protect or open no more; and that it did so once. */
+bool stream_spent(const struct stream_life *l, enum component c);
+void stream_used(struct stream *s, struct stream_life *l, enum component c);
 /* Wipes one key at once; an unknown id is ignored. */
 void stream_drop_key(struct stream *s, uint64_t key_id);
 /* About once a second: retired keys go, silence is noticed. */

@@ -68,6 +68,8 @@ static void tell_events(struct worker *w, struct stream *s)
 		tell_event(w, s, STREAM_EVENT_IDLE, INSIDE);
 	if (new & STREAM_TELL_SPENT)
 		tell_event(w, s, STREAM_EVENT_SPENT, INSIDE);
+	if (new & STREAM_TELL_SOFT)
+		tell_event(w, s, STREAM_EVENT_SOFT, INSIDE);
 }
 
 /* -- streams -------------------------------------------------------------- */

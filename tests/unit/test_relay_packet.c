@@ -150,6 +150,9 @@ static struct addr phone, far, stranger;
 static uint8_t data[PACKET_MAX], spare[PACKET_MAX];
 static struct packet_way way;
 
+#define GRACE_US 5000000
+static uint64_t lifetime; /* of keys; 0: what the RFC gives */
+
 static int setup(void **state)
 {
 	struct stream_seed seed = { .env = &env, .call = 1, .id = 1,
@@ -162,6 +165,8 @@ static int setup(void **state)
 	assert_int_equal(addr_parse("10.0.0.6:4000", &stranger), 0);
 	assert_int_equal(net_parse("10.0.0.0/24", &env.nets[0]), 0);
 	env.n_nets = 1;
+	env.grace_us = GRACE_US;
+	lifetime = 0;
 	now_us = 1000000;
 	seen = calloc(SEEN_MAX, sizeof *seen);
 	assert_non_null(seen);
@@ -180,18 +185,19 @@ static int teardown(void **state)
 
 static struct msg_key key_of(uint32_t number, enum key_direction d)
 {
-	struct msg_key k = { .key_id = number, .direction = d };
+	struct msg_key k = { .key_id = number, .direction = d,
+			     .key.lifetime = lifetime };
 
 	memcpy(k.key.key, &number, sizeof number);
 	return k;
 }
 
 /* Keys by number, 0: none; addresses of both sides. */
-static int set(uint32_t send, uint32_t recv, bool may_send)
+static int set(uint32_t send, uint32_t recv, unsigned may_send)
 {
 	struct stream_change c = {
 		.set = { .set_remote = { 1, 1 }, .remote = { phone, far },
-			 .set_keys = 1, .may_send = may_send,
+			 .set_keys = 1, .may_send = (uint8_t)may_send,
 			 .key = { send, recv } },
 		.has_key = { send != 0, recv != 0 },
 		.key = { key_of(send, KEY_SEND), key_of(recv, KEY_RECV) },
@@ -450,7 +456,7 @@ static void an_old_key_opens_for_a_while(void **state)
 	assert_int_equal(from_far(1, 3, 2), 0);
 	assert_int_equal(set(0, 0, true), 0);
 	assert_int_equal(s->send.id, 3);
-	now_us += STREAM_GRACE_US - 1;
+	now_us += GRACE_US - 1;
 	assert_int_equal(from_far(1, 4, 2), 0);
 	assert_int_equal(from_far(1, 4, 2), E_REPLAY);
 	now_us += 1;
@@ -584,6 +590,140 @@ static void a_spent_key_is_told(void **state)
 	assert_int_equal(s->stats[INSIDE].dropped_index, 1);
 }
 
+/* -- new keys ------------------------------------------------------------- */
+
+static uint32_t sealed_by(uint16_t seq)
+{
+	size_t len = rtp(1, seq);
+
+	assert_int_equal(relay(INSIDE, RTP, &phone, &len), 0);
+	return get(data + len - 4);
+}
+
+/* Who answers sends on under the old key until the far end has the new one. */
+static void an_answerer_waits_for_proof(void **state)
+{
+	(void)state;
+	assert_int_equal(set(1, 2, STREAM_SEND_NOW), 0);
+	assert_int_equal(sealed_by(1), 1);
+	assert_int_equal(set(3, 4, STREAM_SEND_PROVEN), 0);
+	assert_int_equal(sealed_by(2), 1);
+	assert_int_equal(from_far(8, 1, 2), 0); /* the old one: no proof */
+	assert_int_equal(sealed_by(3), 1);
+	assert_int_equal(from_far(8, 2, 5), E_AUTH); /* nor this */
+	assert_int_equal(sealed_by(4), 1);
+	assert_int_equal(from_far(8, 3, 4), 0);
+	assert_int_equal(sealed_by(5), 3);
+	/* what was under way is opened for the grace time */
+	assert_int_equal(from_far(8, 2, 2), 0);
+	now_us += GRACE_US;
+	assert_int_equal(from_far(8, 4, 2), E_AUTH);
+	assert_int_equal(s->stats[OUTSIDE].dropped_auth, 2);
+}
+
+static void an_answerer_does_not_wait_for_ever(void **state)
+{
+	(void)state;
+	assert_int_equal(set(1, 2, STREAM_SEND_NOW), 0);
+	assert_int_equal(set(3, 4, STREAM_SEND_PROVEN), 0);
+	now_us += GRACE_US / STREAM_SWITCH_PART - 1;
+	stream_tick(s, now_us);
+	assert_int_equal(sealed_by(1), 1);
+	now_us++;
+	stream_tick(s, now_us);
+	assert_int_equal(sealed_by(2), 3);
+	assert_int_equal(from_far(8, 1, 2), 0);
+	assert_int_equal(from_far(8, 2, 4), 0);
+}
+
+/* The first keys of a stream: nothing to go on with. */
+static void the_first_answer_sends_at_once(void **state)
+{
+	(void)state;
+	assert_int_equal(set(1, 2, STREAM_SEND_PROVEN), 0);
+	assert_int_equal(sealed_by(1), 1);
+	assert_int_equal(s->switch_us, 0);
+}
+
+static void a_key_that_is_taken_back_is_not_switched_to(void **state)
+{
+	(void)state;
+	assert_int_equal(set(1, 2, STREAM_SEND_NOW), 0);
+	assert_int_equal(set(3, 4, STREAM_SEND_PROVEN), 0);
+	stream_drop_key(s, 3);
+	assert_int_equal(from_far(8, 1, 4), 0);
+	now_us += GRACE_US;
+	stream_tick(s, now_us);
+	assert_int_equal(sealed_by(1), 1);
+}
+
+/* Several in a row: each opens until its grace is over. */
+static void many_changes_in_one_grace(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < STREAM_RECV_MAX; i++)
+		assert_int_equal(set(1 + 2 * i, 2 + 2 * i, STREAM_SEND_NOW), 0);
+	for (uint32_t i = 0; i < STREAM_RECV_MAX; i++)
+		assert_int_equal(from_far(8, (uint16_t)(i + 1), 2 + 2 * i), 0);
+	assert_int_equal(set(101, 102, STREAM_SEND_NOW), 0);
+	assert_int_equal(from_far(8, 10, 2), E_AUTH); /* the oldest went */
+	assert_int_equal(from_far(8, 11, 4), 0);
+}
+
+static void a_short_life_is_told_and_ends(void **state)
+{
+	(void)state;
+	lifetime = 16;
+	assert_int_equal(set(1, 2, STREAM_SEND_NOW), 0);
+	for (uint16_t i = 1; i <= 16; i++) {
+		assert_false(s->tell & STREAM_TELL_SOFT && i <= 14);
+		assert_int_equal(from_phone(1, i), 0);
+	}
+	assert_true(s->tell & STREAM_TELL_SOFT);
+	assert_false(s->tell & STREAM_TELL_SPENT);
+	assert_int_equal(from_phone(1, 17), E_EXISTS);
+	assert_true(s->tell & STREAM_TELL_SPENT);
+	assert_int_equal(sealed_count, 16);
+	/* a new key has a life of its own */
+	s->told = s->tell;
+	s->tell = 0;
+	assert_int_equal(set(3, 4, STREAM_SEND_NOW), 0);
+	assert_int_equal(s->told & (STREAM_TELL_SOFT | STREAM_TELL_SPENT), 0);
+	assert_int_equal(from_phone(1, 18), 0);
+}
+
+static void a_short_life_holds_for_what_is_opened(void **state)
+{
+	(void)state;
+	lifetime = 16;
+	assert_int_equal(set(1, 2, STREAM_SEND_NOW), 0);
+	for (uint16_t i = 1; i <= 16; i++)
+		assert_int_equal(from_far(8, i, 2), 0);
+	assert_true(s->tell & STREAM_TELL_SOFT);
+	assert_int_equal(from_far(8, 17, 2), E_EXISTS);
+	assert_int_equal(s->stats[OUTSIDE].dropped_index, 1);
+	/* the key after it opens what it may not */
+	lifetime = 0;
+	assert_int_equal(set(3, 4, STREAM_SEND_NOW), 0);
+	assert_int_equal(from_far(8, 18, 4), 0);
+	assert_int_equal(from_far(8, 19, 2), E_EXISTS);
+}
+
+static void the_limits_of_the_rfc(void **state)
+{
+	(void)state;
+	assert_int_equal(set(1, 2, STREAM_SEND_NOW), 0);
+	assert_true(s->send.life.limit[RTP] == UINT64_C(1) << 48);
+	assert_true(s->send.life.limit[RTCP] == UINT64_C(1) << 31);
+	lifetime = UINT64_C(1) << 60; /* nobody may ask for more */
+	assert_int_equal(set(3, 4, STREAM_SEND_NOW), 0);
+	assert_true(s->send.life.limit[RTP] == UINT64_C(1) << 48);
+	s->send.life.used[RTP] = (UINT64_C(1) << 48) - 1;
+	assert_int_equal(from_phone(1, 1), 0);
+	assert_int_equal(from_phone(1, 2), E_EXISTS);
+	assert_true(s->tell & STREAM_TELL_SPENT);
+}
+
 #define WITH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -602,6 +742,14 @@ int main(void)
 		WITH(nothing_leaves_as_it_came),
 		WITH(too_long_for_a_tag),
 		WITH(a_spent_key_is_told),
+		WITH(an_answerer_waits_for_proof),
+		WITH(an_answerer_does_not_wait_for_ever),
+		WITH(the_first_answer_sends_at_once),
+		WITH(a_key_that_is_taken_back_is_not_switched_to),
+		WITH(many_changes_in_one_grace),
+		WITH(a_short_life_is_told_and_ends),
+		WITH(a_short_life_holds_for_what_is_opened),
+		WITH(the_limits_of_the_rfc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

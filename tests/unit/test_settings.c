@@ -44,6 +44,7 @@ static void defaults_are_loopback(void **state)
 	assert_int_equal(s.port_max, 32767);
 	assert_int_equal(s.workers, 1);
 	assert_int_equal(s.media_timeout_s, 300);
+	assert_int_equal(s.media_grace_s, 5);
 	assert_int_equal(s.calls_max, 2000);
 	assert_string_equal(s.media_loop, "auto");
 	assert_string_equal(s.transform, "evp");
