@@ -418,6 +418,11 @@ const struct peer *policy_at(const struct policy *p, size_t i)
 	return i < p->n_peers ? &p->peers[i] : NULL;
 }
 
+enum keying_protocol policy_protocol(const char *method)
+{
+	return strcmp(method, "sdes") ? PROTOCOL_MIKEY : PROTOCOL_SDES;
+}
+
 /* -- files of the credential ---------------------------------------------- */
 
 static bool is_file(const char *value, enum credential_part part,

@@ -18,6 +18,10 @@ enum need {
 
 #define KEYING_METHODS_MAX 8
 
+/* What a method's messages are in SDP: a=key-mgmt:mikey (RFC 4567) or a=crypto
+ * (RFC 4568). */
+enum keying_protocol { PROTOCOL_MIKEY, PROTOCOL_SDES };
+
 struct profile {
 	const char *name;
 	enum need need;
@@ -59,6 +63,9 @@ const struct peer *policy_match(const struct policy *p, const char *uri);
 const struct peer *policy_peer(const struct policy *p, const char *name);
 size_t policy_count(const struct policy *p);
 const struct peer *policy_at(const struct policy *p, size_t i);
+
+/* Of a method by its name in a profile. */
+enum keying_protocol policy_protocol(const char *method);
 
 /* The i-th file of our credential, in the order in which to read them; false
  * when there are no more. */

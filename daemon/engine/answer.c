@@ -49,7 +49,7 @@ static int read_lines(const struct call *c, struct job *j)
 	int r;
 
 	for (unsigned i = 0; i < j->sdp.n; i++, m++, end++) {
-		if (!m->port || !(d->usable >> i & 1))
+		if (!m->port || !deal_takes(d, i))
 			continue;
 		if ((r = check_line(c, j, i)))
 			return r;
@@ -80,12 +80,25 @@ static bool wants_response(const struct call *c)
 	return conf_bool(conf_one(conf, "mikey"), "verify");
 }
 
-struct sdp_text answer_mikey(const struct job *j, unsigned line)
+struct sdp_text answer_keys(const struct job *j, unsigned line)
 {
-	const struct sdp_keys *k = job_deal(j)->media_level
-		? &j->sdp.media[line].keys : &j->sdp.keys;
+	const struct deal *d = job_deal(j);
+	const struct sdp_keys *k = d->media_level ? &j->sdp.media[line].keys
+						  : &j->sdp.keys;
 
-	return k->mikey;
+	return d->protocol == PROTOCOL_SDES ? k->crypto[0] : k->mikey;
+}
+
+/* RFC 4568 5.1.2: exactly one of those that were offered. */
+static int check_crypto(struct job *j, const struct sdp_keys *k)
+{
+	if (k->n_crypto > 1)
+		return job_fail(j, STAGE_KEY_FINISH, E_FORMAT,
+				"more than one a=crypto in an answer");
+	if (!k->n_crypto)
+		return job_fail(j, STAGE_UNSEALED, E_POLICY,
+				"an answer without a=crypto");
+	return 0;
 }
 
 static int check_level(struct job *j, const struct sdp_keys *k, bool wanted)
@@ -100,20 +113,26 @@ static int check_level(struct job *j, const struct sdp_keys *k, bool wanted)
 }
 
 /* Every keying message that must be there is there, once. */
-static int check_mikey(const struct call *c, struct job *j)
+static int check_keys(const struct call *c, struct job *j)
 {
-	bool wanted = wants_response(c), media = job_deal(j)->media_level;
+	const struct deal *d = job_deal(j);
+	bool wanted = wants_response(c);
 	int r = 0;
 
-	if (!media)
+	if (!d->media_level)
 		return check_level(j, &j->sdp.keys, wanted);
-	for (unsigned i = 0; !r && i < j->sdp.n; i++)
+	for (unsigned i = 0; !r && i < j->sdp.n; i++) {
+		const struct sdp_keys *k = &j->sdp.media[i].keys;
+
 		if (j->branch->end[i].accepted)
-			r = check_level(j, &j->sdp.media[i].keys, wanted);
+			r = d->protocol == PROTOCOL_SDES
+				? check_crypto(j, k)
+				: check_level(j, k, wanted);
+	}
 	return r;
 }
 
-static int digest_mikey(const struct job *j, uint8_t out[static 32])
+static int digest_keys(const struct job *j, uint8_t out[static 32])
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	struct sdp_text t;
@@ -124,7 +143,7 @@ static int digest_mikey(const struct job *j, uint8_t out[static 32])
 	for (unsigned i = 0; i < j->sdp.n; i++) {
 		if (!j->branch->end[i].accepted)
 			continue;
-		t = answer_mikey(j, i);
+		t = answer_keys(j, i);
 		if (!EVP_DigestUpdate(md, &t.len, sizeof t.len) ||
 		    (t.len && !EVP_DigestUpdate(md, t.p, t.len)))
 			goto out;
@@ -162,9 +181,9 @@ static int plan_keys(const struct call *c, struct job *j)
 		memcpy(b->key, d->key, sizeof b->key);
 		return 0;
 	}
-	if ((r = check_mikey(c, j)))
+	if ((r = check_keys(c, j)))
 		return r;
-	if ((r = digest_mikey(j, b->keys_digest)))
+	if ((r = digest_keys(j, b->keys_digest)))
 		return job_fail(j, STAGE_ANSWER, r, NULL);
 	old = finished(c, j);
 	j->rekey = !old;

@@ -211,6 +211,14 @@ const struct call_route *call_route(const struct call *c)
 	return &c->route;
 }
 
+const struct profile *call_profile(const struct call *c)
+{
+	const struct peer *p =
+		policy_peer(child_policy(c->engine->child), c->peer);
+
+	return p ? p->profile : NULL;
+}
+
 /* -- up ------------------------------------------------------------------- */
 
 const struct msg_key_facts *call_facts(const struct call *c)

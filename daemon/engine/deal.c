@@ -2,6 +2,7 @@
  * and keys. A forked offer has one branch for each early dialog (RULES: one
  * keying context each), and one of them is active. Data only. */
 #include "daemon/base/err.h"
+#include "daemon/base/secret.h"
 #include "daemon/engine/inside.h"
 
 #include <stdlib.h>
@@ -16,11 +17,18 @@ struct deal *deal_new(enum face offerer)
 	return d;
 }
 
+static void free_text(char *text)
+{
+	if (text)
+		wipe(text, strlen(text));
+	free(text);
+}
+
 void deal_clear_exchanges(struct deal *d)
 {
 	for (unsigned i = 0; i < d->n_exchanges; i++) {
-		free(d->exchange[i].offer);
-		free(d->exchange[i].answer);
+		free_text(d->exchange[i].offer);
+		free_text(d->exchange[i].answer);
 		d->exchange[i] = (struct exchange){ 0 };
 	}
 	d->n_exchanges = 0;
@@ -84,6 +92,11 @@ void deal_settle(struct deal *d, unsigned number)
 			slot = &(*slot)->next;
 }
 
+bool deal_takes(const struct deal *d, unsigned line)
+{
+	return (d->usable & ~d->refused) >> line & 1;
+}
+
 static int copy_text(char **to, const char *from)
 {
 	if (!from)
@@ -95,7 +108,9 @@ static int copy_text(char **to, const char *from)
 int deal_keep(struct deal *d, const struct deal *old)
 {
 	d->kept = true;
+	d->protocol = old->protocol;
 	d->media_level = old->media_level;
+	d->refused = old->refused;
 	d->facts = old->facts;
 	memcpy(d->key, old->key, sizeof d->key);
 	for (unsigned i = 0; i < old->n_exchanges; i++) {

@@ -14,11 +14,13 @@ struct endpoint {
 	struct addr rtp, rtcp; /* rtcp.family 0: RTP's port + 1 */
 };
 
-/* One keying message, for the session or for one line. */
+/* One keying message, for the session or for one line, as it stands in SDP:
+ * MIKEY in base64, or values of a=crypto, one a line. Those hold keys: wiped
+ * when they go. */
 struct exchange {
 	uint64_t id;   /* the keeper's; 0 when we answered */
-	char *offer;   /* base64; owned */
-	char *answer;  /* base64 of our response, when we answered; owned */
+	char *offer;   /* owned */
+	char *answer;  /* our response, when we answered; owned */
 };
 
 /* One early dialog's answer. */
@@ -36,9 +38,11 @@ struct branch {
 struct deal {
 	enum face offerer;
 	bool kept;            /* keys and exchanges are the deal's before */
-	bool media_level;     /* one keying message a line */
+	enum keying_protocol protocol; /* of all its keying messages */
+	bool media_level;     /* one keying message a line; SDES: always */
 	unsigned n;           /* m= lines */
 	uint32_t usable;      /* a bit for each line that passes */
+	uint32_t refused;     /* of those, SDES: the keeper took no key */
 	uint8_t digest[32];   /* of the offer without o= */
 	struct endpoint end[SDP_LINES_MAX];    /* the offerer's */
 	struct msg_key_ids key[SDP_LINES_MAX]; /* fixed by the offer alone */
@@ -58,6 +62,8 @@ void deal_take(struct deal *d, struct branch *b, bool active);
 /* Keeps only this branch. */
 void deal_settle(struct deal *d, unsigned number);
 void deal_clear_exchanges(struct deal *d);
+/* Whether the line is usable and keyed, or will be. */
+bool deal_takes(const struct deal *d, unsigned line);
 /* A copy of the old deal's keying for an offer that changes no key. */
 int deal_keep(struct deal *d, const struct deal *old);
 

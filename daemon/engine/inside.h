@@ -128,6 +128,8 @@ void call_hang_up(struct call *c, int status, const char *cause);
 struct line *call_line_of(const struct engine *e, uint32_t stream);
 void call_line_add(struct call *c, struct line *l);
 void call_line_drop(struct call *c, struct line *l);
+/* The profile of its peer; NULL: a reload took the peer away. */
+const struct profile *call_profile(const struct call *c);
 /* The facts that hold now; NULL when nothing is agreed. */
 const struct msg_key_facts *call_facts(const struct call *c);
 /* New keys in a call that is up. */
@@ -160,10 +162,12 @@ void keyclient_drop(struct call *c, struct deal *d);
 void keyclient_won(struct call *c);
 void keyclient_release(struct call *c);
 int keyclient_handle(struct engine *e, struct ipc_msg *msg);
-/* Base64 of a keying message; the caller frees. */
-char *keyclient_text(const uint8_t *data, size_t len);
+/* A keying message as it stands in SDP; the caller frees. NULL: no memory, or
+ * it is none of that protocol. */
+char *keyclient_text(enum keying_protocol p, const uint8_t *data, size_t len);
 /* The reverse; returns the length or E_FORMAT. */
-int keyclient_bytes(struct sdp_text text, uint8_t *out, size_t room);
+int keyclient_bytes(enum keying_protocol p, struct sdp_text text, uint8_t *out,
+		    size_t room);
 
 /* status.c */
 json_t *status_call(const struct call *c, bool streams);

@@ -53,7 +53,7 @@ void filter_tick(struct engine *e);
 int offer_read(struct call *c, struct job *j);
 int answer_read(struct call *c, struct job *j);
 /* The answer's keying message for a line. */
-struct sdp_text answer_mikey(const struct job *j, unsigned line);
+struct sdp_text answer_keys(const struct job *j, unsigned line);
 /* Fills no from the table of failures, logs, returns err. */
 int job_fail(struct job *j, enum stage stage, int err, const char *reason);
 /* The deal a job works on. */

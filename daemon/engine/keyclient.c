@@ -1,10 +1,12 @@
 /* keyclient.c - the engine as the keeper's client: it carries keying messages
- * between SDP (base64, RFC 4567 3.1) and the keeper, and learns key ids and
- * facts. A key itself never comes here.
+ * between SDP and the keeper, and learns key ids and facts. MIKEY is base64
+ * there (RFC 4567 3.1), and a key itself never comes here; SDES is the values
+ * of a line's a=crypto (RFC 4568), which hold the keys by their nature.
  *
  * One exchange serves the whole session or, with messages on media level, one
  * line each; the step is over when all are answered. */
 #include "daemon/base/err.h"
+#include "daemon/base/secret.h"
 #include "daemon/engine/inside.h"
 
 #include <openssl/evp.h>
@@ -13,10 +15,23 @@
 
 /* -- base64 --------------------------------------------------------------- */
 
-char *keyclient_text(const uint8_t *data, size_t len)
+/* Values of attributes: visible characters and spaces, one a line. */
+static bool is_values(const uint8_t *data, size_t len)
 {
-	char *out = malloc((len + 2) / 3 * 4 + 1);
+	for (size_t i = 0; i < len; i++)
+		if (data[i] != '\n' && (data[i] < 0x20 || data[i] > 0x7e))
+			return false;
+	return true;
+}
 
+char *keyclient_text(enum keying_protocol p, const uint8_t *data, size_t len)
+{
+	char *out;
+
+	if (p == PROTOCOL_SDES)
+		return is_values(data, len)
+			? strndup((const char *)data, len) : NULL;
+	out = malloc((len + 2) / 3 * 4 + 1);
 	if (out)
 		EVP_EncodeBlock((unsigned char *)out, data, (int)len);
 	return out;
@@ -36,11 +51,18 @@ static bool is_base64(struct sdp_text t)
 	return n && t.len % 4 == 0;
 }
 
-int keyclient_bytes(struct sdp_text t, uint8_t *out, size_t room)
+int keyclient_bytes(enum keying_protocol p, struct sdp_text t, uint8_t *out,
+		    size_t room)
 {
 	size_t pad = 0;
 	int n;
 
+	if (p == PROTOCOL_SDES) {
+		if (t.len > room)
+			return E_FORMAT;
+		memcpy(out, t.p, t.len);
+		return (int)t.len;
+	}
 	if (!is_base64(t) || t.len / 4 * 3 > room)
 		return E_FORMAT;
 	while (pad < 2 && t.p[t.len - 1 - pad] == '=')
@@ -109,15 +131,18 @@ static int ask_answer(struct call *c, struct job *j, unsigned x)
 	const char *text = j->deal->exchange[x].offer;
 	struct msg_key_answer m = { .origin = j->q.origin };
 	uint8_t bytes[KEYING_MAX + 3];
-	int n = keyclient_bytes((struct sdp_text){ text, strlen(text) }, bytes,
-			   KEYING_MAX);
+	int n = keyclient_bytes(j->deal->protocol,
+				(struct sdp_text){ text, strlen(text) }, bytes,
+				KEYING_MAX), r;
 
 	if (n < 0)
 		return n;
 	m.len = (uint32_t)n;
 	fill_party(c, j->deal, x, &m.party);
-	return child_send(c->engine->child, PROC_KEEPER, MSG_KEY_ANSWER,
-			  job_request(c, j, x), &m, sizeof m, bytes, m.len);
+	r = child_send(c->engine->child, PROC_KEEPER, MSG_KEY_ANSWER,
+		       job_request(c, j, x), &m, sizeof m, bytes, m.len);
+	wipe(bytes, sizeof bytes);
+	return r;
 }
 
 static int ask_finish(struct call *c, struct job *j, unsigned x)
@@ -126,18 +151,21 @@ static int ask_finish(struct call *c, struct job *j, unsigned x)
 	unsigned line = (unsigned)__builtin_ctz(lines_of(d, x));
 	struct msg_key_finish m = { .exchange = d->exchange[x].id,
 				    .branch = j->q.branch };
-	struct sdp_text text = answer_mikey(j, line);
+	struct sdp_text text = answer_keys(j, line);
 	uint8_t bytes[KEYING_MAX + 3];
-	int n;
+	int n, r;
 
 	if (d->media_level && !j->branch->end[line].accepted)
 		return 0;
-	n = text.len ? keyclient_bytes(text, bytes, KEYING_MAX) : 0;
+	n = text.len ? keyclient_bytes(d->protocol, text, bytes, KEYING_MAX)
+		     : 0;
 	if (n < 0)
 		return n;
 	m.len = (uint32_t)n;
-	return child_send(c->engine->child, PROC_KEEPER, MSG_KEY_FINISH,
-			  job_request(c, j, x), &m, sizeof m, bytes, m.len);
+	r = child_send(c->engine->child, PROC_KEEPER, MSG_KEY_FINISH,
+		       job_request(c, j, x), &m, sizeof m, bytes, m.len);
+	wipe(bytes, sizeof bytes);
+	return r;
 }
 
 int keyclient_ask(struct call *c, struct job *j)
@@ -203,10 +231,11 @@ static void merge_facts(struct msg_key_facts *all,
 		all->key_bits = f->key_bits; /* 0: not told by one of them */
 }
 
-static int set_text(char **slot, const uint8_t *data, size_t len)
+static int set_text(enum keying_protocol p, char **slot, const uint8_t *data,
+		    size_t len)
 {
 	free(*slot);
-	*slot = len ? keyclient_text(data, len) : NULL;
+	*slot = len ? keyclient_text(p, data, len) : NULL;
 	return len && !*slot ? E_NOMEM : 0;
 }
 
@@ -237,7 +266,8 @@ static int handle_offered(struct engine *e, const struct ipc_msg *msg)
 		    take_keys(d, (unsigned)x, m->key, m->n, true, d->key))
 			return broken(c, STAGE_KEY_OFFER);
 		d->exchange[x].id = m->exchange;
-		r = set_text(&d->exchange[x].offer, msg->tail, msg->tail_len);
+		r = set_text(d->protocol, &d->exchange[x].offer, msg->tail,
+			     msg->tail_len);
 	}
 	filter_go_on(c, STAGE_KEY_OFFER, r, m->reason);
 	return 0;
@@ -252,7 +282,25 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 	    take_keys(d, x, m->key, m->n, false, d->key))
 		return E_FORMAT;
 	merge_facts(&d->facts, &m->facts);
-	return set_text(&d->exchange[x].answer, msg->tail, msg->tail_len);
+	return set_text(d->protocol, &d->exchange[x].answer, msg->tail,
+			msg->tail_len);
+}
+
+/* RFC 4568 5.1.2: a line without an acceptable a=crypto is rejected, the
+ * others live. What is wrong with the call as a whole stays an error. */
+static int refuse_line(struct call *c, unsigned x, int err, const char *reason)
+{
+	struct deal *d = c->job->deal;
+
+	if (d->protocol != PROTOCOL_SDES ||
+	    (err != E_FORMAT && err != E_UNSUPPORTED))
+		return err;
+	d->refused |= lines_of(d, x);
+	if (!(d->usable & ~d->refused))
+		return err;
+	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s: media line %d rejected: %s",
+		 c->peer, __builtin_ctz(lines_of(d, x)) + 1, reason);
+	return 0;
 }
 
 static int handle_answered(struct engine *e, const struct ipc_msg *msg)
@@ -266,6 +314,8 @@ static int handle_answered(struct engine *e, const struct ipc_msg *msg)
 		return 0;
 	if (!r && (r = take_answered(c, (unsigned)x, msg)) == E_FORMAT)
 		return broken(c, STAGE_KEY_ANSWER);
+	if (r)
+		r = refuse_line(c, (unsigned)x, r, m->reason);
 	filter_go_on(c, STAGE_KEY_ANSWER, r, m->reason);
 	return 0;
 }

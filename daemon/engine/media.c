@@ -158,7 +158,7 @@ static bool offer_set(const struct call *c, const struct job *j, unsigned i,
 {
 	const struct deal *d = j->deal;
 
-	if (!(d->usable >> i & 1))
+	if (!deal_takes(d, i))
 		return false;
 	if (!c->deal)
 		set_remote(set, d->offerer, &d->end[i], false);

@@ -5,10 +5,16 @@
  * it is RTP to an address of ours' family, secured exactly where the profile
  * wants it; others go on with port 0. An offer with lines none of which
  * passes is refused. The keys in force stay when the same side offers again
- * as many lines (and, from outside, the same keying message). */
+ * as many lines (and, from outside, the same keying message).
+ *
+ * An offer may hold a=key-mgmt and a=crypto (RFC 4568 section 7.5): the first
+ * method of the profile whose protocol is there decides, the other protocol's
+ * attributes are then as good as absent. With a=crypto each line is keyed for
+ * itself, and one without is rejected. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Whether protection is wanted on the leg the offer came in on. */
@@ -100,6 +106,7 @@ static void fill_ends(struct job *j)
 /* How many keying messages there are on each level, over the usable lines. */
 struct levels {
 	unsigned lines, session, media, most;
+	uint32_t crypto; /* a bit for each line with a=crypto */
 };
 
 static struct levels count_levels(const struct job *j)
@@ -112,6 +119,8 @@ static struct levels count_levels(const struct job *j)
 			continue;
 		v.lines++;
 		v.media += j->sdp.media[i].keys.n_mikey > 0;
+		if (j->sdp.media[i].keys.n_crypto)
+			v.crypto |= 1u << i;
 		if (j->sdp.media[i].keys.n_mikey > v.most)
 			v.most = j->sdp.media[i].keys.n_mikey;
 	}
@@ -126,6 +135,25 @@ static int keep_text(struct deal *d, struct sdp_text t)
 	return x->offer ? 0 : E_NOMEM;
 }
 
+/* A line's a=crypto, best first. */
+static int keep_crypto(struct deal *d, const struct sdp_keys *k)
+{
+	struct buf text = buf_of(KEYING_MAX);
+	int r;
+
+	for (unsigned i = 0; i < k->n_crypto; i++) {
+		if (i)
+			buf_u8(&text, '\n');
+		buf_put(&text, k->crypto[i].p, k->crypto[i].len);
+	}
+	r = text.err;
+	if (!r)
+		r = keep_text(d, (struct sdp_text){ (const char *)text.data,
+						    text.len });
+	buf_free(&text);
+	return r;
+}
+
 static int take_texts(struct job *j)
 {
 	struct deal *d = j->deal;
@@ -133,36 +161,79 @@ static int take_texts(struct job *j)
 
 	if (!d->media_level)
 		return keep_text(d, j->sdp.keys.mikey);
-	for (unsigned i = 0; !r && i < j->sdp.n; i++)
-		if (d->usable >> i & 1)
-			r = keep_text(d, j->sdp.media[i].keys.mikey);
+	for (unsigned i = 0; !r && i < j->sdp.n; i++) {
+		const struct sdp_keys *k = &j->sdp.media[i].keys;
+
+		if (!(d->usable >> i & 1))
+			continue;
+		r = d->protocol == PROTOCOL_SDES ? keep_crypto(d, k)
+						 : keep_text(d, k->mikey);
+	}
 	return r;
 }
 
-/* The far end's keying messages. Exactly one for each level. */
-static int find_mikey(struct job *j)
+/* Exactly one message for each level. */
+static int check_mikey(struct job *j, const struct levels *v)
 {
-	struct levels v = count_levels(j);
-
-	if (!v.session && !v.media)
-		return job_fail(j, STAGE_UNSEALED, E_POLICY,
-				"no a=key-mgmt:mikey where sealing is "
-				"required");
-	if (v.most > 1)
+	if (v->most > 1)
 		return job_fail(j, STAGE_KEY_ANSWER, E_FORMAT,
 				"more than one a=key-mgmt:mikey on a level");
-	if (v.session ? v.media : v.media != v.lines)
+	if (v->session ? v->media : v->media != v->lines)
 		return job_fail(j, STAGE_KEY_ANSWER, E_UNSUPPORTED,
 				"a=key-mgmt:mikey on some lines only");
-	j->deal->media_level = !v.session;
-	if (take_texts(j))
-		return job_fail(j, STAGE_OFFER, E_NOMEM, NULL);
+	j->deal->media_level = !v->session;
 	return 0;
+}
+
+/* A line without any is rejected (RFC 4568 5.1.2), the others live. */
+static void choose_crypto(struct job *j, const struct levels *v)
+{
+	j->deal->media_level = true;
+	j->deal->usable &= v->crypto;
+	for (unsigned i = 0; i < j->sdp.n; i++)
+		j->deal->end[i].accepted = j->deal->usable >> i & 1;
+}
+
+/* The protocol of the first method that is there in the offer. */
+static bool choose_protocol(const struct call *c, struct job *j,
+			    const struct levels *v)
+{
+	const struct profile *p = call_profile(c);
+	enum keying_protocol protocol;
+
+	for (size_t i = 0; p && i < p->n_keying; i++) {
+		protocol = policy_protocol(p->keying[i]);
+		if (protocol == PROTOCOL_SDES ? !v->crypto
+					      : !v->session && !v->media)
+			continue;
+		j->deal->protocol = protocol;
+		return true;
+	}
+	return false;
+}
+
+/* The far end's keying messages. */
+static int find_keys(const struct call *c, struct job *j)
+{
+	struct levels v = count_levels(j);
+	int r = 0;
+
+	if (!choose_protocol(c, j, &v))
+		return job_fail(j, STAGE_UNSEALED, E_POLICY,
+				"none of the profile's ways of keying is "
+				"there where sealing is required");
+	if (j->deal->protocol == PROTOCOL_SDES)
+		choose_crypto(j, &v);
+	else
+		r = check_mikey(j, &v);
+	if (!r && (r = take_texts(j)))
+		job_fail(j, STAGE_OFFER, r, NULL);
+	return r;
 }
 
 static bool same_texts(const struct deal *a, const struct deal *b)
 {
-	if (a->n_exchanges != b->n_exchanges ||
+	if (a->n_exchanges != b->n_exchanges || a->protocol != b->protocol ||
 	    a->media_level != b->media_level)
 		return false;
 	for (unsigned i = 0; i < a->n_exchanges; i++)
@@ -189,6 +260,18 @@ static bool level_is_media(const struct call *c)
 	return !strcmp(conf_text(conf_one(conf, "mikey"), "level"), "media");
 }
 
+/* The first method makes our offers; the keeper's policy says the same. */
+static void plan_offer(const struct call *c, struct deal *d)
+{
+	const struct profile *p = call_profile(c);
+
+	if (p && p->n_keying)
+		d->protocol = policy_protocol(p->keying[0]);
+	d->media_level = d->protocol == PROTOCOL_SDES || level_is_media(c);
+	d->n_exchanges = d->media_level
+		? (unsigned)__builtin_popcount(d->usable) : 1;
+}
+
 static int plan_keys(struct call *c, struct job *j)
 {
 	struct deal *d = j->deal;
@@ -196,7 +279,7 @@ static int plan_keys(struct call *c, struct job *j)
 
 	if (!c->sealed || !d->usable)
 		return 0;
-	if (d->offerer == OUTSIDE && (r = find_mikey(j)))
+	if (d->offerer == OUTSIDE && (r = find_keys(c, j)))
 		return r;
 	j->rekey = !keys_stay(c, j);
 	if (!j->rekey) {
@@ -205,11 +288,8 @@ static int plan_keys(struct call *c, struct job *j)
 			return job_fail(j, STAGE_OFFER, E_NOMEM, NULL);
 		return 0;
 	}
-	if (d->offerer == INSIDE) {
-		d->media_level = level_is_media(c);
-		d->n_exchanges = d->media_level
-			? (unsigned)__builtin_popcount(d->usable) : 1;
-	}
+	if (d->offerer == INSIDE)
+		plan_offer(c, d);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct rewriting {
 
 static bool line_passes(const struct rewriting *w, unsigned i)
 {
-	return (w->d->usable >> i & 1) && w->j->sdp.media[i].port &&
+	return deal_takes(w->d, i) && w->j->sdp.media[i].port &&
 	       w->c->line[i].stream;
 }
 
@@ -33,7 +33,7 @@ static struct addr any_media(const struct rewriting *w)
 	return media[0].family ? media[0] : media[1];
 }
 
-static const char *mikey_of(const struct rewriting *w, unsigned n)
+static const char *text_of(const struct rewriting *w, unsigned n)
 {
 	const struct exchange *x = &w->d->exchange[n];
 
@@ -55,10 +55,12 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 	l->addr = w->c->line[i].local[w->to];
 	if (!w->edit.addr.family)
 		w->edit.addr = l->addr;
-	if (w->d->media_level)
-		l->mikey = mikey_of(w, exchange);
+	if (w->d->protocol == PROTOCOL_SDES)
+		l->crypto = text_of(w, exchange);
+	else if (w->d->media_level)
+		l->mikey = text_of(w, exchange);
 	else
-		w->edit.mikey = mikey_of(w, 0);
+		w->edit.mikey = text_of(w, 0);
 }
 
 static void plan(struct rewriting *w)

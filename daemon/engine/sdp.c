@@ -1,7 +1,8 @@
 /* sdp.c - reading a session description.
  *
  * RFC 8866 gives the form, RFC 3264 the meaning of port 0 and directions,
- * RFC 3605 a=rtcp, RFC 5761 a=rtcp-mux, RFC 4567 a=key-mgmt. Only what a
+ * RFC 3605 a=rtcp, RFC 5761 a=rtcp-mux, RFC 4567 a=key-mgmt, RFC 4568
+ * a=crypto (whose values are the keeper's to read). Only what a
  * gateway needs is read; everything else stays as the bytes it came in, and
  * sdpwrite.c passes it on. Lines may end in CRLF or in a bare LF.
  *
@@ -300,10 +301,15 @@ static int read_key_mgmt(struct reading *rd, struct sdp_text v)
 	return 0;
 }
 
+/* RFC 4568 section 4. The first are the best: the rest may go. */
 static int read_crypto(struct reading *rd, struct sdp_text v)
 {
-	(void)v;
-	keys_of(rd)->crypto = true;
+	struct sdp_keys *k = keys_of(rd);
+
+	if (!v.len)
+		return wrong(rd, "an a=crypto line is empty");
+	if (k->n_crypto < SDP_CRYPTO_MAX)
+		k->crypto[k->n_crypto++] = v;
 	return 0;
 }
 

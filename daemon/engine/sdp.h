@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define SDP_LINES_MAX 16 /* m= lines that are read; more are refused */
+#define SDP_CRYPTO_MAX 16 /* a=crypto lines of one level; more are left out */
 
 /* A run of the description's own bytes; borrowed from it. */
 struct sdp_text {
@@ -26,7 +27,8 @@ struct sdp_keys {
 	unsigned n_mikey;      /* a=key-mgmt:mikey; one at most is legal */
 	struct sdp_text mikey; /* the first one's base64 */
 	unsigned n_other;      /* a=key-mgmt of other protocols */
-	bool crypto;           /* a=crypto (RFC 4568) */
+	unsigned n_crypto;     /* a=crypto (RFC 4568): those in crypto[] */
+	struct sdp_text crypto[SDP_CRYPTO_MAX]; /* their values, in order */
 	bool clear;            /* k= */
 };
 
@@ -69,6 +71,7 @@ struct sdp_edit_line {
 	enum sdp_proto proto; /* RTP/AVP(F) <-> RTP/SAVP(F) */
 	struct addr addr;     /* ours, RTP; RTCP is the next port */
 	const char *mikey;    /* base64 for the m= line, or NULL */
+	const char *crypto;   /* values of a=crypto, one a line, or NULL */
 };
 
 /* What the other leg sees. */

@@ -5,7 +5,8 @@
  * ICE candidates (RFC 8839: they would lead past the relay) and, in a sealed
  * call, all that carries or negotiates keys of a leg (a=crypto, k=,
  * a=key-mgmt, DTLS, RFC 5939 capabilities) and a=ssrc, since the relay owns
- * the SSRC; put in is our a=key-mgmt (RFC 4567). All other bytes stay. */
+ * the SSRC; put in is our a=key-mgmt (RFC 4567) or a=crypto (RFC 4568). All
+ * other bytes stay. */
 #include "daemon/base/err.h"
 #include "daemon/engine/sdptext.h"
 
@@ -216,18 +217,33 @@ static void complete_connection(struct writing *w, char next)
 	buf_text(w->out, w->s->eol);
 }
 
+/* One attribute for each line of values. */
+static void put_crypto(struct writing *w, const char *values)
+{
+	size_t n;
+
+	for (; *values; values += n + (values[n] != 0)) {
+		n = strcspn(values, "\n");
+		buf_text(w->out, "a=crypto:");
+		buf_put(w->out, values, n);
+		buf_text(w->out, w->s->eol);
+	}
+}
+
 /* Closes the section before an m= line or the end. */
 static void end_section(struct writing *w)
 {
-	const char *mikey;
+	const char *mikey = w->e->mikey, *crypto = NULL;
 
 	complete_connection(w, 0);
-	if (w->line < 0)
-		mikey = w->e->mikey;
-	else
+	if (w->line >= 0) {
 		mikey = edit_line(w)->reject ? NULL : edit_line(w)->mikey;
+		crypto = edit_line(w)->reject ? NULL : edit_line(w)->crypto;
+	}
 	if (mikey)
 		buf_printf(w->out, "a=key-mgmt:mikey %s%s", mikey, w->s->eol);
+	if (crypto)
+		put_crypto(w, crypto);
 }
 
 static void put_line(struct writing *w, struct sdp_text line,

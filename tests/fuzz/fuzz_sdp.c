@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define KEY "AQAFgM0XflAB"
+#define CRYPTO1 "1 AES_CM_128_HMAC_SHA1_80 inline:AAAA"
+#define CRYPTO2 "2 AEAD_AES_128_GCM inline:BBBB"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,6 +32,8 @@ static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
 		e->line[i].proto = sealed ? SDP_PROTO_SECURE : SDP_PROTO_KEEP;
 		e->line[i].addr = e->addr;
 		e->line[i].addr.port = (uint16_t)(1000 + 2 * i);
+		if (sealed)
+			e->line[i].crypto = CRYPTO1 "\n" CRYPTO2;
 		if (i & 1)
 			e->line[i].addr.family = 6;
 	}
@@ -37,10 +41,15 @@ static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
 
 static void check_sealed(const struct sdp *s)
 {
-	must(s->keys.n_mikey == 1 && !s->keys.crypto && !s->keys.clear);
-	for (unsigned i = 0; i < s->n; i++)
-		must(!s->media[i].keys.crypto && !s->media[i].keys.clear &&
-		     !s->media[i].keys.n_mikey && !s->media[i].keys.n_other);
+	must(s->keys.n_mikey == 1 && !s->keys.n_crypto && !s->keys.clear);
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct sdp_keys *k = &s->media[i].keys;
+
+		must(!k->clear && !k->n_mikey && !k->n_other);
+		must(k->n_crypto == (s->media[i].port ? 2 : 0));
+		for (unsigned n = 0; n < k->n_crypto; n++)
+			must(sdp_is(k->crypto[n], n ? CRYPTO2 : CRYPTO1));
+	}
 }
 
 static void convert(const struct sdp *s, bool sealed)

@@ -14,6 +14,9 @@
 
 #define FILE_MAX 8192
 #define KEY "AQAFgM0XflABAAAAAAAAAAAAAAsAyO"
+#define CRYPTO "1 AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhc" \
+	       "YD0mXXtxaVBR\n2 AES_CM_128_HMAC_SHA1_32 inline:d0RmdmcmVCspe" \
+	       "Ec3QGZiNWpVLFJhQX1cfHAwJSoj"
 
 struct text {
 	char p[FILE_MAX];
@@ -46,7 +49,7 @@ struct shape {
 	const char *name;
 	bool sealed;
 	enum sdp_proto proto;
-	enum { NO_KEY, SESSION_KEY, MEDIA_KEY } key;
+	enum { NO_KEY, SESSION_KEY, MEDIA_KEY, CRYPTO_KEY } key;
 	unsigned six;    /* lines (bits) that get an IPv6 address */
 	unsigned reject; /* lines (bits) beyond those with port 0 or not RTP */
 };
@@ -78,6 +81,8 @@ static const struct shape shapes[] = {
 	{ "other-keys-plain", false, SDP_PROTO_KEEP, NO_KEY, 0, 0 },
 	{ "bundle", true, SDP_PROTO_SECURE, SESSION_KEY, 0, 0 },
 	{ "blank-end", false, SDP_PROTO_KEEP, NO_KEY, 0, 0 },
+	{ "crypto-out", true, SDP_PROTO_SECURE, CRYPTO_KEY, 0, 0 },
+	{ "crypto-in", true, SDP_PROTO_PLAIN, NO_KEY, 0, 2 },
 	{ "late-connection", false, SDP_PROTO_KEEP, NO_KEY, 1, 0 },
 };
 
@@ -101,6 +106,7 @@ static void plan(const struct shape *s, const struct sdp *sdp,
 		l->reject = !m->port || !m->rtp || (s->reject >> i & 1);
 		l->proto = s->proto;
 		l->mikey = s->key == MEDIA_KEY ? KEY : NULL;
+		l->crypto = s->key == CRYPTO_KEY ? CRYPTO : NULL;
 		addr_parse(s->six >> i & 1 ? "2001:db8::9" : "203.0.113.9",
 			   &l->addr);
 		l->addr.port = (uint16_t)(20000 + 2 * i);
@@ -287,8 +293,32 @@ static void facts(void **state)
 			    "192.0.2.1:49170");
 	load("other-keys", "in", &in);
 	assert_int_equal(sdp_read(in.p, in.len, &s, &why), 0);
-	assert_true(s.keys.clear && s.media[0].keys.crypto);
+	assert_true(s.keys.clear && s.media[0].keys.n_crypto == 1);
 	assert_int_equal(s.keys.n_other, 1);
+}
+
+/* The best come first; more than we hold are left out, not refused. */
+static void many_crypto(void **state)
+{
+	struct buf text = buf_of(8192);
+	const char *why = NULL;
+	struct sdp s;
+
+	(void)state;
+	buf_text(&text, "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n"
+			"a=crypto:9 A inline:x\r\n"
+			"m=audio 5004 RTP/SAVP 0\r\n");
+	for (unsigned i = 1; i < 40; i++)
+		buf_printf(&text, "a=crypto:%u A inline:x%s", i,
+			   i % 2 ? "\r\n" : "\n");
+	assert_int_equal(sdp_read(text.data, text.len, &s, &why), 0);
+	assert_int_equal(s.keys.n_crypto, 1);
+	assert_int_equal(s.media[0].keys.n_crypto, SDP_CRYPTO_MAX);
+	assert_true(sdp_is(s.media[0].keys.crypto[0], "1 A inline:x"));
+	assert_true(sdp_is(s.media[0].keys.crypto[15], "16 A inline:x"));
+	buf_text(&text, "a=crypto:\r\n");
+	assert_int_equal(sdp_read(text.data, text.len, &s, &why), E_FORMAT);
+	buf_free(&text);
 }
 
 /* A host name is no address: the line is marked, nothing is resolved. */
@@ -337,6 +367,7 @@ int main(void)
 		cmocka_unit_test(golden), cmocka_unit_test(stable),
 		cmocka_unit_test(truncated), cmocka_unit_test(malformed),
 		cmocka_unit_test(too_many_lines), cmocka_unit_test(facts),
+		cmocka_unit_test(many_crypto),
 		cmocka_unit_test(names), cmocka_unit_test(digests),
 	};
 
