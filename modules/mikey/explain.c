@@ -11,8 +11,11 @@
 #include "modules/mikey/sp.h"
 #include "modules/mikey/stamp.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#define ITEM_MAX (64 * 1024) /* bytes of text for one payload */
 
 #define WORD(table, i) \
 	((i) < sizeof(table) / sizeof *(table) ? (table)[i] : "unknown")
@@ -59,7 +62,7 @@ static void put_hex(struct buf *out, struct mikey_bytes b)
 /* RFC 4567 7.1: two crypto sessions a media line, forth and back. */
 static void put_srtp_id(const struct mikey_cs *cs, struct buf *out)
 {
-	buf_printf(out, "  CS %u (6.1.1): line %u, %s, policy %u, ", cs->id,
+	buf_printf(out, "\n  CS %u (6.1.1): line %u, %s, policy %u, ", cs->id,
 		   (cs->id + 1u) / 2,
 		   cs->id % 2 ? "offerer to answerer" : "answerer to offerer",
 		   cs->policy);
@@ -67,7 +70,7 @@ static void put_srtp_id(const struct mikey_cs *cs, struct buf *out)
 		buf_printf(out, "SSRC %08x, ", cs->ssrc);
 	else
 		buf_text(out, "SSRC left to its sender, ");
-	buf_printf(out, "rollover counter %u\n", cs->roc);
+	buf_printf(out, "rollover counter %u", cs->roc);
 }
 
 static void put_map(const struct mikey_message *m, struct buf *out)
@@ -75,8 +78,8 @@ static void put_map(const struct mikey_message *m, struct buf *out)
 	for (size_t i = 0; i < m->n_cs && m->map == MIKEY_MAP_SRTP; i++)
 		put_srtp_id(&m->cs[i], out);
 	for (size_t i = 0; i < m->n_cs && m->map == MIKEY_MAP_GENERIC; i++)
-		buf_printf(out, "  CS %u (RFC 6043 6.1.1): protocol %u, %zu "
-			   "policies, %zu bytes of data, SPI of %zu bytes\n",
+		buf_printf(out, "\n  CS %u (RFC 6043 6.1.1): protocol %u, %zu "
+			   "policies, %zu bytes of data, SPI of %zu bytes",
 			   m->cs[i].id, m->cs[i].protocol,
 			   m->cs[i].policies.len, m->cs[i].data.len,
 			   m->cs[i].spi.len);
@@ -93,8 +96,8 @@ static const char *wish_of(const struct mikey_message *m)
 
 static void put_header(const struct mikey_message *m, struct buf *out)
 {
-	buf_printf(out, "HDR (RFC 3830 6.1): version 1, type %u: %s;%s PRF %s; "
-		   "bundle %08x; %u crypto sessions, %s\n",
+	buf_printf(out, "version 1, type %u: %s;%s PRF %s; "
+		   "bundle %08x; %u crypto sessions, %s",
 		   m->data_type, WORD(data_types, m->data_type), wish_of(m),
 		   WORD(prfs, m->prf), m->csb_id, m->n_cs,
 		   WORD(maps, m->map));
@@ -246,31 +249,69 @@ static void put_payload(const struct mikey_payload *p, struct buf *out)
 	}
 }
 
-static void put_named(const struct mikey_payload *p, struct buf *out)
+static void put_header_item(const struct mikey_message *m, size_t len,
+			    struct mikey_item *i, struct buf *text)
+{
+	*i = (struct mikey_item){ .name = "HDR", .section = "RFC 3830 6.1",
+				  .len = m->n ? m->payload[0].at : len };
+	put_header(m, text);
+}
+
+static void put_payload_item(const struct mikey_payload *p,
+			     struct mikey_item *i, struct buf *text)
 {
 	const struct mikey_payload_form *f = mikey_payload_form(p->type);
 
-	buf_printf(out, "%s (RFC 3830 %s): ", f->name, f->section);
-	put_payload(p, out);
-	buf_text(out, "\n");
+	*i = (struct mikey_item){ .name = f->name, .at = p->at,
+				  .len = p->len };
+	snprintf(i->section, sizeof i->section, "RFC 3830 %s", f->section);
+	put_payload(p, text);
+}
+
+int mikey_items(const uint8_t *msg, size_t len, mikey_item_fn fn, void *user,
+		struct mikey_end *end)
+{
+	struct buf text = buf_of(ITEM_MAX);
+	struct mikey_message m;
+	struct mikey_item item;
+	int r = mikey_decode(msg, len, &m);
+	/* the last payload that was begun may be the one that failed */
+	size_t n = !r ? m.n + 1 : m.n;
+
+	*end = (struct mikey_end){ r, r ? m.failed_at : len };
+	for (size_t i = 0; i < n && !text.err; i++) {
+		buf_clear(&text);
+		if (i)
+			put_payload_item(&m.payload[i - 1], &item, &text);
+		else
+			put_header_item(&m, len, &item, &text);
+		item.text = buf_string(&text);
+		if (!text.err)
+			fn(user, &item);
+	}
+	r = text.err;
+	buf_free(&text);
+	return r;
+}
+
+static void put_item(void *user, const struct mikey_item *i)
+{
+	struct buf *out = user;
+
+	buf_printf(out, "%s (%s): %s\n", i->name, i->section, i->text);
 }
 
 int mikey_explain(const uint8_t *msg, size_t len, struct buf *out)
 {
-	struct mikey_message m;
-	int r = mikey_decode(msg, len, &m);
-	size_t whole = m.n;
+	struct mikey_end end;
+	int r;
 
 	buf_printf(out, "MIKEY message, %zu bytes\n", len);
-	/* the last payload that was begun may be the one that failed */
-	if (r && whole)
-		whole--;
-	if (!r || whole)
-		put_header(&m, out);
-	for (size_t i = 0; i < whole; i++)
-		put_named(&m.payload[i], out);
+	r = mikey_items(msg, len, put_item, out, &end);
 	if (r)
+		return r;
+	if (end.err)
 		buf_printf(out, "the rest is %s, from byte %zu on\n",
-			   err_text(r), m.failed_at);
-	return r ? r : out->err;
+			   err_text(end.err), end.at);
+	return end.err ? end.err : out->err;
 }
