@@ -231,6 +231,11 @@ static const struct conf_key limit_keys[] = {
 	  .min = 1, .max = 1000000, .unit = "contacts",
 	  .help = "Registered contacts of one inside address; more are "
 		  "refused with 403." },
+	{ .name = "subscriptions", .type = CONF_INT, .dflt = "10000",
+	  .min = 1, .max = 1000000, .unit = "subscriptions",
+	  .help = "Subscriptions (message waiting, busy lamps) and other "
+		  "requests outside a call at one time; more are refused "
+		  "with 503." },
 	{ .name = NULL }
 };
 
@@ -394,6 +399,7 @@ static int read_rest(const struct conf *c, struct settings *s,
 	s->calls_max = (unsigned)conf_int(n, "calls");
 	s->registrations_max = (unsigned)conf_int(n, "registrations");
 	s->registrations_host_max = (unsigned)conf_int(n, "registrations_host");
+	s->subscriptions_max = (unsigned)conf_int(n, "subscriptions");
 	s->register_pass = !strcmp(conf_text(conf_one(c, ""), "register"),
 				   "pass");
 	return 0;

@@ -56,6 +56,7 @@ struct settings {
 	unsigned calls_max;
 	unsigned registrations_max;      /* contacts */
 	unsigned registrations_host_max; /* of one inside address */
+	unsigned subscriptions_max; /* and other requests outside a call */
 	bool register_pass; /* register = "pass" */
 };
 

@@ -201,6 +201,54 @@ out:
 	return r;
 }
 
+/* Words go in clear: not with a peer that must be sealed. */
+static int check_content(const struct call *c, struct refusal *no)
+{
+	const struct peer *p =
+		policy_peer(child_policy(c->engine->child), c->peer);
+
+	if (p && p->profile->need != NEED_REQUIRE)
+		return 0;
+	*no = (struct refusal){ .status = 403, .phrase = "Forbidden",
+				.warn_code = 399 };
+	snprintf(no->warn, sizeof no->warn, "the profile requires sealing, "
+		 "and a MESSAGE cannot be sealed");
+	log_line(LOG_CLASS_REFUSED, "engine", 0, "%s -> %s, peer %s: MESSAGE "
+		 "refused: its profile requires sealing, which messages do "
+		 "not have", c->caller, c->callee, c->peer);
+	return E_POLICY;
+}
+
+int engine_route(struct engine *e, const struct call_start *s, bool content,
+		 struct request_way *out, struct refusal *no)
+{
+	struct call *c = NULL;
+	int r;
+
+	*no = no_memory;
+	if ((r = call_new(e, s, NULL, &c)) || (r = route_call(c, s, no)) ||
+	    (content && (r = check_content(c, no))))
+		goto out;
+	*no = no_memory;
+	if (!c->routes && !(c->routes = strdup(""))) {
+		r = E_NOMEM;
+		goto out;
+	}
+	*out = (struct request_way){ c->target, c->next_hop, c->routes };
+	c->target = c->next_hop = c->routes = NULL;
+out:
+	call_free(c);
+	return r;
+}
+
+void request_way_free(struct request_way *w)
+{
+	free(w->target);
+	free(w->next_hop);
+	free(w->routes);
+	*w = (struct request_way){ NULL, NULL, NULL };
+}
+
 uint64_t call_id(const struct call *c)
 {
 	return c->id;

@@ -51,6 +51,22 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	       struct call **out, struct refusal *no);
 uint64_t call_id(const struct call *c);
 const struct call_route *call_route(const struct call *c);
+/* Where a request outside a call goes on the other face; owned by the caller.
+ */
+struct request_way {
+	char *target;   /* Request-URI for the other face */
+	char *next_hop; /* SIP URI to send to, or "" (the target) */
+	char *routes;   /* value of a Route header, or "" */
+};
+
+/* Finds peer and way of a request that belongs to no call, by the same rules.
+ * content: its body is somebody's words (MESSAGE), which are refused where a
+ * profile requires sealing, since nothing seals them. On refusal returns
+ * negative and fills no. request_way_free() frees what out holds. */
+int engine_route(struct engine *e, const struct call_start *s, bool content,
+		 struct request_way *out, struct refusal *no);
+void request_way_free(struct request_way *w);
+
 /* Whether the outside may send the call's phone on to this URI, by redirection
  * or transfer: where a call must be sealed, only to where it must be, too. An
  * answer that anybody can forge would else make the phone call in clear. */

@@ -7,7 +7,7 @@
 /* What we can relay, for Allow. */
 #define SIP_ALLOW                                                            \
 	"INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, MESSAGE, " \
-	"REFER, NOTIFY"
+	"REFER, NOTIFY, SUBSCRIBE, PUBLISH"
 
 /* The standard phrase of a status; static text. */
 const char *reply_phrase(int status);

@@ -9,6 +9,7 @@
  *   filter.c   messages wait here, in order, for the core's body filter
  *   leg.c      one SIP dialog
  *   pair.c     the two legs of a call: made, ended, freed
+ *   request.c  requests outside a call, subscriptions
  *   register.c a phone's REGISTER on its way to the registrar
  *   binding.c  the table of registered phones, and slots.c its file
  *   location.c how calls find them
@@ -21,9 +22,8 @@
  * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and
  * ACK, merges and matches; nothing else of it is used (no nua, no soa).
  *
- * Does not do: a registrar, presence (405), forking of its own,
- * Replaces across the legs, redirection (a 3xx passes without its Contact from
- * the inside). */
+ * Does not do: a registrar, forking of its own, Replaces across the legs,
+ * redirection (a 3xx passes without its Contact from the inside). */
 #include "modules/sip/sip.h"
 
 #include "daemon/base/clock.h"
@@ -35,6 +35,7 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/register.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/request.h"
 #include "modules/sip/tls.h"
 
 #include <stdarg.h>
@@ -102,6 +103,8 @@ static int on_stranger(struct leg *door, nta_leg_t *dialog,
 	}
 	if (m == sip_method_register && door->face->face == INSIDE)
 		return register_request(door->face, irq, sip);
+	if (request_passes(door->face, sip))
+		return request_outside(door->face, irq, sip);
 	status = stranger_status(sip);
 	if (!status && sip->sip_to->a_tag)
 		status = 481;
@@ -184,6 +187,7 @@ static int take_tls(struct sip *s)
 
 static void sip_free(struct sip *s)
 {
+	requests_free(s->requests);
 	registry_free(s->registry);
 	face_close(&s->face[INSIDE]);
 	face_close(&s->face[OUTSIDE]);
@@ -228,8 +232,8 @@ static int start(struct core *core, const struct conf *c, void **state)
 		goto out;
 	if ((r = take_tls(s)) || (r = open_faces(s)))
 		goto out;
-	r = registry_new(s, core, &s->registry);
-	if (r)
+	if ((r = registry_new(s, core, &s->registry)) ||
+	    (r = requests_new(s, &s->requests)))
 		goto out;
 	r = core_register(core, "signalling", role.name, &role);
 	if (r)

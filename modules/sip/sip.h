@@ -23,6 +23,7 @@
 
 struct leg;
 struct registry; /* register.h */
+struct requests; /* request.h */
 struct reliable;
 struct txn;
 
@@ -60,6 +61,7 @@ struct sip {
 	su_home_t home[1];
 	struct sip_face face[2];
 	struct registry *registry;
+	struct requests *requests;
 	struct pair *pairs;   /* all of them */
 	size_t n_pairs;
 	struct pair *to_sweep;

@@ -130,8 +130,8 @@ def not_for_us(s):
     s.a.request("OPTIONS", "sip:127.0.0.1:%d" % PORT, dialog())
     ok = s.a.expect("SIP/2.0 200")
     assert "INVITE" in ok.get("Allow") and ok.get("Accept") == "application/sdp"
-    s.a.request("OPTIONS", "sip:someone@elsewhere.example", dialog())
-    s.a.expect("SIP/2.0 404")
+    s.b.request("OPTIONS", "sip:someone@elsewhere.example", dialog())
+    s.b.expect("SIP/2.0 404")
     s.a.request("ACK", BOB, dialog(ttag="nobody"))
     s.a.quiet(0.1)
 

@@ -151,6 +151,33 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	return 0;
 }
 
+int engine_route(struct engine *e, const struct call_start *s, bool content,
+		 struct request_way *out, struct refusal *no)
+{
+	struct call *c, **at = &e->calls;
+	int r = call_start(e, s, NULL, &c, no);
+
+	(void)content;
+	if (r)
+		return r;
+	*out = (struct request_way){ strdup(c->target), strdup(c->next_hop),
+				     strdup(c->routes) };
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	e->started--;
+	loop_timer_free(c->timer);
+	free(c);
+	return 0;
+}
+
+void request_way_free(struct request_way *w)
+{
+	free(w->target);
+	free(w->next_hop);
+	free(w->routes);
+}
+
 uint64_t call_id(const struct call *c)
 {
 	return c->id;
@@ -270,6 +297,7 @@ int mock_core_open(struct engine *e, unsigned port)
 	e->bindings = -1;
 	e->settings.registrations_max = 1000;
 	e->settings.registrations_host_max = 1000;
+	e->settings.subscriptions_max = 1000;
 	return loop_new(&e->loop);
 }
 

@@ -9,7 +9,8 @@
  * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status), lead (a piece of those
  * URIs that a call may lead to; not on standard input), oom (the N-th calloc()
  * of ours from now on fails, once), register (1: passes), hosts (limit of one
- * host), bindings (path of their file; at the start only).
+ * host), subscriptions (their limit), bindings (path of their file; at the
+ * start only).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "set
  * KEY=VALUE", "stats" and "registrations" (answered on standard output),
@@ -17,6 +18,7 @@
 #include "tests/mock/core.h"
 
 #include "daemon/base/log.h"
+#include "modules/sip/request.h"
 #include "modules/sip/sip.h"
 
 #include <fcntl.h>
@@ -99,6 +101,8 @@ static void set(struct program *p, const char *text)
 		e->settings.register_pass = atoi(value);
 	else if (!strncmp(text, "hosts=", 6))
 		e->settings.registrations_host_max = (unsigned)atoi(value);
+	else if (!strncmp(text, "subscriptions=", 14))
+		e->settings.subscriptions_max = (unsigned)atoi(value);
 	else if (!strncmp(text, "t1=", 3))
 		timers(p, (unsigned)atoi(value));
 }
@@ -109,8 +113,9 @@ static void stats(const struct program *p)
 	const struct sip *s = p->sip;
 
 	printf("started=%u ended=%u up=%u won=%u filtered=%u last=%d "
-	       "pairs=%zu\n", e->started, e->ended, e->up, e->won, e->filtered,
-	       e->last_status, s->n_pairs);
+	       "pairs=%zu requests=%zu\n", e->started, e->ended, e->up, e->won,
+	       e->filtered, e->last_status, s->n_pairs,
+	       requests_count(s->requests));
 	fflush(stdout);
 }
 

@@ -39,6 +39,7 @@ module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen {listen}:{control}
 snd_path {dir}
+{more}
 '''
 
 
@@ -46,9 +47,11 @@ class Phone:
     """user@domain at a site; every call goes to the site's gateway."""
 
     def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True,
-                 password=None):
-        """With a password it registers at its domain, else not at all."""
-        self.password = password
+                 password=None, watches=None):
+        """With a password it registers at its domain, else not at all. With
+        watches (a SIP URI, or '') it tells others whether it is there, and
+        subscribes to that of the URI."""
+        self.password, self.watches = password, watches
         self.lab, self.uri, self.site = lab, uri, site
         self.host = f'phone-{site}'
         self.address = lab.net.address(self.host, six)
@@ -66,12 +69,21 @@ class Phone:
         with open(f'{self.dir}/config', 'w') as f:
             f.write(CONFIG.format(
                 listen=at, dir=self.dir, source=f'aufile,{speech}', ports='20000-20998',
-                address=self.address, modules=MODULES, control=CONTROL))
+                address=self.address, modules=MODULES, control=CONTROL,
+                more=self._presence()))
         mode = 'auto' if auto else 'manual'
         with open(f'{self.dir}/accounts', 'w') as f:
             f.write(f'<{self.uri};transport={transport}>;{self._register()};audio_codecs=PCMU'
                     f';answermode={mode};outbound="{self.proxy};transport={transport}"\n')
         self._write_certificate(f'{self.dir}/unused.pem')
+
+    def _presence(self):
+        if self.watches is None:
+            return ''
+        with open(f'{self.dir}/contacts', 'w') as f:
+            if self.watches:
+                f.write(f'"Other" <{self.watches}>;presence=p2p\n')
+        return 'module_app contact.so\nmodule_app presence.so'
 
     def _register(self):
         if self.password is None:
