@@ -109,6 +109,7 @@ struct msg_credential {
 struct msg_file {
 	char name[NAME_TEXT]; /* "control": the listening control socket;
 	                         "replay": the keeper's replay cache;
+	                         "memory": what it knows of far ends;
 	                         "record": the call record, for appending;
 	                         "bindings": the registered phones;
 	                         "tls.cert", "tls.key", "tls.ca": the engine's

@@ -6,6 +6,7 @@ ALLOC_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
 include tests/unit/base.mk
 include tests/unit/frame.mk
 include tests/unit/mikey.mk
+include tests/unit/trust.mk
 include tests/unit/rank.mk
 include tests/unit/srtp.mk
 include tests/unit/relay.mk

@@ -25,6 +25,7 @@ static const char *const text[] = {
 	[-E_SPACE] = "does not fit",
 	[-E_STATE] = "not in this state",
 	[-E_RESTART] = "needs a restart",
+	[-E_LOST] = "lost by damage",
 };
 
 const char *err_text(int err)

@@ -26,7 +26,8 @@ enum err {
 	E_CONF = -17,       /* wrong configuration */
 	E_SPACE = -18,      /* the result does not fit */
 	E_STATE = -19,      /* not allowed in this state */
-	E_RESTART = -20     /* a reload needs a restart of this part */
+	E_RESTART = -20,    /* a reload needs a restart of this part */
+	E_LOST = -21        /* damage took what would answer the question */
 };
 
 /* What the code means, in lower case without a full stop. Static text. */

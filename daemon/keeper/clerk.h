@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct memory;
 struct replay;
 
 /* Every function gets user. What they return is borrowed for the call. */
@@ -31,6 +32,7 @@ struct clerk_services {
 	void *user;
 	/* Our certificates; NULL: none. The function may be NULL. */
 	const struct credential *(*credential)(void *user);
+	struct memory *memory; /* NULL: nothing is remembered */
 };
 
 struct clerk_limits {

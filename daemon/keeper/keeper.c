@@ -7,18 +7,20 @@
  *   docket.c    what is held for each call: exchanges, answers, live keys
  *   shipping.c  key ids, and the keys' way to the relay
  *   replay.c    the replay cache and its file
+ *   memory.c    what is known of far ends from earlier calls, and its file
  *   rate.c      how often a peer may ask
  *   credential.c, certificate.c, certname.c
  *               certificates: ours, a far end's, the names in one
  *   keying.h    the role that modules fill
  *
  * It alone holds long-term secrets. It has no network and opens nothing once
- * confined: keys and the cache's file come as descriptors from the parent. */
+ * confined: keys and the two files come as descriptors from the parent. */
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/child.h"
 #include "daemon/ipcwatch.h"
 #include "daemon/keeper/clerk.h"
+#include "daemon/keeper/memory.h"
 #include "daemon/keeper/replay.h"
 
 #include <event2/event.h>
@@ -27,12 +29,15 @@
 
 #define REPLAY_FILE "replay"
 #define REPLAY_MOST 262144 /* entries; 19 MB when full */
+#define MEMORY_FILE "memory"
+#define MEMORY_MOST 4096 /* records; 2 MB when full */
 #define SECOND_US 1000000ull
 
 struct keeper {
 	struct child *child;
 	struct event_base *base;
 	struct event *tick;
+	struct memory *memory;
 	struct clerk *clerk;
 };
 
@@ -91,6 +96,7 @@ static void fini(void *state)
 	struct keeper *k = state;
 
 	clerk_free(k->clerk);
+	memory_free(k->memory);
 	if (k->tick)
 		event_free(k->tick);
 	if (k->base)
@@ -150,28 +156,53 @@ static struct clerk_limits limits_of(const struct conf *c)
 	};
 }
 
+static int open_replay(struct keeper *k, uint64_t window_us,
+		       struct replay **out)
+{
+	int fd = child_file(k->child, REPLAY_FILE), r;
+
+	if (fd < 0)
+		log_info("keeper", "no state directory: the replay cache is "
+			 "lost when the keeper ends");
+	r = replay_new(fd, REPLAY_MOST, window_us,
+		       clock_wall_us(&clock_system), out);
+	if (r)
+		log_error("keeper", "the replay cache cannot be used: %s",
+			  err_text(r));
+	return r;
+}
+
+static int open_memory(struct keeper *k)
+{
+	int fd = child_file(k->child, MEMORY_FILE), r;
+
+	if (fd < 0)
+		log_info("keeper", "no state directory: what is known of far "
+			 "ends is lost when the keeper ends");
+	r = memory_new(fd, MEMORY_MOST, &k->memory);
+	if (r)
+		log_error("keeper", "what is known of far ends cannot be read: "
+			  "%s", err_text(r));
+	return r;
+}
+
 static int prepare(void *state)
 {
 	struct keeper *k = state;
-	const struct clerk_services services = {
+	struct clerk_services services = {
 		.clock = &clock_system, .match = match, .psk = psk,
 		.method = method, .send = send_to, .user = k,
 		.credential = credential,
 	};
 	struct clerk_limits limits = limits_of(child_conf(k->child));
-	int fd = child_file(k->child, REPLAY_FILE), r;
 	struct replay *replay;
+	int r = open_memory(k);
 
-	if (fd < 0)
-		log_info("keeper", "no state directory: the replay cache is "
-			 "lost when the keeper ends");
-	r = replay_new(fd, REPLAY_MOST, limits.window_us,
-		       clock_wall_us(&clock_system), &replay);
-	if (r) {
-		log_error("keeper", "the replay cache cannot be used: %s",
-			  err_text(r));
+	if (!r)
+		r = open_replay(k, limits.window_us, &replay);
+	if (r)
 		return r;
-	}
+	services.memory = k->memory;
 	r = clerk_new(&services, child_epoch(k->child),
 		      child_settings(k->child)->calls_max, replay, &k->clerk);
 	if (!r)

@@ -4,6 +4,7 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/clerk.c daemon/keeper/clerk.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \
 	daemon/keeper/keeper.c daemon/keeper/keying.h \
+	daemon/keeper/memory.c daemon/keeper/memory.h \
 	daemon/keeper/permit.c daemon/keeper/permit.h \
 	daemon/keeper/rate.c daemon/keeper/rate.h \
 	daemon/keeper/replay.c daemon/keeper/replay.h \

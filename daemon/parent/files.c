@@ -249,16 +249,18 @@ int files_open(const struct options *o, const struct identity *id,
 {
 	static const struct spec lock = { "lock", O_RDWR, 0600 };
 	static const struct spec replay = { "replay", O_RDWR, 0600 };
+	static const struct spec memory = { "memory", O_RDWR, 0600 };
 	static const struct spec record = { "calls.jsonl", O_WRONLY | O_APPEND,
 					    0640 };
 	static const struct spec bindings = { "bindings", O_RDWR, 0600 };
-	struct files f = { o->run_dir, { -1, -1, -1, -1, -1 } };
+	struct files f = { o->run_dir, { -1, -1, -1, -1, -1, -1 } };
 	int r;
 
 	if ((r = make_dir(o->state_dir, "--state-dir", id)) ||
 	    (r = open_state(o->state_dir, &lock, id, &f.fd[FILE_LOCK])) ||
 	    (r = take_lock(f.fd[FILE_LOCK], o->state_dir)) ||
 	    (r = open_state(o->state_dir, &replay, id, &f.fd[FILE_REPLAY])) ||
+	    (r = open_state(o->state_dir, &memory, id, &f.fd[FILE_MEMORY])) ||
 	    (r = open_state(o->state_dir, &record, id, &f.fd[FILE_RECORD])) ||
 	    (r = open_state(o->state_dir, &bindings, id,
 			    &f.fd[FILE_BINDINGS])) ||

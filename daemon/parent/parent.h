@@ -24,7 +24,8 @@ struct options {
 /* -- files.c: directories, lock, sockets, files for the children ---------- */
 
 enum file {
-	FILE_CONTROL, FILE_REPLAY, FILE_RECORD, FILE_BINDINGS, FILE_LOCK,
+	FILE_CONTROL, FILE_REPLAY, FILE_MEMORY, FILE_RECORD, FILE_BINDINGS,
+	FILE_LOCK,
 	FILE_COUNT
 };
 

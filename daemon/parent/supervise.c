@@ -271,6 +271,7 @@ static int send_files(struct worker *w)
 		{ PROC_ENGINE, "record", FILE_RECORD },
 		{ PROC_ENGINE, "bindings", FILE_BINDINGS },
 		{ PROC_KEEPER, "replay", FILE_REPLAY },
+		{ PROC_KEEPER, "memory", FILE_MEMORY },
 	};
 	int r = 0;
 

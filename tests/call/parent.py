@@ -198,6 +198,7 @@ def runs_and_stops(user):
         mode = os.stat(p.run_dir + '/control.sock')
         assert stat.S_ISSOCK(mode.st_mode) and mode.st_mode & 0o777 == 0o660
         assert os.stat(p.state + '/replay').st_mode & 0o777 == 0o600
+        assert os.stat(p.state + '/memory').st_mode & 0o777 == 0o600
         for name, pid in p.children().items():
             with open(f'/proc/{pid}/status') as f:
                 status = f.read()

@@ -213,8 +213,10 @@ static void fill_party(struct msg_key_party *p, uint64_t call,
 static void work(void *user)
 {
 	struct house *h = user;
-	const struct clerk_services s = { &h->clock, match, psk, method,
-					  send_to, h, NULL };
+	const struct clerk_services s = {
+		.clock = &h->clock, .match = match, .psk = psk,
+		.method = method, .send = send_to, .user = h,
+	};
 	struct msg_key_offer offer = { .party = { .call = 0 } };
 	struct msg_key_answer answer = { .party = { .call = 0 } };
 	struct msg_key_release release = { 1 };

@@ -141,7 +141,7 @@ static void complete(void **state)
 {
 	(void)state;
 	for (int s = STAGE_OFFER; s <= STAGE_QUEUE; s++)
-		for (int err = E_RESTART; err < 0; err++) {
+		for (int err = E_LOST; err < 0; err++) {
 			const struct failure *f =
 				failure_of((enum stage)s, err);
 
