@@ -30,14 +30,15 @@ static const char *const needs[] = {
 /* One line a method; the keeper refuses one that no module registered. */
 static const char *const keying_methods[] = {
 	"mikey-psk", "mikey-dhhmac", "mikey-rsa", "mikey-rsa-r", "mikey-dh",
-	NULL
+	"mikey-ecdh", NULL
 };
 
 /* Methods that prove identities by certificates. */
 static bool is_certified(const char *method)
 {
 	return !strcmp(method, "mikey-rsa") ||
-	       !strcmp(method, "mikey-rsa-r") || !strcmp(method, "mikey-dh");
+	       !strcmp(method, "mikey-rsa-r") || !strcmp(method, "mikey-dh") ||
+	       !strcmp(method, "mikey-ecdh");
 }
 
 static int file_valid(const char *value, const char **why)
@@ -91,7 +92,10 @@ static const struct conf_key profile_keys[] = {
 		  "and signs with ours (identity, trust). mikey-rsa-r does so "
 		  "the other way round and mikey-dh agrees on it by "
 		  "Diffie-Hellman, signed: both need no certificate of the "
-		  "peer beforehand." },
+		  "peer beforehand. mikey-ecdh is mikey-dh on the curves P-256 "
+		  "and P-384, which is stronger and costs less; its "
+		  "numbers are of no registry, so name it only for peers that "
+		  "are callseal, too." },
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },

@@ -29,6 +29,11 @@ static int check_value(struct mikey_incoming *in,
 {
 	int r;
 
+	if (mikey_dh_is_curve(dh->kind) != in->curves)
+		return MIKEY_REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_DH, "the "
+				    "MIKEY offer is in group %s, which %s "
+				    "does not use", mikey_dh_name(dh->kind),
+				    in->method);
 	if (!mikey_dh_allowed(dh->kind, in->t->legacy))
 		return MIKEY_REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_DH, "the "
 				    "MIKEY offer is in group %s: set "

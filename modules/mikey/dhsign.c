@@ -1,4 +1,5 @@
-/* dhsign.c - signed Diffie-Hellman (RFC 3830 3.3), both sides.
+/* dhsign.c - signed Diffie-Hellman (RFC 3830 3.3), both sides, in OAKLEY 5
+ * ("mikey-dh") or on a curve ("mikey-ecdh", doc/MIKEY-ECC.md).
  *
  *   I_MESSAGE = HDR, T, RAND, IDi, IDr, SP, SDP IDs, CERTi, DHi, SIGNi
  *   R_MESSAGE = HDR, T, IDr, CERTr, IDi, DHr, DHi, SIGNr
@@ -13,7 +14,8 @@
  *
  * An update of the bundle (4.5) is the same without RAND, with fresh values.
  *
- * Not done: groups but OAKLEY 5 in our own offers. */
+ * The two differ in the group alone; an offer's group tells which of them it is
+ * for. The curve of our offers is as strong as the first suite. */
 #include "modules/mikey/dhsign.h"
 
 #include "daemon/base/err.h"
@@ -31,7 +33,14 @@ struct keying_pending {
 	struct mikey_outgoing o;
 	struct credential *own; /* an owner of it */
 	struct mikey_dh *dh;
+	const char *method; /* its name */
 };
+
+static unsigned group_for(const struct keying_terms *t, bool curves)
+{
+	return curves ? mikey_dh_curve_for(mikey_rank_tgk(t))
+		      : (unsigned)MIKEY_OAKLEY_5;
+}
 
 /* -- offer ---------------------------------------------------------------- */
 
@@ -50,14 +59,14 @@ static int write_offer(const struct keying_pending *p, struct buf *out)
 	return r;
 }
 
-static int make_offer(const struct keying_terms *t, struct keying_pending *p,
-		      struct buf *out)
+static int make_offer(const struct keying_terms *t, bool curves,
+		      struct keying_pending *p, struct buf *out)
 {
 	int r = mikey_outgoing_draw(t, &p->o);
 
 	p->o.verify = true; /* RFC 3830 6.1: with DH a response must come */
 	if (!r)
-		r = mikey_dh_new(MIKEY_OAKLEY_5, &p->dh);
+		r = mikey_dh_new(group_for(t, curves), &p->dh);
 	return r ? r : write_offer(p, out);
 }
 
@@ -70,9 +79,8 @@ static void drop(struct keying_pending *p)
 	free(p);
 }
 
-static int offer(const struct keying_terms *t, struct buf *out,
-		 struct keying_pending **pending, struct keying_result *early,
-		 struct keying_fault *fault)
+static int offer(const struct keying_terms *t, bool curves, struct buf *out,
+		 struct keying_pending **pending, struct keying_fault *fault)
 {
 	struct keying_pending *p;
 	int r = mikey_sign_terms(t, fault);
@@ -83,14 +91,36 @@ static int offer(const struct keying_terms *t, struct buf *out,
 	if (!p)
 		return mikey_fault(fault, E_NOMEM, "out of memory");
 	p->own = credential_keep(t->credential);
-	r = make_offer(t, p, out);
+	p->method = curves ? mikey_ecdh.name : mikey_dhsign.name;
+	r = make_offer(t, curves, p, out);
 	if (r) {
 		drop(p);
 		return mikey_outgoing_failed(r, out, fault);
 	}
 	*pending = p;
-	early->n = 0;
 	return 0;
+}
+
+static int offer_dh(const struct keying_terms *t, struct buf *out,
+		    struct keying_pending **pending,
+		    struct keying_result *early, struct keying_fault *fault)
+{
+	int r = offer(t, false, out, pending, fault);
+
+	if (!r)
+		early->n = 0;
+	return r;
+}
+
+static int offer_ecdh(const struct keying_terms *t, struct buf *out,
+		      struct keying_pending **pending,
+		      struct keying_result *early, struct keying_fault *fault)
+{
+	int r = offer(t, true, out, pending, fault);
+
+	if (!r)
+		early->n = 0;
+	return r;
 }
 
 /* -- answer --------------------------------------------------------------- */
@@ -176,14 +206,11 @@ static int run(struct answer *a, struct buf *out)
 	return mikey_incoming_made(&a->in, respond(a, out), out);
 }
 
-static int answer(const struct keying_terms *t, const uint8_t *offer,
-		  size_t len, struct buf *out, struct keying_result *result,
-		  struct keying_fault *fault)
+static int answer(const struct mikey_incoming *in, struct buf *out,
+		  struct keying_result *result)
 {
-	struct answer a = { .in = { .t = t, .bytes = { offer, len },
-				    .fault = fault,
-				    .method = mikey_dhsign.name } };
-	int r = mikey_sign_terms(t, fault);
+	struct answer a = { .in = *in };
+	int r = mikey_sign_terms(in->t, in->fault);
 
 	if (r)
 		return r;
@@ -193,6 +220,29 @@ static int answer(const struct keying_terms *t, const uint8_t *offer,
 	mikey_dh_free(a.dh);
 	wipe(&a, sizeof a);
 	return r;
+}
+
+static int answer_dh(const struct keying_terms *t, const uint8_t *offer,
+		     size_t len, struct buf *out, struct keying_result *result,
+		     struct keying_fault *fault)
+{
+	const struct mikey_incoming in = { .t = t, .bytes = { offer, len },
+					   .fault = fault,
+					   .method = mikey_dhsign.name };
+
+	return answer(&in, out, result);
+}
+
+static int answer_ecdh(const struct keying_terms *t, const uint8_t *offer,
+		       size_t len, struct buf *out,
+		       struct keying_result *result,
+		       struct keying_fault *fault)
+{
+	const struct mikey_incoming in = { .t = t, .bytes = { offer, len },
+					   .fault = fault, .curves = true,
+					   .method = mikey_ecdh.name };
+
+	return answer(&in, out, result);
 }
 
 /* -- finish --------------------------------------------------------------- */
@@ -233,7 +283,7 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 		r = check_response(p, &m, fault);
 	if (!r)
 		r = mikey_sign_check(&s, NULL, fault);
-	mikey_outgoing_result(&p->o, mikey_dhsign.name, &got);
+	mikey_outgoing_result(&p->o, p->method, &got);
 	if (!r)
 		r = mikey_agreement_finish(&p->o, p->dh, &m, &got, fault);
 	if (!r)
@@ -242,19 +292,49 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 	return r;
 }
 
-static bool takes(const uint8_t *offer, size_t len)
+/* Whether it is an offer whose value is on a curve, or is not. */
+static bool takes(const uint8_t *offer, size_t len, bool curves)
 {
-	return mikey_data_type(offer, len) == MIKEY_DH_INIT;
+	const struct mikey_payload *dh;
+	struct mikey_message m;
+
+	if (mikey_data_type(offer, len) != MIKEY_DH_INIT)
+		return false;
+	mikey_decode(offer, len, &m); /* what it holds is only looked at */
+	dh = mikey_find(&m, MIKEY_DH, 0);
+	return (dh && mikey_dh_is_curve(dh->kind)) == curves;
+}
+
+static bool takes_dh(const uint8_t *offer, size_t len)
+{
+	return takes(offer, len, false);
+}
+
+static bool takes_ecdh(const uint8_t *offer, size_t len)
+{
+	return takes(offer, len, true);
 }
 
 const struct keying mikey_dhsign = {
 	.name = "mikey-dh",
 	.protocol = "mikey",
 	.certified = true,
-	.takes = takes,
+	.takes = takes_dh,
 	.outline = mikey_outline,
-	.offer = offer,
-	.answer = answer,
+	.offer = offer_dh,
+	.answer = answer_dh,
+	.finish = finish,
+	.drop = drop,
+};
+
+const struct keying mikey_ecdh = {
+	.name = "mikey-ecdh",
+	.protocol = "mikey",
+	.certified = true,
+	.takes = takes_ecdh,
+	.outline = mikey_outline,
+	.offer = offer_ecdh,
+	.answer = answer_ecdh,
 	.finish = finish,
 	.drop = drop,
 };

@@ -4,6 +4,7 @@
 #include "modules/mikey/explain.h"
 
 #include "daemon/base/err.h"
+#include "modules/mikey/dh.h"
 #include "modules/mikey/error.h"
 #include "modules/mikey/ident.h"
 #include "modules/mikey/message.h"
@@ -42,9 +43,6 @@ static const char *const certs[] = { "X.509v3", "X.509v3 URL",
 				     "X.509v3 for signatures",
 				     "X.509v3 for encryption" };
 static const char *const hashes[] = { "SHA-1", "MD5", "SHA-256" };
-static const char *const groups[] = { "OAKLEY 5 (1536 bits)",
-				      "OAKLEY 1 (768 bits)",
-				      "OAKLEY 2 (1024 bits)" };
 static const char *const caches[] = { "no cache", "cache",
 				      "cache for this bundle" };
 static const char *const signs[] = { "RSA PKCS#1 v1.5", "RSA-PSS", "ECCSI" };
@@ -207,7 +205,7 @@ static void put_payload(const struct mikey_payload *p, struct buf *out)
 		break;
 	case MIKEY_DH:
 		buf_printf(out, "public value in %s, %zu bytes",
-			   WORD(groups, p->kind), p->data.len);
+			   mikey_dh_name(p->kind), p->data.len);
 		break;
 	case MIKEY_SIGN:
 		buf_printf(out, "signature, %s, %zu bytes",

@@ -15,6 +15,7 @@ struct mikey_incoming {
 	struct mikey_bytes bytes;
 	struct keying_fault *fault;
 	const char *method; /* its name */
+	bool curves; /* the method agrees on a curve, not in a group */
 	bool proven;
 	const struct mikey_psk_keys *keys; /* for a V in an error message */
 	struct mikey_covered also;

@@ -114,7 +114,8 @@ static int check(const struct conf *c, struct conf_err *err)
 }
 
 static const struct keying *const methods[] = {
-	&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_rsa_r, &mikey_dhsign
+	&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_rsa_r, &mikey_dhsign,
+	&mikey_ecdh
 };
 
 static int start(struct core *core, const struct conf *c, void **state)

@@ -8,6 +8,7 @@
 #include "modules/mikey/payload.h"
 
 #include "daemon/base/err.h"
+#include "modules/mikey/dh.h"
 #include "modules/mikey/sp.h"
 
 struct mikey_bytes mikey_read_bytes(struct reader *r, size_t n)
@@ -28,7 +29,6 @@ static size_t implied(struct reader *r, const uint8_t *lens, size_t n,
 }
 
 static const uint8_t mac_lens[] = { 0, 20, 32 };
-static const uint8_t dh_lens[] = { 192, 96, 128 };
 static const uint8_t hash_lens[] = { 20, 16, 32 };
 static const uint8_t stamp_lens[] = { 8, 8, 4, 4 };
 
@@ -138,11 +138,14 @@ static void put_pke(struct buf *b, const struct mikey_payload *p)
 
 static void get_dh(struct reader *r, struct mikey_payload *p)
 {
+	size_t len;
 	uint8_t v;
 
 	p->kind = reader_u8(r);
-	p->data = mikey_read_bytes(r, implied(r, dh_lens, sizeof dh_lens,
-					      p->kind));
+	len = mikey_dh_len(p->kind);
+	if (!len)
+		reader_fail(r, E_UNSUPPORTED);
+	p->data = mikey_read_bytes(r, len);
 	v = reader_u8(r);
 	p->extra = v >> 4;
 	p->kv.type = v & 15;
@@ -152,7 +155,9 @@ static void get_dh(struct reader *r, struct mikey_payload *p)
 static void put_dh(struct buf *b, const struct mikey_payload *p)
 {
 	buf_u8(b, p->kind);
-	put_implied(b, p->data, dh_lens, sizeof dh_lens, p->kind);
+	if ((!p->data.len || p->data.len != mikey_dh_len(p->kind)) && !b->err)
+		b->err = E_ARG;
+	put_bytes(b, p->data);
 	buf_u8(b, (uint8_t)(p->extra << 4 | (p->kv.type & 15)));
 	mikey_kv_put(b, &p->kv);
 }

@@ -24,7 +24,7 @@ static const struct keying *method_of(const char *name)
 {
 	static const struct keying *const all[] = {
 		&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_rsa_r,
-		&mikey_dhsign
+		&mikey_dhsign, &mikey_ecdh
 	};
 
 	for (size_t i = 0; name && i < sizeof all / sizeof *all; i++)

@@ -214,4 +214,24 @@ mikey.dh.group=0,0
 mikey.csb_id=${same%% *}
 mikey.t.ntp=${same#* }
 END
+
+# The groups are private ones (doc/MIKEY-ECC.md): it reads up to the value.
+exchange mikey-ecdh
+expect offer <<'END'
+_ws.malformed=
+mikey.type=4
+mikey.next_payload=5,11,6,6,10,21,7,3,4
+mikey.v.set=1
+mikey.cs_count=4
+mikey.id.data=sip:alice@a.example,sip:bob@b.example
+END
+same=$(same)
+expect answer <<END
+_ws.malformed=
+mikey.type=5
+mikey.next_payload=5,6,7,6,3,3
+mikey.id.data=sip:bob@b.example,sip:alice@a.example
+mikey.csb_id=${same%% *}
+mikey.t.ntp=${same#* }
+END
 exit $status

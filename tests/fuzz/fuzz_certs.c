@@ -16,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct keying *const methods[] = {
-	&mikey_pke, &mikey_rsa_r, &mikey_dhsign
+	&mikey_pke, &mikey_rsa_r, &mikey_dhsign, &mikey_ecdh
 };
 
 static const enum suite suites[] = {
@@ -123,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	k = methods[data[0] % 3];
+	k = methods[data[0] % (sizeof methods / sizeof *methods)];
 	data++;
 	size--;
 	if (mikey_decode(data, size, &m))

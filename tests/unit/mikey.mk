@@ -3,7 +3,8 @@ MIKEY_VECTORS = -DVECTOR_DIR='"$(abs_top_srcdir)/tests/vectors"'
 MIKEY_TEST_LIBS = $(MIKEY_LIBS) $(BASE_LIBS) $(JANSSON_LIBS) $(UNIT_LIBS)
 EXTRA_DIST += \
 	tests/vectors/rfc3830_prf_computed.json \
-	tests/vectors/rfc4567_mikey_messages.json
+	tests/vectors/rfc4567_mikey_messages.json \
+	tests/vectors/rfc5903_ecdh.json
 
 check_PROGRAMS += tests/unit/test_mikey_message tests/unit/test_mikey_parts \
 	tests/unit/test_mikey_psk tests/unit/test_mikey_odd
@@ -49,6 +50,14 @@ tests_unit_test_mikey_dhhmac_SOURCES = tests/unit/test_mikey_dhhmac.c \
 tests_unit_test_mikey_dhhmac_LDADD = $(MIKEY_TEST_LIBS)
 tests_unit_test_mikey_dh_SOURCES = tests/unit/test_mikey_dh.c
 tests_unit_test_mikey_dh_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_mikey_ecdh
+TESTS += tests/unit/test_mikey_ecdh
+tests_unit_test_mikey_ecdh_SOURCES = tests/unit/test_mikey_ecdh.c \
+	tests/unit/cert_pair.h tests/unit/mikey_vectors.h \
+	tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_mikey_ecdh_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
+tests_unit_test_mikey_ecdh_LDADD = $(MIKEY_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_clerk tests/unit/test_replay \
 	tests/unit/test_keying_alloc

@@ -100,7 +100,8 @@ static void exchange(void *user)
 }
 
 static const struct keying *const methods[] = {
-	&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_rsa_r, &mikey_dhsign
+	&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_rsa_r, &mikey_dhsign,
+	&mikey_ecdh
 };
 
 static struct certs certs;

@@ -14,7 +14,7 @@
 #include "tests/unit/cert_pair.h"
 
 static const struct keying *const methods[] = {
-	&mikey_pke, &mikey_rsa_r, &mikey_dhsign
+	&mikey_pke, &mikey_rsa_r, &mikey_dhsign, &mikey_ecdh
 };
 
 #define N_METHODS (sizeof methods / sizeof *methods)

@@ -106,6 +106,7 @@ static void decode_offer(const struct talk *t, struct mikey_message *m)
 
 static const struct keying *const methods[] = {
 	&mikey_psk, &mikey_dhhmac, &mikey_pke, &mikey_dhsign, &mikey_rsa_r,
+	&mikey_ecdh,
 };
 
 static void one_method(const struct keying *how)

@@ -1,14 +1,16 @@
 """Keys by certificates instead of a shared secret: each MIKEY method that uses them
 
 Two gateways, each with a certificate of one issuer, call by public-key encryption,
-by its reverse mode and by signed Diffie-Hellman, the method changed by a reload. Then
+by its reverse mode and by signed Diffie-Hellman, in a group and on a curve, the method
+changed by a reload. Then
 one gets a certificate for another domain, and one of an issuer that the other does
 not believe: its calls are refused.
 """
 from lib import certs, claims, stage
 from lib.lab import wait_for
 
-METHODS = {'mikey-rsa': '2, 3', 'mikey-rsa-r': '10, 9', 'mikey-dh': '4, 5'}
+METHODS = {'mikey-rsa': '2, 3', 'mikey-rsa-r': '10, 9', 'mikey-dh': '4, 5',
+           'mikey-ecdh': '4, 5'}
 ALL = list(METHODS)
 
 
