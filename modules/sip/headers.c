@@ -156,6 +156,9 @@ static bool copies(const msg_header_t *h, unsigned flags)
 		return false; /* came in the line of the one before */
 	if ((flags & COPY_NO_REQUIRE) && !strcasecmp(name, "Require"))
 		return false;
+	if ((flags & COPY_NO_REFER_TO) &&
+	    h->sh_class == (msg_hclass_t *)sip_refer_to_class)
+		return false;
 	if ((flags & COPY_NO_ASSERTED) && asserts(name))
 		return false;
 	fate = header_fate(name, strlen(name));

@@ -12,6 +12,7 @@
 #include "modules/sip/face.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
+#include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/txn.h"
 
@@ -344,6 +345,10 @@ static int checked(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 	if (filter_body_kind(sip) == BODY_HIDDEN) {
 		*why = "a body that cannot be checked";
 		return 415;
+	}
+	if (!replaces_allowed(f, sip)) {
+		*why = "it would replace a sealed call by a plain one";
+		return 403;
 	}
 	return 0;
 }

@@ -26,6 +26,7 @@
 #include "modules/sip/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/headers.h"
+#include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
 
 #include <stdio.h>
@@ -273,9 +274,14 @@ static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip)
 {
 	const struct talk_end *to = &a->talk->end[!a->from];
 	const struct request_way *w = &a->talk->way;
+	const struct talk_end *from = &a->talk->end[a->from];
 	const char *ruri = a->first ? w->target : NULL;
+	unsigned flags = copy_flags(from, sip);
 
-	if (headers_copy(msg, sip, copy_flags(&a->talk->end[a->from], sip)) ||
+	if (replaces_refers(from->face, sip))
+		flags |= COPY_NO_REFER_TO;
+	if (headers_copy(msg, sip, flags) ||
+	    !replaces_add(from->face, sip, msg) ||
 	    headers_hop(msg, sip) ||
 	    (a->first && *w->routes &&
 	     !put(msg, sip_route_make(msg_home(msg), w->routes))) ||

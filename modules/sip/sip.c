@@ -16,14 +16,14 @@
  *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
  *              speaks for
  *   headers.c  what passes end to end, byte for byte
+ *   replaces.c dialogs that a message names, for attended transfers
  *   reply.c    refusals and other answers of our own
  *
  * Works by RFC 3261, 3262 (100rel), 3264 (offer and answer), 3311 (UPDATE),
  * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and
  * ACK, merges and matches; nothing else of it is used (no nua, no soa).
  *
- * Does not do: a registrar, forking of its own, Replaces across the legs,
- * redirection (a 3xx passes without its Contact from the inside). */
+ * Does not do: a registrar, forking of its own, redirection (a 3xx passes without its Contact from the inside). */
 #include "modules/sip/sip.h"
 
 #include "daemon/base/clock.h"

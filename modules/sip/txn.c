@@ -16,6 +16,7 @@
 #include "modules/sip/invite.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
+#include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/tls.h"
 
@@ -141,8 +142,12 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 	const char *ruri = t->initial ? call_route(t->pair->call)->target :
 					NULL;
 	bool full = body && body->len;
+	unsigned flags = (full ? COPY_BODY : 0) | trust(t->from);
 
-	if (headers_copy(msg, sip, (full ? COPY_BODY : 0) | trust(t->from)) ||
+	if (replaces_refers(t->from->face, sip))
+		flags |= COPY_NO_REFER_TO;
+	if (headers_copy(msg, sip, flags) ||
+	    !replaces_add(t->from->face, sip, msg) ||
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
 	    (t->method == sip_method_prack && !rack_add(msg, t)) ||

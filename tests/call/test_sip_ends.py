@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """How calls end: lost and late messages, branches that lose, a filter that
 refuses, an operator that hangs up."""
+import re
 import sys
 import time
+from urllib.parse import unquote
 
 from sipscene import BOB, PORT, SLOW, T1, case, main, same
 from sipsock import SDP, dialog
@@ -432,6 +434,75 @@ def draining(s):
     s.a.expect("SIP/2.0 503")
     s.bye(d)
     s.gone()
+
+
+# -- attended transfer: RFC 3891, RFC 5589 ----------------------------------------
+
+def parts(value):
+    return {x.strip() for x in value.split(";")}
+
+
+def replaces(d):
+    """As the owner of a dialog names it to the other end of it."""
+    return "%s;to-tag=%s;from-tag=%s" % (d["call_id"], d["ttag"], d["ftag"])
+
+
+@case(keys=("lead=example",))
+def attended_transfer(s):
+    d, e = s.up()             # the phone and bob
+    d2, e2 = s.up(tag="B2")   # the phone and carol
+    escaped = replaces(d2).replace(";", "%3B").replace("=", "%3D").replace("@", "%40")
+    s.a.request("REFER", d["uri"], d, extra="Refer-To: <sip:carol@c.example?Replaces=%s"
+                "&X-Other=1>\r\nReferred-By: <sip:alice@a.example>\r\n" % escaped)
+    r = s.b.expect("REFER")
+    uri = unquote(re.search(r"<([^>]*)>", r.get("Refer-To")).group(1))
+    got = re.search(r"Replaces=([^&]*)", uri).group(1)
+    # for carol: to-tag is hers, from-tag ours
+    same(parts(got), {e2["call_id"], "to-tag=" + e2["ftag"], "from-tag=" + e2["ttag"]},
+         "as carol knows the call")
+    same("X-Other=1" in uri and uri.startswith("sip:carol@c.example?"), True, uri)
+    same(r.get("Referred-By"), "<sip:alice@a.example>", "Referred-By")
+    same(d2["call_id"].encode() in r.data, False, "the inside Call-ID shows")
+    s.b.reply(r, "202 Accepted")
+    s.a.expect("SIP/2.0 202")
+    # bob's INVITE names a call of this gateway's phone, as the outside knows it
+    s.b.request("INVITE", "sip:alice@a.example", dialog(**{"from": "<sip:bob@b.example>"}),
+                body=SDP, extra="Replaces: %s;early-only\r\nRequire: replaces\r\n"
+                % replaces(e2))
+    i = s.a.expect("INVITE")
+    same(parts(i.get("Replaces")), {d2["call_id"], "to-tag=" + d2["ftag"],
+                                    "from-tag=" + d2["ttag"], "early-only"},
+         "as the phone knows the call")
+    same(i.get("Require"), "replaces", "Require")
+    s.a.reply(i, "486 Busy Here", "A9")
+    s.a.expect("ACK")
+    s.b.expect("SIP/2.0 486")
+    s.b.request("INVITE", "sip:alice@a.example", dialog(**{"from": "<sip:eve@evil.org>"}),
+                body=SDP, extra="Replaces: %s\r\n" % replaces(e2))
+    s.b.expect("SIP/2.0 403")  # out of a sealed call into a plain one
+    s.a.quiet(0.1)
+    for x in (d, d2):
+        s.bye(x)
+
+
+@case()
+def foreign_dialogs_pass(s):
+    for value in ("x@far.example;to-tag=1;from-tag=2", "x@far.example;to-tag=1",
+                  "odd"):
+        d, i = s.invite(extra="Replaces: %s\r\n" % value)
+        s.b.reply(i, "486 Busy Here", "B1")
+        s.b.expect("ACK")
+        s.a.expect("SIP/2.0 486")
+        if "from-tag" in value:
+            same(parts(i.get("Replaces")), parts(value), "Replaces")
+    d, e = s.up()
+    target = "<sip:c@c.example?Replaces=x%40far%3Bto-tag%3D1%3Bfrom-tag%3D2>"
+    s.a.request("REFER", d["uri"], d, extra="Refer-To: %s\r\n" % target)
+    r = s.b.expect("REFER")
+    same(r.get("Refer-To"), target, "Refer-To, byte for byte")
+    s.b.reply(r, "202 Accepted")
+    s.a.expect("SIP/2.0 202")
+    s.bye(d)
 
 
 if __name__ == "__main__":
