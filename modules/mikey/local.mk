@@ -26,5 +26,6 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/session.c modules/mikey/session.h \
 	modules/mikey/sign.c modules/mikey/sign.h \
 	modules/mikey/sp.c modules/mikey/sp.h \
-	modules/mikey/stamp.c modules/mikey/stamp.h
+	modules/mikey/stamp.c modules/mikey/stamp.h \
+	modules/mikey/witness.c modules/mikey/witness.h
 MIKEY_LIBS = modules/mikey/libmikey.a

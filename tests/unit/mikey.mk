@@ -107,3 +107,14 @@ TESTS += tests/unit/test_mikey_update
 tests_unit_test_mikey_update_SOURCES = tests/unit/test_mikey_update.c \
 	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_mikey_update_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_mikey_witness \
+	tests/unit/test_mikey_witness_certs
+TESTS += tests/unit/test_mikey_witness tests/unit/test_mikey_witness_certs
+tests_unit_test_mikey_witness_SOURCES = tests/unit/test_mikey_witness.c \
+	tests/unit/mikey_pair.h
+tests_unit_test_mikey_witness_LDADD = $(MIKEY_TEST_LIBS)
+tests_unit_test_mikey_witness_certs_SOURCES = \
+	tests/unit/test_mikey_witness_certs.c \
+	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_mikey_witness_certs_LDADD = $(MIKEY_TEST_LIBS)
