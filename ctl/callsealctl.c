@@ -19,6 +19,7 @@ struct options {
 	bool json, watch, ended;
 	const char *socket; /* NULL: in run_dir */
 	const char *run_dir;
+	const char *key, *ca; /* of mikey decode */
 	char path[4096];
 };
 
@@ -46,7 +47,7 @@ static const struct verb verbs[] = {
 	{ "reload", "", "reload", NULL, false, false, false, NULL,
 	  "read the configuration again" },
 	{ "mikey", " decode [FILE|-|TEXT]", NULL, NULL, false, false, false,
-	  NULL, "explain MIKEY messages of SDP, SIP or base64" },
+	  NULL, "explain MIKEY messages, check them with --key or --ca" },
 };
 
 #define N_VERBS (sizeof verbs / sizeof *verbs)
@@ -63,6 +64,10 @@ static void usage(FILE *f)
 	      "  --watch         again every second (status, calls, "
 	      "registrations)\n"
 	      "  --ended         calls that are over (calls)\n"
+	      "  --key FILE      pre-shared key to check MACs with "
+	      "(mikey decode)\n"
+	      "  --ca FILE       certificates to check signatures with "
+	      "(mikey decode)\n"
 	      "  --run-dir DIR   where the daemon's control.sock is\n"
 	      "  --socket PATH   the socket itself\n"
 	      "  --help, --version\n", f);
@@ -181,11 +186,16 @@ static int run_verb(const struct verb *v, struct options *o, const char *id)
 	return status;
 }
 
-static int run_mikey(int argc, char **argv)
+static int run_mikey(int argc, char **argv, const struct options *o)
 {
+	const struct decode_options d = {
+		.what = argc == 3 ? argv[2] : "-",
+		.key = o->key, .ca = o->ca, .json = o->json,
+	};
+
 	if (argc < 2 || argc > 3 || strcmp(argv[1], "decode"))
 		return wrong_usage("usage: mikey decode [FILE|-|TEXT]", "");
-	return decode_mikey(argc == 3 ? argv[2] : "-");
+	return decode_mikey(&d);
 }
 
 static int run(int argc, char **argv, struct options *o)
@@ -197,10 +207,11 @@ static int run(int argc, char **argv, struct options *o)
 			v = &verbs[i];
 	if (!v)
 		return wrong_usage("unknown verb ", argv[0]);
-	if ((o->watch && !v->watch) || (o->ended && !v->ended))
+	if ((o->watch && !v->watch) || (o->ended && !v->ended) ||
+	    ((o->key || o->ca) && v->cmd))
 		return wrong_usage("an option does not fit ", v->name);
 	if (!v->cmd)
-		return run_mikey(argc, argv);
+		return run_mikey(argc, argv, o);
 	if (argc != (v->id ? 2 : 1))
 		return wrong_usage(v->id ? "one ID is needed for "
 					 : "no arguments are taken by ",
@@ -209,12 +220,14 @@ static int run(int argc, char **argv, struct options *o)
 }
 
 enum { OPT_JSON = 256, OPT_WATCH, OPT_ENDED, OPT_SOCKET, OPT_RUN_DIR,
-       OPT_VERSION, OPT_HELP };
+       OPT_KEY, OPT_CA, OPT_VERSION, OPT_HELP };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "watch", no_argument, NULL, OPT_WATCH },
 	{ "ended", no_argument, NULL, OPT_ENDED },
+	{ "key", required_argument, NULL, OPT_KEY },
+	{ "ca", required_argument, NULL, OPT_CA },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -234,6 +247,12 @@ static int take_option(int opt, struct options *o)
 		return -1;
 	case OPT_ENDED:
 		o->ended = true;
+		return -1;
+	case OPT_KEY:
+		o->key = optarg;
+		return -1;
+	case OPT_CA:
+		o->ca = optarg;
 		return -1;
 	case OPT_SOCKET:
 		o->socket = optarg;

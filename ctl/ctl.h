@@ -30,8 +30,14 @@ void show_ended(const json_t *calls);
 void show_call(const json_t *call);
 void show_registrations(const json_t *registrations);
 
-/* decode.c: "mikey decode": what is a file's name, "-", or the text itself.
- * An exit status. */
-int decode_mikey(const char *what);
+/* decode.c: "mikey decode". */
+struct decode_options {
+	const char *what;     /* a file's name, "-", or the text itself */
+	const char *key, *ca; /* files to hold messages against; NULL: none */
+	bool json;
+};
+
+/* An exit status. */
+int decode_mikey(const struct decode_options *o);
 
 #endif

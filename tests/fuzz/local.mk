@@ -55,3 +55,9 @@ tests_fuzz_fuzz_keeper_LDADD = $(KEEPER_LIBS) $(MIKEY_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_relay_SOURCES = tests/fuzz/fuzz_relay.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_relay_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_relay_LDADD = $(RELAY_LIBS) $(SRTP_MODULE_LIBS) $(FRAME_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_extract
+tests_fuzz_fuzz_extract_SOURCES = tests/fuzz/fuzz_extract.c $(FUZZ_MAIN) \
+	ctl/dump.c ctl/dump.h ctl/extract.c ctl/extract.h
+tests_fuzz_fuzz_extract_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_extract_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)

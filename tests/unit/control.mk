@@ -11,3 +11,9 @@ check_PROGRAMS += tests/unit/test_ctl
 TESTS += tests/unit/test_ctl
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
 tests_unit_test_ctl_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_extract
+TESTS += tests/unit/test_extract
+tests_unit_test_extract_SOURCES = tests/unit/test_extract.c \
+	ctl/dump.c ctl/dump.h ctl/extract.c ctl/extract.h
+tests_unit_test_extract_LDADD = $(BASE_LIBS) $(UNIT_LIBS)

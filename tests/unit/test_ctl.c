@@ -200,7 +200,7 @@ static void usage(void **state)
 		"", "fly", "--fly status", "status 1", "call", "call 1 2",
 		"--watch hangup 1", "--ended status", "registrations 1",
 		"mikey", "mikey encode",
-		"mikey decode a b", "--socket",
+		"mikey decode a b", "--socket", "--key x status",
 	};
 
 	(void)state;
@@ -240,13 +240,49 @@ static void decode(void **state)
 	assert_non_null(strstr(strstr(t.output, "donald") + 6, "donald"));
 	assert_int_equal(ctl("mikey decode AQAFgM0XflABAAAA"), 1);
 	has("MIKEY message");
-	has("breaks off");
+	has("callsealctl: malformed from byte 11 of the message on");
 	assert_int_equal(ctl("mikey decode '!!'"), 1);
 	has("not base64");
 	assert_int_equal(ctl("mikey decode - </dev/null"), 1);
 	assert_int_equal(ctl("mikey decode 'a=key-mgmt:mikey AQAFgM0XflAB"
 			     "AAAA'"), 1);
 	has("12 bytes");
+}
+
+/* An exchange by our own code, in a file, under the key that it has. */
+static void check(void **state)
+{
+	(void)state;
+	assert_int_equal(system("tests/call/mikey_sample mikey-psk | sed "
+				"'s/^/a=key-mgmt:mikey /;s/offer //;"
+				"s/answer //' >test_ctl.sdp && printf "
+				"30313233343536373839616263646566 "
+				">test_ctl.psk && printf "
+				"31313233343536373839616263646566 "
+				">test_ctl.bad"), 0);
+	assert_int_equal(ctl("mikey decode --key test_ctl.psk test_ctl.sdp"),
+			 0);
+	has("line 1 (session): a=key-mgmt: MIKEY message");
+	has("check: MAC holds: made with this pre-shared key");
+	has("check: KEMAC holds: it opens: a TGK of 16 bytes, no salt");
+	assert_int_equal(ctl("--json mikey decode --key test_ctl.psk "
+			     "test_ctl.sdp"), 0);
+	has("\"where\": \"line 2 (session): a=key-mgmt\"");
+	has("\"section\": \"RFC 3830 6.2\"");
+	has("\"result\": \"holds\"");
+	assert_int_equal(ctl("mikey decode --key test_ctl.bad test_ctl.sdp"),
+			 1);
+	has("check: MAC wrong: made with another key");
+	assert_int_equal(ctl("mikey decode --key test_ctl.sdp test_ctl.sdp"),
+			 2);
+	has("test_ctl.sdp: holds");
+	assert_int_equal(ctl("mikey decode --ca nowhere test_ctl.sdp"), 2);
+	has("nowhere: No such file");
+	assert_int_equal(ctl("mikey decode --ca test_ctl.psk test_ctl.sdp"),
+			 2);
+	unlink("test_ctl.sdp");
+	unlink("test_ctl.psk");
+	unlink("test_ctl.bad");
 }
 
 int main(void)
@@ -257,6 +293,7 @@ int main(void)
 		cmocka_unit_test(registrations),
 		cmocka_unit_test(refused), cmocka_unit_test(usage),
 		cmocka_unit_test(unreachable), cmocka_unit_test(decode),
+		cmocka_unit_test(check),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
