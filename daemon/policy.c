@@ -136,6 +136,8 @@ static const struct conf_group peers_group = {
 	"peer matches is refused."
 };
 
+static const char *const signatures[] = { "pkcs1", "pss", NULL };
+
 static const struct conf_key identity_keys[] = {
 	{ .name = "cert", .type = CONF_TEXT, .valid = file_valid,
 	  .help = "Our own certificate, \"file:PATH\" in PEM, relative to the "
@@ -143,9 +145,15 @@ static const struct conf_key identity_keys[] = {
 		  "us in subjectAltName: URI:sip:DOMAIN, URI:sip:USER@HOST "
 		  "or DNS:DOMAIN." },
 	{ .name = "key", .type = CONF_TEXT, .valid = file_valid,
-	  .help = "Its private key (RSA, 2048 bits or more), \"file:PATH\" "
-		  "in PEM without passphrase, in a file that nobody else may "
-		  "read." },
+	  .help = "Its private key (RSA with 2048 bits or more, or on P-256 "
+		  "or P-384, which signs but receives no keys), "
+		  "\"file:PATH\" in PEM without passphrase, in a file that "
+		  "nobody else may read." },
+	{ .name = "signature", .type = CONF_WORD, .choices = signatures,
+	  .dflt = "pkcs1",
+	  .help = "How an RSA key signs MIKEY messages: pkcs1 is what every "
+		  "far end must know, pss the better one, which it should "
+		  "(RFC 3830 4.2.6). Both are always taken." },
 	{ .name = NULL }
 };
 

@@ -99,6 +99,17 @@ const struct secret *version_psk(const struct version *v, const char *peer)
 	return NULL;
 }
 
+static int new_credential(struct version *v)
+{
+	const struct conf_node *own = conf_one(v->conf, "identity");
+	int r = credential_new(&v->credential);
+
+	if (!r)
+		credential_pss(v->credential,
+			       !strcmp(conf_text(own, "signature"), "pss"));
+	return r;
+}
+
 int version_add_credential(struct version *v, enum credential_part part,
 			   const char *peer, int fd)
 {
@@ -107,7 +118,7 @@ int version_add_credential(struct version *v, enum credential_part part,
 		"cert"
 	};
 	struct credential_fault why = { "no memory" };
-	int r = v->credential ? 0 : credential_new(&v->credential);
+	int r = v->credential ? 0 : new_credential(v);
 
 	if (!r)
 		r = credential_read(v->credential, part, peer, fd, &why);

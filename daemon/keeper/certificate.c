@@ -10,6 +10,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/keeper/certname.h"
+#include "daemon/keeper/signature.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -84,6 +85,11 @@ static int check_use(X509 *leaf, unsigned use, struct credential_fault *why)
 	if (use & CERTIFICATE_SIGNS && !(may & KU_DIGITAL_SIGNATURE))
 		return credential_fault(why, E_AUTH, "the far end's "
 					"certificate may not sign (key usage)");
+	if (use & CERTIFICATE_ENCRYPTS &&
+	    signature_curve(X509_get0_pubkey(leaf)))
+		return credential_fault(why, E_UNSUPPORTED, "the far end's key "
+					"is on a curve and can receive no "
+					"keys: use mikey-ecdh or mikey-dh");
 	if (use & CERTIFICATE_ENCRYPTS && !(may & KU_KEY_ENCIPHERMENT))
 		return credential_fault(why, E_AUTH, "the far end's "
 					"certificate may not receive keys (key "
@@ -111,8 +117,12 @@ static int check_chain(const struct credential *c, STACK_OF(X509) *chain,
 		       struct credential_fault *why)
 {
 	X509 *leaf = sk_X509_value(chain, 0);
-	int r = credential_key_kind(X509_get0_pubkey(leaf), why);
+	struct credential_fault kind;
+	int r = credential_key_kind(X509_get0_pubkey(leaf), &kind);
 
+	if (r)
+		credential_fault(why, r, "the far end's certificate is "
+				 "refused: %.100s", kind.text);
 	if (!r)
 		r = check_use(leaf, use, why);
 	if (!r)
@@ -207,21 +217,8 @@ int credential_peer(const struct credential *c, const char *peer, unsigned use,
 int certificate_signed(const struct certificate *c, unsigned type,
 		       const struct der *run, size_t n, struct der sig)
 {
-	EVP_MD_CTX *ctx;
-	int r;
-
-	if (type != SIGNATURE_PKCS1 && type != SIGNATURE_PSS)
-		return E_UNSUPPORTED;
 	ERR_clear_error();
-	ctx = credential_signer(c->key, (enum signature)type, false);
-	r = ctx ? 0 : credential_error(E_NOMEM);
-	for (size_t i = 0; i < n && !r; i++)
-		if (EVP_DigestVerifyUpdate(ctx, run[i].p, run[i].len) != 1)
-			r = credential_error(E_INTERNAL);
-	if (!r && EVP_DigestVerifyFinal(ctx, sig.p, sig.len) != 1)
-		r = credential_error(E_AUTH);
-	EVP_MD_CTX_free(ctx);
-	return r;
+	return signature_check(c->key, type, run, n, sig);
 }
 
 int certificate_seal(const struct certificate *c, const struct secret *key,

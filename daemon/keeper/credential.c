@@ -3,18 +3,21 @@
  * private key. See credential.h.
  *
  * All are PEM, read once from descriptors that the parent opened; the text of
- * a private key passes through one buffer, which is wiped. RSA only: that is
- * what RFC 3830 signs and seals with (4.2.5, 4.2.6). The hash of a signature
- * is SHA-1, MIKEY's default (4.2.1); the payload has no field for another.
+ * a private key passes through one buffer, which is wiped. RSA is what RFC 3830
+ * signs and seals with (4.2.5, 4.2.6); a key on P-256 or P-384 signs only
+ * (signature.c).
  *
  * A sealed key is opened without OpenSSL's unpadding: whether the padding was
  * right must not be told apart (Bleichenbacher), so the block is taken apart
  * in constant time and a random key takes the place of one that is wrong.
- * Not done: RSA-OAEP, encrypted private keys, hardware keys. */
+ * Not done: encrypted private keys, hardware keys; RSA-OAEP, for which MIKEY has
+ * no field: RFC 3830 4.2.5 takes it from the certificate's kind of key (RFC 4055
+ * id-RSAES-OAEP), which could then not sign, and which no CA gives out. */
 #include "daemon/keeper/credential_inside.h"
 
 #include "daemon/base/err.h"
 #include "daemon/keeper/certname.h"
+#include "daemon/keeper/signature.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -185,9 +188,11 @@ static int read_certs(BIO *in, STACK_OF(X509) **out,
 
 int credential_key_kind(const EVP_PKEY *key, struct credential_fault *why)
 {
+	if (key && signature_curve(key))
+		return 0;
 	if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
-		return credential_fault(why, E_UNSUPPORTED, "its key is not "
-					"RSA: MIKEY signs with RSA");
+		return credential_fault(why, E_UNSUPPORTED, "its key is "
+					"neither RSA nor on P-256 or P-384");
 	if (EVP_PKEY_get_bits(key) < RSA_BITS_MIN ||
 	    EVP_PKEY_get_size(key) > RSA_BYTES_MAX)
 		return credential_fault(why, E_UNSUPPORTED, "its RSA key has "
@@ -426,48 +431,32 @@ int credential_holds(const struct credential *c, const char *id,
 					   : "nobody", id);
 }
 
-size_t credential_signature_len(const struct credential *c)
+void credential_pss(struct credential *c, bool on)
 {
-	return (size_t)EVP_PKEY_get_size(c->key);
+	c->pss = on;
 }
 
-EVP_MD_CTX *credential_signer(EVP_PKEY *key, enum signature type, bool sign)
+enum signature credential_signature(const struct credential *c)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	EVP_PKEY_CTX *pctx = NULL;
-	int ok;
+	if (signature_curve(c->key))
+		return SIGNATURE_ECDSA;
+	return c->pss ? SIGNATURE_PSS : SIGNATURE_PKCS1;
+}
 
-	if (!ctx)
-		return NULL;
-	ok = sign ? EVP_DigestSignInit_ex(ctx, &pctx, "SHA1", NULL, NULL, key,
-					  NULL)
-		  : EVP_DigestVerifyInit_ex(ctx, &pctx, "SHA1", NULL, NULL,
-					    key, NULL);
-	if (ok == 1 && type == SIGNATURE_PSS)
-		ok = EVP_PKEY_CTX_set_rsa_padding(pctx,
-						  RSA_PKCS1_PSS_PADDING) > 0 &&
-		     EVP_PKEY_CTX_set_rsa_pss_saltlen(
-			     pctx, RSA_PSS_SALTLEN_DIGEST) > 0;
-	if (ok == 1)
-		return ctx;
-	EVP_MD_CTX_free(ctx);
-	return NULL;
+size_t credential_signature_len(const struct credential *c)
+{
+	return signature_len(c->key);
 }
 
 int credential_sign(const struct credential *c, enum signature type,
 		    const struct der *run, size_t n, uint8_t *out)
 {
-	size_t len = credential_signature_len(c);
-	EVP_MD_CTX *ctx = credential_signer(c->key, type, true);
-	int r = ctx ? 0 : credential_error(E_NOMEM);
+	return signature_make(c->key, type, run, n, out);
+}
 
-	for (size_t i = 0; i < n && !r; i++)
-		if (EVP_DigestSignUpdate(ctx, run[i].p, run[i].len) != 1)
-			r = credential_error(E_INTERNAL);
-	if (!r && EVP_DigestSignFinal(ctx, out, &len) != 1)
-		r = credential_error(E_INTERNAL);
-	EVP_MD_CTX_free(ctx);
-	return r;
+bool credential_opens(const struct credential *c)
+{
+	return EVP_PKEY_get_base_id(c->key) == EVP_PKEY_RSA;
 }
 
 /* Masks of constant time: all ones for true. */
@@ -534,6 +523,8 @@ int credential_open(const struct credential *c, struct der sealed,
 	uint8_t em[RSA_BYTES_MAX];
 	int r;
 
+	if (!credential_opens(c))
+		return E_UNSUPPORTED;
 	if (sealed.len != (size_t)EVP_PKEY_get_size(c->key))
 		return E_FORMAT;
 	r = secret_random(out, ENVELOPE_MAX);

@@ -31,7 +31,8 @@ struct credential_fault {
 
 enum signature { /* the numbers of RFC 3830 table 6.5 */
 	SIGNATURE_PKCS1 = 0,
-	SIGNATURE_PSS = 1
+	SIGNATURE_PSS = 1,
+	SIGNATURE_ECDSA = 15 /* ours: doc/MIKEY-ECC.md */
 };
 
 enum certificate_use { CERTIFICATE_SIGNS = 1, CERTIFICATE_ENCRYPTS = 2 };
@@ -53,6 +54,8 @@ int credential_read(struct credential *c, enum credential_part part,
  * subjectAltName. 0 when nothing at all was read. */
 int credential_check(const struct credential *c, uint64_t wall_us,
 		     struct credential_fault *why);
+/* RSA: sign by PSS, not by PKCS #1 v1.5. */
+void credential_pss(struct credential *c, bool on);
 /* Whether we can prove who we are, and know whom to believe. */
 bool credential_ready(const struct credential *c);
 
@@ -63,15 +66,21 @@ size_t credential_chain(const struct credential *c, struct der *out);
 /* Whether our certificate holds for this SIP URI of ours; E_POLICY. */
 int credential_holds(const struct credential *c, const char *id,
 		     struct credential_fault *why);
+/* How our key signs: by its kind, and by what was chosen for RSA. */
+enum signature credential_signature(const struct credential *c);
 /* Bytes of a signature of ours. */
 size_t credential_signature_len(const struct credential *c);
-/* Signs n runs of bytes with SHA-1 (RFC 3830 4.2.1, 6.5). out has
- * credential_signature_len() bytes. */
+/* Signs n runs of bytes: RSA with SHA-1 (RFC 3830 4.2.1, 6.5), ECDSA with the
+ * hash of its curve. out has credential_signature_len() bytes. E_UNSUPPORTED:
+ * our key makes none of that type. */
 int credential_sign(const struct credential *c, enum signature type,
 		    const struct der *run, size_t n, uint8_t *out);
+/* Whether keys can be sealed for us: our key is RSA. */
+bool credential_opens(const struct credential *c);
 /* Opens what was sealed for us (RSA PKCS #1 v1.5). A wrong padding or length
  * gives a random key, in the same time: it shows where the key is used. Fails
- * for reasons that everybody can see: E_FORMAT (length), E_NOMEM. */
+ * for reasons that everybody can see: E_FORMAT (length), E_UNSUPPORTED (our
+ * key is not RSA), E_NOMEM. */
 int credential_open(const struct credential *c, struct der sealed,
 		    struct secret *out);
 
@@ -79,7 +88,8 @@ int credential_open(const struct credential *c, struct der sealed,
 
 /* Checks a chain (leaf first) up to an anchor, its dates and revocation, and
  * that the leaf may do use (a mask) for the SIP URI id. E_AUTH when not,
- * E_FORMAT, E_UNSUPPORTED (no RSA key of RSA_BITS_MIN). The caller frees. */
+ * E_FORMAT, E_UNSUPPORTED (not RSA of RSA_BITS_MIN, P-256 or P-384; on a
+ * curve, but shall receive keys). The caller frees. */
 int credential_verify(const struct credential *c, const struct der *chain,
 		      size_t n, unsigned use, const char *id,
 		      uint64_t wall_us, struct certificate **out,
@@ -90,7 +100,7 @@ int credential_peer(const struct credential *c, const char *peer,
 		    struct certificate **out, struct credential_fault *why);
 void certificate_free(struct certificate *c); /* NULL allowed */
 /* Whether sig is its owner's signature over n runs of bytes; E_AUTH,
- * E_UNSUPPORTED for an unknown type. */
+ * E_UNSUPPORTED for a type that its key does not make. */
 int certificate_signed(const struct certificate *c, unsigned type,
 		       const struct der *run, size_t n, struct der sig);
 /* Seals a key for its owner (RSA PKCS #1 v1.5); out has SIGNATURE_MAX bytes,

@@ -18,6 +18,7 @@ struct credential {
 	STACK_OF(X509) *own; /* the leaf first */
 	struct der own_der[CHAIN_MAX];
 	EVP_PKEY *key;
+	bool pss; /* how an RSA key signs */
 	X509_STORE *store;
 	size_t anchors, lists; /* in the store */
 	struct known *known;
@@ -29,9 +30,8 @@ int credential_fault(struct credential_fault *why, int err, const char *fmt,
 /* err, or E_NOMEM if that is what OpenSSL's queue of errors tells. Empties
  * the queue. */
 int credential_error(int err);
-/* 0 for an RSA key that is long enough, E_UNSUPPORTED. */
+/* 0 for an RSA key that is long enough, or one on P-256 or P-384;
+ * E_UNSUPPORTED. */
 int credential_key_kind(const EVP_PKEY *key, struct credential_fault *why);
-/* Hash, padding and salt of RFC 3830's two signatures. */
-EVP_MD_CTX *credential_signer(EVP_PKEY *key, enum signature type, bool sign);
 
 #endif

@@ -19,7 +19,8 @@
 #define ITEM_MAX (64 * 1024) /* bytes of text for one payload */
 
 #define WORD(table, i) \
-	((i) < sizeof(table) / sizeof *(table) ? (table)[i] : "unknown")
+	((i) < sizeof(table) / sizeof *(table) && (table)[i] ? (table)[i] \
+							     : "unknown")
 
 static const char *const data_types[] = {
 	"pre-shared key offer", "pre-shared key verification",
@@ -45,7 +46,9 @@ static const char *const certs[] = { "X.509v3", "X.509v3 URL",
 static const char *const hashes[] = { "SHA-1", "MD5", "SHA-256" };
 static const char *const caches[] = { "no cache", "cache",
 				      "cache for this bundle" };
-static const char *const signs[] = { "RSA PKCS#1 v1.5", "RSA-PSS", "ECCSI" };
+static const char *const signs[] = {
+	"RSA PKCS#1 v1.5", "RSA-PSS", "ECCSI", [15] = "ECDSA (private number)"
+};
 static const char *const extensions[] = { "vendor ID", "SDP IDs (RFC 4567)",
 					  "TESLA I-Key", "key ID (RFC 4563)",
 					  "CSB ID (RFC 4738)",

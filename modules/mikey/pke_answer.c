@@ -135,7 +135,7 @@ int mikey_pke_answer(const struct keying_terms *t, const uint8_t *offer,
 	struct answer a = { .in = { .t = t, .bytes = { offer, len },
 				    .fault = fault,
 				    .method = mikey_pke.name } };
-	int r = mikey_sign_terms(t, fault);
+	int r = mikey_open_terms(t, fault);
 
 	if (r)
 		return r;

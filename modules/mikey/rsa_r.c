@@ -60,7 +60,7 @@ static int offer(const struct keying_terms *t, struct buf *out,
 		 struct keying_fault *fault)
 {
 	struct keying_pending *p;
-	int r = mikey_sign_terms(t, fault);
+	int r = mikey_open_terms(t, fault);
 
 	if (r)
 		return r;

@@ -4,8 +4,9 @@
  * field (RFC 3830 5.2). Who signed is told by the CERT payloads alone: a
  * chain, the leaf first, up to an anchor that the operator named; the names in
  * the leaf must hold for the identity that the call has. A certificate by URL
- * is not fetched: the keeper has no network. We sign with type 0 (PKCS #1
- * v1.5), which all must know, and take PSS as well. */
+ * is not fetched: the keeper has no network. Our key and
+ * the configuration choose the type of our signature; we take each that fits
+ * the far end's key. */
 #include "modules/mikey/sign.h"
 
 #include "daemon/base/err.h"
@@ -27,6 +28,17 @@ int mikey_sign_terms(const struct keying_terms *t, struct keying_fault *fault)
 	r = mikey_terms(t, fault);
 	if (!r && (r = credential_holds(t->credential, t->local_id, &why)))
 		mikey_fault(fault, r, "%s", why.text);
+	return r;
+}
+
+int mikey_open_terms(const struct keying_terms *t, struct keying_fault *fault)
+{
+	int r = mikey_sign_terms(t, fault);
+
+	if (!r && !credential_opens(t->credential))
+		r = mikey_fault(fault, E_POLICY, "our own key is on a curve "
+				"and can receive no keys: set a profile with "
+				"mikey-ecdh or mikey-dh");
 	return r;
 }
 
@@ -74,7 +86,7 @@ int mikey_encode_signed(struct mikey_message *m, const struct credential *c,
 	struct der run[RUNS];
 	int r;
 
-	mikey_add(m, MIKEY_SIGN, SIGNATURE_PKCS1)->data =
+	mikey_add(m, MIKEY_SIGN, (uint8_t)credential_signature(c))->data =
 		(struct mikey_bytes){ zero, len };
 	r = mikey_encode(m, out);
 	if (r)
@@ -82,7 +94,7 @@ int mikey_encode_signed(struct mikey_message *m, const struct credential *c,
 	before.p = out->data + from;
 	before.len = out->len - from - len;
 	runs_of(before, also, run, &n);
-	return credential_sign(c, SIGNATURE_PKCS1, run, n,
+	return credential_sign(c, credential_signature(c), run, n,
 			       out->data + out->len - len);
 }
 

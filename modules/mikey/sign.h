@@ -17,6 +17,8 @@ enum mikey_cert_type {
 /* The terms must hold our own certificate for our identity and somebody to
  * believe. */
 int mikey_sign_terms(const struct keying_terms *t, struct keying_fault *fault);
+/* The same, and keys can be sealed for us. */
+int mikey_open_terms(const struct keying_terms *t, struct keying_fault *fault);
 /* Adds our certificates, one CERT each, the leaf first. */
 void mikey_sign_certs(const struct credential *c, struct mikey_message *m);
 /* Encodes m with a SIGN behind it over all of it. also (may be NULL): what the

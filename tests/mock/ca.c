@@ -26,11 +26,11 @@ EVP_PKEY *ca_key(unsigned which, const char *type, unsigned bits)
 
 	must(which < KEYS);
 	if (!kept[which])
-		kept[which] = strcmp(type, "EC")
-				      ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA",
-							  (size_t)bits)
-				      : EVP_PKEY_Q_keygen(NULL, NULL, "EC",
-							  "P-256");
+		kept[which] = strcmp(type, "RSA")
+				      ? EVP_PKEY_Q_keygen(NULL, NULL, "EC",
+							  type)
+				      : EVP_PKEY_Q_keygen(NULL, NULL, "RSA",
+							  (size_t)bits);
 	must(kept[which]);
 	return kept[which];
 }

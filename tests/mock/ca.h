@@ -24,7 +24,8 @@ struct ca_order {
 	const EVP_MD *hash;    /* NULL: SHA-256 */
 };
 
-/* A new key: "RSA" with bits, or "EC". Kept for the process by kind. */
+/* A new key: "RSA" with bits, or on a curve ("P-256"). Kept for the process by
+ * number. */
 EVP_PKEY *ca_key(unsigned which, const char *type, unsigned bits);
 /* A self-signed issuer with the which-th key. */
 struct ca ca_make(unsigned which, const char *name);

@@ -66,8 +66,10 @@ static void wrong_files_are_refused(void **state)
 	refuse(CREDENTIAL_PEER, ca_file(weak, NULL, NULL, NULL), "1024 bits");
 	refuse(CREDENTIAL_KEY, ca_file(NULL, NULL, ca_key(3, "RSA", 1024),
 				       NULL), "1024 bits");
-	refuse(CREDENTIAL_KEY, ca_file(NULL, NULL, ca_key(4, "EC", 0), NULL),
-	       "not RSA");
+	refuse(CREDENTIAL_KEY, ca_file(NULL, NULL, ca_key(4, "P-521", 0), NULL),
+	       "neither RSA nor");
+	refuse(CREDENTIAL_KEY, ca_file(NULL, NULL, ca_key(5, "secp256k1", 0),
+				       NULL), "neither RSA nor");
 	refuse(CREDENTIAL_CA, file_of("-----BEGIN CERTIFICATE-----\nAAAA\n"
 				      "-----END CERTIFICATE-----\n"),
 	       "no certificate");
