@@ -242,6 +242,19 @@ static void put_face(const char *name, const json_t *stream)
 		       text_of(f, "remote"));
 }
 
+/* What a key has done and what is left of its life. */
+static void put_key(const char *name, const char *does, const json_t *stream)
+{
+	const json_t *k = json_object_get(stream, name);
+
+	if (k)
+		printf("  %-8s key %s, SSRC %s, rollover counter %lld, %lld "
+		       "packets and %lld of RTCP, %lld and %lld left\n", does,
+		       text_of(k, "id"), text_of(k, "ssrc"), int_of(k, "roc"),
+		       int_of(k, "packets"), int_of(k, "rtcp"),
+		       int_of(k, "packets_left"), int_of(k, "rtcp_left"));
+}
+
 static void put_stream(const json_t *s)
 {
 	printf("line %lld: stream %lld, inside %s, outside %s\n",
@@ -249,20 +262,27 @@ static void put_stream(const json_t *s)
 	       text_of(s, "local_inside"), text_of(s, "local_outside"));
 	put_face("inside", s);
 	put_face("outside", s);
+	put_key("key_send", "seals", s);
+	put_key("key_receive", "opens", s);
 }
 
 void show_call(const json_t *call)
 {
 	static const char *const keys[] = {
 		"id", "state", "direction", "caller", "callee", "peer",
-		"profile", "verdict", "reason", "method", "suite", "trouble",
+		"profile", "verdict", "reason", "method", "chosen", "suite",
 		NULL
 	};
+	static const char *const trouble[] = { "trouble", NULL };
 	char text[CELL];
 	const json_t *s;
 	size_t i;
 
 	put_texts(call, keys);
+	if (int_of(call, "key_bits"))
+		printf("%-12s %lld bits\n", "key strength",
+		       int_of(call, "key_bits"));
+	put_texts(call, trouble);
 	put_clock(text, json_real_value(json_object_get(call, "since")));
 	put_pair("since", text);
 	json_array_foreach(json_object_get(call, "streams"), i, s)

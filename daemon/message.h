@@ -196,6 +196,18 @@ struct msg_key_answer {
 	uint32_t pad;
 };
 
+/* Why a call has the keying method that it has. */
+enum key_choice {
+	KEY_CHOICE_UNTOLD,
+	KEY_CHOICE_ONLY,       /* the profile has no other */
+	KEY_CHOICE_FIRST,      /* the profile's first, which was answered */
+	KEY_CHOICE_OFFERED,    /* the far end offered it, the profile has it */
+	KEY_CHOICE_RULE,       /* the lowest sum of both sides' ranks */
+	KEY_CHOICE_AUTOMATIC,  /* the offerer's first that both have */
+	KEY_CHOICE_REMEMBERED, /* it last worked with this far end */
+	KEY_CHOICES
+};
+
 /* Facts for the verdict; the engine's verdict function alone judges. */
 struct msg_key_facts {
 	uint16_t suite;
@@ -206,6 +218,8 @@ struct msg_key_facts {
 	                       of DH; 0: not told */
 	uint16_t pad;
 	char method[32];    /* "mikey-psk" */
+	uint8_t choice;     /* enum key_choice: why this method */
+	uint8_t pad2[7];
 };
 
 struct msg_key_answered {

@@ -112,6 +112,37 @@ static json_t *lines_json(const struct call *c)
 	return list;
 }
 
+/* Why it has its method; NULL: not told. */
+static const char *choice_text(unsigned choice)
+{
+	static const char *const text[KEY_CHOICES] = {
+		[KEY_CHOICE_ONLY] = "the profile has no other",
+		[KEY_CHOICE_FIRST] = "the profile's first, and it was answered",
+		[KEY_CHOICE_OFFERED] = "the far end offered it, and the "
+				       "profile has it",
+		[KEY_CHOICE_RULE] = "the lowest sum of both sides' ranks",
+		[KEY_CHOICE_AUTOMATIC] = "the offerer's first that both sides "
+					 "have",
+		[KEY_CHOICE_REMEMBERED] = "it last worked with this far end",
+	};
+
+	return choice < KEY_CHOICES ? text[choice] : NULL;
+}
+
+static void put_method(json_t *o, const struct msg_key_facts *key)
+{
+	const char *why = choice_text(key->choice);
+
+	json_object_set_new(o, "method", json_string(key->method));
+	if (why)
+		json_object_set_new(o, "chosen", json_string(why));
+	json_object_set_new(o, "suite",
+			    json_string(suite_info(key->suite)->name));
+	if (key->key_bits)
+		json_object_set_new(o, "key_bits",
+				    json_integer(key->key_bits));
+}
+
 static void put_protection(json_t *o, const struct call *c)
 {
 	const struct msg_key_facts *key = call_facts(c);
@@ -123,10 +154,8 @@ static void put_protection(json_t *o, const struct call *c)
 		json_object_set_new(o, "reason",
 				    json_string(c->verdict.reason));
 	}
-	if (suite) {
-		json_object_set_new(o, "method", json_string(key->method));
-		json_object_set_new(o, "suite", json_string(suite->name));
-	}
+	if (suite)
+		put_method(o, key);
 	if (*c->reason)
 		json_object_set_new(o, "trouble", json_string(c->reason));
 }

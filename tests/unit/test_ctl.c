@@ -49,7 +49,11 @@ static const struct {
 	  "{\"line\":1,\"stream\":3,\"local_inside\":\"127.0.0.1:4\","
 	  "\"local_outside\":\"127.0.0.1:8\",\"inside\":{\"packets_in\":10,"
 	  "\"packets_out\":20,\"dropped_auth\":1,\"dropped_replay\":2,"
-	  "\"remote\":\"127.0.0.9:9\"}}]}}\n" },
+	  "\"remote\":\"127.0.0.9:9\"},\"key_send\":{\"id\":\"300000001\","
+	  "\"ssrc\":\"0000abcd\",\"roc\":2,\"packets\":70000,\"rtcp\":3,"
+	  "\"packets_left\":281474976640000,\"rtcp_left\":2147483645}}],"
+	  "\"method\":\"mikey-psk\",\"chosen\":\"the profile has no other\","
+	  "\"key_bits\":256}}\n" },
 	{ "\"registrations\"", "{\"ok\":true,\"registrations\":[{"
 	  "\"account\":\"alice@a.example\",\"phone\":\"10.1.1.1:5062\","
 	  "\"transport\":\"tcp\",\"contact\":\"sip:al\\u0007@10.1.1.1\","
@@ -171,6 +175,11 @@ static void one_call(void **state)
 	(void)state;
 	assert_int_equal(ctl("call 1"), 0);
 	has("suite        AEAD_AES_128_GCM\n");
+	has("method       mikey-psk\nchosen       the profile has no other\n");
+	has("key strength 256 bits\n");
+	has("  seals    key 300000001, SSRC 0000abcd, rollover counter 2, "
+	    "70000 packets and 3 of RTCP, 281474976640000 and 2147483645 "
+	    "left\n");
 	has("line 1: stream 3, inside 127.0.0.1:4, outside 127.0.0.1:8\n");
 	has("inside   in 10 packets, out 20, dropped 3, remote 127.0.0.9:9\n");
 }
