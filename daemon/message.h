@@ -189,11 +189,20 @@ struct msg_key_origin {
 	uint32_t pad;
 };
 
+/* How far a far end's offer is answered. */
+enum key_when {
+	KEY_NOW,   /* in full: the call is picked up, or up */
+	KEY_EARLY, /* in full, too, before that; as KEY_CHECK when the peer has
+	              cost enough by its calls that nobody picked up */
+	KEY_CHECK  /* the offer is authenticated; the answer is made at once
+	              only where that is cheap */
+};
+
 struct msg_key_answer {
 	struct msg_key_party party;
 	struct msg_key_origin origin;
-	uint32_t len; /* tail: the offerer's keying message, binary */
-	uint32_t pad;
+	uint32_t len;  /* tail: the offerer's keying message, binary */
+	uint32_t when; /* enum key_when */
 };
 
 /* Why a call has the keying method that it has. */
@@ -222,6 +231,8 @@ struct msg_key_facts {
 	uint8_t pad2[7];
 };
 
+/* n is 0 without an err when the offer was only checked: the same request
+ * with KEY_NOW answers it. */
 struct msg_key_answered {
 	int32_t err;
 	uint32_t len; /* tail: our response, or an error message to send */

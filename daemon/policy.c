@@ -27,6 +27,8 @@ static const char *const needs[] = {
 	[NEED_REQUIRE] = "require", [NEED_FORBID] = "forbid", NULL
 };
 
+static const char *const answers[] = { "pickup", "early", NULL };
+
 /* One line a method; the keeper refuses one that no module registered. */
 static const char *const keying_methods[] = {
 	"mikey-psk", "mikey-dhhmac", "mikey-rsa", "mikey-rsa-r", "mikey-dh",
@@ -99,6 +101,16 @@ static const struct conf_key profile_keys[] = {
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },
+	{ .name = "answer", .type = CONF_WORD, .choices = answers,
+	  .dflt = "pickup",
+	  .help = "When the keys of a sealed call are agreed on. pickup: the "
+		  "far end's offer is authenticated before the phone rings, "
+		  "but Diffie-Hellman and RSA are computed, and the answer is "
+		  "sent, when the phone is picked up. early: at once, in a "
+		  "reliable 183, to far ends that say in their INVITE that "
+		  "they understand it, and our own INVITE says so; both sides "
+		  "then have the keys when the phone is picked up, and an "
+		  "INVITE that nobody answers costs the computation." },
 	{ .name = NULL }
 };
 
@@ -192,6 +204,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	p->name = conf_node_name(n);
 	p->need = strcmp(conf_text(n, "need"), "forbid") ? NEED_REQUIRE :
 							    NEED_FORBID;
+	p->early = !strcmp(conf_text(n, "answer"), "early");
 	if (keying > KEYING_METHODS_MAX || suites > SUITE_COUNT)
 		return conf_fail(err, n, "profiles.%s: a list is too long",
 				 p->name);

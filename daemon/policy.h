@@ -29,6 +29,7 @@ struct profile {
 	size_t n_keying;
 	enum suite suites[SUITE_COUNT];         /* best first */
 	size_t n_suites;
+	bool early; /* answer = "early" */
 };
 
 struct peer {

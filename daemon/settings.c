@@ -223,6 +223,11 @@ static const struct conf_key limit_keys[] = {
 	{ .name = "calls", .type = CONF_INT, .dflt = "2000", .min = 1,
 	  .max = 1000000, .unit = "calls",
 	  .help = "Calls at one time; more are refused with 503." },
+	{ .name = "early", .type = CONF_INT, .dflt = "100", .min = 0,
+	  .max = 1000000, .unit = "calls", .reload = RELOAD_LIVE,
+	  .help = "Calls of one peer that ring and have cost an answer by "
+		  "Diffie-Hellman or RSA already (answer = \"early\"); the "
+		  "answers of more are made when the phone is picked up." },
 	{ .name = "registrations", .type = CONF_INT, .dflt = "10000", .min = 1,
 	  .max = 1000000, .unit = "contacts",
 	  .help = "Registered contacts at one time; more are refused with "

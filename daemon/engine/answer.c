@@ -86,6 +86,8 @@ struct sdp_text answer_keys(const struct job *j, unsigned line)
 	const struct sdp_keys *k = d->media_level ? &j->sdp.media[line].keys
 						  : &j->sdp.keys;
 
+	if (j->early)
+		return (struct sdp_text){ j->early, strlen(j->early) };
 	return d->protocol == PROTOCOL_SDES ? k->crypto[0] : k->mikey;
 }
 
@@ -132,21 +134,24 @@ static int check_keys(const struct call *c, struct job *j)
 	return r;
 }
 
-static int digest_keys(const struct job *j, uint8_t out[static 32])
+int answer_digest(const struct job *j, uint8_t out[static 32])
 {
+	unsigned lines = j->early ? 1 : j->sdp.n;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	struct sdp_text t;
 	int r = E_NOMEM;
 
 	if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL))
 		goto out;
-	for (unsigned i = 0; i < j->sdp.n; i++) {
-		if (!j->branch->end[i].accepted)
+	for (unsigned i = 0; i < lines; i++) {
+		if (!j->early && !j->branch->end[i].accepted)
 			continue;
 		t = answer_keys(j, i);
 		if (!EVP_DigestUpdate(md, &t.len, sizeof t.len) ||
 		    (t.len && !EVP_DigestUpdate(md, t.p, t.len)))
 			goto out;
+		if (!job_deal(j)->media_level)
+			break; /* one for all */
 	}
 	if (EVP_DigestFinal_ex(md, out, NULL))
 		r = 0;
@@ -168,6 +173,20 @@ static const struct branch *finished(const struct call *c, const struct job *j)
 	return NULL;
 }
 
+/* The early answer counts: another one now is somebody else's. */
+static int check_early(struct job *j)
+{
+	const struct branch *b = deal_branch(job_deal(j), j->q.branch);
+
+	if (!b || !b->early)
+		return 0;
+	j->branch->early = true;
+	if (!memcmp(b->keys_digest, j->branch->keys_digest, 32))
+		return 0;
+	return job_fail(j, STAGE_KEY_FINISH, E_POLICY,
+			"another keying message than in the early answer");
+}
+
 static int plan_keys(const struct call *c, struct job *j)
 {
 	const struct deal *d = job_deal(j);
@@ -179,12 +198,15 @@ static int plan_keys(const struct call *c, struct job *j)
 		return 0;
 	if (d->offerer == OUTSIDE) {
 		memcpy(b->key, d->key, sizeof b->key);
+		j->rekey = deal_waits(d);
 		return 0;
 	}
 	if ((r = check_keys(c, j)))
 		return r;
-	if ((r = digest_keys(j, b->keys_digest)))
+	if ((r = answer_digest(j, b->keys_digest)))
 		return job_fail(j, STAGE_ANSWER, r, NULL);
+	if ((r = check_early(j)))
+		return r;
 	old = finished(c, j);
 	j->rekey = !old;
 	if (old) {
@@ -194,7 +216,7 @@ static int plan_keys(const struct call *c, struct job *j)
 	return 0;
 }
 
-static int start_branch(struct job *j, const uint8_t digest[32])
+int answer_branch(struct job *j, const uint8_t digest[static 32])
 {
 	j->branch = calloc(1, sizeof *j->branch);
 	if (!j->branch)
@@ -226,7 +248,7 @@ int answer_read(struct call *c, struct job *j)
 	j->repeat = b && !memcmp(b->digest, digest, 32);
 	if (j->repeat)
 		return 0;
-	if ((r = start_branch(j, digest)) || (r = read_lines(c, j)))
+	if ((r = answer_branch(j, digest)) || (r = read_lines(c, j)))
 		return r;
 	return plan_keys(c, j);
 }

@@ -10,6 +10,7 @@
 #define CALLSEAL_CALL_H
 
 #include "daemon/base/addr.h"
+#include "daemon/base/buf.h"
 #include "daemon/message.h"
 #include "daemon/policy.h"
 
@@ -101,6 +102,16 @@ typedef void (*filter_fn)(void *user, const struct refusal *no,
  * before this returns; never after call_end(). An empty body passes as is. */
 void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		 void *user);
+
+/* The call's offers and answers of keys go early (answer = "early"): our offer
+ * may ask for it, theirs may be answered so. */
+bool call_wants_early(const struct call *c);
+/* The keying answer to the INVITE, for a reliable provisional response before
+ * the phone is picked up, as application/mikey; appended to out. Once the
+ * offer has passed; E_NOTFOUND: there is none, it comes with the SDP. The
+ * other side gives it to its call_filter() as a BODY_ANSWER of that type; what
+ * passes then is empty, and the same message must come in the SDP answer. */
+int call_early(const struct call *c, struct buf *out);
 
 /* This branch's answer counts from now on; others are forgotten. */
 void call_won(struct call *c, unsigned branch);

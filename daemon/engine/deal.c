@@ -48,6 +48,15 @@ void deal_free(struct deal *d)
 	free(d);
 }
 
+bool deal_waits(const struct deal *d)
+{
+	bool waits = false;
+
+	for (unsigned i = 0; i < d->n_exchanges; i++)
+		waits = waits || d->exchange[i].later;
+	return waits;
+}
+
 struct branch *deal_branch(const struct deal *d, unsigned number)
 {
 	struct branch *b = d->branches;
@@ -112,10 +121,12 @@ int deal_keep(struct deal *d, const struct deal *old)
 	d->media_level = old->media_level;
 	d->refused = old->refused;
 	d->facts = old->facts;
+	d->origin = old->origin;
 	memcpy(d->key, old->key, sizeof d->key);
 	for (unsigned i = 0; i < old->n_exchanges; i++) {
 		d->n_exchanges = i + 1;
 		d->exchange[i].id = old->exchange[i].id;
+		d->exchange[i].later = old->exchange[i].later;
 		if (copy_text(&d->exchange[i].offer, old->exchange[i].offer) ||
 		    copy_text(&d->exchange[i].answer, old->exchange[i].answer))
 			return E_NOMEM;

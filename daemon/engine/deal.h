@@ -18,6 +18,8 @@ struct endpoint {
  * MIKEY in base64, or values of a=crypto, one a line. Those hold keys: wiped
  * when they go. */
 struct exchange {
+	bool later;    /* their offer is only checked: to be answered when the
+	                  phone is picked up */
 	uint64_t id;   /* the keeper's; 0 when we answered */
 	char *offer;   /* owned */
 	char *answer;  /* our response, when we answered; owned */
@@ -27,6 +29,8 @@ struct exchange {
 struct branch {
 	struct branch *next;
 	unsigned number;
+	bool early;              /* its keying answer came before its SDP, and
+	                            counts */
 	uint8_t digest[32];      /* of the whole answer without o= */
 	uint8_t keys_digest[32]; /* of its keying messages */
 	struct endpoint end[SDP_LINES_MAX];
@@ -49,12 +53,15 @@ struct deal {
 	unsigned n_exchanges;
 	struct exchange exchange[STREAM_MAX];
 	struct msg_key_facts facts; /* when we answered */
+	struct msg_key_origin origin; /* of their offer */
 	struct branch *branches;    /* owned */
 	struct branch *active;      /* whose media passes; or NULL */
 };
 
 struct deal *deal_new(enum face offerer);
 void deal_free(struct deal *d);
+/* Some of its exchanges wait for the phone to be picked up. */
+bool deal_waits(const struct deal *d);
 struct branch *deal_branch(const struct deal *d, unsigned number);
 /* Replaces the branch of the same number; takes b. active: its media passes
  * from now on. */

@@ -22,6 +22,8 @@
 
 static int step_read(struct call *c, struct job *j)
 {
+	if (j->early)
+		return early_read(c, j);
 	return j->q.role == BODY_OFFER ? offer_read(c, j) : answer_read(c, j);
 }
 
@@ -100,6 +102,7 @@ static void job_free(struct job *j)
 	engine_wait_end(j->engine, j);
 	deal_free(j->deal);
 	free(j->branch);
+	free(j->early);
 	free(j->data);
 	free(j);
 }
@@ -145,9 +148,18 @@ static void take_repeat(struct call *c, const struct job *j)
 	c->pending = NULL;
 }
 
+/* The offer stays pending: its SDP answer is still to come. */
+static void take_early(struct job *j)
+{
+	deal_take(job_deal(j), j->branch, false);
+	j->branch = NULL;
+}
+
 static void commit(struct call *c, struct job *j)
 {
-	if (j->repeat)
+	if (j->early && !j->repeat)
+		take_early(j);
+	else if (j->repeat)
 		take_repeat(c, j);
 	else if (j->q.role == BODY_OFFER)
 		take_offer(c, j);
@@ -175,8 +187,8 @@ static void refuse(struct call *c, struct job *j)
 static void pass(struct call *c, struct job *j)
 {
 	struct buf out = buf_of(IPC_BODY_MAX);
-	struct body body = { .type = "application/sdp" };
-	int r = rewrite_body(c, j, &out);
+	struct body body = { .type = j->early ? "" : "application/sdp" };
+	int r = j->early ? 0 : rewrite_body(c, j, &out);
 
 	if (r) {
 		job_fail(j, STAGE_OFFER, r, NULL);
@@ -240,6 +252,19 @@ static void run_queue(struct engine *e, uint64_t id)
 	}
 }
 
+static bool is_type(const struct filter_request *q, const char *type)
+{
+	return sdp_is((struct sdp_text){ q->body.type, strlen(q->body.type) },
+		      type);
+}
+
+/* A keying answer without SDP. */
+static bool is_early(const struct filter_request *q)
+{
+	return q->role == BODY_ANSWER && !q->final &&
+	       q->body.len <= KEYING_MAX && is_type(q, "application/mikey");
+}
+
 static struct job *job_new(struct call *c, const struct filter_request *q,
 			   filter_fn fn, void *user)
 {
@@ -258,6 +283,13 @@ static struct job *job_new(struct call *c, const struct filter_request *q,
 		return NULL;
 	}
 	memcpy(j->data, q->body.data, q->body.len);
+	if (is_early(q))
+		j->early = keyclient_text(PROTOCOL_MIKEY, q->body.data,
+					  q->body.len);
+	if (is_early(q) && !j->early) {
+		job_free(j);
+		return NULL;
+	}
 	j->q.body.data = (const uint8_t *)j->data;
 	j->q.body.type = "";
 	if (c->state == CALL_UP && c->won >= 0)
@@ -297,8 +329,7 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		fn(user, NULL, &q->body);
 		return;
 	}
-	if (!sdp_is((struct sdp_text){ q->body.type, strlen(q->body.type) },
-		    "application/sdp")) {
+	if (!is_type(q, "application/sdp") && !is_early(q)) {
 		refuse_now(c, 415, "Unsupported Media Type", fn, user);
 		return;
 	}
@@ -397,9 +428,7 @@ static enum stage stage_of(const struct job *j)
 	case STEP_PORTS:
 		return STAGE_PORTS;
 	case STEP_KEYS:
-		if (j->q.role == BODY_ANSWER)
-			return STAGE_KEY_FINISH;
-		return j->q.from == INSIDE ? STAGE_KEY_OFFER : STAGE_KEY_ANSWER;
+		return keyclient_stage(j);
 	default:
 		return STAGE_BIND;
 	}

@@ -158,6 +158,8 @@ void media_lost(struct engine *e);
 
 /* keyclient.c: the keeper's client */
 int keyclient_ask(struct call *c, struct job *j);
+/* What it asks for the job. */
+enum stage keyclient_stage(const struct job *j);
 void keyclient_drop(struct call *c, struct deal *d);
 void keyclient_won(struct call *c);
 void keyclient_release(struct call *c);

@@ -16,6 +16,8 @@ struct job {
 	struct engine *engine; /* outlives the call */
 	struct filter_request q;
 	char *data;       /* the body, owned; q.body points into it */
+	char *early;      /* a keying answer without SDP, base64; owned. NULL:
+	                     the body is SDP */
 	filter_fn fn;
 	void *user;
 	enum step step;
@@ -49,9 +51,14 @@ void filter_go_on(struct call *c, enum stage stage, int err,
 void filter_lost(struct engine *e, enum process p);
 void filter_tick(struct engine *e);
 
-/* offer.c, answer.c: the step STEP_READ of each role */
+/* offer.c, answer.c, early.c: the step STEP_READ of each role */
 int offer_read(struct call *c, struct job *j);
 int answer_read(struct call *c, struct job *j);
+int early_read(struct call *c, struct job *j);
+/* Makes j->branch, an empty one. */
+int answer_branch(struct job *j, const uint8_t digest[static 32]);
+/* SHA-256 of the answer's keying messages, each with its length. */
+int answer_digest(const struct job *j, uint8_t out[static 32]);
 /* The answer's keying message for a line. */
 struct sdp_text answer_keys(const struct job *j, unsigned line);
 /* Fills no from the table of failures, logs, returns err. */

@@ -73,16 +73,16 @@ int keyclient_bytes(enum keying_protocol p, struct sdp_text t, uint8_t *out,
 
 /* -- asking --------------------------------------------------------------- */
 
-static enum stage stage_of(const struct job *j)
+enum stage keyclient_stage(const struct job *j)
 {
-	if (j->q.role == BODY_ANSWER)
-		return STAGE_KEY_FINISH;
-	return j->q.from == INSIDE ? STAGE_KEY_OFFER : STAGE_KEY_ANSWER;
+	if (job_deal(j)->offerer == OUTSIDE)
+		return STAGE_KEY_ANSWER;
+	return j->q.role == BODY_ANSWER ? STAGE_KEY_FINISH : STAGE_KEY_OFFER;
 }
 
 static int keeper_fail(struct job *j, int r)
 {
-	return job_fail(j, stage_of(j), r,
+	return job_fail(j, keyclient_stage(j), r,
 			r == E_CLOSED ? "the keeper is not there" : NULL);
 }
 
@@ -126,19 +126,31 @@ static int ask_offer(struct call *c, struct job *j, unsigned x)
 			  job_request(c, j, x), &m, sizeof m, NULL, 0);
 }
 
+/* The offer of an INVITE whose phone is still to be picked up is not answered
+ * in full before, unless it may be answered early. */
+static enum key_when when_of(const struct call *c, const struct job *j)
+{
+	if (j->q.role == BODY_ANSWER || j->q.final || c->won >= 0 || c->deal ||
+	    c->from != OUTSIDE)
+		return KEY_NOW;
+	return call_wants_early(c) ? KEY_EARLY : KEY_CHECK;
+}
+
 static int ask_answer(struct call *c, struct job *j, unsigned x)
 {
-	const char *text = j->deal->exchange[x].offer;
-	struct msg_key_answer m = { .origin = j->q.origin };
+	const struct deal *d = job_deal(j);
+	const char *text = d->exchange[x].offer;
+	struct msg_key_answer m = { .origin = d->origin,
+				    .when = when_of(c, j) };
 	uint8_t bytes[KEYING_MAX + 3];
-	int n = keyclient_bytes(j->deal->protocol,
+	int n = keyclient_bytes(d->protocol,
 				(struct sdp_text){ text, strlen(text) }, bytes,
 				KEYING_MAX), r;
 
 	if (n < 0)
 		return n;
 	m.len = (uint32_t)n;
-	fill_party(c, j->deal, x, &m.party);
+	fill_party(c, d, x, &m.party);
 	r = child_send(c->engine->child, PROC_KEEPER, MSG_KEY_ANSWER,
 		       job_request(c, j, x), &m, sizeof m, bytes, m.len);
 	wipe(bytes, sizeof bytes);
@@ -175,12 +187,13 @@ int keyclient_ask(struct call *c, struct job *j)
 
 	c->keyed = true;
 	for (unsigned x = 0; !r && x < d->n_exchanges; x++)
-		if (j->q.role == BODY_ANSWER)
+		if (d->offerer == OUTSIDE)
+			r = j->q.role == BODY_ANSWER && !d->exchange[x].later
+				? 0 : ask_answer(c, j, x);
+		else if (j->q.role == BODY_ANSWER)
 			r = ask_finish(c, j, x);
-		else if (j->q.from == INSIDE)
-			r = ask_offer(c, j, x);
 		else
-			r = ask_answer(c, j, x);
+			r = ask_offer(c, j, x);
 	if (r)
 		return keeper_fail(j, r);
 	return j->waiting ? E_AGAIN : 0;
@@ -276,11 +289,16 @@ static int handle_offered(struct engine *e, const struct ipc_msg *msg)
 static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 {
 	const struct msg_key_answered *m = msg->body;
-	struct deal *d = c->job->deal;
+	struct deal *d = job_deal(c->job);
 
+	d->exchange[x].later = !m->n;
+	if (!m->n)
+		return c->job->q.role == BODY_OFFER ? 0 : E_FORMAT;
 	if (!suite_info(m->facts.suite) ||
 	    take_keys(d, x, m->key, m->n, false, d->key))
 		return E_FORMAT;
+	if (c->job->branch)
+		memcpy(c->job->branch->key, d->key, sizeof d->key);
 	merge_facts(&d->facts, &m->facts);
 	return set_text(d->protocol, &d->exchange[x].answer, msg->tail,
 			msg->tail_len);
@@ -290,7 +308,7 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
  * others live. What is wrong with the call as a whole stays an error. */
 static int refuse_line(struct call *c, unsigned x, int err, const char *reason)
 {
-	struct deal *d = c->job->deal;
+	struct deal *d = job_deal(c->job);
 
 	if (d->protocol != PROTOCOL_SDES ||
 	    (err != E_FORMAT && err != E_UNSUPPORTED))

@@ -183,9 +183,25 @@ static void branch_set(const struct deal *d, const struct branch *b,
 	}
 }
 
+/* An early answer's keys may receive. Only one branch's can: the first's, until
+ * an SDP answer decides. */
+static bool early_set(const struct job *j, unsigned i,
+		      struct msg_stream_set *set)
+{
+	const struct deal *d = job_deal(j);
+
+	if (!(d->usable >> i & 1) || d->branches)
+		return false;
+	set->set_keys = 1;
+	set->key = j->branch->key[i];
+	return true;
+}
+
 static bool job_set(const struct call *c, const struct job *j, unsigned i,
 		    struct msg_stream_set *set)
 {
+	if (j->early)
+		return early_set(j, i, set);
 	if (j->q.role == BODY_OFFER)
 		return offer_set(c, j, i, set);
 	if (!j->branch->end[i].accepted)
@@ -200,7 +216,7 @@ int media_bind(struct call *c, struct job *j)
 
 	if (j->q.role == BODY_ANSWER && !job_may_apply(c, j))
 		return 0;
-	for (unsigned i = 0; i < j->sdp.n; i++) {
+	for (unsigned i = 0; i < job_deal(j)->n; i++) {
 		struct msg_stream_set set = { .stream = c->line[i].stream };
 
 		if (!job_set(c, j, i, &set))

@@ -317,6 +317,7 @@ int offer_read(struct call *c, struct job *j)
 	if (!j->deal)
 		return job_fail(j, STAGE_OFFER, E_NOMEM, NULL);
 	memcpy(j->deal->digest, digest, sizeof digest);
+	j->deal->origin = j->q.origin;
 	if ((r = choose_lines(c, j)))
 		return r;
 	fill_ends(j);

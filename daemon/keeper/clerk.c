@@ -4,6 +4,8 @@
  *          message to the engine; the exchange waits for its answers.
  * answer:  permit -> repeat of the answer in force? -> replay cache ->
  *          method.answer -> cache -> key ids -> MSG_KEY -> the response.
+ *          Before the phone is picked up a dear method may only check the
+ *          offer; the same request then comes again, and is no replay.
  * finish:  method.finish on the waiting exchange; keys that the offer fixed
  *          keep their ids, whichever branch answered, since one key must have
  *          one transmitting context; where the answer fixes the keys (DH)
@@ -62,7 +64,7 @@ int clerk_new(const struct clerk_services *services, uint32_t epoch,
 	c->keys = (struct shipping){ &c->s, c->dockets, epoch, 0 };
 	c->replay = replay;
 	c->limits = (struct clerk_limits){ .window_us = 300 * SECOND_US,
-					   .verify = true };
+					   .verify = true, .ahead = 100 };
 	*out = c;
 	return 0;
 }
@@ -314,10 +316,11 @@ static int keep_answer(struct clerk *c, struct request *q,
 		       const struct replay_case *rc,
 		       const struct keying_result *res, struct accepted *a)
 {
-	int r = remember(c, q, rc, res->stamp_us);
+	int r = a->checked ? 0 : remember(c, q, rc, res->stamp_us);
 
 	if (r)
 		return r;
+	a->checked = false;
 	r = docket_keyed(c->dockets, &(struct keyed){
 		.call = q->party->call, .stream = q->party->line[0].stream,
 		.method = q->permit.method, .accepted = true }, &res->bundle);
@@ -325,11 +328,37 @@ static int keep_answer(struct clerk *c, struct request *q,
 		return fault(q, r, "the bundle cannot be kept");
 	a->n = (uint32_t)res->n;
 	a->facts = res->facts;
-	memcpy(a->line, q->party->line, sizeof a->line);
 	r = shipping_add(&c->keys, q->party->call, q->party->line, res, a->key);
 	if (!r && (r = docket_accept(c->dockets, q->party->call, a)))
 		shipping_drop(&c->keys, q->party->call, a->key, a->n);
+	if (!r && q->permit.method->dear)
+		docket_ahead(c->dockets, q->party->call, q->permit.peer->name);
 	return r ? fault(q, r, "the keys cannot be kept") : 0;
+}
+
+/* The offer is authentic: from now on its bytes are a replay elsewhere. */
+static int keep_check(struct clerk *c, struct request *q,
+		      const struct replay_case *rc,
+		      const struct keying_result *res, struct accepted *a)
+{
+	int r = remember(c, q, rc, res->stamp_us);
+
+	a->n = q->party->n;
+	a->checked = true;
+	if (!r && (r = docket_accept(c->dockets, q->party->call, a)))
+		return fault(q, r, "the offer cannot be kept");
+	return r;
+}
+
+/* Whether the answer waits until the phone is picked up. */
+static bool only_check(const struct clerk *c, const struct request *q,
+		       uint32_t when)
+{
+	if (when == KEY_NOW || !q->permit.method->dear)
+		return false;
+	return when == KEY_CHECK ||
+	       !dockets_ahead(c->dockets, q->permit.peer->name,
+			      c->limits.ahead);
 }
 
 static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
@@ -340,8 +369,9 @@ static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
 				  .peer = m->party.peer,
 				  .now_us = clock_wall_us(c->s.clock) };
 	struct keying_result res = { .n = 0 };
-	int r = check_replay(c, q, &rc);
+	int r = a->checked ? 0 : check_replay(c, q, &rc);
 
+	q->terms.check = only_check(c, q, m->when);
 	if (!r)
 		r = q->permit.method->answer(&q->terms, msg->tail,
 					     msg->tail_len, tail, &res,
@@ -349,9 +379,11 @@ static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
 	if (r)
 		return r;
 	memcpy(a->dialog, m->origin.dialog, sizeof a->dialog);
+	memcpy(a->line, m->party.line, sizeof a->line);
 	a->response = tail->data;
 	a->len = (uint32_t)tail->len;
-	r = keep_answer(c, q, &rc, &res, a);
+	r = q->terms.check ? keep_check(c, q, &rc, &res, a)
+			   : keep_answer(c, q, &rc, &res, a);
 	wipe(&res, sizeof res);
 	if (r)
 		buf_clear(tail);
@@ -361,7 +393,8 @@ static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
 static void reply_answered(struct clerk *c, uint64_t id,
 			   const struct accepted *a, bool repeat)
 {
-	struct msg_key_answered reply = { .n = a->n, .len = a->len,
+	struct msg_key_answered reply = { .n = a->checked ? 0 : a->n,
+					  .len = a->len,
 					  .repeat = repeat,
 					  .facts = a->facts };
 
@@ -391,14 +424,17 @@ static int handle_answer(struct clerk *c, struct ipc_msg *msg)
 	const struct accepted *old;
 	int r;
 
-	if (permit_form(&m->party))
+	if (permit_form(&m->party) || m->when > KEY_CHECK)
 		return E_FORMAT;
 	r = admit(c, &q, &offer);
 	if (!r && !EVP_Digest(msg->tail, msg->tail_len, a.hash, NULL,
 			      EVP_sha256(), NULL))
 		r = fault(&q, E_INTERNAL, "SHA-256");
-	if (!r && (old = in_force(c, m, a.hash))) {
+	old = r ? NULL : in_force(c, m, a.hash);
+	a.checked = old && old->checked;
+	if (old && (!old->checked || m->when != KEY_NOW)) {
 		reply_answered(c, msg->id, old, true);
+		buf_free(&tail);
 		return 0;
 	}
 	if (!r)

@@ -42,6 +42,8 @@ struct clerk_limits {
 	bool kemac_128;     /* keys they carry are under AES-128 */
 	bool no_rate;       /* the relay takes none but 0 */
 	bool legacy;        /* weak algorithms are taken, too */
+	unsigned ahead;     /* calls of a peer that have cost a dear answer
+	                       before they are picked up */
 	enum keying_mki mki; /* when keys that we make have one */
 };
 

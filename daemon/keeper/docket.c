@@ -9,6 +9,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/secret.h"
+#include "daemon/keeper/rate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct dockets {
 	size_t exchanges, exchanges_max;
 	size_t keys, keys_max;
 	size_t dockets, dockets_max;
+	unsigned ahead[RATE_SLOTS]; /* calls, by peer */
 };
 
 static size_t slot_of(const struct dockets *d, uint64_t id)
@@ -101,6 +103,13 @@ static int docket_get(struct dockets *d, uint64_t call, struct docket **out)
 	return 0;
 }
 
+static void end_ahead(struct dockets *d, struct docket *k)
+{
+	if (k->ahead)
+		d->ahead[k->ahead_slot]--;
+	k->ahead = false;
+}
+
 static void free_if_empty(struct dockets *d, struct docket *k)
 {
 	struct docket **at = &d->slot[slot_of(d, k->call)];
@@ -110,6 +119,7 @@ static void free_if_empty(struct dockets *d, struct docket *k)
 	while (*at != k)
 		at = &(*at)->same_slot;
 	*at = k->same_slot;
+	end_ahead(d, k);
 	free(k);
 	d->dockets--;
 }
@@ -471,6 +481,7 @@ void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 	}
 	free_accepted(k->accepted);
 	k->accepted = NULL;
+	end_ahead(d, k);
 	free_csbs(k);
 	if (!k->exchanges) {
 		free_if_empty(d, k);
@@ -514,12 +525,30 @@ bool dockets_may_fork(const struct dockets *d, const uint8_t hash[32],
 	return pending;
 }
 
+bool dockets_ahead(const struct dockets *d, const char *peer, unsigned max)
+{
+	return d->ahead[rate_slot(peer)] < max;
+}
+
+void docket_ahead(struct dockets *d, uint64_t call, const char *peer)
+{
+	struct docket *k = docket_find(d, call);
+
+	if (!k || k->ahead || k->won)
+		return;
+	k->ahead = true;
+	k->ahead_slot = (uint8_t)rate_slot(peer);
+	d->ahead[k->ahead_slot]++;
+}
+
 void docket_won(struct dockets *d, uint64_t call)
 {
 	struct docket *k = docket_find(d, call);
 
-	if (k)
-		k->won = true;
+	if (!k)
+		return;
+	k->won = true;
+	end_ahead(d, k);
 }
 
 int dockets_each_key(const struct dockets *d,

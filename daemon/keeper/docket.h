@@ -45,6 +45,8 @@ struct exchange {
  * repeats of it. */
 struct accepted {
 	struct accepted *next;
+	bool checked; /* authentic and no replay, but not answered yet: no key,
+	                 no response */
 	uint8_t hash[32]; /* of the offer */
 	uint8_t dialog[32];
 	uint32_t n;
@@ -72,6 +74,8 @@ struct docket {
 	struct accepted *accepted; /* the newest first */
 	struct csb *csbs; /* owned */
 	bool won; /* answered: its offers fork no more */
+	bool ahead; /* dear answers were made before that ... */
+	uint8_t ahead_slot; /* ... and are counted there */
 	struct live_key *keys;
 };
 
@@ -128,6 +132,11 @@ void docket_tidy(struct dockets *d, uint64_t call, uint32_t stream);
  * that did is answered: only then may it come on a further branch. */
 bool dockets_may_fork(const struct dockets *d, const uint8_t hash[32],
 		      const uint8_t dialog[32]);
+/* Whether the peer has less than max calls that are not answered but have cost
+ * a dear answer (names that fall together share a count). */
+bool dockets_ahead(const struct dockets *d, const char *peer, unsigned max);
+/* Counts the call as one, until it is answered or released. */
+void docket_ahead(struct dockets *d, uint64_t call, const char *peer);
 /* The call is answered. */
 void docket_won(struct dockets *d, uint64_t call);
 

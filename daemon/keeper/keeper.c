@@ -153,6 +153,7 @@ static struct clerk_limits limits_of(const struct conf *c)
 		.kemac_128 = !strcmp(conf_text(n, "kemac"), "aes-128"),
 		.no_rate = !strcmp(transform, "libsrtp2"),
 		.legacy = conf_bool(n, "legacy"),
+		.ahead = (unsigned)conf_int(conf_one(c, "limits"), "early"),
 	};
 }
 

@@ -59,6 +59,9 @@ struct keying_terms {
 	                             the suite */
 	bool no_rate;             /* answerer: the relay takes none but 0 */
 	bool legacy;              /* answerer: weak algorithms, too */
+	bool check;               /* answerer: only authenticate the offer,
+	                             where the rest is dear; the result is then
+	                             without keys, but for its stamp */
 	const struct keying_name *name; /* offerer; NULL: it draws its own */
 	/* The extension of rank.h that the message carries; NULL: none. */
 	const uint8_t *ranks;
@@ -104,6 +107,8 @@ struct keying {
 	const char *protocol;
 	/* It proves identities by certificates, not by the pre-shared key. */
 	bool certified;
+	/* Its answer costs an exponentiation or a private key's operation. */
+	bool dear;
 	/* Whether an offer is one of this method: by its outer form alone,
 	 * nothing is checked. */
 	bool (*takes)(const uint8_t *offer, size_t len);

@@ -7,7 +7,7 @@
 #define PER_SECOND 2000
 #define BURST 4000
 
-static unsigned slot_of(const char *peer)
+unsigned rate_slot(const char *peer)
 {
 	uint32_t h = 0x811c9dc5u;
 
@@ -19,7 +19,7 @@ static unsigned slot_of(const char *peer)
 bool rate_take(struct rate *r, const char *peer, unsigned cost,
 	       uint64_t now_us)
 {
-	unsigned i = slot_of(peer);
+	unsigned i = rate_slot(peer);
 	double t = r->slot[i].tokens;
 	bool had;
 

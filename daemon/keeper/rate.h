@@ -7,6 +7,9 @@
 
 #define RATE_SLOTS 256
 
+/* The slot of a peer in whatever is counted by peer. */
+unsigned rate_slot(const char *peer);
+
 /* Token buckets by hash of the peer's name: peers that fall together share
  * one, so nothing has to be allocated or forgotten. Zeroed to begin with. */
 struct rate {

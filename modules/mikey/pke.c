@@ -154,6 +154,7 @@ const struct keying mikey_pke = {
 	.name = "mikey-rsa",
 	.protocol = "mikey",
 	.certified = true,
+	.dear = true,
 	.takes = takes,
 	.outline = mikey_outline,
 	.offer = offer,

@@ -111,9 +111,11 @@ static int check_stamp(struct answer *a)
 
 static const struct {
 	int (*step)(struct answer *a);
+	bool dear; /* left out by a mere check */
 } steps[] = {
-	{ check_shape }, { check_stamp }, { check_hash }, { check_signature },
-	{ open_envelope }, { check_terms }, { make_keys },
+	{ check_shape, false }, { check_stamp, false },
+	{ check_hash, false }, { check_signature, false },
+	{ open_envelope, true }, { check_terms, false }, { make_keys, true },
 };
 
 static int run(struct answer *a, struct buf *out)
@@ -121,9 +123,14 @@ static int run(struct answer *a, struct buf *out)
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !r; i++)
-		r = steps[i].step(a);
+		if (!a->in.t->check || !steps[i].dear)
+			r = steps[i].step(a);
 	if (r)
 		return mikey_incoming_report(&a->in, r, out);
+	if (a->in.t->check) {
+		a->result.stamp_us = a->in.stamp_us;
+		return 0;
+	}
 	r = mikey_incoming_verify(&a->in, MIKEY_PK_VERIFY, out);
 	return mikey_incoming_made(&a->in, r, out);
 }

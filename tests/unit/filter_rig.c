@@ -20,10 +20,14 @@ static const char conf[] =
 	"profiles = {"
 	"  sealed = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    suites = [ \"AEAD_AES_128_GCM\" ]; };"
+	"  early = { need = \"require\"; keying = [ \"mikey-psk\" ];"
+	"    suites = [ \"AEAD_AES_128_GCM\" ]; answer = \"early\"; };"
 	"  plain = { need = \"forbid\"; }; };"
 	"peers = ( { match = \"*@b.example\"; profile = \"sealed\";"
 	"    name = \"b\"; psk = \"file:b.psk\";"
 	"    route = \"sip:127.0.0.3:5070\"; },"
+	"  { match = \"*@y.example\"; profile = \"early\"; name = \"y\";"
+	"    psk = \"file:y.psk\"; route = \"sip:127.0.0.3:5070\"; },"
 	"  { match = \"*@p.example\"; profile = \"plain\"; name = \"p\"; } );"
 	"phones = ( { user = \"alice\";"
 	"             contact = \"sip:alice@127.0.0.1:5080\"; } );";
@@ -238,6 +242,12 @@ static void keeper_answer(struct rig *r, const struct mock_sent *s)
 	memcpy(&r->answer, s->body.bytes, sizeof r->answer);
 	r->answers++;
 	a.n = r->answer.party.n;
+	if (r->dear && r->answer.when != KEY_NOW) {
+		a = (struct msg_key_answered){ .err = a.err };
+		assert_int_equal(rig_keeper_says(r, MSG_KEY_ANSWERED, s->id,
+						 &a, sizeof a, NULL), 0);
+		return;
+	}
 	new_keys(r, a.key, a.n);
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
@@ -321,7 +331,7 @@ void rig_filter(struct rig *r, enum face from, enum body_role role,
 		unsigned branch, const char *body, struct outcome *o)
 {
 	struct filter_request q = { .from = from, .role = role,
-				    .branch = branch, .final = true };
+				    .branch = branch, .final = !r->early };
 	bool end = o->end_call;
 
 	memset(o, 0, sizeof *o);
@@ -329,7 +339,7 @@ void rig_filter(struct rig *r, enum face from, enum body_role role,
 	o->call = r->call;
 	q.body.type = r->type ? r->type : "application/sdp";
 	q.body.data = (const uint8_t *)body;
-	q.body.len = strlen(body);
+	q.body.len = r->len ? r->len : strlen(body);
 	call_filter(r->call, &q, on_filtered, o);
 	rig_pump(r);
 }

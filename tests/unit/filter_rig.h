@@ -26,6 +26,9 @@ struct rig {
 	unsigned hangups;
 	int hangup_status;
 	const char *type; /* of bodies; NULL: application/sdp */
+	size_t len;       /* of them, when they are no text; else 0 */
+	bool early;       /* they come before the phone is picked up */
+	bool dear;        /* the keeper answers in full only with KEY_NOW */
 	/* the next answers of the scripted siblings */
 	int added_err, offered_err, answered_err, finished_err, done_err;
 	uint8_t confirmed;

@@ -59,6 +59,11 @@ tests_unit_test_mikey_ecdh_SOURCES = tests/unit/test_mikey_ecdh.c \
 tests_unit_test_mikey_ecdh_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_unit_test_mikey_ecdh_LDADD = $(MIKEY_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_clerk_early
+TESTS += tests/unit/test_clerk_early
+tests_unit_test_clerk_early_SOURCES = tests/unit/test_clerk_early.c \
+	tests/unit/clerk_rig.c tests/unit/clerk_rig.h
+tests_unit_test_clerk_early_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_clerk tests/unit/test_replay \
 	tests/unit/test_keying_alloc
 TESTS += tests/unit/test_clerk tests/unit/test_replay \
