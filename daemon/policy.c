@@ -28,6 +28,7 @@ static const char *const needs[] = {
 };
 
 static const char *const answers[] = { "pickup", "early", NULL };
+static const char *const lates[] = { "refuse", "allow", NULL };
 
 /* One line a method; the keeper refuses one that no module registered. */
 static const char *const keying_methods[] = {
@@ -111,6 +112,13 @@ static const struct conf_key profile_keys[] = {
 		  "they understand it, and our own INVITE says so; both sides "
 		  "then have the keys when the phone is picked up, and an "
 		  "INVITE that nobody answers costs the computation." },
+	{ .name = "late", .type = CONF_WORD, .choices = lates,
+	  .dflt = "refuse",
+	  .help = "An INVITE from outside without an offer, where calls must "
+		  "be sealed: refuse it, for it proves nothing and would make "
+		  "the phone ring; or allow it: our side offers when the "
+		  "phone is picked up, and a far end that cannot answer that "
+		  "is sent a BYE." },
 	{ .name = NULL }
 };
 
@@ -205,6 +213,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	p->need = strcmp(conf_text(n, "need"), "forbid") ? NEED_REQUIRE :
 							    NEED_FORBID;
 	p->early = !strcmp(conf_text(n, "answer"), "early");
+	p->late = !strcmp(conf_text(n, "late"), "allow");
 	if (keying > KEYING_METHODS_MAX || suites > SUITE_COUNT)
 		return conf_fail(err, n, "profiles.%s: a list is too long",
 				 p->name);

@@ -30,6 +30,7 @@ struct profile {
 	enum suite suites[SUITE_COUNT];         /* best first */
 	size_t n_suites;
 	bool early; /* answer = "early" */
+	bool late;  /* late = "allow" */
 };
 
 struct peer {

@@ -223,6 +223,16 @@ static const struct conf_key limit_keys[] = {
 	{ .name = "calls", .type = CONF_INT, .dflt = "2000", .min = 1,
 	  .max = 1000000, .unit = "calls",
 	  .help = "Calls at one time; more are refused with 503." },
+	{ .name = "setup", .type = CONF_INT, .dflt = "500", .min = 1,
+	  .max = 1000000, .unit = "calls", .reload = RELOAD_LIVE,
+	  .help = "Calls from one outside address that are being set up at one "
+		  "time; more are refused with 503. All calls that a proxy "
+		  "sends come from its address." },
+	{ .name = "late", .type = CONF_INT, .dflt = "4", .min = 0,
+	  .max = 1000000, .unit = "calls", .reload = RELOAD_LIVE,
+	  .help = "Calls of one peer without an offer in the INVITE that ring "
+		  "at one time, where they must be sealed (late = "
+		  "\"allow\"); more are refused with 503." },
 	{ .name = "early", .type = CONF_INT, .dflt = "100", .min = 0,
 	  .max = 1000000, .unit = "calls", .reload = RELOAD_LIVE,
 	  .help = "Calls of one peer that ring and have cost an answer by "
@@ -402,6 +412,8 @@ static int read_rest(const struct conf *c, struct settings *s,
 	s->media_grace_s = (unsigned)conf_int(n, "grace");
 	n = conf_one(c, "limits");
 	s->calls_max = (unsigned)conf_int(n, "calls");
+	s->setup_max = (unsigned)conf_int(n, "setup");
+	s->late_max = (unsigned)conf_int(n, "late");
 	s->registrations_max = (unsigned)conf_int(n, "registrations");
 	s->registrations_host_max = (unsigned)conf_int(n, "registrations_host");
 	s->subscriptions_max = (unsigned)conf_int(n, "subscriptions");

@@ -54,6 +54,8 @@ struct settings {
 	unsigned media_timeout_s;     /* 0: never */
 	unsigned media_grace_s;       /* a replaced key still opens */
 	unsigned calls_max;
+	unsigned setup_max; /* in set-up, of one outside address */
+	unsigned late_max;  /* of those, without an offer, of one peer */
 	unsigned registrations_max;      /* contacts */
 	unsigned registrations_host_max; /* of one inside address */
 	unsigned subscriptions_max; /* and other requests outside a call */

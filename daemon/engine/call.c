@@ -185,7 +185,7 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	*no = no_memory;
 	if ((r = call_new(e, s, leg, &c)) || (r = name_descriptions(c)))
 		goto out;
-	if ((r = route_call(c, s, no)))
+	if ((r = route_call(c, s, no)) || (r = setup_admit(c, s, no)))
 		goto out;
 	enter(e, c);
 	e->count.started++;
@@ -326,6 +326,7 @@ void call_up(struct call *c)
 	if (c->state == CALL_UP)
 		return;
 	c->state = CALL_UP;
+	setup_over(c);
 	c->up_us = clock_wall_us(c->engine->clock);
 	c->engine->count.up++;
 	judge(c);
@@ -373,6 +374,7 @@ void call_end(struct call *c, int status, const char *cause)
 	e->count.ended++;
 	if (c->state != CALL_UP)
 		e->count.failed++;
+	setup_over(c);
 	filter_drop_jobs(c);
 	record_call(c, status, cause ? cause : "");
 	media_release(c);

@@ -36,6 +36,7 @@ struct call_start {
 	const char *caller;      /* From URI, "sip:user@host" */
 	const char *callee;      /* Request-URI */
 	struct addr source;      /* who sent it */
+	bool late;               /* it has no offer */
 };
 
 /* Where the call goes on the other face. Valid as long as the call. */

@@ -8,6 +8,7 @@
 #include "daemon/engine/inside.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define STOP_MS 3000
 
@@ -106,6 +107,18 @@ static void on_stop_late(void *user)
 	loop_stop(e->loop);
 }
 
+static int draw_seed(uint64_t *seed)
+{
+	struct secret random;
+	int r = secret_random(&random, sizeof *seed);
+
+	if (r)
+		return r;
+	memcpy(seed, random.bytes, sizeof *seed);
+	wipe(&random, sizeof random);
+	return 0;
+}
+
 static int init(struct child *c, void **state)
 {
 	struct engine *e = calloc(1, sizeof *e);
@@ -115,6 +128,10 @@ static int init(struct child *c, void **state)
 		return r;
 	e->child = c;
 	e->clock = &clock_system;
+	if ((r = draw_seed(&e->setup_seed))) {
+		free(e);
+		return r;
+	}
 	e->started_us = clock_wall_us(e->clock);
 	if ((r = loop_new(&e->loop)) ||
 	    (r = loop_timer_new(e->loop, on_tick, e, &e->tick)) ||

@@ -15,6 +15,8 @@
 #define RELAY_DEADLINE_MS 2000
 #define KEEPER_DEADLINE_MS 5000
 #define TICK_MS 100
+#define SETUP_SOURCES 4096 /* counts of calls in set-up */
+#define SETUP_PEERS 256
 #define TICK_SLOW_MS 10000
 
 #define LOG_CALL(c, cls, ...) log_line(cls, "engine", (c)->id, __VA_ARGS__)
@@ -52,6 +54,8 @@ struct call {
 	char peer[NAME_TEXT];
 	char *profile;
 	bool sealed;       /* need = "require" */
+	bool setup, late;  /* counted in setup.c; it has no offer */
+	unsigned source_slot, peer_slot;
 	uint64_t started_us, up_us; /* wall clock */
 	struct line line[SDP_LINES_MAX];
 	struct own_sdp own[2]; /* by the face it is sent to */
@@ -113,6 +117,8 @@ struct engine {
 	bool measuring; /* media_tick() has work */
 	struct loop_timer *stopping;
 	struct counters count;
+	uint64_t setup_seed;
+	unsigned setup_source[SETUP_SOURCES], setup_late[SETUP_PEERS];
 	struct sibling sibling[PROC_COUNT];
 	struct remembered remembered[ENDED_KEPT + REFUSED_KEPT];
 	size_t n_ended, n_refused; /* ever */
@@ -134,6 +140,12 @@ const struct profile *call_profile(const struct call *c);
 const struct msg_key_facts *call_facts(const struct call *c);
 /* New keys in a call that is up. */
 void call_rejudge(struct call *c);
+
+/* setup.c */
+/* A call from outside enters set-up, or no says why not (E_POLICY). */
+int setup_admit(struct call *c, const struct call_start *s, struct refusal *no);
+/* It is up, or over. */
+void setup_over(struct call *c);
 
 /* route.c */
 /* Peer and way of a new call; fills peer, profile, target and next hop. */

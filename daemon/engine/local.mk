@@ -17,6 +17,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/route.c \
 	daemon/engine/sdp.c daemon/engine/sdp.h \
 	daemon/engine/sdpwrite.c daemon/engine/sdptext.h \
+	daemon/engine/setup.c \
 	daemon/engine/status.c \
 	daemon/engine/verdict.c daemon/engine/verdict.h
 ENGINE_LIBS = daemon/engine/libengine.a $(FRAME_LIBS) $(JANSSON_LIBS)

@@ -5,7 +5,7 @@ from lib.sipp import Sipp, scenario
 
 
 def setup(t):
-    t.stage = stage.Stage(t.open(), phones='')
+    t.stage = stage.Stage(t.open(), phones='', late='allow')
     t.callee = Sipp(t.lab, 'b', scenario('uas'), '-rtp_echo', '-m', '1', '-mp', '6000')
     t.caller = Sipp(t.lab, 'a', t.file('uac.xml'), '-s', 'bob', '-m', '1', '-d', '4000')
 

@@ -60,6 +60,8 @@ class Gateway:
         self.level = settings.pop('level', 'session')
         self.rate = settings.pop('rate', 0)  # of key derivation
         self.proxy = settings.pop('proxy', '')
+        self.answer = settings.pop('answer', 'pickup')
+        self.late = settings.pop('late', 'refuse')
         self.tls = settings.pop('tls', '')  # group tls; then nothing else is spoken outside
         self.six = settings.pop('six', (False, False))  # inside, outside
         self.workers = settings.pop('workers', 1)
@@ -107,7 +109,8 @@ mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate}; }};
 profiles = {{
 	sealed = {{ need = "require"; keying = [ {
             ', '.join(map(quoted, self.keying))} ]; suites = [ {
-            ', '.join(map(quoted, self.suites))} ]; }};
+            ', '.join(map(quoted, self.suites))} ];
+		answer = {quoted(self.answer)}; late = {quoted(self.late)}; }};
 	plain = {{ need = "forbid"; }};
 }};
 peers = (
