@@ -19,6 +19,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/keeper/credential_inside.h \
 	daemon/keeper/rank.c daemon/keeper/rank.h \
 	daemon/keeper/signature.c daemon/keeper/signature.h \
+	daemon/protocol.c daemon/protocol.h \
 	daemon/uri.c daemon/uri.h
 BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 

@@ -163,6 +163,9 @@ struct msg_key_party {
 	char local_id[IDENTITY_TEXT];   /* SIP URI of our side */
 	char remote_id[IDENTITY_TEXT];  /* SIP URI of the far side */
 	uint32_t n;                     /* lines used, 1..STREAM_MAX */
+	uint32_t secured;               /* 1: SIP with the far side goes by
+	                                   TLS that was verified; as the
+	                                   engine sees it */
 	struct msg_key_line line[STREAM_MAX];
 };
 
@@ -225,7 +228,9 @@ struct msg_key_facts {
 	uint16_t key_bits;  /* strength of the weakest thing that the key hangs
 	                       on: pre-shared key, cipher of the KEMAC, group
 	                       of DH; 0: not told */
-	uint16_t pad;
+	uint8_t bare;       /* 1: they stood in SDP as they are (SDES): no
+	                       better hidden than the SDP was */
+	uint8_t pad;
 	char method[32];    /* "mikey-psk" */
 	uint8_t choice;     /* enum key_choice: why this method */
 	uint8_t pad2[7];

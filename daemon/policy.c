@@ -33,7 +33,11 @@ static const char *const lates[] = { "refuse", "allow", NULL };
 /* One line a method; the keeper refuses one that no module registered. */
 static const char *const keying_methods[] = {
 	"mikey-psk", "mikey-dhhmac", "mikey-rsa", "mikey-rsa-r", "mikey-dh",
-	"mikey-ecdh", NULL
+	"mikey-ecdh", "sdes", NULL
+};
+
+static const char *const sdes_ways[] = {
+	[SDES_TLS] = "tls", [SDES_ANY] = "any", NULL
 };
 
 /* Methods that prove identities by certificates. */
@@ -98,7 +102,15 @@ static const struct conf_key profile_keys[] = {
 		  "peer beforehand. mikey-ecdh is mikey-dh on the curves P-256 "
 		  "and P-384, which is stronger and costs less; its "
 		  "numbers are of no registry, so name it only for peers that "
-		  "are callseal, too." },
+		  "are callseal, too. sdes (RFC 4568) writes the keys into "
+		  "SDP as they are, which is what trunks speak: everybody on "
+		  "the way of the SIP message has them." },
+	{ .name = "sdes", .type = CONF_WORD, .choices = sdes_ways,
+	  .dflt = "tls",
+	  .help = "Over what keys of sdes may go. tls: only where SIP comes "
+		  "and goes by TLS with a verified certificate; the verdict "
+		  "is hop. any: over anything, so that whoever sees the SIP "
+		  "hears the call; the verdict is plain." },
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },
@@ -214,6 +226,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 							    NEED_FORBID;
 	p->early = !strcmp(conf_text(n, "answer"), "early");
 	p->late = !strcmp(conf_text(n, "late"), "allow");
+	p->sdes = strcmp(conf_text(n, "sdes"), "any") ? SDES_TLS : SDES_ANY;
 	if (keying > KEYING_METHODS_MAX || suites > SUITE_COUNT)
 		return conf_fail(err, n, "profiles.%s: a list is too long",
 				 p->name);
@@ -450,11 +463,6 @@ size_t policy_count(const struct policy *p)
 const struct peer *policy_at(const struct policy *p, size_t i)
 {
 	return i < p->n_peers ? &p->peers[i] : NULL;
-}
-
-enum keying_protocol policy_protocol(const char *method)
-{
-	return strcmp(method, "sdes") ? PROTOCOL_MIKEY : PROTOCOL_SDES;
 }
 
 /* -- files of the credential ---------------------------------------------- */

@@ -18,9 +18,8 @@ enum need {
 
 #define KEYING_METHODS_MAX 8
 
-/* What a method's messages are in SDP: a=key-mgmt:mikey (RFC 4567) or a=crypto
- * (RFC 4568). */
-enum keying_protocol { PROTOCOL_MIKEY, PROTOCOL_SDES };
+/* Over what SIP may go when it carries keys as they are (SDES). */
+enum sdes_way { SDES_TLS, SDES_ANY };
 
 struct profile {
 	const char *name;
@@ -31,6 +30,7 @@ struct profile {
 	size_t n_suites;
 	bool early; /* answer = "early" */
 	bool late;  /* late = "allow" */
+	enum sdes_way sdes;
 };
 
 struct peer {
@@ -65,9 +65,6 @@ const struct peer *policy_match(const struct policy *p, const char *uri);
 const struct peer *policy_peer(const struct policy *p, const char *name);
 size_t policy_count(const struct policy *p);
 const struct peer *policy_at(const struct policy *p, size_t i);
-
-/* Of a method by its name in a profile. */
-enum keying_protocol policy_protocol(const char *method);
 
 /* The i-th file of our credential, in the order in which to read them; false
  * when there are no more. */

@@ -2,4 +2,5 @@
 include modules/sip/local.mk
 include modules/control/local.mk
 include modules/mikey/local.mk
+include modules/sdes/local.mk
 include modules/srtp/local.mk

@@ -5,6 +5,7 @@
 
 #include "daemon/engine/call.h"
 #include "daemon/engine/sdp.h"
+#include "daemon/protocol.h"
 
 /* Where one side receives a line. */
 struct endpoint {
@@ -42,7 +43,7 @@ struct branch {
 struct deal {
 	enum face offerer;
 	bool kept;            /* keys and exchanges are the deal's before */
-	enum keying_protocol protocol; /* of all its keying messages */
+	enum protocol protocol; /* of all its keying messages */
 	bool media_level;     /* one keying message a line; SDES: always */
 	unsigned n;           /* m= lines */
 	uint32_t usable;      /* a bit for each line that passes */

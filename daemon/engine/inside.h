@@ -178,9 +178,9 @@ void keyclient_release(struct call *c);
 int keyclient_handle(struct engine *e, struct ipc_msg *msg);
 /* A keying message as it stands in SDP; the caller frees. NULL: no memory, or
  * it is none of that protocol. */
-char *keyclient_text(enum keying_protocol p, const uint8_t *data, size_t len);
+char *keyclient_text(enum protocol p, const uint8_t *data, size_t len);
 /* The reverse; returns the length or E_FORMAT. */
-int keyclient_bytes(enum keying_protocol p, struct sdp_text text, uint8_t *out,
+int keyclient_bytes(enum protocol p, struct sdp_text text, uint8_t *out,
 		    size_t room);
 
 /* status.c */

@@ -24,7 +24,7 @@ static bool is_values(const uint8_t *data, size_t len)
 	return true;
 }
 
-char *keyclient_text(enum keying_protocol p, const uint8_t *data, size_t len)
+char *keyclient_text(enum protocol p, const uint8_t *data, size_t len)
 {
 	char *out;
 
@@ -51,7 +51,7 @@ static bool is_base64(struct sdp_text t)
 	return n && t.len % 4 == 0;
 }
 
-int keyclient_bytes(enum keying_protocol p, struct sdp_text t, uint8_t *out,
+int keyclient_bytes(enum protocol p, struct sdp_text t, uint8_t *out,
 		    size_t room)
 {
 	size_t pad = 0;
@@ -244,7 +244,7 @@ static void merge_facts(struct msg_key_facts *all,
 		all->key_bits = f->key_bits; /* 0: not told by one of them */
 }
 
-static int set_text(enum keying_protocol p, char **slot, const uint8_t *data,
+static int set_text(enum protocol p, char **slot, const uint8_t *data,
 		    size_t len)
 {
 	free(*slot);

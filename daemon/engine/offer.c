@@ -199,10 +199,10 @@ static bool choose_protocol(const struct call *c, struct job *j,
 			    const struct levels *v)
 {
 	const struct profile *p = call_profile(c);
-	enum keying_protocol protocol;
+	enum protocol protocol;
 
 	for (size_t i = 0; p && i < p->n_keying; i++) {
-		protocol = policy_protocol(p->keying[i]);
+		protocol = protocol_of(p->keying[i]);
 		if (protocol == PROTOCOL_SDES ? !v->crypto
 					      : !v->session && !v->media)
 			continue;
@@ -266,7 +266,7 @@ static void plan_offer(const struct call *c, struct deal *d)
 	const struct profile *p = call_profile(c);
 
 	if (p && p->n_keying)
-		d->protocol = policy_protocol(p->keying[0]);
+		d->protocol = protocol_of(p->keying[0]);
 	d->media_level = d->protocol == PROTOCOL_SDES || level_is_media(c);
 	d->n_exchanges = d->media_level
 		? (unsigned)__builtin_popcount(d->usable) : 1;

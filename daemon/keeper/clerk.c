@@ -316,7 +316,8 @@ static int keep_answer(struct clerk *c, struct request *q,
 		       const struct replay_case *rc,
 		       const struct keying_result *res, struct accepted *a)
 {
-	int r = a->checked ? 0 : remember(c, q, rc, res->stamp_us);
+	int r = a->checked || q->permit.method->bare
+		? 0 : remember(c, q, rc, res->stamp_us);
 
 	if (r)
 		return r;
@@ -369,7 +370,8 @@ static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
 				  .peer = m->party.peer,
 				  .now_us = clock_wall_us(c->s.clock) };
 	struct keying_result res = { .n = 0 };
-	int r = a->checked ? 0 : check_replay(c, q, &rc);
+	int r = a->checked || q->permit.method->bare
+		? 0 : check_replay(c, q, &rc);
 
 	q->terms.check = only_check(c, q, m->when);
 	if (!r)
@@ -478,6 +480,26 @@ static size_t count_answers(const struct exchange *x)
 
 /* Keys of an answer belong to its branch; they are bound to the same streams
  * as the other branches', and the engine names those that count. */
+static bool is_won(struct clerk *c, const struct exchange *x)
+{
+	const struct docket *k = docket_find(c->dockets, x->call);
+
+	return k && k->won;
+}
+
+/* In a running call only the newest answers count. */
+static void drop_oldest(struct clerk *c, struct exchange *x)
+{
+	struct answer_keys **at = &x->answers, *a;
+
+	while ((*at)->next)
+		at = &(*at)->next;
+	a = *at;
+	*at = NULL;
+	shipping_drop(&c->keys, x->call, a->key, x->n);
+	free(a);
+}
+
 static int add_answer(struct clerk *c, struct exchange *x,
 		      struct answer_keys *fresh,
 		      const struct keying_result *res)
@@ -485,6 +507,8 @@ static int add_answer(struct clerk *c, struct exchange *x,
 	struct answer_keys *a;
 	int r;
 
+	if (count_answers(x) == ANSWERS_KEYED && is_won(c, x))
+		drop_oldest(c, x);
 	if (count_answers(x) == ANSWERS_KEYED)
 		return E_FULL;
 	a = malloc(sizeof *a);
@@ -550,7 +574,11 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	if (r)
 		return r;
 	x->finished = true;
-	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + FORKS_US);
+	if (x->method->bare)
+		exchange_keep(c->dockets, x);
+	else
+		exchange_wait(c->dockets, x,
+			      clock_mono_us(c->s.clock) + FORKS_US);
 	reply->n = x->n;
 	return 0;
 }

@@ -218,6 +218,26 @@ void exchange_wait(struct dockets *d, struct exchange *x, uint64_t until_us)
 	q->last = x;
 }
 
+static bool is_older(const struct exchange *a, const struct exchange *b)
+{
+	return a->id < b->id && a->finished &&
+	       a->line[0].stream == b->line[0].stream;
+}
+
+void exchange_keep(struct dockets *d, struct exchange *x)
+{
+	struct docket *k = docket_find(d, x->call);
+	struct exchange *old = k->exchanges, *next;
+
+	unqueue(d, x);
+	x->expires_us = UINT64_MAX;
+	for (; old; old = next) {
+		next = old->same_call;
+		if (is_older(old, x))
+			exchange_drop(d, old);
+	}
+}
+
 struct exchange *exchange_find(struct dockets *d, uint64_t id)
 {
 	struct exchange *x = d->by_id[slot_of(d, id)];
@@ -447,7 +467,8 @@ void docket_tidy(struct dockets *d, uint64_t call, uint32_t stream)
 	/* the docket stays: it has the bundle at least */
 	for (x = k->csbs ? k->exchanges : NULL; x; x = next) {
 		next = x->same_call;
-		if (x->finished && x->line[0].stream == stream)
+		if (x->finished && !x->method->bare &&
+		    x->line[0].stream == stream)
 			exchange_drop(d, x);
 	}
 }

@@ -97,6 +97,9 @@ struct exchange *exchange_find(struct dockets *d, uint64_t id);
 /* How long it may wait, from now: until answered, or once it was. Within each
  * the waits are of one length, so that the queues stay in order. */
 void exchange_wait(struct dockets *d, struct exchange *x, uint64_t until_us);
+/* It lives as long as the call, or until a later one of its streams has an
+ * answer: then this forgets those before x. */
+void exchange_keep(struct dockets *d, struct exchange *x);
 /* Forgets it; its keys stay. */
 void exchange_drop(struct dockets *d, struct exchange *x);
 /* One whose time is over; NULL when none. */

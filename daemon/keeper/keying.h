@@ -103,12 +103,16 @@ struct keying_pending; /* an offer that waits for its answer; has secrets */
 
 struct keying {
 	const char *name; /* as in a profile's keying list: "mikey-psk" */
-	/* The keying protocol of RFC 4567: "mikey". */
+	/* "mikey" (RFC 4567) or "sdes" (RFC 4568). */
 	const char *protocol;
 	/* It proves identities by certificates, not by the pre-shared key. */
 	bool certified;
 	/* Its answer costs an exponentiation or a private key's operation. */
 	bool dear;
+	/* It proves none: the keys stand in SDP as they are. Nothing of the
+	 * peer's is lent for it, nothing in a message tells it from a replay
+	 * (the signalling does), and each answer may bring another key. */
+	bool bare;
 	/* Whether an offer is one of this method: by its outer form alone,
 	 * nothing is checked. */
 	bool (*takes)(const uint8_t *offer, size_t len);

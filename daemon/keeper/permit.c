@@ -5,6 +5,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/keeper/credential.h"
+#include "daemon/protocol.h"
 #include "daemon/psk.h"
 
 #include <stdarg.h>
@@ -42,11 +43,14 @@ int permit_form(const struct msg_key_party *p)
 
 static const struct keying *method_of(const struct clerk_services *s,
 				      const struct profile *profile,
-				      const struct keying_bytes *offer)
+				      const struct keying_bytes *offer,
+				      bool secured)
 {
 	const struct keying *first = NULL, *k;
 
 	for (size_t i = 0; i < profile->n_keying; i++) {
+		if (!protocol_permits(profile, profile->keying[i], secured))
+			continue;
 		k = s->method(s->user, profile->keying[i]);
 		if (k && offer && k->takes(offer->data, offer->len))
 			return k;
@@ -88,7 +92,7 @@ int permit(const struct clerk_services *s, const struct msg_key_party *party,
 	const struct peer *peer = s->match(s->user, party->remote_id);
 	const struct keying *method;
 	struct permit own;
-	int r;
+	int r = 0;
 
 	if (!peer)
 		return refuse(fault, "no peer matches %.80s: add one to peers",
@@ -100,13 +104,15 @@ int permit(const struct clerk_services *s, const struct msg_key_party *party,
 	if (peer->profile->need == NEED_FORBID)
 		return refuse(fault, "peer %.48s is plain (its profile says "
 			      "need = \"forbid\")", peer->name);
-	method = method_of(s, peer->profile, offer);
+	method = method_of(s, peer->profile, offer, party->secured == 1);
 	if (!method)
-		return refuse(fault, "peer %.48s has no keying method that is "
-			      "built in: set its profile's keying", peer->name);
+		return refuse(fault, "peer %.48s has no keying method that "
+			      "can be used here: set its profile's keying; "
+			      "sdes needs SIP over verified TLS", peer->name);
 	own = (struct permit){ .peer = peer, .method = method };
-	r = method->certified ? lend_credential(s, &own, fault)
-			      : lend_psk(s, &own, fault);
+	if (!method->bare)
+		r = method->certified ? lend_credential(s, &own, fault)
+				      : lend_psk(s, &own, fault);
 	if (!r)
 		*out = own;
 	return r;

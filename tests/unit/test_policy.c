@@ -2,6 +2,7 @@
  * say. */
 #include "daemon/base/err.h"
 #include "daemon/policy.h"
+#include "daemon/protocol.h"
 #include "daemon/uri.h"
 #include "tests/mock/alloc.h"
 
@@ -264,7 +265,9 @@ static void values_are_checked_by_the_tables(void **state)
 		"profiles = { p = { need = \"prefer\"; }; };",
 		"profiles = { p = { need = \"require\"; suites = [ \"DES\" ]; "
 		"}; };",
-		"profiles = { p = { need = \"require\"; keying = [ \"sdes\" ]; "
+		"profiles = { p = { need = \"require\"; keying = [ \"dtls\" ]; "
+		"}; };",
+		"profiles = { p = { need = \"require\"; sdes = \"never\"; "
 		"}; };",
 	};
 	struct conf *c = NULL;
@@ -274,6 +277,21 @@ static void values_are_checked_by_the_tables(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(conf_parse(bad[i], "t", NULL, policy_groups,
 					    &c, &err), E_CONF);
+}
+
+/* SDES is for verified TLS, unless the profile says otherwise. */
+static void where_sdes_may_go(void **state)
+{
+	const struct profile tls = { .sdes = SDES_TLS };
+	const struct profile any = { .sdes = SDES_ANY };
+
+	(void)state;
+	assert_int_equal(protocol_of("sdes"), PROTOCOL_SDES);
+	assert_int_equal(protocol_of("mikey-psk"), PROTOCOL_MIKEY);
+	assert_false(protocol_permits(&tls, "sdes", false));
+	assert_true(protocol_permits(&tls, "sdes", true));
+	assert_true(protocol_permits(&any, "sdes", false));
+	assert_true(protocol_permits(&tls, "mikey-psk", false));
 }
 
 static void policy_short_of_memory(void *user)
@@ -305,6 +323,7 @@ int main(void)
 		cmocka_unit_test(peers_carry_their_profile),
 		cmocka_unit_test(files_of_the_credential_are_listed),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
+		cmocka_unit_test(where_sdes_may_go),
 		cmocka_unit_test(values_are_checked_by_the_tables),
 		cmocka_unit_test(memory_may_run_out_anywhere),
 	};

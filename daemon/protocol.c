@@ -1,0 +1,16 @@
+/* protocol.c - see protocol.h. */
+#include "daemon/protocol.h"
+
+#include <string.h>
+
+enum protocol protocol_of(const char *method)
+{
+	return strcmp(method, "sdes") ? PROTOCOL_MIKEY : PROTOCOL_SDES;
+}
+
+bool protocol_permits(const struct profile *p, const char *method,
+		      bool secured)
+{
+	return protocol_of(method) != PROTOCOL_SDES || secured ||
+	       p->sdes == SDES_ANY;
+}
