@@ -223,6 +223,8 @@ int answer_branch(struct job *j, const uint8_t digest[static 32])
 		return job_fail(j, STAGE_ANSWER, E_NOMEM, NULL);
 	j->branch->number = j->q.branch;
 	memcpy(j->branch->digest, digest, 32);
+	if (sdp_digest_rest(&j->sdp, j->branch->rest_digest))
+		return job_fail(j, STAGE_ANSWER, E_NOMEM, NULL);
 	return 0;
 }
 
@@ -245,7 +247,7 @@ int answer_read(struct call *c, struct job *j)
 	if ((r = sdp_digest(&j->sdp, digest)))
 		return job_fail(j, STAGE_ANSWER, r, NULL);
 	b = deal_branch(d, j->q.branch);
-	j->repeat = b && !memcmp(b->digest, digest, 32);
+	j->repeat = b && !j->own && !memcmp(b->digest, digest, 32);
 	if (j->repeat)
 		return 0;
 	if ((r = answer_branch(j, digest)) || (r = read_lines(c, j)))

@@ -291,6 +291,14 @@ static void judge(struct call *c)
 	c->verdict = verdict_of(&f);
 }
 
+static bool any_key(const struct deal *d)
+{
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		if (d->key[i].send && d->offerer == INSIDE)
+			return true;
+	return false;
+}
+
 void call_won(struct call *c, unsigned branch)
 {
 	struct branch *b;
@@ -300,6 +308,9 @@ void call_won(struct call *c, unsigned branch)
 	if (!c->deal)
 		return;
 	b = deal_branch(c->deal, branch);
+	/* Keys that the offer fixed (RULES: forks) are known to others now. */
+	c->shared = c->deal->branches && c->deal->branches->next &&
+		    any_key(c->deal);
 	if (b && b != c->deal->active) {
 		c->deal->active = b;
 		media_turn(c, b);
@@ -331,6 +342,7 @@ void call_up(struct call *c)
 	c->engine->count.up++;
 	judge(c);
 	say(c, "up");
+	rekey_up(c);
 }
 
 void call_rejudge(struct call *c)
@@ -381,6 +393,7 @@ void call_end(struct call *c, int status, const char *cause)
 	keyclient_release(c);
 	leave(c);
 	end_measures(c);
+	rekey_end(c);
 	call_free(c);
 	engine_ended_one(e);
 }

@@ -87,11 +87,15 @@ struct filter_request {
 	enum body_role role;
 	unsigned branch;      /* early dialog of the far leg: 0, 1, ... */
 	bool final;           /* in a 2xx or ACK, not a provisional response */
+	bool ours;            /* the answer to an offer of our own making:
+	                         nothing of it goes on */
 	struct msg_key_origin origin; /* of the message it came in */
 	struct body body;     /* borrowed for the call */
 };
 
-/* no is NULL when the body may go on as out; else the message must not pass:
+/* no is NULL when the body may go on as out. An out that is empty though the
+ * body was not stays here: the other leg need not know; an offer that ends so
+ * is answered by call_repeat(). Otherwise the message must not pass:
  * the signalling module ends what the message belongs to with no's status
  * (a request is answered with it; an answer that fails ends the call on both
  * legs). Both are borrowed for the callback. */
@@ -114,6 +118,25 @@ bool call_wants_early(const struct call *c);
  * passes then is empty, and the same message must come in the SDP answer. */
 int call_early(const struct call *c, struct buf *out);
 
+/* What the inside said last, once more for the outside: as an offer with new
+ * keys, or as the answer to an offer that brought nothing else. fn as for
+ * call_filter(). */
+void call_repeat(struct call *c, enum body_role role, filter_fn fn,
+		 void *user);
+
+enum reoffered {
+	REOFFER_DONE,       /* answered: the keys are new */
+	REOFFER_BUSY,       /* the far end has an offer open (491), or has no
+	                       time: once more after again_ms */
+	REOFFER_CHALLENGED, /* 401, 407: we have no password */
+	REOFFER_FAILED      /* the keys in force stay */
+};
+
+/* How the offer that signalling.reoffer() began has ended. why: a short text
+ * for the operator, copied. Not called when the call ended by it. */
+void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
+		    const char *why);
+
 /* This branch's answer counts from now on; others are forgotten. */
 void call_won(struct call *c, unsigned branch);
 /* Both legs are confirmed. */
@@ -129,6 +152,11 @@ struct signalling {
 	 * fits; call_end() follows, at the latest when the transactions are
 	 * done. */
 	void (*hangup)(void *leg, int status, const char *cause);
+	/* Makes an offer to the outside by itself (call_repeat()), of which
+	 * the inside sees nothing; call_reoffered() follows once, or the call
+	 * ends. E_AGAIN: another offer is open. E_STATE: the call is not up.
+	 * E_NOMEM. */
+	int (*reoffer)(void *leg);
 };
 
 #endif

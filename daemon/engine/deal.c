@@ -34,6 +34,14 @@ void deal_clear_exchanges(struct deal *d)
 	d->n_exchanges = 0;
 }
 
+void branch_free(struct branch *b)
+{
+	if (!b)
+		return;
+	free(b->text);
+	free(b);
+}
+
 void deal_free(struct deal *d)
 {
 	struct branch *b;
@@ -42,9 +50,10 @@ void deal_free(struct deal *d)
 		return;
 	while ((b = d->branches)) {
 		d->branches = b->next;
-		free(b);
+		branch_free(b);
 	}
 	deal_clear_exchanges(d);
+	free(d->text);
 	free(d);
 }
 
@@ -73,7 +82,7 @@ static void drop_branch(struct deal *d, struct branch **slot)
 	*slot = b->next;
 	if (d->active == b)
 		d->active = NULL;
-	free(b);
+	branch_free(b);
 }
 
 void deal_take(struct deal *d, struct branch *b, bool active)

@@ -34,6 +34,9 @@ struct branch {
 	                            counts */
 	uint8_t digest[32];      /* of the whole answer without o= */
 	uint8_t keys_digest[32]; /* of its keying messages */
+	uint8_t rest_digest[32]; /* of all but these and o= */
+	char *text;              /* the answer itself; owned */
+	size_t len;
 	struct endpoint end[SDP_LINES_MAX];
 	struct msg_key_ids key[SDP_LINES_MAX];
 	struct msg_key_facts facts;
@@ -49,6 +52,9 @@ struct deal {
 	uint32_t usable;      /* a bit for each line that passes */
 	uint32_t refused;     /* of those, SDES: the keeper took no key */
 	uint8_t digest[32];   /* of the offer without o= */
+	uint8_t rest_digest[32]; /* and without its keying messages */
+	char *text;           /* the offer itself; owned */
+	size_t len;
 	struct endpoint end[SDP_LINES_MAX];    /* the offerer's */
 	struct msg_key_ids key[SDP_LINES_MAX]; /* fixed by the offer alone */
 	unsigned n_exchanges;
@@ -63,6 +69,7 @@ struct deal *deal_new(enum face offerer);
 void deal_free(struct deal *d);
 /* Some of its exchanges wait for the phone to be picked up. */
 bool deal_waits(const struct deal *d);
+void branch_free(struct branch *b);
 struct branch *deal_branch(const struct deal *d, unsigned number);
 /* Replaces the branch of the same number; takes b. active: its media passes
  * from now on. */

@@ -43,6 +43,13 @@ void engine_tick_soon(struct engine *e)
 	tick_in(e, TICK_MS);
 }
 
+void engine_rekey_in(struct engine *e, unsigned ms)
+{
+	e->rekeying = ms > 0;
+	if (ms)
+		tick_in(e, ms);
+}
+
 void engine_tick(struct engine *e)
 {
 	unsigned ms;
@@ -51,6 +58,8 @@ void engine_tick(struct engine *e)
 	filter_tick(e);
 	ms = e->measuring ? media_tick(e) : 0;
 	e->measuring = ms > 0;
+	if (e->rekeying)
+		engine_rekey_in(e, rekey_tick(e));
 	if (e->waiting)
 		tick_in(e, TICK_MS);
 	else if (ms)

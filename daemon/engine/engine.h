@@ -30,6 +30,13 @@ json_t *engine_call(const struct engine *e, uint64_t id);
 typedef void (*measure_fn)(void *user, uint64_t token, int err);
 int engine_measure(struct engine *e, uint64_t id, measure_fn fn, void *user,
 		   uint64_t token);
+/* New keys for a call that is up and sealed, as soon as can be. fn is called
+ * once, later: 0, or why not, in words, too (E_CLOSED: the call ended).
+ * E_NOTFOUND, E_STATE (not up), E_UNSUPPORTED (not sealed), E_NOMEM: fn is not
+ * called. user as for engine_measure(). */
+typedef void (*rekey_fn)(void *user, uint64_t token, int err, const char *why);
+int engine_rekey(struct engine *e, uint64_t id, rekey_fn fn, void *user,
+		 uint64_t token);
 /* No fn with this user is called any more. */
 void engine_forget(struct engine *e, void *user);
 /* The last ended and refused calls, newest first. */

@@ -101,7 +101,7 @@ static void job_free(struct job *j)
 		return;
 	engine_wait_end(j->engine, j);
 	deal_free(j->deal);
-	free(j->branch);
+	branch_free(j->branch);
 	free(j->early);
 	free(j->data);
 	free(j);
@@ -109,12 +109,23 @@ static void job_free(struct job *j)
 
 /* -- what a finished job changes in the call ------------------------------ */
 
+/* The body goes to what it made, for call_repeat(). */
+static void keep_text(struct job *j, char **text, size_t *len)
+{
+	if (!j->call->sealed)
+		return;
+	*text = j->data;
+	*len = j->q.body.len;
+	j->data = NULL;
+}
+
 static void take_offer(struct call *c, struct job *j)
 {
 	if (c->pending) {
 		keyclient_drop(c, c->pending);
 		deal_free(c->pending);
 	}
+	keep_text(j, &j->deal->text, &j->deal->len);
 	c->pending = j->deal;
 	j->deal = NULL;
 }
@@ -130,12 +141,15 @@ static void take_answer(struct call *c, struct job *j)
 		c->deal = d;
 		c->pending = NULL;
 	}
+	keep_text(j, &j->branch->text, &j->branch->len);
 	deal_take(d, j->branch, applied);
 	j->branch = NULL;
 	if (c->won >= 0)
 		deal_settle(d, (unsigned)c->won);
-	if (c->state == CALL_UP && fresh)
+	if (c->state == CALL_UP && fresh) {
 		call_rejudge(c);
+		rekey_done(c);
+	}
 }
 
 /* An offer that repeats the one in force takes back what was asked since. */
@@ -202,6 +216,15 @@ static void pass(struct call *c, struct job *j)
 	buf_free(&out);
 }
 
+/* What the other leg does not see. */
+static void keep_here(struct call *c, struct job *j)
+{
+	const struct body none = { "", NULL, 0 };
+
+	commit(c, j);
+	finish(c, j, &none);
+}
+
 /* Runs the job until it waits or is over; true when it is over. */
 static bool run(struct call *c, struct job *j)
 {
@@ -222,6 +245,8 @@ static bool run(struct call *c, struct job *j)
 	}
 	if (r)
 		refuse(c, j);
+	else if (j->keys_only || j->q.ours)
+		keep_here(c, j);
 	else
 		pass(c, j);
 	return true;
@@ -340,6 +365,42 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 	}
 	enqueue(c, j);
 	if (!c->job) /* else it waits, and goes on by an answer */
+		run_queue(e, id);
+}
+
+static struct job *repeat_new(struct call *c, enum body_role role,
+			      filter_fn fn, void *user)
+{
+	const struct deal *d = c->deal;
+	struct filter_request q = { .from = INSIDE, .role = role,
+				    .final = true };
+	struct job *j;
+
+	if (!d || !d->active || c->queued >= QUEUE_MAX)
+		return NULL;
+	if (d->offerer == INSIDE)
+		q.body = (struct body){ "", (uint8_t *)d->text, d->len };
+	else
+		q.body = (struct body){ "", (uint8_t *)d->active->text,
+					d->active->len };
+	j = q.body.len ? job_new(c, &q, fn, user) : NULL;
+	if (j)
+		j->own = true;
+	return j;
+}
+
+void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
+{
+	struct engine *e = c->engine;
+	uint64_t id = c->id;
+	struct job *j = repeat_new(c, role, fn, user);
+
+	if (!j) {
+		refuse_now(c, 500, "Server Internal Error", fn, user);
+		return;
+	}
+	enqueue(c, j);
+	if (!c->job)
 		run_queue(e, id);
 }
 

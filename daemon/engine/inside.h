@@ -40,6 +40,18 @@ struct own_sdp {
 
 enum call_state { CALL_SETUP, CALL_UP };
 
+/* Changing the keys of a call that is up (rekey.c). */
+struct rekeying {
+	bool open;        /* the signalling module has an offer of ours open */
+	bool wanted;      /* new keys are due */
+	bool rides;       /* the phone's next offer brings them, too */
+	unsigned failed;  /* in a row */
+	uint64_t at_us;   /* monotonic: when to begin; 0: nothing is due */
+	uint32_t count;   /* changes of keys in this call */
+	uint64_t last_us; /* wall clock of the last one; 0: none */
+	struct asker *askers; /* owned */
+};
+
 struct call {
 	struct call *next; /* in its bucket */
 	uint32_t walk;     /* call_each() has seen it */
@@ -61,6 +73,7 @@ struct call {
 	struct own_sdp own[2]; /* by the face it is sent to */
 	struct deal *deal;     /* in force */
 	struct deal *pending;  /* offered, not answered yet */
+	bool shared;           /* who answered and lost has the keys, too */
 	bool keyed;            /* the keeper has keys or exchanges of it */
 	int won;               /* branch, or -1 */
 	struct job *job;       /* in work */
@@ -75,6 +88,7 @@ struct call {
 	unsigned measure_waiting;
 	uint64_t measure_until_us;
 	struct measure *measures;
+	struct rekeying rekey;
 	uint64_t recheck_us;   /* when to look at its silence again; 0: no */
 };
 
@@ -85,8 +99,16 @@ struct measure {
 	uint64_t token;
 };
 
+struct asker {
+	struct asker *next;
+	rekey_fn fn;
+	void *user;
+	uint64_t token;
+};
+
 struct counters {
 	uint64_t started, refused, up, ended, failed, late, hung_up;
+	uint64_t rekeyed, rekey_failed;
 };
 
 struct sibling {
@@ -115,6 +137,7 @@ struct engine {
 	struct loop_timer *tick;
 	unsigned ticking_ms; /* 0: the timer is not set */
 	bool measuring; /* media_tick() has work */
+	bool rekeying;  /* rekey_tick() has work */
 	struct loop_timer *stopping;
 	struct counters count;
 	uint64_t setup_seed;
@@ -183,6 +206,21 @@ char *keyclient_text(enum protocol p, const uint8_t *data, size_t len);
 int keyclient_bytes(enum protocol p, struct sdp_text text, uint8_t *out,
 		    size_t room);
 
+/* rekey.c: new keys for calls that are up */
+/* The call is up. */
+void rekey_up(struct call *c);
+/* New keys are due; why is for the log. */
+void rekey_soon(struct call *c, const char *why);
+/* An offer and its answer brought new keys. */
+void rekey_done(struct call *c);
+/* Whether this offer must bring new keys, whatever else it says. */
+bool rekey_rides(const struct call *c, const struct job *j);
+/* In how many milliseconds it wants to run again; 0: nothing is due. */
+unsigned rekey_tick(struct engine *e);
+void rekey_forget(struct engine *e, void *user); /* engine_forget() */
+/* The call ends: who asked for new keys is told. */
+void rekey_end(struct call *c);
+
 /* status.c */
 json_t *status_call(const struct call *c, bool streams);
 const char *status_state(const struct call *c);
@@ -200,6 +238,8 @@ void engine_ended_one(struct engine *e);
 void engine_tick(struct engine *e);
 /* The tick runs while something waits for it. */
 void engine_tick_soon(struct engine *e);
+/* rekey_tick() within ms. */
+void engine_rekey_in(struct engine *e, unsigned ms);
 /* Adds the job to those with a deadline. */
 void engine_wait(struct engine *e, struct job *j, unsigned ms);
 void engine_wait_end(struct engine *e, struct job *j);

@@ -24,6 +24,9 @@ struct job {
 	bool repeat;      /* nothing new: write only */
 	struct deal *again; /* the deal that a repeated offer repeats */
 	bool rekey;       /* keys of this job are to be bound */
+	bool own;         /* call_repeat(): nobody sent it */
+	bool keys_only;   /* an offer of the outside that changes nothing
+	                     else: the inside does not see it */
 	struct sdp sdp;
 	struct deal *deal;     /* offer: new, owned until it is the call's */
 	struct branch *branch; /* answer: new, owned until it is the deal's */

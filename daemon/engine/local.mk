@@ -13,6 +13,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/media.c \
 	daemon/engine/offer.c \
 	daemon/engine/record.c \
+	daemon/engine/rekey.c \
 	daemon/engine/rewrite.c \
 	daemon/engine/route.c \
 	daemon/engine/sdp.c daemon/engine/sdp.h \

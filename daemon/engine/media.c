@@ -169,14 +169,19 @@ static bool offer_set(const struct call *c, const struct job *j, unsigned i,
 	return set->set_keys || set->set_remote[d->offerer];
 }
 
-static void branch_set(const struct deal *d, const struct branch *b,
-		       unsigned i, struct msg_stream_set *set)
+static void branch_ends(const struct deal *d, const struct branch *b,
+			unsigned i, struct msg_stream_set *set)
 {
 	enum face other = d->offerer == INSIDE ? OUTSIDE : INSIDE;
 
 	set_remote(set, d->offerer, &d->end[i], b->end[i].mux);
 	set_remote(set, other, &b->end[i], b->end[i].mux);
-	set->may_send = 1;
+}
+
+static void branch_keys(const struct branch *b, unsigned i,
+			enum stream_send_when when, struct msg_stream_set *set)
+{
+	set->may_send = (uint8_t)when;
 	if (b->key[i].send) {
 		set->set_keys = 1;
 		set->key = b->key[i];
@@ -197,6 +202,14 @@ static bool early_set(const struct job *j, unsigned i,
 	return true;
 }
 
+/* Who answers in a running call waits until the far end has the new keys. */
+static enum stream_send_when send_when(const struct call *c,
+				       const struct job *j)
+{
+	return c->state == CALL_UP && job_deal(j)->offerer == OUTSIDE
+		? STREAM_SEND_PROVEN : STREAM_SEND_NOW;
+}
+
 static bool job_set(const struct call *c, const struct job *j, unsigned i,
 		    struct msg_stream_set *set)
 {
@@ -206,7 +219,10 @@ static bool job_set(const struct call *c, const struct job *j, unsigned i,
 		return offer_set(c, j, i, set);
 	if (!j->branch->end[i].accepted)
 		return false;
-	branch_set(job_deal(j), j->branch, i, set);
+	/* where only keys change, media stays where it has learnt to go */
+	if (!j->own && !j->q.ours)
+		branch_ends(job_deal(j), j->branch, i, set);
+	branch_keys(j->branch, i, send_when(c, j), set);
 	return true;
 }
 
@@ -239,7 +255,8 @@ void media_turn(struct call *c, const struct branch *b)
 
 		if (!b->end[i].accepted || !set.stream)
 			continue;
-		branch_set(c->deal, b, i, &set);
+		branch_ends(c->deal, b, i, &set);
+		branch_keys(b, i, STREAM_SEND_NOW, &set);
 		if (!c->sealed || set.set_keys)
 			send_set(c, call_request(c), &set);
 	}
@@ -353,7 +370,8 @@ static int handle_event(struct engine *e, const struct ipc_msg *msg)
 		idle(l->call);
 		return 0;
 	case STREAM_EVENT_SOFT:
-		return 0; /* new keys come with the next offer */
+		rekey_soon(l->call, "a key is nearly used up");
+		return 0;
 	case STREAM_EVENT_SPENT:
 		LOG_CALL(l->call, LOG_CLASS_ERROR,
 			 "a key reached its limit: ended");
@@ -442,6 +460,7 @@ static void forget(struct call *c, void *user)
 void engine_forget(struct engine *e, void *user)
 {
 	call_each(e, forget, user);
+	rekey_forget(e, user);
 }
 
 static int handle_stats(struct engine *e, const struct ipc_msg *msg)

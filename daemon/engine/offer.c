@@ -247,9 +247,26 @@ static bool keys_stay(const struct call *c, const struct job *j)
 {
 	const struct deal *old = c->deal, *d = j->deal;
 
+	if (rekey_rides(c, j))
+		return false;
 	return old && old->offerer == d->offerer && old->n == d->n &&
 	       old->usable == d->usable &&
 	       (d->offerer == INSIDE || same_texts(old, d));
+}
+
+/* Whether an offer of the outside repeats what the outside said last, but for
+ * its keys. */
+static bool is_keys_only(const struct call *c, const struct job *j)
+{
+	const struct deal *old = c->deal;
+	const uint8_t *rest;
+
+	if (!j->rekey || j->q.from != OUTSIDE || c->state != CALL_UP || !old ||
+	    !old->active || old->n != j->deal->n)
+		return false;
+	rest = old->offerer == OUTSIDE ? old->rest_digest
+				       : old->active->rest_digest;
+	return !memcmp(rest, j->deal->rest_digest, 32);
 }
 
 /* Our own keying message: on which level the configuration wants it. */
@@ -282,6 +299,7 @@ static int plan_keys(struct call *c, struct job *j)
 	if (d->offerer == OUTSIDE && (r = find_keys(c, j)))
 		return r;
 	j->rekey = !keys_stay(c, j);
+	j->keys_only = is_keys_only(c, j);
 	if (!j->rekey) {
 		deal_clear_exchanges(d);
 		if (deal_keep(d, c->deal))
@@ -309,8 +327,9 @@ int offer_read(struct call *c, struct job *j)
 		return job_fail(j, STAGE_OFFER, r, why);
 	if ((r = sdp_digest(&j->sdp, digest)))
 		return job_fail(j, STAGE_OFFER, r, NULL);
-	j->again = repeats(c->deal, j, digest) ? c->deal
-		 : repeats(c->pending, j, digest) ? c->pending : NULL;
+	if (!rekey_rides(c, j))
+		j->again = repeats(c->deal, j, digest) ? c->deal
+			 : repeats(c->pending, j, digest) ? c->pending : NULL;
 	if ((j->repeat = j->again != NULL))
 		return 0;
 	j->deal = deal_new(j->q.from);
@@ -318,6 +337,8 @@ int offer_read(struct call *c, struct job *j)
 		return job_fail(j, STAGE_OFFER, E_NOMEM, NULL);
 	memcpy(j->deal->digest, digest, sizeof digest);
 	j->deal->origin = j->q.origin;
+	if ((r = sdp_digest_rest(&j->sdp, j->deal->rest_digest)))
+		return job_fail(j, STAGE_OFFER, r, NULL);
 	if ((r = choose_lines(c, j)))
 		return r;
 	fill_ends(j);

@@ -423,7 +423,18 @@ int sdp_read(const void *data, size_t len, struct sdp *out, const char **why)
 	return r;
 }
 
-int sdp_digest(const struct sdp *s, uint8_t out[static 32])
+/* Lines that do not count for "unchanged". */
+static bool is_left_out(struct sdp_text line, bool keys)
+{
+	struct sdp_text value;
+
+	if (line.len && line.p[0] == 'o')
+		return true;
+	return !keys && line.len && line.p[0] == 'a' &&
+	       sdp_is(sdp_attribute(line, &value), "key-mgmt");
+}
+
+static int digest(const struct sdp *s, bool keys, uint8_t out[static 32])
 {
 	struct sdp_text rest = s->text, line, eol;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -432,7 +443,7 @@ int sdp_digest(const struct sdp *s, uint8_t out[static 32])
 	if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL))
 		goto out;
 	while (sdp_next_line(&rest, &line, &eol)) {
-		if (line.len && line.p[0] == 'o')
+		if (is_left_out(line, keys))
 			continue;
 		if (!EVP_DigestUpdate(md, line.p, line.len + eol.len))
 			goto out;
@@ -442,4 +453,14 @@ int sdp_digest(const struct sdp *s, uint8_t out[static 32])
 out:
 	EVP_MD_CTX_free(md);
 	return r;
+}
+
+int sdp_digest(const struct sdp *s, uint8_t out[static 32])
+{
+	return digest(s, true, out);
+}
+
+int sdp_digest_rest(const struct sdp *s, uint8_t out[static 32])
+{
+	return digest(s, false, out);
 }

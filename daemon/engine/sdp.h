@@ -63,6 +63,8 @@ int sdp_read(const void *data, size_t len, struct sdp *out, const char **why);
 
 /* A digest of everything but the o= line: equal digests, equal session. */
 int sdp_digest(const struct sdp *s, uint8_t out[static 32]);
+/* The same without a=key-mgmt, too: what stays when only keys change. */
+int sdp_digest_rest(const struct sdp *s, uint8_t out[static 32]);
 
 enum sdp_proto { SDP_PROTO_KEEP, SDP_PROTO_SECURE, SDP_PROTO_PLAIN };
 

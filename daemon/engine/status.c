@@ -156,6 +156,12 @@ static void put_protection(json_t *o, const struct call *c)
 	}
 	if (suite)
 		put_method(o, key);
+	if (c->sealed && c->state == CALL_UP)
+		json_object_set_new(o, "rekeys",
+				    json_integer(c->rekey.count));
+	if (c->rekey.last_us)
+		json_object_set_new(o, "last_rekey",
+				    seconds(c->rekey.last_us));
 	if (*c->reason)
 		json_object_set_new(o, "trouble", json_string(c->reason));
 }
@@ -190,13 +196,15 @@ static json_t *process_json(const struct engine *e, enum process p)
 
 static json_t *counters_json(const struct counters *n)
 {
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "started",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "started",
 			 (json_int_t)n->started, "refused",
 			 (json_int_t)n->refused, "up", (json_int_t)n->up,
 			 "ended", (json_int_t)n->ended, "failed",
 			 (json_int_t)n->failed, "hung_up",
 			 (json_int_t)n->hung_up, "late",
-			 (json_int_t)n->late);
+			 (json_int_t)n->late, "rekeyed",
+			 (json_int_t)n->rekeyed, "rekey_failed",
+			 (json_int_t)n->rekey_failed);
 }
 
 json_t *engine_status(const struct engine *e)

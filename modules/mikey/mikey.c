@@ -83,6 +83,11 @@ static const struct conf_key keys[] = {
 		  "so that old and new are told apart; always; never, for "
 		  "peers that know none: then the one that fits is found by "
 		  "trying." },
+	{ .name = "rekey", .type = CONF_INT, .dflt = "0", .min = 0,
+	  .max = 86400, .unit = "s", .reload = RELOAD_LIVE,
+	  .help = "How old the keys of a call get before we ask the far end "
+		  "for new ones; 0: until they have protected as many packets "
+		  "as they may, or callsealctl rekey asks." },
 	{ .name = NULL },
 };
 

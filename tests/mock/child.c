@@ -28,6 +28,8 @@ static const struct conf_key mikey_keys[] = {
 	  .choices = levels, .help = "As modules/mikey has it." },
 	{ .name = "verify", .type = CONF_BOOL, .dflt = "true",
 	  .help = "As modules/mikey has it." },
+	{ .name = "rekey", .type = CONF_INT, .dflt = "0", .max = 86400,
+	  .help = "As modules/mikey has it." },
 	{ .name = NULL }
 };
 

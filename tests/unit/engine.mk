@@ -51,3 +51,10 @@ tests_unit_test_route_SOURCES = tests/unit/test_route.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_route_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_rekey
+TESTS += tests/unit/test_rekey
+tests_unit_test_rekey_SOURCES = tests/unit/test_rekey.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_rekey_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)

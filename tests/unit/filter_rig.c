@@ -63,7 +63,22 @@ static void on_hangup(void *leg, int status, const char *cause)
 	r->call = NULL;
 }
 
-static const struct signalling signalling = { "test", on_hangup };
+static void on_filtered(void *user, const struct refusal *no,
+			const struct body *out);
+
+static int on_reoffer(void *leg)
+{
+	struct rig *r = leg;
+
+	r->reoffers++;
+	if (r->reoffer_err)
+		return r->reoffer_err;
+	memset(&r->own, 0, sizeof r->own);
+	call_repeat(r->call, BODY_OFFER, on_filtered, &r->own);
+	return 0;
+}
+
+static const struct signalling signalling = { "test", on_hangup, on_reoffer };
 
 struct rig *rig_new(const char *more_conf)
 {
@@ -328,11 +343,9 @@ static void on_filtered(void *user, const struct refusal *no,
 		call_end(o->call, 488, "ended by the callback");
 }
 
-void rig_filter(struct rig *r, enum face from, enum body_role role,
-		unsigned branch, const char *body, struct outcome *o)
+static void run_body(struct rig *r, struct filter_request q, const char *body,
+		     struct outcome *o)
 {
-	struct filter_request q = { .from = from, .role = role,
-				    .branch = branch, .final = !r->early };
 	bool end = o->end_call;
 
 	memset(o, 0, sizeof *o);
@@ -342,6 +355,30 @@ void rig_filter(struct rig *r, enum face from, enum body_role role,
 	q.body.data = (const uint8_t *)body;
 	q.body.len = r->len ? r->len : strlen(body);
 	call_filter(r->call, &q, on_filtered, o);
+	rig_pump(r);
+}
+
+void rig_filter(struct rig *r, enum face from, enum body_role role,
+		unsigned branch, const char *body, struct outcome *o)
+{
+	run_body(r, (struct filter_request){ .from = from, .role = role,
+					     .branch = branch,
+					     .final = !r->early },
+		 body, o);
+}
+
+void rig_answer_own(struct rig *r, const char *body, struct outcome *o)
+{
+	run_body(r, (struct filter_request){ .from = OUTSIDE,
+					     .role = BODY_ANSWER,
+					     .final = true, .ours = true },
+		 body, o);
+}
+
+void rig_repeat(struct rig *r, enum body_role role, struct outcome *o)
+{
+	memset(o, 0, sizeof *o);
+	call_repeat(r->call, role, on_filtered, o);
 	rig_pump(r);
 }
 

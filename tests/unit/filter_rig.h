@@ -24,6 +24,9 @@ struct rig {
 	struct engine *e;
 	struct call *call;
 	unsigned hangups;
+	unsigned reoffers; /* ordered by the core */
+	int reoffer_err;   /* what the order gives */
+	struct outcome own; /* the body of the last one */
 	int hangup_status;
 	const char *type; /* of bodies; NULL: application/sdp */
 	size_t len;       /* of them, when they are no text; else 0 */
@@ -54,6 +57,10 @@ struct call *rig_call(struct rig *r, enum face from, const char *peer_user);
 /* Runs one body through; pumps the siblings unless they hold. */
 void rig_filter(struct rig *r, enum face from, enum body_role role,
 		unsigned branch, const char *body, struct outcome *o);
+/* The answer to an offer of the core's own. */
+void rig_answer_own(struct rig *r, const char *body, struct outcome *o);
+/* call_repeat(). */
+void rig_repeat(struct rig *r, enum body_role role, struct outcome *o);
 void rig_pump(struct rig *r);
 void rig_pass_time(struct rig *r, unsigned ms);
 int rig_keeper_says(struct rig *r, enum message type, uint64_t id, void *body,
