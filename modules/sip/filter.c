@@ -11,6 +11,7 @@
 #include "modules/sip/filter.h"
 
 #include "modules/sip/pair.h"
+#include "modules/sip/reoffer.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/txn.h"
 
@@ -118,6 +119,8 @@ static void filtered(void *user, const struct refusal *no,
 	if (pair->state != PAIR_ENDED) {
 		if (no)
 			txn_refused(p, no);
+		else if (p->kind == PASS_REQUEST && !out->len)
+			reoffer_answer(p->txn);
 		else
 			txn_pass(p, out);
 	}

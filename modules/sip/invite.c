@@ -213,6 +213,11 @@ static void on_ack(struct txn *t, nta_incoming_t *irq)
 	if (t->final >= 300)
 		return;
 	pair->confirmed = true;
+	if (t->local && pair->state != PAIR_ENDED) {
+		t->acked = true;
+		txn_done(t);
+		return;
+	}
 	if (pair->state != PAIR_ENDED) {
 		filter_pass(t, PASS_ACK, t->to->caller ? NULL : t->to,
 			    nta_incoming_getrequest_ackcancel(irq));

@@ -65,6 +65,9 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 		leg_free(leg);
 		return NULL;
 	}
+	if (sip->sip_allow)
+		leg->updates = sip_is_allowed(sip->sip_allow,
+					      SIP_METHOD_UPDATE);
 	pair->caller = leg;
 	return leg;
 }
@@ -208,8 +211,16 @@ struct leg *leg_branch(struct txn *t, const sip_t *sip)
 	return leg;
 }
 
+static void note_allow(struct leg *leg, const sip_t *sip)
+{
+	if (sip->sip_allow)
+		leg->updates = sip_is_allowed(sip->sip_allow,
+					      SIP_METHOD_UPDATE);
+}
+
 void leg_retarget(struct leg *leg, const sip_t *sip, bool first)
 {
+	note_allow(leg, sip);
 	if (sip->sip_contact || first)
 		nta_leg_client_reroute(leg->dialog,
 				       first ? sip->sip_record_route : NULL,

@@ -16,6 +16,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/pair.c modules/sip/pair.h \
 	modules/sip/register.c modules/sip/register.h \
 	modules/sip/replaces.c modules/sip/replaces.h \
+	modules/sip/reoffer.c modules/sip/reoffer.h \
 	modules/sip/reply.c modules/sip/reply.h \
 	modules/sip/request.c modules/sip/request.h \
 	modules/sip/slots.c modules/sip/slots.h \

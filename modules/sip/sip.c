@@ -7,6 +7,7 @@
  *   invite.c   the first INVITE; branches, reliable responses, ACK, CANCEL
  *   txn.c      any request from one leg to the other, its responses back
  *   filter.c   messages wait here, in order, for the core's body filter
+ *   reoffer.c  offers with the outside alone, for new keys
  *   leg.c      one SIP dialog
  *   pair.c     the two legs of a call: made, ended, freed
  *   request.c  requests outside a call, subscriptions
@@ -35,6 +36,7 @@
 #include "modules/sip/invite.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/register.h"
+#include "modules/sip/reoffer.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/request.h"
 #include "modules/sip/tls.h"
@@ -135,7 +137,13 @@ static void hangup(void *leg, int status, const char *cause)
 	pair_end(leg, &no, cause);
 }
 
-static const struct signalling role = { .name = "sip", .hangup = hangup };
+static int reoffer(void *leg)
+{
+	return reoffer_begin(leg);
+}
+
+static const struct signalling role = { .name = "sip", .hangup = hangup,
+					.reoffer = reoffer };
 
 /* -- the module ----------------------------------------------------------- */
 

@@ -82,6 +82,7 @@ struct leg {
 	bool caller;
 	bool tagged;          /* the other end gave its tag */
 	bool sips;            /* the call on this leg is to a sips: URI */
+	bool updates;         /* the other end allows UPDATE */
 };
 
 /* A reliable provisional response that we passed on; a PRACK names it. */
@@ -113,6 +114,8 @@ struct txn {
 	bool rel100;         /* its sender understands 100rel */
 	bool prack_answer;   /* PRACK: its body answers a reliable offer */
 	bool acked;          /* INVITE: the ACK went to the other leg */
+	bool own;            /* an offer of ours (reoffer.c): irq is NULL */
+	bool local;          /* answered by us: the other leg never saw it */
 	bool done;           /* sweep it */
 };
 

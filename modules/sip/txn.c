@@ -482,6 +482,8 @@ static int glare(const struct leg *leg, const sip_t *sip)
 	for (t = offers ? leg->pair->txns : NULL; t; t = t->next) {
 		if (t->done || t->acked)
 			continue;
+		if (t->own)
+			return 491;
 		if (t->method == sip_method_invite &&
 		    !(m == sip_method_update && t->initial && t->reliables))
 			return t->from->caller == leg->caller ? 500 : 491;

@@ -247,6 +247,11 @@ class Relay:
         return dict((k, int(v)) for k, v in
                     (x.split("=") for x in self.process.stdout.readline().split()))
 
+    def reoffer(self):
+        """Orders an offer of the gateway's own; what the order gave."""
+        self.say("reoffer")
+        return int(self.process.stdout.readline())
+
     def close(self):
         self.process.stdin.close()
         self.process.stdout.close()

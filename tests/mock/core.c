@@ -18,7 +18,7 @@ struct call {
 	struct filter_request late; /* with a copy of the body */
 	filter_fn fn;
 	void *user;
-	bool waiting;
+	bool waiting, up;
 };
 
 struct core {
@@ -221,7 +221,13 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 {
 	struct refusal no = { 488, "Not Acceptable Here", 399, "mock refuses",
 			      0 };
+	const struct body none = { "", NULL, 0 };
 
+	if (c->e->keys_only && c->up && q->role == BODY_OFFER &&
+	    q->from == OUTSIDE) {
+		fn(user, NULL, &none);
+		return;
+	}
 	switch (mode_of(c, q)) {
 	case MOCK_MARK:
 		deliver(c, q, fn, user);
@@ -252,6 +258,41 @@ void call_won(struct call *c, unsigned branch)
 void call_up(struct call *c)
 {
 	c->e->up++;
+	c->up = true;
+}
+
+#define OWN "v=0\r\no=- 7 8 IN IP4 192.0.2.7\r\ns=own\r\n"
+
+void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
+{
+	const struct refusal no = { 503, "Service Unavailable", 399,
+				    "the mock keeper is gone", 0 };
+	const char *text = role == BODY_OFFER ? OWN "a=own-offer\r\n"
+					      : OWN "a=own-answer\r\n";
+	const struct body out = { "application/sdp", (const uint8_t *)text,
+				  strlen(text) };
+
+	fn(user, c->e->own_no ? &no : NULL, c->e->own_no ? NULL : &out);
+}
+
+void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
+		    const char *why)
+{
+	(void)why;
+	c->e->reoffered[how]++;
+	c->e->again_ms = again_ms;
+}
+
+int mock_core_reoffer(struct engine *e)
+{
+	struct call *c, *next;
+	int r = 0;
+
+	for (c = e->calls; c; c = next) {
+		next = c->next;
+		r = e->signalling->reoffer(c->leg);
+	}
+	return r;
 }
 
 void call_end(struct call *c, int status, const char *cause)

@@ -33,6 +33,10 @@ struct engine {
 	int refuse_call; /* status for call_start(); 0: accept */
 	struct call *calls;
 	unsigned started, ended, up, won, filtered;
+	bool keys_only; /* offers of the outside stay here */
+	bool own_no;    /* no offer of our own can be made */
+	unsigned reoffered[4]; /* by enum reoffered */
+	unsigned again_ms;
 	int last_status; /* of call_end() */
 };
 
@@ -40,6 +44,8 @@ struct engine {
  * and IPv6. */
 int mock_core_open(struct engine *e, unsigned port);
 void mock_core_close(struct engine *e);
+/* Makes an offer in every call; what the order gave for the last one. */
+int mock_core_reoffer(struct engine *e);
 /* Ends every call as an operator would. */
 void mock_core_hangup(struct engine *e, int status, const char *cause);
 

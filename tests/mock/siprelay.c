@@ -10,9 +10,11 @@
  * URIs that a call may lead to; not on standard input), oom (the N-th calloc()
  * of ours from now on fails, once), register (1: passes), hosts (limit of one
  * host), subscriptions (their limit), bindings (path of their file; at the
- * start only).
+ * start only), keys_only (1: offers of the outside stay here), own_no (1: no
+ * offer of our own can be made).
  *
- * Commands on standard input, one a line: "hangup STATUS TEXT", "set
+ * Commands on standard input, one a line: "hangup STATUS TEXT", "reoffer" (what
+ * the order gave is a line on standard output), "set
  * KEY=VALUE", "stats" and "registrations" (answered on standard output),
  * "drain", "quit". */
 #include "tests/mock/core.h"
@@ -99,6 +101,10 @@ static void set(struct program *p, const char *text)
 		oom = (unsigned)atoi(value);
 	else if (!strncmp(text, "register=", 9))
 		e->settings.register_pass = atoi(value);
+	else if (!strncmp(text, "keys_only=", 10))
+		e->keys_only = atoi(value);
+	else if (!strncmp(text, "own_no=", 7))
+		e->own_no = atoi(value);
 	else if (!strncmp(text, "hosts=", 6))
 		e->settings.registrations_host_max = (unsigned)atoi(value);
 	else if (!strncmp(text, "subscriptions=", 14))
@@ -113,9 +119,13 @@ static void stats(const struct program *p)
 	const struct sip *s = p->sip;
 
 	printf("started=%u ended=%u up=%u won=%u filtered=%u last=%d "
-	       "pairs=%zu requests=%zu\n", e->started, e->ended, e->up, e->won,
+	       "pairs=%zu requests=%zu done=%u busy=%u "
+	       "challenged=%u failed=%u again=%u\n",
+	       e->started, e->ended, e->up, e->won,
 	       e->filtered, e->last_status, s->n_pairs,
-	       requests_count(s->requests));
+	       requests_count(s->requests), e->reoffered[REOFFER_DONE],
+	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
+	       e->reoffered[REOFFER_FAILED], e->again_ms);
 	fflush(stdout);
 }
 
@@ -140,6 +150,9 @@ static void command(struct program *p, char *line)
 				 text ? text + 1 : "");
 	} else if (!strncmp(line, "set ", 4)) {
 		set(p, line + 4);
+	} else if (!strcmp(line, "reoffer")) {
+		printf("%d\n", mock_core_reoffer(&p->engine));
+		fflush(stdout);
 	} else if (!strcmp(line, "stats")) {
 		stats(p);
 	} else if (!strcmp(line, "registrations")) {

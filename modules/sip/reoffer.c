@@ -1,0 +1,309 @@
+/* reoffer.c - offers that we make and answer by ourselves, towards the outside
+ * only: the core wants new keys, or the far end brought some.
+ *
+ * Ours is an UPDATE where the far end allows it (RFC 3311), else a re-INVITE.
+ * While it is open, whoever offers something else hears 491; when the far end
+ * says 491, we wait as RFC 3261 14.1 wants it: 2.1 to 4 s on a leg whose
+ * Call-ID is ours, else up to 2 s. 408 and 481 mean that the dialog is gone
+ * (12.2.1.2). A far end that refuses the keys (488 with Warning 306, or a
+ * MIKEY message) ends the call (RFC 4567 4.1.2), and so does an answer whose
+ * keys do not hold; other refusals leave everything as it is. A challenge
+ * cannot be answered: the password is the phone's.
+ *
+ * What the far end offers is answered with a 200 as soon as the core has the
+ * answer; its ACK stays here, too. */
+#include "modules/sip/reoffer.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "modules/sip/face.h"
+#include "modules/sip/filter.h"
+#include "modules/sip/headers.h"
+#include "modules/sip/invite.h"
+#include "modules/sip/leg.h"
+#include "modules/sip/pair.h"
+#include "modules/sip/reply.h"
+#include "modules/sip/txn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include <sofia-sip/msg_header.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/su_uniqueid.h>
+#include <sofia-sip/tport_tag.h>
+
+#define RETRY_MAX_S 60 /* a longer Retry-After is as good as a no */
+
+static bool over(const struct txn *t)
+{
+	return t->done || t->pair->state == PAIR_ENDED || !t->pair->call;
+}
+
+/* -- how it ended --------------------------------------------------------- */
+
+static void ended(struct txn *t, enum reoffered how, unsigned again_ms,
+		  const char *why)
+{
+	struct pair *pair = t->pair;
+
+	txn_done(t);
+	pair->depth++;
+	call_reoffered(pair->call, how, again_ms, why);
+	pair->depth--;
+}
+
+static void hang_up(struct txn *t, int status, const char *why)
+{
+	struct refusal no = reply_no(status, why);
+
+	txn_done(t);
+	pair_end(t->pair, &no, why);
+}
+
+/* RFC 3261 14.1, in units of 10 ms. */
+static unsigned glare_ms(const struct leg *leg)
+{
+	if (leg->caller) /* the Call-ID is theirs */
+		return 10 * (unsigned)su_randint(0, 200);
+	return 10 * (unsigned)su_randint(210, 400);
+}
+
+/* The keys themselves are what the far end does not take. */
+static bool refuses_keys(const sip_t *sip)
+{
+	const sip_warning_t *w = sip->sip_warning;
+	const char *type = sip->sip_content_type
+		? sip->sip_content_type->c_type : NULL;
+
+	if (sip->sip_status->st_status != 488 &&
+	    sip->sip_status->st_status != 606)
+		return false;
+	while (w && w->w_code != 306)
+		w = w->w_next;
+	return w || (type && !strcasecmp(type, "application/mikey"));
+}
+
+static unsigned retry_ms(const sip_t *sip)
+{
+	const sip_retry_after_t *after = sip->sip_retry_after;
+
+	return after && after->af_delta && after->af_delta <= RETRY_MAX_S
+		? 1000 * (unsigned)after->af_delta : 0;
+}
+
+static void refused(struct txn *t, int status, const sip_t *sip)
+{
+	char why[64];
+
+	snprintf(why, sizeof why, "%d %s", status, reply_phrase(status));
+	if (status == 408 || status == 481)
+		hang_up(t, status, "the far end does not know the call");
+	else if (status == 401 || status == 407)
+		ended(t, REOFFER_CHALLENGED, 0, why);
+	else if (status == 491)
+		ended(t, REOFFER_BUSY, glare_ms(t->to), why);
+	else if (!sip)
+		ended(t, REOFFER_FAILED, 0, why);
+	else if (refuses_keys(sip))
+		hang_up(t, 488, "the far end refuses new keys");
+	else if (t->method == sip_method_update &&
+		 (status == 405 || status == 501)) {
+		t->to->updates = false;
+		ended(t, REOFFER_BUSY, 0, why);
+	} else if (retry_ms(sip)) {
+		ended(t, REOFFER_BUSY, retry_ms(sip), why);
+	} else {
+		ended(t, REOFFER_FAILED, 0, why);
+	}
+}
+
+/* -- the answer ----------------------------------------------------------- */
+
+static void on_answer(void *user, const struct refusal *no,
+		      const struct body *out)
+{
+	struct txn *t = user;
+
+	(void)out;
+	if (over(t))
+		return;
+	if (!no) {
+		ended(t, REOFFER_DONE, 0, "");
+		return;
+	}
+	/* the far end may use them already: there is no way back */
+	txn_done(t);
+	pair_end(t->pair, no, no->warn_code ? no->warn : no->phrase);
+}
+
+static void answered(struct txn *t, const sip_t *sip)
+{
+	struct filter_request q = { .from = OUTSIDE, .role = BODY_ANSWER,
+				    .final = true, .ours = true };
+	struct pair *pair = t->pair;
+
+	leg_retarget(t->to, sip, false);
+	if (t->method == sip_method_invite)
+		leg_ack(t->to, t, NULL, NULL);
+	if (filter_body_kind(sip) != BODY_SDP) {
+		ended(t, REOFFER_FAILED, 0, "a 2xx without an answer");
+		return;
+	}
+	q.body = (struct body){ "application/sdp",
+				(const uint8_t *)sip->sip_payload->pl_data,
+				sip->sip_payload->pl_len };
+	pair->depth++;
+	call_filter(pair->call, &q, on_answer, t);
+	pair->depth--;
+}
+
+static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+{
+	int status = nta_outgoing_status(orq);
+
+	if (status < 200)
+		return 0;
+	t->answer = status;
+	if (over(t)) {
+		invite_late_response(t, sip);
+		return 0;
+	}
+	if (sip && nta_sip_is_internal(sip))
+		sip = NULL;
+	if (status < 300 && sip)
+		answered(t, sip);
+	else
+		refused(t, status, sip);
+	return 0;
+}
+
+/* -- the offer ------------------------------------------------------------ */
+
+static bool fill(struct txn *t, msg_t *msg, const struct body *body)
+{
+	sip_contact_t *c = sip_contact_dup(msg_home(msg), t->to->contact);
+	const char *name = t->method == sip_method_update ? "UPDATE" : "INVITE";
+
+	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
+	       header_add(msg, "Allow", SIP_ALLOW) &&
+	       header_add(msg, "Content-Type", "application/sdp") &&
+	       body_add(msg, body->data, body->len) &&
+	       !nta_msg_request_complete(msg, t->to->dialog, t->method, name,
+					 NULL) &&
+	       face_may_leave(msg, "", t->to->sips);
+}
+
+static void on_offer(void *user, const struct refusal *no,
+		     const struct body *out)
+{
+	struct txn *t = user;
+	msg_t *msg;
+
+	if (over(t))
+		return;
+	if (no) {
+		ended(t, REOFFER_FAILED, 0, *no->warn ? no->warn : no->phrase);
+		return;
+	}
+	msg = nta_msg_create(t->to->face->agent, 0);
+	if (msg && fill(t, msg, out)) {
+		t->cseq = sip_object(msg)->sip_cseq->cs_seq;
+		t->orq = nta_outgoing_mcreate(
+			t->to->face->agent, on_response, t, NULL, msg,
+			TPTAG_IDENT(face_ident(msg, "")), TAG_END());
+	}
+	if (t->orq)
+		return;
+	msg_destroy(msg);
+	ended(t, REOFFER_FAILED, 0, "the request cannot be sent");
+}
+
+static bool offer_is_open(const struct pair *pair)
+{
+	const struct txn *t = pair->txns;
+
+	while (t && (t->done || t->acked ||
+		     !(t->method == sip_method_invite || t->offer)))
+		t = t->next;
+	return t || pair->queue;
+}
+
+int reoffer_begin(struct pair *pair)
+{
+	bool in = pair->caller->face->face == INSIDE;
+	struct leg *to = in ? pair->called : pair->caller;
+	struct txn *t;
+
+	if (pair->state != PAIR_UP || !to->dialog)
+		return E_STATE;
+	if (offer_is_open(pair))
+		return E_AGAIN;
+	t = calloc(1, sizeof *t);
+	if (!t)
+		return E_NOMEM;
+	t->pair = pair;
+	t->from = in ? pair->caller : pair->called;
+	t->to = to;
+	t->own = t->offer = true;
+	t->method = to->updates ? sip_method_update : sip_method_invite;
+	t->next = pair->txns;
+	pair->txns = t;
+	pair->depth++;
+	call_repeat(pair->call, BODY_OFFER, on_offer, t);
+	pair->depth--;
+	return 0;
+}
+
+/* -- the far end's offers ------------------------------------------------- */
+
+static void give_answer(struct txn *t, const struct body *body)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	sip_payload_t *payload;
+
+	su_home_init(home);
+	payload = sip_payload_create(home, body->data, (isize_t)body->len);
+	t->final = payload ? 200 : 500;
+	if (payload)
+		nta_incoming_treply(t->irq, SIP_200_OK,
+				    SIPTAG_CONTACT(t->from->contact),
+				    SIPTAG_ALLOW_STR(SIP_ALLOW),
+				    SIPTAG_CONTENT_TYPE_STR("application/sdp"),
+				    SIPTAG_PAYLOAD(payload), TAG_END());
+	else
+		nta_incoming_treply(t->irq, SIP_500_INTERNAL_SERVER_ERROR,
+				    TAG_END());
+	su_home_deinit(home);
+}
+
+static void on_own_answer(void *user, const struct refusal *no,
+			  const struct body *out)
+{
+	struct txn *t = user;
+
+	if (over(t) || t->final)
+		return;
+	if (no) {
+		t->final = no->status;
+		reply_refuse(t->irq, no);
+	} else {
+		give_answer(t, out);
+	}
+	if (t->final >= 300 || t->method != sip_method_invite)
+		txn_done(t); /* else the ACK comes */
+}
+
+void reoffer_answer(struct txn *t)
+{
+	struct pair *pair = t->pair;
+
+	t->local = true;
+	pair->depth++;
+	call_repeat(pair->call, BODY_ANSWER, on_own_answer, t);
+	pair->depth--;
+}
