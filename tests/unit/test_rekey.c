@@ -132,7 +132,7 @@ static void an_offer_of_our_own(void **state)
 		assert_int_equal(asked, 0);
 		answer_own(r, SEALED_NEXT);
 		passes();
-		assert_int_equal(strlen(o.body), 0); /* the phone sees nothing */
+		assert_int_equal(strlen(o.body), 0); /* for the phone */
 		assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
 		assert_false(last_set(r)->set_remote[INSIDE]);
 		assert_false(last_set(r)->set_remote[OUTSIDE]);
