@@ -108,6 +108,13 @@ static void passage_free(struct passage *p)
 	free(p);
 }
 
+/* An offer that the other leg need not see. */
+static bool stays(const struct passage *p, const struct body *out)
+{
+	return p->kind == PASS_REQUEST && !p->txn->prack_answer &&
+	       !p->txn->initial && !out->len;
+}
+
 static void filtered(void *user, const struct refusal *no,
 		     const struct body *out)
 {
@@ -119,7 +126,7 @@ static void filtered(void *user, const struct refusal *no,
 	if (pair->state != PAIR_ENDED) {
 		if (no)
 			txn_refused(p, no);
-		else if (p->kind == PASS_REQUEST && !out->len)
+		else if (stays(p, out))
 			reoffer_answer(p->txn);
 		else
 			txn_pass(p, out);
