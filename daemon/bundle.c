@@ -4,21 +4,26 @@
 
 #include "daemon/base/err.h"
 
+#include <stdbool.h>
+
 #define MARK 0
 
 int bundle_pack(const struct bundle *b, struct buf *out)
 {
+	bool packed;
+
 	if (!b->n || b->n > BUNDLE_MAX)
 		return E_ARG;
 	for (size_t i = 0; i < b->n; i++)
 		if (!b->item[i].len || b->item[i].len > KEYING_MAX)
 			return E_ARG;
-	if (b->n > 1) {
+	packed = b->n > 1 || b->item[0].data[0] == MARK;
+	if (packed) {
 		buf_u8(out, MARK);
 		buf_u8(out, (uint8_t)b->n);
 	}
 	for (size_t i = 0; i < b->n; i++) {
-		if (b->n > 1)
+		if (packed)
 			buf_u16(out, (uint16_t)b->item[i].len);
 		buf_put(out, b->item[i].data, b->item[i].len);
 	}
@@ -49,7 +54,7 @@ int bundle_unpack(const uint8_t *data, size_t len, struct bundle *out)
 		if (!i->len || i->len > KEYING_MAX)
 			reader_fail(&r, E_FORMAT);
 	}
-	if (reader_end(&r) || n < 2)
+	if (reader_end(&r) || !n)
 		return E_FORMAT;
 	*out = b;
 	return 0;

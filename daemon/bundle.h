@@ -1,9 +1,9 @@
 /* bundle.h - several keying messages of one offer in one tail of a message
  * between engine and keeper: the actual one first, alternatives behind it.
  *
- * One message goes as it is; more are packed. No keying message begins with a
- * zero byte (MIKEY begins with its version 1, SDES with a tag), so the two
- * are told apart. Pure; any thread. */
+ * One message goes as it is, more are packed, behind a zero byte; a message
+ * that begins with one (none of MIKEY or SDES does) is packed, too, so that
+ * nobody outside can make a bundle. Pure; any thread. */
 #ifndef CALLSEAL_BUNDLE_H
 #define CALLSEAL_BUNDLE_H
 

@@ -18,6 +18,7 @@
 #define IDENTITY_TEXT 256  /* a SIP URI as an identity */
 #define REASON_TEXT 160
 #define KEYING_MAX 16384   /* bytes of one keying message */
+#define KEYING_TAIL_MAX 49152 /* of an offer with its alternatives (bundle.h) */
 
 enum message {
 	MSG_NONE,
@@ -175,7 +176,7 @@ struct msg_key_offer {
 
 struct msg_key_offered {
 	int32_t err;
-	uint32_t len;      /* tail: the keying message, binary */
+	uint32_t len;      /* tail: the keying messages, binary (bundle.h) */
 	uint64_t exchange; /* for KEY_FINISH or KEY_DROP */
 	uint32_t n;
 	uint32_t pad;
@@ -204,7 +205,7 @@ enum key_when {
 struct msg_key_answer {
 	struct msg_key_party party;
 	struct msg_key_origin origin;
-	uint32_t len;  /* tail: the offerer's keying message, binary */
+	uint32_t len;  /* tail: the offerer's keying messages (bundle.h) */
 	uint32_t when; /* enum key_when */
 };
 
@@ -243,6 +244,8 @@ struct msg_key_answered {
 	uint32_t len; /* tail: our response, or an error message to send */
 	uint32_t n;
 	uint32_t repeat; /* 1: unchanged, the keys in force stay */
+	uint32_t chosen; /* which of the offer's messages; 0: the actual one */
+	uint32_t pad;
 	struct msg_key_ids key[STREAM_MAX];
 	struct msg_key_facts facts;
 	char reason[REASON_TEXT];
@@ -257,6 +260,8 @@ struct msg_key_finish {
 struct msg_key_finished {
 	int32_t err;
 	uint32_t n;
+	uint32_t chosen; /* which of our messages it answers; 0: the actual */
+	uint32_t pad;
 	struct msg_key_ids key[STREAM_MAX];
 	struct msg_key_facts facts;
 	char reason[REASON_TEXT];

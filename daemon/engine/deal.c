@@ -29,6 +29,8 @@ void deal_clear_exchanges(struct deal *d)
 	for (unsigned i = 0; i < d->n_exchanges; i++) {
 		free_text(d->exchange[i].offer);
 		free_text(d->exchange[i].answer);
+		for (unsigned k = 0; k < d->exchange[i].n_also; k++)
+			free_text(d->exchange[i].also[k]);
 		d->exchange[i] = (struct exchange){ 0 };
 	}
 	d->n_exchanges = 0;
@@ -115,6 +117,49 @@ bool deal_takes(const struct deal *d, unsigned line)
 	return (d->usable & ~d->refused) >> line & 1;
 }
 
+int exchange_add(struct exchange *x, struct sdp_text mikey,
+		 const struct sdp_config *config)
+{
+	char *copy;
+
+	if (x->n_also == BUNDLE_MAX - 1)
+		return E_FULL;
+	copy = strndup(mikey.p, mikey.len);
+	if (!copy)
+		return E_NOMEM;
+	x->also[x->n_also] = copy;
+	x->config[x->n_also++] = *config;
+	return 0;
+}
+
+struct sdp_also exchange_also(const struct exchange *x)
+{
+	return (struct sdp_also){ x->n_also, (const char *const *)x->also,
+				  x->config };
+}
+
+bool exchange_same(const struct exchange *a, const struct exchange *b)
+{
+	if (a->n_also != b->n_also || strcmp(a->offer, b->offer))
+		return false;
+	for (unsigned i = 0; i < a->n_also; i++)
+		if (strcmp(a->also[i], b->also[i]))
+			return false;
+	return true;
+}
+
+static int copy_also(struct exchange *to, const struct exchange *from)
+{
+	int r = 0;
+
+	to->chosen = from->chosen;
+	for (unsigned i = 0; i < from->n_also && !r; i++)
+		r = exchange_add(to, (struct sdp_text){
+			from->also[i], strlen(from->also[i]) },
+			&from->config[i]);
+	return r;
+}
+
 static int copy_text(char **to, const char *from)
 {
 	if (!from)
@@ -137,7 +182,9 @@ int deal_keep(struct deal *d, const struct deal *old)
 		d->exchange[i].id = old->exchange[i].id;
 		d->exchange[i].later = old->exchange[i].later;
 		if (copy_text(&d->exchange[i].offer, old->exchange[i].offer) ||
-		    copy_text(&d->exchange[i].answer, old->exchange[i].answer))
+		    copy_text(&d->exchange[i].answer,
+			      old->exchange[i].answer) ||
+		    copy_also(&d->exchange[i], &old->exchange[i]))
 			return E_NOMEM;
 	}
 	return 0;

@@ -3,6 +3,7 @@
 #ifndef CALLSEAL_ENGINE_DEAL_H
 #define CALLSEAL_ENGINE_DEAL_H
 
+#include "daemon/bundle.h"
 #include "daemon/engine/call.h"
 #include "daemon/engine/sdp.h"
 #include "daemon/protocol.h"
@@ -24,6 +25,11 @@ struct exchange {
 	uint64_t id;   /* the keeper's; 0 when we answered */
 	char *offer;   /* owned */
 	char *answer;  /* our response, when we answered; owned */
+	/* MIKEY's alternatives to the offer (RFC 5939); chosen counts from 1,
+	 * 0: the offer itself. */
+	unsigned n_also, chosen;
+	char *also[BUNDLE_MAX - 1]; /* owned */
+	struct sdp_config config[BUNDLE_MAX - 1];
 };
 
 /* One early dialog's answer. */
@@ -79,6 +85,12 @@ void deal_settle(struct deal *d, unsigned number);
 void deal_clear_exchanges(struct deal *d);
 /* Whether the line is usable and keyed, or will be. */
 bool deal_takes(const struct deal *d, unsigned line);
+/* One more alternative, copied; E_FULL, E_NOMEM. */
+int exchange_add(struct exchange *x, struct sdp_text mikey,
+		 const struct sdp_config *config);
+/* The alternatives as they are written. */
+struct sdp_also exchange_also(const struct exchange *x);
+bool exchange_same(const struct exchange *a, const struct exchange *b);
 /* A copy of the old deal's keying for an offer that changes no key. */
 int deal_keep(struct deal *d, const struct deal *old);
 

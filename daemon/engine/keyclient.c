@@ -136,24 +136,58 @@ static enum key_when when_of(const struct call *c, const struct job *j)
 	return call_wants_early(c) ? KEY_EARLY : KEY_CHECK;
 }
 
-static int ask_answer(struct call *c, struct job *j, unsigned x)
+/* An offer's messages, of which the i-th is text, behind each other. */
+static int add_bytes(enum keying_protocol p, const char *text, uint8_t *bytes,
+		     struct bundle *b)
 {
-	const struct deal *d = job_deal(j);
-	const char *text = d->exchange[x].offer;
-	struct msg_key_answer m = { .origin = d->origin,
-				    .when = when_of(c, j) };
-	uint8_t bytes[KEYING_MAX + 3];
-	int n = keyclient_bytes(d->protocol,
-				(struct sdp_text){ text, strlen(text) }, bytes,
-				KEYING_MAX), r;
+	struct bundle_item *i = &b->item[b->n];
+	int n = keyclient_bytes(p, (struct sdp_text){ text, strlen(text) },
+				bytes, KEYING_MAX);
 
 	if (n < 0)
 		return n;
-	m.len = (uint32_t)n;
+	*i = (struct bundle_item){ bytes, (size_t)n };
+	b->n++;
+	return 0;
+}
+
+/* RFC 5939's alternatives go behind the message of the actual configuration. */
+static int pack_offer(const struct deal *d, const struct exchange *x,
+		      struct buf *out)
+{
+	const size_t room = KEYING_MAX + 3;
+	uint8_t *bytes = malloc((x->n_also + 1) * room);
+	struct bundle b = { 0 };
+	int r;
+
+	if (!bytes)
+		return E_NOMEM;
+	r = add_bytes(d->protocol, x->offer, bytes, &b);
+	for (unsigned i = 0; i < x->n_also && !r; i++)
+		r = add_bytes(d->protocol, x->also[i], bytes + (i + 1) * room,
+			      &b);
+	if (!r)
+		r = bundle_pack(&b, out);
+	wipe(bytes, (x->n_also + 1) * room);
+	free(bytes);
+	return r == E_SPACE || r == E_ARG ? E_FORMAT : r;
+}
+
+static int ask_answer(struct call *c, struct job *j, unsigned x)
+{
+	const struct deal *d = job_deal(j);
+	struct msg_key_answer m = { .origin = d->origin,
+				    .when = when_of(c, j) };
+	struct buf tail = buf_of(KEYING_TAIL_MAX);
+	int r = pack_offer(d, &d->exchange[x], &tail);
+
+	m.len = (uint32_t)tail.len;
 	fill_party(c, d, x, &m.party);
-	r = child_send(c->engine->child, PROC_KEEPER, MSG_KEY_ANSWER,
-		       job_request(c, j, x), &m, sizeof m, bytes, m.len);
-	wipe(bytes, sizeof bytes);
+	if (!r)
+		r = child_send(c->engine->child, PROC_KEEPER, MSG_KEY_ANSWER,
+			       job_request(c, j, x), &m, sizeof m, tail.data,
+			       m.len);
+	buf_free(&tail);
 	return r;
 }
 
@@ -261,6 +295,34 @@ static void drop_exchange(struct engine *e, uint64_t id)
 			   sizeof m, NULL, 0);
 }
 
+/* Numbers of RFC 5939's capabilities and configurations of ours begin here, out
+ * of the way of others; both are the same, and each once in a description. */
+#define CONFIG_FIRST 101
+
+/* The offer's message and its alternatives. */
+static int take_offered(struct deal *d, unsigned x, const struct ipc_msg *msg)
+{
+	struct exchange *to = &d->exchange[x];
+	struct bundle b;
+	int r = bundle_unpack(msg->tail, msg->tail_len, &b);
+
+	if (r)
+		return E_FORMAT;
+	r = set_text(d->protocol, &to->offer, b.item[0].data, b.item[0].len);
+	for (unsigned i = 1; i < b.n && !r; i++) {
+		unsigned number = CONFIG_FIRST + x * (BUNDLE_MAX - 1) + i - 1;
+		const struct sdp_config config = { number, number };
+		char *text = keyclient_text(d->protocol, b.item[i].data,
+					    b.item[i].len);
+
+		r = text ? exchange_add(to, (struct sdp_text){
+					text, strlen(text) }, &config)
+			 : E_NOMEM;
+		free(text);
+	}
+	return r;
+}
+
 static int handle_offered(struct engine *e, const struct ipc_msg *msg)
 {
 	const struct msg_key_offered *m = msg->body;
@@ -279,8 +341,9 @@ static int handle_offered(struct engine *e, const struct ipc_msg *msg)
 		    take_keys(d, (unsigned)x, m->key, m->n, true, d->key))
 			return broken(c, STAGE_KEY_OFFER);
 		d->exchange[x].id = m->exchange;
-		r = set_text(d->protocol, &d->exchange[x].offer, msg->tail,
-			     msg->tail_len);
+		r = take_offered(d, (unsigned)x, msg);
+		if (r == E_FORMAT)
+			return broken(c, STAGE_KEY_OFFER);
 	}
 	filter_go_on(c, STAGE_KEY_OFFER, r, m->reason);
 	return 0;
@@ -295,10 +358,12 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 	if (!m->n)
 		return c->job->q.role == BODY_OFFER ? 0 : E_FORMAT;
 	if (!suite_info(m->facts.suite) ||
+	    m->chosen > d->exchange[x].n_also ||
 	    take_keys(d, x, m->key, m->n, false, d->key))
 		return E_FORMAT;
 	if (c->job->branch)
 		memcpy(c->job->branch->key, d->key, sizeof d->key);
+	d->exchange[x].chosen = m->chosen;
 	merge_facts(&d->facts, &m->facts);
 	return set_text(d->protocol, &d->exchange[x].answer, msg->tail,
 			msg->tail_len);
@@ -338,25 +403,55 @@ static int handle_answered(struct engine *e, const struct ipc_msg *msg)
 	return 0;
 }
 
+/* Whether a=acfg says of every line what the keeper found: the answer itself
+ * tells which message it is for, so a contradiction is somebody's work. */
+static bool says_chosen(const struct job *j, unsigned x, unsigned chosen)
+{
+	const struct deal *d = job_deal(j);
+	const struct exchange *e = &d->exchange[x];
+	uint32_t lines = lines_of(d, x);
+
+	for (unsigned i = 0; i < j->sdp.n; i++) {
+		unsigned says = 0;
+
+		if (!(lines >> i & 1) || !j->branch->end[i].accepted)
+			continue;
+		for (unsigned k = 0; k < e->n_also; k++)
+			if (e->config[k].number ==
+			    j->sdp.media[i].chosen.number)
+				says = k + 1;
+		if (says != chosen)
+			return false;
+	}
+	return true;
+}
+
 static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 {
 	const struct msg_key_finished *m = msg->body;
+	const char *reason = m->reason;
 	struct branch *b;
 	struct call *c;
-	int x;
+	int x, r = m->err;
 
 	x = filter_reply(e, msg->id, STEP_KEYS, &c);
 	if (x < 0)
 		return 0;
 	b = c->job->branch;
-	if (!m->err) {
+	if (!r) {
 		if (!suite_info(m->facts.suite) ||
+		    m->chosen > job_deal(c->job)->exchange[x].n_also ||
 		    take_keys(job_deal(c->job), (unsigned)x, m->key, m->n,
 			      false, b->key))
 			return broken(c, STAGE_KEY_FINISH);
 		merge_facts(&b->facts, &m->facts);
+		if (!says_chosen(c->job, (unsigned)x, m->chosen)) {
+			r = E_FORMAT;
+			reason = "a=acfg does not name the keying message "
+				 "that was answered";
+		}
 	}
-	filter_go_on(c, STAGE_KEY_FINISH, m->err, m->reason);
+	filter_go_on(c, STAGE_KEY_FINISH, r, reason);
 	return 0;
 }
 

@@ -17,6 +17,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/rewrite.c \
 	daemon/engine/route.c \
 	daemon/engine/sdp.c daemon/engine/sdp.h \
+	daemon/engine/sdpcap.c \
 	daemon/engine/sdpwrite.c daemon/engine/sdptext.h \
 	daemon/engine/setup.c \
 	daemon/engine/status.c \

@@ -135,6 +135,21 @@ static int keep_text(struct deal *d, struct sdp_text t)
 	return x->offer ? 0 : E_NOMEM;
 }
 
+/* The message of a level and its alternatives, which line names. */
+static int keep_mikey(struct deal *d, const struct sdp_keys *k,
+		      const struct sdp_media *line)
+{
+	struct sdp_text also[SDP_ALSO_MAX];
+	struct sdp_config config[SDP_ALSO_MAX];
+	unsigned n = sdp_alternatives(k, line, also, config);
+	int r = keep_text(d, k->mikey);
+
+	for (unsigned i = 0; i < n && !r; i++)
+		r = exchange_add(&d->exchange[d->n_exchanges - 1], also[i],
+				 &config[i]);
+	return r;
+}
+
 /* A line's a=crypto, best first. */
 static int keep_crypto(struct deal *d, const struct sdp_keys *k)
 {
@@ -160,14 +175,16 @@ static int take_texts(struct job *j)
 	int r = 0;
 
 	if (!d->media_level)
-		return keep_text(d, j->sdp.keys.mikey);
+		return keep_mikey(d, &j->sdp.keys,
+				  &j->sdp.media[__builtin_ctz(d->usable)]);
 	for (unsigned i = 0; !r && i < j->sdp.n; i++) {
 		const struct sdp_keys *k = &j->sdp.media[i].keys;
 
 		if (!(d->usable >> i & 1))
 			continue;
-		r = d->protocol == PROTOCOL_SDES ? keep_crypto(d, k)
-						 : keep_text(d, k->mikey);
+		r = d->protocol == PROTOCOL_SDES
+			? keep_crypto(d, k)
+			: keep_mikey(d, k, &j->sdp.media[i]);
 	}
 	return r;
 }
@@ -237,7 +254,7 @@ static bool same_texts(const struct deal *a, const struct deal *b)
 	    a->media_level != b->media_level)
 		return false;
 	for (unsigned i = 0; i < a->n_exchanges; i++)
-		if (strcmp(a->exchange[i].offer, b->exchange[i].offer))
+		if (!exchange_same(&a->exchange[i], &b->exchange[i]))
 			return false;
 	return true;
 }

@@ -42,6 +42,24 @@ static const char *text_of(const struct rewriting *w, unsigned n)
 	return w->j->q.role == BODY_OFFER ? x->offer : x->answer;
 }
 
+/* The alternatives of our offer, or which one of theirs we answer. */
+static void edit_also(struct rewriting *w, struct sdp_edit_line *l, unsigned n)
+{
+	const struct exchange *x = &w->d->exchange[n];
+
+	if (!text_of(w, n))
+		return;
+	if (w->j->q.role == BODY_OFFER) {
+		l->configs = exchange_also(x);
+		if (w->d->media_level)
+			l->also = l->configs;
+		else
+			w->edit.also = l->configs;
+	} else if (x->chosen) {
+		l->chosen = x->config[x->chosen - 1];
+	}
+}
+
 static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 {
 	struct sdp_edit_line *l = &w->edit.line[i];
@@ -61,6 +79,7 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 		l->mikey = text_of(w, exchange);
 	else
 		w->edit.mikey = text_of(w, 0);
+	edit_also(w, l, w->d->media_level ? exchange : 0);
 }
 
 static void plan(struct rewriting *w)

@@ -2,7 +2,8 @@
  *
  * RFC 8866 gives the form, RFC 3264 the meaning of port 0 and directions,
  * RFC 3605 a=rtcp, RFC 5761 a=rtcp-mux, RFC 4567 a=key-mgmt, RFC 4568
- * a=crypto (whose values are the keeper's to read). Only what a
+ * a=crypto (whose values are the keeper's to read), RFC 5939 alternatives of
+ * a=key-mgmt (sdpcap.c). Only what a
  * gateway needs is read; everything else stays as the bytes it came in, and
  * sdpwrite.c passes it on. Lines may end in CRLF or in a bare LF.
  *
@@ -313,6 +314,35 @@ static int read_crypto(struct reading *rd, struct sdp_text v)
 	return 0;
 }
 
+/* RFC 5939: what is not of our making is nothing to us. More than we write are
+ * left out, and the keeper then finds the offer incomplete. */
+static int read_capability(struct reading *rd, struct sdp_text v)
+{
+	struct sdp_keys *k = keys_of(rd);
+
+	if (k->n_capabilities < SDP_ALSO_MAX &&
+	    sdp_get_capability(v, &k->capability[k->n_capabilities]))
+		k->n_capabilities++;
+	return 0;
+}
+
+static int read_config(struct reading *rd, struct sdp_text v)
+{
+	struct sdp_media *m = rd->m;
+
+	if (m && m->n_configs < SDP_ALSO_MAX &&
+	    sdp_get_config(v, &m->config[m->n_configs]))
+		m->n_configs++;
+	return 0;
+}
+
+static int read_chosen(struct reading *rd, struct sdp_text v)
+{
+	if (rd->m && !rd->m->chosen.number)
+		sdp_get_chosen(v, &rd->m->chosen);
+	return 0;
+}
+
 static int read_direction(struct reading *rd, enum sdp_direction d)
 {
 	if (rd->m)
@@ -333,6 +363,9 @@ static int read_attribute(struct reading *rd, struct sdp_text line)
 		{ "rtpmap", read_rtpmap },
 		{ "key-mgmt", read_key_mgmt },
 		{ "crypto", read_crypto },
+		{ "acap", read_capability },
+		{ "pcfg", read_config },
+		{ "acfg", read_chosen },
 	};
 	struct sdp_text value, name = sdp_attribute(line, &value);
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define SDP_LINES_MAX 16 /* m= lines that are read; more are refused */
+#define SDP_ALSO_MAX 7   /* alternative keying messages of a level */
 #define SDP_CRYPTO_MAX 16 /* a=crypto lines of one level; more are left out */
 
 /* A run of the description's own bytes; borrowed from it. */
@@ -22,6 +23,17 @@ struct sdp_text {
 
 enum sdp_direction { SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE };
 
+/* RFC 5939, as far as we use it (sdpcap.c). */
+struct sdp_capability {
+	unsigned number;
+	struct sdp_text mikey; /* base64 */
+};
+
+struct sdp_config {
+	unsigned number;     /* 0: none */
+	unsigned capability; /* its number */
+};
+
 /* What one level (the session or an m= line) says of keys. */
 struct sdp_keys {
 	unsigned n_mikey;      /* a=key-mgmt:mikey; one at most is legal */
@@ -30,6 +42,8 @@ struct sdp_keys {
 	unsigned n_crypto;     /* a=crypto (RFC 4568): those in crypto[] */
 	struct sdp_text crypto[SDP_CRYPTO_MAX]; /* their values, in order */
 	bool clear;            /* k= */
+	unsigned n_capabilities; /* a=acap of key-mgmt:mikey */
+	struct sdp_capability capability[SDP_ALSO_MAX];
 };
 
 /* One m= line with its section. */
@@ -46,6 +60,9 @@ struct sdp_media {
 	enum sdp_direction direction;
 	unsigned clock_hz;      /* of the first payload type; 0: not said */
 	struct sdp_keys keys;
+	unsigned n_configs;    /* a=pcfg of ours */
+	struct sdp_config config[SDP_ALSO_MAX];
+	struct sdp_config chosen; /* a=acfg */
 };
 
 struct sdp {
@@ -66,6 +83,19 @@ int sdp_digest(const struct sdp *s, uint8_t out[static 32]);
 /* The same without a=key-mgmt, too: what stays when only keys change. */
 int sdp_digest_rest(const struct sdp *s, uint8_t out[static 32]);
 
+/* The alternative keying messages of a level, whose attributes are k, for the
+ * line m: their base64 and the configurations that name them, in order. */
+unsigned sdp_alternatives(const struct sdp_keys *k, const struct sdp_media *m,
+			  struct sdp_text mikey[static SDP_ALSO_MAX],
+			  struct sdp_config config[static SDP_ALSO_MAX]);
+
+/* Alternatives as they are written; all is borrowed. */
+struct sdp_also {
+	unsigned n;
+	const char *const *mikey; /* base64 */
+	const struct sdp_config *config;
+};
+
 enum sdp_proto { SDP_PROTO_KEEP, SDP_PROTO_SECURE, SDP_PROTO_PLAIN };
 
 struct sdp_edit_line {
@@ -74,6 +104,9 @@ struct sdp_edit_line {
 	struct addr addr;     /* ours, RTP; RTCP is the next port */
 	const char *mikey;    /* base64 for the m= line, or NULL */
 	const char *crypto;   /* values of a=crypto, one a line, or NULL */
+	struct sdp_also also; /* beside mikey, of this line alone */
+	struct sdp_also configs; /* that the line may take, of either level */
+	struct sdp_config chosen; /* an answer to one of them; or number 0 */
 };
 
 /* What the other leg sees. */
@@ -82,6 +115,7 @@ struct sdp_edit {
 	struct addr addr;     /* of o= and the session's c= */
 	bool sealed;          /* a sealed call: nothing of keys passes */
 	const char *mikey;    /* base64 for the session, or NULL */
+	struct sdp_also also; /* beside it */
 	struct sdp_edit_line line[SDP_LINES_MAX];
 };
 

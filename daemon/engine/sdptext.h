@@ -16,4 +16,16 @@ struct sdp_text sdp_attribute(struct sdp_text line, struct sdp_text *value);
 /* "IN IP4 192.0.2.1". E_FORMAT; E_UNSUPPORTED for a name or multicast. */
 int sdp_address(struct sdp_text t, struct addr *out);
 
+/* sdpcap.c: the values of a=acap, a=pcfg and a=acfg that are ours; false for
+ * all others. */
+bool sdp_get_capability(struct sdp_text v, struct sdp_capability *out);
+bool sdp_get_config(struct sdp_text v, struct sdp_config *out);
+bool sdp_get_chosen(struct sdp_text v, struct sdp_config *out);
+void sdp_put_capabilities(struct buf *out, const struct sdp_also *a,
+			  const char *eol);
+void sdp_put_configs(struct buf *out, const struct sdp_also *a,
+		     const char *eol);
+void sdp_put_chosen(struct buf *out, const struct sdp_config *c,
+		    const char *eol);
+
 #endif

@@ -5,8 +5,9 @@
  * ICE candidates (RFC 8839: they would lead past the relay) and, in a sealed
  * call, all that carries or negotiates keys of a leg (a=crypto, k=,
  * a=key-mgmt, DTLS, RFC 5939 capabilities) and a=ssrc, since the relay owns
- * the SSRC; put in is our a=key-mgmt (RFC 4567) or a=crypto (RFC 4568). All
- * other bytes stay. */
+ * the SSRC; put in is our a=key-mgmt (RFC 4567), with alternatives as
+ * capabilities of our own (RFC 5939), or a=crypto (RFC 4568). All other bytes
+ * stay. */
 #include "daemon/base/err.h"
 #include "daemon/engine/sdptext.h"
 
@@ -230,6 +231,16 @@ static void put_crypto(struct writing *w, const char *values)
 	}
 }
 
+/* What a line of media takes in place of the actual configuration. */
+static void put_alternatives(struct writing *w)
+{
+	const struct sdp_edit_line *l = edit_line(w);
+
+	sdp_put_capabilities(w->out, &l->also, w->s->eol);
+	sdp_put_configs(w->out, &l->configs, w->s->eol);
+	sdp_put_chosen(w->out, &l->chosen, w->s->eol);
+}
+
 /* Closes the section before an m= line or the end. */
 static void end_section(struct writing *w)
 {
@@ -244,6 +255,10 @@ static void end_section(struct writing *w)
 		buf_printf(w->out, "a=key-mgmt:mikey %s%s", mikey, w->s->eol);
 	if (crypto)
 		put_crypto(w, crypto);
+	if (w->line < 0)
+		sdp_put_capabilities(w->out, &w->e->also, w->s->eol);
+	else if (!edit_line(w)->reject)
+		put_alternatives(w);
 }
 
 static void put_line(struct writing *w, struct sdp_text line,
