@@ -48,6 +48,11 @@ static bool is_certified(const char *method)
 	       !strcmp(method, "mikey-ecdh");
 }
 
+static const char *const negotiations[] = {
+	[NEGOTIATE_STATIC] = "static", [NEGOTIATE_AUTOMATIC] = "automatic",
+	[NEGOTIATE_PRIORITY] = "priority", NULL
+};
+
 static int file_valid(const char *value, const char **why)
 {
 	*why = "\"file:PATH\", the file holds PEM";
@@ -90,7 +95,8 @@ static const struct conf_key profile_keys[] = {
 	  .help = "require: a call that cannot be sealed ends. "
 		  "forbid: calls are plain in both directions." },
 	{ .name = "keying", .type = CONF_WORDS, .choices = keying_methods,
-	  .help = "How keys are agreed, best first: our offers use the first, "
+	  .help = "How keys are agreed, best first: our offers lead with the "
+		  "first and have the others as alternatives (negotiate), "
 		  "offers of the far end may use any of them. mikey-psk "
 		  "carries the session key under the pre-shared one; "
 		  "mikey-dhhmac agrees on it by Diffie-Hellman, so that who "
@@ -131,6 +137,16 @@ static const struct conf_key profile_keys[] = {
 		  "the phone ring; or allow it: our side offers when the "
 		  "phone is picked up, and a far end that cannot answer that "
 		  "is sent a BYE." },
+	{ .name = "negotiate", .type = CONF_WORD, .choices = negotiations,
+	  .dflt = "priority",
+	  .help = "Which method and suite of those that both sides have. "
+		  "priority: the lowest sum of the ranks in both sides' "
+		  "lists, ties go to the offerer. automatic: the first of "
+		  "the offerer's that the answerer has; so, too, when the "
+		  "far end is not set to priority. static: only the first of "
+		  "each list, in both directions. Lists and choice are "
+		  "authenticated; far ends that do not know the negotiation "
+		  "get an offer of the first." },
 	{ .name = NULL }
 };
 
@@ -227,6 +243,8 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	p->early = !strcmp(conf_text(n, "answer"), "early");
 	p->late = !strcmp(conf_text(n, "late"), "allow");
 	p->sdes = strcmp(conf_text(n, "sdes"), "any") ? SDES_TLS : SDES_ANY;
+	while (strcmp(negotiations[p->negotiate], conf_text(n, "negotiate")))
+		p->negotiate++;
 	if (keying > KEYING_METHODS_MAX || suites > SUITE_COUNT)
 		return conf_fail(err, n, "profiles.%s: a list is too long",
 				 p->name);

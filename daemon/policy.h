@@ -16,6 +16,13 @@ enum need {
 	NEED_FORBID   /* plain, in both directions; said loudly at start */
 };
 
+/* Which of what both sides can do: doc/NEGOTIATION.md. */
+enum negotiate {
+	NEGOTIATE_STATIC,    /* only the first method and suite of the lists */
+	NEGOTIATE_AUTOMATIC, /* the first of the offerer's that both have */
+	NEGOTIATE_PRIORITY   /* the lowest sum of both sides' ranks */
+};
+
 #define KEYING_METHODS_MAX 8
 
 /* Over what SIP may go when it carries keys as they are (SDES). */
@@ -31,6 +38,7 @@ struct profile {
 	bool early; /* answer = "early" */
 	bool late;  /* late = "allow" */
 	enum sdes_way sdes;
+	enum negotiate negotiate;
 };
 
 struct peer {

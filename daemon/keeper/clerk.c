@@ -21,6 +21,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/keeper/alternatives.h"
 #include "daemon/keeper/docket.h"
 #include "daemon/keeper/permit.h"
 #include "daemon/keeper/rate.h"
@@ -105,7 +106,12 @@ static int send_engine(struct clerk *c, enum message type, uint64_t id,
 struct request {
 	const struct msg_key_party *party;
 	struct permit permit;
+	const struct bundle *offer;    /* of the far end; NULL: ours */
+	struct alternatives_pick pick; /* what of it counts */
+	bool update;                   /* ours goes on with a bundle */
 	struct keying_terms terms;
+	enum suite suites[SUITE_COUNT];
+	size_t n_suites;
 	uint32_t ssrc[STREAM_MAX];
 	struct keying_fault fault;
 };
@@ -115,6 +121,29 @@ static int fault(struct request *q, int err, const char *why)
 	snprintf(q->fault.text, sizeof q->fault.text, "%s: %s", why,
 		 err_text(err));
 	return err;
+}
+
+static void request_suites(struct request *q, const struct profile *f)
+{
+	q->n_suites = f->negotiate == NEGOTIATE_STATIC && f->n_suites
+		      ? 1 : f->n_suites;
+	memcpy(q->suites, f->suites, sizeof q->suites);
+}
+
+/* Puts a suite before all others; false if the profile has it not. */
+static bool request_first(struct request *q, const struct profile *f,
+			  unsigned suite)
+{
+	size_t i = 0;
+
+	request_suites(q, f);
+	while (i < q->n_suites && q->suites[i] != suite)
+		i++;
+	if (i == q->n_suites)
+		return false;
+	memmove(&q->suites[1], &q->suites[0], i * sizeof *q->suites);
+	q->suites[0] = (enum suite)suite;
+	return true;
 }
 
 /* What the streams have already: an update goes on with it, and the MKI tells
@@ -133,16 +162,66 @@ static void add_bundle(struct clerk *c, struct request *q, bool ours)
 		q->terms.bundle = &b->at;
 }
 
-static int admit(struct clerk *c, struct request *q,
-		 const struct keying_bytes *offer)
+/* An update of ours stays with method and suite that were agreed: there is
+ * nothing to negotiate. False: the streams have no bundle that goes on. */
+static bool permit_update(struct clerk *c, struct request *q,
+			  const struct peer *peer)
+{
+	const struct csb *b = docket_csb(c->dockets, q->party->call,
+					 q->party->line[0].stream);
+	struct permits own;
+
+	if (!b || !b->at.rand_len || b->failed >= UPDATES_FAILED ||
+	    !request_first(q, peer->profile, b->suite))
+		return false;
+	permit_all(&c->s, peer, &own);
+	for (size_t i = 0; i < own.n && !q->update; i++)
+		if (own.item[i].method == b->method) {
+			q->permit = own.item[i];
+			q->update = true;
+		}
+	return q->update;
+}
+
+/* Which method, with its key. */
+static int permit_way(struct clerk *c, struct request *q,
+		      const struct peer *peer)
+{
+	const struct bundle *b = q->offer;
+	struct keying_bytes first = { NULL, 0 };
+	int r;
+
+	request_suites(q, peer->profile);
+	if (!b && permit_update(c, q, peer))
+		return 0;
+	r = b ? alternatives_choose(&c->s, peer, b, &q->pick, &q->fault) : 0;
+	if (r)
+		return r;
+	if (q->pick.ranked) {
+		q->permit = q->pick.permit;
+		return 0;
+	}
+	if (b)
+		first = (struct keying_bytes){ b->item[0].data,
+					       b->item[0].len };
+	return permit_method(&c->s, &(struct permit_ask){
+			     peer, b ? &first : NULL, q->party->secured == 1 },
+			     &q->permit, &q->fault);
+}
+
+static int admit(struct clerk *c, struct request *q)
 {
 	uint64_t now = clock_mono_us(c->s.clock);
-	int r = permit(&c->s, q->party, offer, &q->permit, &q->fault);
+	const struct peer *peer;
+	int r = permit_peer(&c->s, q->party, &peer, &q->fault);
 
 	if (r)
 		return r;
-	if (!rate_take(offer ? &c->answers : &c->offers, q->permit.peer->name,
-		       COST, now))
+	r = permit_way(c, q, peer);
+	if (r)
+		return r;
+	if (!rate_take(q->offer ? &c->answers : &c->offers, peer->name, COST,
+		       now))
 		return fault(q, E_FULL, "too many requests of this peer");
 	for (size_t i = 0; i < q->party->n; i++)
 		q->ssrc[i] = q->party->line[i].ssrc;
@@ -152,8 +231,11 @@ static int admit(struct clerk *c, struct request *q,
 		.psk = q->permit.psk,
 		.credential = q->permit.credential,
 		.peer = q->permit.peer->name,
-		.suites = q->permit.peer->profile->suites,
-		.n_suites = q->permit.peer->profile->n_suites,
+		.suites = q->suites,
+		.n_suites = q->n_suites,
+		.suite = q->pick.suite,
+		.ranks = q->pick.ext_len ? q->pick.ext : NULL,
+		.ranks_len = q->pick.ext_len,
 		.n = q->party->n,
 		.ssrc = q->ssrc,
 		.wall_us = clock_wall_us(c->s.clock),
@@ -165,16 +247,15 @@ static int admit(struct clerk *c, struct request *q,
 		.legacy = c->limits.legacy,
 		.mki = c->limits.mki,
 	};
-	add_bundle(c, q, !offer);
+	add_bundle(c, q, !q->offer);
 	return 0;
 }
 
 /* -- offer ---------------------------------------------------------------- */
 
-/* The exchange, with keys if the offer fixed them. */
+/* The exchange, with keys if the offer fixed them. Takes what is pending. */
 static int open_exchange(struct clerk *c, struct request *q,
-			 struct keying_pending *pending,
-			 const struct keying_result *early,
+			 const struct alternatives_made *made,
 			 struct exchange **out)
 {
 	struct exchange *x;
@@ -183,42 +264,72 @@ static int open_exchange(struct clerk *c, struct request *q,
 
 	docket_tidy(c->dockets, q->party->call, q->party->line[0].stream);
 	if (r) {
-		q->permit.method->drop(pending);
+		alternatives_drop(made->alt, made->n);
 		return r;
 	}
-	r = docket_exchange(c->dockets, q->party->call, id, q->permit.method,
-			    pending, &x);
+	r = docket_exchange(c->dockets, q->party->call, id, made->alt,
+			    made->n, &x);
 	if (r)
 		return r;
 	x->n = q->party->n;
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + PENDING_US);
 	memcpy(x->line, q->party->line, sizeof x->line);
 	x->updates = q->terms.bundle && q->terms.bundle->rand_len;
-	if (early->n)
-		r = shipping_add(&c->keys, x->call, x->line, early, x->key);
+	if (made->early.n)
+		r = shipping_add(&c->keys, x->call, x->line, &made->early,
+				 x->key);
 	if (r) {
 		exchange_drop(c->dockets, x);
 		return r;
 	}
-	x->early = early->n > 0;
+	x->early = made->early.n > 0;
+	x->suite = made->early.facts.suite;
 	*out = x;
 	return 0;
+}
+
+/* One message, which can be answered or not. */
+static int offer_one(struct request *q, struct buf *tail,
+		     struct alternatives_made *made)
+{
+	struct alternative *a = &made->alt[0];
+	int r = q->permit.method->offer(&q->terms, tail, &a->pending,
+					&made->early, &q->fault);
+
+	if (r)
+		return r;
+	made->n = 1;
+	a->method = q->permit.method;
+	a->early = made->early.n > 0;
+	return 0;
+}
+
+/* Without an answer that is authenticated nothing can be negotiated. */
+static int make_offer(struct clerk *c, struct request *q, struct buf *tail,
+		      struct alternatives_made *made)
+{
+	const struct alternatives_ask ask = {
+		.services = &c->s, .peer = q->permit.peer, .terms = &q->terms,
+	};
+
+	if (q->update || !c->limits.verify ||
+	    !alternatives_apply(q->permit.method))
+		return offer_one(q, tail, made);
+	return alternatives_offer(&ask, tail, made, &q->fault);
 }
 
 static int offer(struct clerk *c, struct request *q, struct buf *tail,
 		 struct exchange **x)
 {
-	struct keying_result early = { .n = 0 };
-	struct keying_pending *pending = NULL;
-	int r = admit(c, q, NULL);
+	struct alternatives_made made = { .n = 0 };
+	int r = admit(c, q);
 
 	if (!r)
-		r = q->permit.method->offer(&q->terms, tail, &pending, &early,
-					    &q->fault);
+		r = make_offer(c, q, tail, &made);
 	if (r)
 		return r;
-	r = open_exchange(c, q, pending, &early, x);
-	wipe(&early, sizeof early);
+	r = open_exchange(c, q, &made, x);
+	wipe(&made, sizeof made);
 	return r ? fault(q, r, "the keys cannot be kept") : 0;
 }
 
@@ -227,7 +338,7 @@ static int handle_offer(struct clerk *c, struct ipc_msg *msg)
 	const struct msg_key_offer *m = msg->body;
 	struct request q = { .party = &m->party };
 	struct msg_key_offered reply = { .err = 0 };
-	struct buf tail = buf_of(KEYING_MAX);
+	struct buf tail = buf_of(KEYING_TAIL_MAX);
 	struct exchange *x = NULL;
 
 	if (permit_form(&m->party))
@@ -267,13 +378,13 @@ static bool same_lines(const struct msg_key_line *a,
  * answered as before. */
 static const struct accepted *in_force(struct clerk *c,
 				       const struct msg_key_answer *m,
-				       const uint8_t *hash)
+				       const uint8_t *tail)
 {
 	const struct docket *k = docket_find(c->dockets, m->party.call);
 	const struct accepted *a = k ? k->accepted : NULL;
 
 	for (; a; a = a->next)
-		if (!memcmp(a->hash, hash, sizeof a->hash) &&
+		if (!memcmp(a->tail, tail, sizeof a->tail) &&
 		    !memcmp(a->dialog, m->origin.dialog, sizeof a->dialog) &&
 		    a->n == m->party.n &&
 		    same_lines(a->line, m->party.line, a->n))
@@ -324,7 +435,8 @@ static int keep_answer(struct clerk *c, struct request *q,
 	a->checked = false;
 	r = docket_keyed(c->dockets, &(struct keyed){
 		.call = q->party->call, .stream = q->party->line[0].stream,
-		.method = q->permit.method, .accepted = true }, &res->bundle);
+		.method = q->permit.method, .accepted = true,
+		.suite = res->facts.suite }, &res->bundle);
 	if (r)
 		return fault(q, r, "the bundle cannot be kept");
 	a->n = (uint32_t)res->n;
@@ -362,10 +474,30 @@ static bool only_check(const struct clerk *c, const struct request *q,
 			      c->limits.ahead);
 }
 
-static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
-		  struct buf *tail, struct accepted *a)
+/* What the offer is known by. A message that is not the chosen one could be
+ * altered without harm to it: so the hash that the chosen one proves counts,
+ * and where there are no lists the message. */
+static int name_offer(struct request *q, const struct ipc_msg *msg,
+		      struct accepted *a)
 {
-	const struct msg_key_answer *m = msg->body;
+	const struct bundle_item *first = &q->offer->item[0];
+
+	if (!EVP_Digest(msg->tail, msg->tail_len, a->tail, NULL, EVP_sha256(),
+			NULL) ||
+	    !EVP_Digest(first->data, first->len, a->hash, NULL, EVP_sha256(),
+			NULL))
+		return fault(q, E_INTERNAL, "SHA-256");
+	if (q->pick.ranked)
+		memcpy(a->hash, q->pick.id, sizeof a->hash);
+	a->chosen = (uint32_t)q->pick.i;
+	return 0;
+}
+
+static int answer(struct clerk *c, struct request *q,
+		  const struct msg_key_answer *m, struct buf *tail,
+		  struct accepted *a)
+{
+	const struct bundle_item *offer = &q->offer->item[q->pick.i];
 	struct replay_case rc = { .hash = a->hash, .origin = &m->origin,
 				  .peer = m->party.peer,
 				  .now_us = clock_wall_us(c->s.clock) };
@@ -375,8 +507,8 @@ static int answer(struct clerk *c, struct request *q, struct ipc_msg *msg,
 
 	q->terms.check = only_check(c, q, m->when);
 	if (!r)
-		r = q->permit.method->answer(&q->terms, msg->tail,
-					     msg->tail_len, tail, &res,
+		r = q->permit.method->answer(&q->terms, offer->data,
+					     offer->len, tail, &res,
 					     &q->fault);
 	if (r)
 		return r;
@@ -398,6 +530,7 @@ static void reply_answered(struct clerk *c, uint64_t id,
 	struct msg_key_answered reply = { .n = a->checked ? 0 : a->n,
 					  .len = a->len,
 					  .repeat = repeat,
+					  .chosen = a->chosen,
 					  .facts = a->facts };
 
 	memcpy(reply.key, a->key, sizeof reply.key);
@@ -419,20 +552,20 @@ static void reply_refused(struct clerk *c, uint64_t id, int err,
 static int handle_answer(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_key_answer *m = msg->body;
-	const struct keying_bytes offer = { msg->tail, msg->tail_len };
-	struct request q = { .party = &m->party };
+	struct bundle bundle = { 1, { { msg->tail, 0 } } };
+	struct request q = { .party = &m->party, .offer = &bundle };
 	struct buf tail = buf_of(KEYING_MAX);
 	struct accepted a = { .n = 0 };
 	const struct accepted *old;
 	int r;
 
-	if (permit_form(&m->party) || m->when > KEY_CHECK)
+	if (permit_form(&m->party) || m->when > KEY_CHECK ||
+	    (msg->tail_len && bundle_unpack(msg->tail, msg->tail_len, &bundle)))
 		return E_FORMAT;
-	r = admit(c, &q, &offer);
-	if (!r && !EVP_Digest(msg->tail, msg->tail_len, a.hash, NULL,
-			      EVP_sha256(), NULL))
-		r = fault(&q, E_INTERNAL, "SHA-256");
-	old = r ? NULL : in_force(c, m, a.hash);
+	r = admit(c, &q);
+	if (!r)
+		r = name_offer(&q, msg, &a);
+	old = r ? NULL : in_force(c, m, a.tail);
 	a.checked = old && old->checked;
 	if (old && (!old->checked || m->when != KEY_NOW)) {
 		reply_answered(c, msg->id, old, true);
@@ -440,7 +573,7 @@ static int handle_answer(struct clerk *c, struct ipc_msg *msg)
 		return 0;
 	}
 	if (!r)
-		r = answer(c, &q, msg, &tail, &a);
+		r = answer(c, &q, m, &tail, &a);
 	if (r)
 		reply_refused(c, msg->id, r, &q, &tail);
 	else
@@ -525,50 +658,111 @@ static int add_answer(struct clerk *c, struct exchange *x,
 	return 0;
 }
 
+/* Which of our messages it answers. */
+static size_t answered_one(const struct exchange *x, const struct ipc_msg *msg)
+{
+	struct keying_outline line;
+	size_t i = 0;
+
+	if (x->n_alt < 2 ||
+	    x->alt[0].method->outline(msg->tail, msg->tail_len, &line))
+		return 0;
+	while (i < x->n_alt && x->alt[i].bundle != line.name.bundle)
+		i++;
+	return i < x->n_alt ? i : 0; /* it says why not */
+}
+
+/* Where the offer fixed the keys of a suite they are the same for every branch
+ * that chose it, and must not have two transmitting contexts; else an answer's
+ * keys are its own. */
+static int name_keys(const struct exchange *x, size_t i,
+		     const struct ipc_msg *msg, struct keying_result *res,
+		     struct answer_keys *out)
+{
+	const struct msg_key_finish *m = msg->body;
+	const uint8_t choice[2] = { (uint8_t)i, (uint8_t)res->facts.suite };
+	bool early = x->alt[i].early;
+
+	out->branch = early ? BRANCH_ANY : m->branch;
+	if (early) /* of one branch only */
+		memset(res->recv_ssrc, 0, sizeof res->recv_ssrc);
+	return EVP_Digest(early ? choice : msg->tail,
+			  early ? sizeof choice : msg->tail_len, out->answer,
+			  NULL, EVP_sha256(), NULL) ? 0 : E_INTERNAL;
+}
+
+/* Another choice than the offer's own keys: they are for nobody, unless a
+ * branch has them already. */
+static void drop_early(struct clerk *c, struct exchange *x)
+{
+	if (!x->early || x->early_used)
+		return;
+	shipping_drop(&c->keys, x->call, x->key, x->n);
+	memset(x->key, 0, sizeof x->key);
+	x->early = false;
+}
+
 /* The ids for an accepted answer. Keys of the offer are the same for every
  * branch; the same answer again has its keys already. */
 static int key_branch(struct clerk *c, struct exchange *x,
-		      const struct ipc_msg *msg,
-		      const struct keying_result *res,
+		      const struct ipc_msg *msg, struct keying_result *res,
 		      struct msg_key_finished *reply)
 {
-	const struct msg_key_finish *m = msg->body;
-	struct answer_keys fresh = { .branch = m->branch };
+	struct answer_keys fresh = { .branch = 0 };
 	const struct answer_keys *old;
-	int r = 0;
+	int r;
 
-	if (x->early) {
+	if (x->early && !reply->chosen && res->facts.suite == x->suite) {
+		x->early_used = true;
 		memcpy(reply->key, x->key, sizeof reply->key);
 		return 0;
 	}
-	if (!EVP_Digest(msg->tail, msg->tail_len, fresh.answer, NULL,
-			EVP_sha256(), NULL))
-		return why_not(reply, E_INTERNAL, "SHA-256");
-	old = keys_of(x, m->branch, fresh.answer);
+	r = name_keys(x, reply->chosen, msg, res, &fresh);
+	if (r)
+		return why_not(reply, r, "SHA-256");
+	old = keys_of(x, fresh.branch, fresh.answer);
 	if (!old)
 		r = add_answer(c, x, &fresh, res);
 	if (r)
 		return why_not(reply, r, "the keys cannot be kept");
+	drop_early(c, x);
 	memcpy(reply->key, old ? old->key : fresh.key, sizeof reply->key);
 	return 0;
+}
+
+/* Only who knows the lists can have chosen an alternative. */
+static int finish_one(struct clerk *c, const struct ipc_msg *msg,
+		      struct exchange *x, struct keying_result *res,
+		      struct msg_key_finished *reply)
+{
+	size_t i = answered_one(x, msg);
+	struct keying_fault why = { "" };
+	int r = x->alt[i].method->finish(x->alt[i].pending, msg->tail,
+					 msg->tail_len,
+					 clock_wall_us(c->s.clock), res, &why);
+
+	if (!r && i && !res->ranked) {
+		r = E_AUTH;
+		strcpy(why.text, "the answer chose an alternative without "
+				 "saying why");
+	}
+	reply->chosen = (uint32_t)i;
+	if (r)
+		memcpy(reply->reason, why.text, sizeof reply->reason);
+	return r ? r : key_branch(c, x, msg, res, reply);
 }
 
 static int finish(struct clerk *c, const struct ipc_msg *msg,
 		  struct exchange *x, struct msg_key_finished *reply)
 {
 	struct keying_result res = { .n = 0 };
-	struct keying_fault why = { "" };
-	int r = x->method->finish(x->pending, msg->tail, msg->tail_len,
-				  clock_wall_us(c->s.clock), &res, &why);
+	int r = finish_one(c, msg, x, &res, reply);
 
-	if (r)
-		memcpy(reply->reason, why.text, sizeof reply->reason);
-	else
-		r = key_branch(c, x, msg, &res, reply);
 	if (!r)
 		r = docket_keyed(c->dockets, &(struct keyed){
 			.call = x->call, .stream = x->line[0].stream,
-			.method = x->method }, &res.bundle);
+			.method = x->alt[reply->chosen].method,
+			.suite = res.facts.suite }, &res.bundle);
 	reply->facts = res.facts;
 	wipe(&res, sizeof res);
 	if (r)
@@ -596,6 +790,7 @@ static int handle_finish(struct clerk *c, struct ipc_msg *msg)
 			 "not know this exchange (it ended, or the keeper was "
 			 "restarted)");
 	if (reply.err) {
+		reply.chosen = 0;
 		memset(&reply.facts, 0, sizeof reply.facts);
 		log_line(LOG_CLASS_REMOTE, "keeper", x ? x->call : 0, "%s",
 			 reply.reason);

@@ -153,8 +153,8 @@ static void free_key(struct dockets *d, struct live_key *key)
 }
 
 int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
-		    const struct keying *method,
-		    struct keying_pending *pending, struct exchange **out)
+		    const struct alternative *alt, size_t n,
+		    struct exchange **out)
 {
 	struct exchange *x = NULL;
 	struct docket *k = NULL;
@@ -166,14 +166,14 @@ int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
 		r = E_NOMEM;
 	}
 	if (r) {
-		method->drop(pending);
+		alternatives_drop(alt, n);
 		return r;
 	}
-	*x = (struct exchange){ .id = id, .call = call, .method = method,
-				.pending = pending,
+	*x = (struct exchange){ .id = id, .call = call, .n_alt = n,
 				.same_call = k->exchanges,
 				.same_slot = d->by_id[slot_of(d, id)],
 				.expires_us = UINT64_MAX }; /* not queued */
+	memcpy(x->alt, alt, n * sizeof *alt);
 	k->exchanges = x;
 	d->by_id[slot_of(d, id)] = x;
 	d->exchanges++;
@@ -270,7 +270,7 @@ void exchange_drop(struct dockets *d, struct exchange *x)
 		at = &(*at)->same_call;
 	*at = x->same_call;
 	unqueue(d, x);
-	x->method->drop(x->pending);
+	alternatives_drop(x->alt, x->n_alt);
 	free_answers(x);
 	free(x);
 	d->exchanges--;
@@ -446,6 +446,7 @@ int docket_keyed(struct dockets *d, const struct keyed *how,
 		return r;
 	theirs = b->at.csb_id == at->csb_id ? b->at.their_stamp_us : 0;
 	b->method = how->method;
+	b->suite = how->suite;
 	b->at = *at;
 	if (!how->accepted) {
 		b->at.their_stamp_us = theirs;

@@ -3,6 +3,7 @@
 #ifndef CALLSEAL_KEEPER_DOCKET_H
 #define CALLSEAL_KEEPER_DOCKET_H
 
+#include "daemon/keeper/alternatives.h"
 #include "daemon/keeper/keying.h"
 #include "daemon/message.h"
 
@@ -19,21 +20,25 @@ struct live_key {
 /* The keys that one forked answer fixed, where the offer did not. */
 struct answer_keys {
 	struct answer_keys *next;
-	uint32_t branch;
-	uint8_t answer[32]; /* its SHA-256 */
+	uint32_t branch;    /* BRANCH_ANY: the choice alone fixes them */
+	uint8_t answer[32]; /* SHA-256 of it, or of the choice */
 	struct msg_key_ids key[STREAM_MAX];
 };
+
+#define BRANCH_ANY UINT32_MAX
 
 /* An offer of ours, until it is dropped, expires or its call is released. */
 struct exchange {
 	uint64_t id, call;
 	struct exchange *same_call, *same_slot;
 	struct exchange *sooner, *later; /* by expiry, in one of two queues */
-	const struct keying *method;
-	struct keying_pending *pending; /* owned */
+	size_t n_alt; /* the first is the actual one */
+	struct alternative alt[BUNDLE_MAX];
 	uint32_t n;
 	struct msg_key_line line[STREAM_MAX];
-	bool early;    /* the offer fixed the keys, for every branch */
+	bool early;    /* key holds what the actual message fixed */
+	uint16_t suite;  /* ... for this suite */
+	bool early_used; /* an accepted answer goes by those keys */
 	bool finished; /* an answer was accepted: the keys stay */
 	bool updates;  /* it changes the keys of a bundle */
 	struct msg_key_ids key[STREAM_MAX]; /* when early */
@@ -47,7 +52,9 @@ struct accepted {
 	struct accepted *next;
 	bool checked; /* authentic and no replay, but not answered yet: no key,
 	                 no response */
-	uint8_t hash[32]; /* of the offer */
+	uint8_t hash[32]; /* what the offer is known by to the replay cache */
+	uint8_t tail[32]; /* SHA-256 of all its messages */
+	uint32_t chosen;  /* which of them was answered */
 	uint8_t dialog[32];
 	uint32_t n;
 	struct msg_key_line line[STREAM_MAX];
@@ -62,6 +69,7 @@ struct csb {
 	struct csb *next;
 	uint32_t stream;
 	const struct keying *method;
+	uint16_t suite; /* that was agreed */
 	struct keying_bundle at;
 	uint16_t keyings; /* how often the streams were keyed */
 	uint8_t failed;   /* updates of ours that came to nothing, in a row */
@@ -88,11 +96,11 @@ void dockets_free(struct dockets *d);
 /* The call's docket, or NULL. */
 struct docket *docket_find(struct dockets *d, uint64_t call);
 
-/* A new exchange of a call. pending is taken, on failure too (dropped).
- * E_FULL, E_NOMEM. */
+/* A new exchange of a call, with n alternatives, up to BUNDLE_MAX. What they
+ * have pending is taken, on failure too (dropped). E_FULL, E_NOMEM. */
 int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
-		    const struct keying *method,
-		    struct keying_pending *pending, struct exchange **out);
+		    const struct alternative *alt, size_t n,
+		    struct exchange **out);
 struct exchange *exchange_find(struct dockets *d, uint64_t id);
 /* How long it may wait, from now: until answered, or once it was. Within each
  * the waits are of one length, so that the queues stay in order. */
@@ -121,6 +129,7 @@ struct keyed {
 	uint64_t call;
 	uint32_t stream; /* the first of them */
 	const struct keying *method;
+	uint16_t suite;
 	bool accepted;   /* theirs */
 };
 int docket_keyed(struct dockets *d, const struct keyed *how,

@@ -1,6 +1,7 @@
 # The keeper process. libevent only in keeper.c.
 noinst_LIBRARIES += daemon/keeper/libkeeper.a
 daemon_keeper_libkeeper_a_SOURCES = \
+	daemon/keeper/alternatives.c daemon/keeper/alternatives.h \
 	daemon/keeper/clerk.c daemon/keeper/clerk.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \
 	daemon/keeper/keeper.c daemon/keeper/keying.h \

@@ -41,6 +41,11 @@ int permit_form(const struct msg_key_party *p)
 	return 0;
 }
 
+static size_t allowed(const struct profile *profile)
+{
+	return profile->negotiate == NEGOTIATE_STATIC ? 1 : profile->n_keying;
+}
+
 static const struct keying *method_of(const struct clerk_services *s,
 				      const struct profile *profile,
 				      const struct keying_bytes *offer,
@@ -48,7 +53,7 @@ static const struct keying *method_of(const struct clerk_services *s,
 {
 	const struct keying *first = NULL, *k;
 
-	for (size_t i = 0; i < profile->n_keying; i++) {
+	for (size_t i = 0; i < allowed(profile); i++) {
 		if (!protocol_permits(profile, profile->keying[i], secured))
 			continue;
 		k = s->method(s->user, profile->keying[i]);
@@ -85,14 +90,20 @@ static int lend_credential(const struct clerk_services *s, struct permit *own,
 	return 0;
 }
 
-int permit(const struct clerk_services *s, const struct msg_key_party *party,
-	   const struct keying_bytes *offer, struct permit *out,
-	   struct keying_fault *fault)
+static int lend(const struct clerk_services *s, struct permit *own,
+		struct keying_fault *fault)
+{
+	if (own->method->bare)
+		return 0;
+	return own->method->certified ? lend_credential(s, own, fault)
+				      : lend_psk(s, own, fault);
+}
+
+int permit_peer(const struct clerk_services *s,
+		const struct msg_key_party *party, const struct peer **out,
+		struct keying_fault *fault)
 {
 	const struct peer *peer = s->match(s->user, party->remote_id);
-	const struct keying *method;
-	struct permit own;
-	int r = 0;
 
 	if (!peer)
 		return refuse(fault, "no peer matches %.80s: add one to peers",
@@ -104,16 +115,42 @@ int permit(const struct clerk_services *s, const struct msg_key_party *party,
 	if (peer->profile->need == NEED_FORBID)
 		return refuse(fault, "peer %.48s is plain (its profile says "
 			      "need = \"forbid\")", peer->name);
-	method = method_of(s, peer->profile, offer, party->secured == 1);
+	*out = peer;
+	return 0;
+}
+
+int permit_method(const struct clerk_services *s,
+		  const struct permit_ask *ask, struct permit *out,
+		  struct keying_fault *fault)
+{
+	const struct peer *peer = ask->peer;
+	const struct keying *method;
+	struct permit own;
+	int r;
+
+	method = method_of(s, peer->profile, ask->offer, ask->secured);
 	if (!method)
 		return refuse(fault, "peer %.48s has no keying method that "
 			      "can be used here: set its profile's keying; "
 			      "sdes needs SIP over verified TLS", peer->name);
 	own = (struct permit){ .peer = peer, .method = method };
-	if (!method->bare)
-		r = method->certified ? lend_credential(s, &own, fault)
-				      : lend_psk(s, &own, fault);
+	r = lend(s, &own, fault);
 	if (!r)
 		*out = own;
 	return r;
+}
+
+void permit_all(const struct clerk_services *s, const struct peer *peer,
+		struct permits *out)
+{
+	struct keying_fault why;
+
+	*out = (struct permits){ .n = 0 };
+	for (size_t i = 0; i < allowed(peer->profile); i++) {
+		struct permit own = { .peer = peer, .method =
+			s->method(s->user, peer->profile->keying[i]) };
+
+		if (own.method && !lend(s, &own, &why))
+			out->item[out->n++] = own;
+	}
 }

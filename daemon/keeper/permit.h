@@ -20,11 +20,32 @@ struct permit {
 
 /* E_FORMAT if the party breaks the rules of the pair (counts, texts). */
 int permit_form(const struct msg_key_party *party);
-/* Finds peer, method and key, or says why not and what helps: E_POLICY. The
- * method is the first of the profile's; for an offer of the far end (NULL:
- * ours is to be made) the one of them that takes it, if any does. */
-int permit(const struct clerk_services *s, const struct msg_key_party *party,
-	   const struct keying_bytes *offer, struct permit *out,
-	   struct keying_fault *fault);
+/* Finds the peer, or says why not and what helps: E_POLICY. */
+int permit_peer(const struct clerk_services *s,
+		const struct msg_key_party *party, const struct peer **out,
+		struct keying_fault *fault);
+struct permit_ask {
+	const struct peer *peer;
+	const struct keying_bytes *offer; /* NULL: ours is to be made */
+	bool secured; /* the hop carries SIP over verified TLS */
+};
+
+/* Method and key. The method is the first of the profile's that can be used
+ * here; for an offer of the far end the one of them that takes it, if any
+ * does, but never another than the first where the profile is static. */
+int permit_method(const struct clerk_services *s,
+		  const struct permit_ask *ask, struct permit *out,
+		  struct keying_fault *fault);
+
+/* Every method of the profile, best first. */
+struct permits {
+	size_t n;
+	struct permit item[KEYING_METHODS_MAX];
+};
+
+/* Those that are built in and have their key; only the first of the profile
+ * where it is static. */
+void permit_all(const struct clerk_services *s, const struct peer *peer,
+		struct permits *out);
 
 #endif

@@ -139,7 +139,6 @@ int rank_hash(const struct rank_lists *lists, const struct rank_name *name,
 	for (size_t i = 0; i < n; i++) {
 		size_t len = name[i].rand_len < 255 ? name[i].rand_len : 255;
 
-		buf_u8(&b, name[i].type);
 		buf_u32(&b, name[i].bundle);
 		buf_u8(&b, (uint8_t)len);
 		buf_put(&b, name[i].rand, len);

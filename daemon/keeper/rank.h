@@ -54,10 +54,9 @@ int rank_add(struct rank_list *l, uint8_t code);
 
 /* -- in messages ---------------------------------------------------------- */
 
-/* By what one message of an offer differs from every other: its data type,
- * its bundle (CSB ID) and its random bytes. */
+/* By what one message of an offer differs from every other: its bundle (CSB
+ * ID) and its random bytes. */
 struct rank_name {
-	uint8_t type;
 	uint32_t bundle;
 	const uint8_t *rand; /* borrowed */
 	size_t rand_len;     /* at most 255 count */

@@ -1,9 +1,9 @@
 /* ranks.c - see ranks.h and doc/NEGOTIATION.md.
  *
  * The extension stands before the payload that closes a message, so that MAC,
- * signature or verification covers it. A reader of RFC 3830 alone skips it. What
- * is read from an offer before it is authenticated is a hint which message to
- * look at; the keeper's clerk holds it against the hash, and the method then
+ * signature or verification covers it. A reader of RFC 3830 alone skips it.
+ * What is read from an offer before it is authenticated is a hint which message
+ * to look at; the keeper's clerk holds it against the hash, and the method then
  * proves that very message, extension and all. */
 #include "modules/mikey/ranks.h"
 
@@ -45,7 +45,7 @@ int mikey_outline(const uint8_t *message, size_t len,
 		return E_FORMAT;
 	rand = mikey_find(&m, MIKEY_RAND, 0);
 	*out = (struct keying_outline){
-		.name = { .type = m.data_type, .bundle = m.csb_id },
+		.name = { .bundle = m.csb_id },
 		.ranks = ranks.p, .ranks_len = ranks.len,
 	};
 	if (rand) {

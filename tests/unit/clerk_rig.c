@@ -43,7 +43,11 @@ static const struct keying *house_method(void *user, const char *name)
 {
 	struct house *h = user;
 
-	if (h->no_method || strcmp(name, "mikey-psk"))
+	if (h->no_method)
+		return NULL;
+	if (!strcmp(name, "mikey-dhhmac"))
+		return h->dhhmac;
+	if (strcmp(name, "mikey-psk"))
 		return NULL;
 	return h->method ? h->method : &mikey_psk;
 }

@@ -24,7 +24,7 @@ struct sent {
 		struct msg_key key;
 		struct msg_key_gone gone;
 	} u;
-	uint8_t tail[1024];
+	uint8_t tail[4096];
 };
 
 /* A keeper with all around it. */
@@ -37,6 +37,7 @@ struct house {
 	struct secret psk;
 	bool no_psk, no_method;
 	const struct keying *method; /* in place of MIKEY's */
+	const struct keying *dhhmac; /* NULL: not there */
 	int relay_err; /* what sending to the relay gives */
 	int engine_err;
 	struct sent sent[SENT_MAX];

@@ -187,7 +187,7 @@ static void the_hash_covers_everything(void **state)
 {
 	static const uint8_t r1[16] = { 1 }, r2[16] = { 2 };
 	struct rank_lists l = { true, { 2, { 1, 3 } }, { 1, { 1 } } };
-	struct rank_name n[2] = { { 0, 7, r1, 16 }, { 2, 8, r2, 16 } };
+	struct rank_name n[2] = { { 7, r1, 16 }, { 8, r2, 16 } };
 	struct rank_name back[2] = { n[1], n[0] };
 	uint8_t h[10][RANK_HASH];
 	size_t k = 0;
@@ -200,9 +200,9 @@ static void the_hash_covers_everything(void **state)
 	n[1].bundle = 9;
 	assert_int_equal(rank_hash(&l, n, 2, h[k++]), 0);
 	n[1].bundle = 8;
-	n[1].type = 4;
+	n[1].rand_len = 15;
 	assert_int_equal(rank_hash(&l, n, 2, h[k++]), 0);
-	n[1].type = 2;
+	n[1].rand_len = 16;
 	n[1].rand = r1;
 	assert_int_equal(rank_hash(&l, n, 2, h[k++]), 0);
 	n[1].rand = r2;
@@ -274,10 +274,27 @@ static void bundles_come_back(void **state)
 	assert_int_equal(bundle_unpack(b.data, b.len, &back), E_FORMAT);
 	b.data[1] = BUNDLE_MAX + 1;
 	assert_int_equal(bundle_unpack(b.data, b.len, &back), E_UNSUPPORTED);
-	assert_int_equal(bundle_unpack((const uint8_t *)"\0\1\0\1a", 5, &back),
-			 E_FORMAT); /* one is not packed */
+	assert_int_equal(bundle_unpack((const uint8_t *)"\0\0", 2, &back),
+			 E_FORMAT);
 	assert_int_equal(bundle_unpack((const uint8_t *)"\0\2\0\0\0\1a", 7,
 				       &back), E_FORMAT);
+	buf_free(&b);
+}
+
+/* A stranger's message may begin as a bundle does: it stays one message. */
+static void a_message_is_never_taken_for_a_bundle(void **state)
+{
+	static const uint8_t sly[] = "\0\2\0\1a\0\1b";
+	const struct bundle in = { 1, { { sly, 8 } } };
+	struct buf b = buf_of(64);
+	struct bundle back;
+
+	(void)state;
+	assert_int_equal(bundle_pack(&in, &b), 0);
+	assert_int_equal(bundle_unpack(b.data, b.len, &back), 0);
+	assert_int_equal(back.n, 1);
+	assert_int_equal(back.item[0].len, 8);
+	assert_memory_equal(back.item[0].data, sly, 8);
 	buf_free(&b);
 }
 
@@ -311,6 +328,7 @@ int main(void)
 		cmocka_unit_test(the_hash_covers_everything),
 		cmocka_unit_test(an_answer_must_follow_from_the_offer),
 		cmocka_unit_test(bundles_come_back),
+		cmocka_unit_test(a_message_is_never_taken_for_a_bundle),
 		cmocka_unit_test(what_is_no_bundle_is_not_packed),
 	};
 
