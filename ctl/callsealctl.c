@@ -42,6 +42,8 @@ static const struct verb verbs[] = {
 	  "one call with its streams" },
 	{ "hangup", " ID", "hangup", NULL, true, false, false, NULL,
 	  "end a call" },
+	{ "rekey", " ID", "rekey", "call", true, false, false, show_rekeyed,
+	  "give a call new keys now" },
 	{ "registrations", "", "registrations", "registrations", false, true,
 	  false, show_registrations, "the phones that are registered" },
 	{ "reload", "", "reload", NULL, false, false, false, NULL,

@@ -266,6 +266,19 @@ static void put_stream(const json_t *s)
 	put_key("key_receive", "opens", s);
 }
 
+static void put_rekeys(const json_t *call)
+{
+	double last = json_real_value(json_object_get(call, "last_rekey"));
+	char text[CELL], when[CELL];
+
+	if (!int_of(call, "rekeys"))
+		return;
+	put_clock(when, last);
+	snprintf(text, sizeof text, "%lld times, last %.24s",
+		 int_of(call, "rekeys"), when);
+	put_pair("new keys", text);
+}
+
 void show_call(const json_t *call)
 {
 	static const char *const keys[] = {
@@ -283,10 +296,18 @@ void show_call(const json_t *call)
 		printf("%-12s %lld bits\n", "key strength",
 		       int_of(call, "key_bits"));
 	put_texts(call, trouble);
+	put_rekeys(call);
 	put_clock(text, json_real_value(json_object_get(call, "since")));
 	put_pair("since", text);
 	json_array_foreach(json_object_get(call, "streams"), i, s)
 		put_stream(s);
+}
+
+void show_rekeyed(const json_t *call)
+{
+	printf("call %s has new keys (%s, %s); changes so far: %lld\n",
+	       text_of(call, "id"), text_of(call, "method"),
+	       text_of(call, "suite"), int_of(call, "rekeys"));
 }
 
 /* -- status --------------------------------------------------------------- */

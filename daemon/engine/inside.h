@@ -50,6 +50,7 @@ struct rekeying {
 	uint32_t count;   /* changes of keys in this call */
 	uint64_t last_us; /* wall clock of the last one; 0: none */
 	struct asker *askers; /* owned */
+	uint64_t patience_us; /* monotonic: how long they wait */
 };
 
 struct call {

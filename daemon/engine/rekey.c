@@ -22,6 +22,7 @@
 #define BUSY_US 500000          /* another offer is open here */
 #define PAUSE_US (15 * SECOND_US) /* after a failure; doubles up to ... */
 #define PAUSES_MAX 5            /* ... 2^5 times */
+#define PATIENCE_US (8 * SECOND_US) /* of who asked */
 #define BUSY_MAX 10             /* crossed so often: that is a failure */
 
 /* -- time ----------------------------------------------------------------- */
@@ -112,6 +113,7 @@ int engine_rekey(struct engine *e, uint64_t id, rekey_fn fn, void *user,
 		return E_NOMEM;
 	*a = (struct asker){ c->rekey.askers, fn, user, token };
 	c->rekey.askers = a;
+	c->rekey.patience_us = now_us(c) + PATIENCE_US;
 	c->rekey.failed = 0;
 	rekey_soon(c, "the operator asks");
 	return 0;
@@ -189,6 +191,8 @@ static void due(struct call *c, void *user)
 {
 	uint64_t now = *(const uint64_t *)user;
 
+	if (c->rekey.askers && now >= c->rekey.patience_us)
+		tell_askers(c, E_AGAIN, "no answer yet; it goes on by itself");
 	if (!c->rekey.at_us || now < c->rekey.at_us)
 		return;
 	c->rekey.at_us = 0;
@@ -204,12 +208,13 @@ struct next {
 static void see_next(struct call *c, void *user)
 {
 	struct next *n = user;
-	unsigned ms;
+	unsigned ms = 0;
 
-	if (!c->rekey.at_us)
-		return;
-	ms = ms_until(n->now, c->rekey.at_us);
-	if (!n->ms || ms < n->ms)
+	if (c->rekey.at_us)
+		ms = ms_until(n->now, c->rekey.at_us);
+	else if (c->rekey.askers)
+		ms = ms_until(n->now, c->rekey.patience_us);
+	if (ms && (!n->ms || ms < n->ms))
 		n->ms = ms;
 }
 

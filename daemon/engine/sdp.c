@@ -456,15 +456,25 @@ int sdp_read(const void *data, size_t len, struct sdp *out, const char **why)
 	return r;
 }
 
+/* What carries keys, or alternatives of them; none of it passes to the other
+ * leg of a sealed call. */
+static const char *const of_keys[] = { "key-mgmt", "crypto", "acap", "pcfg",
+				       "acfg" };
+
 /* Lines that do not count for "unchanged". */
 static bool is_left_out(struct sdp_text line, bool keys)
 {
-	struct sdp_text value;
+	struct sdp_text name, value;
 
 	if (line.len && line.p[0] == 'o')
 		return true;
-	return !keys && line.len && line.p[0] == 'a' &&
-	       sdp_is(sdp_attribute(line, &value), "key-mgmt");
+	if (keys || !line.len || line.p[0] != 'a')
+		return false;
+	name = sdp_attribute(line, &value);
+	for (size_t i = 0; i < sizeof of_keys / sizeof *of_keys; i++)
+		if (sdp_is(name, of_keys[i]))
+			return true;
+	return false;
 }
 
 static int digest(const struct sdp *s, bool keys, uint8_t out[static 32])

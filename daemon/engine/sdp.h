@@ -80,7 +80,7 @@ int sdp_read(const void *data, size_t len, struct sdp *out, const char **why);
 
 /* A digest of everything but the o= line: equal digests, equal session. */
 int sdp_digest(const struct sdp *s, uint8_t out[static 32]);
-/* The same without a=key-mgmt, too: what stays when only keys change. */
+/* The same without what carries keys, too: what stays when only they change. */
 int sdp_digest_rest(const struct sdp *s, uint8_t out[static 32]);
 
 /* The alternative keying messages of a level, whose attributes are k, for the

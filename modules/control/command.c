@@ -6,6 +6,7 @@
 #include "daemon/base/err.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,39 @@ static json_t *cmd_hangup(struct client *c, const json_t *q)
 	return json_pack("{s:b}", "ok", 1);
 }
 
+static void on_rekeyed(void *user, uint64_t token, int err, const char *why)
+{
+	struct client *c = client_of(user, token);
+	char text[256];
+
+	if (!c || !c->waiting)
+		return;
+	snprintf(text, sizeof text, "no new keys: %s", why);
+	client_reply_late(c, err ? command_error(text) : call_reply(c));
+}
+
+static json_t *cmd_rekey(struct client *c, const json_t *q)
+{
+	struct control *control = c->control;
+
+	if (read_id(q, &c->call))
+		return command_error("\"id\" is missing or not hexadecimal");
+	switch (engine_rekey(control->engine, c->call, on_rekeyed, control,
+			     c->token)) {
+	case 0:
+		c->waiting = true;
+		return NULL;
+	case E_NOTFOUND:
+		return command_error("no such call");
+	case E_STATE:
+		return command_error("the call is not up yet");
+	case E_UNSUPPORTED:
+		return command_error("the call is not sealed: it has no keys");
+	default:
+		return command_error("out of memory");
+	}
+}
+
 static json_t *cmd_reload(struct client *c, const json_t *q)
 {
 	(void)q;
@@ -130,6 +164,7 @@ static const struct {
 	{ "calls", cmd_calls, "all calls; with \"ended\":true the last ended" },
 	{ "call", cmd_call, "one call by \"id\", with its streams" },
 	{ "hangup", cmd_hangup, "ends the call with this \"id\"" },
+	{ "rekey", cmd_rekey, "gives the call with this \"id\" new keys" },
 	{ "registrations", cmd_registrations, "the registered phones" },
 	{ "reload", cmd_reload, "asks the parent to read the configuration" },
 	{ "help", cmd_help, "this list" },

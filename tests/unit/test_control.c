@@ -369,6 +369,56 @@ static void never_reads(void **state)
 	close(fd);
 }
 
+#define SEALED "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\n" \
+	       "c=IN IP4 127.0.0.9\r\nt=0 0\r\n" \
+	       "a=key-mgmt:mikey " RIG_MIKEY "\r\nm=audio 4000 RTP/SAVP 0\r\n"
+
+/* The answer comes when the far end has answered. */
+static void rekey(void **state)
+{
+	struct outcome o = { 0 };
+	struct call *c = rig_call(t.r, INSIDE, "b");
+	char text[128];
+	int fd = dial();
+	json_t *reply;
+
+	(void)state;
+	snprintf(text, sizeof text, "{\"cmd\":\"rekey\",\"id\":\"%llx\"}\n",
+		 (unsigned long long)call_id(c));
+	assert_false(ok(ask(fd, text))); /* not up */
+	rig_filter(t.r, INSIDE, BODY_OFFER, 0, PLAIN, &o);
+	rig_filter(t.r, OUTSIDE, BODY_ANSWER, 0, SEALED, &o);
+	call_won(c, 0);
+	call_up(c);
+	say(fd, text);
+	turn(20);
+	assert_int_equal(t.r->reoffers, 1);
+	assert_true(t.r->own.passed);
+	rig_answer_own(t.r, SEALED "a=x\r\n", &o);
+	call_reoffered(c, REOFFER_DONE, 0, "");
+	reply = json_loads(hear(fd), 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(
+		json_object_get(reply, "call"), "rekeys")), 1);
+	assert_true(ok(reply));
+	say(fd, text);
+	turn(20);
+	call_reoffered(c, REOFFER_FAILED, 0, "503");
+	reply = json_loads(hear(fd), 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(reply, "error")),
+			    "no new keys: 503");
+	assert_false(ok(reply));
+	/* gone before the answer */
+	say(fd, text);
+	turn(20);
+	close(fd);
+	turn(20);
+	call_reoffered(c, REOFFER_DONE, 0, "");
+	fd = dial();
+	assert_false(ok(ask(fd, "{\"cmd\":\"rekey\",\"id\":\"1\"}\n")));
+	assert_false(ok(ask(fd, "{\"cmd\":\"rekey\"}\n")));
+	close(fd);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -378,7 +428,7 @@ int main(void)
 		TEST(registrations),
 		TEST(gone_meanwhile), TEST(refused), TEST(reload),
 		TEST(in_pieces), TEST(too_long), TEST(too_many),
-		TEST(never_reads),
+		TEST(never_reads), TEST(rekey),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,10 @@ static const struct {
 	  "\"transport\":\"tcp\",\"contact\":\"sip:al\\u0007@10.1.1.1\","
 	  "\"since\":1700000000.5,\"expires\":1700000600.5}]}\n" },
 	{ "\"hangup\"", "{\"ok\":false,\"error\":\"no such call\"}\n" },
+	{ "\"rekey\",\"id\":\"1\"", "{\"ok\":true,\"call\":{\"id\":\"1\","
+	  "\"method\":\"mikey-psk\",\"suite\":\"S\",\"rekeys\":3}}\n" },
+	{ "\"rekey\",\"id\":\"2\"", "{\"ok\":false,\"error\":"
+	  "\"no new keys: 503\"}\n" },
 	{ "\"reload\"", "rubbish\n" },
 };
 
@@ -194,6 +198,16 @@ static void registrations(void **state)
 	has("\"account\": \"alice@a.example\"");
 }
 
+static void new_keys(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("rekey 1"), 0);
+	has("call 1 has new keys (mikey-psk, S); changes so far: 3\n");
+	assert_int_equal(ctl("rekey 2"), 1);
+	has("callsealctl: no new keys: 503\n");
+	assert_int_equal(ctl("rekey"), 2);
+}
+
 static void refused(void **state)
 {
 	(void)state;
@@ -300,6 +314,7 @@ int main(void)
 		cmocka_unit_test(status), cmocka_unit_test(calls),
 		cmocka_unit_test(ended), cmocka_unit_test(one_call),
 		cmocka_unit_test(registrations),
+		cmocka_unit_test(new_keys),
 		cmocka_unit_test(refused), cmocka_unit_test(usage),
 		cmocka_unit_test(unreachable), cmocka_unit_test(decode),
 		cmocka_unit_test(check),

@@ -375,6 +375,27 @@ static void a_keeper_that_says_no(void **state)
 	rig_free(r);
 }
 
+/* An operator is not left alone with a far end that says nothing. */
+static void who_asks_is_told_in_time(void **state)
+{
+	struct rig *r = up(INSIDE, "");
+
+	(void)state;
+	ask(r);
+	rig_pass_time(r, 7900);
+	assert_int_equal(asked, 0);
+	rig_pass_time(r, 200);
+	assert_int_equal(asked, 1);
+	assert_int_equal(asked_err, E_AGAIN);
+	/* it goes on */
+	answer_own(r, SEALED_NEXT);
+	passes();
+	call_reoffered(c, REOFFER_DONE, 0, "");
+	assert_int_equal(asked, 1);
+	assert_int_equal(c->rekey.count, 1);
+	rig_free(r);
+}
+
 static void the_call_ends_meanwhile(void **state)
 {
 	struct rig *r = up(INSIDE, "");
@@ -517,6 +538,7 @@ int main(void)
 		cmocka_unit_test(it_waits_for_an_open_offer),
 		cmocka_unit_test(it_rides_on_the_phones_offer),
 		cmocka_unit_test(a_keeper_that_says_no),
+		cmocka_unit_test(who_asks_is_told_in_time),
 		cmocka_unit_test(the_call_ends_meanwhile),
 		cmocka_unit_test(who_forgets_is_not_told),
 		cmocka_unit_test(calls_that_have_no_keys),
