@@ -137,7 +137,7 @@ static enum key_when when_of(const struct call *c, const struct job *j)
 }
 
 /* An offer's messages, of which the i-th is text, behind each other. */
-static int add_bytes(enum keying_protocol p, const char *text, uint8_t *bytes,
+static int add_bytes(enum protocol p, const char *text, uint8_t *bytes,
 		     struct bundle *b)
 {
 	struct bundle_item *i = &b->item[b->n];

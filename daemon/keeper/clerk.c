@@ -768,7 +768,7 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	if (r)
 		return r;
 	x->finished = true;
-	if (x->method->bare)
+	if (x->alt[0].method->bare)
 		exchange_keep(c->dockets, x);
 	else
 		exchange_wait(c->dockets, x,

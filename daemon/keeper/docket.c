@@ -468,7 +468,7 @@ void docket_tidy(struct dockets *d, uint64_t call, uint32_t stream)
 	/* the docket stays: it has the bundle at least */
 	for (x = k->csbs ? k->exchanges : NULL; x; x = next) {
 		next = x->same_call;
-		if (x->finished && !x->method->bare &&
+		if (x->finished && !x->alt[0].method->bare &&
 		    x->line[0].stream == stream)
 			exchange_drop(d, x);
 	}
