@@ -221,6 +221,14 @@ enum key_choice {
 	KEY_CHOICES
 };
 
+/* Whose identity a key exchange has, beside what the call says. */
+enum key_identity {
+	KEY_IDENTITY_CALL, /* the call's own */
+	KEY_IDENTITY_NONE, /* the far end's is not in it: the key alone tells */
+	KEY_IDENTITY_OTHER /* another one of the same domain, where the
+	                      profile's retarget takes it */
+};
+
 /* Facts for the verdict; the engine's verdict function alone judges. */
 struct msg_key_facts {
 	uint16_t suite;
@@ -234,7 +242,9 @@ struct msg_key_facts {
 	uint8_t pad;
 	char method[32];    /* "mikey-psk" */
 	uint8_t choice;     /* enum key_choice: why this method */
-	uint8_t pad2[7];
+	uint8_t identity;   /* enum key_identity */
+	uint8_t pad2[6];
+	char other[NAME_TEXT]; /* KEY_IDENTITY_OTHER: which, cut to fit */
 };
 
 /* n is 0 without an err when the offer was only checked: the same request

@@ -89,6 +89,8 @@ static int name_valid(const char *value, const char **why)
 	return 0;
 }
 
+static const char *const retargets[] = { "refuse", "allow", NULL };
+
 static const struct conf_key profile_keys[] = {
 	{ .name = "need", .type = CONF_WORD, .choices = needs,
 	  .required = true,
@@ -117,6 +119,15 @@ static const struct conf_key profile_keys[] = {
 		  "and goes by TLS with a verified certificate; the verdict "
 		  "is hop. any: over anything, so that whoever sees the SIP "
 		  "hears the call; the verdict is plain." },
+	{ .name = "retarget", .type = CONF_WORD, .choices = retargets,
+	  .dflt = "refuse",
+	  .help = "What becomes of a call that was diverted on its way, so "
+		  "that the identities in its key exchange are not the ones "
+		  "that the call has. refuse: it cannot be sealed. allow: the "
+		  "answering side may be another identity of the same domain; "
+		  "the verdict is then peer, not sealed, and says who it is. "
+		  "An identity of another domain, or another caller, is "
+		  "always refused." },
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },
@@ -240,6 +251,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	p->name = conf_node_name(n);
 	p->need = strcmp(conf_text(n, "need"), "forbid") ? NEED_REQUIRE :
 							    NEED_FORBID;
+	p->retarget = !strcmp(conf_text(n, "retarget"), "allow");
 	p->early = !strcmp(conf_text(n, "answer"), "early");
 	p->late = !strcmp(conf_text(n, "late"), "allow");
 	p->sdes = strcmp(conf_text(n, "sdes"), "any") ? SDES_TLS : SDES_ANY;

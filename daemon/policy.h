@@ -35,6 +35,8 @@ struct profile {
 	size_t n_keying;
 	enum suite suites[SUITE_COUNT];         /* best first */
 	size_t n_suites;
+	bool retarget; /* keys may be agreed with another identity of the
+	                  domain than the call names */
 	bool early; /* answer = "early" */
 	bool late;  /* late = "allow" */
 	enum sdes_way sdes;

@@ -78,7 +78,8 @@ static const struct failure table[] = {
 	  "the far end's MIKEY message is broken" },
 	{ STAGE_KEY_ANSWER, E_AUTH, NOT_HERE, 306,
 	  "key management: message not authenticated", 0, LOG_CLASS_REFUSED,
-	  "is the psk of the peer the same on both sides?" },
+	  "the credentials of both sides must fit, and the identities be the "
+	  "call's" },
 	{ STAGE_KEY_ANSWER, E_REPLAY, NOT_HERE, 306,
 	  "key management: message not fresh", 0, LOG_CLASS_REFUSED,
 	  "see the reason; an old offer that comes again is an attack" },
@@ -113,7 +114,8 @@ static const struct failure table[] = {
 	  "the far end's MIKEY answer is broken" },
 	{ STAGE_KEY_FINISH, E_AUTH, NOT_HERE, 306,
 	  "key management: answer not authenticated", 0, LOG_CLASS_REFUSED,
-	  "is the psk of the peer the same on both sides?" },
+	  "the credentials of both sides must fit, and the identities be the "
+	  "call's" },
 	{ STAGE_KEY_FINISH, 0, NOT_HERE, 306, "key management: answer refused",
 	  0, LOG_CLASS_REFUSED, "see the reason" },
 

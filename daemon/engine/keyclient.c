@@ -274,6 +274,10 @@ static void merge_facts(struct msg_key_facts *all,
 	}
 	all->verified = all->verified && f->verified;
 	all->confirmed = all->confirmed && f->confirmed;
+	if (f->identity > all->identity) {
+		all->identity = f->identity;
+		memcpy(all->other, f->other, sizeof all->other);
+	}
 	if (f->key_bits < all->key_bits)
 		all->key_bits = f->key_bits; /* 0: not told by one of them */
 }

@@ -138,6 +138,8 @@ static void put_method(json_t *o, const struct msg_key_facts *key)
 		json_object_set_new(o, "chosen", json_string(why));
 	json_object_set_new(o, "suite",
 			    json_string(suite_info(key->suite)->name));
+	if (key->identity == KEY_IDENTITY_OTHER)
+		json_object_set_new(o, "keyed_as", json_string(key->other));
 	if (key->key_bits)
 		json_object_set_new(o, "key_bits",
 				    json_integer(key->key_bits));

@@ -1,7 +1,8 @@
 /* verdict.c - the judge of calls.
  *
  * sealed: key exchange and media are authenticated to a credential that is
- * configured for the peer. peer: encrypted, but the identity is not proven,
+ * configured for the peer, by the identity that the call has (RFC 3830 6.7), or
+ * by the credential alone where the exchange names nobody. peer: encrypted, but the identity is not proven,
  * or the far end did not prove that it holds the key (RFC 3830 V payload).
  * plain: all else. A key that hangs on something weaker than its suite makes
  * the call no stronger than that: the reason says so. MIKEY does not
@@ -16,27 +17,36 @@
 #define YES 1
 #define ANY 2
 
-/* The first row that fits counts; the last fits always. */
+/* The first row that fits counts; the last fits always. other: the keys are
+ * another identity's; unnamed: the far end's is not in the exchange. */
 static const struct {
-	char sealed, keyed, verified, offerer, confirmed, weak;
+	char sealed, keyed, verified, offerer, confirmed, other, weak, unnamed;
 	struct verdict v;
 } table[] = {
-	{ NO, ANY, ANY, ANY, ANY, ANY,
+	{ NO, ANY, ANY, ANY, ANY, ANY, ANY, ANY,
 	  { VERDICT_PLAIN, "the profile forbids sealing" } },
-	{ YES, NO, ANY, ANY, ANY, ANY,
+	{ YES, NO, ANY, ANY, ANY, ANY, ANY, ANY,
 	  { VERDICT_PLAIN, "no keys are agreed" } },
-	{ YES, YES, NO, ANY, ANY, ANY,
+	{ YES, YES, NO, ANY, ANY, ANY, ANY, ANY,
 	  { VERDICT_PEER, "the far end's identity is not verified" } },
-	{ YES, YES, YES, YES, NO, ANY,
+	{ YES, YES, YES, YES, NO, ANY, ANY, ANY,
 	  { VERDICT_PEER, "the far end did not prove that it has the key" } },
-	{ YES, YES, YES, ANY, ANY, YES,
+	{ YES, YES, YES, ANY, ANY, YES, ANY, ANY,
+	  { VERDICT_PEER, "the call was diverted: keys are agreed with another "
+			  "identity of the domain than it names" } },
+	{ YES, YES, YES, ANY, ANY, NO, YES, ANY,
 	  { VERDICT_SEALED, "far edge proved the configured credential; the "
 			    "key exchange is weaker than the suite; SDP itself "
 			    "is not authenticated" } },
-	{ YES, YES, YES, ANY, ANY, NO,
+	{ YES, YES, YES, ANY, ANY, NO, NO, YES,
+	  { VERDICT_SEALED, "far edge proved the configured credential, but "
+			    "its key exchange names nobody; SDP itself is not "
+			    "authenticated" } },
+	{ YES, YES, YES, ANY, ANY, NO, NO, NO,
 	  { VERDICT_SEALED, "far edge proved the configured credential; SDP "
 			    "itself is not authenticated" } },
-	{ ANY, ANY, ANY, ANY, ANY, ANY, { VERDICT_PLAIN, "unknown" } },
+	{ ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY,
+	  { VERDICT_PLAIN, "unknown" } },
 };
 
 static bool fits(char want, bool is)
@@ -62,7 +72,9 @@ struct verdict verdict_of(const struct verdict_facts *f)
 	       !fits(table[i].verified, f->key.verified == 1) ||
 	       !fits(table[i].offerer, f->offerer) ||
 	       !fits(table[i].confirmed, f->key.confirmed == 1) ||
-	       !fits(table[i].weak, is_weak(&f->key)))
+	       !fits(table[i].other, f->key.identity == KEY_IDENTITY_OTHER) ||
+	       !fits(table[i].weak, is_weak(&f->key)) ||
+	       !fits(table[i].unnamed, f->key.identity == KEY_IDENTITY_NONE))
 		i++;
 	return table[i].v;
 }

@@ -245,6 +245,7 @@ static int admit(struct clerk *c, struct request *q)
 		.kemac_128 = c->limits.kemac_128,
 		.no_rate = c->limits.no_rate,
 		.legacy = c->limits.legacy,
+		.retarget = q->permit.peer->profile->retarget,
 		.mki = c->limits.mki,
 	};
 	add_bundle(c, q, !q->offer);

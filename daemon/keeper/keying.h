@@ -59,6 +59,8 @@ struct keying_terms {
 	                             the suite */
 	bool no_rate;             /* answerer: the relay takes none but 0 */
 	bool legacy;              /* answerer: weak algorithms, too */
+	bool retarget;            /* who answers may be another identity of
+	                             the domain than the call's */
 	bool check;               /* answerer: only authenticate the offer,
 	                             where the rest is dear; the result is then
 	                             without keys, but for its stamp */

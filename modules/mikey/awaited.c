@@ -52,19 +52,15 @@ static int check_answer(const struct mikey_awaited *p,
 	const struct mikey_payload *v = mikey_find(m, MIKEY_V, 0);
 	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
 	struct mikey_covered also = covered_of(p, m);
-	char who[64];
+	char who[IDENTITY_TEXT];
 	int r;
 
 	if (!v || v->kind == MIKEY_MAC_NULL)
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer has no "
 				   "verification (V or its MAC is missing)");
-	if (id && !mikey_same_identity(id->data,
-				       mikey_text_bytes(p->o.remote_id)))
-		return mikey_fault(fault, E_AUTH, "the MIKEY answer is from "
-				   "%s, the call is to %.64s",
-				   mikey_identity_text(id->data, who,
-						       sizeof who),
-				   p->o.remote_id);
+	r = mikey_outgoing_who(&p->o, id, who, fault);
+	if (r)
+		return r;
 	r = mikey_verified(&p->keys, bytes, v, &also);
 	if (r)
 		return mikey_fault(fault, r, "the verification in the MIKEY "
@@ -97,11 +93,16 @@ static int take_keys(const struct mikey_awaited *p,
 	struct mikey_root root = mikey_outgoing_root(&p->o);
 	const struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
 	struct mikey_settled with;
+	char who[IDENTITY_TEXT];
 	int r = mikey_rank_settle(&p->o, m, got, &with, fault);
 
+	if (!r)
+		r = mikey_outgoing_who(&p->o, mikey_find(m, MIKEY_ID, 0), who,
+				       fault);
 	if (r)
 		return r;
 	got->facts.verified = got->facts.confirmed = 1;
+	mikey_outgoing_named(&p->o, who, &got->facts);
 	if (!with.named)
 		return 0;
 	root.named = true;

@@ -333,41 +333,40 @@ static int read_error(const struct keying_pending *p, struct mikey_bytes bytes,
 	return r ? r : mikey_error_read(m, maced, fault);
 }
 
-static int check_id(const struct mikey_payload *id, const char *want,
-		    const char *whose, struct keying_fault *fault)
+static int check_own_id(const struct keying_pending *p,
+			const struct mikey_payload *id,
+			struct keying_fault *fault)
 {
 	char who[64];
 
 	if (id->kind <= MIKEY_ID_URI &&
-	    mikey_same_identity(id->data, mikey_text_bytes(want)))
+	    mikey_same_identity(id->data, mikey_text_bytes(p->o.local_id)))
 		return 0;
-	return mikey_fault(fault, E_AUTH, "the MIKEY answer is %s %s, the call "
-			   "is %s %.64s", whose,
+	return mikey_fault(fault, E_AUTH, "the MIKEY answer is to %s, the call "
+			   "is to %.64s",
 			   mikey_identity_text(id->data, who, sizeof who),
-			   whose, want);
+			   p->o.local_id);
 }
 
 /* [IDr], IDi: a lone identity is ours. */
 static int check_ids(const struct keying_pending *p,
-		     const struct mikey_message *m,
+		     const struct mikey_message *m, char *who,
 		     struct keying_fault *fault)
 {
 	const struct mikey_payload *first = mikey_find(m, MIKEY_ID, 0);
 	const struct mikey_payload *second = mikey_find(m, MIKEY_ID, 1);
-	int r = 0;
+	int r;
 
 	if (!first || mikey_find(m, MIKEY_ID, 2))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer has no "
 				   "identity or too many");
-	if (second)
-		r = check_id(first, p->o.remote_id, "from", fault);
-	return r ? r : check_id(second ? second : first, p->o.local_id, "to",
-				fault);
+	r = mikey_outgoing_who(&p->o, second ? first : NULL, who, fault);
+	return r ? r : check_own_id(p, second ? second : first, fault);
 }
 
 static int check_answer(const struct keying_pending *p,
 			struct mikey_bytes bytes,
-			const struct mikey_message *m,
+			const struct mikey_message *m, char *who,
 			struct keying_fault *fault)
 {
 	int r = check_kemac(p, bytes, m, fault);
@@ -378,7 +377,7 @@ static int check_answer(const struct keying_pending *p,
 		if (mikey_find(m, (enum mikey_payload_type)stray[i], 0))
 			return mikey_fault(fault, E_FORMAT, "the MIKEY answer "
 					   "has a payload of another method");
-	r = check_ids(p, m, fault);
+	r = check_ids(p, m, who, fault);
 	return r ? r : mikey_agreement_check(&p->o, p->dh, m, fault);
 }
 
@@ -388,6 +387,7 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 {
 	struct mikey_bytes bytes = { answer, len };
 	struct keying_result got = { .n = 0 };
+	char who[IDENTITY_TEXT];
 	struct mikey_message m;
 	int r = mikey_outgoing_read(&p->o, MIKEY_DHHMAC_RESPONSE, bytes, &m,
 				    fault);
@@ -397,12 +397,14 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 		return r;
 	if (m.data_type == MIKEY_ERROR)
 		return read_error(p, bytes, &m, fault);
-	r = check_answer(p, bytes, &m, fault);
+	r = check_answer(p, bytes, &m, who, fault);
 	mikey_outgoing_result(&p->o, mikey_dhhmac.name, &got);
 	if (!r)
 		r = mikey_agreement_finish(&p->o, p->dh, &m, &got, fault);
-	if (!r)
+	if (!r) {
+		mikey_outgoing_named(&p->o, who, &got.facts);
 		*result = got;
+	}
 	wipe(&got, sizeof got);
 	return r;
 }

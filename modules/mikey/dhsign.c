@@ -279,22 +279,27 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 	struct mikey_bytes bytes = { answer, len };
 	struct keying_result got = { .n = 0 };
 	struct mikey_message m;
+	char who[IDENTITY_TEXT];
 	const struct mikey_signed s = {
 		.credential = p->own, .m = &m, .bytes = bytes,
-		.use = CERTIFICATE_SIGNS, .id = p->o.remote_id,
-		.wall_us = wall_us,
+		.use = CERTIFICATE_SIGNS, .id = who, .wall_us = wall_us,
 	};
 	int r = mikey_sign_answer(&p->o, MIKEY_DH_RESPONSE, bytes, &m, fault);
 
 	if (!r)
 		r = check_response(p, &m, fault);
 	if (!r)
+		r = mikey_outgoing_who(&p->o, mikey_find(&m, MIKEY_ID, 0), who,
+				       fault);
+	if (!r)
 		r = mikey_sign_check(&s, NULL, fault);
 	mikey_outgoing_result(&p->o, p->method, &got);
 	if (!r)
 		r = mikey_agreement_finish(&p->o, p->dh, &m, &got, fault);
-	if (!r)
+	if (!r) {
+		mikey_outgoing_named(&p->o, who, &got.facts);
 		*result = got;
+	}
 	wipe(&got, sizeof got);
 	return r;
 }

@@ -144,6 +144,23 @@ bool mikey_same_identity(struct mikey_bytes a, struct mikey_bytes b)
 	       x.port == y.port;
 }
 
+static bool visible(struct mikey_bytes s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!isgraph(s.p[i]))
+			return false;
+	return s.len > 0;
+}
+
+bool mikey_same_domain(struct mikey_bytes a, struct mikey_bytes b)
+{
+	struct name x, y;
+
+	return visible(a) && visible(b) && parse(a, &x) && parse(b, &y) &&
+	       x.user.len && y.user.len && same_host(x.host, y.host) &&
+	       x.port == y.port;
+}
+
 const char *mikey_identity_text(struct mikey_bytes id, char *out, size_t size)
 {
 	size_t n = id.len < size ? id.len : size - 1;

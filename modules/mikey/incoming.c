@@ -143,33 +143,55 @@ int mikey_incoming_stamp(struct mikey_incoming *in)
 	return 0;
 }
 
-static int check_one_id(struct mikey_incoming *in,
-			const struct mikey_payload *id, const char *want,
-			const char *whose)
+static bool is_id(const struct mikey_payload *id, const char *want)
 {
-	char who[56];
+	return id->kind <= MIKEY_ID_URI &&
+	       mikey_same_identity(id->data, mikey_text_bytes(want));
+}
 
-	if (id->kind <= MIKEY_ID_URI &&
-	    mikey_same_identity(id->data, mikey_text_bytes(want)))
-		return 0;
+static int refuse_id(struct mikey_incoming *in, const struct mikey_payload *id,
+		     const char *want, const char *whose)
+{
+	char who[48];
+
 	return REFUSE(in, E_AUTH, MIKEY_ERR_ID, "the MIKEY offer is %s %s, the "
-		      "call is %s %.56s", whose,
+		      "call is %s %.48s%s", whose,
 		      mikey_identity_text(id->data, who, sizeof who), whose,
-		      want);
+		      want, id == in->id_i || in->t->retarget
+			      ? "" : " (diverted? see retarget)");
 }
 
 /* IDi is who the call comes from, IDr who it is for: else an offer could be
- * reflected to its maker or moved to another call of the same peer. */
+ * reflected to its maker or moved to another call of the same peer. A diverted
+ * call's is for somebody else of our domain: only where the profile says so.
+ * 3.1: both may be left out; the key tells the peer. */
 static int check_ids(struct mikey_incoming *in)
 {
-	int r = 0;
+	const struct mikey_payload *to = in->id_r;
+	struct mikey_bytes ours = mikey_text_bytes(in->t->local_id);
 
-	/* 3.1: may be left out; the key tells the peer */
-	if (in->id_i)
-		r = check_one_id(in, in->id_i, in->t->remote_id, "from");
-	if (!r && in->id_r)
-		r = check_one_id(in, in->id_r, in->t->local_id, "to");
-	return r;
+	in->identity = in->id_i ? KEY_IDENTITY_CALL : KEY_IDENTITY_NONE;
+	if (in->id_i && !is_id(in->id_i, in->t->remote_id))
+		return refuse_id(in, in->id_i, in->t->remote_id, "from");
+	if (!to || is_id(to, in->t->local_id))
+		return 0;
+	if (!in->t->retarget || to->kind > MIKEY_ID_URI ||
+	    !mikey_same_domain(to->data, ours))
+		return refuse_id(in, to, in->t->local_id, "to");
+	in->identity = KEY_IDENTITY_OTHER;
+	return 0;
+}
+
+/* The far end must learn who answers instead of whom it called. */
+static void name_ourselves(struct mikey_incoming *in,
+			   struct msg_key_facts *facts)
+{
+	facts->identity = in->identity;
+	if (in->identity != KEY_IDENTITY_OTHER)
+		return;
+	mikey_identity_text(in->id_r->data, facts->other, sizeof facts->other);
+	in->also.id_r = mikey_text_bytes(in->t->local_id);
+	in->id_r = NULL;
 }
 
 /* RFC 4567 4.1.4: another list than SDP's means that lines were removed. */
@@ -335,6 +357,7 @@ int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 	/* it is authenticated, and who made the key holds it */
 	out->facts.verified = out->facts.confirmed = 1;
 	strcpy(out->facts.method, in->method);
+	name_ourselves(in, &out->facts);
 	out->bundle = (struct keying_bundle){
 		.csb_id = in->offer.csb_id, .prf = in->offer.prf,
 		.rand_len = (uint8_t)in->rand.len,

@@ -24,6 +24,7 @@ struct mikey_incoming {
 	bool policy; /* refused for its policy: tell ours */
 	struct mikey_message offer;
 	const struct mikey_payload *stamp, *id_i, *id_r;
+	uint8_t identity;         /* enum key_identity, as the facts have it */
 	struct mikey_bytes rand; /* the bundle's, in an update of it */
 	const struct keying_bundle *update; /* of ours, that it changes */
 	uint64_t stamp_us;

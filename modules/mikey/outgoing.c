@@ -7,6 +7,7 @@
 #include "modules/mikey/outgoing.h"
 
 #include "daemon/base/err.h"
+#include "modules/mikey/ident.h"
 #include "modules/mikey/sp.h"
 #include "modules/mikey/stamp.h"
 
@@ -104,6 +105,7 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 		o->stamp_bytes[i] = (uint8_t)(o->stamp >> (56 - 8 * i));
 	strcpy(o->local_id, t->local_id);
 	strcpy(o->remote_id, t->remote_id);
+	o->retarget = t->retarget;
 	memcpy(o->ssrc, t->ssrc, t->n * sizeof *o->ssrc);
 	return 0;
 }
@@ -192,6 +194,39 @@ int mikey_outgoing_read(const struct mikey_outgoing *o, unsigned type,
 		return mikey_fault(fault, E_AUTH, "the MIKEY answer belongs "
 				   "to another offer");
 	return 0;
+}
+
+int mikey_outgoing_who(const struct mikey_outgoing *o,
+		       const struct mikey_payload *id_r, char *who,
+		       struct keying_fault *fault)
+{
+	struct mikey_bytes called = mikey_text_bytes(o->remote_id);
+	char other[48];
+
+	if (!id_r || (id_r->kind <= MIKEY_ID_URI &&
+		      mikey_same_identity(id_r->data, called))) {
+		strcpy(who, o->remote_id);
+		return 0;
+	}
+	if (o->retarget && id_r->kind <= MIKEY_ID_URI &&
+	    id_r->data.len < IDENTITY_TEXT &&
+	    mikey_same_domain(id_r->data, called)) {
+		mikey_identity_text(id_r->data, who, IDENTITY_TEXT);
+		return 0;
+	}
+	mikey_identity_text(id_r->data, other, sizeof other);
+	return mikey_fault(fault, E_AUTH, "the MIKEY answer is from %s, the "
+			   "call is to %.48s%s", other, o->remote_id,
+			   o->retarget ? "" : " (diverted? see retarget)");
+}
+
+void mikey_outgoing_named(const struct mikey_outgoing *o, const char *who,
+			  struct msg_key_facts *facts)
+{
+	if (!strcmp(who, o->remote_id))
+		return;
+	facts->identity = KEY_IDENTITY_OTHER;
+	snprintf(facts->other, sizeof facts->other, "%s", who);
 }
 
 static bool same_sessions(const struct mikey_outgoing *o,

@@ -31,6 +31,7 @@ struct mikey_outgoing {
 	size_t n; /* lines */
 	uint32_t ssrc[STREAM_MAX];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
+	bool retarget; /* another of the domain may answer */
 };
 
 /* The terms must hold lines, identities and a suite. */
@@ -63,6 +64,15 @@ bool mikey_outgoing_is_answer(const struct mikey_outgoing *o,
 int mikey_outgoing_read(const struct mikey_outgoing *o, unsigned type,
 			struct mikey_bytes bytes, struct mikey_message *m,
 			struct keying_fault *fault);
+/* Who answered, by the answer's IDr (NULL: it has none): the identity that was
+ * called, or one of its domain if the terms take it. who has IDENTITY_TEXT
+ * bytes. E_AUTH for anybody else. */
+int mikey_outgoing_who(const struct mikey_outgoing *o,
+		       const struct mikey_payload *id_r, char *who,
+		       struct keying_fault *fault);
+/* Notes in the facts who answered. */
+void mikey_outgoing_named(const struct mikey_outgoing *o, const char *who,
+			  struct msg_key_facts *facts);
 /* Takes the SSRCs we shall hear (6.1.1); E_FORMAT when m has other crypto
  * sessions than the offer. */
 int mikey_outgoing_map(const struct mikey_outgoing *o,

@@ -257,6 +257,7 @@ static int check_signature(const struct keying_pending *p,
 			   struct keying_fault *fault)
 {
 	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
+	char who[IDENTITY_TEXT];
 	const struct mikey_covered also = {
 		.id_i = mikey_text_bytes(p->o.local_id),
 		.id_r = id ? id->data : mikey_text_bytes(p->o.remote_id),
@@ -264,11 +265,11 @@ static int check_signature(const struct keying_pending *p,
 	};
 	const struct mikey_signed s = {
 		.credential = p->own, .m = m, .bytes = bytes, .also = &also,
-		.use = CERTIFICATE_SIGNS, .id = p->o.remote_id,
-		.wall_us = wall_us,
+		.use = CERTIFICATE_SIGNS, .id = who, .wall_us = wall_us,
 	};
+	int r = mikey_outgoing_who(&p->o, id, who, fault);
 
-	return mikey_sign_check(&s, NULL, fault);
+	return r ? r : mikey_sign_check(&s, NULL, fault);
 }
 
 /* One TGK, long enough for the suite. */
@@ -307,10 +308,15 @@ static int open_answer(const struct keying_pending *p,
 	struct mikey_root root = mikey_outgoing_root(&p->o);
 	struct mikey_envelope e;
 	struct mikey_settled with;
-	int r = mikey_envelope_open(&e, p->own, m, &root, p->o.remote_id,
-				    fault);
+	char who[IDENTITY_TEXT];
+	int r = mikey_outgoing_who(&p->o, mikey_find(m, MIKEY_ID, 0), who,
+				   fault);
 
+	if (r)
+		return r;
+	r = mikey_envelope_open(&e, p->own, m, &root, who, fault);
 	mikey_outgoing_result(&p->o, mikey_rsa_r.name, got);
+	mikey_outgoing_named(&p->o, who, &got->facts);
 	got->bundle.rand_len = 0; /* RFC 4738 knows no update */
 	if (!r)
 		r = mikey_rank_settle(&p->o, m, got, &with, fault);

@@ -174,28 +174,16 @@ int mikey_sign_check(const struct mikey_signed *s, struct certificate **out,
 	return r;
 }
 
-static int check_id(const struct mikey_payload *id, const char *want,
-		    struct keying_fault *fault)
-{
-	char who[64];
-
-	if (!id || mikey_same_identity(id->data, mikey_text_bytes(want)))
-		return 0;
-	return mikey_fault(fault, E_AUTH, "the MIKEY answer is from %s, the "
-			   "call is to %.64s",
-			   mikey_identity_text(id->data, who, sizeof who),
-			   want);
-}
-
 int mikey_sign_answer(const struct mikey_outgoing *o, unsigned type,
 		      struct mikey_bytes bytes, struct mikey_message *m,
 		      struct keying_fault *fault)
 {
 	int r = mikey_outgoing_read(o, type, bytes, m, fault);
+	char who[IDENTITY_TEXT];
 
 	if (r)
 		return r;
 	if (m->data_type == MIKEY_ERROR) /* nobody signs one */
 		return mikey_error_read(m, false, fault);
-	return check_id(mikey_find(m, MIKEY_ID, 0), o->remote_id, fault);
+	return mikey_outgoing_who(o, mikey_find(m, MIKEY_ID, 0), who, fault);
 }

@@ -123,3 +123,14 @@ tests_unit_test_mikey_witness_certs_SOURCES = \
 	tests/unit/test_mikey_witness_certs.c \
 	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_mikey_witness_certs_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_mikey_identity \
+	tests/unit/test_mikey_identity_certs
+TESTS += tests/unit/test_mikey_identity tests/unit/test_mikey_identity_certs
+tests_unit_test_mikey_identity_SOURCES = tests/unit/test_mikey_identity.c \
+	tests/unit/mikey_pair.h
+tests_unit_test_mikey_identity_LDADD = $(MIKEY_TEST_LIBS)
+tests_unit_test_mikey_identity_certs_SOURCES = \
+	tests/unit/test_mikey_identity_certs.c \
+	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_mikey_identity_certs_LDADD = $(MIKEY_TEST_LIBS)

@@ -75,21 +75,43 @@ static void weak_exchanges_are_named(void **state)
 	}
 }
 
+/* Keys of another identity than the call's are never sealed; keys of nobody
+ * are, since a credential proved them, but it is said. */
+static void identities_are_told(void **state)
+{
+	struct verdict_facts f = { .sealed = true, .keyed = true };
+
+	(void)state;
+	f.key.verified = f.key.confirmed = 1;
+	f.key.suite = SUITE_AEAD_AES_128_GCM;
+	f.key.identity = KEY_IDENTITY_OTHER;
+	assert_int_equal(verdict_of(&f).word, VERDICT_PEER);
+	assert_non_null(strstr(verdict_of(&f).reason, "diverted"));
+	f.key.identity = KEY_IDENTITY_NONE;
+	assert_int_equal(verdict_of(&f).word, VERDICT_SEALED);
+	assert_non_null(strstr(verdict_of(&f).reason, "names nobody"));
+	f.key.identity = KEY_IDENTITY_CALL;
+	assert_null(strstr(verdict_of(&f).reason, "names nobody"));
+}
+
 /* Whatever the facts, sealed needs all of them. */
 static void never_better(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 32; i++) {
+	for (unsigned i = 0; i < 64; i++) {
 		struct verdict_facts f = { .sealed = i & 1, .keyed = i >> 1 & 1,
 					   .offerer = i >> 2 & 1 };
 		struct verdict v;
 
 		f.key.verified = i >> 3 & 1;
 		f.key.confirmed = i >> 4 & 1;
+		f.key.identity = i >> 5 & 1 ? KEY_IDENTITY_OTHER
+					    : KEY_IDENTITY_CALL;
 		v = verdict_of(&f);
 		if (v.word == VERDICT_SEALED)
 			assert_true(f.sealed && f.keyed && f.key.verified &&
-				    (!f.offerer || f.key.confirmed));
+				    (!f.offerer || f.key.confirmed) &&
+				    f.key.identity == KEY_IDENTITY_CALL);
 		if (!f.sealed || !f.keyed)
 			assert_int_equal(v.word, VERDICT_PLAIN);
 	}
@@ -162,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_verdicts), cmocka_unit_test(never_better),
 		cmocka_unit_test(weak_exchanges_are_named),
+		cmocka_unit_test(identities_are_told),
 		cmocka_unit_test(names), cmocka_unit_test(failures),
 		cmocka_unit_test(complete),
 	};

@@ -62,6 +62,7 @@ class Gateway:
         self.proxy = settings.pop('proxy', '')
         self.answer = settings.pop('answer', 'pickup')
         self.late = settings.pop('late', 'refuse')
+        self.retarget = settings.pop('retarget', 'refuse')
         self.tls = settings.pop('tls', '')  # group tls; then nothing else is spoken outside
         self.six = settings.pop('six', (False, False))  # inside, outside
         self.workers = settings.pop('workers', 1)
@@ -110,7 +111,8 @@ profiles = {{
 	sealed = {{ need = "require"; keying = [ {
             ', '.join(map(quoted, self.keying))} ]; suites = [ {
             ', '.join(map(quoted, self.suites))} ];
-		answer = {quoted(self.answer)}; late = {quoted(self.late)}; }};
+		answer = {quoted(self.answer)}; late = {quoted(self.late)};
+		retarget = {quoted(self.retarget)}; }};
 	plain = {{ need = "forbid"; }};
 }};
 peers = (
