@@ -117,12 +117,14 @@ static void plan(struct making *m)
 
 	set_suites(m, m->own.lists.suites.item[0]);
 	m->made.n = m->own.permits.n;
+	m->made.recalled = false;
 	for (size_t i = 0; i < m->made.n; i++)
 		m->order[i] = i;
 	if (!m->ask->theirs ||
 	    rank_decide(&m->own.lists, m->ask->theirs, &c))
 		return;
 	m->made.n = 1;
+	m->made.recalled = true;
 	m->order[0] = index_of(&m->own, c.method);
 	set_suites(m, c.suite);
 }

@@ -34,6 +34,7 @@ struct alternatives_made {
 	size_t n;
 	struct alternative alt[BUNDLE_MAX]; /* the actual one first; owned */
 	struct keying_result early; /* of the actual one; secret: wipe it */
+	bool recalled; /* what the peer said made it the only one */
 };
 
 /* Whether a method takes part in the negotiation: those of MIKEY do. */

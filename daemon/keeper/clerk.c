@@ -25,6 +25,7 @@
 #include "daemon/keeper/docket.h"
 #include "daemon/keeper/permit.h"
 #include "daemon/keeper/rate.h"
+#include "daemon/keeper/recall.h"
 #include "daemon/keeper/replay.h"
 #include "daemon/keeper/shipping.h"
 
@@ -276,6 +277,9 @@ static int open_exchange(struct clerk *c, struct request *q,
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + PENDING_US);
 	memcpy(x->line, q->party->line, sizeof x->line);
 	x->updates = q->terms.bundle && q->terms.bundle->rand_len;
+	x->ranked = made->alt[0].bundle;
+	x->recalled = made->recalled;
+	strcpy(x->peer, q->permit.peer->name);
 	if (made->early.n)
 		r = shipping_add(&c->keys, x->call, x->line, &made->early,
 				 x->key);
@@ -309,13 +313,16 @@ static int offer_one(struct request *q, struct buf *tail,
 static int make_offer(struct clerk *c, struct request *q, struct buf *tail,
 		      struct alternatives_made *made)
 {
-	const struct alternatives_ask ask = {
+	struct alternatives_ask ask = {
 		.services = &c->s, .peer = q->permit.peer, .terms = &q->terms,
 	};
+	struct rank_lists theirs;
 
 	if (q->update || !c->limits.verify ||
 	    !alternatives_apply(q->permit.method))
 		return offer_one(q, tail, made);
+	if (recall_get(&c->s, q->permit.peer->name, &theirs))
+		ask.theirs = &theirs;
 	return alternatives_offer(&ask, tail, made, &q->fault);
 }
 
@@ -764,6 +771,8 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 			.call = x->call, .stream = x->line[0].stream,
 			.method = x->alt[reply->chosen].method,
 			.suite = res.facts.suite }, &res.bundle);
+	if (!r && x->ranked)
+		recall_put(&c->s, x->peer, &res);
 	reply->facts = res.facts;
 	wipe(&res, sizeof res);
 	if (r)
@@ -810,6 +819,8 @@ static void end_exchange(struct clerk *c, struct exchange *x)
 
 	if (!x->finished)
 		shipping_drop(&c->keys, x->call, x->key, x->n);
+	if (!x->finished && x->recalled)
+		recall_forget(&c->s, x->peer);
 	if (!x->finished && x->updates && b && b->failed < UINT8_MAX)
 		b->failed++;
 	exchange_drop(c->dockets, x);

@@ -40,6 +40,9 @@ struct exchange {
 	uint16_t suite;  /* ... for this suite */
 	bool early_used; /* an accepted answer goes by those keys */
 	bool finished; /* an answer was accepted: the keys stay */
+	bool ranked;   /* it has lists */
+	bool recalled; /* ... and the one message that we recalled */
+	char peer[NAME_TEXT];
 	bool updates;  /* it changes the keys of a bundle */
 	struct msg_key_ids key[STREAM_MAX]; /* when early */
 	struct answer_keys *answers; /* else; owned, the newest first */

@@ -8,6 +8,7 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/memory.c daemon/keeper/memory.h \
 	daemon/keeper/permit.c daemon/keeper/permit.h \
 	daemon/keeper/rate.c daemon/keeper/rate.h \
+	daemon/keeper/recall.c daemon/keeper/recall.h \
 	daemon/keeper/replay.c daemon/keeper/replay.h \
 	daemon/keeper/shipping.c daemon/keeper/shipping.h
 KEEPER_LIBS = daemon/keeper/libkeeper.a $(EVENT_LIBS)

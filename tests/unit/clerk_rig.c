@@ -80,6 +80,7 @@ void house_open_on(struct house *h, const char *match, size_t calls,
 	const struct clerk_services s = {
 		.clock = &h->clock, .match = house_match, .psk = house_psk,
 		.method = house_method, .send = house_send, .user = h,
+		.memory = h->memory,
 	};
 
 	if (!replay)
@@ -108,6 +109,12 @@ void house_open(struct house *h, const char *match)
 	h->peer.profile = &h->profile;
 	secret_set(&h->psk, "0123456789abcdef", 16);
 	house_open_on(h, match, 10, NULL);
+}
+
+void house_reopen(struct house *h)
+{
+	clerk_free(h->clerk);
+	house_open_on(h, h->peer.match, 10, NULL);
 }
 
 void house_close(struct house *h)

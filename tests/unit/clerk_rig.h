@@ -38,6 +38,7 @@ struct house {
 	bool no_psk, no_method;
 	const struct keying *method; /* in place of MIKEY's */
 	const struct keying *dhhmac; /* NULL: not there */
+	struct memory *memory; /* NULL: none; lent */
 	int relay_err; /* what sending to the relay gives */
 	int engine_err;
 	struct sent sent[SENT_MAX];
@@ -55,6 +56,8 @@ struct where {
 void house_open_on(struct house *h, const char *match, size_t calls,
 		   struct replay *replay);
 void house_open(struct house *h, const char *match);
+/* The clerk anew, with what h has now. */
+void house_reopen(struct house *h);
 void house_close(struct house *h);
 struct msg_key_party party(uint64_t call, const char *local,
 		   const char *remote);

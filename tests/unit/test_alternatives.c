@@ -6,6 +6,7 @@
 #include "daemon/base/log.h"
 #include "daemon/bundle.h"
 #include "daemon/keeper/docket.h"
+#include "daemon/keeper/memory.h"
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/psk.h"
 #include "modules/mikey/ranks.h"
@@ -570,6 +571,109 @@ static void an_update_negotiates_nothing(void **state)
 	close_both();
 }
 
+/* -- memory --------------------------------------------------------------- */
+
+static struct memory *memory_of(void)
+{
+	struct memory *m;
+
+	assert_int_equal(memory_new(-1, 100, &m), 0);
+	return m;
+}
+
+static size_t messages_of(const struct sent *o)
+{
+	assert_int_equal(o->u.offered.err, 0);
+	return bundle_of(o).n;
+}
+
+static void call_once(uint64_t call, size_t messages, const char *method)
+{
+	const struct where w = { call + 100, (uint8_t)call, 1, 1, 0 };
+	const struct sent *o = offer(&a, call), *f;
+
+	assert_int_equal(messages_of(o), messages);
+	f = finish(&a, o->u.offered.exchange, 0, answer(&b, o, w));
+	assert_int_equal(f->u.finished.err, 0);
+	assert_string_equal(f->u.finished.facts.method, method);
+}
+
+static void the_next_offer_is_small(void **state)
+{
+	const struct sent *o, *r;
+
+	(void)state;
+	open_both();
+	a.memory = memory_of();
+	house_reopen(&a);
+	profile_of(&b, DH, NULL, CM_32, 0);
+	call_once(1, 2, DH);
+	call_once(2, 1, DH); /* with its suite in the policy, too */
+	o = offer(&a, 3);
+	r = answer(&b, o, (struct where){ 103, 3, 1, 1, 0 });
+	assert_int_equal(r->u.answered.facts.suite, CM_32);
+	drop(&a, o->u.offered.exchange); /* nobody picked up */
+	call_once(4, 2, DH);
+	call_once(5, 1, DH);
+	/* our own lists changed: what was recalled gives another choice */
+	profile_of(&a, DH, PSK, CM_32, CM_80);
+	profile_of(&b, PSK, DH, CM_32, CM_80);
+	o = offer(&a, 6);
+	assert_int_equal(messages_of(o), 1);
+	r = answer(&b, o, (struct where){ 106, 6, 1, 1, 0 });
+	assert_int_equal(r->u.answered.err, 0); /* a tie: the offerer's */
+	memory_free(a.memory);
+	close_both();
+}
+
+/* The far end's lists changed: the one message is not what they lead to. */
+static void a_wrong_memory_mends_itself(void **state)
+{
+	const struct sent *o, *r;
+
+	(void)state;
+	open_both();
+	a.memory = memory_of();
+	house_reopen(&a);
+	profile_of(&b, DH, NULL, CM_80, 0);
+	call_once(1, 2, DH);
+	profile_of(&b, PSK, NULL, CM_80, 0);
+	o = offer(&a, 2);
+	assert_int_equal(messages_of(o), 1);
+	r = answer(&b, o, (struct where){ 102, 2, 1, 1, 0 });
+	assert_int_equal(r->u.answered.err, E_UNSUPPORTED);
+	assert_int_equal(count(&b, MSG_KEY), 2); /* of the first call */
+	drop(&a, o->u.offered.exchange);
+	call_once(3, 2, PSK);
+	call_once(4, 1, PSK);
+	memory_free(a.memory);
+	close_both();
+}
+
+/* A far end that does not know of it gets its one message from then on. */
+static void a_strict_reader_is_remembered(void **state)
+{
+	static struct sent r;
+	const struct sent *o;
+	struct bundle m;
+
+	(void)state;
+	open_both();
+	a.memory = memory_of();
+	house_reopen(&a);
+	for (uint64_t call = 1; call < 3; call++) {
+		o = offer(&a, call);
+		m = bundle_of(o);
+		assert_int_equal(m.n, call == 1 ? 2 : 1);
+		assert_int_equal(strict_answer(&mikey_psk, &m.item[0], &r),
+				 0);
+		assert_int_equal(finish(&a, o->u.offered.exchange, 0, &r)
+					 ->u.finished.err, 0);
+	}
+	memory_free(a.memory);
+	close_both();
+}
+
 static void ignore_line(enum log_class c, const char *line)
 {
 	(void)c;
@@ -592,6 +696,9 @@ int main(void)
 		cmocka_unit_test(without_verification_offers_are_static),
 		cmocka_unit_test(branches_may_choose_differently),
 		cmocka_unit_test(an_update_negotiates_nothing),
+		cmocka_unit_test(the_next_offer_is_small),
+		cmocka_unit_test(a_wrong_memory_mends_itself),
+		cmocka_unit_test(a_strict_reader_is_remembered),
 	};
 
 	log_to(ignore_line);
