@@ -361,6 +361,7 @@ static int choose(const struct own *own, const struct bundle *offer,
 			      "no method or no suite of ours: compare both "
 			      "profiles' keying and suites");
 	out->ranked = true;
+	out->by_rank = theirs->lists.by_rank && own->lists.by_rank;
 	out->suite = (enum suite)c.suite;
 	r = find_message(own, offer, c.method, out, fault);
 	return r ? r : write_answer(own, theirs, c, out);

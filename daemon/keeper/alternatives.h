@@ -50,6 +50,7 @@ int alternatives_offer(const struct alternatives_ask *ask, struct buf *tail,
 
 struct alternatives_pick {
 	bool ranked; /* else the offer has no lists, and the rest is zero */
+	bool by_rank; /* both sides go by the sum of ranks */
 	size_t i;    /* which of its messages */
 	struct permit permit;
 	enum suite suite;

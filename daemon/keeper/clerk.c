@@ -253,6 +253,21 @@ static int admit(struct clerk *c, struct request *q)
 	return 0;
 }
 
+/* Why the method is what it is, for the operator: dflt without lists. */
+static uint8_t choice_of(uint8_t dflt, bool ranked, bool by_rank)
+{
+	if (dflt == KEY_CHOICE_ONLY || dflt == KEY_CHOICE_REMEMBERED ||
+	    !ranked)
+		return dflt;
+	return by_rank ? KEY_CHOICE_RULE : KEY_CHOICE_AUTOMATIC;
+}
+
+static uint8_t choice_without(const struct request *q, uint8_t otherwise)
+{
+	return q->permit.peer->profile->n_keying == 1 ? KEY_CHOICE_ONLY
+						      : otherwise;
+}
+
 /* -- offer ---------------------------------------------------------------- */
 
 /* The exchange, with keys if the offer fixed them. Takes what is pending. */
@@ -276,6 +291,8 @@ static int open_exchange(struct clerk *c, struct request *q,
 	x->n = q->party->n;
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + PENDING_US);
 	memcpy(x->line, q->party->line, sizeof x->line);
+	x->choice = choice_without(q, KEY_CHOICE_FIRST);
+	x->by_rank = q->permit.peer->profile->negotiate == NEGOTIATE_PRIORITY;
 	x->updates = q->terms.bundle && q->terms.bundle->rand_len;
 	x->ranked = made->alt[0].bundle;
 	x->recalled = made->recalled;
@@ -449,6 +466,8 @@ static int keep_answer(struct clerk *c, struct request *q,
 		return fault(q, r, "the bundle cannot be kept");
 	a->n = (uint32_t)res->n;
 	a->facts = res->facts;
+	a->facts.choice = choice_of(choice_without(q, KEY_CHOICE_OFFERED),
+				    q->pick.ranked, q->pick.by_rank);
 	r = shipping_add(&c->keys, q->party->call, q->party->line, res, a->key);
 	if (!r && (r = docket_accept(c->dockets, q->party->call, a)))
 		shipping_drop(&c->keys, q->party->call, a->key, a->n);
@@ -774,6 +793,8 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	if (!r && x->ranked)
 		recall_put(&c->s, x->peer, &res);
 	reply->facts = res.facts;
+	reply->facts.choice = choice_of(x->choice, res.ranked, x->by_rank &&
+					res.ranks.lists.by_rank);
 	wipe(&res, sizeof res);
 	if (r)
 		return r;

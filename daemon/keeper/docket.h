@@ -44,6 +44,8 @@ struct exchange {
 	bool recalled; /* ... and the one message that we recalled */
 	char peer[NAME_TEXT];
 	bool updates;  /* it changes the keys of a bundle */
+	uint8_t choice; /* enum key_choice, when no lists come back */
+	bool by_rank;   /* ours go by the sum of ranks */
 	struct msg_key_ids key[STREAM_MAX]; /* when early */
 	struct answer_keys *answers; /* else; owned, the newest first */
 	uint64_t expires_us; /* monotonic; set by exchange_wait() */

@@ -96,6 +96,19 @@ struct chosen_case {
 	unsigned suite;
 };
 
+/* What the operator is told: each side by what it could have had. */
+static void check_reason(const struct chosen_case *k, const struct house *h,
+			 unsigned told)
+{
+	if (h->profile.n_keying == 1)
+		assert_int_equal(told, KEY_CHOICE_ONLY);
+	else
+		assert_int_equal(told, k->an == NEGOTIATE_PRIORITY &&
+				 k->bn == NEGOTIATE_PRIORITY
+					 ? KEY_CHOICE_RULE
+					 : KEY_CHOICE_AUTOMATIC);
+}
+
 static void check_call(const struct chosen_case *k)
 {
 	const struct sent *o, *r, *f;
@@ -130,6 +143,8 @@ static void check_call(const struct chosen_case *k)
 			    sizeof(struct srtp_key));
 	assert_int_equal(sends(&a, f->u.finished.key[0].send)->suite,
 			 k->suite);
+	check_reason(k, &a, f->u.finished.facts.choice);
+	check_reason(k, &b, r->u.answered.facts.choice);
 	/* what the offer fixed for another choice is gone */
 	assert_int_equal(count(&a, MSG_KEY) - count(&a, MSG_KEY_GONE), 2);
 	close_both();
@@ -411,6 +426,7 @@ static void a_strict_reader_can_answer(void **state)
 	assert_int_equal(f->u.finished.chosen, 0);
 	assert_string_equal(f->u.finished.facts.method, PSK);
 	assert_int_equal(f->u.finished.facts.suite, CM_80);
+	assert_int_equal(f->u.finished.facts.choice, KEY_CHOICE_FIRST);
 	assert_memory_equal(f->u.finished.key, o->u.offered.key,
 			    sizeof f->u.finished.key);
 	close_both();
@@ -460,6 +476,7 @@ static void a_plain_offer_is_answered(void **state)
 	r = answer(&b, &o, here);
 	assert_int_equal(r->u.answered.err, 0);
 	assert_int_equal(r->u.answered.facts.suite, CM_80);
+	assert_int_equal(r->u.answered.facts.choice, KEY_CHOICE_OFFERED);
 	assert_int_equal(mikey_psk.finish(pending, r->tail, r->tail_len,
 					  b.wall_us, &res, &why), 0);
 	assert_false(res.ranked);
