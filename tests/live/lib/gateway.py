@@ -59,6 +59,7 @@ class Gateway:
         self.keying = settings.pop('keying', ['mikey-psk'])
         self.level = settings.pop('level', 'session')
         self.rate = settings.pop('rate', 0)  # of key derivation
+        self.rekey = settings.pop('rekey', 0)  # seconds
         self.proxy = settings.pop('proxy', '')
         self.answer = settings.pop('answer', 'pickup')
         self.late = settings.pop('late', 'refuse')
@@ -106,7 +107,8 @@ outside = {{
 	proxy = {quoted(self.proxy)};
 }};
 media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; }};
-mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate}; }};
+mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate};
+	rekey = {self.rekey}; }};
 profiles = {{
 	sealed = {{ need = "require"; keying = [ {
             ', '.join(map(quoted, self.keying))} ]; suites = [ {
