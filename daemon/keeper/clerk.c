@@ -22,6 +22,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/keeper/alternatives.h"
+#include "daemon/keeper/count.h"
 #include "daemon/keeper/docket.h"
 #include "daemon/keeper/permit.h"
 #include "daemon/keeper/rate.h"
@@ -115,6 +116,8 @@ struct request {
 	size_t n_suites;
 	uint32_t ssrc[STREAM_MAX];
 	struct keying_fault fault;
+	bool fork; /* the message was taken, on another branch */
+	struct keying_counter last; /* of the far end */
 };
 
 static int fault(struct request *q, int err, const char *why)
@@ -244,9 +247,11 @@ static int admit(struct clerk *c, struct request *q)
 		.verify = c->limits.verify,
 		.kdr = c->limits.kdr,
 		.kemac_128 = c->limits.kemac_128,
+		.sha256 = c->limits.sha256,
 		.no_rate = c->limits.no_rate,
 		.legacy = c->limits.legacy,
 		.retarget = q->permit.peer->profile->retarget,
+		.counters = c->limits.counters,
 		.mki = c->limits.mki,
 	};
 	add_bundle(c, q, !q->offer);
@@ -424,6 +429,7 @@ static int check_replay(struct clerk *c, struct request *q,
 {
 	enum replay_verdict v = replay_check(c->replay, rc);
 
+	q->fork = v == REPLAY_BRANCH;
 	if (v == REPLAY_NEW ||
 	    (v == REPLAY_BRANCH &&
 	     dockets_may_fork(c->dockets, rc->hash, rc->origin->dialog)))
@@ -501,6 +507,44 @@ static bool only_check(const struct clerk *c, const struct request *q,
 			      c->limits.ahead);
 }
 
+/* -- counters ------------------------------------------------------------- */
+
+static struct count_owner owner_of(const struct request *q)
+{
+	return (struct count_owner){
+		.peer = q->permit.peer->name,
+		.id = q->permit.method->certified ? q->party->remote_id : NULL,
+	};
+}
+
+static int recall_counter(struct clerk *c, struct request *q)
+{
+	const struct count_owner o = owner_of(q);
+	int r;
+
+	if (!c->limits.counters || q->fork)
+		return 0;
+	r = count_last(c->s.memory, &o, &q->last);
+	q->terms.last_counter = &q->last;
+	if (r == E_LOST) /* only a counter needs it */
+		q->terms.counters = false;
+	return r == E_LOST ? 0 : r ? fault(q, r, "the last counter") : 0;
+}
+
+static int keep_counter(struct clerk *c, struct request *q,
+			const struct keying_result *res)
+{
+	const struct count_owner o = owner_of(q);
+	int r;
+
+	if (!res->counter.set || q->fork)
+		return 0;
+	r = count_keep(c->s.memory, &o, res->counter,
+		       clock_wall_us(c->s.clock));
+	return r ? fault(q, r, "the far end's counter cannot be remembered "
+			 "(is there a state directory?)") : 0;
+}
+
 /* What the offer is known by. A message that is not the chosen one could be
  * altered without harm to it: so the hash that the chosen one proves counts,
  * and where there are no lists the message. */
@@ -532,7 +576,10 @@ static int answer(struct clerk *c, struct request *q,
 	int r = a->checked || q->permit.method->bare
 		? 0 : check_replay(c, q, &rc);
 
+	q->fork |= a->checked; /* taken when it was checked */
 	q->terms.check = only_check(c, q, m->when);
+	if (!r)
+		r = recall_counter(c, q);
 	if (!r)
 		r = q->permit.method->answer(&q->terms, offer->data,
 					     offer->len, tail, &res,
@@ -543,8 +590,10 @@ static int answer(struct clerk *c, struct request *q,
 	memcpy(a->line, m->party.line, sizeof a->line);
 	a->response = tail->data;
 	a->len = (uint32_t)tail->len;
-	r = q->terms.check ? keep_check(c, q, &rc, &res, a)
-			   : keep_answer(c, q, &rc, &res, a);
+	r = keep_counter(c, q, &res);
+	if (!r)
+		r = q->terms.check ? keep_check(c, q, &rc, &res, a)
+				   : keep_answer(c, q, &rc, &res, a);
 	wipe(&res, sizeof res);
 	if (r)
 		buf_clear(tail);

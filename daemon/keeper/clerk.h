@@ -40,10 +40,12 @@ struct clerk_limits {
 	bool verify;        /* our offers ask for a verification */
 	uint8_t kdr;        /* key derivation rate they ask for (suite.h) */
 	bool kemac_128;     /* keys they carry are under AES-128 */
+	bool sha256;        /* their PRF and MACs are of HMAC-SHA-256 */
 	bool no_rate;       /* the relay takes none but 0 */
 	bool legacy;        /* weak algorithms are taken, too */
 	unsigned ahead;     /* calls of a peer that have cost a dear answer
 	                       before they are picked up */
+	bool counters;      /* counters in place of timestamps are taken */
 	enum keying_mki mki; /* when keys that we make have one */
 };
 

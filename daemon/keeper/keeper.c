@@ -151,9 +151,11 @@ static struct clerk_limits limits_of(const struct conf *c)
 		.kdr = kdr_of(conf_int(n, "derivation_rate")),
 		.mki = mki_of(conf_text(n, "mki")),
 		.kemac_128 = !strcmp(conf_text(n, "kemac"), "aes-128"),
+		.sha256 = !strcmp(conf_text(n, "hash"), "sha-256"),
 		.no_rate = !strcmp(transform, "libsrtp2"),
 		.legacy = conf_bool(n, "legacy"),
 		.ahead = (unsigned)conf_int(conf_one(c, "limits"), "early"),
+		.counters = conf_bool(n, "counters"),
 	};
 }
 

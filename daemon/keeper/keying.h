@@ -40,6 +40,13 @@ struct keying_bundle {
 /* When a key carries a name in its packets (MKI, RFC 3711 3.1). */
 enum keying_mki { KEYING_MKI_REKEY, KEYING_MKI_ALWAYS, KEYING_MKI_NEVER };
 
+/* What some offers carry in place of the time: a number that rises with each
+ * message of its sender (RFC 3830 5.4). */
+struct keying_counter {
+	bool set;
+	uint32_t value;
+};
+
 /* What one side brings to an exchange. Everything is borrowed for the call. */
 struct keying_terms {
 	const char *local_id, *remote_id; /* SIP URIs */
@@ -57,6 +64,8 @@ struct keying_terms {
 	                             as in struct srtp_key */
 	bool kemac_128;           /* offerer: keys go under AES-128, whatever
 	                             the suite */
+	bool sha256;              /* offerer: HMAC-SHA-256 derives keys and
+	                             makes MACs, not HMAC-SHA-1 */
 	bool no_rate;             /* answerer: the relay takes none but 0 */
 	bool legacy;              /* answerer: weak algorithms, too */
 	bool retarget;            /* who answers may be another identity of
@@ -64,6 +73,9 @@ struct keying_terms {
 	bool check;               /* answerer: only authenticate the offer,
 	                             where the rest is dear; the result is then
 	                             without keys, but for its stamp */
+	bool counters;            /* answerer: counters in place of the time */
+	const struct keying_counter *last_counter; /* answerer: the far end's
+	                                              last; NULL: none */
 	const struct keying_name *name; /* offerer; NULL: it draws its own */
 	/* The extension of rank.h that the message carries; NULL: none. */
 	const uint8_t *ranks;
@@ -84,6 +96,7 @@ struct keying_result {
 	struct srtp_key send[STREAM_MAX], recv[STREAM_MAX];
 	uint32_t recv_ssrc[STREAM_MAX]; /* 0: not told */
 	uint64_t stamp_us;  /* the offer's timestamp, for the replay cache */
+	struct keying_counter counter; /* the offer's; the next is higher */
 	bool ranked; /* finish: the answer says what was chosen, and why */
 	struct rank_ext ranks; /* when ranked; it was checked */
 	struct keying_bundle bundle; /* for later updates */

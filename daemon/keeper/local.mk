@@ -3,6 +3,7 @@ noinst_LIBRARIES += daemon/keeper/libkeeper.a
 daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/alternatives.c daemon/keeper/alternatives.h \
 	daemon/keeper/clerk.c daemon/keeper/clerk.h \
+	daemon/keeper/count.c daemon/keeper/count.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \
 	daemon/keeper/keeper.c daemon/keeper/keying.h \
 	daemon/keeper/memory.c daemon/keeper/memory.h \

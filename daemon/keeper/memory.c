@@ -48,6 +48,7 @@ static const struct {
 	[MEMORY_PIN] = { .protects = true },
 	[MEMORY_BEST] = { .protects = true, .rises = true },
 	[MEMORY_METHOD] = { .protects = false },
+	[MEMORY_COUNTER] = { .protects = true },
 };
 
 struct entry {

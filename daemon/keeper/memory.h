@@ -31,6 +31,10 @@ enum memory_kind {
 	/* Method and suite that worked last. A hint: gives way to others when
 	 * the file is full, the oldest first. */
 	MEMORY_METHOD,
+	/* The last counter of a far end that has no clock (RFC 3830 5.4), four
+	 * bytes in network order. Protects. Name: the peer's, and the identity
+	 * where a certificate proves it. */
+	MEMORY_COUNTER,
 	MEMORY_KINDS
 };
 

@@ -51,7 +51,7 @@ int mikey_agreement_answer(struct mikey_incoming *in,
 			   const struct mikey_payload *dh_i,
 			   struct mikey_dh **dh, struct keying_result *out)
 {
-	struct mikey_key key = { .type = MIKEY_KEY_TGK, .kv = dh_i->kv };
+	struct mikey_keys keys = { .n = 1 };
 	struct secret tgk = { 0 };
 	int r = check_value(in, dh_i);
 
@@ -64,8 +64,10 @@ int mikey_agreement_answer(struct mikey_incoming *in,
 		return MIKEY_REFUSE(in, r, MIKEY_ERR_OTHER, "the "
 				    "Diffie-Hellman key cannot be computed: "
 				    "%s", err_text(r));
-	key.key = (struct mikey_bytes){ tgk.bytes, tgk.len };
-	r = mikey_incoming_result(in, &key, mikey_dh_bits(dh_i->kind), out);
+	keys.key[0] = (struct mikey_key){ .type = MIKEY_KEY_TGK,
+					  .key = { tgk.bytes, tgk.len },
+					  .kv = dh_i->kv };
+	r = mikey_incoming_result(in, &keys, mikey_dh_bits(dh_i->kind), out);
 	out->facts.confirmed = 0; /* nobody has the key but us yet */
 	secret_wipe(&tgk);
 	return r;

@@ -29,6 +29,7 @@
 #include "modules/mikey/error.h"
 #include "modules/mikey/ident.h"
 #include "modules/mikey/incoming.h"
+#include "modules/mikey/map.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/payload.h"
 #include "modules/mikey/ranks.h"
@@ -105,7 +106,7 @@ static int write_offer(const struct keying_pending *p, struct buf *out)
 	if (!r) {
 		mikey_agreement_add(&m, p->dh, mikey_outgoing_kv(&p->o));
 		mikey_add(&m, MIKEY_KEMAC, MIKEY_ENCR_NULL)->mac_alg =
-			MIKEY_MAC_SHA1;
+			p->keys.mac_alg;
 		r = mikey_encode_maced(&m, &p->keys, out);
 	}
 	buf_free(&params);
@@ -120,7 +121,7 @@ static int make_offer(const struct keying_terms *t, struct keying_pending *p,
 
 	p->o.verify = true; /* RFC 3830 6.1: with DH a response must come */
 	if (!r)
-		r = derive(t->psk, &root, MIKEY_MAC_SHA1, &p->keys);
+		r = derive(t->psk, &root, mikey_mac_of(root.prf), &p->keys);
 	if (!r)
 		r = mikey_dh_new(MIKEY_OAKLEY_5, &p->dh);
 	return r ? r : write_offer(p, out);
@@ -250,13 +251,14 @@ static const struct {
 
 static int respond(struct answer *a, struct buf *out)
 {
-	const struct mikey_incoming *in = &a->in;
+	struct mikey_incoming *in = &a->in;
 	struct mikey_message m;
 	struct mikey_payload *kemac;
 
 	mikey_incoming_begin(in, MIKEY_DHHMAC_RESPONSE, &m);
 	mikey_incoming_add_id_i(in, &m);
 	mikey_agreement_back(&m, a->dh, a->dh_i);
+	mikey_map_add_policy(in, &m);
 	mikey_rank_add(in->t, &m);
 	kemac = mikey_add(&m, MIKEY_KEMAC, a->kemac->kind);
 	kemac->mac_alg = a->kemac->mac_alg;
@@ -273,7 +275,7 @@ static int run(struct answer *a, struct buf *out)
 	if (r)
 		return mikey_incoming_report(&a->in, r, out);
 	if (a->in.t->check) {
-		a->result.stamp_us = a->in.stamp_us;
+		mikey_incoming_checked(&a->in, &a->result);
 		return 0;
 	}
 	return mikey_incoming_made(&a->in, respond(a, out), out);

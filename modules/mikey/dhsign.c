@@ -22,6 +22,7 @@
 #include "modules/mikey/agreement.h"
 #include "modules/mikey/ident.h"
 #include "modules/mikey/incoming.h"
+#include "modules/mikey/map.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/ranks.h"
 #include "modules/mikey/sign.h"
@@ -186,13 +187,14 @@ static const struct {
 
 static int respond(struct answer *a, struct buf *out)
 {
-	const struct mikey_incoming *in = &a->in;
+	struct mikey_incoming *in = &a->in;
 	struct mikey_message m;
 
 	mikey_incoming_begin(in, MIKEY_DH_RESPONSE, &m);
 	mikey_sign_certs(in->t->credential, &m);
 	mikey_incoming_add_id_i(in, &m);
 	mikey_agreement_back(&m, a->dh, a->dh_i);
+	mikey_map_add_policy(in, &m);
 	mikey_rank_add(in->t, &m);
 	return mikey_encode_signed(&m, in->t->credential, NULL, out);
 }
@@ -207,7 +209,7 @@ static int run(struct answer *a, struct buf *out)
 	if (r)
 		return mikey_incoming_report(&a->in, r, out);
 	if (a->in.t->check) {
-		a->result.stamp_us = a->in.stamp_us;
+		mikey_incoming_checked(&a->in, &a->result);
 		return 0;
 	}
 	return mikey_incoming_made(&a->in, respond(a, out), out);

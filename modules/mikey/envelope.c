@@ -74,7 +74,7 @@ int mikey_envelope_make(struct mikey_envelope *e,
 		r = E_INTERNAL;
 	if (!r)
 		r = mikey_psk_derive(&key, o->root, MIKEY_ENCR_AES_CM_128,
-				     MIKEY_MAC_SHA1, &e->keys);
+				     mikey_mac_of(o->root->prf), &e->keys);
 	if (!r)
 		r = seal(e, o);
 	if (!r)
@@ -104,8 +104,7 @@ static int check_algorithms(const struct mikey_payload *k,
 	if (k->mac_alg == MIKEY_MAC_NULL || k->kind == MIKEY_ENCR_NULL)
 		return mikey_fault(fault, E_UNSUPPORTED, "the keys in the "
 				   "MIKEY message are not protected (NULL)");
-	if (k->kind != MIKEY_ENCR_AES_CM_128 &&
-	    k->kind != MIKEY_ENCR_AES_CM_256)
+	if (k->kind > MIKEY_ENCR_AES_CM_256)
 		return mikey_fault(fault, E_UNSUPPORTED, "MIKEY encryption "
 				   "algorithm %u is not supported", k->kind);
 	if (k->data.len > ENVELOPE_PLAIN)
@@ -148,19 +147,13 @@ static int check_mac(const struct mikey_envelope *e,
 }
 
 static int decrypt(struct mikey_envelope *e, const struct mikey_message *m,
-		   const struct mikey_payload *k, struct keying_fault *fault)
+		   struct keying_fault *fault)
 {
-	const struct mikey_payload *t = mikey_find(m, MIKEY_T, 0);
-	struct reader stamp = reader_of(t->data.p, t->data.len);
-	uint8_t iv[16];
-	int r;
+	size_t len;
+	int r = mikey_psk_open(&e->keys, m, e->plain, &len);
 
-	mikey_iv(e->keys.salt, m->csb_id, reader_u64(&stamp), iv);
-	r = mikey_aes_cm(e->keys.encr, e->keys.encr_len, iv, k->data,
-			 e->plain);
 	if (!r)
-		r = mikey_keys_decode((struct mikey_bytes){ e->plain,
-							    k->data.len },
+		r = mikey_keys_decode((struct mikey_bytes){ e->plain, len },
 				      true, &e->key);
 	return r ? mikey_fault(fault, r, "the key data of the MIKEY message is "
 			       "%s", err_text(r)) : 0;
@@ -200,6 +193,6 @@ int mikey_envelope_open(struct mikey_envelope *e, const struct credential *own,
 				   err_text(r));
 	r = check_mac(e, k, fault);
 	if (!r)
-		r = decrypt(e, m, k, fault);
+		r = decrypt(e, m, fault);
 	return r ? r : check_id(e, id, fault);
 }

@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-#define SP_ROOM 48 /* bytes of one suite's parameters */
-
 static const struct {
 	const char *text;
 	int code;
@@ -90,7 +88,7 @@ static int encode(const struct mikey_refusal *r, struct mikey_message *m,
 int mikey_error_make(const struct mikey_refusal *r, struct buf *out)
 {
 	const struct mikey_payload *stamp = mikey_find(r->offer, MIKEY_T, 0);
-	struct buf params = buf_of(SUITE_COUNT * SP_ROOM);
+	struct buf params = buf_of(SUITE_COUNT * MIKEY_SP_ROOM);
 	struct mikey_message m = { .data_type = MIKEY_ERROR,
 				   .prf = r->offer->prf,
 				   .csb_id = r->offer->csb_id };

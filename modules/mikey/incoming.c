@@ -9,6 +9,7 @@
 
 #include "daemon/base/err.h"
 #include "modules/mikey/ident.h"
+#include "modules/mikey/map.h"
 #include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
 #include "modules/mikey/stamp.h"
@@ -102,10 +103,11 @@ int mikey_incoming_shape(struct mikey_incoming *in, const uint8_t *stray,
 	if (in->offer.prf > MIKEY_PRF_SHA256)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_PRF, "MIKEY PRF %u "
 			      "is not supported", in->offer.prf);
-	if (in->stamp->kind != MIKEY_TS_UTC)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_TS, "MIKEY "
-			      "timestamp type %u is not supported, only "
-			      "NTP-UTC", in->stamp->kind);
+	if (in->stamp->kind == MIKEY_TS_COUNTER && !in->t->counters)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_TS, "the MIKEY "
+			      "offer has a counter in place of the time: "
+			      "mikey.counters is not set, or what is known "
+			      "of counters was lost");
 	return check_rand(in);
 }
 
@@ -123,12 +125,27 @@ void mikey_incoming_proven(struct mikey_incoming *in,
 	in->proven = true;
 }
 
-int mikey_incoming_stamp(struct mikey_incoming *in)
+/* RFC 3830 5.4: a counter rises with every message of the sender. */
+static int check_counter(struct mikey_incoming *in)
 {
-	struct reader r = reader_of(in->stamp->data.p, in->stamp->data.len);
+	const struct keying_counter *last = in->t->last_counter;
+
+	in->counter.value = (uint32_t)mikey_incoming_stamp_bits(in);
+	in->counter.set = true;
+	in->stamp_us = in->t->wall_us;
+	if (last && last->set && in->counter.value <= last->value)
+		return REFUSE(in, E_REPLAY, MIKEY_ERR_TS, "the MIKEY offer's "
+			      "counter is %u, the last of this peer was %u: "
+			      "it was sent before", in->counter.value,
+			      last->value);
+	return 0;
+}
+
+static int check_window(struct mikey_incoming *in)
+{
 	uint64_t now = in->t->wall_us, apart;
 
-	in->stamp_us = mikey_stamp_us(reader_u64(&r), now);
+	in->stamp_us = mikey_stamp_us(mikey_incoming_stamp_bits(in), now);
 	apart = mikey_apart_us(in->stamp_us, now);
 	if (apart > in->t->window_us)
 		return REFUSE(in, E_EXPIRED, MIKEY_ERR_TS, "the MIKEY offer's "
@@ -137,10 +154,18 @@ int mikey_incoming_stamp(struct mikey_incoming *in)
 			      (unsigned long long)(apart / 1000000),
 			      in->stamp_us > now ? "ahead of" : "behind",
 			      (unsigned long long)(in->t->window_us / 1000000));
-	if (in->update && in->stamp_us <= in->update->their_stamp_us)
+	return 0;
+}
+
+int mikey_incoming_stamp(struct mikey_incoming *in)
+{
+	int r = in->stamp->kind == MIKEY_TS_COUNTER ? check_counter(in)
+						    : check_window(in);
+
+	if (!r && in->update && in->stamp_us <= in->update->their_stamp_us)
 		return REFUSE(in, E_REPLAY, MIKEY_ERR_TS, "the MIKEY update is "
 			      "no newer than the far end's last message");
-	return 0;
+	return r;
 }
 
 static bool is_id(const struct mikey_payload *id, const char *want)
@@ -210,98 +235,6 @@ static int check_protocols(struct mikey_incoming *in)
 	return 0;
 }
 
-static int check_map(struct mikey_incoming *in)
-{
-	const struct mikey_message *m = &in->offer;
-
-	if (m->map != MIKEY_MAP_SRTP)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "MIKEY "
-			      "crypto session map %u is not supported",
-			      m->map);
-	if (m->n_cs != 2 * in->t->n)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
-			      "offer has %u crypto sessions, %zu lines of "
-			      "media take %zu", m->n_cs, in->t->n,
-			      2 * in->t->n);
-	for (size_t i = 0; i < in->t->n; i++) {
-		uint32_t back = m->cs[2 * i + 1].ssrc;
-
-		if (back && back != in->t->ssrc[i])
-			return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER,
-				      "the MIKEY offer chooses our SSRC");
-		/* in an update the streams run, and we know where they are */
-		if (!in->update && (m->cs[2 * i].roc || m->cs[2 * i + 1].roc))
-			return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER,
-				      "the MIKEY offer joins a running stream "
-				      "(its rollover counter is not 0)");
-	}
-	return 0;
-}
-
-static const struct mikey_payload *policy_no(const struct mikey_message *m,
-					     unsigned no)
-{
-	const struct mikey_payload *p;
-
-	for (size_t i = 0; (p = mikey_find(m, MIKEY_SP, i)); i++)
-		if (p->extra == no)
-			return p;
-	return NULL;
-}
-
-static bool allowed(const struct keying_terms *t, enum suite suite)
-{
-	for (size_t i = 0; i < t->n_suites; i++)
-		if (t->suites[i] == suite)
-			return true;
-	return false;
-}
-
-static int policy_of(struct mikey_incoming *in, unsigned no,
-		     struct mikey_sp *out)
-{
-	const struct mikey_payload *sp = policy_no(&in->offer, no);
-	const char *why;
-
-	in->policy = true;
-	if (!sp || sp->kind != 0) /* table 6.10: SRTP */
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SP, "the MIKEY "
-			      "offer has no SRTP policy %u", no);
-	if (mikey_sp_get(sp->data, out, &why))
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
-			      "offer's policy asks for %s", why);
-	if (!in->t->suite && !allowed(in->t, out->suite))
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "suite %s is "
-			      "not allowed: add it to the profile's suites",
-			      suite_info(out->suite)->name);
-	if (out->kdr && in->t->no_rate)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
-			      "offer asks for a key derivation rate, which "
-			      "media.transform = \"libsrtp2\" cannot do");
-	in->policy = false;
-	return 0;
-}
-
-static int check_suite(struct mikey_incoming *in)
-{
-	int r = policy_of(in, in->offer.cs[0].policy, &in->sp);
-
-	for (size_t i = 1; i < in->offer.n_cs && !r; i++) {
-		struct mikey_sp other;
-
-		r = policy_of(in, in->offer.cs[i].policy, &other);
-		if (!r && (other.suite != in->sp.suite ||
-			   other.kdr != in->sp.kdr))
-			r = REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the "
-				   "MIKEY offer mixes suites or rates");
-	}
-	if (!r && in->t->suite && in->t->suite != in->sp.suite) {
-		in->sp.suite = in->t->suite;
-		in->named = true;
-	}
-	return r;
-}
-
 int mikey_incoming_terms(struct mikey_incoming *in)
 {
 	int r = check_ids(in);
@@ -309,49 +242,82 @@ int mikey_incoming_terms(struct mikey_incoming *in)
 	if (!r)
 		r = check_protocols(in);
 	if (!r)
-		r = check_map(in);
-	return r ? r : check_suite(in);
+		r = mikey_map_check(in);
+	return r ? r : mikey_map_suite(in);
 }
 
 int mikey_incoming_validity(struct mikey_incoming *in,
 			    const struct mikey_kv *kv)
 {
-	if (kv->type > 1 || kv->spi.len > SRTP_MKI_MAX)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the key's "
-			      "validity (an interval or a long MKI) is not "
-			      "supported");
-	return 0;
-}
+	int r = mikey_session_validity(kv, in->fault);
 
-int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *all)
-{
-	const struct suite_info *s = suite_info(in->sp.suite);
-	const struct mikey_key *k = &all->key[0];
-
-	if (all->n != 1 || k->type > MIKEY_KEY_TGK_SALT)
+	in->error_no = MIKEY_ERR_OTHER;
+	if (!r && in->update && kv->type == 2)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
-			      "offer has %zu keys of type %u: one TGK is "
-			      "wanted", all->n, k->type);
-	if (k->key.len < MIKEY_TGK_MIN || k->key.len < s->key_len)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the TGK has "
-			      "%zu bytes: too few for %s", k->key.len, s->name);
-	if (k->type == MIKEY_KEY_TGK_SALT && k->salt.len != s->salt_len)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the salt "
-			      "has %zu bytes, %s takes %u", k->salt.len,
-			      s->name, s->salt_len);
-	return mikey_incoming_validity(in, &k->kv);
+			      "update has a key that is valid for an "
+			      "interval: only an MKI can tell it from the "
+			      "one before");
+	return r;
 }
 
-int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
-			  unsigned key_bits, struct keying_result *out)
+/* What the response says of the sessions' keys (GENERIC-ID). */
+static void note_spis(struct mikey_incoming *in, const struct mikey_keys *keys)
 {
-	struct mikey_root root = mikey_incoming_root(in);
-	int r;
+	for (size_t i = 0; i < 2 * in->t->n; i++) {
+		int k = mikey_map_key(&in->offer, i, keys->key, keys->n);
 
-	root.key = k->key.p;
-	root.key_len = k->key.len;
-	out->n = in->t->n;
+		if (k >= 0)
+			in->spi[i] = keys->key[k].kv.spi;
+	}
+}
+
+static int note_policy(struct mikey_incoming *in)
+{
+	struct buf b = buf_of(sizeof in->params);
+
+	mikey_sp_put(&b, &in->sp);
+	if (!b.err) {
+		memcpy(in->params, b.data, b.len);
+		in->params_len = b.len;
+	}
+	buf_free(&b);
+	return b.err;
+}
+
+static int derive_keys(struct mikey_incoming *in, const struct mikey_keys *keys,
+		       struct keying_result *out)
+{
+	const struct mikey_root root = mikey_incoming_root(in);
+	const struct mikey_session s = {
+		.root = &root, .sp = &in->sp, .map = &in->offer,
+		.ours = in->t->ssrc, .initiator = false,
+	};
+	int r = 0;
+
+	in->error_no = MIKEY_ERR_OTHER;
+	for (size_t i = 0; i < keys->n && !r; i++)
+		r = mikey_incoming_validity(in, &keys->key[i].kv);
+	if (!r)
+		r = mikey_session_make(&s, keys, out, in->fault);
+	if (!r && (r = note_policy(in)))
+		mikey_fault(in->fault, r, "the policy: %s", err_text(r));
+	note_spis(in, keys);
+	return r;
+}
+
+void mikey_incoming_checked(const struct mikey_incoming *in,
+			    struct keying_result *out)
+{
 	out->stamp_us = in->stamp_us;
+	out->counter = in->counter;
+}
+
+int mikey_incoming_result(struct mikey_incoming *in,
+			  const struct mikey_keys *keys, unsigned key_bits,
+			  struct keying_result *out)
+{
+	out->n = in->t->n;
+	mikey_incoming_checked(in, out);
 	out->facts.suite = (uint16_t)in->sp.suite;
 	out->facts.key_bits = (uint16_t)key_bits;
 	/* it is authenticated, and who made the key holds it */
@@ -365,19 +331,13 @@ int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
 	};
 	memcpy(out->bundle.rand, in->rand.p, in->rand.len);
 	for (size_t i = 0; i < out->n; i++)
-		out->recv_ssrc[i] = in->offer.cs[2 * i].ssrc;
-	r = mikey_session_keys(&root, k, &in->sp, false, out);
-	if (r)
-		return REFUSE(in, r, MIKEY_ERR_OTHER, "the session keys cannot "
-			      "be derived: %s", err_text(r));
-	return 0;
+		out->recv_ssrc[i] = mikey_map_ssrc(&in->offer, 2 * i);
+	return derive_keys(in, keys, out);
 }
 
 uint64_t mikey_incoming_stamp_bits(const struct mikey_incoming *in)
 {
-	struct reader r = reader_of(in->stamp->data.p, in->stamp->data.len);
-
-	return reader_u64(&r);
+	return mikey_stamp_bits(in->stamp);
 }
 
 static void add_id(struct mikey_message *m, const struct mikey_payload *came,
@@ -387,16 +347,13 @@ static void add_id(struct mikey_message *m, const struct mikey_payload *came,
 		->data = id;
 }
 
-void mikey_incoming_begin(const struct mikey_incoming *in,
-			  enum mikey_data_type type, struct mikey_message *m)
+void mikey_incoming_begin(struct mikey_incoming *in, enum mikey_data_type type,
+			  struct mikey_message *m)
 {
 	*m = (struct mikey_message){ .data_type = (uint8_t)type,
 				     .prf = in->offer.prf,
-				     .csb_id = in->offer.csb_id,
-				     .n_cs = in->offer.n_cs };
-	memcpy(m->cs, in->offer.cs, sizeof m->cs);
-	for (size_t i = 0; i < in->t->n; i++)
-		m->cs[2 * i + 1].ssrc = in->t->ssrc[i];
+				     .csb_id = in->offer.csb_id };
+	mikey_map_back(in, m);
 	m->payload[m->n++] = *in->stamp;
 	add_id(m, in->id_r, in->also.id_r);
 }
@@ -407,7 +364,7 @@ void mikey_incoming_add_id_i(const struct mikey_incoming *in,
 	add_id(m, in->id_i, in->also.id_i);
 }
 
-int mikey_incoming_verify(const struct mikey_incoming *in,
+int mikey_incoming_verify(struct mikey_incoming *in,
 			  enum mikey_data_type type, struct buf *out)
 {
 	static const uint8_t zero[MIKEY_HASH_MAX];
@@ -416,6 +373,7 @@ int mikey_incoming_verify(const struct mikey_incoming *in,
 	if (!in->offer.v)
 		return 0; /* 6.1: no response is expected */
 	mikey_incoming_begin(in, type, &m);
+	mikey_map_add_policy(in, &m);
 	mikey_rank_add(in->t, &m);
 	mikey_add(&m, MIKEY_V, in->keys->mac_alg)->data =
 		(struct mikey_bytes){ zero, in->keys->auth_len };

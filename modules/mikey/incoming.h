@@ -28,8 +28,17 @@ struct mikey_incoming {
 	struct mikey_bytes rand; /* the bundle's, in an update of it */
 	const struct keying_bundle *update; /* of ours, that it changes */
 	uint64_t stamp_us;
+	struct keying_counter counter; /* in place of the time */
 	struct mikey_sp sp; /* chosen */
 	bool named; /* by the response: the offer's policy has another suite */
+	/* GENERIC-ID (map.h): the number of the policy that was chosen, and
+	 * whether the response must bring it; each session's SPI and SSRC. */
+	uint8_t policy_no;
+	bool brings_policy;
+	struct mikey_bytes spi[2 * STREAM_MAX];
+	uint8_t told[2 * STREAM_MAX][4];
+	uint8_t params[MIKEY_SP_ROOM];
+	size_t params_len;
 };
 
 /* Fills fault and error number; the value is err. */
@@ -43,13 +52,16 @@ int mikey_incoming_decode(struct mikey_incoming *in, unsigned data_type);
  * (n of them) is in it. */
 int mikey_incoming_shape(struct mikey_incoming *in, const uint8_t *stray,
 			 size_t n);
+/* All that a mere check gives (keying.h): when the offer was made. */
+void mikey_incoming_checked(const struct mikey_incoming *in,
+			    struct keying_result *out);
 /* What keys come from; the mode adds the key. Points into in. */
 struct mikey_root mikey_incoming_root(const struct mikey_incoming *in);
 /* The offer is authenticated. keys (borrowed; NULL: none) make the V of what
  * is answered. */
 void mikey_incoming_proven(struct mikey_incoming *in,
 			   const struct mikey_psk_keys *keys);
-/* The timestamp lies in the window. */
+/* The timestamp lies in the window, or the counter is new. */
 int mikey_incoming_stamp(struct mikey_incoming *in);
 /* The steps after the offer is authenticated: identities, key management
  * protocols, crypto sessions, suite. 0 or the fault. */
@@ -57,23 +69,23 @@ int mikey_incoming_terms(struct mikey_incoming *in);
 /* A key's validity is one that we do: none, or an MKI. */
 int mikey_incoming_validity(struct mikey_incoming *in,
 			    const struct mikey_kv *kv);
-/* One TGK that is long enough for the suite, of a validity that we do. */
-int mikey_incoming_tgk(struct mikey_incoming *in, const struct mikey_keys *k);
-/* The session keys and the facts of an offer that passed all. key_bits: how
- * strong the exchange is. */
-int mikey_incoming_result(struct mikey_incoming *in, const struct mikey_key *k,
-			  unsigned key_bits, struct keying_result *out);
+/* The session keys and the facts of an offer that passed all: of one key for
+ * all sessions, or one for each. 0 or the fault. key_bits: how strong the
+ * exchange is. */
+int mikey_incoming_result(struct mikey_incoming *in,
+			  const struct mikey_keys *keys, unsigned key_bits,
+			  struct keying_result *out);
 /* The timestamp's 64 bits, as a KEMAC's IV has them. */
 uint64_t mikey_incoming_stamp_bits(const struct mikey_incoming *in);
 /* Begins the response: HDR, our side of the crypto sessions (with our SSRCs
  * filled in, 6.1.1), T, IDr. Points into in. */
-void mikey_incoming_begin(const struct mikey_incoming *in,
-			  enum mikey_data_type type, struct mikey_message *m);
+void mikey_incoming_begin(struct mikey_incoming *in, enum mikey_data_type type,
+			  struct mikey_message *m);
 /* Adds IDi. */
 void mikey_incoming_add_id_i(const struct mikey_incoming *in,
 			     struct mikey_message *m);
 /* HDR, T, IDr, V: the response to an offer that asked for one, else nothing. */
-int mikey_incoming_verify(const struct mikey_incoming *in,
+int mikey_incoming_verify(struct mikey_incoming *in,
 			  enum mikey_data_type type, struct buf *out);
 /* The end of the steps, r is what they gave: an error message of them into out
  * (RFC 3830 5.1.2; keying.h says for which failures). Returns r. */

@@ -110,6 +110,11 @@ int mikey_hmac(unsigned alg, const uint8_t *key, size_t key_len,
 	return r;
 }
 
+unsigned mikey_mac_of(unsigned prf)
+{
+	return prf == MIKEY_PRF_SHA1 ? MIKEY_MAC_SHA1 : MIKEY_MAC_SHA256;
+}
+
 /* out ^= P(s, label, m), cut to out_len. */
 static int add_p(unsigned alg, struct mikey_bytes s, struct mikey_bytes label,
 		 uint8_t *out, size_t out_len)
@@ -142,8 +147,7 @@ static int add_p(unsigned alg, struct mikey_bytes s, struct mikey_bytes label,
 int mikey_prf(unsigned prf, struct mikey_bytes key, struct mikey_bytes label,
 	      uint8_t *out, size_t out_len)
 {
-	unsigned alg = prf == MIKEY_PRF_SHA1 ? MIKEY_MAC_SHA1
-					     : MIKEY_MAC_SHA256;
+	unsigned alg = mikey_mac_of(prf);
 	int r = 0;
 
 	if (prf > MIKEY_PRF_SHA256)

@@ -36,6 +36,8 @@ struct mikey_root {
  * mikey_mac_len() bytes. E_UNSUPPORTED for other algorithms, NULL too. */
 int mikey_hmac(unsigned alg, const uint8_t *key, size_t key_len,
 	       const struct mikey_bytes *run, size_t n, uint8_t *out);
+/* The MAC that goes with a PRF in what we make: of the same hash. */
+unsigned mikey_mac_of(unsigned prf);
 /* PRF(key, label) of RFC 3830 4.1.2, out_len bytes of it. */
 int mikey_prf(unsigned prf, struct mikey_bytes key, struct mikey_bytes label,
 	      uint8_t *out, size_t out_len);

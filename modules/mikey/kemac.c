@@ -1,8 +1,9 @@
 /* kemac.c - inside a KEMAC: AES counter mode (RFC 3830 4.2.3) and the chain
  * of key data sub-payloads (6.13) with their validity (6.14).
  *
- * Which types a mode takes is the mode's decision. Null encryption and AES
- * key wrap are not done: the modes refuse them. */
+ * Which types a mode takes is the mode's decision. Null encryption is not
+ * done: the modes refuse it. AES key wrap (RFC 3394) is opened, never made: it
+ * takes whole blocks of 8 bytes, and no padding is defined for others. */
 #include "modules/mikey/kemac.h"
 
 #include "daemon/base/err.h"
@@ -108,6 +109,26 @@ int mikey_aes_cm(const uint8_t *key, size_t key_len, const uint8_t iv[16],
 		return E_NOMEM;
 	if (EVP_EncryptInit_ex2(ctx, c, key, iv, NULL) &&
 	    EVP_EncryptUpdate(ctx, out, &n, in.p, (int)in.len))
+		r = 0;
+	EVP_CIPHER_CTX_free(ctx);
+	return r;
+}
+
+int mikey_key_unwrap(const uint8_t key[16], const uint8_t iv[8],
+		     struct mikey_bytes in, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx;
+	int n, r = E_FORMAT;
+
+	if (in.len < 24 || in.len % 8)
+		return E_FORMAT;
+	ctx = EVP_CIPHER_CTX_new();
+	if (!ctx)
+		return E_NOMEM;
+	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	if (EVP_DecryptInit_ex2(ctx, EVP_aes_128_wrap(), key, iv, NULL) &&
+	    EVP_DecryptUpdate(ctx, out, &n, in.p, (int)in.len) &&
+	    (size_t)n == in.len - 8)
 		r = 0;
 	EVP_CIPHER_CTX_free(ctx);
 	return r;

@@ -32,6 +32,10 @@ int mikey_keys_encode(const struct mikey_keys *k, struct buf *out);
 /* AES in counter mode, both ways; key_len 16 or 32; in may equal out. */
 int mikey_aes_cm(const uint8_t *key, size_t key_len, const uint8_t iv[16],
 		 struct mikey_bytes in, uint8_t *out);
+/* AES key wrap (RFC 3394) undone: in.len - 8 bytes come out, for which out must
+ * have room for in.len. E_FORMAT: not that key's, or no whole blocks. */
+int mikey_key_unwrap(const uint8_t key[16], const uint8_t iv[8],
+		     struct mikey_bytes in, uint8_t *out);
 /* IV = (S XOR (0x0000 || CSB ID || T)) || 0x0000 (4.2.3), salt of 14 bytes. */
 void mikey_iv(const uint8_t salt[14], uint32_t csb_id, uint64_t stamp,
 	      uint8_t iv[16]);

@@ -13,6 +13,7 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/incoming.c modules/mikey/incoming.h \
 	modules/mikey/kdf.c modules/mikey/kdf.h \
 	modules/mikey/kemac.c modules/mikey/kemac.h \
+	modules/mikey/map.c modules/mikey/map.h \
 	modules/mikey/message.c modules/mikey/message.h \
 	modules/mikey/mikey.c \
 	modules/mikey/outgoing.c modules/mikey/outgoing.h \

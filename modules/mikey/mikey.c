@@ -12,6 +12,7 @@
  *   ident.c       identities compared
  *   error.c       error messages
  *   agreement.c   Diffie-Hellman values in offer and answer
+ *   map.c         crypto sessions of an offer: types of map, policy, keys
  *   incoming.c    an offer held against our terms, for all methods
  *   outgoing.c    our offers, as far as all modes make them alike
  *   psk.c         pre-shared key method: offer, finish
@@ -42,6 +43,7 @@
 
 static const char *const kemacs[] = { "suite", "aes-128", NULL };
 static const char *const mkis[] = { "rekey", "always", "never", NULL };
+static const char *const hashes[] = { "sha-1", "sha-256", NULL };
 static const char *const levels[] = { "session", "media", NULL };
 
 static const struct conf_key keys[] = {
@@ -63,6 +65,12 @@ static const struct conf_key keys[] = {
 	  .help = "Take from old peers what is too weak for new ones: the "
 		  "Diffie-Hellman groups of 768 and 1024 bits. Our own offers "
 		  "never use it." },
+	{ .name = "counters", .type = CONF_BOOL, .dflt = "false",
+	  .reload = RELOAD_LIVE,
+	  .help = "Take offers of far ends without a clock, which count their "
+		  "messages instead. Each must be higher than the peer's last, "
+		  "which the state directory remembers; if it is lost, such "
+		  "offers are refused. Our own offers have the time." },
 	{ .name = "kemac", .type = CONF_WORD, .dflt = "suite",
 	  .choices = kemacs, .reload = RELOAD_LIVE,
 	  .help = "The cipher under which our offers carry a key. suite: "
@@ -70,6 +78,12 @@ static const struct conf_key keys[] = {
 		  "bits, else AES-128. aes-128: always that, for peers of RFC "
 		  "3830 alone; a longer suite is then no stronger, and the "
 		  "verdict says so." },
+	{ .name = "hash", .type = CONF_WORD, .dflt = "sha-1",
+	  .choices = hashes, .reload = RELOAD_LIVE,
+	  .help = "The hash function by which our offers derive keys and make "
+		  "MACs. sha-1: HMAC-SHA-1, which every peer knows. sha-256: "
+		  "HMAC-SHA-256 (RFC 6043), for peers known to have it. What "
+		  "a far end's offer uses is taken whatever stands here." },
 	{ .name = "derivation_rate", .type = CONF_INT, .dflt = "0", .min = 0,
 	  .max = 16777216, .unit = "packets", .reload = RELOAD_LIVE,
 	  .help = "After how many packets the session keys of our offers' "

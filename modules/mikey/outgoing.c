@@ -86,6 +86,8 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 	if (t->ranks_len > sizeof o->ranks)
 		return E_ARG;
 	*o = (struct mikey_outgoing){ .verify = t->verify || t->ranks_len,
+				      .prf = t->sha256 ? MIKEY_PRF_SHA256
+						       : MIKEY_PRF_SHA1,
 				      .wall_us = t->wall_us,
 				      .sp = { t->suites[0], t->kdr },
 				      .ranks_len = t->ranks_len,

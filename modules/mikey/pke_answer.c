@@ -96,12 +96,10 @@ static int check_terms(struct answer *a)
 static int make_keys(struct answer *a)
 {
 	unsigned bits = credential_bits(a->in.t->credential);
-	int r = mikey_incoming_tgk(&a->in, &a->e.key);
 
 	if (a->e.keys.bits < bits)
 		bits = a->e.keys.bits;
-	return r ? r : mikey_incoming_result(&a->in, &a->e.key.key[0], bits,
-					     &a->result);
+	return mikey_incoming_result(&a->in, &a->e.key, bits, &a->result);
 }
 
 static int check_stamp(struct answer *a)
@@ -128,7 +126,7 @@ static int run(struct answer *a, struct buf *out)
 	if (r)
 		return mikey_incoming_report(&a->in, r, out);
 	if (a->in.t->check) {
-		a->result.stamp_us = a->in.stamp_us;
+		mikey_incoming_checked(&a->in, &a->result);
 		return 0;
 	}
 	r = mikey_incoming_verify(&a->in, MIKEY_PK_VERIFY, out);

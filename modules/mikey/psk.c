@@ -14,8 +14,8 @@
  * An update of the bundle (4.5) is the same without RAND: the keys of the
  * messages stay, T makes the KEMAC's initial vector new, the TGK is new.
  *
- * Not done: several TGKs, TEKs sent directly, null
- * algorithms, AES key wrap. */
+ * Not done in our offers: several TGKs, TEKs, AES key wrap; each is taken.
+ * Nowhere: null algorithms. */
 #include "modules/mikey/psk.h"
 
 #include "daemon/base/err.h"
@@ -25,6 +25,7 @@
 #include "modules/mikey/payload.h"
 #include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
+#include "modules/mikey/stamp.h"
 
 #include <openssl/rand.h>
 #include <stdlib.h>
@@ -50,14 +51,14 @@ int mikey_psk_derive(const struct secret *psk, const struct mikey_root *of,
 	struct mikey_root root = *of;
 	int r;
 
-	if (encr_alg != MIKEY_ENCR_AES_CM_128 &&
-	    encr_alg != MIKEY_ENCR_AES_CM_256)
+	if (encr_alg == MIKEY_ENCR_NULL || encr_alg > MIKEY_ENCR_AES_CM_256)
 		return E_UNSUPPORTED;
 	if (mac_alg != MIKEY_MAC_SHA1 && mac_alg != MIKEY_MAC_SHA256)
 		return E_UNSUPPORTED;
 	root.key = psk->bytes;
 	root.key_len = psk->len;
 	k->mac_alg = (uint8_t)mac_alg;
+	k->encr_alg = (uint8_t)encr_alg;
 	k->encr_len = encr_alg == MIKEY_ENCR_AES_CM_256 ? 32 : 16;
 	k->auth_len = (uint8_t)mikey_mac_len(mac_alg); /* 4.2.4 */
 	k->bits = (uint16_t)(8 * (psk->len < k->encr_len ? psk->len
@@ -70,6 +71,22 @@ int mikey_psk_derive(const struct secret *psk, const struct mikey_root *of,
 		r = mikey_derive(&root, MIKEY_SALT_KEY, 0xff, k->salt,
 				 sizeof k->salt);
 	return r;
+}
+
+int mikey_psk_open(const struct mikey_psk_keys *k,
+		   const struct mikey_message *m, uint8_t *out, size_t *len)
+{
+	struct mikey_bytes data = mikey_find(m, MIKEY_KEMAC, 0)->data;
+	uint8_t iv[16];
+
+	*len = data.len;
+	if (k->encr_alg == MIKEY_ENCR_AES_KW_128) {
+		*len -= data.len < 8 ? data.len : 8;
+		return mikey_key_unwrap(k->encr, k->salt, data, out);
+	}
+	mikey_iv(k->salt, m->csb_id, mikey_stamp_bits(mikey_find(m, MIKEY_T,
+								 0)), iv);
+	return mikey_aes_cm(k->encr, k->encr_len, iv, data, out);
 }
 
 int mikey_verification(const struct mikey_psk_keys *k,
@@ -154,7 +171,7 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 	/* 9.1: what protects a key must be as strong as what it is for */
 	o->encr = s->key_len > 16 && !t->kemac_128 ? MIKEY_ENCR_AES_CM_256
 						   : MIKEY_ENCR_AES_CM_128;
-	r = mikey_psk_derive(t->psk, &root, o->encr, MIKEY_MAC_SHA1,
+	r = mikey_psk_derive(t->psk, &root, o->encr, mikey_mac_of(root.prf),
 			     &p->w.keys);
 
 	if (r)
@@ -224,7 +241,7 @@ static int write_offer(struct offer *o, const struct keying_pending *p,
 		return r;
 	kemac = mikey_add(&m, MIKEY_KEMAC, o->encr);
 	kemac->data = (struct mikey_bytes){ o->sealed, o->sealed_len };
-	kemac->mac_alg = MIKEY_MAC_SHA1;
+	kemac->mac_alg = p->w.keys.mac_alg;
 	return mikey_encode_maced(&m, &p->w.keys, out);
 }
 

@@ -15,7 +15,7 @@ extern const struct keying mikey_psk;
 
 /* The keys that protect the messages of one exchange. Secret: wipe it. */
 struct mikey_psk_keys {
-	uint8_t mac_alg;
+	uint8_t mac_alg, encr_alg;
 	uint8_t encr_len, auth_len; /* bytes used */
 	uint16_t bits;              /* of strength: key_bits of the facts */
 	uint8_t encr[32], auth[32], salt[14];
@@ -26,6 +26,11 @@ struct mikey_psk_keys {
 int mikey_psk_derive(const struct secret *psk, const struct mikey_root *of,
 		     unsigned encr_alg, unsigned mac_alg,
 		     struct mikey_psk_keys *out);
+
+/* Decrypts the KEMAC of m, which has a T; its algorithm is k's. out has room
+ * for the KEMAC's data, *len are used. E_FORMAT when a key wrap is not k's. */
+int mikey_psk_open(const struct mikey_psk_keys *k,
+		   const struct mikey_message *m, uint8_t *out, size_t *len);
 
 /* What a verification message (V) covers behind its own bytes (5.2). */
 struct mikey_covered {

@@ -68,7 +68,7 @@ static int check_algorithms(struct answer *a)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_EA, "the MIKEY "
 			      "offer is not encrypted (NULL): everybody has "
 			      "the key");
-	if (encr != MIKEY_ENCR_AES_CM_128 && encr != MIKEY_ENCR_AES_CM_256)
+	if (encr > MIKEY_ENCR_AES_CM_256)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_EA, "MIKEY "
 			      "encryption algorithm %u is not supported",
 			      encr);
@@ -101,16 +101,12 @@ static int check_mac(struct answer *a)
 static int open_tgk(struct answer *a)
 {
 	size_t len = a->kemac->data.len;
-	uint8_t iv[16];
 	int r;
 
 	if (len > PLAIN_MAX)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
 			      "offer has %zu bytes of keys", len);
-	mikey_iv(a->keys.salt, a->in.offer.csb_id,
-		 mikey_incoming_stamp_bits(&a->in), iv);
-	r = mikey_aes_cm(a->keys.encr, a->keys.encr_len, iv, a->kemac->data,
-			 a->plain);
+	r = mikey_psk_open(&a->keys, &a->in.offer, a->plain, &len);
 	if (!r)
 		r = mikey_keys_decode((struct mikey_bytes){ a->plain, len },
 				      false, &a->tgk);
@@ -129,10 +125,8 @@ static int check_terms(struct answer *a)
 
 static int make_keys(struct answer *a)
 {
-	int r = mikey_incoming_tgk(&a->in, &a->tgk);
-
-	return r ? r : mikey_incoming_result(&a->in, &a->tgk.key[0],
-					     a->keys.bits, &a->result);
+	return mikey_incoming_result(&a->in, &a->tgk, a->keys.bits,
+				     &a->result);
 }
 
 static const struct {

@@ -18,6 +18,7 @@
 #include "daemon/base/err.h"
 #include "modules/mikey/envelope.h"
 #include "modules/mikey/incoming.h"
+#include "modules/mikey/map.h"
 #include "modules/mikey/outgoing.h"
 #include "modules/mikey/ranks.h"
 #include "modules/mikey/session.h"
@@ -129,13 +130,13 @@ static int make_keys(struct answer *a)
 {
 	struct mikey_root root = mikey_incoming_root(&a->in);
 	uint8_t mki[MIKEY_MKI_LEN], mki_len = mikey_mki_of(a->in.t, mki);
-	struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
-				 .kv = { .type = mki_len ? 1 : 0,
-					 .spi = { mki, mki_len } } };
+	struct mikey_keys keys = { .n = 1 };
+	struct mikey_key *tgk = &keys.key[0];
 	const struct mikey_envelope_order order = {
 		.root = &root, .stamp = mikey_incoming_stamp_bits(&a->in),
 		.id = mikey_text_bytes(a->in.t->local_id),
-		.receiver = a->peer, .kv = tgk.kv,
+		.receiver = a->peer,
+		.kv = { .type = mki_len ? 1 : 0, .spi = { mki, mki_len } },
 		.tgk_len = mikey_tgk_len(a->in.sp.suite),
 	};
 	unsigned bits = certificate_bits(a->peer);
@@ -144,8 +145,9 @@ static int make_keys(struct answer *a)
 	if (r)
 		return REFUSE(a, r, MIKEY_ERR_OTHER, "the MIKEY key cannot be "
 			      "sealed: %s", err_text(r));
-	tgk.key = (struct mikey_bytes){ a->e.tgk, a->e.tgk_len };
-	r = mikey_incoming_result(&a->in, &tgk,
+	*tgk = (struct mikey_key){ .type = MIKEY_KEY_TGK, .kv = order.kv,
+				   .key = { a->e.tgk, a->e.tgk_len } };
+	r = mikey_incoming_result(&a->in, &keys,
 				  bits < a->e.keys.bits ? bits
 							: a->e.keys.bits,
 				  &a->result);
@@ -157,22 +159,14 @@ static int make_keys(struct answer *a)
 static int respond(struct answer *a, struct buf *out)
 {
 	struct mikey_message m;
-	struct buf params = buf_of(64);
-	int r;
 
-	mikey_sp_put(&params, &a->in.sp);
 	mikey_incoming_begin(&a->in, MIKEY_RSAR_RESPONSE, &m);
 	mikey_sign_certs(a->in.t->credential, &m);
-	mikey_add(&m, MIKEY_SP, 0)->data =
-		(struct mikey_bytes){ params.data, params.len };
-	m.payload[m.n - 1].extra = a->in.offer.cs[0].policy;
+	a->in.brings_policy = m.map != MIKEY_MAP_EMPTY; /* 3.6, RFC 4563 5 */
+	mikey_map_add_policy(&a->in, &m);
 	mikey_rank_add(a->in.t, &m);
 	mikey_envelope_add(&a->e, &m);
-	r = params.err ? params.err
-		       : mikey_encode_signed(&m, a->in.t->credential,
-					     &a->in.also, out);
-	buf_free(&params);
-	return r;
+	return mikey_encode_signed(&m, a->in.t->credential, &a->in.also, out);
 }
 
 static const struct {
@@ -193,7 +187,7 @@ static int run(struct answer *a, struct buf *out)
 	if (r)
 		return mikey_incoming_report(&a->in, r, out);
 	if (a->in.t->check) {
-		a->result.stamp_us = a->in.stamp_us;
+		mikey_incoming_checked(&a->in, &a->result);
 		return 0;
 	}
 	return mikey_incoming_made(&a->in, respond(a, out), out);
@@ -272,33 +266,31 @@ static int check_signature(const struct keying_pending *p,
 	return r ? r : mikey_sign_check(&s, NULL, fault);
 }
 
-/* One TGK, long enough for the suite. */
-static int take_key(const struct keying_pending *p,
-		    const struct mikey_envelope *e,
-		    const struct mikey_settled *with,
-		    struct keying_result *result, struct keying_fault *fault)
+static int take_keys(const struct keying_pending *p,
+		     const struct mikey_message *m,
+		     const struct mikey_envelope *e,
+		     struct keying_result *result, struct keying_fault *fault)
 {
-	const struct suite_info *s = suite_info(with->sp.suite);
-	const struct mikey_key *k = &e->key.key[0];
 	struct mikey_root root = mikey_outgoing_root(&p->o);
 	unsigned bits = credential_bits(p->own);
-	int r;
+	struct mikey_settled with;
+	const struct mikey_session s = {
+		.root = &root, .sp = &with.sp, .map = m, .ours = p->o.ssrc,
+		.initiator = true,
+	};
+	int r = mikey_rank_settle(&p->o, m, result, &with, fault);
 
-	if (e->key.n != 1 || k->type > MIKEY_KEY_TGK_SALT ||
-	    k->key.len < MIKEY_TGK_MIN || k->key.len < s->key_len ||
-	    (k->type == MIKEY_KEY_TGK_SALT && k->salt.len != s->salt_len) ||
-	    k->kv.type > 1 || k->kv.spi.len > SRTP_MKI_MAX)
-		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY answer's "
-				   "key is not one TGK that fits %s", s->name);
-	root.key = k->key.p;
-	root.key_len = k->key.len;
+	if (!r)
+		r = check_policy(m, &with.sp, fault);
+	if (!r)
+		r = mikey_outgoing_map(&p->o, m, result, fault);
+	if (r)
+		return r;
+	root.named = with.named;
 	result->facts.key_bits =
 		(uint16_t)(bits < e->keys.bits ? bits : e->keys.bits);
 	result->facts.verified = result->facts.confirmed = 1;
-	root.named = with->named;
-	r = mikey_session_keys(&root, k, &with->sp, true, result);
-	return r ? mikey_fault(fault, r, "the session keys cannot be derived: "
-			       "%s", err_text(r)) : 0;
+	return mikey_session_make(&s, &e->key, result, fault);
 }
 
 static int open_answer(const struct keying_pending *p,
@@ -307,7 +299,6 @@ static int open_answer(const struct keying_pending *p,
 {
 	struct mikey_root root = mikey_outgoing_root(&p->o);
 	struct mikey_envelope e;
-	struct mikey_settled with;
 	char who[IDENTITY_TEXT];
 	int r = mikey_outgoing_who(&p->o, mikey_find(m, MIKEY_ID, 0), who,
 				   fault);
@@ -319,13 +310,7 @@ static int open_answer(const struct keying_pending *p,
 	mikey_outgoing_named(&p->o, who, &got->facts);
 	got->bundle.rand_len = 0; /* RFC 4738 knows no update */
 	if (!r)
-		r = mikey_rank_settle(&p->o, m, got, &with, fault);
-	if (!r)
-		r = check_policy(m, &with.sp, fault);
-	if (!r)
-		r = mikey_outgoing_map(&p->o, m, got, fault);
-	if (!r)
-		r = take_key(p, &e, &with, got, fault);
+		r = take_keys(p, m, &e, got, fault);
 	wipe(&e, sizeof e);
 	return r;
 }

@@ -19,6 +19,8 @@ struct mikey_sp {
  * suite of ours has, *why then says what (static text). */
 int mikey_sp_get(struct mikey_bytes params, struct mikey_sp *out,
 		 const char **why);
+#define MIKEY_SP_ROOM 48 /* bytes of the parameters that mikey_sp_put() makes */
+
 /* Appends the parameters that state it completely. */
 void mikey_sp_put(struct buf *b, const struct mikey_sp *sp);
 /* What a parameter means, for explain.h; NULL when unknown. */

@@ -27,6 +27,17 @@ uint64_t mikey_stamp_us(uint64_t stamp, uint64_t now_us)
 	return s < 0 ? 0 : (uint64_t)s * SECOND_US + us;
 }
 
+uint64_t mikey_stamp_bits(const struct mikey_payload *t)
+{
+	struct reader r = reader_of(t->data.p, t->data.len);
+
+	if (t->kind == MIKEY_TS_COUNTER)
+		return reader_u32(&r);
+	if (t->kind == MIKEY_TS_UTC_32)
+		return (uint64_t)reader_u32(&r) << 32;
+	return reader_u64(&r);
+}
+
 uint64_t mikey_apart_us(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : b - a;

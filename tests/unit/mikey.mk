@@ -134,3 +134,11 @@ tests_unit_test_mikey_identity_certs_SOURCES = \
 	tests/unit/test_mikey_identity_certs.c \
 	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_mikey_identity_certs_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_mikey_map tests/unit/test_count
+TESTS += tests/unit/test_mikey_map tests/unit/test_count
+tests_unit_test_mikey_map_SOURCES = tests/unit/test_mikey_map.c \
+	tests/unit/mikey_pair.h
+tests_unit_test_mikey_map_LDADD = $(MIKEY_TEST_LIBS)
+tests_unit_test_count_SOURCES = tests/unit/test_count.c
+tests_unit_test_count_LDADD = $(KEEPER_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

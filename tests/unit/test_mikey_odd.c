@@ -14,6 +14,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+
 #include "tests/unit/mikey_pair.h"
 
 static struct mikey_bytes run_of(const void *p, size_t len)
@@ -92,8 +94,8 @@ static void odd_keys_are_refused(void **state)
 	for (size_t i = 0; i < 9; i++)
 		odd[i] = one_key();
 	odd[0].n = 0;
-	odd[1].n = 2;
-	odd[1].key[1] = odd[1].key[0];
+	odd[1].n = 3; /* for two sessions */
+	odd[1].key[1] = odd[1].key[2] = odd[1].key[0];
 	odd[2].key[0].type = MIKEY_KEY_TEK;
 	odd[3].key[0].key.len = 15;
 	odd[4].key[0].type = MIKEY_KEY_TGK_SALT;
@@ -109,6 +111,161 @@ static void odd_keys_are_refused(void **state)
 		assert_true(p.answer.len > 0);
 		pair_close(&p);
 	}
+}
+
+/* One key for each crypto session, in their order. */
+static void each_session_may_have_its_key(void **state)
+{
+	struct mikey_keys k = one_key();
+	struct pair p;
+
+	(void)state;
+	k.n = 2;
+	k.key[1].key = run_of("fedcba9876543210", 16);
+	k.key[1].kv = (struct mikey_kv){ .type = 1, .spi = run_of("\2", 1) };
+	assert_int_equal(answer_to_keys(&p, &k), 0);
+	assert_int_equal(p.called.recv[0].mki_len, 0);
+	assert_int_equal(p.called.send[0].mki_len, 1);
+	pair_close(&p);
+}
+
+/* TEKs are the keys themselves. */
+static void teks_are_used_as_they_are(void **state)
+{
+	struct mikey_keys k = one_key();
+	struct pair p;
+
+	(void)state;
+	k.n = 2;
+	k.key[0].type = k.key[1].type = MIKEY_KEY_TEK_SALT;
+	k.key[0].salt = run_of("saltsaltsalt", 12);
+	k.key[1].key = run_of("fedcba9876543210", 16);
+	k.key[1].salt = run_of("tlastlastlas", 12);
+	assert_int_equal(answer_to_keys(&p, &k), 0);
+	assert_memory_equal(p.called.recv[0].key, bytes, 16);
+	assert_memory_equal(p.called.recv[0].salt, "saltsaltsalt", 12);
+	assert_memory_equal(p.called.send[0].key, "fedcba9876543210", 16);
+	assert_memory_equal(p.called.send[0].salt, "tlastlastlas", 12);
+	pair_close(&p);
+	k.n = 1; /* one for both: their SSRCs differ and are told */
+	assert_int_equal(answer_to_keys(&p, &k), 0);
+	assert_memory_equal(p.called.recv[0].key, p.called.send[0].key, 16);
+	pair_close(&p);
+	k.key[0].key = run_of(bytes, 17);
+	assert_int_equal(answer_to_keys(&p, &k), E_UNSUPPORTED);
+	pair_close(&p);
+	k.key[0].key = run_of(bytes, 16);
+	k.key[0].type = MIKEY_KEY_TEK; /* no salt */
+	assert_int_equal(answer_to_keys(&p, &k), E_UNSUPPORTED);
+	assert_non_null(strstr(p.fault.text, "salt"));
+	pair_close(&p);
+}
+
+/* Two streams under one TEK must not have one SSRC, or one that may be. */
+static void a_shared_tek_needs_distinct_ssrcs(void **state)
+{
+	struct mikey_keys k = one_key();
+	const uint32_t bad[] = { 0, 0x33333333 };
+
+	(void)state;
+	k.key[0].type = MIKEY_KEY_TEK_SALT;
+	k.key[0].salt = run_of("saltsaltsalt", 12);
+	for (size_t i = 0; i < 2; i++) {
+		struct mikey_message m;
+		struct pair p;
+
+		pair_open(&p);
+		assert_int_equal(pair_offer(&p), 0);
+		replace_keys(&p, &k);
+		open_offer(&p, &m);
+		m.cs[0].ssrc = bad[i];
+		seal_offer(&p, &m);
+		assert_int_equal(pair_answer(&p), E_UNSUPPORTED);
+		assert_non_null(strstr(p.fault.text, "distinct"));
+		pair_close(&p);
+	}
+}
+
+static void intervals_limit_a_key(void **state)
+{
+	static const struct {
+		const char *from, *to;
+		size_t from_len, to_len;
+		int err;
+		uint64_t lifetime;
+	} rows[] = {
+		{ "", "\0\1\0\0\0\0", 0, 6, 0, 0x100000000 - 0xffff },
+		{ "\0\0", "\xff\xff\xff\xff\xff\xff", 2, 6, 0, 0 },
+		{ "\0\1", "\0\1\0\0\0\0", 2, 6, E_UNSUPPORTED, 0 },
+		{ "", "\1\xff\xfe", 0, 3, E_UNSUPPORTED, 0 },
+		{ "", "\1\xff\xff", 0, 3, 0, 0x10000 },
+		{ "", "", 0, 0, E_UNSUPPORTED, 0 },
+		{ "", "\0\0\0\0\0\0\0\0\1", 0, 9, E_UNSUPPORTED, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct mikey_keys k = one_key();
+		struct pair p;
+
+		k.key[0].kv = (struct mikey_kv){ .type = 2,
+			.from = run_of(rows[i].from, rows[i].from_len),
+			.to = run_of(rows[i].to, rows[i].to_len) };
+		assert_int_equal(answer_to_keys(&p, &k), rows[i].err);
+		assert_true(p.called.send[0].lifetime == rows[i].lifetime);
+		assert_true(p.called.recv[0].lifetime == rows[i].lifetime);
+		pair_close(&p);
+	}
+}
+
+/* AES key wrap: whole blocks of 8 bytes. */
+static void wrapped_keys_are_opened(void **state)
+{
+	struct mikey_keys k = one_key();
+	struct mikey_message m;
+	struct mikey_psk_keys keys;
+	uint8_t wrapped[32];
+	struct buf plain = buf_of(64);
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	struct pair p;
+	int n;
+
+	(void)state;
+	k.key[0].key = run_of(bytes, 20);
+	assert_int_equal(mikey_keys_encode(&k, &plain), 0);
+	assert_int_equal(plain.len, 24);
+	pair_open(&p);
+	assert_int_equal(pair_offer(&p), 0);
+	open_offer(&p, &m);
+	message_keys(&p, &m, MIKEY_MAC_SHA1, &keys);
+	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	assert_true(EVP_EncryptInit_ex2(ctx, EVP_aes_128_wrap(), keys.encr,
+					keys.salt, NULL));
+	assert_true(EVP_EncryptUpdate(ctx, wrapped, &n, plain.data, 24));
+	assert_int_equal(n, 32);
+	find(&m, MIKEY_KEMAC, 0)->kind = MIKEY_ENCR_AES_KW_128;
+	find(&m, MIKEY_KEMAC, 0)->data = run_of(wrapped, 32);
+	seal_offer(&p, &m);
+	assert_int_equal(pair_answer(&p), 0);
+	assert_int_equal(p.called.n, 1);
+	open_offer(&p, &m); /* any bit */
+	wrapped[9] ^= 1;
+	find(&m, MIKEY_KEMAC, 0)->data = run_of(wrapped, 32);
+	seal_offer(&p, &m);
+	buf_clear(&p.answer);
+	p.called.n = 0;
+	assert_int_equal(pair_answer(&p), E_FORMAT);
+	for (size_t len = 0; len < 32; len++) {
+		open_offer(&p, &m);
+		find(&m, MIKEY_KEMAC, 0)->data = run_of(wrapped, len);
+		seal_offer(&p, &m);
+		buf_clear(&p.answer);
+		assert_int_equal(pair_answer(&p), E_FORMAT);
+	}
+	assert_int_equal(p.called.n, 0);
+	EVP_CIPHER_CTX_free(ctx);
+	buf_free(&plain);
+	pair_close(&p);
 }
 
 static void a_long_kemac_and_garbage_are_refused(void **state)
@@ -428,6 +585,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_salt_and_an_mki_are_used),
 		cmocka_unit_test(odd_keys_are_refused),
+		cmocka_unit_test(each_session_may_have_its_key),
+		cmocka_unit_test(teks_are_used_as_they_are),
+		cmocka_unit_test(a_shared_tek_needs_distinct_ssrcs),
+		cmocka_unit_test(intervals_limit_a_key),
+		cmocka_unit_test(wrapped_keys_are_opened),
 		cmocka_unit_test(a_long_kemac_and_garbage_are_refused),
 		cmocka_unit_test(a_key_shorter_than_the_suites_is_refused),
 		cmocka_unit_test(mixed_suites_are_refused),

@@ -67,9 +67,9 @@ static void change_encr_null(struct mikey_message *m)
 	find(m, MIKEY_KEMAC, 0)->kind = MIKEY_ENCR_NULL;
 }
 
-static void change_key_wrap(struct mikey_message *m)
+static void change_encr_unknown(struct mikey_message *m)
 {
-	find(m, MIKEY_KEMAC, 0)->kind = MIKEY_ENCR_AES_KW_128;
+	find(m, MIKEY_KEMAC, 0)->kind = 4;
 }
 
 static void change_prf(struct mikey_message *m)
@@ -79,7 +79,8 @@ static void change_prf(struct mikey_message *m)
 
 static void change_stamp_type(struct mikey_message *m)
 {
-	find(m, MIKEY_T, 0)->kind = MIKEY_TS_NTP;
+	find(m, MIKEY_T, 0)->kind = MIKEY_TS_COUNTER;
+	find(m, MIKEY_T, 0)->data.len = 4;
 }
 
 static void change_type(struct mikey_message *m)
@@ -178,7 +179,7 @@ static const struct {
 } changes[] = {
 	{ change_mac_null, E_UNSUPPORTED, MIKEY_ERR_MAC, false, true },
 	{ change_encr_null, E_UNSUPPORTED, MIKEY_ERR_EA, false, false },
-	{ change_key_wrap, E_UNSUPPORTED, MIKEY_ERR_EA, false, false },
+	{ change_encr_unknown, E_UNSUPPORTED, MIKEY_ERR_EA, false, false },
 	{ change_prf, E_UNSUPPORTED, MIKEY_ERR_PRF, false, true },
 	{ change_stamp_type, E_UNSUPPORTED, MIKEY_ERR_TS, false, false },
 	{ change_type, E_UNSUPPORTED, MIKEY_ERR_DT, false, false },
@@ -193,7 +194,7 @@ static const struct {
 	{ change_id_type, E_AUTH, MIKEY_ERR_ID, true, false },
 	{ change_protocols, E_UNSUPPORTED, MIKEY_ERR_OTHER, true, false },
 	{ change_sessions, E_UNSUPPORTED, MIKEY_ERR_OTHER, true, false },
-	{ change_map, E_UNSUPPORTED, MIKEY_ERR_OTHER, true, false },
+	{ change_map, E_FORMAT, -1, false, false },
 	{ change_roc, E_UNSUPPORTED, MIKEY_ERR_OTHER, true, false },
 	{ change_our_ssrc, E_UNSUPPORTED, MIKEY_ERR_OTHER, true, false },
 	{ change_key_data, E_UNSUPPORTED, MIKEY_ERR_OTHER, true, false },
