@@ -115,7 +115,7 @@ int face_open(struct sip_face *f, nta_request_f *stranger)
 
 	f->agent = nta_agent_create(
 		loop_root(f->sip->loop), NO_LISTENER, NULL, f, NTATAG_UA(1),
-		NTATAG_CANCEL_487(0), NTATAG_MERGE_482(1),
+		NTATAG_CANCEL_487(0), NTATAG_MERGE_482(0),
 		NTATAG_USE_NAPTR(1), NTATAG_USE_SRV(1),
 		NTATAG_SIPFLAGS(MSG_DO_EXTRACT_COPY),
 		NTATAG_MAXSIZE(MESSAGE_MAX), NTATAG_UDP_MTU(UDP_REQUEST_MAX),

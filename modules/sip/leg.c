@@ -44,6 +44,28 @@ void leg_free(struct leg *leg)
 	free(leg);
 }
 
+/* Our side with its tag from the beginning: with one given later, Sofia would
+ * take the same INVITE on a fork's other branch for one of this dialog. */
+static nta_leg_t *caller_dialog(struct leg *leg, nta_incoming_t *irq,
+				const sip_t *sip)
+{
+	const char *tag = nta_incoming_tag(irq, NULL);
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	nta_leg_t *dialog = NULL;
+	sip_to_t *local;
+
+	su_home_init(home);
+	local = sip_to_dup(home, sip->sip_to);
+	if (tag && local && !sip_to_tag(home, local, tag))
+		dialog = nta_leg_tcreate(
+			leg->face->agent, txn_on_request, leg,
+			SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
+			SIPTAG_TO(sip->sip_from),
+			NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+	su_home_deinit(home);
+	return dialog;
+}
+
 struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 		       nta_incoming_t *irq, const sip_t *sip)
 {
@@ -54,12 +76,8 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 	leg->caller = leg->tagged = true;
 	leg->sips = sip->sip_request->rq_url->url_type == url_sips;
 	leg->contact = face_contact_of(f, irq, leg->sips);
-	leg->dialog = nta_leg_tcreate(
-		f->agent, txn_on_request, leg, SIPTAG_CALL_ID(sip->sip_call_id),
-		SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
-		NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+	leg->dialog = caller_dialog(leg, irq, sip);
 	if (!leg->dialog ||
-	    !nta_leg_tag(leg->dialog, nta_incoming_tag(irq, NULL)) ||
 	    nta_leg_server_route(leg->dialog, sip->sip_record_route,
 				 sip->sip_contact) < 0) {
 		leg_free(leg);

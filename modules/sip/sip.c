@@ -16,6 +16,7 @@
  *   location.c how calls find them
  *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
  *              speaks for
+ *   merge.c    the same request on two ways
  *   headers.c  what passes end to end, byte for byte
  *   replaces.c dialogs that a message names, for attended transfers
  *   reply.c    refusals and other answers of our own
@@ -34,6 +35,7 @@
 #include "daemon/module.h"
 #include "modules/sip/face.h"
 #include "modules/sip/invite.h"
+#include "modules/sip/merge.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/register.h"
 #include "modules/sip/reoffer.h"
@@ -111,6 +113,8 @@ static int on_stranger(struct leg *door, nta_leg_t *dialog,
 	status = stranger_status(sip);
 	if (!status && sip->sip_to->a_tag)
 		status = 481;
+	if (!status && merge_seen(door->face->sip, door->face->face, sip))
+		status = 482;
 	if (!status && m == sip_method_invite)
 		return invite_first(door->face, irq, sip);
 	if (!status && !face_is_us(door->face, sip->sip_request->rq_url))
@@ -201,6 +205,7 @@ static void sip_free(struct sip *s)
 	face_close(&s->face[INSIDE]);
 	face_close(&s->face[OUTSIDE]);
 	tls_forget();
+	merges_free(s->merges);
 	loop_timer_free(s->sweeper);
 	su_home_deinit(s->home);
 	free(s);
@@ -234,6 +239,11 @@ static int start(struct core *core, const struct conf *c, void **state)
 	su_log_set_level(NULL, 0);
 	su_log_redirect(NULL, sofia_says, NULL);
 	su_randmem(s->secret, sizeof s->secret);
+	s->merges = merges_new();
+	if (!s->merges) {
+		r = E_NOMEM;
+		goto out;
+	}
 	s->engine = core_process(core);
 	s->loop = engine_loop(s->engine);
 	r = loop_timer_new(s->loop, pair_sweep, s, &s->sweeper);

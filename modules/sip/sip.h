@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct leg;
+struct merges; /* merge.h */
 struct registry; /* register.h */
 struct requests; /* request.h */
 struct reliable;
@@ -62,6 +63,7 @@ struct sip {
 	struct sip_face face[2];
 	struct registry *registry;
 	struct requests *requests;
+	struct merges *merges;
 	struct pair *pairs;   /* all of them */
 	size_t n_pairs;
 	struct pair *to_sweep;
