@@ -10,6 +10,7 @@
  * refused where an offer or answer could stand: the filter fails closed. */
 #include "modules/sip/filter.h"
 
+#include "modules/sip/early.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reoffer.h"
 #include "modules/sip/reply.h"
@@ -139,7 +140,8 @@ static void filtered(void *user, const struct refusal *no,
 static void ask(struct passage *p, const sip_t *sip)
 {
 	const struct txn *t = p->txn;
-	const struct leg *came = p->kind == PASS_RESPONSE ? t->to : t->from;
+	bool back = p->kind == PASS_RESPONSE || p->kind == PASS_EARLY;
+	const struct leg *came = back ? t->to : t->from;
 	struct pair *pair = t->pair;
 	struct filter_request q = {
 		.from = came->face->face,
@@ -148,7 +150,8 @@ static void ask(struct passage *p, const sip_t *sip)
 		.final = p->kind == PASS_ACK ||
 			 (p->kind == PASS_RESPONSE &&
 			  sip->sip_status->st_status >= 200),
-		.body = { "application/sdp",
+		.body = { p->kind == PASS_EARLY ? "application/mikey" :
+						  "application/sdp",
 			  (const uint8_t *)sip->sip_payload->pl_data,
 			  sip->sip_payload->pl_len },
 	};
@@ -170,7 +173,8 @@ static void step(struct passage *p)
 	struct body body = { "", NULL, 0 };
 	struct refusal no;
 
-	if (kind == BODY_SDP && negotiates(p->txn) && !failed) {
+	if (p->kind == PASS_EARLY ||
+	    (kind == BODY_SDP && negotiates(p->txn) && !failed)) {
 		ask(p, sip);
 		return;
 	}
@@ -194,7 +198,7 @@ void pair_run(struct pair *pair)
 		return;
 	pair->running = true;
 	while (pair->queue && !pair->queue->waiting &&
-	       pair->state != PAIR_ENDED)
+	       pair->state != PAIR_ENDED && !early_holds(pair->queue))
 		step(pair->queue);
 	pair->running = false;
 }

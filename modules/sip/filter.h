@@ -5,7 +5,12 @@
 
 #include "modules/sip/sip.h"
 
-enum passage_kind { PASS_REQUEST, PASS_RESPONSE, PASS_ACK };
+enum passage_kind {
+	PASS_REQUEST,
+	PASS_RESPONSE,
+	PASS_ACK,
+	PASS_EARLY /* a response with keys and no SDP, for us alone */
+};
 
 struct passage {
 	struct passage *next;

@@ -9,6 +9,7 @@
 #include "modules/sip/invite.h"
 
 #include "daemon/base/log.h"
+#include "modules/sip/early.h"
 #include "modules/sip/face.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
@@ -101,6 +102,11 @@ struct leg *invite_response(struct txn *t, const sip_t *sip)
 		return NULL;
 	if (wants_prack(sip) && !reliable_note(t, leg, sip))
 		return NULL; /* it comes again */
+	if (wants_prack(sip) && early_has_keys(t, sip)) {
+		filter_pass(t, PASS_EARLY, leg->caller ? NULL : leg,
+			    nta_outgoing_getresponse(t->orq));
+		return NULL;
+	}
 	if (wants_prack(sip) && !t->rel100)
 		leg_prack(leg, sip->sip_rseq->rs_response, t->cseq);
 	return leg;

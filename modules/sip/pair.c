@@ -255,6 +255,10 @@ void pair_sweep(void *sip)
 	while ((pair = s->to_sweep)) {
 		s->to_sweep = pair->sweep_next;
 		pair->to_sweep = false;
+		if (pair->state != PAIR_ENDED)
+			pair_run(pair);
+		if (pair->to_sweep)
+			continue; /* it comes again */
 		if (pair->state == PAIR_ENDED) {
 			release_call(pair);
 			filter_drop(pair);

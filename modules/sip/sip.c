@@ -16,6 +16,7 @@
  *   location.c how calls find them
  *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
  *              speaks for
+ *   early.c    keys before the phone is picked up
  *   merge.c    the same request on two ways
  *   headers.c  what passes end to end, byte for byte
  *   replaces.c dialogs that a message names, for attended transfers

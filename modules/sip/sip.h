@@ -90,7 +90,7 @@ struct leg {
 /* A reliable provisional response that we passed on; a PRACK names it. */
 struct reliable {
 	struct txn *txn;
-	struct leg *leg;
+	struct leg *leg;         /* NULL: of our own making (early.c) */
 	struct reliable *next; /* of the txn */
 	nta_reliable_t *rel;   /* NULL once acknowledged */
 	uint32_t rseq;         /* as the far side counts */
@@ -114,6 +114,9 @@ struct txn {
 	bool initial;        /* the INVITE that made the pair */
 	bool offer;          /* it carried an offer */
 	bool rel100;         /* its sender understands 100rel */
+	bool early;          /* we asked for keys before the 2xx (early.c) */
+	bool keyed;          /* we answered so */
+	unsigned unacked;    /* of our own reliable responses, without PRACK */
 	bool prack_answer;   /* PRACK: its body answers a reliable offer */
 	bool acked;          /* INVITE: the ACK went to the other leg */
 	bool own;            /* an offer of ours (reoffer.c): irq is NULL */

@@ -11,6 +11,7 @@
 #include "modules/sip/txn.h"
 
 #include "daemon/base/log.h"
+#include "modules/sip/early.h"
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
 #include "modules/sip/invite.h"
@@ -146,7 +147,9 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 
 	if (replaces_refers(t->from->face, sip))
 		flags |= COPY_NO_REFER_TO;
-	if (headers_copy(msg, sip, flags) ||
+	if (early_writes_require(t, sip))
+		flags |= COPY_NO_REQUIRE;
+	if (headers_copy(msg, sip, flags) || !early_request(t, msg, sip) ||
 	    !replaces_add(t->from->face, sip, msg) ||
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
@@ -198,8 +201,10 @@ static void pass_request(struct txn *t, const sip_t *sip,
 		else
 			t->orq = request_send(t, msg);
 	}
-	if (t->orq)
+	if (t->orq) {
+		early_answer(t, sip);
 		return;
+	}
 	msg_destroy(msg);
 	if (t->initial)
 		pair_end(t->pair, &no, no.warn);
@@ -379,7 +384,8 @@ static void pass_response(struct passage *p, const sip_t *sip,
 		pair_end(t->pair, &no, "out of memory");
 	} else if (invite_is_reliable(t, sip)) {
 		invite_reply_reliably(p, sip, msg);
-	} else {
+	} else if (!early_reply(t, sip, body && body->len &&
+				filter_body_kind(sip) == BODY_SDP, msg)) {
 		nta_incoming_mreply(t->irq, msg);
 		response_sent(t, sip);
 	}
@@ -397,6 +403,8 @@ void txn_pass(struct passage *p, const struct body *body)
 		pass_request(p->txn, sip, body);
 	else if (p->kind == PASS_RESPONSE)
 		pass_response(p, sip, body);
+	else if (p->kind == PASS_EARLY)
+		early_taken(p);
 	else
 		invite_pass_ack(p->txn, sip, body);
 }
@@ -470,6 +478,16 @@ static int method_status(sip_method_t m)
 	return 501;
 }
 
+/* A reliable response of the called side has passed. */
+static bool answered(const struct txn *t)
+{
+	const struct reliable *r = t->reliables;
+
+	while (r && !r->leg)
+		r = r->next;
+	return r != NULL;
+}
+
 /* Status for an offer while another is open; 0 when none is. */
 static int glare(const struct leg *leg, const sip_t *sip)
 {
@@ -485,7 +503,7 @@ static int glare(const struct leg *leg, const sip_t *sip)
 		if (t->own)
 			return 491;
 		if (t->method == sip_method_invite &&
-		    !(m == sip_method_update && t->initial && t->reliables))
+		    !(m == sip_method_update && t->initial && answered(t)))
 			return t->from->caller == leg->caller ? 500 : 491;
 		if (t->method == sip_method_update && t->offer)
 			return t->from->caller == leg->caller ? 500 : 491;

@@ -82,6 +82,12 @@ static void deliver(struct call *c, const struct filter_request *q,
 	struct body out = q->body;
 	char *text = malloc(q->body.len + 32);
 
+	if (!strcmp(q->body.type, "application/mikey")) {
+		c->e->taken++;
+		free(text);
+		fn(user, NULL, &(struct body){ "", NULL, 0 });
+		return;
+	}
 	memcpy(text, q->body.data, q->body.len);
 	out.len += (size_t)sprintf(text + out.len, "a=branch:%u\r\n",
 				   q->branch);
@@ -196,6 +202,8 @@ bool call_may_lead(const struct call *c, const char *uri)
 static enum mock_filter mode_of(const struct call *c,
 				const struct filter_request *q)
 {
+	if (!strcmp(q->body.type, "application/mikey"))
+		return c->e->keys;
 	if (q->role == BODY_OFFER)
 		return c->e->offer;
 	return q->final && q->from == INSIDE && c->e->ack != MOCK_MARK ?
@@ -247,6 +255,17 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		keep(c, q, fn, user);
 		break;
 	}
+}
+
+bool call_wants_early(const struct call *c)
+{
+	return c->e->early;
+}
+
+int call_early(const struct call *c, struct buf *out)
+{
+	buf_put(out, "KEYS", 4);
+	return c->e->no_keys ? E_NOTFOUND : out->err;
 }
 
 void call_won(struct call *c, unsigned branch)

@@ -28,11 +28,14 @@ struct engine {
 	                            the URI that was called */
 	const char *next_hop[2]; /* or "" */
 	enum mock_filter offer, answer, ack; /* ack: an answer in ACK */
+	enum mock_filter keys; /* an early answer of keys */
+	bool early;   /* every call wants its keys early */
+	bool no_keys; /* but has none */
 	unsigned late_ms;
 	const char *lead; /* where call_may_lead() lets go; NULL: anywhere */
 	int refuse_call; /* status for call_start(); 0: accept */
 	struct call *calls;
-	unsigned started, ended, up, won, filtered;
+	unsigned started, ended, up, won, filtered, taken;
 	bool keys_only; /* offers of the outside stay here */
 	bool own_no;    /* no offer of our own can be made */
 	unsigned reoffered[4]; /* by enum reoffered */

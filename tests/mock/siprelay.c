@@ -5,13 +5,15 @@
  *
  * listens inside on PORT and outside on PORT + 1. A target is "URI" or
  * "URI,NEXT-HOP"; an empty URI is the one that was called. Keys: offer,
- * answer, ack = mark | same | refuse | late | never; late_ms, t1 (ms: Sofia's
- * T1, T2 = 8*T1, T4 = 10*T1, 64*T1), refuse (status), lead (a piece of those
- * URIs that a call may lead to; not on standard input), oom (the N-th calloc()
- * of ours from now on fails, once), register (1: passes), hosts (limit of one
- * host), subscriptions (their limit), bindings (path of their file; at the
- * start only), keys_only (1: offers of the outside stay here), own_no (1: no
- * offer of our own can be made).
+ * answer, ack = mark | same | refuse | late | never; keys: the same, of keys
+ * that come early; early (1: they are wanted), no_keys (1: but the core has
+ * none to give); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
+ * refuse (status), lead (a piece of those URIs that a call may lead to; not on
+ * standard input), oom (the N-th calloc() of ours from now on fails, once),
+ * register (1: passes), hosts (limit of one host), subscriptions (their
+ * limit), bindings (path of their file; at the start only), keys_only (1:
+ * offers of the outside stay here), own_no (1: no offer of our own can be
+ * made).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "reoffer" (what
  * the order gave is a line on standard output), "set
@@ -91,6 +93,12 @@ static void set(struct program *p, const char *text)
 		e->answer = mode(value);
 	else if (!strncmp(text, "ack=", 4))
 		e->ack = mode(value);
+	else if (!strncmp(text, "keys=", 5))
+		e->keys = mode(value);
+	else if (!strncmp(text, "early=", 6))
+		e->early = atoi(value);
+	else if (!strncmp(text, "no_keys=", 8))
+		e->no_keys = atoi(value);
 	else if (!strncmp(text, "late_ms=", 8))
 		e->late_ms = (unsigned)atoi(value);
 	else if (!strncmp(text, "lead=", 5))
@@ -118,11 +126,11 @@ static void stats(const struct program *p)
 	const struct engine *e = &p->engine;
 	const struct sip *s = p->sip;
 
-	printf("started=%u ended=%u up=%u won=%u filtered=%u last=%d "
+	printf("started=%u ended=%u up=%u won=%u filtered=%u taken=%u last=%d "
 	       "pairs=%zu requests=%zu done=%u busy=%u "
 	       "challenged=%u failed=%u again=%u\n",
 	       e->started, e->ended, e->up, e->won,
-	       e->filtered, e->last_status, s->n_pairs,
+	       e->filtered, e->taken, e->last_status, s->n_pairs,
 	       requests_count(s->requests), e->reoffered[REOFFER_DONE],
 	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
 	       e->reoffered[REOFFER_FAILED], e->again_ms);

@@ -6,11 +6,11 @@ tests_unit_test_loop_LDADD = $(LOOP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 
 # The module with a mock core, as a program, and the calls through it.
 TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
-	tests/call/test_sip_reoffer.py \
+	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
 	tests/call/test_sip_requests.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
-	tests/call/test_sip_reoffer.py \
+	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
 	tests/call/test_sip_requests.py tests/call/sipscene.py \
 	tests/call/sipsock.py

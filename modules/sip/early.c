@@ -1,0 +1,215 @@
+/* early.c - the keying answer in a reliable provisional response (RFC 3262),
+ * so that both sides have the keys before the phone is picked up.
+ *
+ * Caller's gateway: its INVITE says "Supported: 100rel" and "Accept:
+ * application/mikey". A reliable 183 with such a body is for us: the core
+ * finishes the exchange, then we send the PRACK; the phone sees none of it.
+ * Called gateway: to such an INVITE it sends that 183 beside passing the
+ * INVITE on. To others that know 100rel, it sends the phone's first
+ * provisional response with SDP, which has the answer, reliably.
+ *
+ * Until the PRACK came, whatever the phone responds waits, but for a failure:
+ * a 2xx has to (RFC 3262 3), and an unreliable response between would stop
+ * Sofia from repeating the reliable one. Without PRACK the call ends after
+ * 64*T1 (invite.c). The phone needs to know nothing of 100rel: a Require of it
+ * does not reach it.
+ *
+ * Does not do: an offer in the PRACK (488), SDP of our own making. */
+#include "modules/sip/early.h"
+
+#include "daemon/base/err.h"
+#include "modules/sip/headers.h"
+#include "modules/sip/leg.h"
+#include "modules/sip/pair.h"
+#include "modules/sip/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_tag.h>
+
+#define KEYS_TYPE "application/mikey"
+/* Who does not know the type may leave it (RFC 3261 20.11). */
+#define KEYS_DISPOSITION "session;handling=optional"
+
+/* -- the INVITE ----------------------------------------------------------- */
+
+static bool asks(const struct txn *t)
+{
+	return t->initial && t->offer && t->to->face->face == OUTSIDE &&
+	       t->pair->call && call_wants_early(t->pair->call);
+}
+
+bool early_writes_require(const struct txn *t, const sip_t *sip)
+{
+	return t->method == sip_method_invite &&
+	       t->to->face->face == INSIDE &&
+	       sip_has_feature(sip->sip_require, "100rel");
+}
+
+/* Require without 100rel, which is our own business. */
+static bool require_rest(msg_t *msg, const sip_t *sip)
+{
+	const msg_param_t *p = sip->sip_require->k_items;
+	bool ok = true;
+
+	for (; ok && p && *p; p++)
+		if (strcasecmp(*p, "100rel"))
+			ok = header_add(msg, "Require", *p);
+	return ok;
+}
+
+bool early_request(struct txn *t, msg_t *msg, const sip_t *sip)
+{
+	const char *accept = sip->sip_accept ? KEYS_TYPE :
+					       "application/sdp, " KEYS_TYPE;
+
+	if (early_writes_require(t, sip))
+		return require_rest(msg, sip);
+	if (!asks(t))
+		return true;
+	t->early = true;
+	return (t->rel100 || header_add(msg, "Supported", "100rel")) &&
+	       header_add(msg, "Accept", accept);
+}
+
+/* -- called side ---------------------------------------------------------- */
+
+static bool accepts_keys(const sip_t *sip)
+{
+	const sip_accept_t *a = sip->sip_accept;
+
+	while (a && (!a->ac_type || strcasecmp(a->ac_type, KEYS_TYPE)))
+		a = a->ac_next;
+	return a != NULL;
+}
+
+static int on_prack(struct reliable *r, nta_reliable_t *rel,
+		    nta_incoming_t *prack, const sip_t *sip)
+{
+	struct refusal no = reply_no(488, "no offer is taken in a PRACK");
+	enum body_kind kind = sip ? filter_body_kind(sip) : BODY_NONE;
+	struct txn *t = r->txn;
+
+	r->rel = NULL;
+	nta_reliable_destroy(rel);
+	t->unacked--;
+	pair_to_sweep(t->pair); /* what waited goes on from the loop */
+	if (!prack || !sip)
+		return 0; /* a final response overtook it, or it timed out */
+	if (kind != BODY_SDP && kind != BODY_HIDDEN)
+		return 200;
+	reply_refuse(prack, &no);
+	nta_incoming_destroy(prack);
+	return 0;
+}
+
+static struct reliable *reliable_own(struct txn *t)
+{
+	struct reliable *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return NULL;
+	r->txn = t;
+	r->next = t->reliables;
+	t->reliables = r;
+	return r;
+}
+
+static void sent(struct txn *t, struct reliable *r, nta_reliable_t *rel)
+{
+	r->rel = rel;
+	if (!rel)
+		return; /* it will be answered with the 2xx */
+	t->unacked++;
+	t->keyed = true;
+}
+
+static void send_keys(struct txn *t, const struct buf *keys)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	struct reliable *r = reliable_own(t);
+	sip_payload_t *body;
+
+	su_home_init(home);
+	body = sip_payload_create(home, keys->data, (isize_t)keys->len);
+	if (r && body)
+		sent(t, r, nta_reliable_treply(
+			t->irq, on_prack, r, 183, "Session Progress",
+			SIPTAG_CONTACT(t->from->contact),
+			SIPTAG_CONTENT_TYPE_STR(KEYS_TYPE),
+			SIPTAG_CONTENT_DISPOSITION_STR(KEYS_DISPOSITION),
+			SIPTAG_PAYLOAD(body), TAG_END()));
+	su_home_deinit(home);
+}
+
+/* Keys of a far end that said that it can be answered reliably. */
+static bool answers_early(const struct txn *t)
+{
+	return t->initial && t->offer && t->irq && !t->final && t->rel100 &&
+	       t->from->face->face == OUTSIDE && !t->keyed &&
+	       t->pair->call && call_wants_early(t->pair->call);
+}
+
+void early_answer(struct txn *t, const sip_t *sip)
+{
+	struct buf keys = buf_of(KEYING_MAX);
+
+	if (answers_early(t) && accepts_keys(sip) &&
+	    !call_early(t->pair->call, &keys))
+		send_keys(t, &keys);
+	buf_free(&keys);
+}
+
+bool early_reply(struct txn *t, const sip_t *sip, bool answers, msg_t *msg)
+{
+	int status = sip->sip_status->st_status;
+	struct reliable *r;
+
+	if (status <= 100 || status >= 200 || !answers || !answers_early(t))
+		return false;
+	r = reliable_own(t);
+	if (!r)
+		return false;
+	sent(t, r, nta_reliable_mreply(t->irq, on_prack, r, msg));
+	return true;
+}
+
+static bool is_failure(const struct passage *p)
+{
+	return p->kind == PASS_RESPONSE &&
+	       sip_object(p->msg)->sip_status->st_status >= 300;
+}
+
+bool early_holds(const struct passage *p)
+{
+	const struct txn *t = p->txn;
+
+	if (p->kind != PASS_RESPONSE || !t->unacked)
+		return false;
+	for (; p; p = p->next)
+		if (p->txn == t && is_failure(p))
+			return false;
+	return true;
+}
+
+/* -- caller's side -------------------------------------------------------- */
+
+bool early_has_keys(const struct txn *t, const sip_t *sip)
+{
+	const sip_content_type_t *c = sip->sip_content_type;
+
+	return t->early && sip->sip_payload && sip->sip_payload->pl_len &&
+	       c && c->c_type && !strcasecmp(c->c_type, KEYS_TYPE);
+}
+
+void early_taken(const struct passage *p)
+{
+	struct leg *leg = p->called ? p->called : p->txn->to;
+	const sip_t *sip = sip_object(p->msg);
+
+	if (leg->dialog)
+		leg_prack(leg, sip->sip_rseq->rs_response, p->txn->cseq);
+}

@@ -1,0 +1,32 @@
+/* early.h - keys before the phone is picked up: the keying answer in a
+ * reliable provisional response, on either side of it. */
+#ifndef CALLSEAL_SIP_EARLY_H
+#define CALLSEAL_SIP_EARLY_H
+
+#include "modules/sip/filter.h"
+#include "modules/sip/sip.h"
+
+/* A first INVITE on its way out says that we take such an answer, when the
+ * call's profile wants one; one on its way in does not say that 100rel is
+ * required. false: no memory. */
+bool early_request(struct txn *t, msg_t *msg, const sip_t *sip);
+/* Whether Require is among the headers that do not pass with this request,
+ * since early_request() writes it. */
+bool early_writes_require(const struct txn *t, const sip_t *sip);
+
+/* A first INVITE from outside has passed: its keys are answered, if the far
+ * end understands that. */
+void early_answer(struct txn *t, const sip_t *sip);
+/* Sends the phone's provisional response reliably, if the answer in it is the
+ * first that the far end gets and it understands that; true: msg is taken. */
+bool early_reply(struct txn *t, const sip_t *sip, bool answers, msg_t *msg);
+/* Whether this message, the first of its queue, waits until what we sent
+ * reliably is acknowledged (RFC 3262 3). */
+bool early_holds(const struct passage *p);
+
+/* Whether a reliable response has the far end's keys in place of SDP. */
+bool early_has_keys(const struct txn *t, const sip_t *sip);
+/* They stand: acknowledges the response. It goes no further. */
+void early_taken(const struct passage *p);
+
+#endif
