@@ -239,6 +239,10 @@ int answer_read(struct call *c, struct job *j)
 	if (!d || d->offerer == j->q.from)
 		return job_fail(j, STAGE_ANSWER, E_STATE,
 				"an answer without an offer");
+	if (j->q.from == OUTSIDE && d->protocol == PROTOCOL_SDES && d->hop &&
+	    !j->q.secured)
+		return job_fail(j, STAGE_EXPOSED, E_POLICY, "an answer to "
+				"a=crypto that did not come by verified TLS");
 	if ((r = sdp_read(j->data, j->q.body.len, &j->sdp, &why)))
 		return job_fail(j, STAGE_ANSWER, r, why);
 	if (j->sdp.n != d->n)

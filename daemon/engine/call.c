@@ -128,6 +128,7 @@ static int call_new(struct engine *e, const struct call_start *s, void *leg,
 	c->engine = e;
 	c->leg = leg;
 	c->from = s->from;
+	c->secured = s->from == OUTSIDE && s->secured;
 	c->won = -1;
 	c->started_us = clock_wall_us(e->clock);
 	c->caller = strdup(s->caller);
@@ -287,6 +288,7 @@ static void judge(struct call *c)
 		f.keyed = true;
 		f.offerer = c->deal->offerer == INSIDE;
 		f.key = *key;
+		f.hop = c->deal->hop;
 	}
 	c->verdict = verdict_of(&f);
 }

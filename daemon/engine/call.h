@@ -36,6 +36,8 @@ struct call_start {
 	const char *caller;      /* From URI, "sip:user@host" */
 	const char *callee;      /* Request-URI */
 	struct addr source;      /* who sent it */
+	bool secured;            /* it came by TLS whose certificate (the
+	                            other end's) was verified */
 	bool late;               /* it has no offer */
 };
 
@@ -80,6 +82,8 @@ struct body {
 	const char *type; /* Content-Type without parameters; "" when len 0 */
 	const uint8_t *data;
 	size_t len;
+	bool secret; /* of what call_filter() gives: it holds keys as they are
+	                and may leave by TLS alone that is verified */
 };
 
 struct filter_request {
@@ -89,6 +93,7 @@ struct filter_request {
 	bool final;           /* in a 2xx or ACK, not a provisional response */
 	bool ours;            /* the answer to an offer of our own making:
 	                         nothing of it goes on */
+	bool secured;         /* as in struct call_start */
 	struct msg_key_origin origin; /* of the message it came in */
 	struct body body;     /* borrowed for the call */
 };

@@ -172,6 +172,7 @@ int deal_keep(struct deal *d, const struct deal *old)
 {
 	d->kept = true;
 	d->protocol = old->protocol;
+	d->hop = old->hop;
 	d->media_level = old->media_level;
 	d->refused = old->refused;
 	d->facts = old->facts;

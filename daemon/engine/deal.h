@@ -53,6 +53,7 @@ struct deal {
 	enum face offerer;
 	bool kept;            /* keys and exchanges are the deal's before */
 	enum protocol protocol; /* of all its keying messages */
+	bool hop;             /* its keys are shown to verified TLS only */
 	bool media_level;     /* one keying message a line; SDES: always */
 	unsigned n;           /* m= lines */
 	uint32_t usable;      /* a bit for each line that passes */

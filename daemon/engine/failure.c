@@ -119,6 +119,12 @@ static const struct failure table[] = {
 	{ STAGE_KEY_FINISH, 0, NOT_HERE, 306, "key management: answer refused",
 	  0, LOG_CLASS_REFUSED, "see the reason" },
 
+	{ STAGE_EXPOSED, 0, NOT_HERE, 306,
+	  "key management: a=crypto needs SIP over TLS", 0, LOG_CLASS_REFUSED,
+	  "sdes is for SIP over verified TLS: give the peer a route with "
+	  "transport=tls, set tls.verify (\"mutual\" for calls that it makes "
+	  "to us), or its profile sdes = \"any\"" },
+
 	{ STAGE_BIND, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
 	  RELAY_CURE },
 	{ STAGE_BIND, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,

@@ -16,6 +16,7 @@ enum stage {
 	STAGE_KEY_OFFER,  /* the keeper makes our offer */
 	STAGE_KEY_ANSWER, /* the keeper checks the far end's offer */
 	STAGE_KEY_FINISH, /* the keeper checks the far end's answer */
+	STAGE_EXPOSED,    /* keys where everybody can read them */
 	STAGE_BIND,       /* the relay takes addresses and keys */
 	STAGE_QUEUE       /* the call's own queue of bodies */
 };

@@ -198,8 +198,16 @@ static void refuse(struct call *c, struct job *j)
 	finish(c, j, NULL);
 }
 
+/* Keys as they are, for verified TLS alone. */
+static bool is_secret(const struct job *j, const struct deal *d)
+{
+	return j->q.from == INSIDE && d && d->protocol == PROTOCOL_SDES &&
+	       d->hop;
+}
+
 static void pass(struct call *c, struct job *j)
 {
+	const struct deal *d = job_deal(j);
 	struct buf out = buf_of(IPC_BODY_MAX);
 	struct body body = { .type = j->early ? "" : "application/sdp" };
 	int r = j->early ? 0 : rewrite_body(c, j, &out);
@@ -209,6 +217,7 @@ static void pass(struct call *c, struct job *j)
 		refuse(c, j);
 	} else {
 		commit(c, j);
+		body.secret = is_secret(j, d);
 		body.data = out.data;
 		body.len = out.len;
 		finish(c, j, &body);
@@ -219,7 +228,7 @@ static void pass(struct call *c, struct job *j)
 /* What the other leg does not see. */
 static void keep_here(struct call *c, struct job *j)
 {
-	const struct body none = { "", NULL, 0 };
+	const struct body none = { .type = "" };
 
 	commit(c, j);
 	finish(c, j, &none);
@@ -379,10 +388,10 @@ static struct job *repeat_new(struct call *c, enum body_role role,
 	if (!d || !d->active || c->queued >= QUEUE_MAX)
 		return NULL;
 	if (d->offerer == INSIDE)
-		q.body = (struct body){ "", (uint8_t *)d->text, d->len };
+		q.body = (struct body){ "", (uint8_t *)d->text, d->len, false };
 	else
 		q.body = (struct body){ "", (uint8_t *)d->active->text,
-					d->active->len };
+					d->active->len, false };
 	j = q.body.len ? job_new(c, &q, fn, user) : NULL;
 	if (j)
 		j->own = true;

@@ -67,6 +67,8 @@ struct call {
 	char peer[NAME_TEXT];
 	char *profile;
 	bool sealed;       /* need = "require" */
+	bool secured;      /* the outside's SIP goes by verified TLS, as far
+	                      as is known before it went */
 	bool setup, late;  /* counted in setup.c; it has no offer */
 	unsigned source_slot, peer_slot;
 	uint64_t started_us, up_us; /* wall clock */

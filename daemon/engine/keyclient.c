@@ -98,14 +98,16 @@ static uint32_t lines_of(const struct deal *d, unsigned x)
 	return left & -left;
 }
 
-static void fill_party(const struct call *c, const struct deal *d, unsigned x,
+static void fill_party(const struct call *c, const struct job *j, unsigned x,
 		       struct msg_key_party *p)
 {
+	const struct deal *d = job_deal(j);
 	const char *local = c->from == INSIDE ? c->caller : c->callee;
 	const char *remote = c->from == INSIDE ? c->callee : c->caller;
 	uint32_t lines = lines_of(d, x);
 
 	p->call = c->id;
+	p->secured = j->q.from == INSIDE ? c->secured : j->q.secured;
 	memcpy(p->peer, c->peer, sizeof p->peer);
 	route_identity(local, p->local_id);
 	route_identity(remote, p->remote_id);
@@ -121,7 +123,7 @@ static int ask_offer(struct call *c, struct job *j, unsigned x)
 {
 	struct msg_key_offer m = { 0 };
 
-	fill_party(c, j->deal, x, &m.party);
+	fill_party(c, j, x, &m.party);
 	return child_send(c->engine->child, PROC_KEEPER, MSG_KEY_OFFER,
 			  job_request(c, j, x), &m, sizeof m, NULL, 0);
 }
@@ -182,7 +184,7 @@ static int ask_answer(struct call *c, struct job *j, unsigned x)
 	int r = pack_offer(d, &d->exchange[x], &tail);
 
 	m.len = (uint32_t)tail.len;
-	fill_party(c, d, x, &m.party);
+	fill_party(c, j, x, &m.party);
 	if (!r)
 		r = child_send(c->engine->child, PROC_KEEPER, MSG_KEY_ANSWER,
 			       job_request(c, j, x), &m, sizeof m, tail.data,
@@ -278,6 +280,7 @@ static void merge_facts(struct msg_key_facts *all,
 		all->identity = f->identity;
 		memcpy(all->other, f->other, sizeof all->other);
 	}
+	all->bare = all->bare || f->bare;
 	if (f->key_bits < all->key_bits)
 		all->key_bits = f->key_bits; /* 0: not told by one of them */
 }

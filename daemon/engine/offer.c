@@ -211,34 +211,44 @@ static void choose_crypto(struct job *j, const struct levels *v)
 		j->deal->end[i].accepted = j->deal->usable >> i & 1;
 }
 
-/* The protocol of the first method that is there in the offer. */
-static bool choose_protocol(const struct call *c, struct job *j,
-			    const struct levels *v)
+static bool in_offer(enum protocol p, const struct levels *v)
+{
+	return p == PROTOCOL_SDES ? v->crypto != 0 : v->session || v->media;
+}
+
+/* The protocol of the first method that is there in the offer, and may be. */
+static int choose_protocol(const struct call *c, struct job *j,
+			   const struct levels *v)
 {
 	const struct profile *p = call_profile(c);
-	enum protocol protocol;
+	bool exposed = false;
 
 	for (size_t i = 0; p && i < p->n_keying; i++) {
-		protocol = protocol_of(p->keying[i]);
-		if (protocol == PROTOCOL_SDES ? !v->crypto
-					      : !v->session && !v->media)
+		if (!in_offer(protocol_of(p->keying[i]), v))
 			continue;
-		j->deal->protocol = protocol;
-		return true;
+		if (protocol_permits(p, p->keying[i], j->q.secured)) {
+			j->deal->protocol = protocol_of(p->keying[i]);
+			j->deal->hop = p->sdes == SDES_TLS;
+			return 0;
+		}
+		exposed = true;
 	}
-	return false;
+	if (exposed)
+		return job_fail(j, STAGE_EXPOSED, E_POLICY,
+				"a=crypto that did not come by verified TLS");
+	return job_fail(j, STAGE_UNSEALED, E_POLICY,
+			"none of the profile's ways of keying is there where "
+			"sealing is required");
 }
 
 /* The far end's keying messages. */
 static int find_keys(const struct call *c, struct job *j)
 {
 	struct levels v = count_levels(j);
-	int r = 0;
+	int r = choose_protocol(c, j, &v);
 
-	if (!choose_protocol(c, j, &v))
-		return job_fail(j, STAGE_UNSEALED, E_POLICY,
-				"none of the profile's ways of keying is "
-				"there where sealing is required");
+	if (r)
+		return r;
 	if (j->deal->protocol == PROTOCOL_SDES)
 		choose_crypto(j, &v);
 	else
@@ -294,16 +304,38 @@ static bool level_is_media(const struct call *c)
 	return !strcmp(conf_text(conf_one(conf, "mikey"), "level"), "media");
 }
 
-/* The first method makes our offers; the keeper's policy says the same. */
-static void plan_offer(const struct call *c, struct deal *d)
+/* The first method that the way allows makes our offers; the keeper's policy
+ * says the same. */
+static int plan_offer(const struct call *c, struct job *j)
 {
 	const struct profile *p = call_profile(c);
+	struct deal *d = j->deal;
+	size_t i = 0;
 
-	if (p && p->n_keying)
-		d->protocol = protocol_of(p->keying[0]);
+	while (p && i < p->n_keying &&
+	       !protocol_permits(p, p->keying[i], c->secured))
+		i++;
+	if (!p || i == p->n_keying)
+		return job_fail(j, STAGE_EXPOSED, E_POLICY,
+				"the call would not leave by verified TLS, "
+				"and the profile has no way of keying but "
+				"sdes");
+	d->protocol = protocol_of(p->keying[i]);
+	d->hop = p->sdes == SDES_TLS;
 	d->media_level = d->protocol == PROTOCOL_SDES || level_is_media(c);
 	d->n_exchanges = d->media_level
 		? (unsigned)__builtin_popcount(d->usable) : 1;
+	return 0;
+}
+
+/* What comes again over another way than before may be shown to everybody:
+ * RFC 4568 leaves the hiding to each message's own transport. */
+static bool is_exposed(const struct call *c, const struct job *j)
+{
+	const struct deal *d = c->pending ? c->pending : c->deal;
+
+	return j->q.from == OUTSIDE && d && d->protocol == PROTOCOL_SDES &&
+	       d->hop && !j->q.secured;
 }
 
 static int plan_keys(struct call *c, struct job *j)
@@ -323,9 +355,7 @@ static int plan_keys(struct call *c, struct job *j)
 			return job_fail(j, STAGE_OFFER, E_NOMEM, NULL);
 		return 0;
 	}
-	if (d->offerer == INSIDE)
-		plan_offer(c, d);
-	return 0;
+	return d->offerer == INSIDE ? plan_offer(c, j) : 0;
 }
 
 static bool repeats(const struct deal *d, const struct job *j,
@@ -344,6 +374,10 @@ int offer_read(struct call *c, struct job *j)
 		return job_fail(j, STAGE_OFFER, r, why);
 	if ((r = sdp_digest(&j->sdp, digest)))
 		return job_fail(j, STAGE_OFFER, r, NULL);
+	if (is_exposed(c, j))
+		return job_fail(j, STAGE_EXPOSED, E_POLICY, "an offer in a "
+				"call keyed by sdes that did not come by "
+				"verified TLS");
 	if (!rekey_rides(c, j))
 		j->again = repeats(c->deal, j, digest) ? c->deal
 			 : repeats(c->pending, j, digest) ? c->pending : NULL;

@@ -164,6 +164,32 @@ static int way_inward(struct call *c, struct refusal *no)
 	return check_sips(c, sips, no);
 }
 
+/* Where the first request goes: the next hop, else the first route, else the
+ * target. */
+static void first_hop(const struct call *c, char out[static IDENTITY_TEXT])
+{
+	const char *uri = *c->next_hop || !c->routes || !*c->routes
+		? (*c->next_hop ? c->next_hop : c->target) : c->routes;
+	size_t n = strcspn(uri, ">");
+
+	if (*uri == '<') {
+		uri++;
+		n--;
+	}
+	snprintf(out, IDENTITY_TEXT, "%.*s",
+		 n < IDENTITY_TEXT ? (int)n : 0, uri);
+}
+
+/* By TLS, and only to a server whose certificate we have checked. */
+static bool leaves_secured(const struct call *c)
+{
+	char hop[IDENTITY_TEXT];
+
+	first_hop(c, hop);
+	return uri_wants_tls(hop) && engine_settings(c->engine)->tls.verify !=
+					     TLS_VERIFY_NONE;
+}
+
 static int way_outward(struct call *c, const struct addr *source,
 		       struct refusal *no)
 {
@@ -182,6 +208,7 @@ static int way_outward(struct call *c, const struct addr *source,
 	}
 	if (!c->target || !c->next_hop)
 		return E_NOMEM;
+	c->secured = leaves_secured(c);
 	return check_sips(c, uri_is_sips(c->callee), no);
 }
 

@@ -8,48 +8,59 @@
  * the call no stronger than that: the reason says so. MIKEY does not
  * authenticate the SDP around it (RFC 4567 section 8): the reason says so,
  * as long as no signed body binds it.
- * hop needs SDES over verified TLS, which no module does yet. */
+ * hop: the keys stood in SDP as they are (SDES, RFC 4568), and SDP went by
+ * verified TLS; whatever else is told, it is never more. Without such TLS it
+ * is plain. */
 #include "daemon/engine/verdict.h"
 
 #include <stddef.h>
 
-#define NO 0
-#define YES 1
-#define ANY 2
+/* What a row wants of a fact; what it does not name may be either. */
+enum want { ANY, NO, YES };
 
 /* The first row that fits counts; the last fits always. other: the keys are
  * another identity's; unnamed: the far end's is not in the exchange. */
 static const struct {
-	char sealed, keyed, verified, offerer, confirmed, other, weak, unnamed;
+	enum want sealed, keyed, bare, hop, verified, offerer, confirmed, other,
+		  weak, unnamed;
 	struct verdict v;
 } table[] = {
-	{ NO, ANY, ANY, ANY, ANY, ANY, ANY, ANY,
-	  { VERDICT_PLAIN, "the profile forbids sealing" } },
-	{ YES, NO, ANY, ANY, ANY, ANY, ANY, ANY,
-	  { VERDICT_PLAIN, "no keys are agreed" } },
-	{ YES, YES, NO, ANY, ANY, ANY, ANY, ANY,
-	  { VERDICT_PEER, "the far end's identity is not verified" } },
-	{ YES, YES, YES, YES, NO, ANY, ANY, ANY,
-	  { VERDICT_PEER, "the far end did not prove that it has the key" } },
-	{ YES, YES, YES, ANY, ANY, YES, ANY, ANY,
-	  { VERDICT_PEER, "the call was diverted: keys are agreed with another "
-			  "identity of the domain than it names" } },
-	{ YES, YES, YES, ANY, ANY, NO, YES, ANY,
-	  { VERDICT_SEALED, "far edge proved the configured credential; the "
-			    "key exchange is weaker than the suite; SDP itself "
-			    "is not authenticated" } },
-	{ YES, YES, YES, ANY, ANY, NO, NO, YES,
-	  { VERDICT_SEALED, "far edge proved the configured credential, but "
-			    "its key exchange names nobody; SDP itself is not "
-			    "authenticated" } },
-	{ YES, YES, YES, ANY, ANY, NO, NO, NO,
-	  { VERDICT_SEALED, "far edge proved the configured credential; SDP "
-			    "itself is not authenticated" } },
-	{ ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY,
-	  { VERDICT_PLAIN, "unknown" } },
+	{ .sealed = NO,
+	  .v = { VERDICT_PLAIN, "the profile forbids sealing" } },
+	{ .keyed = NO,
+	  .v = { VERDICT_PLAIN, "no keys are agreed" } },
+	{ .bare = YES, .hop = NO,
+	  .v = { VERDICT_PLAIN, "the profile lets SDES keys stand in SIP that "
+				"anybody may read" } },
+	{ .bare = YES, .hop = YES,
+	  .v = { VERDICT_HOP, "SDES: encrypted as far as the next hop's TLS "
+			      "goes; who is behind it, and every proxy on the "
+			      "way, has the keys" } },
+	{ .verified = NO,
+	  .v = { VERDICT_PEER, "the far end's identity is not verified" } },
+	{ .offerer = YES, .confirmed = NO,
+	  .v = { VERDICT_PEER, "the far end did not prove that it has the "
+			       "key" } },
+	{ .other = YES,
+	  .v = { VERDICT_PEER, "the call was diverted: keys are agreed with "
+			       "another identity of the domain than it "
+			       "names" } },
+	{ .weak = YES, .sealed = YES, .keyed = YES, .bare = NO, .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential; "
+				 "the key exchange is weaker than the suite; "
+				 "SDP itself is not authenticated" } },
+	{ .unnamed = YES, .sealed = YES, .keyed = YES, .bare = NO,
+	  .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential, "
+				 "but its key exchange names nobody; SDP "
+				 "itself is not authenticated" } },
+	{ .sealed = YES, .keyed = YES, .bare = NO, .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential; "
+				 "SDP itself is not authenticated" } },
+	{ .v = { VERDICT_PLAIN, "unknown" } },
 };
 
-static bool fits(char want, bool is)
+static bool fits(enum want want, bool is)
 {
 	return want == ANY || (want == YES) == is;
 }
@@ -69,6 +80,8 @@ struct verdict verdict_of(const struct verdict_facts *f)
 
 	while (!fits(table[i].sealed, f->sealed) ||
 	       !fits(table[i].keyed, f->keyed) ||
+	       !fits(table[i].bare, f->key.bare != 0) ||
+	       !fits(table[i].hop, f->hop) ||
 	       !fits(table[i].verified, f->key.verified == 1) ||
 	       !fits(table[i].offerer, f->offerer) ||
 	       !fits(table[i].confirmed, f->key.confirmed == 1) ||

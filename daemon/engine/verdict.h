@@ -17,6 +17,7 @@ struct verdict {
 struct verdict_facts {
 	bool sealed;  /* the streams are SRTP outside, for their whole life */
 	bool keyed;   /* keys are agreed and installed in both directions */
+	bool hop;     /* bare keys were shown to verified TLS only */
 	bool offerer; /* our side made the keying offer */
 	struct msg_key_facts key;
 };

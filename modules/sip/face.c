@@ -21,6 +21,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "modules/sip/tls.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -185,6 +186,21 @@ bool face_by_tls(const struct sip_face *f, nta_incoming_t *irq)
 	return tls;
 }
 
+bool face_secured(const struct sip_face *f, nta_incoming_t *irq)
+{
+	tport_t *tp = nta_incoming_transport(f->agent, irq, NULL);
+	bool secured = tls_verified(tp);
+
+	tport_unref(tp);
+	return secured;
+}
+
+bool face_delivers_secured(const struct sip_face *f, const msg_t *msg)
+{
+	return tls_verified(tport_delivered_by(nta_agent_tports(f->agent),
+					       msg));
+}
+
 const sip_contact_t *face_contact_of(const struct sip_face *f,
 				     nta_incoming_t *irq, bool sips)
 {
@@ -265,6 +281,11 @@ bool face_may_leave(msg_t *msg, const char *hop, bool sips)
 
 	sips |= sip_object(msg)->sip_request->rq_url->url_type == url_sips;
 	return to && (!sips || face_wants_tls(to));
+}
+
+bool face_may_carry(msg_t *msg, const char *hop)
+{
+	return face_may_leave(msg, hop, true) && tls_verifies();
 }
 
 const char *face_ident(msg_t *msg, const char *hop)

@@ -16,6 +16,10 @@ const sip_contact_t *face_contact_of(const struct sip_face *f,
 				     nta_incoming_t *irq, bool sips);
 const sip_contact_t *face_contact_to(const struct sip_face *f,
 				     const url_t *to, bool sips);
+/* The request came in by TLS, from somebody whose certificate was verified. */
+bool face_secured(const struct sip_face *f, nta_incoming_t *irq);
+/* The same of a message that Sofia is just delivering: a response, an ACK. */
+bool face_delivers_secured(const struct sip_face *f, const msg_t *msg);
 /* The request came in by TLS. */
 bool face_by_tls(const struct sip_face *f, nta_incoming_t *irq);
 /* A message to this URI leaves by TLS: a sips: URI, or transport=tls. */
@@ -23,6 +27,9 @@ bool face_wants_tls(const url_t *uri);
 /* RFC 5630: a request to a sips: URI, or in a call to one (sips), leaves on a
  * hop with TLS only. hop as in face_ident(). */
 bool face_may_leave(msg_t *msg, const char *hop, bool sips);
+/* A request with keys in it leaves by TLS to a server that is verified, only.
+ * hop as in face_ident(). */
+bool face_may_carry(msg_t *msg, const char *hop);
 /* Names the listeners by which a complete request may leave, for TPTAG_IDENT:
  * those of its next hop's address family. hop: a URI text, or "" (as the
  * message says). NULL: a host name, any will do. */

@@ -11,6 +11,7 @@
 #include "modules/sip/filter.h"
 
 #include "modules/sip/early.h"
+#include "modules/sip/face.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reoffer.h"
 #include "modules/sip/reply.h"
@@ -153,7 +154,8 @@ static void ask(struct passage *p, const sip_t *sip)
 		.body = { p->kind == PASS_EARLY ? "application/mikey" :
 						  "application/sdp",
 			  (const uint8_t *)sip->sip_payload->pl_data,
-			  sip->sip_payload->pl_len },
+			  sip->sip_payload->pl_len, false },
+		.secured = p->secured,
 	};
 
 	origin_of(sip, &q.origin);
@@ -170,7 +172,7 @@ static void step(struct passage *p)
 	enum body_kind kind = filter_body_kind(sip);
 	bool failed = p->kind == PASS_RESPONSE &&
 		      sip->sip_status->st_status >= 300;
-	struct body body = { "", NULL, 0 };
+	struct body body = { .type = "" };
 	struct refusal no;
 
 	if (p->kind == PASS_EARLY ||
@@ -183,7 +185,7 @@ static void step(struct passage *p)
 		      "a body that cannot be checked");
 	if (kind == BODY_OTHER || (kind == BODY_HIDDEN && !negotiates(p->txn)))
 		body = (struct body){ "", (uint8_t *)sip->sip_payload->pl_data,
-				      sip->sip_payload->pl_len };
+				      sip->sip_payload->pl_len, false };
 	if ((kind == BODY_HIDDEN && negotiates(p->txn) && !failed) ||
 	    (kind == BODY_SDP && p->kind == PASS_REQUEST))
 		txn_refused(p, &no);
@@ -221,6 +223,9 @@ void filter_pass(struct txn *t, enum passage_kind kind, struct leg *called,
 	p->kind = kind;
 	p->called = called;
 	p->msg = msg;
+	p->secured = kind == PASS_REQUEST ? t->secured :
+		face_delivers_secured((kind == PASS_ACK ? t->from : t->to)
+				      ->face, msg);
 	for (at = &t->pair->queue; *at; at = &(*at)->next)
 		n++;
 	if (n >= QUEUE_MAX && kind == PASS_RESPONSE &&

@@ -19,6 +19,7 @@ struct passage {
 	enum passage_kind kind;
 	msg_t *msg;         /* as received; owned */
 	bool waiting;       /* the core has it */
+	bool secured;       /* as in struct filter_request */
 };
 
 /* What a body is to us. */

@@ -263,22 +263,28 @@ void leg_won(struct leg *leg)
 	pair->called = leg;
 }
 
-/* Completes and sends what we say by ourselves; takes msg. For an ACK branch
- * is that of its INVITE, else NULL. */
-static void say(struct leg *leg, msg_t *msg, sip_method_t method,
-		const char *name, const char *branch)
+/* Sends what we say by ourselves; takes msg. For an ACK branch is that of its
+ * INVITE, else NULL. */
+static void put(struct leg *leg, msg_t *msg, const char *branch)
 {
-	nta_agent_t *agent = leg->face->agent;
-	nta_outgoing_t *orq = NULL;
+	nta_outgoing_t *orq = nta_outgoing_mcreate(
+		leg->face->agent, NULL, NULL, NULL, msg,
+		TAG_IF(branch, NTATAG_ACK_BRANCH(branch)),
+		TPTAG_IDENT(face_ident(msg, "")), TAG_END());
 
-	if (!nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
-	    face_may_leave(msg, "", leg->sips))
-		orq = nta_outgoing_mcreate(
-			agent, NULL, NULL, NULL, msg,
-			TAG_IF(branch, NTATAG_ACK_BRANCH(branch)),
-			TPTAG_IDENT(face_ident(msg, "")), TAG_END());
 	if (orq)
 		nta_outgoing_destroy(orq); /* repeats itself as needed */
+	else
+		msg_destroy(msg);
+}
+
+/* Completes it and sends it, if it may leave; takes msg. */
+static void say(struct leg *leg, msg_t *msg, sip_method_t method,
+		const char *name)
+{
+	if (!nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
+	    face_may_leave(msg, "", leg->sips))
+		put(leg, msg, NULL);
 	else
 		msg_destroy(msg);
 }
@@ -305,8 +311,11 @@ void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,
 	t->acked = true;
 	if (!msg)
 		return;
-	if (ack_fill(msg, t, from, body))
-		say(leg, msg, SIP_METHOD_ACK, nta_outgoing_branch(t->orq));
+	if (ack_fill(msg, t, from, body) &&
+	    !nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_ACK, NULL) &&
+	    face_may_leave(msg, "", leg->sips) &&
+	    (!body || !body->secret || face_may_carry(msg, "")))
+		put(leg, msg, nta_outgoing_branch(t->orq));
 	else
 		msg_destroy(msg);
 }
@@ -320,7 +329,7 @@ void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq)
 		return;
 	snprintf(rack, sizeof rack, "%u %u INVITE", rseq, cseq);
 	if (header_add(msg, "RAck", rack))
-		say(leg, msg, SIP_METHOD_PRACK, NULL);
+		say(leg, msg, SIP_METHOD_PRACK);
 	else
 		msg_destroy(msg);
 }
@@ -351,7 +360,7 @@ void leg_bye(struct leg *leg, int status, const char *cause)
 	leg->face->sip->bye_us = clock_mono_us(&clock_system);
 	leg_reason(leg, status, cause, reason, sizeof reason);
 	if (status < 400 || header_add(msg, "Reason", reason))
-		say(leg, msg, SIP_METHOD_BYE, NULL);
+		say(leg, msg, SIP_METHOD_BYE);
 	else
 		msg_destroy(msg);
 }

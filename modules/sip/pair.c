@@ -86,6 +86,7 @@ static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
 	su_home_init(home);
 	*no = reply_no(500, NULL);
 	start.source = face_source(irq);
+	start.secured = face_secured(f, irq);
 	start.late = filter_body_kind(sip) != BODY_SDP;
 	start.caller = url_as_string(home, sip->sip_from->a_url);
 	start.callee = url_as_string(home, sip->sip_request->rq_url);

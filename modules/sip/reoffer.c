@@ -141,10 +141,21 @@ static void on_answer(void *user, const struct refusal *no,
 	pair_end(t->pair, no, no->warn_code ? no->warn : no->phrase);
 }
 
-static void answered(struct txn *t, const sip_t *sip)
+/* By the connection that just delivered it. */
+static bool came_secured(const struct txn *t, nta_outgoing_t *orq)
+{
+	msg_t *msg = nta_outgoing_getresponse(orq);
+	bool secured = face_delivers_secured(t->to->face, msg);
+
+	msg_destroy(msg);
+	return secured;
+}
+
+static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	struct filter_request q = { .from = OUTSIDE, .role = BODY_ANSWER,
-				    .final = true, .ours = true };
+				    .final = true, .ours = true,
+				    .secured = came_secured(t, orq) };
 	struct pair *pair = t->pair;
 
 	leg_retarget(t->to, sip, false);
@@ -156,7 +167,7 @@ static void answered(struct txn *t, const sip_t *sip)
 	}
 	q.body = (struct body){ "application/sdp",
 				(const uint8_t *)sip->sip_payload->pl_data,
-				sip->sip_payload->pl_len };
+				sip->sip_payload->pl_len, false };
 	pair->depth++;
 	call_filter(pair->call, &q, on_answer, t);
 	pair->depth--;
@@ -176,7 +187,7 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	if (sip && nta_sip_is_internal(sip))
 		sip = NULL;
 	if (status < 300 && sip)
-		answered(t, sip);
+		answered(t, orq, sip);
 	else
 		refused(t, status, sip);
 	return 0;
@@ -195,7 +206,8 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	       body_add(msg, body->data, body->len) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method, name,
 					 NULL) &&
-	       face_may_leave(msg, "", t->to->sips);
+	       face_may_leave(msg, "", t->to->sips) &&
+	       (!body->secret || face_may_carry(msg, ""));
 }
 
 static void on_offer(void *user, const struct refusal *no,

@@ -113,6 +113,7 @@ struct txn {
 	int final;           /* final status that we gave; 0: none yet */
 	bool initial;        /* the INVITE that made the pair */
 	bool offer;          /* it carried an offer */
+	bool secured;        /* it came by verified TLS */
 	bool rel100;         /* its sender understands 100rel */
 	bool early;          /* we asked for keys before the 2xx (early.c) */
 	bool keyed;          /* we answered so */

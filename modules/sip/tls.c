@@ -56,6 +56,7 @@
 struct link {
 	const void *tls; /* Sofia's object */
 	SSL *ssl;        /* NULL once freed */
+	const tport_t *tport; /* Sofia's; only to be compared */
 	bool accepted;
 	char host[NAME_LEN]; /* what the server's certificate must speak for */
 	char why[NAME_LEN];  /* of a refused certificate */
@@ -433,6 +434,7 @@ static void name_link(struct link *l, tport_t *tp)
 {
 	const tp_name_t *name = tport_name(tp);
 
+	l->tport = tp;
 	if (*l->host)
 		return;
 	snprintf(l->host, sizeof l->host, "%s",
@@ -479,6 +481,26 @@ int tls_connect(su_root_magic_t *magic, su_wait_t *w, tport_t *tp)
 	return r;
 }
 
+static const struct link *link_of(const tport_t *tp)
+{
+	for (size_t fd = 0; tp && fd < ours.room; fd++)
+		if (ours.link[fd] && ours.link[fd]->tport == tp)
+			return ours.link[fd];
+	return NULL;
+}
+
+static bool checks(const struct link *l)
+{
+	return l && l->ssl && SSL_get_verify_mode(l->ssl) & SSL_VERIFY_PEER;
+}
+
+/* A connection that was made while nothing was verified is no good once it has
+ * to be. */
+static bool is_as_checked(const tport_t *tp)
+{
+	return !tls_verifies() || checks(link_of(tp));
+}
+
 /* Sofia takes any open connection to an address for a request to it, whoever
  * the certificate spoke for. From the primary it looks again, with the name,
  * or connects. */
@@ -493,8 +515,8 @@ tport_t *tport_by_name(const tport_t *self, const tp_name_t *to)
 	if (!tp || !tport_is_secondary(tp) || !tport_has_tls(tp))
 		return tp;
 	name = tport_name(tp)->tpn_canon;
-	return name && to->tpn_canon && !strcasecmp(name, to->tpn_canon) ?
-		tp : tport_parent(tp);
+	return name && to->tpn_canon && !strcasecmp(name, to->tpn_canon) &&
+	       is_as_checked(tp) ? tp : tport_parent(tp);
 }
 
 struct tls_s *tls_init_master(void *issues)
@@ -592,6 +614,20 @@ void tls_forget(void)
 	free(ours.link);
 	ours.link = NULL;
 	ours.room = 0;
+}
+
+bool tls_verified(const tport_t *tp)
+{
+	const struct link *l = tp && tport_has_tls(tp) ? link_of(tp) : NULL;
+
+	return checks(l) && SSL_is_init_finished(l->ssl) &&
+	       SSL_get0_peer_certificate(l->ssl) &&
+	       SSL_get_verify_result(l->ssl) == X509_V_OK;
+}
+
+bool tls_verifies(void)
+{
+	return ours.file && ours.verify != TLS_VERIFY_NONE;
 }
 
 size_t tls_links(void)

@@ -9,12 +9,19 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 
+#include <sofia-sip/tport.h>
+
 /* Sets what TLS works with from now on, in contexts that are there and those
  * that are made later; connections that are up stay as they are. Takes f.
  * E_INTERNAL when this program's hooks are not in Sofia's way. */
 int tls_use(struct tls_file *f, enum tls_verify verify);
 /* Forgets and wipes it; after the agents are destroyed. */
 void tls_forget(void);
+/* Whether the far end of a connection showed a certificate that was verified;
+ * false for what is no TLS connection of Sofia's. */
+bool tls_verified(const tport_t *tp);
+/* Whether connections that we make from now on check the server's. */
+bool tls_verifies(void);
 /* How many TLS connections Sofia has. */
 size_t tls_links(void);
 /* Why the last TLS connection to a host (a URI's host) failed, within the

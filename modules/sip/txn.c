@@ -46,6 +46,7 @@ struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 	t->irq = irq;
 	t->method = sip->sip_request->rq_method;
 	t->offer = filter_body_kind(sip) == BODY_SDP;
+	t->secured = face_secured(from->face, irq);
 	t->rel100 = sip_has_feature(sip->sip_supported, "100rel") ||
 		    sip_has_feature(sip->sip_require, "100rel");
 	t->next = t->pair->txns;
@@ -195,7 +196,10 @@ static void pass_request(struct txn *t, const sip_t *sip,
 		return;
 	msg = nta_msg_create(t->to->face->agent, 0);
 	if (msg && request_fill(t, msg, sip, body)) {
-		if (!face_may_leave(msg, first_hop(t), t->to->sips))
+		if (body && body->secret && !face_may_carry(msg, first_hop(t)))
+			no = reply_no(488, "SDES keys need verified TLS on "
+				      "the next hop");
+		else if (!face_may_leave(msg, first_hop(t), t->to->sips))
 			no = reply_no(480, "a sips: call needs TLS on the next "
 				      "hop");
 		else
@@ -379,6 +383,11 @@ static void pass_response(struct passage *p, const sip_t *sip,
 
 	if (t->final || !t->irq)
 		return;
+	if (body && body->secret && !t->secured) {
+		no = reply_no(488, "SDES keys need verified TLS");
+		pair_end(t->pair, &no, no.warn);
+		return;
+	}
 	msg = response_build(t, sip, body);
 	if (!msg) {
 		pair_end(t->pair, &no, "out of memory");

@@ -85,7 +85,7 @@ static void deliver(struct call *c, const struct filter_request *q,
 	if (!strcmp(q->body.type, "application/mikey")) {
 		c->e->taken++;
 		free(text);
-		fn(user, NULL, &(struct body){ "", NULL, 0 });
+		fn(user, NULL, &(struct body){ .type = "" });
 		return;
 	}
 	memcpy(text, q->body.data, q->body.len);
@@ -229,7 +229,7 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 {
 	struct refusal no = { 488, "Not Acceptable Here", 399, "mock refuses",
 			      0 };
-	const struct body none = { "", NULL, 0 };
+	const struct body none = { .type = "" };
 
 	if (c->e->keys_only && c->up && q->role == BODY_OFFER &&
 	    q->from == OUTSIDE) {
@@ -289,7 +289,7 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 	const char *text = role == BODY_OFFER ? OWN "a=own-offer\r\n"
 					      : OWN "a=own-answer\r\n";
 	const struct body out = { "application/sdp", (const uint8_t *)text,
-				  strlen(text) };
+				  strlen(text), false };
 
 	fn(user, c->e->own_no ? &no : NULL, c->e->own_no ? NULL : &out);
 }

@@ -23,12 +23,25 @@ static const char conf[] =
 	"  early = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    suites = [ \"AEAD_AES_128_GCM\" ]; answer = \"early\";"
 	"    late = \"allow\"; };"
+	"  trunk = { need = \"require\"; keying = [ \"sdes\" ]; };"
+	"  open = { need = \"require\"; keying = [ \"sdes\" ];"
+	"    sdes = \"any\"; };"
+	"  mixed = { need = \"require\";"
+	"    keying = [ \"sdes\", \"mikey-psk\" ]; };"
 	"  plain = { need = \"forbid\"; }; };"
 	"peers = ( { match = \"*@b.example\"; profile = \"sealed\";"
 	"    name = \"b\"; psk = \"file:b.psk\";"
 	"    route = \"sip:127.0.0.3:5070\"; },"
 	"  { match = \"*@y.example\"; profile = \"early\"; name = \"y\";"
 	"    psk = \"file:y.psk\"; route = \"sip:127.0.0.3:5070\"; },"
+	"  { match = \"*@t.example\"; profile = \"trunk\"; name = \"t\";"
+	"    route = \"sip:127.0.0.3:5071;transport=tls\"; },"
+	"  { match = \"*@u.example\"; profile = \"trunk\"; name = \"u\";"
+	"    route = \"sip:127.0.0.3:5070\"; },"
+	"  { match = \"*@o.example\"; profile = \"open\"; name = \"o\";"
+	"    route = \"sip:127.0.0.3:5070\"; },"
+	"  { match = \"*@m.example\"; profile = \"mixed\"; name = \"m\";"
+	"    psk = \"file:m.psk\"; route = \"sip:127.0.0.3:5070\"; },"
 	"  { match = \"*@p.example\"; profile = \"plain\"; name = \"p\"; } );"
 	"phones = ( { user = \"alice\";"
 	"             contact = \"sip:alice@127.0.0.1:5080\"; } );";
@@ -122,7 +135,7 @@ void rig_free(struct rig *r)
 struct call *rig_call(struct rig *r, enum face from, const char *peer)
 {
 	char far_uri[64];
-	struct call_start s = { .from = from };
+	struct call_start s = { .from = from, .secured = r->secured };
 	struct refusal no;
 
 	snprintf(far_uri, sizeof far_uri, "sip:bob@%s.example", peer);
@@ -235,6 +248,14 @@ static const struct msg_key_facts good = {
 	.suite = SUITE_AEAD_AES_128_GCM, .verified = 1, .method = "mikey-psk"
 };
 
+static void fill_facts(const struct rig *r, struct msg_key_facts *f)
+{
+	if (!r->bare)
+		return;
+	*f = (struct msg_key_facts){ .suite = SUITE_AEAD_AES_128_GCM,
+				     .bare = 1, .method = "sdes" };
+}
+
 static void keeper_offer(struct rig *r, const struct mock_sent *s)
 {
 	struct msg_key_offered a = { .err = r->offered_err };
@@ -256,7 +277,8 @@ static void keeper_answer(struct rig *r, const struct mock_sent *s)
 	struct msg_key_answered a = { .err = r->answered_err, .facts = good };
 
 	memcpy(&r->answer, s->body.bytes, sizeof r->answer);
-	r->answers++;
+	if (++r->answers == r->refuse_answer)
+		a.err = E_UNSUPPORTED;
 	a.n = r->answer.party.n;
 	if (r->dear && r->answer.when != KEY_NOW) {
 		a = (struct msg_key_answered){ .err = a.err };
@@ -265,6 +287,7 @@ static void keeper_answer(struct rig *r, const struct mock_sent *s)
 		return;
 	}
 	new_keys(r, a.key, a.n);
+	fill_facts(r, &a.facts);
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_ANSWERED, s->id, &a,
@@ -279,6 +302,7 @@ static void keeper_finish(struct rig *r, const struct mock_sent *s)
 	memcpy(&r->finish, s->body.bytes, sizeof r->finish);
 	r->finishes++;
 	a.facts.confirmed = r->confirmed;
+	fill_facts(r, &a.facts);
 	a.n = r->offer.party.n;
 	new_keys(r, a.key, a.n);
 	if (a.err)
@@ -336,7 +360,9 @@ static void on_filtered(void *user, const struct refusal *no,
 	o->passed = !no;
 	if (no)
 		o->no = *no;
-	else
+	if (!no)
+		o->secret = out->secret;
+	if (!no)
 		snprintf(o->body, sizeof o->body, "%.*s", (int)out->len,
 			 (const char *)out->data);
 	if (o->end_call)
@@ -348,6 +374,7 @@ static void run_body(struct rig *r, struct filter_request q, const char *body,
 {
 	bool end = o->end_call;
 
+	q.secured = r->secured;
 	memset(o, 0, sizeof *o);
 	o->end_call = end;
 	o->call = r->call;

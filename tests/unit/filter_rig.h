@@ -13,6 +13,7 @@
 struct outcome {
 	unsigned n;           /* how often fn was called */
 	bool passed;
+	bool secret;
 	struct refusal no;
 	char body[BODY_MAX];
 	bool end_call;        /* fn ends the call */
@@ -35,6 +36,9 @@ struct rig {
 	/* the next answers of the scripted siblings */
 	int added_err, offered_err, answered_err, finished_err, done_err;
 	uint8_t confirmed;
+	bool bare; /* the keeper's facts are those of SDES */
+	bool secured; /* what comes from outside came by verified TLS */
+	unsigned refuse_answer; /* the n-th line's, from 1, as unsupported */
 	bool late_keys; /* no offer of ours fixes keys */
 	unsigned keys_short; /* so many lines get none: a broken keeper */
 	uint64_t idle_us; /* of every stream */

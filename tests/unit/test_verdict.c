@@ -43,6 +43,25 @@ static void all_verdicts(void **state)
 	}
 }
 
+/* Keys in SDP: as good as the hop's TLS, whatever else is claimed. */
+static void bare_keys(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 64; i++) {
+		struct verdict_facts f = { .sealed = i & 1, .keyed = i >> 1 & 1,
+					   .offerer = i >> 2 & 1,
+					   .hop = i >> 5 & 1 };
+		struct verdict v;
+
+		f.key.bare = 1;
+		f.key.verified = i >> 3 & 1;
+		f.key.confirmed = i >> 4 & 1;
+		v = verdict_of(&f);
+		assert_int_equal(v.word, f.sealed && f.keyed && f.hop
+				 ? VERDICT_HOP : VERDICT_PLAIN);
+	}
+}
+
 /* A long key that came under a short one: still sealed, but it is said. */
 static void weak_exchanges_are_named(void **state)
 {
@@ -185,6 +204,7 @@ int main(void)
 		cmocka_unit_test(all_verdicts), cmocka_unit_test(never_better),
 		cmocka_unit_test(weak_exchanges_are_named),
 		cmocka_unit_test(identities_are_told),
+		cmocka_unit_test(bare_keys),
 		cmocka_unit_test(names), cmocka_unit_test(failures),
 		cmocka_unit_test(complete),
 	};
