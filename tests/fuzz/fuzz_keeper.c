@@ -8,6 +8,7 @@
 #include "daemon/base/log.h"
 #include "daemon/keeper/clerk.h"
 #include "daemon/keeper/replay.h"
+#include "modules/mikey/dhhmac.h"
 #include "modules/mikey/psk.h"
 
 #include <stdlib.h>
@@ -70,6 +71,8 @@ static const struct secret *psk(void *user, const char *peer)
 static const struct keying *method(void *user, const char *name)
 {
 	(void)user;
+	if (!strcmp(name, "mikey-dhhmac"))
+		return &mikey_dhhmac;
 	return strcmp(name, "mikey-psk") ? NULL : &mikey_psk;
 }
 
@@ -207,7 +210,7 @@ static void do_offer(struct house *h)
 
 static void do_answer(struct house *h)
 {
-	static uint8_t tail[KEYING_MAX];
+	static uint8_t tail[KEYING_TAIL_MAX];
 	struct msg_key_answer m = { .party = party(h) };
 	uint64_t exchange;
 
@@ -308,8 +311,10 @@ static bool house_open(struct house *h)
 	h->mono_us = 1000 * SECOND;
 	h->wall_us = 1900000000 * SECOND;
 	h->profile = (struct profile){ .name = "sealed", .need = NEED_REQUIRE,
-				       .keying = { "mikey-psk" },
-				       .n_keying = 1, .n_suites = 1 };
+				       .keying = { "mikey-psk",
+						   "mikey-dhhmac" },
+				       .n_keying = 2, .n_suites = 1,
+				       .negotiate = NEGOTIATE_PRIORITY };
 	h->profile.suites[0] = SUITE_AEAD_AES_128_GCM;
 	for (int i = 0; i < 2; i++) {
 		strcpy(h->peer[i].name, i ? "us" : "them");

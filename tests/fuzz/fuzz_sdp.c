@@ -19,6 +19,10 @@ static void must(int held)
 		abort();
 }
 
+/* Two alternatives to KEY. */
+static const char *const also[] = { "AQAFgM0XflAC", "AQcFgM0XflAD" };
+static const struct sdp_config config[] = { { 101, 101 }, { 102, 102 } };
+
 static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
 {
 	memset(e, 0, sizeof *e);
@@ -26,6 +30,8 @@ static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
 	e->version = 2;
 	e->sealed = sealed;
 	e->mikey = sealed ? KEY : NULL;
+	if (sealed)
+		e->also = (struct sdp_also){ 2, also, config };
 	e->addr = (struct addr){ .family = 4, .ip = { 192, 0, 2, 1 } };
 	for (unsigned i = 0; i < s->n; i++) {
 		e->line[i].reject = !s->media[i].rtp || !s->media[i].port;
@@ -34,8 +40,32 @@ static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
 		e->line[i].addr.port = (uint16_t)(1000 + 2 * i);
 		if (sealed)
 			e->line[i].crypto = CRYPTO1 "\n" CRYPTO2;
+		e->line[i].configs = e->also;
+		e->line[i].chosen = config[sealed];
 		if (i & 1)
 			e->line[i].addr.family = 6;
+	}
+}
+
+/* What names the alternatives is ours alone, and names both. */
+static void check_alternatives(const struct sdp *s)
+{
+	struct sdp_text text[SDP_ALSO_MAX];
+	struct sdp_config found[SDP_ALSO_MAX];
+
+	must(s->keys.n_capabilities == 2);
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct sdp_media *m = &s->media[i];
+
+		must(!m->keys.n_capabilities);
+		if (!m->port) {
+			must(!m->n_configs && !m->chosen.number);
+			continue;
+		}
+		must(m->chosen.number == 102);
+		must(sdp_alternatives(&s->keys, m, text, found) == 2);
+		for (int n = 0; n < 2; n++)
+			must(sdp_is(text[n], also[n]));
 	}
 }
 
@@ -66,8 +96,10 @@ static void convert(const struct sdp *s, bool sealed)
 	for (unsigned i = 0; i < s->n; i++)
 		must(e.line[i].reject ? !again.media[i].port
 		     : again.media[i].port == e.line[i].addr.port);
-	if (sealed)
+	if (sealed) {
 		check_sealed(&again);
+		check_alternatives(&again);
+	}
 	buf_free(&out);
 }
 

@@ -38,6 +38,11 @@ tests_fuzz_fuzz_sdes_SOURCES = tests/fuzz/fuzz_sdes.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sdes_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_sdes_LDADD = $(SDES_LIBS) $(BASE_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_rank
+tests_fuzz_fuzz_rank_SOURCES = tests/fuzz/fuzz_rank.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_rank_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_rank_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_sdp
 tests_fuzz_fuzz_sdp_SOURCES = tests/fuzz/fuzz_sdp.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sdp_LDFLAGS = $(FUZZ_LINK)

@@ -361,6 +361,103 @@ static void digests(void **state)
 	assert_memory_not_equal(d[0], d[2], 32);
 }
 
+/* -- alternatives (RFC 5939) ---------------------------------------------- */
+
+#define HEAD "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\n" \
+	     "c=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+#define LINE "m=audio 5004 RTP/SAVP 0\r\n"
+
+static unsigned alternatives_in(const char *text, const char *first)
+{
+	struct sdp_text mikey[SDP_ALSO_MAX];
+	struct sdp_config config[SDP_ALSO_MAX];
+	const char *why = NULL;
+	struct sdp s;
+	unsigned n;
+
+	assert_int_equal(sdp_read(text, strlen(text), &s, &why), 0);
+	n = sdp_alternatives(&s.keys, &s.media[0], mikey, config);
+	if (n)
+		assert_true(sdp_is(mikey[0], first));
+	return n;
+}
+
+/* What is not of our form is nothing to us, and breaks nothing. */
+static void alternatives_are_read(void **state)
+{
+	static const struct {
+		const char *text, *first;
+		unsigned n;
+	} rows[] = {
+		{ HEAD "a=acap:1 key-mgmt:mikey AA==\r\n" LINE
+		  "a=pcfg:1 a=1 +callseal=1\r\n", "AA==", 1 },
+		{ HEAD "a=acap:1 key-mgmt:mikey AA==\r\n"
+		  "a=acap:2 key-mgmt:mikey BB==\r\n" LINE
+		  "a=pcfg:9 a=1 +callseal=1\r\n"
+		  "a=pcfg:8 a=2 +callseal=1\r\n", "BB==", 2 },
+		{ HEAD LINE "a=pcfg:1 a=1 +callseal=1\r\n", NULL, 0 },
+		{ HEAD "a=acap:1 key-mgmt:mikey AA==\r\n" LINE, NULL, 0 },
+		{ HEAD "a=acap:1 key-mgmt:mikey AA==\r\n" LINE
+		  "a=pcfg:1 a=1\r\n", NULL, 0 },
+		{ HEAD "a=acap:1 key-mgmt:mikey AA==\r\n" LINE
+		  "a=pcfg:1 a=1,2 +callseal=1\r\n", NULL, 0 },
+		{ HEAD "a=acap:1 key-mgmt:mikey AA==\r\n" LINE
+		  "a=pcfg:1 a=-s:1 +callseal=1\r\n", NULL, 0 },
+		{ HEAD "a=acap:0 key-mgmt:mikey AA==\r\n" LINE
+		  "a=pcfg:1 a=0 +callseal=1\r\n", NULL, 0 },
+		{ HEAD "a=acap:1x key-mgmt:mikey AA==\r\n" LINE
+		  "a=pcfg:1 a=1 +callseal=1\r\n", NULL, 0 },
+		{ HEAD "a=acap:9999999999 key-mgmt:mikey AA==\r\n" LINE
+		  "a=pcfg:1 a=9999999999 +callseal=1\r\n", NULL, 0 },
+		{ HEAD "a=acap:1 key-mgmt:other AA==\r\n" LINE
+		  "a=pcfg:1 a=1 +callseal=1\r\n", NULL, 0 },
+		{ HEAD "a=acap:1 key-mgmt:mikey\r\n" LINE
+		  "a=pcfg:1 a=1 +callseal=1\r\n", NULL, 0 },
+		{ HEAD "a=acap\r\na=pcfg\r\na=acfg:\r\n" LINE
+		  "a=acap:\r\na=pcfg:\r\na=acfg\r\n", NULL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(alternatives_in(rows[i].text, rows[i].first),
+				 rows[i].n);
+}
+
+static void alternatives_are_written(void **state)
+{
+	static const char *const also[] = { "BBBB", "CCCC" };
+	static const struct sdp_config config[] = { { 101, 101 },
+						    { 102, 102 } };
+	static const char text[] = HEAD "a=acap:7 x\r\n" LINE
+		"a=pcfg:7 a=7\r\na=acfg:7 a=7\r\n";
+	static const char want[] = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\n"
+		"s=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+		"a=key-mgmt:mikey AAAA\r\n"
+		"a=acap:101 key-mgmt:mikey BBBB\r\n"
+		"a=acap:102 key-mgmt:mikey CCCC\r\n"
+		"m=audio 5000 RTP/SAVP 0\r\n"
+		"a=pcfg:101 a=101 +callseal=1\r\n"
+		"a=pcfg:102 a=102 +callseal=1\r\n"
+		"a=acfg:102 a=102\r\n";
+	struct sdp_edit e = { .id = 1, .version = 1, .sealed = true,
+			      .mikey = "AAAA", .also = { 2, also, config } };
+	struct buf out = buf_of(4096);
+	const char *why;
+	struct sdp s;
+
+	(void)state;
+	e.addr = (struct addr){ .family = 4, .ip = { 192, 0, 2, 9 } };
+	e.line[0].addr = e.addr;
+	e.line[0].addr.port = 5000;
+	e.line[0].configs = e.also;
+	e.line[0].chosen = config[1];
+	assert_int_equal(sdp_read(text, strlen(text), &s, &why), 0);
+	assert_int_equal(sdp_write(&s, &e, &out), 0);
+	assert_string_equal(buf_string(&out), want);
+	assert_int_equal(alternatives_in(buf_string(&out), "BBBB"), 2);
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +465,8 @@ int main(void)
 		cmocka_unit_test(truncated), cmocka_unit_test(malformed),
 		cmocka_unit_test(too_many_lines), cmocka_unit_test(facts),
 		cmocka_unit_test(many_crypto),
+		cmocka_unit_test(alternatives_are_read),
+		cmocka_unit_test(alternatives_are_written),
 		cmocka_unit_test(names), cmocka_unit_test(digests),
 	};
 
