@@ -17,9 +17,11 @@ daemon_libbase_a_SOURCES = \
 	daemon/keeper/certname.c daemon/keeper/certname.h \
 	daemon/keeper/credential.c daemon/keeper/credential.h \
 	daemon/keeper/credential_inside.h \
+	daemon/keeper/memory.c daemon/keeper/memory.h \
 	daemon/keeper/rank.c daemon/keeper/rank.h \
 	daemon/keeper/signature.c daemon/keeper/signature.h \
 	daemon/protocol.c daemon/protocol.h \
+	daemon/keeper/trust.c daemon/keeper/trust.h \
 	daemon/uri.c daemon/uri.h
 BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 

@@ -163,10 +163,12 @@ struct msg_key_party {
 	char peer[NAME_TEXT];           /* the peer's name in the policy */
 	char local_id[IDENTITY_TEXT];   /* SIP URI of our side */
 	char remote_id[IDENTITY_TEXT];  /* SIP URI of the far side */
+	uint32_t outward;               /* 1: a phone of ours made the call */
 	uint32_t n;                     /* lines used, 1..STREAM_MAX */
 	uint32_t secured;               /* 1: SIP with the far side goes by
 	                                   TLS that was verified; as the
 	                                   engine sees it */
+	uint32_t pad;
 	struct msg_key_line line[STREAM_MAX];
 };
 
@@ -239,7 +241,8 @@ struct msg_key_facts {
 	                       of DH; 0: not told */
 	uint8_t bare;       /* 1: they stood in SDP as they are (SDES): no
 	                       better hidden than the SDP was */
-	uint8_t pad;
+	uint8_t pinned;     /* by a certificate that no anchor vouches for: 1:
+	                       not seen before, 2: that of an earlier call */
 	char method[32];    /* "mikey-psk" */
 	uint8_t choice;     /* enum key_choice: why this method */
 	uint8_t identity;   /* enum key_identity */

@@ -90,6 +90,7 @@ static int name_valid(const char *value, const char **why)
 }
 
 static const char *const retargets[] = { "refuse", "allow", NULL };
+static const char *const trusts[] = { "ca", "tofu", NULL };
 
 static const struct conf_key profile_keys[] = {
 	{ .name = "need", .type = CONF_WORD, .choices = needs,
@@ -131,6 +132,12 @@ static const struct conf_key profile_keys[] = {
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },
+	{ .name = "trust", .type = CONF_WORD, .choices = trusts, .dflt = "ca",
+	  .help = "By whose word certificates of far ends are believed. ca: "
+		  "of an issuer that trust.ca names. tofu: they sign for "
+		  "themselves; the one that a far end shows on our first call "
+		  "to it is the only one from then on (callsealctl trust), "
+		  "and no call is more than peer." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -257,6 +264,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	p->sdes = strcmp(conf_text(n, "sdes"), "any") ? SDES_TLS : SDES_ANY;
 	while (strcmp(negotiations[p->negotiate], conf_text(n, "negotiate")))
 		p->negotiate++;
+	p->tofu = !strcmp(conf_text(n, "trust"), "tofu");
 	if (keying > KEYING_METHODS_MAX || suites > SUITE_COUNT)
 		return conf_fail(err, n, "profiles.%s: a list is too long",
 				 p->name);
@@ -312,6 +320,11 @@ static int check_certs(const struct policy *p, const struct conf_node *n,
 {
 	const struct conf_node *own = conf_one(p->conf, "identity");
 
+	if (!uses_certs(peer->profile) && peer->profile->tofu)
+		return conf_fail(err, n, "peers: %s: profile \"%.60s\" never "
+				 "uses certificates; leave trust = \"tofu\" "
+				 "out or name a method with them in keying",
+				 peer->name, peer->profile->name);
 	if (!uses_certs(peer->profile))
 		return !*peer->cert ? 0 :
 			conf_fail(err, n, "peers: %s: profile \"%.60s\" never "
@@ -324,10 +337,12 @@ static int check_certs(const struct policy *p, const struct conf_node *n,
 				 "= { cert = \"file:PATH\"; key = "
 				 "\"file:PATH\"; }", peer->name,
 				 peer->profile->name);
-	if (!conf_texts(conf_one(p->conf, "trust"), "ca"))
+	if (!peer->profile->tofu &&
+	    !conf_texts(conf_one(p->conf, "trust"), "ca"))
 		return conf_fail(err, n, "peers: %s: profile \"%.60s\" uses "
 				 "certificates, but we believe nobody; set "
-				 "trust = { ca = ( \"file:PATH\" ); }",
+				 "trust = { ca = ( \"file:PATH\" ); }, or the "
+				 "profile's trust = \"tofu\"",
 				 peer->name, peer->profile->name);
 	return 0;
 }

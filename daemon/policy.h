@@ -38,6 +38,7 @@ struct profile {
 	bool retarget; /* keys may be agreed with another identity of the
 	                  domain than the call names */
 	bool early; /* answer = "early" */
+	bool tofu;  /* trust = "tofu" */
 	bool late;  /* late = "allow" */
 	enum sdes_way sdes;
 	enum negotiate negotiate;

@@ -108,6 +108,7 @@ static void fill_party(const struct call *c, const struct job *j, unsigned x,
 
 	p->call = c->id;
 	p->secured = j->q.from == INSIDE ? c->secured : j->q.secured;
+	p->outward = c->from == INSIDE;
 	memcpy(p->peer, c->peer, sizeof p->peer);
 	route_identity(local, p->local_id);
 	route_identity(remote, p->remote_id);
@@ -274,6 +275,10 @@ static void merge_facts(struct msg_key_facts *all,
 		*all = *f;
 		return;
 	}
+	if ((!f->verified && !f->pinned) || (!all->verified && !all->pinned))
+		all->pinned = 0; /* one of them is proven by nothing */
+	else if (f->pinned && (!all->pinned || f->pinned < all->pinned))
+		all->pinned = f->pinned;
 	all->verified = all->verified && f->verified;
 	all->confirmed = all->confirmed && f->confirmed;
 	if (f->identity > all->identity) {

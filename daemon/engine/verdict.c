@@ -2,8 +2,10 @@
  *
  * sealed: key exchange and media are authenticated to a credential that is
  * configured for the peer, by the identity that the call has (RFC 3830 6.7), or
- * by the credential alone where the exchange names nobody. peer: encrypted, but the identity is not proven,
- * or the far end did not prove that it holds the key (RFC 3830 V payload).
+ * by the credential alone where the exchange names nobody. peer: encrypted, but
+ * the identity is not proven or rests on an earlier call alone (a certificate
+ * trusted on first use), or the far end did not prove that it holds the key
+ * (RFC 3830 V payload).
  * plain: all else. A key that hangs on something weaker than its suite makes
  * the call no stronger than that: the reason says so. MIKEY does not
  * authenticate the SDP around it (RFC 4567 section 8): the reason says so,
@@ -18,11 +20,12 @@
 /* What a row wants of a fact; what it does not name may be either. */
 enum want { ANY, NO, YES };
 
-/* The first row that fits counts; the last fits always. other: the keys are
- * another identity's; unnamed: the far end's is not in the exchange. */
+/* The first row that fits counts; the last fits always. first, again: by a
+ * certificate without an anchor; other: the keys are another identity's;
+ * unnamed: the far end's is not in the exchange. */
 static const struct {
-	enum want sealed, keyed, bare, hop, verified, offerer, confirmed, other,
-		  weak, unnamed;
+	enum want sealed, keyed, bare, hop, verified, first, again, offerer,
+		  confirmed, other, weak, unnamed;
 	struct verdict v;
 } table[] = {
 	{ .sealed = NO,
@@ -36,6 +39,12 @@ static const struct {
 	  .v = { VERDICT_HOP, "SDES: encrypted as far as the next hop's TLS "
 			      "goes; who is behind it, and every proxy on the "
 			      "way, has the keys" } },
+	{ .verified = NO, .first = YES,
+	  .v = { VERDICT_PEER, "nobody vouches for the far end's certificate, "
+			       "which was not seen before" } },
+	{ .verified = NO, .again = YES,
+	  .v = { VERDICT_PEER, "the far end's certificate is that of an "
+			       "earlier call; nobody else vouches for it" } },
 	{ .verified = NO,
 	  .v = { VERDICT_PEER, "the far end's identity is not verified" } },
 	{ .offerer = YES, .confirmed = NO,
@@ -83,6 +92,8 @@ struct verdict verdict_of(const struct verdict_facts *f)
 	       !fits(table[i].bare, f->key.bare != 0) ||
 	       !fits(table[i].hop, f->hop) ||
 	       !fits(table[i].verified, f->key.verified == 1) ||
+	       !fits(table[i].first, f->key.pinned == 1) ||
+	       !fits(table[i].again, f->key.pinned == 2) ||
 	       !fits(table[i].offerer, f->offerer) ||
 	       !fits(table[i].confirmed, f->key.confirmed == 1) ||
 	       !fits(table[i].other, f->key.identity == KEY_IDENTITY_OTHER) ||

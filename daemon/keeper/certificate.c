@@ -4,13 +4,17 @@
  * it), at the time of the call. When revocation lists are configured, the
  * leaf's issuer must have one that is in date, and no certificate of the chain
  * may be on one. Then the leaf must be for SIP and name the far end (RFC 5922
- * section 7, certname.c), with a key usage for what it is used for. A chain is
- * checked for each call: what is stored is the operator's, never a peer's. */
+ * section 7, certname.c), with a key usage for what it is used for.
+ *
+ * Where the profile says so, a self-signed certificate takes the place of the
+ * chain: the same but for anchor and lists, and the pins (trust.c) must agree
+ * to it. A certificate that the operator names for a peer needs neither. */
 #include "daemon/keeper/credential_inside.h"
 
 #include "daemon/base/err.h"
 #include "daemon/keeper/certname.h"
 #include "daemon/keeper/signature.h"
+#include "daemon/uri.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -20,6 +24,7 @@
 
 struct certificate {
 	EVP_PKEY *key;
+	struct pin pin;
 };
 
 void certificate_free(struct certificate *c)
@@ -112,25 +117,75 @@ static int check_name(X509 *leaf, const char *id, struct credential_fault *why)
 				certname_text(leaf, name, sizeof name), id);
 }
 
-static int check_chain(const struct credential *c, STACK_OF(X509) *chain,
-		       unsigned use, const char *id, uint64_t wall_us,
-		       struct credential_fault *why)
+/* One that nobody vouches for: it must stand for itself, and be in date. */
+static int check_self(STACK_OF(X509) *chain, uint64_t wall_us,
+		      struct credential_fault *why)
 {
 	X509 *leaf = sk_X509_value(chain, 0);
+	time_t now = (time_t)(wall_us / 1000000);
+
+	if (sk_X509_num(chain) != 1 || X509_self_signed(leaf, 1) != 1)
+		return credential_fault(why, credential_error(E_AUTH), "the "
+					"far end's certificate is not self-"
+					"signed: trust = \"ca\" is for those "
+					"of an issuer");
+	if (X509_cmp_time(X509_get0_notBefore(leaf), &now) >= 0)
+		return credential_fault(why, E_AUTH, "the far end's "
+					"certificate is not valid yet");
+	if (X509_cmp_time(X509_get0_notAfter(leaf), &now) <= 0)
+		return credential_fault(why, E_AUTH, "the far end's "
+					"certificate has expired");
+	return 0;
+}
+
+static int check_pin(X509 *leaf, const struct credential_ask *ask,
+		     struct pin *pin, struct credential_fault *why)
+{
+	char name[URI_NAME_TEXT];
+	uint8_t print[FINGERPRINT];
+	unsigned len = sizeof print;
+
+	if (!uri_name(ask->id, name) ||
+	    X509_digest(leaf, EVP_sha256(), print, &len) != 1)
+		return credential_fault(why, credential_error(E_INTERNAL),
+					"the certificate has no fingerprint");
+	return trust_check(&ask->trust, name, certname_is_domain(leaf, ask->id),
+			   print, pin, why->text);
+}
+
+static int check_leaf(X509 *leaf, const struct credential_ask *ask,
+		      struct credential_fault *why)
+{
 	struct credential_fault kind;
 	int r = credential_key_kind(X509_get0_pubkey(leaf), &kind);
 
 	if (r)
-		credential_fault(why, r, "the far end's certificate is "
-				 "refused: %.100s", kind.text);
+		return credential_fault(why, credential_error(r), "the far "
+					"end's certificate is refused: %.100s",
+					kind.text);
+	r = check_use(leaf, ask->use, why);
 	if (!r)
-		r = check_use(leaf, use, why);
-	if (!r)
-		r = check_name(leaf, id, why);
-	return r ? credential_error(r) : check_path(c, chain, wall_us, why);
+		r = check_name(leaf, ask->id, why);
+	return r ? credential_error(r) : 0;
 }
 
-static int certificate_new(X509 *leaf, struct certificate **out)
+static int check_chain(const struct credential *c, STACK_OF(X509) *chain,
+		       const struct credential_ask *ask, struct pin *pin,
+		       struct credential_fault *why)
+{
+	X509 *leaf = sk_X509_value(chain, 0);
+	int r = check_leaf(leaf, ask, why);
+
+	if (r)
+		return r;
+	if (!ask->trust.tofu)
+		return check_path(c, chain, ask->wall_us, why);
+	r = check_self(chain, ask->wall_us, why);
+	return r ? r : check_pin(leaf, ask, pin, why);
+}
+
+static int certificate_new(X509 *leaf, const struct pin *pin,
+			   struct certificate **out)
 {
 	struct certificate *x = calloc(1, sizeof *x);
 
@@ -141,8 +196,14 @@ static int certificate_new(X509 *leaf, struct certificate **out)
 		free(x);
 		return credential_error(E_NOMEM);
 	}
+	x->pin = *pin;
 	*out = x;
 	return 0;
+}
+
+const struct pin *certificate_pin(const struct certificate *c)
+{
+	return &c->pin;
 }
 
 static int parse(const struct der *chain, size_t n, STACK_OF(X509) **out,
@@ -172,10 +233,10 @@ static int parse(const struct der *chain, size_t n, STACK_OF(X509) **out,
 }
 
 int credential_verify(const struct credential *c, const struct der *chain,
-		      size_t n, unsigned use, const char *id,
-		      uint64_t wall_us, struct certificate **out,
-		      struct credential_fault *why)
+		      size_t n, const struct credential_ask *ask,
+		      struct certificate **out, struct credential_fault *why)
 {
+	struct pin pin = { .state = PIN_NONE };
 	STACK_OF(X509) *all = NULL;
 	int r;
 
@@ -187,18 +248,20 @@ int credential_verify(const struct credential *c, const struct der *chain,
 	r = parse(chain, n, &all, why);
 	if (r)
 		return r;
-	r = check_chain(c, all, use, id, wall_us, why);
-	if (!r && (r = certificate_new(sk_X509_value(all, 0), out)))
+	r = check_chain(c, all, ask, &pin, why);
+	if (!r && (r = certificate_new(sk_X509_value(all, 0), &pin, out)))
 		credential_fault(why, r, "out of memory");
 	sk_X509_pop_free(all, X509_free);
 	return r;
 }
 
-int credential_peer(const struct credential *c, const char *peer, unsigned use,
-		    const char *id, uint64_t wall_us, struct certificate **out,
+int credential_peer(const struct credential *c, const char *peer,
+		    const struct credential_ask *ask, struct certificate **out,
 		    struct credential_fault *why)
 {
+	const struct pin pin = { .state = PIN_NONE };
 	const struct known *k = c->known;
+	X509 *leaf;
 	int r;
 
 	while (k && strcmp(k->peer, peer))
@@ -208,8 +271,13 @@ int credential_peer(const struct credential *c, const char *peer, unsigned use,
 					"peer %.40s is configured: set its "
 					"cert, or use mikey-rsa-r", peer);
 	ERR_clear_error();
-	r = check_chain(c, k->chain, use, id, wall_us, why);
-	if (!r && (r = certificate_new(sk_X509_value(k->chain, 0), out)))
+	leaf = sk_X509_value(k->chain, 0);
+	r = check_leaf(leaf, ask, why);
+	if (!r)
+		r = ask->trust.tofu
+			    ? check_self(k->chain, ask->wall_us, why)
+			    : check_path(c, k->chain, ask->wall_us, why);
+	if (!r && (r = certificate_new(leaf, &pin, out)))
 		credential_fault(why, r, "out of memory");
 	return r;
 }

@@ -56,15 +56,23 @@ static bool uri_holds(const char *name, const char *want, const char *host)
 	return uri_name(name, own) && !strcmp(own, want);
 }
 
-bool certname_holds(X509 *x, const char *id)
+/* Which of its names hold for an identity. */
+struct match {
+	bool user, domain; /* a URI */
+	bool dns;
+	bool domains;      /* it has the URI of some domain */
+};
+
+static struct match match_of(X509 *x, const char *id)
 {
+	struct match m = { .user = false };
 	GENERAL_NAMES *names;
 	char want[URI_NAME_TEXT];
 	const char *host, *name;
-	bool uri_match = false, dns_match = false, domains = false, uri;
+	bool uri;
 
 	if (!uri_name(id, want) || !strncasecmp(id, "tel:", 4))
-		return false;
+		return m;
 	host = strchr(want, '@');
 	host = host ? host + 1 : want;
 	names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
@@ -73,14 +81,28 @@ bool certname_holds(X509 *x, const char *id)
 		if (!name)
 			continue;
 		if (uri && uri_holds(name, want, host))
-			uri_match = true;
+			*(is_domain_uri(name) ? &m.domain : &m.user) = true;
 		if (uri && is_domain_uri(name))
-			domains = true;
+			m.domains = true;
 		if (!uri && !strcasecmp(name, host))
-			dns_match = true;
+			m.dns = true;
 	}
 	GENERAL_NAMES_free(names);
-	return uri_match || (dns_match && !domains);
+	return m;
+}
+
+bool certname_holds(X509 *x, const char *id)
+{
+	struct match m = match_of(x, id);
+
+	return m.user || m.domain || (m.dns && !m.domains);
+}
+
+bool certname_is_domain(X509 *x, const char *id)
+{
+	struct match m = match_of(x, id);
+
+	return m.domain || (m.dns && !m.domains);
 }
 
 const char *certname_text(X509 *x, char *out, size_t size)

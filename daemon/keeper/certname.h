@@ -9,6 +9,8 @@
 
 /* Whether it holds for a SIP URI: names that user, or its domain. */
 bool certname_holds(X509 *x, const char *id);
+/* Whether what holds is the name of the domain, not of the user. */
+bool certname_is_domain(X509 *x, const char *id);
 /* Whether it names anything that SIP can use. */
 bool certname_any(X509 *x);
 /* What it names, for a message: "sip:b.example", cut to fit. */

@@ -234,6 +234,7 @@ static int admit(struct clerk *c, struct request *q)
 		.remote_id = q->party->remote_id,
 		.psk = q->permit.psk,
 		.credential = q->permit.credential,
+		.trust = { q->permit.peer->profile->tofu, c->s.memory },
 		.peer = q->permit.peer->name,
 		.suites = q->suites,
 		.n_suites = q->n_suites,
@@ -294,6 +295,7 @@ static int open_exchange(struct clerk *c, struct request *q,
 	if (r)
 		return r;
 	x->n = q->party->n;
+	x->outward = q->party->outward;
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + PENDING_US);
 	memcpy(x->line, q->party->line, sizeof x->line);
 	x->choice = choice_without(q, KEY_CHOICE_FIRST);
@@ -458,9 +460,11 @@ static int keep_answer(struct clerk *c, struct request *q,
 		       const struct replay_case *rc,
 		       const struct keying_result *res, struct accepted *a)
 {
-	int r = a->checked || q->permit.method->bare
-		? 0 : remember(c, q, rc, res->stamp_us);
+	int r = trust_keep(c->s.memory, &res->pin, q->party->outward,
+			   rc->now_us, q->fault.text);
 
+	if (!r && !a->checked && !q->permit.method->bare)
+		r = remember(c, q, rc, res->stamp_us);
 	if (r)
 		return r;
 	a->checked = false;
@@ -812,16 +816,19 @@ static int finish_one(struct clerk *c, const struct ipc_msg *msg,
 		      struct msg_key_finished *reply)
 {
 	size_t i = answered_one(x, msg);
+	uint64_t now = clock_wall_us(c->s.clock);
 	struct keying_fault why = { "" };
 	int r = x->alt[i].method->finish(x->alt[i].pending, msg->tail,
-					 msg->tail_len,
-					 clock_wall_us(c->s.clock), res, &why);
+					 msg->tail_len, now, res, &why);
 
 	if (!r && i && !res->ranked) {
 		r = E_AUTH;
 		strcpy(why.text, "the answer chose an alternative without "
 				 "saying why");
 	}
+	if (!r)
+		r = trust_keep(c->s.memory, &res->pin, x->outward, now,
+			       why.text);
 	reply->chosen = (uint32_t)i;
 	if (r)
 		memcpy(reply->reason, why.text, sizeof reply->reason);

@@ -401,9 +401,14 @@ int credential_check(const struct credential *c, uint64_t wall_us,
 	return 0;
 }
 
+bool credential_proves(const struct credential *c)
+{
+	return c && leaf_of(c) && c->key;
+}
+
 bool credential_ready(const struct credential *c)
 {
-	return c && leaf_of(c) && c->key && c->anchors;
+	return credential_proves(c) && c->anchors;
 }
 
 /* -- our own key ---------------------------------------------------------- */

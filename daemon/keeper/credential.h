@@ -6,6 +6,7 @@
 #define CALLSEAL_KEEPER_CREDENTIAL_H
 
 #include "daemon/base/secret.h"
+#include "daemon/keeper/trust.h"
 #include "daemon/message.h"
 
 #include <stdbool.h>
@@ -58,6 +59,8 @@ int credential_check(const struct credential *c, uint64_t wall_us,
 void credential_pss(struct credential *c, bool on);
 /* Whether we can prove who we are, and know whom to believe. */
 bool credential_ready(const struct credential *c);
+/* The first half of it: enough where far ends are trusted on first use. */
+bool credential_proves(const struct credential *c);
 
 /* -- ours ----------------------------------------------------------------- */
 
@@ -86,18 +89,30 @@ int credential_open(const struct credential *c, struct der sealed,
 
 /* -- theirs --------------------------------------------------------------- */
 
+/* What is asked of a far end's certificate. */
+struct credential_ask {
+	unsigned use;      /* enum certificate_use, a mask */
+	const char *id;    /* whose it must be: a SIP URI */
+	uint64_t wall_us;
+	struct trust trust;
+};
+
 /* Checks a chain (leaf first) up to an anchor, its dates and revocation, and
- * that the leaf may do use (a mask) for the SIP URI id. E_AUTH when not,
- * E_FORMAT, E_UNSUPPORTED (not RSA of RSA_BITS_MIN, P-256 or P-384; on a
- * curve, but shall receive keys). The caller frees. */
+ * that the leaf may do what is asked for that identity. With trust on first
+ * use it must be one self-signed certificate instead, and fit the pins; see
+ * certificate_pin(). E_AUTH when not, E_LOST (trust.h), E_FORMAT,
+ * E_UNSUPPORTED (not RSA of RSA_BITS_MIN, P-256 or P-384; on a curve, but shall
+ * receive keys). The caller frees. */
 int credential_verify(const struct credential *c, const struct der *chain,
-		      size_t n, unsigned use, const char *id,
-		      uint64_t wall_us, struct certificate **out,
-		      struct credential_fault *why);
-/* The same for the chain that is configured for a peer; E_NOTFOUND: none. */
+		      size_t n, const struct credential_ask *ask,
+		      struct certificate **out, struct credential_fault *why);
+/* The same for the chain that is configured for a peer; E_NOTFOUND: none. With
+ * trust on first use the operator's word is enough, and there is no pin. */
 int credential_peer(const struct credential *c, const char *peer,
-		    unsigned use, const char *id, uint64_t wall_us,
-		    struct certificate **out, struct credential_fault *why);
+		    const struct credential_ask *ask, struct certificate **out,
+		    struct credential_fault *why);
+/* By which pin it is believed; state PIN_NONE: by an anchor, or configured. */
+const struct pin *certificate_pin(const struct certificate *c);
 void certificate_free(struct certificate *c); /* NULL allowed */
 /* Whether sig is its owner's signature over n runs of bytes; E_AUTH,
  * E_UNSUPPORTED for a type that its key does not make. */

@@ -46,6 +46,7 @@ struct exchange {
 	bool updates;  /* it changes the keys of a bundle */
 	uint8_t choice; /* enum key_choice, when no lists come back */
 	bool by_rank;   /* ours go by the sum of ranks */
+	bool outward;  /* a phone of ours made the call */
 	struct msg_key_ids key[STREAM_MAX]; /* when early */
 	struct answer_keys *answers; /* else; owned, the newest first */
 	uint64_t expires_us; /* monotonic; set by exchange_wait() */

@@ -10,6 +10,7 @@
 #include "daemon/base/secret.h"
 #include "daemon/base/suite.h"
 #include "daemon/keeper/rank.h"
+#include "daemon/keeper/trust.h"
 #include "daemon/message.h"
 
 #include <stdbool.h>
@@ -52,6 +53,7 @@ struct keying_terms {
 	const char *local_id, *remote_id; /* SIP URIs */
 	const struct secret *psk; /* NULL: the methods that need none */
 	const struct credential *credential; /* certificates; NULL: none */
+	struct trust trust;       /* of the far end's certificates */
 	const char *peer;         /* its name in the policy */
 	const enum suite *suites; /* allowed, best first */
 	size_t n_suites;
@@ -100,7 +102,17 @@ struct keying_result {
 	bool ranked; /* finish: the answer says what was chosen, and why */
 	struct rank_ext ranks; /* when ranked; it was checked */
 	struct keying_bundle bundle; /* for later updates */
+	struct pin pin;     /* by which the far end is believed, if by one; to
+	                       be kept or not when all is done */
 };
+
+/* The far end proved who it is: by a credential, or by a pin. */
+static inline void keying_proven(struct keying_result *r)
+{
+	r->facts.verified = r->pin.state == PIN_NONE;
+	r->facts.pinned = (uint8_t)r->pin.state;
+	r->facts.confirmed = 1;
+}
 
 /* Why it failed, in words for the operator. */
 struct keying_fault {

@@ -6,7 +6,6 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/count.c daemon/keeper/count.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \
 	daemon/keeper/keeper.c daemon/keeper/keying.h \
-	daemon/keeper/memory.c daemon/keeper/memory.h \
 	daemon/keeper/permit.c daemon/keeper/permit.h \
 	daemon/keeper/rate.c daemon/keeper/rate.h \
 	daemon/keeper/recall.c daemon/keeper/recall.h \

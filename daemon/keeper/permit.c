@@ -83,7 +83,8 @@ static int lend_credential(const struct clerk_services *s, struct permit *own,
 			   struct keying_fault *fault)
 {
 	own->credential = s->credential ? s->credential(s->user) : NULL;
-	if (!credential_ready(own->credential))
+	if (own->peer->profile->tofu ? !credential_proves(own->credential)
+				     : !credential_ready(own->credential))
 		return refuse(fault, "peer %.48s is keyed by certificates: "
 			      "set identity = { cert, key } and trust = { ca }",
 			      own->peer->name);

@@ -146,7 +146,7 @@ int mikey_agreement_finish(const struct mikey_outgoing *o,
 		return mikey_fault(fault, r, "the public value in the MIKEY "
 				   "answer is none of the group's, or ours");
 	out->facts.key_bits = (uint16_t)mikey_dh_bits(mikey_dh_group(dh));
-	out->facts.verified = out->facts.confirmed = 1;
+	keying_proven(out);
 	r = take_key(o, m, &tgk, out, fault);
 	secret_wipe(&tgk);
 	return r;

@@ -158,6 +158,7 @@ static int prove(struct answer *a)
 		.credential = a->in.t->credential, .m = &a->in.offer,
 		.bytes = a->in.bytes, .use = CERTIFICATE_SIGNS,
 		.id = a->in.t->remote_id, .wall_us = a->in.t->wall_us,
+		.trust = a->in.t->trust, .result = &a->result,
 	};
 	int r = mikey_sign_check(&s, NULL, a->in.fault);
 
@@ -285,6 +286,7 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 	const struct mikey_signed s = {
 		.credential = p->own, .m = &m, .bytes = bytes,
 		.use = CERTIFICATE_SIGNS, .id = who, .wall_us = wall_us,
+		.trust = p->o.trust, .result = &got,
 	};
 	int r = mikey_sign_answer(&p->o, MIKEY_DH_RESPONSE, bytes, &m, fault);
 

@@ -321,7 +321,7 @@ int mikey_incoming_result(struct mikey_incoming *in,
 	out->facts.suite = (uint16_t)in->sp.suite;
 	out->facts.key_bits = (uint16_t)key_bits;
 	/* it is authenticated, and who made the key holds it */
-	out->facts.verified = out->facts.confirmed = 1;
+	keying_proven(out);
 	strcpy(out->facts.method, in->method);
 	name_ourselves(in, &out->facts);
 	out->bundle = (struct keying_bundle){

@@ -89,6 +89,7 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 				      .prf = t->sha256 ? MIKEY_PRF_SHA256
 						       : MIKEY_PRF_SHA1,
 				      .wall_us = t->wall_us,
+				      .trust = t->trust,
 				      .sp = { t->suites[0], t->kdr },
 				      .ranks_len = t->ranks_len,
 				      .n = t->n };

@@ -28,6 +28,7 @@ struct mikey_outgoing {
 	struct mikey_sp sp; /* what it asks for */
 	uint8_t ranks[RANK_EXT_MAX]; /* the extension it carries */
 	size_t ranks_len;            /* 0: none */
+	struct trust trust;
 	size_t n; /* lines */
 	uint32_t ssrc[STREAM_MAX];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];

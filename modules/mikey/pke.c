@@ -35,8 +35,11 @@ static int receiver_of(const struct keying_terms *t, struct certificate **out,
 		       struct keying_fault *fault)
 {
 	struct credential_fault why;
-	int r = credential_peer(t->credential, t->peer, CERTIFICATE_ENCRYPTS,
-				t->remote_id, t->wall_us, out, &why);
+	const struct credential_ask ask = {
+		.use = CERTIFICATE_ENCRYPTS, .id = t->remote_id,
+		.wall_us = t->wall_us, .trust = t->trust,
+	};
+	int r = credential_peer(t->credential, t->peer, &ask, out, &why);
 
 	return r ? mikey_fault(fault, r == E_NOTFOUND ? E_POLICY : r, "%s",
 			       why.text) : 0;

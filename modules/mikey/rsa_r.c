@@ -112,6 +112,7 @@ static int prove(struct answer *a)
 		.bytes = a->in.bytes,
 		.use = CERTIFICATE_SIGNS | CERTIFICATE_ENCRYPTS,
 		.id = a->in.t->remote_id, .wall_us = a->in.t->wall_us,
+		.trust = a->in.t->trust, .result = &a->result,
 	};
 	int r = mikey_sign_check(&s, &a->peer, a->in.fault);
 
@@ -248,6 +249,7 @@ static int check_policy(const struct mikey_message *m,
 static int check_signature(const struct keying_pending *p,
 			   struct mikey_bytes bytes,
 			   const struct mikey_message *m, uint64_t wall_us,
+			   struct keying_result *got,
 			   struct keying_fault *fault)
 {
 	const struct mikey_payload *id = mikey_find(m, MIKEY_ID, 0);
@@ -260,6 +262,7 @@ static int check_signature(const struct keying_pending *p,
 	const struct mikey_signed s = {
 		.credential = p->own, .m = m, .bytes = bytes, .also = &also,
 		.use = CERTIFICATE_SIGNS, .id = who, .wall_us = wall_us,
+		.trust = p->o.trust, .result = got,
 	};
 	int r = mikey_outgoing_who(&p->o, id, who, fault);
 
@@ -289,7 +292,7 @@ static int take_keys(const struct keying_pending *p,
 	root.named = with.named;
 	result->facts.key_bits =
 		(uint16_t)(bits < e->keys.bits ? bits : e->keys.bits);
-	result->facts.verified = result->facts.confirmed = 1;
+	keying_proven(result);
 	return mikey_session_make(&s, &e->key, result, fault);
 }
 
@@ -328,7 +331,7 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 	if (!r)
 		r = check_response(&m, fault);
 	if (!r)
-		r = check_signature(p, bytes, &m, wall_us, fault);
+		r = check_signature(p, bytes, &m, wall_us, &got, fault);
 	if (!r)
 		r = open_answer(p, &m, &got, fault);
 	if (!r)

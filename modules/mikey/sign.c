@@ -21,7 +21,8 @@ int mikey_sign_terms(const struct keying_terms *t, struct keying_fault *fault)
 	struct credential_fault why;
 	int r;
 
-	if (!credential_ready(t->credential))
+	if (t->trust.tofu ? !credential_proves(t->credential)
+			  : !credential_ready(t->credential))
 		return mikey_fault(fault, E_POLICY, "there is no certificate "
 				   "of ours, or nobody to believe: set "
 				   "identity and trust");
@@ -150,6 +151,8 @@ static int check_signature(const struct mikey_signed *s,
 int mikey_sign_check(const struct mikey_signed *s, struct certificate **out,
 		     struct keying_fault *fault)
 {
+	const struct credential_ask ask = { s->use, s->id, s->wall_us,
+					    s->trust };
 	struct certificate *cert = NULL;
 	struct credential_fault why;
 	struct der chain[CHAIN_MAX];
@@ -162,11 +165,14 @@ int mikey_sign_check(const struct mikey_signed *s, struct certificate **out,
 	r = chain_of(s->m, chain, &n, fault);
 	if (r)
 		return r;
-	r = credential_verify(s->credential, chain, n, s->use, s->id,
-			      s->wall_us, &cert, &why);
+	r = credential_verify(s->credential, chain, n, &ask, &cert, &why);
 	if (r)
 		return mikey_fault(fault, r, "%s", why.text);
 	r = check_signature(s, cert, fault);
+	if (!r && s->result)
+		s->result->pin = *certificate_pin(cert);
+	else if (!r && certificate_pin(cert)->state)
+		r = E_INTERNAL; /* a pin that nobody would hear of */
 	if (!r && out)
 		*out = cert;
 	else

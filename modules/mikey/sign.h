@@ -36,6 +36,8 @@ struct mikey_signed {
 	unsigned use;                     /* enum certificate_use */
 	const char *id;                   /* whose it must be: a SIP URI */
 	uint64_t wall_us;
+	struct trust trust;
+	struct keying_result *result;     /* gets the pin, if it is by one */
 };
 
 /* Checks the certificates in it and the signature, its last payload. E_AUTH,

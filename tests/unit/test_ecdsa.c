@@ -107,11 +107,13 @@ static void nothing_is_sealed_to_them(void **state)
 
 	(void)state;
 	ca_add(c, CREDENTIAL_PEER, "them", ca_file(x, NULL, NULL, NULL));
-	assert_int_equal(credential_peer(c, "them", CERTIFICATE_ENCRYPTS, BOB,
-					 NOW_US, &out, &why), E_UNSUPPORTED);
+	assert_int_equal(credential_peer(c, "them", &(struct credential_ask){
+		CERTIFICATE_ENCRYPTS, BOB, NOW_US, { false, NULL } }, &out,
+					 &why), E_UNSUPPORTED);
 	assert_non_null(strstr(why.text, "receive no keys"));
-	assert_int_equal(credential_peer(c, "them", CERTIFICATE_SIGNS, BOB,
-					 NOW_US, &out, &why), 0);
+	assert_int_equal(credential_peer(c, "them", &(struct credential_ask){
+		CERTIFICATE_SIGNS, BOB, NOW_US, { false, NULL } }, &out, &why),
+			 0);
 	certificate_free(out);
 	credential_free(c);
 	X509_free(x);
@@ -163,8 +165,10 @@ static void type_and_key_must_fit(void **state)
 	assert_int_equal(credential_sign(certs.own[0], SIGNATURE_ECDSA, &run,
 					 1, sig), E_UNSUPPORTED);
 	assert_int_equal(credential_peer(certs.own[0], "them",
-					 CERTIFICATE_SIGNS, BOB, NOW_US, &rsa,
-					 &why), 0);
+					 &(struct credential_ask){
+						 CERTIFICATE_SIGNS, BOB, NOW_US,
+						 { false, NULL } },
+					 &rsa, &why), 0);
 	assert_int_equal(certificate_signed(rsa, SIGNATURE_ECDSA, &run, 1,
 					    (struct der){ sig, 64 }),
 			 E_UNSUPPORTED);

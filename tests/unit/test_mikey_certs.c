@@ -562,7 +562,9 @@ static void envelopes_fail_alike(void **state)
 	struct certificate *b;
 
 	(void)state;
-	assert_int_equal(credential_peer(certs.own[0], "them", 0, BOB, NOW_US,
+	assert_int_equal(credential_peer(certs.own[0], "them",
+					 &(struct credential_ask){
+						 .id = BOB, .wall_us = NOW_US },
 					 &b, &why), 0);
 	for (size_t i = 0; i < 5; i++) {
 		const size_t lens[] = { 16, 32, 15, 33, 0 };
@@ -600,8 +602,10 @@ static void opened_keys_are_what_was_sealed(void **state)
 
 	(void)state;
 	assert_int_equal(credential_peer(certs.own[0], "them",
-					 CERTIFICATE_ENCRYPTS, BOB, NOW_US, &b,
-					 &why), 0);
+					 &(struct credential_ask){
+						 CERTIFICATE_ENCRYPTS, BOB,
+						 NOW_US, { false, NULL } },
+					 &b, &why), 0);
 	for (size_t n = 1; n < 60; n++) {
 		struct secret key = { 0 }, got = { 0 };
 		uint8_t pke[SIGNATURE_MAX];

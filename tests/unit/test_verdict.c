@@ -113,6 +113,26 @@ static void identities_are_told(void **state)
 	assert_null(strstr(verdict_of(&f).reason, "names nobody"));
 }
 
+/* A pin is no configured credential, on whichever side. */
+static void a_pin_makes_a_peer(void **state)
+{
+	static const char *const says[] = { "not verified", "not seen before",
+					    "earlier call", "not verified" };
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		struct verdict_facts f = { .sealed = true, .keyed = true,
+					   .offerer = i >> 2 & 1 };
+		struct verdict v;
+
+		f.key.pinned = i & 3;
+		f.key.confirmed = i >> 3 & 1;
+		v = verdict_of(&f);
+		assert_int_equal(v.word, VERDICT_PEER);
+		assert_non_null(strstr(v.reason, says[i & 3]));
+	}
+}
+
 /* Whatever the facts, sealed needs all of them. */
 static void never_better(void **state)
 {
@@ -205,6 +225,7 @@ int main(void)
 		cmocka_unit_test(weak_exchanges_are_named),
 		cmocka_unit_test(identities_are_told),
 		cmocka_unit_test(bare_keys),
+		cmocka_unit_test(a_pin_makes_a_peer),
 		cmocka_unit_test(names), cmocka_unit_test(failures),
 		cmocka_unit_test(complete),
 	};

@@ -11,3 +11,9 @@ TESTS += tests/unit/test_ecdsa
 tests_unit_test_ecdsa_SOURCES = tests/unit/test_ecdsa.c \
 	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_ecdsa_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_trust
+TESTS += tests/unit/test_trust
+tests_unit_test_trust_SOURCES = tests/unit/test_trust.c \
+	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_trust_LDADD = $(MIKEY_TEST_LIBS)
