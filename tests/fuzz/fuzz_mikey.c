@@ -3,7 +3,8 @@
  * and the finish of the methods under a pre-shared key. A message that ends in
  * a KEMAC is also tried with its MAC set right, a DHHMAC response as if it were
  * to our offer, so that what lies behind the MAC is reached; whatever is then
- * accepted must be a whole result. */
+ * accepted must be a whole result. An offer without a RAND is tried as an update
+ * of a bundle that is there. */
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/explain.h"
 #include "modules/mikey/psk.h"
@@ -31,6 +32,19 @@ static void round_trip(const struct mikey_message *m, const uint8_t *data,
 	buf_free(&b);
 }
 
+/* What an offer without a RAND updates. */
+static const struct keying_bundle *bundle_of(const struct mikey_message *m)
+{
+	static struct keying_bundle b;
+
+	if (mikey_find(m, MIKEY_RAND, 0))
+		return NULL;
+	b = (struct keying_bundle){ .csb_id = m->csb_id, .prf = m->prf,
+				    .rand_len = 16 };
+	memcpy(b.rand, "the first RAND..", 16);
+	return &b;
+}
+
 static struct keying_terms terms_of(const struct secret *psk,
 				    const struct mikey_message *m)
 {
@@ -44,6 +58,7 @@ static struct keying_terms terms_of(const struct secret *psk,
 		.n = m->n_cs >= 2 && m->n_cs <= 16 ? m->n_cs / 2 : 1,
 		.ssrc = ssrc, .wall_us = 1900000000000000,
 		.window_us = 300000000, .verify = true,
+		.bundle = bundle_of(m), .keyings = 1,
 	};
 
 	if (t && t->data.len == 8) {
@@ -91,9 +106,13 @@ static void answer_with_mac(const struct keying *method,
 	struct mikey_bytes covered;
 	uint8_t *copy;
 
-	if (!k || !rand || k != &m->payload[m->n - 1])
+	if (!k || k != &m->payload[m->n - 1])
 		return;
-	root.rand = rand->data;
+	if (rand)
+		root.rand = rand->data;
+	else
+		root.rand = (struct mikey_bytes){ t->bundle->rand,
+						  t->bundle->rand_len };
 	if (derive(t->psk, &root, k, &keys))
 		return;
 	copy = malloc(size);
@@ -159,6 +178,7 @@ static void finish_dhhmac(const struct keying_terms *t,
 	mine.local_id = t->remote_id;
 	mine.remote_id = t->local_id;
 	mine.ssrc = ssrc;
+	mine.bundle = NULL;
 	for (size_t i = 0; i < t->n && 2 * i < of->n_cs; i++)
 		ssrc[i] = of->cs[2 * i].ssrc;
 	if (!copy || mikey_dhhmac.offer(&mine, &offer, &p, &early, &fault)) {
