@@ -47,6 +47,37 @@ static bool pass(struct rig *r, enum face from, enum body_role role,
 	return o.passed;
 }
 
+static unsigned told;
+
+static void on_rekey(void *user, uint64_t token, int err, const char *why)
+{
+	(void)user;
+	(void)token;
+	(void)err;
+	assert_non_null(why);
+	told++;
+}
+
+/* Ours, then theirs. Who asked is told once. */
+static void new_keys(struct rig *r)
+{
+	bool asked = !engine_rekey(r->e, call_id(r->call), on_rekey, &told, 0);
+
+	told = 0;
+	rig_pass_time(r, 20);
+	rig_pump(r);
+	if (r->own.n) {
+		assert_int_equal(r->own.n, 1);
+		if (r->own.passed)
+			rig_answer_own(r, SEALED "a=x\r\n", &o);
+		call_reoffered(r->call, r->own.passed && o.passed
+			       ? REOFFER_DONE : REOFFER_FAILED, 0, "");
+		assert_int_equal(told, asked);
+	}
+	if (pass(r, OUTSIDE, BODY_OFFER, SEALED "a=x\r\n") && !*o.body)
+		rig_repeat(r, BODY_ANSWER, &o);
+}
+
 static void talk(struct rig *r, enum face from)
 {
 	enum face to = from == INSIDE ? OUTSIDE : INSIDE;
@@ -58,6 +89,7 @@ static void talk(struct rig *r, enum face from)
 	call_won(r->call, 0);
 	call_up(r->call);
 	json_decref(engine_calls(r->e));
+	new_keys(r);
 	if (from == INSIDE)
 		pass(r, INSIDE, BODY_OFFER, HELD);
 }
