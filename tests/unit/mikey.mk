@@ -142,3 +142,9 @@ tests_unit_test_mikey_map_SOURCES = tests/unit/test_mikey_map.c \
 tests_unit_test_mikey_map_LDADD = $(MIKEY_TEST_LIBS)
 tests_unit_test_count_SOURCES = tests/unit/test_count.c
 tests_unit_test_count_LDADD = $(KEEPER_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_mikey_bad
+TESTS += tests/unit/test_mikey_bad
+tests_unit_test_mikey_bad_SOURCES = tests/unit/test_mikey_bad.c \
+	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_mikey_bad_LDADD = $(MIKEY_TEST_LIBS)
