@@ -8,3 +8,7 @@ EXTRA_DIST += \
 	bench/signalling/uas.xml
 include bench/transform.mk
 include bench/relay.mk
+
+EXTRA_PROGRAMS += bench/rank_bench
+bench_rank_bench_SOURCES = bench/rank_bench.c
+bench_rank_bench_LDADD = $(BASE_LIBS)
