@@ -103,6 +103,12 @@ static const struct row table[MSG_COUNT] = {
 	[MSG_KEY_RELEASE] = { "key-release", ENGINE, KEEPER, 0,
 		PLAIN(msg_key_release), { NONE } },
 
+	[MSG_KEY_PLAIN] = { "key-plain", ENGINE, KEEPER, 0,
+		PLAIN(msg_key_plain), { TEXT(msg_key_plain, peer),
+					TEXT(msg_key_plain, remote_id) } },
+	[MSG_KEY_PLAINED] = { "key-plained", KEEPER, ENGINE, 0,
+		PLAIN(msg_key_plained), { TEXT(msg_key_plained, reason) } },
+
 	[MSG_KEY] = { "key", KEEPER, RELAY, 0, PLAIN(msg_key), { NONE } },
 	[MSG_KEY_GONE] = { "key-gone", KEEPER, RELAY, 0,
 		PLAIN(msg_key_gone), { NONE } },

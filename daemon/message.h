@@ -54,6 +54,8 @@ enum message {
 	MSG_KEY_DROP,    /* an exchange that came to nothing; no answer */
 	MSG_KEY_WON,     /* the call is answered; no answer */
 	MSG_KEY_RELEASE, /* all keys of a call are done with; no answer */
+	MSG_KEY_PLAIN,   /* may this peer's call go in clear? */
+	MSG_KEY_PLAINED,
 
 	/* keeper -> relay */
 	MSG_KEY,
@@ -294,6 +296,17 @@ struct msg_key_release {
 	uint64_t call;
 };
 
+/* A call whose profile does not require sealing is about to be plain. */
+struct msg_key_plain {
+	char peer[NAME_TEXT];          /* the peer's name in the policy */
+	char remote_id[IDENTITY_TEXT]; /* SIP URI of the far side */
+};
+
+struct msg_key_plained {
+	int32_t err; /* E_POLICY: it was sealed before, or must be */
+	char reason[REASON_TEXT];
+};
+
 /* -- keeper and relay ----------------------------------------------------- */
 
 enum key_direction { KEY_SEND, KEY_RECV };
@@ -319,9 +332,13 @@ struct msg_key_gone {
 
 enum face { INSIDE, OUTSIDE }; /* index of two-element arrays */
 
+/* What a stream is outside. MAYBE is as SEALED, but may become CLEAR by one
+ * STREAM_SET before a key of it has protected anything. */
+enum stream_seal { STREAM_CLEAR, STREAM_SEALED, STREAM_MAYBE };
+
 struct msg_stream_line {
 	uint8_t family[2]; /* 4 or 6, by face: where we open ports */
-	uint8_t sealed;    /* 1: SRTP outside, for the stream's whole life */
+	uint8_t sealed;    /* enum stream_seal, for the stream's whole life */
 	uint8_t pad;
 	uint32_t clock_hz; /* of the RTP timestamp; 0: 8000 */
 };
@@ -365,7 +382,9 @@ struct msg_stream_set {
 	struct addr remote[2];      /* RTP, from SDP */
 	struct addr remote_rtcp[2]; /* family 0: RTP's port + 1 */
 	uint8_t rtcp_mux[2];        /* 1: RTCP arrives and leaves on RTP's */
-	uint8_t pad[6];
+	uint8_t clear;              /* 1: a MAYBE stream becomes CLEAR; its
+	                               keys are wiped */
+	uint8_t pad[5];
 	struct msg_key_ids key;
 };
 

@@ -24,7 +24,8 @@ struct policy {
 /* -- key tables ----------------------------------------------------------- */
 
 static const char *const needs[] = {
-	[NEED_REQUIRE] = "require", [NEED_FORBID] = "forbid", NULL
+	[NEED_REQUIRE] = "require", [NEED_PREFER] = "prefer",
+	[NEED_ALLOW] = "allow", [NEED_FORBID] = "forbid", NULL
 };
 
 static const char *const answers[] = { "pickup", "early", NULL };
@@ -96,7 +97,14 @@ static const struct conf_key profile_keys[] = {
 	{ .name = "need", .type = CONF_WORD, .choices = needs,
 	  .required = true,
 	  .help = "require: a call that cannot be sealed ends. "
-		  "forbid: calls are plain in both directions." },
+		  "prefer: ours are offered sealed; where the far end "
+		  "refuses that they are offered again with keys that it "
+		  "may leave out (RFC 8643), then in clear, but never in "
+		  "clear to one that was sealed before; what comes is taken "
+		  "as it is. allow: ours are plain, a sealed one that comes "
+		  "is taken. forbid: calls are plain in both directions. "
+		  "Once a call is sealed it stays so. Only require keeps "
+		  "somebody on the way from a first call in clear." },
 	{ .name = "keying", .type = CONF_WORDS, .choices = keying_methods,
 	  .help = "How keys are agreed, best first: our offers lead with the "
 		  "first and have the others as alternatives (negotiate), "
@@ -249,6 +257,21 @@ const struct conf_group *const policy_groups[] = {
 
 /* -- building ------------------------------------------------------------- */
 
+/* The key table has held the word. */
+static enum need need_of(const char *word)
+{
+	enum need need = NEED_REQUIRE;
+
+	while (strcmp(needs[need], word))
+		need++;
+	return need;
+}
+
+const char *policy_need(enum need need)
+{
+	return needs[need];
+}
+
 static int read_profile(const struct conf_node *n, struct profile *p,
 			struct conf_err *err)
 {
@@ -256,8 +279,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 
 	suites = conf_texts(n, "suites");
 	p->name = conf_node_name(n);
-	p->need = strcmp(conf_text(n, "need"), "forbid") ? NEED_REQUIRE :
-							    NEED_FORBID;
+	p->need = need_of(conf_text(n, "need"));
 	p->retarget = !strcmp(conf_text(n, "retarget"), "allow");
 	p->early = !strcmp(conf_text(n, "answer"), "early");
 	p->late = !strcmp(conf_text(n, "late"), "allow");
@@ -273,14 +295,14 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	for (size_t i = 0; i < suites; i++)
 		p->suites[p->n_suites++] =
 			suite_by_name(conf_text_at(n, "suites", i));
-	if (p->need == NEED_REQUIRE && !p->n_keying)
+	if (p->need != NEED_FORBID && !p->n_keying)
 		return conf_fail(err, n, "profiles.%s.keying: need = "
-				 "\"require\" takes a way of keying, like "
-				 "\"mikey-psk\"", p->name);
-	if (p->need == NEED_REQUIRE && !p->n_suites)
+				 "\"%s\" takes a way of keying, like "
+				 "\"mikey-psk\"", p->name, needs[p->need]);
+	if (p->need != NEED_FORBID && !p->n_suites)
 		return conf_fail(err, n, "profiles.%s.suites: need = "
-				 "\"require\" takes at least one suite",
-				 p->name);
+				 "\"%s\" takes at least one suite",
+				 p->name, needs[p->need]);
 	if (p->need == NEED_FORBID && p->n_keying)
 		return conf_fail(err, n, "profiles.%s.keying: need = "
 				 "\"forbid\" uses none; leave it out or set "

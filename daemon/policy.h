@@ -11,8 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The order is that of strictness. */
 enum need {
 	NEED_REQUIRE, /* a call that cannot be sealed ends */
+	NEED_PREFER,  /* ours are offered sealed, what comes is taken */
+	NEED_ALLOW,   /* ours are plain, what comes is taken */
 	NEED_FORBID   /* plain, in both directions; said loudly at start */
 };
 
@@ -76,6 +79,9 @@ const struct peer *policy_match(const struct policy *p, const char *uri);
 const struct peer *policy_peer(const struct policy *p, const char *name);
 size_t policy_count(const struct policy *p);
 const struct peer *policy_at(const struct policy *p, size_t i);
+
+/* "require", ... */
+const char *policy_need(enum need need);
 
 /* The i-th file of our credential, in the order in which to read them; false
  * when there are no more. */

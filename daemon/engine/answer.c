@@ -13,14 +13,14 @@
 static int check_protection(const struct call *c, struct job *j,
 			    const struct sdp_media *m)
 {
-	bool secure = c->sealed && j->q.from == OUTSIDE;
+	bool secure = call_savp(c) && j->q.from == OUTSIDE;
 
 	if (m->secure == secure)
 		return 0;
 	if (secure)
 		return job_fail(j, STAGE_UNSEALED, E_POLICY,
 				"a plain answer to a sealed offer");
-	if (!c->sealed)
+	if (!call_sealed(c))
 		return job_fail(j, STAGE_SEALED, E_POLICY,
 				"a sealed answer to a plain offer");
 	return job_fail(j, STAGE_ANSWER, E_UNSUPPORTED,
@@ -194,7 +194,7 @@ static int plan_keys(const struct call *c, struct job *j)
 	const struct branch *old;
 	int r;
 
-	if (!c->sealed || !any_accepted(b))
+	if (!call_sealed(c) || !any_accepted(b) || sealing_answer(c, j))
 		return 0;
 	if (d->offerer == OUTSIDE) {
 		memcpy(b->key, d->key, sizeof b->key);

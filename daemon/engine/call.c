@@ -282,7 +282,8 @@ const struct msg_key_facts *call_facts(const struct call *c)
 static void judge(struct call *c)
 {
 	const struct msg_key_facts *key = call_facts(c);
-	struct verdict_facts f = { .sealed = c->sealed };
+	struct verdict_facts f = { .sealed = c->sealing == SEALING_YES,
+				   .forbidden = c->need == NEED_FORBID };
 
 	if (key && key->suite) {
 		f.keyed = true;
@@ -314,6 +315,7 @@ void call_won(struct call *c, unsigned branch)
 	c->shared = c->deal->branches && c->deal->branches->next &&
 		    any_key(c->deal);
 	if (b && b != c->deal->active) {
+		sealing_agreed(c, b);
 		c->deal->active = b;
 		media_turn(c, b);
 	}

@@ -142,6 +142,10 @@ enum reoffered {
 void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
 		    const char *why);
 
+/* The far end refused the call's first offer with this status, before any
+ * answer of it: true if the same offer shall be made again, less protected, as
+ * the profile lets it (need = "prefer"). It goes through call_filter() anew. */
+bool call_retry(struct call *c, int status);
 /* This branch's answer counts from now on; others are forgotten. */
 void call_won(struct call *c, unsigned branch);
 /* Both legs are confirmed. */

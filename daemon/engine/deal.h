@@ -46,6 +46,7 @@ struct branch {
 	struct endpoint end[SDP_LINES_MAX];
 	struct msg_key_ids key[SDP_LINES_MAX];
 	struct msg_key_facts facts;
+	bool clear; /* it left the keys out: the call is plain */
 };
 
 /* An offer and its answers. */

@@ -27,7 +27,7 @@ bool call_wants_early(const struct call *c)
 {
 	const struct profile *p = profile_of(c);
 
-	return c->sealed && p && p->early;
+	return call_sealed(c) && p && p->early;
 }
 
 /* The deal of the first INVITE, if its keying goes in one MIKEY message. */

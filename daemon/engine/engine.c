@@ -162,10 +162,11 @@ static void warn_plain(const struct engine *e)
 			  "refused; add one to peers");
 	for (size_t i = 0; i < policy_count(p); i++) {
 		peer = policy_at(p, i);
-		if (peer->profile->need == NEED_FORBID)
-			log_info("engine", "calls with %s (%s) go in clear: "
-				 "profile %s forbids sealing", peer->name,
-				 peer->match, peer->profile->name);
+		if (peer->profile->need != NEED_REQUIRE)
+			log_info("engine", "calls with %s (%s) may go in "
+				 "clear: profile %s says need = \"%s\"",
+				 peer->name, peer->match, peer->profile->name,
+				 policy_need(peer->profile->need));
 	}
 }
 

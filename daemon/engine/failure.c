@@ -52,6 +52,15 @@ static const struct failure table[] = {
 	  "the profile forbids sealing: give the peer a profile with need = "
 	  "\"require\"" },
 
+	{ STAGE_PLAIN, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	  KEEPER_CURE },
+	{ STAGE_PLAIN, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	  KEEPER_CURE },
+	{ STAGE_PLAIN, 0, NOT_HERE, 306,
+	  "key management required: earlier calls with this peer were sealed",
+	  0, LOG_CLASS_REFUSED, "see the reason: somebody on the way may want "
+	  "the call in clear" },
+
 	{ STAGE_PORTS, E_FULL, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
 	  "no media ports left: widen media.ports" },
 	{ STAGE_PORTS, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,

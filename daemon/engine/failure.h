@@ -12,6 +12,7 @@ enum stage {
 	STAGE_ANSWER,     /* an answer's description */
 	STAGE_UNSEALED,   /* what must be sealed is not */
 	STAGE_SEALED,     /* what must be plain is sealed */
+	STAGE_PLAIN,      /* whether it may be plain at all */
 	STAGE_PORTS,      /* the relay opens ports */
 	STAGE_KEY_OFFER,  /* the keeper makes our offer */
 	STAGE_KEY_ANSWER, /* the keeper checks the far end's offer */

@@ -34,6 +34,8 @@ static int step_ports(struct call *c, struct job *j)
 
 static int step_keys(struct call *c, struct job *j)
 {
+	if (j->plain)
+		return keyclient_ask_plain(c, j);
 	return j->rekey ? keyclient_ask(c, j) : 0;
 }
 
@@ -112,7 +114,7 @@ static void job_free(struct job *j)
 /* The body goes to what it made, for call_repeat(). */
 static void keep_text(struct job *j, char **text, size_t *len)
 {
-	if (!j->call->sealed)
+	if (!call_sealed(j->call))
 		return;
 	*text = j->data;
 	*len = j->q.body.len;
@@ -130,17 +132,28 @@ static void take_offer(struct call *c, struct job *j)
 	j->deal = NULL;
 }
 
+static bool any_end(const struct branch *b)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		any = any || b->end[i].accepted;
+	return any;
+}
+
 static void take_answer(struct call *c, struct job *j)
 {
 	bool applied = job_may_apply(c, j), fresh = false;
 	struct deal *d = job_deal(j);
 
 	if (d == c->pending) {
-		fresh = c->sealed && !d->kept;
+		fresh = call_sealed(c) && !d->kept;
 		deal_free(c->deal);
 		c->deal = d;
 		c->pending = NULL;
 	}
+	if (applied && any_end(j->branch))
+		sealing_agreed(c, j->branch);
 	keep_text(j, &j->branch->text, &j->branch->len);
 	deal_take(d, j->branch, applied);
 	j->branch = NULL;
@@ -498,6 +511,8 @@ static enum stage stage_of(const struct job *j)
 	case STEP_PORTS:
 		return STAGE_PORTS;
 	case STEP_KEYS:
+		if (j->plain)
+			return STAGE_PLAIN;
 		return keyclient_stage(j);
 	default:
 		return STAGE_BIND;

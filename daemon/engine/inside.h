@@ -53,6 +53,18 @@ struct rekeying {
 	uint64_t patience_us; /* monotonic: how long they wait */
 };
 
+/* How the streams of a call are protected outside. Once it is not OPEN it
+ * stays for the whole dialog, but for MAYBE, which the answer decides. */
+enum sealing {
+	SEALING_OPEN,  /* the first offer decides: need is prefer or allow */
+	SEALING_NO,
+	SEALING_MAYBE, /* offered with keys that may be left out (RFC 8643) */
+	SEALING_YES
+};
+
+/* Our attempts at a call that prefers sealing, the best first. */
+enum rung { RUNG_SEALED, RUNG_OPPORTUNISTIC, RUNG_PLAIN };
+
 struct call {
 	struct call *next; /* in its bucket */
 	uint32_t walk;     /* call_each() has seen it */
@@ -66,9 +78,12 @@ struct call {
 	struct call_route route;
 	char peer[NAME_TEXT];
 	char *profile;
-	bool sealed;       /* need = "require" */
 	bool secured;      /* the outside's SIP goes by verified TLS, as far
 	                      as is known before it went */
+	enum need need;    /* of its profile, when it began */
+	enum sealing sealing;
+	enum rung rung;
+	bool avp; /* keyed, yet RTP/AVP outside (RFC 8643) */
 	bool setup, late;  /* counted in setup.c; it has no offer */
 	unsigned source_slot, peer_slot;
 	uint64_t started_us, up_us; /* wall clock */
@@ -180,6 +195,18 @@ int route_call(struct call *c, const struct call_start *s,
 /* "sip:user@host" of a URI: no port, no parameters, host in lower case. */
 void route_identity(const char *uri, char out[static IDENTITY_TEXT]);
 
+/* sealing.c: whether a call is sealed, and what it falls back to */
+/* Its streams are SRTP outside, or may turn out to be. */
+bool call_sealed(const struct call *c);
+/* Its m= lines say RTP/SAVP outside. */
+bool call_savp(const struct call *c);
+/* The first offer of a call whose profile leaves it open: decides. */
+void sealing_offer(struct call *c, struct job *j);
+/* Whether an answer without keys makes it plain, and the mark of that. */
+bool sealing_answer(const struct call *c, struct job *j);
+/* This branch's answer counts. */
+void sealing_agreed(struct call *c, const struct branch *b);
+
 /* media.c: the relay's client. Each returns 0 when nothing is to be waited
  * for, E_AGAIN when requests are on their way, else how it failed. */
 int media_ports(struct call *c, struct job *j);
@@ -198,6 +225,8 @@ void media_lost(struct engine *e);
 int keyclient_ask(struct call *c, struct job *j);
 /* What it asks for the job. */
 enum stage keyclient_stage(const struct job *j);
+/* Whether the call may be plain: the keeper knows who was sealed before. */
+int keyclient_ask_plain(struct call *c, struct job *j);
 void keyclient_drop(struct call *c, struct deal *d);
 void keyclient_won(struct call *c);
 void keyclient_release(struct call *c);

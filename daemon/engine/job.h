@@ -27,6 +27,7 @@ struct job {
 	bool own;         /* call_repeat(): nobody sent it */
 	bool keys_only;   /* an offer of the outside that changes nothing
 	                     else: the inside does not see it */
+	bool plain;       /* it makes the call plain: may it? */
 	struct sdp sdp;
 	struct deal *deal;     /* offer: new, owned until it is the call's */
 	struct branch *branch; /* answer: new, owned until it is the deal's */

@@ -236,6 +236,19 @@ int keyclient_ask(struct call *c, struct job *j)
 	return j->waiting ? E_AGAIN : 0;
 }
 
+int keyclient_ask_plain(struct call *c, struct job *j)
+{
+	struct msg_key_plain m = { 0 };
+	int r;
+
+	memcpy(m.peer, c->peer, sizeof m.peer);
+	route_identity(c->from == INSIDE ? c->callee : c->caller,
+		       m.remote_id);
+	r = child_send(c->engine->child, PROC_KEEPER, MSG_KEY_PLAIN,
+		       job_request(c, j, 0), &m, sizeof m, NULL, 0);
+	return r ? job_fail(j, STAGE_PLAIN, r, NULL) : E_AGAIN;
+}
+
 /* -- what comes back ------------------------------------------------------ */
 
 /* The keeper broke the rules of the pair: the body fails, the pair closes. */
@@ -467,6 +480,16 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 	return 0;
 }
 
+static int handle_plained(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_key_plained *m = msg->body;
+	struct call *c;
+
+	if (filter_reply(e, msg->id, STEP_KEYS, &c) >= 0)
+		filter_go_on(c, STAGE_PLAIN, m->err, m->reason);
+	return 0;
+}
+
 /* -- letting go ----------------------------------------------------------- */
 
 /* A deal that came to nothing. Exchanges that it only shares stay. */
@@ -506,6 +529,8 @@ int keyclient_handle(struct engine *e, struct ipc_msg *msg)
 		return handle_answered(e, msg);
 	case MSG_KEY_FINISHED:
 		return handle_finished(e, msg);
+	case MSG_KEY_PLAINED:
+		return handle_plained(e, msg);
 	default:
 		return E_FORMAT;
 	}

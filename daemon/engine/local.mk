@@ -15,7 +15,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/record.c \
 	daemon/engine/rekey.c \
 	daemon/engine/rewrite.c \
-	daemon/engine/route.c \
+	daemon/engine/route.c daemon/engine/sealing.c \
 	daemon/engine/sdp.c daemon/engine/sdp.h \
 	daemon/engine/sdpcap.c \
 	daemon/engine/sdpwrite.c daemon/engine/sdptext.h \

@@ -43,7 +43,8 @@ static void fill_line(const struct call *c, const struct job *j, unsigned i,
 
 	out->family[from] = m->addr.family;
 	out->family[to] = family_for(c, to, m->addr.family);
-	out->sealed = c->sealed;
+	out->sealed = c->sealing == SEALING_MAYBE ? STREAM_MAYBE :
+		      call_sealed(c) ? STREAM_SEALED : STREAM_CLEAR;
 	out->clock_hz = m->clock_hz;
 }
 
@@ -182,6 +183,7 @@ static void branch_keys(const struct branch *b, unsigned i,
 			enum stream_send_when when, struct msg_stream_set *set)
 {
 	set->may_send = (uint8_t)when;
+	set->clear = b->clear;
 	if (b->key[i].send) {
 		set->set_keys = 1;
 		set->key = b->key[i];
@@ -238,7 +240,8 @@ int media_bind(struct call *c, struct job *j)
 		if (!job_set(c, j, i, &set))
 			continue;
 		/* Fail closed: no sealed stream may send without its keys. */
-		if (c->sealed && set.may_send && !set.set_keys)
+		if (call_sealed(c) && set.may_send && !set.set_keys &&
+		    !set.clear)
 			return job_fail(j, STAGE_BIND, E_STATE,
 					"a sealed line without keys");
 		r = send_set(c, job_request(c, j, i), &set);
@@ -257,7 +260,7 @@ void media_turn(struct call *c, const struct branch *b)
 			continue;
 		branch_ends(c->deal, b, i, &set);
 		branch_keys(b, i, STREAM_SEND_NOW, &set);
-		if (!c->sealed || set.set_keys)
+		if (!call_sealed(c) || set.set_keys || set.clear)
 			send_set(c, call_request(c), &set);
 	}
 }

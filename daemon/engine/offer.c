@@ -20,7 +20,7 @@
 /* Whether protection is wanted on the leg the offer came in on. */
 static bool wants_secure(const struct call *c, const struct job *j)
 {
-	return c->sealed && j->q.from == OUTSIDE;
+	return call_savp(c) && j->q.from == OUTSIDE;
 }
 
 static bool passes(const struct call *c, const struct job *j,
@@ -58,10 +58,10 @@ static int why_none(const struct call *c, struct job *j)
 			return job_fail(j, STAGE_UNSEALED, E_POLICY,
 					"a plain offer where sealing is "
 					"required");
-		if (m->rtp && !c->sealed && m->secure)
+		if (m->rtp && !call_savp(c) && m->secure)
 			return job_fail(j, STAGE_SEALED, E_POLICY,
-					"a sealed offer where the profile "
-					"forbids sealing");
+					"a sealed offer in a plain call, or "
+					"where the profile forbids sealing");
 		if (m->rtp && !m->named && m->n_ports == 1 && !m->secure)
 			return job_fail(j, STAGE_OFFER, E_POLICY,
 					"no media address of this family");
@@ -75,7 +75,7 @@ static int choose_lines(const struct call *c, struct job *j)
 {
 	unsigned n = 0;
 
-	if (!c->sealed && any_mikey(&j->sdp))
+	if (c->need == NEED_FORBID && any_mikey(&j->sdp))
 		return job_fail(j, STAGE_SEALED, E_POLICY,
 				"a keying offer where the profile forbids "
 				"sealing");
@@ -343,7 +343,7 @@ static int plan_keys(struct call *c, struct job *j)
 	struct deal *d = j->deal;
 	int r = 0;
 
-	if (!c->sealed || !d->usable)
+	if (!call_sealed(c) || !d->usable)
 		return 0;
 	if (d->offerer == OUTSIDE && (r = find_keys(c, j)))
 		return r;
@@ -390,6 +390,7 @@ int offer_read(struct call *c, struct job *j)
 	j->deal->origin = j->q.origin;
 	if ((r = sdp_digest_rest(&j->sdp, j->deal->rest_digest)))
 		return job_fail(j, STAGE_OFFER, r, NULL);
+	sealing_offer(c, j);
 	if ((r = choose_lines(c, j)))
 		return r;
 	fill_ends(j);

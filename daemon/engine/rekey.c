@@ -106,7 +106,7 @@ int engine_rekey(struct engine *e, uint64_t id, rekey_fn fn, void *user,
 		return E_NOTFOUND;
 	if (c->state != CALL_UP)
 		return E_STATE;
-	if (!c->sealed || !call_facts(c))
+	if (!call_sealed(c) || !call_facts(c))
 		return E_UNSUPPORTED;
 	a = malloc(sizeof *a);
 	if (!a)
@@ -123,7 +123,7 @@ int engine_rekey(struct engine *e, uint64_t id, rekey_fn fn, void *user,
 
 void rekey_up(struct call *c)
 {
-	if (!c->sealed || !call_facts(c))
+	if (!call_sealed(c) || !call_facts(c))
 		return;
 	begin_by_interval(c);
 	if (c->shared)
@@ -132,7 +132,7 @@ void rekey_up(struct call *c)
 
 void rekey_soon(struct call *c, const char *why)
 {
-	if (c->state != CALL_UP || !c->sealed || c->rekey.open)
+	if (c->state != CALL_UP || !call_sealed(c) || c->rekey.open)
 		return;
 	LOG_CALL(c, LOG_CLASS_DEBUG, "new keys are due: %s", why);
 	c->rekey.wanted = c->rekey.rides = true;

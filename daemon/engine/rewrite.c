@@ -37,7 +37,7 @@ static const char *text_of(const struct rewriting *w, unsigned n)
 {
 	const struct exchange *x = &w->d->exchange[n];
 
-	if (!w->c->sealed || w->to != OUTSIDE || n >= w->d->n_exchanges)
+	if (!call_sealed(w->c) || w->to != OUTSIDE || n >= w->d->n_exchanges)
 		return NULL;
 	return w->j->q.role == BODY_OFFER ? x->offer : x->answer;
 }
@@ -65,9 +65,9 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 	struct sdp_edit_line *l = &w->edit.line[i];
 
 	l->reject = !line_passes(w, i);
-	if (w->c->sealed && (w->d->usable >> i & 1))
-		l->proto = w->to == OUTSIDE ? SDP_PROTO_SECURE
-					    : SDP_PROTO_PLAIN;
+	if (call_sealed(w->c) && (w->d->usable >> i & 1))
+		l->proto = w->to == OUTSIDE && call_savp(w->c)
+			? SDP_PROTO_SECURE : SDP_PROTO_PLAIN;
 	if (l->reject)
 		return;
 	l->addr = w->c->line[i].local[w->to];
@@ -86,7 +86,7 @@ static void plan(struct rewriting *w)
 {
 	unsigned exchange = 0;
 
-	w->edit.sealed = w->c->sealed;
+	w->edit.sealed = call_sealed(w->c);
 	for (unsigned i = 0; i < w->j->sdp.n; i++) {
 		edit_line(w, i, exchange);
 		exchange += w->d->usable >> i & 1;

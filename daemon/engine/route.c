@@ -66,7 +66,9 @@ static int find_peer(struct call *c, struct refusal *no)
 		return refuse(c, no, 403,
 			      "no peer matches: add one to peers");
 	snprintf(c->peer, sizeof c->peer, "%s", p->name);
-	c->sealed = p->profile->need != NEED_FORBID;
+	c->need = p->profile->need;
+	c->sealing = c->need == NEED_REQUIRE ? SEALING_YES :
+		     c->need == NEED_FORBID ? SEALING_NO : SEALING_OPEN;
 	c->profile = strdup(p->profile->name);
 	if (c->from == INSIDE)
 		c->next_hop = strdup(p->route);
@@ -78,7 +80,7 @@ bool call_may_lead(const struct call *c, const char *uri)
 	const struct peer *p =
 		policy_match(child_policy(c->engine->child), uri);
 
-	return !c->sealed || (p && p->profile->need != NEED_FORBID);
+	return c->sealing == SEALING_NO || (p && p->profile->need <= c->need);
 }
 
 /* What "phones" has for the user of a URI; NULL when nothing. */

@@ -158,7 +158,7 @@ static void put_protection(json_t *o, const struct call *c)
 	}
 	if (suite)
 		put_method(o, key);
-	if (c->sealed && c->state == CALL_UP)
+	if (call_sealed(c) && c->state == CALL_UP)
 		json_object_set_new(o, "rekeys",
 				    json_integer(c->rekey.count));
 	if (c->rekey.last_us)

@@ -22,6 +22,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/keeper/alternatives.h"
+#include "daemon/keeper/best.h"
 #include "daemon/keeper/count.h"
 #include "daemon/keeper/docket.h"
 #include "daemon/keeper/permit.h"
@@ -300,6 +301,7 @@ static int open_exchange(struct clerk *c, struct request *q,
 	memcpy(x->line, q->party->line, sizeof x->line);
 	x->choice = choice_without(q, KEY_CHOICE_FIRST);
 	x->by_rank = q->permit.peer->profile->negotiate == NEGOTIATE_PRIORITY;
+	best_name(q->permit.peer, q->party->remote_id, x->best);
 	x->updates = q->terms.bundle && q->terms.bundle->rand_len;
 	x->ranked = made->alt[0].bundle;
 	x->recalled = made->recalled;
@@ -549,6 +551,14 @@ static int keep_counter(struct clerk *c, struct request *q,
 			 "(is there a state directory?)") : 0;
 }
 
+static void raise_best(struct clerk *c, const struct request *q)
+{
+	char name[MEMORY_NAME_TEXT];
+
+	best_name(q->permit.peer, q->party->remote_id, name);
+	best_raise(&c->s, name);
+}
+
 /* What the offer is known by. A message that is not the chosen one could be
  * altered without harm to it: so the hash that the chosen one proves counts,
  * and where there are no lists the message. */
@@ -598,6 +608,8 @@ static int answer(struct clerk *c, struct request *q,
 	if (!r)
 		r = q->terms.check ? keep_check(c, q, &rc, &res, a)
 				   : keep_answer(c, q, &rc, &res, a);
+	if (!r && res.facts.verified)
+		raise_best(c, q);
 	wipe(&res, sizeof res);
 	if (r)
 		buf_clear(tail);
@@ -855,6 +867,8 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	if (r)
 		return r;
 	x->finished = true;
+	if (reply->facts.verified)
+		best_raise(&c->s, x->best);
 	if (x->alt[0].method->bare)
 		exchange_keep(c->dockets, x);
 	else
@@ -929,6 +943,21 @@ static int handle_release(struct clerk *c, struct ipc_msg *msg)
 	return 0;
 }
 
+static int handle_plain(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_key_plain *m = msg->body;
+	struct msg_key_plained reply = { .err = 0 };
+	struct keying_fault why = { "" };
+
+	reply.err = best_plain(&c->s, m, &why);
+	memcpy(reply.reason, why.text, sizeof reply.reason);
+	if (reply.err)
+		log_line(LOG_CLASS_REFUSED, "keeper", 0, "peer %s: a call may "
+			 "not be plain: %s", m->peer, why.text);
+	send_engine(c, MSG_KEY_PLAINED, msg->id, &reply, sizeof reply, NULL);
+	return 0;
+}
+
 static const struct {
 	enum message type;
 	int (*handle)(struct clerk *c, struct ipc_msg *msg);
@@ -936,6 +965,7 @@ static const struct {
 	{ MSG_KEY_OFFER, handle_offer },   { MSG_KEY_ANSWER, handle_answer },
 	{ MSG_KEY_FINISH, handle_finish }, { MSG_KEY_DROP, handle_drop },
 	{ MSG_KEY_WON, handle_won },       { MSG_KEY_RELEASE, handle_release },
+	{ MSG_KEY_PLAIN, handle_plain },
 };
 
 int clerk_handle(struct clerk *c, enum process from, struct ipc_msg *msg)

@@ -5,6 +5,7 @@
 
 #include "daemon/keeper/alternatives.h"
 #include "daemon/keeper/keying.h"
+#include "daemon/keeper/memory.h"
 #include "daemon/message.h"
 
 #include <stdbool.h>
@@ -47,6 +48,7 @@ struct exchange {
 	uint8_t choice; /* enum key_choice, when no lists come back */
 	bool by_rank;   /* ours go by the sum of ranks */
 	bool outward;  /* a phone of ours made the call */
+	char best[MEMORY_NAME_TEXT]; /* who, for the memory */
 	struct msg_key_ids key[STREAM_MAX]; /* when early */
 	struct answer_keys *answers; /* else; owned, the newest first */
 	uint64_t expires_us; /* monotonic; set by exchange_wait() */

@@ -3,6 +3,7 @@
  *
  *   keeper.c    the process: loop, descriptors, configuration
  *   clerk.c     the engine's requests
+ *   best.c      who was sealed before and may not be plain
  *   permit.c    what the keeper's own policy allows
  *   docket.c    what is held for each call: exchanges, answers, live keys
  *   shipping.c  key ids, and the keys' way to the relay

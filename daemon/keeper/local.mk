@@ -2,6 +2,7 @@
 noinst_LIBRARIES += daemon/keeper/libkeeper.a
 daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/alternatives.c daemon/keeper/alternatives.h \
+	daemon/keeper/best.c daemon/keeper/best.h \
 	daemon/keeper/clerk.c daemon/keeper/clerk.h \
 	daemon/keeper/count.c daemon/keeper/count.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \

@@ -78,12 +78,14 @@ static void warn_plain(const struct policy *policy)
 	const struct peer *peer;
 
 	for (size_t i = 0; (peer = policy_at(policy, i)); i++)
-		if (peer->profile->need == NEED_FORBID)
-			log_error(TAG, "peer %s: calls %s\"%s\" are PLAIN: "
+		if (peer->profile->need != NEED_REQUIRE)
+			log_error(TAG, "peer %s: calls %s\"%s\" %s PLAIN: "
 				  "anyone on the way can listen", peer->name,
 				  strcmp(peer->match, "*") ? "with " :
 				  "with everybody not named before, ",
-				  peer->match);
+				  peer->match,
+				  peer->profile->need == NEED_FORBID ?
+				  "are" : "may be");
 	if (!policy_count(policy))
 		log_error(TAG, "no peers are configured: every call is "
 			  "refused; add one to peers = ( ... )");

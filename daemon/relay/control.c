@@ -38,7 +38,7 @@ struct entry {
 	struct entry *next; /* of its bucket */
 	uint64_t call;
 	uint32_t id;
-	bool sealed;
+	enum stream_seal sealed;
 	bool told; /* the engine has set it: its ports may be known */
 	struct addr local[2];
 	struct worker *worker;
@@ -183,7 +183,7 @@ static int make_stream(struct control *c, uint64_t call,
 		       const struct msg_stream_line *line, struct entry *e)
 {
 	struct stream_seed seed = { .env = &c->env, .call = call, .id = e->id,
-				    .sealed = line->sealed != 0,
+				    .sealed = line->sealed,
 				    .clock_hz = line->clock_hz,
 				    .now_us = now_us(c) };
 	int r = random_seed(&seed);
@@ -239,7 +239,7 @@ static int add_line(struct control *c, uint64_t call,
 		return E_NOMEM;
 	e->id = c->last_id + 1;
 	e->call = call;
-	e->sealed = line->sealed != 0;
+	e->sealed = line->sealed;
 	r = make_entry(c, e, line, &ssrc);
 	if (r) {
 		free(e);
@@ -258,7 +258,7 @@ static bool line_is_sound(const struct msg_stream_line *line)
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		if (line->family[f] != 4 && line->family[f] != 6)
 			return false;
-	return line->sealed <= 1;
+	return line->sealed <= STREAM_MAYBE;
 }
 
 /* A taken engine must not let a gateway speak in clear that never does. */
@@ -268,7 +268,7 @@ static bool clear_is_refused(const struct control *c,
 	bool clear = false;
 
 	for (uint32_t i = 0; i < m->n; i++)
-		clear = clear || !m->line[i].sealed;
+		clear = clear || m->line[i].sealed != STREAM_SEALED;
 	if (!clear || c->conf.may_clear(c->conf.user))
 		return false;
 	log_line(LOG_CLASS_REFUSED, "relay", m->call, "a clear stream, though "
@@ -318,7 +318,8 @@ static bool set_is_sound(const struct msg_stream_set *m)
 		if (m->set_remote[f] > 1 || m->rtcp_mux[f] > 1 ||
 		    !is_addr(&m->remote[f]) || !is_addr(&m->remote_rtcp[f]))
 			return false;
-	return m->set_keys <= 1 && m->may_send <= STREAM_SEND_PROVEN;
+	return m->set_keys <= 1 && m->may_send <= STREAM_SEND_PROVEN &&
+	       m->clear + m->set_keys <= 1;
 }
 
 /* An address of no use means "send nothing there": that is always allowed. */
@@ -406,17 +407,34 @@ static void forget_replaced(struct control *c, struct entry *e,
 	}
 }
 
+/* A stream that may be clear is decided by the first that says so, or by the
+ * first key that may protect. */
+static int decide(struct control *c, struct entry *e,
+		  const struct msg_stream_set *m)
+{
+	if (m->clear && e->sealed == STREAM_SEALED)
+		return E_POLICY;
+	if (m->clear) {
+		e->sealed = STREAM_CLEAR;
+		keyring_drop_all(c->keys, &e->keys);
+	} else if (m->may_send && m->set_keys) {
+		e->sealed = STREAM_SEALED;
+	}
+	return 0;
+}
+
 /* All is there: to the worker. */
 static int install(struct control *c, struct entry *e, uint64_t id,
 		   const struct msg_stream_set *m)
 {
 	struct order *o = calloc(1, sizeof *o);
 	struct stream_change *change = calloc(1, sizeof *change);
+	int r = o && change ? decide(c, e, m) : E_NOMEM;
 
-	if (!o || !change) {
+	if (r) {
 		free(o);
 		free(change);
-		return E_NOMEM;
+		return r;
 	}
 	change->set = *m;
 	if (m->set_keys) {

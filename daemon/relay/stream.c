@@ -32,7 +32,8 @@ int stream_new(const struct stream_seed *seed, struct stream **out)
 	s->env = seed->env;
 	s->call = seed->call;
 	s->id = seed->id;
-	s->sealed = seed->sealed;
+	s->sealed = seed->sealed != STREAM_CLEAR;
+	s->maybe = seed->sealed == STREAM_MAYBE;
 	s->heard_us = seed->now_us;
 	transmit_init(&s->tx, seed->ssrc, seed->first, seed->clock_hz);
 	for (int f = INSIDE; f <= OUTSIDE; f++)
@@ -194,6 +195,7 @@ static void recv_choose(struct stream *s, uint64_t id, struct stream_recv *new)
 static void activate(struct stream *s, uint64_t now_us)
 {
 	s->switch_us = 0;
+	s->maybe = false;
 	if (s->armed.id) {
 		send_close(s, &s->send);
 		s->send = s->armed;
@@ -271,11 +273,28 @@ static void set_remote(struct stream *s, const struct msg_stream_set *m,
 	learn_set(&s->remote[f][RTCP], &rtcp, now_us);
 }
 
+/* Never a stream whose keys have protected something. */
+static int become_clear(struct stream *s)
+{
+	if (!s->sealed)
+		return 0;
+	if (!s->maybe)
+		return E_POLICY;
+	send_close(s, &s->armed);
+	send_close(s, &s->send);
+	for (unsigned i = 0; i < STREAM_RECV_MAX && s->recv[i];)
+		recv_free(s, recv_take(s, i));
+	s->sealed = s->maybe = false;
+	return 0;
+}
+
 int stream_set(struct stream *s, const struct stream_change *c, uint64_t now_us)
 {
 	struct fresh f = { 0 };
-	int r;
+	int r = c->set.clear ? become_clear(s) : 0;
 
+	if (r)
+		return r;
 	if (c->set.may_send && s->sealed && !c->has_key[KEY_SEND] &&
 	    !s->armed.id && !s->send.id)
 		return E_STATE;

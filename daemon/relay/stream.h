@@ -75,6 +75,7 @@ struct stream {
 	uint64_t call;
 	uint32_t id;
 	bool sealed;
+	bool maybe; /* sealed, but may become clear: nothing is protected yet */
 	bool mux[2];                    /* by face */
 	struct media_port port[2][2];   /* by face, component */
 	struct learn remote[2][2];
@@ -96,7 +97,7 @@ struct stream_seed {
 	uint64_t call;
 	uint32_t id, ssrc, clock_hz;
 	uint16_t first; /* sequence number */
-	bool sealed;
+	enum stream_seal sealed;
 	uint64_t now_us;
 };
 

@@ -21,6 +21,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/reoffer.c modules/sip/reoffer.h \
 	modules/sip/reply.c modules/sip/reply.h \
 	modules/sip/request.c modules/sip/request.h \
+	modules/sip/retry.c modules/sip/retry.h \
 	modules/sip/slots.c modules/sip/slots.h \
 	modules/sip/tls.c modules/sip/tls.h modules/sip/tlsname.c \
 	modules/sip/txn.c modules/sip/txn.h

@@ -14,6 +14,7 @@
  *   register.c a phone's REGISTER on its way to the registrar
  *   binding.c  the table of registered phones, and slots.c its file
  *   location.c how calls find them
+ *   retry.c    a first INVITE again, less protected, where that is allowed
  *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
  *              speaks for
  *   early.c    keys before the phone is picked up

@@ -19,6 +19,7 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/retry.h"
 #include "modules/sip/tls.h"
 
 #include <stdlib.h>
@@ -272,6 +273,8 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		own_failure(t, status);
 		return 0;
 	}
+	if (t->initial && status >= 300 && retry_invite(t, sip))
+		return 0;
 	if (t->method == sip_method_invite)
 		leg = invite_response(t, sip);
 	else if (status < 300 && has_contact(t->method))

@@ -436,6 +436,90 @@ def draining(s):
     s.gone()
 
 
+# -- the same call again, less protected: RFC 8643 ---------------------------------
+
+@case(keys=("retries=2",))
+def refused_and_offered_again(s):
+    d, i = s.invite()
+    s.b.reply(i, "180 Ringing", "B1")
+    s.a.expect("SIP/2.0 180")
+    s.b.reply(i, "488 Not Acceptable Here", "B1")
+    s.b.expect("ACK")
+    again = s.b.expect("INVITE")
+    same(again.get("Call-ID") != i.get("Call-ID") and again.tag("From") != i.tag("From"), True,
+         "a new dialog")
+    same(again.uri, i.uri, "Request-URI")
+    same(again.get("To"), i.get("To"), "To without a tag")
+    s.b.reply(again, "488 Not Acceptable Here", "B2")
+    s.b.expect("ACK")
+    third = s.b.expect("INVITE")
+    s.b.reply(third, "180 Ringing", "B3")
+    s.a.expect("SIP/2.0 180")
+    s.b.reply(third, "200 OK", "B3", body=SDP)
+    s.confirm(d)
+    s.b.quiet(0.1)
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=("retries=1",))
+def the_last_refusal_passes(s):
+    d, i = s.invite()
+    s.b.reply(i, "488 Not Acceptable Here", "B1")
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("INVITE"), "488 Not Acceptable Here", "B2")
+    s.b.expect("ACK")
+    s.a.expect("SIP/2.0 488")
+    s.gone()
+
+
+@case(keys=("retries=1", "offer=late", "late_ms=300"))
+def cancelled_between_two(s):
+    d, i = s.invite()
+    s.b.reply(i, "488 Not Acceptable Here", "B1")
+    s.b.expect("ACK")
+    s.a.request("CANCEL", BOB, d, branch=d["branch"], cseq=1)
+    s.a.expect("SIP/2.0 200")
+    s.a.expect("SIP/2.0 487")
+    s.a.request("ACK", BOB, d, branch=d["branch"], cseq=1)
+    s.b.quiet(0.5)
+    s.gone()
+
+
+@case(keys=("retries=1",))
+def a_branch_that_answers_late(s):
+    d, i = s.invite()
+    s.b.reply(i, "488 Not Acceptable Here", "B1")
+    s.b.expect("ACK")
+    again = s.b.expect("INVITE")
+    s.b.reply(i, "200 OK", "B9", body=SDP)  # of the old INVITE: nobody's any more
+    s.b.reply(again, "200 OK", "B2", body=SDP)
+    ok = s.a.expect("SIP/2.0 200")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    s.a.request("ACK", d["uri"], d)
+    s.b.expect("ACK", 2, skip="BYE|ACK|SIP/2.0 100")
+    s.relay.say("hangup 480 enough")
+    s.a.expect("BYE")
+
+
+@case(keys=("retries=1", "t1=%d" % T1))
+def memory_between_two(s):
+    for n in range(1, 8):
+        s.relay.say("set retries=1")
+        d, i = s.invite()
+        s.relay.say("set oom=%d" % n)
+        s.b.reply(i, "488 Not Acceptable Here", "B1")
+        s.b.expect("ACK")
+        got = s.b.recv(0.4 * SLOW)
+        if got is not None and got.method == "INVITE":
+            s.b.reply(got, "486 Busy Here", "B2")
+            s.b.expect("ACK")
+        s.a.expect("SIP/2.0 [45]", 2 * SLOW)
+        s.a.request("ACK", BOB, d, branch=d["branch"], cseq=1)
+        s.relay.say("set oom=0")
+    s.gone(7)
+
+
 # -- attended transfer: RFC 3891, RFC 5589 ----------------------------------------
 
 def parts(value):

@@ -268,6 +268,14 @@ int call_early(const struct call *c, struct buf *out)
 	return c->e->no_keys ? E_NOTFOUND : out->err;
 }
 
+bool call_retry(struct call *c, int status)
+{
+	if (!c->e->retries || status != 488)
+		return false;
+	c->e->retries--;
+	return true;
+}
+
 void call_won(struct call *c, unsigned branch)
 {
 	(void)branch;

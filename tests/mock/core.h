@@ -34,6 +34,7 @@ struct engine {
 	unsigned late_ms;
 	const char *lead; /* where call_may_lead() lets go; NULL: anywhere */
 	int refuse_call; /* status for call_start(); 0: accept */
+	unsigned retries; /* so often a 488 is not the end */
 	struct call *calls;
 	unsigned started, ended, up, won, filtered, taken;
 	bool keys_only; /* offers of the outside stay here */

@@ -28,6 +28,8 @@ static const char conf[] =
 	"    sdes = \"any\"; };"
 	"  mixed = { need = \"require\";"
 	"    keying = [ \"sdes\", \"mikey-psk\" ]; };"
+	"  first = { need = \"prefer\"; keying = [ \"mikey-psk\" ]; };"
+	"  taken = { need = \"allow\"; keying = [ \"mikey-psk\" ]; };"
 	"  plain = { need = \"forbid\"; }; };"
 	"peers = ( { match = \"*@b.example\"; profile = \"sealed\";"
 	"    name = \"b\"; psk = \"file:b.psk\";"
@@ -42,6 +44,10 @@ static const char conf[] =
 	"    route = \"sip:127.0.0.3:5070\"; },"
 	"  { match = \"*@m.example\"; profile = \"mixed\"; name = \"m\";"
 	"    psk = \"file:m.psk\"; route = \"sip:127.0.0.3:5070\"; },"
+	"  { match = \"*@first.example\"; profile = \"first\";"
+	"    psk = \"file:b.psk\"; },"
+	"  { match = \"*@taken.example\"; profile = \"taken\";"
+	"    psk = \"file:b.psk\"; },"
 	"  { match = \"*@p.example\"; profile = \"plain\"; name = \"p\"; } );"
 	"phones = ( { user = \"alice\";"
 	"             contact = \"sip:alice@127.0.0.1:5080\"; } );";
@@ -173,6 +179,7 @@ static void relay_add(struct rig *r, const struct mock_sent *s)
 	struct msg_stream_added a = { .err = r->added_err, .n = m->n };
 
 	r->adds++;
+	r->seal = m->line[0].sealed;
 	for (unsigned i = 0; i < m->n; i++) {
 		struct msg_stream_port *p = &a.port[i];
 
@@ -311,9 +318,24 @@ static void keeper_finish(struct rig *r, const struct mock_sent *s)
 					 sizeof a, NULL), 0);
 }
 
+static void keeper_plain(struct rig *r, const struct mock_sent *s)
+{
+	struct msg_key_plained a = { .err = r->plained_err };
+
+	memcpy(&r->plain, s->body.bytes, sizeof r->plain);
+	r->plains++;
+	if (a.err)
+		strcpy(a.reason, "it was sealed before");
+	assert_int_equal(rig_keeper_says(r, MSG_KEY_PLAINED, s->id, &a,
+					 sizeof a, NULL), 0);
+}
+
 static bool keeper_answers(struct rig *r, const struct mock_sent *s)
 {
 	switch (s->type) {
+	case MSG_KEY_PLAIN:
+		keeper_plain(r, s);
+		return true;
 	case MSG_KEY_OFFER:
 		keeper_offer(r, s);
 		return true;

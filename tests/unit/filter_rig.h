@@ -35,6 +35,7 @@ struct rig {
 	bool dear;        /* the keeper answers in full only with KEY_NOW */
 	/* the next answers of the scripted siblings */
 	int added_err, offered_err, answered_err, finished_err, done_err;
+	int plained_err;
 	uint8_t confirmed;
 	bool bare; /* the keeper's facts are those of SDES */
 	bool secured; /* what comes from outside came by verified TLS */
@@ -51,6 +52,9 @@ struct rig {
 	struct msg_key_offer offer;
 	struct msg_key_answer answer;
 	struct msg_key_finish finish;
+	struct msg_key_plain plain;
+	unsigned plains;
+	uint8_t seal; /* of the last streams asked for */
 	unsigned offers, answers, finishes, drops, wins, releases, adds, dels;
 };
 

@@ -1,0 +1,133 @@
+/* sealing.c - whether a call is sealed, and what it falls back to.
+ *
+ * require: sealed from the first byte, forbid: plain. Between them the first
+ * offer decides, once for the whole dialog:
+ *
+ *   need     an offer of ours                 an offer of the far end
+ *   prefer   by rungs: RTP/SAVP with keys;    RTP/SAVP, or RTP/AVP with keys
+ *            RTP/AVP with keys (RFC 8643);    (RFC 8643): sealed; else plain,
+ *            plain, if the keeper lets it     if the keeper lets it
+ *   allow    plain                            the same, whatever was before
+ *
+ * On the second rung the answer decides: with keys the call is sealed, without
+ * it is plain, if the keeper lets it. The keeper remembers who was sealed
+ * before (daemon/keeper/best.c), so that a forged refusal or answer leads
+ * nobody into the clear who need not be there. A rung is left only by a
+ * refusal that a far end without our means would give, before any answer. Our
+ * offer in a response cannot be refused by its receiver: it is on the second
+ * rung. What may then change in the dialog is as with require and forbid. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+bool call_sealed(const struct call *c)
+{
+	return c->sealing == SEALING_YES || c->sealing == SEALING_MAYBE;
+}
+
+bool call_savp(const struct call *c)
+{
+	return c->sealing == SEALING_YES && !c->avp;
+}
+
+static bool has_keys(const struct call *c, const struct sdp_keys *k)
+{
+	const struct profile *p = call_profile(c);
+
+	for (size_t i = 0; p && i < p->n_keying; i++)
+		if (protocol_of(p->keying[i]) == PROTOCOL_SDES
+			    ? k->n_crypto : k->n_mikey)
+			return true;
+	return false;
+}
+
+static void open_by_theirs(struct call *c, const struct sdp *s)
+{
+	bool secure = false, keys = has_keys(c, &s->keys);
+
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct sdp_media *m = &s->media[i];
+
+		if (!m->port || !m->rtp)
+			continue;
+		secure = secure || m->secure;
+		keys = keys || has_keys(c, &m->keys);
+	}
+	c->sealing = secure || keys ? SEALING_YES : SEALING_NO;
+	c->avp = !secure;
+}
+
+static void open_by_ours(struct call *c)
+{
+	if (c->from == OUTSIDE && c->rung == RUNG_SEALED)
+		c->rung = RUNG_OPPORTUNISTIC;
+	if (c->need == NEED_ALLOW)
+		c->rung = RUNG_PLAIN;
+	c->sealing = c->rung == RUNG_SEALED ? SEALING_YES :
+		     c->rung == RUNG_PLAIN ? SEALING_NO : SEALING_MAYBE;
+	c->avp = c->rung == RUNG_OPPORTUNISTIC;
+}
+
+void sealing_offer(struct call *c, struct job *j)
+{
+	if (c->sealing != SEALING_OPEN)
+		return;
+	if (j->q.from == OUTSIDE)
+		open_by_theirs(c, &j->sdp);
+	else
+		open_by_ours(c);
+	j->plain = c->sealing == SEALING_NO && c->need == NEED_PREFER;
+}
+
+bool sealing_answer(const struct call *c, struct job *j)
+{
+	bool keys = has_keys(c, &j->sdp.keys);
+
+	if (c->sealing != SEALING_MAYBE)
+		return false;
+	for (unsigned i = 0; i < j->sdp.n; i++)
+		keys = keys || (j->branch->end[i].accepted &&
+				has_keys(c, &j->sdp.media[i].keys));
+	j->plain = j->branch->clear = !keys;
+	return j->plain;
+}
+
+void sealing_agreed(struct call *c, const struct branch *b)
+{
+	if (c->sealing == SEALING_MAYBE)
+		c->sealing = b->clear ? SEALING_NO : SEALING_YES;
+}
+
+/* -- rungs ---------------------------------------------------------------- */
+
+/* Refusals of a far end that does not know or want what was offered. */
+static bool leads_down(int status)
+{
+	static const int lower[] = { 415, 488, 606 };
+
+	for (size_t i = 0; i < sizeof lower / sizeof *lower; i++)
+		if (lower[i] == status)
+			return true;
+	return false;
+}
+
+bool call_retry(struct call *c, int status)
+{
+	static const char *const next[] = { "with keys that may be left out",
+					    "in clear, if it may be" };
+
+	if (c->need != NEED_PREFER || c->rung == RUNG_PLAIN ||
+	    c->from != INSIDE || c->state == CALL_UP || c->won >= 0 ||
+	    c->deal || c->job || c->queue || !leads_down(status))
+		return false;
+	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s refused with %d: offered again "
+		 "%s", c->peer, status, next[c->rung]);
+	if (c->pending) {
+		keyclient_drop(c, c->pending);
+		deal_free(c->pending);
+		c->pending = NULL;
+	}
+	media_release(c);
+	c->sealing = SEALING_OPEN;
+	c->rung++;
+	return true;
+}
