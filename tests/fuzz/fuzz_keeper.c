@@ -6,6 +6,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/keeper/memory.h"
 #include "daemon/keeper/clerk.h"
 #include "daemon/keeper/replay.h"
 #include "modules/mikey/dhhmac.h"
@@ -28,6 +29,7 @@ struct kept {
 
 struct house {
 	struct clerk *clerk;
+	struct memory *memory;
 	struct clock clock;
 	uint64_t mono_us, wall_us;
 	struct profile profile;
@@ -233,6 +235,16 @@ static void do_finish(struct house *h)
 	tell(h, PROC_ENGINE, MSG_KEY_FINISH, &m, sizeof m, tail, m.len);
 }
 
+static void do_plain(struct house *h)
+{
+	struct msg_key_plain m = { .peer = "them" };
+
+	h->profile.need = reader_u8(&h->in) & 1 ? NEED_PREFER : NEED_REQUIRE;
+	snprintf(m.remote_id, sizeof m.remote_id, "sip:bob@%c.example",
+		 'a' + reader_u8(&h->in) % 4);
+	tell(h, PROC_ENGINE, MSG_KEY_PLAIN, &m, sizeof m, NULL, 0);
+}
+
 static void do_drop(struct house *h)
 {
 	struct msg_key_drop m = { h->kept[reader_u8(&h->in) % KEPT].exchange };
@@ -294,12 +306,14 @@ static void do_other(struct house *h)
 static void (*const steps[])(struct house *h) = {
 	do_offer, do_answer, do_finish, do_drop, do_release, do_relay,
 	do_engine, do_time, do_fault, do_other, do_offer, do_answer, do_answer,
-	do_finish,
+	do_finish, do_plain,
 };
+
+#define STEPS (sizeof steps / sizeof *steps)
 
 static bool house_open(struct house *h)
 {
-	const struct clerk_services s = {
+	struct clerk_services s = {
 		.clock = &h->clock, .match = match, .psk = psk,
 		.method = method, .send = say, .user = h,
 	};
@@ -322,6 +336,9 @@ static bool house_open(struct house *h)
 		h->peer[i].profile = &h->profile;
 	}
 	secret_set(&h->psk, "0123456789abcdef", 16);
+	if (memory_new(-1, 4, &h->memory))
+		return false;
+	s.memory = h->memory;
 	if (replay_new(-1, 64, 300 * SECOND, h->wall_us, &replay) ||
 	    clerk_new(&s, 7, 4, replay, &h->clerk))
 		return false;
@@ -345,9 +362,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (h && house_open(h)) {
 		h->in = reader_of(data, size);
 		for (int i = 0; i < 400 && h->in.len && !h->in.err; i++)
-			steps[reader_u8(&h->in) % 14](h);
+			steps[reader_u8(&h->in) % STEPS](h);
 		clerk_free(h->clerk);
 	}
+	if (h)
+		memory_free(h->memory);
 	free(h);
 	return 0;
 }

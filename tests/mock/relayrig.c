@@ -114,7 +114,7 @@ struct srtp_key rig_key_of(const struct rig *r, uint64_t key_id)
 	return k;
 }
 
-int rig_add(struct rig *r, unsigned n, bool sealed)
+int rig_add(struct rig *r, unsigned n, enum stream_seal sealed)
 {
 	struct msg_stream_add m = { .call = RIG_CALL, .n = n };
 
@@ -210,7 +210,7 @@ bool rig_heard(struct rig *r, enum message type, unsigned ms)
 	return wait_for(r, type, ms, &m);
 }
 
-struct msg_stream_port rig_stream(struct rig *r, bool sealed)
+struct msg_stream_port rig_stream(struct rig *r, enum stream_seal sealed)
 {
 	struct rig_message m;
 

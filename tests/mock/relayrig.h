@@ -59,7 +59,7 @@ void rig_end_close(struct rig_end *e);
 /* The master key under a key id: the same on both sides. */
 struct srtp_key rig_key_of(const struct rig *r, uint64_t key_id);
 /* Messages; each returns what control_message() did. */
-int rig_add(struct rig *r, unsigned n, bool sealed);
+int rig_add(struct rig *r, unsigned n, enum stream_seal sealed);
 int rig_key(struct rig *r, uint64_t key_id, uint32_t stream,
 	    enum key_direction d);
 int rig_key_gone(struct rig *r, uint64_t key_id);
@@ -70,7 +70,7 @@ int rig_del(struct rig *r, uint32_t stream);
  * seconds. */
 struct rig_message rig_wait(struct rig *r, enum message type);
 /* Adds one stream; its ports. */
-struct msg_stream_port rig_stream(struct rig *r, bool sealed);
+struct msg_stream_port rig_stream(struct rig *r, enum stream_seal sealed);
 /* Waits for STREAM_DONE and returns its err. */
 int rig_done(struct rig *r);
 struct msg_stream_stats rig_stats(struct rig *r, uint32_t stream);

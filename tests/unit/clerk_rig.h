@@ -21,6 +21,7 @@ struct sent {
 		struct msg_key_offered offered;
 		struct msg_key_answered answered;
 		struct msg_key_finished finished;
+		struct msg_key_plained plained;
 		struct msg_key key;
 		struct msg_key_gone gone;
 	} u;

@@ -4,6 +4,7 @@
 #include "daemon/base/log.h"
 #include "daemon/keeper/clerk.h"
 #include "daemon/keeper/docket.h"
+#include "daemon/keeper/memory.h"
 #include "daemon/keeper/rate.h"
 #include "daemon/keeper/replay.h"
 #include "modules/mikey/psk.h"
@@ -411,6 +412,57 @@ static void policy_is_the_keepers_own(void **state)
 	p = party(1, "sip:alice@a.example", "sip:bob@b.example");
 	assert_int_equal(offer_as(&h, &p)->u.offered.err, 0);
 	house_close(&h);
+}
+
+static int may_be_plain(struct house *h, const char *remote)
+{
+	struct msg_key_plain m = { .peer = "them" };
+
+	strcpy(m.remote_id, remote);
+	assert_int_equal(tell(h, MSG_KEY_PLAIN, 9, &m, sizeof m, NULL), 0);
+	assert_int_equal(last(h, MSG_KEY_PLAINED)->id, 9);
+	return last(h, MSG_KEY_PLAINED)->u.plained.err;
+}
+
+/* One forged refusal must not make later calls plain. */
+static void who_was_sealed_may_not_be_plain(void **state)
+{
+	static struct house a, b;
+	struct memory *memory;
+	const struct sent *message, *reply;
+	uint64_t exchange;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	assert_int_equal(memory_new(-1, 10, &memory), 0);
+	clerk_free(a.clerk);
+	a.memory = memory;
+	house_open_on(&a, "b.example", 10, NULL);
+	assert_int_equal(may_be_plain(&a, "sip:bob@b.example"), E_POLICY);
+	a.profile.need = NEED_ALLOW;
+	assert_int_equal(may_be_plain(&a, "sip:bob@b.example"), 0);
+	a.profile.need = NEED_PREFER;
+	assert_int_equal(may_be_plain(&a, "sip:bob@b.example"), 0);
+	assert_int_equal(may_be_plain(&a, "sip:bob@c.example"), E_POLICY);
+
+	message = offer(&a, 1);
+	exchange = message->u.offered.exchange;
+	assert_int_equal(may_be_plain(&a, "sip:bob@b.example"), 0);
+	reply = answer(&b, message, (struct where){ 2, 1, 1, 1, 21 });
+	assert_int_equal(reply->u.answered.err, 0);
+	assert_int_equal(finish(&a, exchange, 0, reply)->u.finished.err, 0);
+	assert_int_equal(may_be_plain(&a, "sip:bob@b.example"), E_POLICY);
+	assert_int_equal(may_be_plain(&a, "sip:eve@b.example"), E_POLICY);
+	assert_non_null(strstr(last(&a, MSG_KEY_PLAINED)->u.plained.reason,
+			       "trust --forget"));
+	/* the operator's word alone lowers it */
+	assert_int_equal(memory_forget(memory, MEMORY_BEST,
+				       "them b.example"), 0);
+	assert_int_equal(may_be_plain(&a, "sip:bob@b.example"), 0);
+	house_close(&a);
+	house_close(&b);
+	memory_free(memory);
 }
 
 static void a_broken_request_closes_the_pair(void **state)
@@ -863,6 +915,7 @@ int main(void)
 		cmocka_unit_test(each_branch_may_fix_its_own_keys),
 		cmocka_unit_test(a_changed_answer_has_new_keys),
 		cmocka_unit_test(policy_is_the_keepers_own),
+		cmocka_unit_test(who_was_sealed_may_not_be_plain),
 		cmocka_unit_test(a_broken_request_closes_the_pair),
 		cmocka_unit_test(repeats_are_legal_and_replays_are_not),
 		cmocka_unit_test(a_replay_after_the_call_is_refused),

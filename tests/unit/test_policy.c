@@ -219,6 +219,8 @@ static void what_cannot_be_done_is_refused(void **state)
 		{ PROFILES "peers = ( { match = \"a\"; profile = \"p\"; },\n"
 		  "{ match = \"a\"; profile = \"p\"; } );",
 		  "t:3: peers: the name \"a\" is there twice" },
+		{ "profiles = { s = { need = \"prefer\"; }; };",
+		  "t:1: profiles.s.keying: need = \"prefer\" takes" },
 		{ "profiles = { s = { need = \"require\"; }; };",
 		  "t:1: profiles.s.keying: need = \"require\" takes" },
 		{ "profiles = { s = { need = \"require\"; keying = "
@@ -262,7 +264,7 @@ static void values_are_checked_by_the_tables(void **state)
 		PEER "psk = \"file:\"; } );",
 		PEER "name = \"a b\"; } );",
 		"peers = ( { match = \"*\"; } );",
-		"profiles = { p = { need = \"prefer\"; }; };",
+		"profiles = { p = { need = \"perhaps\"; }; };",
 		"profiles = { p = { need = \"require\"; suites = [ \"DES\" ]; "
 		"}; };",
 		"profiles = { p = { need = \"require\"; keying = [ \"dtls\" ]; "

@@ -223,6 +223,75 @@ static void rules_of_the_engine(void **state)
 	assert_int_equal(rig_add(&rig, STREAM_MAX + 1, true), E_FORMAT);
 }
 
+static int make_clear(uint32_t s)
+{
+	struct msg_stream_set m = { .stream = s, .may_send = 1, .clear = 1 };
+
+	assert_int_equal(rig_set(&rig, &m), 0);
+	return rig_done(&rig);
+}
+
+/* Decided once: by a key that may protect, or by word before there is one. */
+static void a_stream_that_may_be_clear(void **state)
+{
+	uint32_t one = rig_stream(&rig, STREAM_MAYBE).stream;
+	uint32_t two = rig_stream(&rig, STREAM_MAYBE).stream;
+	uint32_t sealed = rig_stream(&rig, STREAM_SEALED).stream;
+	uint32_t clear = rig_stream(&rig, STREAM_CLEAR).stream;
+	struct msg_stream_set both = { .stream = two, .clear = 1,
+				       .set_keys = 1 };
+
+	(void)state;
+	assert_int_equal(set(one, 0, 0), E_STATE); /* no key, no word */
+	assert_int_equal(rig_key(&rig, SEND, one, KEY_SEND), 0);
+	assert_int_equal(rig_key(&rig, RECV, one, KEY_RECV), 0);
+	assert_int_equal(set(one, SEND, RECV), 0);
+	assert_int_equal(make_clear(one), E_POLICY);
+
+	assert_int_equal(rig_key(&rig, OTHER, two, KEY_SEND), 0);
+	assert_int_equal(make_clear(two), 0);
+	assert_int_equal(make_clear(two), 0);
+	assert_int_equal(set(two, OTHER, 0), E_STATE);
+	assert_int_equal(rig_key(&rig, OTHER + 1, two, KEY_SEND), 0);
+	assert_int_equal(refused(), 1);
+
+	assert_int_equal(make_clear(sealed), E_POLICY);
+	assert_int_equal(make_clear(clear), 0);
+	assert_int_equal(rig_set(&rig, &both), E_FORMAT);
+}
+
+static void nothing_passes_undecided(void **state)
+{
+	uint8_t pkt[RIG_RTP_LEN], got[RIG_RTP_LEN + 64];
+	struct msg_stream_port p = rig_stream(&rig, STREAM_MAYBE);
+	struct rig_end phone, far;
+	struct msg_stream_set m = { .stream = p.stream,
+				    .set_remote = { 1, 1 } };
+
+	(void)state;
+	rig_end_open(&phone, 21280);
+	rig_end_open(&far, 21284);
+	m.remote[INSIDE] = phone.local;
+	m.remote[OUTSIDE] = far.local;
+	assert_int_equal(rig_set(&rig, &m), 0);
+	assert_int_equal(rig_done(&rig), 0);
+	rig_rtp(pkt, 1, 1, 160, 'a');
+	rig_send(&phone, 0, &p.local[INSIDE], pkt, sizeof pkt);
+	assert_int_equal(rig_recv(&far, 0, got, sizeof got, 50), 0);
+	rig_send(&far, 0, &p.local[OUTSIDE], pkt, sizeof pkt);
+	assert_int_equal(rig_recv(&phone, 0, got, sizeof got, 50), 0);
+	assert_int_equal(make_clear(p.stream), 0);
+	rig_send(&phone, 0, &p.local[INSIDE], pkt, sizeof pkt);
+	assert_int_equal(rig_recv(&far, 0, got, sizeof got, 2000),
+			 sizeof pkt);
+	assert_memory_equal(got, pkt, sizeof pkt);
+	rig_send(&far, 0, &p.local[OUTSIDE], pkt, sizeof pkt);
+	assert_int_equal(rig_recv(&phone, 0, got, sizeof got, 2000),
+			 sizeof pkt);
+	rig_end_close(&phone);
+	rig_end_close(&far);
+}
+
 static void all_lines_or_none(void **state)
 {
 	struct control_counts n;
@@ -329,6 +398,8 @@ int main(void)
 		RIGGED(an_id_is_used_once),
 		RIGGED(a_key_goes_with_its_stream),
 		RIGGED(rules_of_the_engine),
+		RIGGED(a_stream_that_may_be_clear),
+		RIGGED(nothing_passes_undecided),
 		RIGGED(all_lines_or_none),
 		cmocka_unit_test(tombstones_of_many_ids),
 		cmocka_unit_test(untold_ports_need_no_rest),

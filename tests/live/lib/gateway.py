@@ -116,6 +116,8 @@ profiles = {{
 		answer = {quoted(self.answer)}; late = {quoted(self.late)};
 		retarget = {quoted(self.retarget)}; }};
 	plain = {{ need = "forbid"; }};
+	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
+	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 }};
 peers = (
 	{""",
@@ -231,7 +233,7 @@ def pair(lab, psk_a='00112233445566778899aabbccddeeff', psk_b=None, transport='u
         route = own.pop('route', f'sip:{far}:5060')
         more = own.pop('peer', {})
         profile = own.pop('profile', 'sealed')
-        peer = Peer(there, f'*@{there}.example', profile, psk if profile == 'sealed' else None,
+        peer = Peer(there, f'*@{there}.example', profile, psk if profile != 'plain' else None,
                     route, **more)
         contact = f'sip:{user}@{phone}:5060' + (';transport=tcp' if transport == 'tcp' else '')
         gates.append(Gateway(lab, here, [peer], {user: contact}, **own))
