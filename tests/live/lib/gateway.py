@@ -58,6 +58,7 @@ class Gateway:
         self.suites = settings.pop('suites', SUITES)
         self.keying = settings.pop('keying', ['mikey-psk'])
         self.level = settings.pop('level', 'session')
+        self.sdes = settings.pop('sdes', 'tls')
         self.rate = settings.pop('rate', 0)  # of key derivation
         self.rekey = settings.pop('rekey', 0)  # seconds
         self.proxy = settings.pop('proxy', '')
@@ -114,7 +115,7 @@ profiles = {{
             ', '.join(map(quoted, self.keying))} ]; suites = [ {
             ', '.join(map(quoted, self.suites))} ];
 		answer = {quoted(self.answer)}; late = {quoted(self.late)};
-		retarget = {quoted(self.retarget)}; }};
+		retarget = {quoted(self.retarget)}; sdes = {quoted(self.sdes)}; }};
 	plain = {{ need = "forbid"; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
