@@ -190,7 +190,7 @@ static void hints_give_way_pins_do_not(void **state)
 {
 	int fd = fd_new();
 	struct memory *m = open_at(fd);
-	char name[8];
+	char name[16];
 
 	(void)state;
 	for (int i = 0; i < MOST; i++) {
