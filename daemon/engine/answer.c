@@ -243,7 +243,8 @@ int answer_read(struct call *c, struct job *j)
 	    !j->q.secured)
 		return job_fail(j, STAGE_EXPOSED, E_POLICY, "an answer to "
 				"a=crypto that did not come by verified TLS");
-	if ((r = sdp_read(j->data, j->q.body.len, &j->sdp, &why)))
+	if ((r = dual_restore(c, j)) ||
+	    (r = sdp_read(j->data, j->q.body.len, &j->sdp, &why)))
 		return job_fail(j, STAGE_ANSWER, r, why);
 	if (j->sdp.n != d->n)
 		return job_fail(j, STAGE_ANSWER, E_FORMAT,

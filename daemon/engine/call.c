@@ -109,6 +109,7 @@ static void call_free(struct call *c)
 		return;
 	deal_free(c->deal);
 	deal_free(c->pending);
+	dual_free(c->dual);
 	free(c->caller);
 	free(c->callee);
 	free(c->target);

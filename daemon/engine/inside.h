@@ -83,6 +83,7 @@ struct call {
 	enum need need;    /* of its profile, when it began */
 	enum sealing sealing;
 	enum rung rung;
+	struct dual *dual; /* owned; NULL: no line is hidden */
 	bool avp; /* keyed, yet RTP/AVP outside (RFC 8643) */
 	bool setup, late;  /* counted in setup.c; it has no offer */
 	unsigned source_slot, peer_slot;
@@ -187,6 +188,15 @@ void call_rejudge(struct call *c);
 int setup_admit(struct call *c, const struct call_start *s, struct refusal *no);
 /* It is up, or over. */
 void setup_over(struct call *c);
+
+/* dual.c: lines of the outside that the inside does not see */
+struct dual;
+bool dual_hides(const struct call *c, unsigned line);
+/* Looks for them in an offer of the outside whose usable lines are known. */
+int dual_find(struct call *c, const struct job *j);
+/* Puts them into a body of the inside, before it is read. */
+int dual_restore(const struct call *c, struct job *j);
+void dual_free(struct dual *d);
 
 /* route.c */
 /* Peer and way of a new call; fills peer, profile, target and next hop. */

@@ -5,6 +5,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/answer.c \
 	daemon/engine/call.c daemon/engine/call.h \
 	daemon/engine/deal.c daemon/engine/deal.h \
+	daemon/engine/dual.c \
 	daemon/engine/early.c \
 	daemon/engine/engine.c daemon/engine/engine.h \
 	daemon/engine/failure.c daemon/engine/failure.h \

@@ -80,7 +80,7 @@ static int choose_lines(const struct call *c, struct job *j)
 				"a keying offer where the profile forbids "
 				"sealing");
 	for (unsigned i = 0; i < j->sdp.n && n < STREAM_MAX; i++)
-		if (passes(c, j, &j->sdp.media[i])) {
+		if (!dual_hides(c, i) && passes(c, j, &j->sdp.media[i])) {
 			j->deal->usable |= 1u << i;
 			n++;
 		}
@@ -368,8 +368,10 @@ int offer_read(struct call *c, struct job *j)
 {
 	const char *why = NULL;
 	uint8_t digest[32];
-	int r = sdp_read(j->data, j->q.body.len, &j->sdp, &why);
+	int r = dual_restore(c, j);
 
+	if (!r)
+		r = sdp_read(j->data, j->q.body.len, &j->sdp, &why);
 	if (r)
 		return job_fail(j, STAGE_OFFER, r, why);
 	if ((r = sdp_digest(&j->sdp, digest)))
@@ -393,6 +395,8 @@ int offer_read(struct call *c, struct job *j)
 	sealing_offer(c, j);
 	if ((r = choose_lines(c, j)))
 		return r;
+	if ((r = dual_find(c, j)))
+		return job_fail(j, STAGE_OFFER, r, NULL);
 	fill_ends(j);
 	return plan_keys(c, j);
 }

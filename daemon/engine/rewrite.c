@@ -64,6 +64,7 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 {
 	struct sdp_edit_line *l = &w->edit.line[i];
 
+	l->hide = w->to == INSIDE && dual_hides(w->c, i);
 	l->reject = !line_passes(w, i);
 	if (call_sealed(w->c) && (w->d->usable >> i & 1))
 		l->proto = w->to == OUTSIDE && call_savp(w->c)

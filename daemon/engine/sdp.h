@@ -100,6 +100,7 @@ enum sdp_proto { SDP_PROTO_KEEP, SDP_PROTO_SECURE, SDP_PROTO_PLAIN };
 
 struct sdp_edit_line {
 	bool reject;          /* port 0 */
+	bool hide;            /* left out with its section */
 	enum sdp_proto proto; /* RTP/AVP(F) <-> RTP/SAVP(F) */
 	struct addr addr;     /* ours, RTP; RTCP is the next port */
 	const char *mikey;    /* base64 for the m= line, or NULL */

@@ -21,6 +21,7 @@ struct writing {
 	struct buf *out;
 	int line;           /* index of the section, -1 for the session */
 	bool connected;     /* the section has its c= line */
+	bool hidden;        /* the section is left out */
 	bool session_c;     /* the session has one */
 };
 
@@ -246,6 +247,8 @@ static void end_section(struct writing *w)
 {
 	const char *mikey = w->e->mikey, *crypto = NULL;
 
+	if (w->hidden)
+		return;
 	complete_connection(w, 0);
 	if (w->line >= 0) {
 		mikey = edit_line(w)->reject ? NULL : edit_line(w)->mikey;
@@ -266,9 +269,14 @@ static void put_line(struct writing *w, struct sdp_text line,
 {
 	char type = line.len ? line.p[0] : 0;
 
-	if (type == 'm')
+	if (type == 'm') {
 		end_section(w);
-	else
+		w->hidden = w->e->line[w->line + 1].hide;
+		w->line += w->hidden;
+	}
+	if (w->hidden)
+		return;
+	if (type != 'm')
 		complete_connection(w, type);
 	if (type == 'o')
 		put_origin(w, eol);

@@ -29,20 +29,35 @@ bool call_savp(const struct call *c)
 	return c->sealing == SEALING_YES && !c->avp;
 }
 
-static bool has_keys(const struct call *c, const struct sdp_keys *k)
+/* Those of a method that may not be used here are as good as none. */
+static bool has_keys(const struct call *c, const struct job *j,
+		     const struct sdp_keys *k)
 {
 	const struct profile *p = call_profile(c);
 
 	for (size_t i = 0; p && i < p->n_keying; i++)
-		if (protocol_of(p->keying[i]) == PROTOCOL_SDES
-			    ? k->n_crypto : k->n_mikey)
+		if ((protocol_of(p->keying[i]) == PROTOCOL_SDES
+			     ? k->n_crypto : k->n_mikey) &&
+		    protocol_permits(p, p->keying[i], j->q.secured))
 			return true;
 	return false;
 }
 
-static void open_by_theirs(struct call *c, const struct sdp *s)
+/* Whether we have a method for offers on this way. */
+static bool has_method(const struct call *c)
 {
-	bool secure = false, keys = has_keys(c, &s->keys);
+	const struct profile *p = call_profile(c);
+
+	for (size_t i = 0; p && i < p->n_keying; i++)
+		if (protocol_permits(p, p->keying[i], c->secured))
+			return true;
+	return false;
+}
+
+static void open_by_theirs(struct call *c, const struct job *j)
+{
+	const struct sdp *s = &j->sdp;
+	bool secure = false, keys = has_keys(c, j, &s->keys);
 
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct sdp_media *m = &s->media[i];
@@ -50,7 +65,7 @@ static void open_by_theirs(struct call *c, const struct sdp *s)
 		if (!m->port || !m->rtp)
 			continue;
 		secure = secure || m->secure;
-		keys = keys || has_keys(c, &m->keys);
+		keys = keys || has_keys(c, j, &m->keys);
 	}
 	c->sealing = secure || keys ? SEALING_YES : SEALING_NO;
 	c->avp = !secure;
@@ -60,7 +75,7 @@ static void open_by_ours(struct call *c)
 {
 	if (c->from == OUTSIDE && c->rung == RUNG_SEALED)
 		c->rung = RUNG_OPPORTUNISTIC;
-	if (c->need == NEED_ALLOW)
+	if (c->need == NEED_ALLOW || !has_method(c))
 		c->rung = RUNG_PLAIN;
 	c->sealing = c->rung == RUNG_SEALED ? SEALING_YES :
 		     c->rung == RUNG_PLAIN ? SEALING_NO : SEALING_MAYBE;
@@ -72,7 +87,7 @@ void sealing_offer(struct call *c, struct job *j)
 	if (c->sealing != SEALING_OPEN)
 		return;
 	if (j->q.from == OUTSIDE)
-		open_by_theirs(c, &j->sdp);
+		open_by_theirs(c, j);
 	else
 		open_by_ours(c);
 	j->plain = c->sealing == SEALING_NO && c->need == NEED_PREFER;
@@ -80,13 +95,13 @@ void sealing_offer(struct call *c, struct job *j)
 
 bool sealing_answer(const struct call *c, struct job *j)
 {
-	bool keys = has_keys(c, &j->sdp.keys);
+	bool keys = has_keys(c, j, &j->sdp.keys);
 
 	if (c->sealing != SEALING_MAYBE)
 		return false;
 	for (unsigned i = 0; i < j->sdp.n; i++)
 		keys = keys || (j->branch->end[i].accepted &&
-				has_keys(c, &j->sdp.media[i].keys));
+				has_keys(c, j, &j->sdp.media[i].keys));
 	j->plain = j->branch->clear = !keys;
 	return j->plain;
 }

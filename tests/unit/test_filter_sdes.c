@@ -363,6 +363,80 @@ static void two_protocols(void **state)
 	rig_free(r);
 }
 
+#define AVP2 "m=audio 4002 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+
+/* The same medium twice: one line is answered, the phone sees one. */
+static void dual_offers(void **state)
+{
+	static const struct {
+		const char *peer, *offer, *first, *second;
+	} row[] = {
+		{ "t", HEAD AUDIO("RTP/SAVP") C1 AVP2, "m=audio 2",
+		  "m=audio 0 RTP/AVP 0" },
+		{ "t", HEAD AVP2 AUDIO("RTP/SAVP") C1, "m=audio 0 RTP/AVP 0",
+		  "m=audio 2" },
+		{ "p", HEAD AUDIO("RTP/SAVP") C1 AVP2, "m=audio 0 RTP/SAVP 0",
+		  "m=audio 2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct rig *r = rig();
+		char *first, *second;
+
+		rig_call(r, OUTSIDE, row[i].peer);
+		offer(r, OUTSIDE, row[i].offer);
+		passes();
+		first = strstr(o.body, "m=audio");
+		assert_non_null(first);
+		assert_null(strstr(first + 1, "m="));
+		assert_non_null(strstr(first, "RTP/AVP 0"));
+		answer(r, INSIDE, PLAIN);
+		passes();
+		first = strstr(o.body, row[i].first);
+		assert_non_null(first);
+		second = strstr(first + 1, row[i].second);
+		assert_non_null(second);
+		assert_null(strstr(second + 1, "m="));
+		up(r, *row[i].peer == 't' ? "hop" : "plain");
+		/* the phone's own offer keeps both places */
+		offer(r, INSIDE, PLAIN "a=sendonly\r\n");
+		passes();
+		first = strstr(o.body, row[i].first);
+		assert_non_null(first);
+		assert_non_null(strstr(first + 1, row[i].second));
+		answer(r, OUTSIDE, row[i].offer[0] == 'v' && i == 1
+			? HEAD "m=audio 0 RTP/AVP 0\r\n" AUDIO("RTP/SAVP") C2
+			: i == 0 ? HEAD AUDIO("RTP/SAVP") C2
+				   "m=audio 0 RTP/AVP 0\r\n"
+				 : HEAD "m=audio 0 RTP/SAVP 0\r\n" AVP2);
+		passes();
+		first = strstr(o.body, "m=audio 2");
+		assert_non_null(first);
+		assert_null(strstr(first + 1, "m="));
+		rig_free(r);
+	}
+}
+
+/* Two media are two media, and two lines of one kind two lines. */
+static void no_dual(void **state)
+{
+	struct rig *r = rig();
+
+	(void)state;
+	rig_call(r, OUTSIDE, "t");
+	offer(r, OUTSIDE, HEAD AUDIO("RTP/SAVP") C1 VIDEO("RTP/AVP"));
+	passes();
+	assert_non_null(strstr(o.body, "m=video 0 "));
+	rig_free(r);
+	r = rig();
+	rig_call(r, OUTSIDE, "t");
+	offer(r, OUTSIDE, HEAD AUDIO("RTP/SAVP") C1 AVP2 AVP2);
+	passes();
+	assert_non_null(strstr(strstr(o.body, "m=audio 2"), "m=audio 0"));
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +447,7 @@ int main(void)
 		cmocka_unit_test(no_line_left), cmocka_unit_test(bad_answers),
 		cmocka_unit_test(tls_only), cmocka_unit_test(any_way),
 		cmocka_unit_test(two_protocols),
+		cmocka_unit_test(dual_offers), cmocka_unit_test(no_dual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
