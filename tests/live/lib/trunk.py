@@ -52,7 +52,8 @@ class Scene:
     """alice, gateway a, and (with trunk) a Trunk; the links that matter recorded.
     Settings go to the gateway."""
 
-    def __init__(self, lab, tls=True, verify='mutual', trunk=True, seconds=30, **settings):
+    def __init__(self, lab, tls=True, verify='mutual', profile='sealed', mediaenc='srtp-mand',
+                 trunk=True, seconds=30, **settings):
         self.lab = lab
         self.issuer = certs.Issuer(lab) if tls else None
         far, near = lab.net.address('gate-b'), lab.net.address('gate-a')
@@ -63,12 +64,12 @@ class Scene:
         settings.setdefault('keying', ['sdes'])
         hop = f'sip:{far}:5061;transport=tls' if tls else f'sip:{far}:5060'
         phone = f'sip:alice@{lab.net.address("phone-a")}:5060'
-        self.gate = gateway.Gateway(lab, 'a', [gateway.Peer('b', '*@b.example', route=hop)],
-                                    {'alice': phone}, **settings).start()
+        peer = gateway.Peer('b', '*@b.example', profile, route=hop)
+        self.gate = gateway.Gateway(lab, 'a', [peer], {'alice': phone}, **settings).start()
         self.wav = os.path.join(lab.dir, 'speech.wav')
         speech.make(self.wav, seconds=seconds)
         self.alice = Phone(lab, 'a', ALICE, self.wav)
-        self.trunk = Trunk(lab, self.wav, self.issuer) if trunk else None
+        self.trunk = Trunk(lab, self.wav, self.issuer, mediaenc) if trunk else None
         self.record()
 
     def record(self):
