@@ -4,7 +4,8 @@ MIKEY_TEST_LIBS = $(MIKEY_LIBS) $(BASE_LIBS) $(JANSSON_LIBS) $(UNIT_LIBS)
 EXTRA_DIST += \
 	tests/vectors/rfc3830_prf_computed.json \
 	tests/vectors/rfc4567_mikey_messages.json \
-	tests/vectors/rfc5903_ecdh.json
+	tests/vectors/rfc5903_ecdh.json \
+	tests/vectors/gstmikey_messages.json
 
 check_PROGRAMS += tests/unit/test_mikey_message tests/unit/test_mikey_parts \
 	tests/unit/test_mikey_psk tests/unit/test_mikey_odd

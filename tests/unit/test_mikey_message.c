@@ -48,6 +48,68 @@ static void assert_cuts_refused(const uint8_t *bytes, size_t len)
 	}
 }
 
+static void assert_bytes(struct mikey_bytes got, const json_t *o,
+			 const char *key)
+{
+	struct vector want = { .len = 0 };
+
+	if (json_object_get(o, key))
+		want = vector_hex(o, key);
+	assert_int_equal(got.len, want.len);
+	if (want.len)
+		assert_memory_equal(got.p, want.bytes, want.len);
+}
+
+/* What lies in the KEMAC, which GstMIKEY writes in clear. */
+static void assert_keys(const struct mikey_message *m, const json_t *want)
+{
+	const struct mikey_payload *kemac = mikey_find(m, MIKEY_KEMAC, 0);
+	struct mikey_keys keys;
+	const json_t *k;
+	size_t i;
+
+	assert_int_equal(mikey_keys_decode(kemac->data, false, &keys), 0);
+	assert_int_equal(keys.n, json_array_size(want));
+	json_array_foreach(want, i, k) {
+		json_int_t type = json_integer_value(json_object_get(k,
+								     "type"));
+
+		if (json_object_get(k, "salt"))
+			type |= 1;
+		assert_int_equal(keys.key[i].type, type);
+		assert_bytes(keys.key[i].key, k, "key");
+		assert_bytes(keys.key[i].salt, k, "salt");
+		assert_bytes(keys.key[i].kv.spi, k, "spi");
+		assert_bytes(keys.key[i].kv.from, k, "from");
+		assert_bytes(keys.key[i].kv.to, k, "to");
+	}
+}
+
+/* Messages of another implementation: read as it meant them, written as it
+ * wrote them, so that it can read ours. */
+static void messages_of_gstmikey(void **state)
+{
+	struct mikey_message m;
+	json_t *root, *cases, *c;
+	size_t i;
+
+	(void)state;
+	cases = vector_cases("gstmikey_messages.json", &root);
+	json_array_foreach(cases, i, c) {
+		struct vector v = vector_hex(c, "hex");
+
+		assert_round_trip(v.bytes, v.len);
+		assert_cuts_refused(v.bytes, v.len);
+		assert_int_equal(mikey_decode(v.bytes, v.len, &m), 0);
+		assert_int_equal(m.csb_id, 0x01020304);
+		assert_int_equal(m.n_cs, json_integer_value(
+			json_object_get(c, "sessions")));
+		assert_keys(&m, json_object_get(c, "keys"));
+	}
+	assert_int_equal(i, 9);
+	json_decref(root);
+}
+
 static void published_messages(void **state)
 {
 	struct mikey_message m;
@@ -341,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(published_messages),
+		cmocka_unit_test(messages_of_gstmikey),
 		cmocka_unit_test(fields_of_the_published_offer),
 		cmocka_unit_test(every_payload_there_and_back),
 		cmocka_unit_test(other_session_maps),
