@@ -39,23 +39,30 @@ static int check_shape(struct answer *a)
 	return mikey_incoming_shape(&a->in, stray, sizeof stray);
 }
 
+/* Hash functions of table 6.8 and RFC 6043; MD5 (1) can be forged. */
+static const EVP_MD *hash_of(unsigned kind)
+{
+	return kind == 0 ? EVP_sha1() : kind == 2 ? EVP_sha256() : NULL;
+}
+
 /* 6.8: which of our keys it is for; we have one. */
 static int check_hash(struct answer *a)
 {
 	const struct mikey_payload *h = mikey_find(&a->in.offer, MIKEY_CHASH,
 						   0);
 	struct der chain[CHAIN_MAX];
+	const EVP_MD *md = h ? hash_of(h->kind) : NULL;
 	uint8_t hash[EVP_MAX_MD_SIZE];
 
 	if (!h)
 		return 0;
-	if (h->kind != 0)
+	if (!md)
 		return REFUSE(a, E_UNSUPPORTED, MIKEY_ERR_HASH, "MIKEY hash "
 			      "function %u is not supported", h->kind);
 	credential_chain(a->in.t->credential, chain);
-	if (EVP_Digest(chain[0].p, chain[0].len, hash, NULL, EVP_sha1(),
+	if (EVP_Digest(chain[0].p, chain[0].len, hash, NULL, md,
 		       NULL) != 1)
-		return REFUSE(a, E_NOMEM, MIKEY_ERR_OTHER, "SHA-1: %s",
+		return REFUSE(a, E_NOMEM, MIKEY_ERR_OTHER, "CHASH: %s",
 			      err_text(E_NOMEM));
 	if (memcmp(hash, h->data.p, h->data.len))
 		return REFUSE(a, E_AUTH, MIKEY_ERR_AUTH, "the MIKEY offer is "

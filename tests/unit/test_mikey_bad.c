@@ -612,6 +612,46 @@ static void of_another_exchange(void **state)
 	}
 }
 
+/* -- which of our certificates -------------------------------------------- */
+
+/* CHASH in front of the PKE payload (RFC 3830 3.2). */
+static void hashes_name_our_certificate(void **state)
+{
+	static const struct {
+		uint8_t kind, len, wrong;
+		int err;
+	} rows[] = {
+		{ 0, 20, 0, 0 }, { 0, 20, 1, E_AUTH }, { 2, 32, 0, 0 },
+		{ 2, 32, 1, E_AUTH }, { 1, 16, 0, E_UNSUPPORTED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf out = buf_of(2 * KEYING_MAX);
+		struct mikey_message offer, m;
+		uint8_t hash[EVP_MAX_MD_SIZE];
+		const EVP_MD *md[] = { EVP_sha1(), EVP_md5(), EVP_sha256() };
+		struct cert_pair p;
+		size_t at;
+
+		start(&p, &mikey_pke);
+		read_offer(&p, &offer);
+		m = offer;
+		at = (size_t)(mikey_find(&m, MIKEY_PKE, 0) - m.payload);
+		assert_true(X509_digest(certs.b, md[rows[i].kind], hash,
+					NULL));
+		hash[3] ^= rows[i].wrong;
+		doubled(&m, at);
+		m.payload[at] = (struct mikey_payload){
+			.type = MIKEY_CHASH, .kind = rows[i].kind,
+			.data = { hash, rows[i].len } };
+		assert_true(seal(&p, &offer, &m, &out));
+		assert_int_equal(offered(&p, out.data, out.len), rows[i].err);
+		buf_free(&out);
+		pair_close(&p);
+	}
+}
+
 /* -- error messages ------------------------------------------------------- */
 
 /* Each number is told as the answer to each method's offer, in words and in
@@ -673,6 +713,7 @@ int main(void)
 		cmocka_unit_test(of_an_expired_certificate),
 		cmocka_unit_test(reflected),
 		cmocka_unit_test(of_another_exchange),
+		cmocka_unit_test(hashes_name_our_certificate),
 		cmocka_unit_test(every_error_is_understood),
 	};
 
