@@ -6,7 +6,7 @@
 #include "daemon/keeper/keying.h"
 #include "daemon/keeper/memory.h"
 
-/* Whose counter: a peer's, and, where a certificate proves it, an identity's. */
+/* Whose counter: a peer's and, where a certificate proves it, an identity's. */
 struct count_owner {
 	const char *peer;
 	const char *id; /* NULL: the peer's key is all that is proven */

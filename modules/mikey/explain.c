@@ -185,6 +185,27 @@ static void put_policy(const struct mikey_payload *p, struct buf *out)
 	}
 }
 
+/* RFC 4563 section 4: a list of type, length, id. */
+static void put_key_ids(struct mikey_bytes list, struct buf *out)
+{
+	static const char *const types[] = { "MBMS key domain",
+					     "MBMS service key",
+					     "MBMS traffic key" };
+	struct reader r = reader_of(list.p, list.len);
+
+	while (r.len && !r.err) {
+		uint8_t type = reader_u8(&r), len = reader_u8(&r);
+		struct mikey_bytes id = mikey_read_bytes(&r, len);
+
+		if (r.err)
+			break;
+		buf_printf(out, "; %s ", WORD(types, type));
+		put_hex(out, id);
+	}
+	if (r.err)
+		buf_text(out, "; the rest is malformed");
+}
+
 static void put_extension(const struct mikey_payload *p, struct buf *out)
 {
 	buf_printf(out, "%s", WORD(extensions, p->kind));
@@ -193,6 +214,8 @@ static void put_extension(const struct mikey_payload *p, struct buf *out)
 		put_text(p->data, out);
 	} else {
 		buf_printf(out, ", %zu bytes", p->data.len);
+		if (p->kind == MIKEY_EXT_KEY_ID)
+			put_key_ids(p->data, out);
 	}
 }
 

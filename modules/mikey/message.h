@@ -65,7 +65,12 @@ enum mikey_stamp {
 	MIKEY_TS_UTC_32
 };
 enum mikey_id_type { MIKEY_ID_NAI, MIKEY_ID_URI, MIKEY_ID_BYTES };
-enum mikey_extension { MIKEY_EXT_VENDOR, MIKEY_EXT_SDP_IDS };
+enum mikey_extension {
+	MIKEY_EXT_VENDOR,
+	MIKEY_EXT_SDP_IDS,
+	MIKEY_EXT_TESLA,
+	MIKEY_EXT_KEY_ID /* RFC 4563 */
+};
 
 struct mikey_bytes {
 	const uint8_t *p;

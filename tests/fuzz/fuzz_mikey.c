@@ -3,8 +3,8 @@
  * and the finish of the methods under a pre-shared key. A message that ends in
  * a KEMAC is also tried with its MAC set right, a DHHMAC response as if it were
  * to our offer, so that what lies behind the MAC is reached; whatever is then
- * accepted must be a whole result. An offer without a RAND is tried as an update
- * of a bundle that is there. */
+ * accepted must be a whole result. An offer without a RAND is tried as an
+ * update of a bundle that is there. */
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/explain.h"
 #include "modules/mikey/psk.h"
@@ -58,6 +58,7 @@ static struct keying_terms terms_of(const struct secret *psk,
 		.n = m->n_cs >= 2 && m->n_cs <= 16 ? m->n_cs / 2 : 1,
 		.ssrc = ssrc, .wall_us = 1900000000000000,
 		.window_us = 300000000, .verify = true,
+		.counters = true, .legacy = true,
 		.bundle = bundle_of(m), .keyings = 1,
 	};
 

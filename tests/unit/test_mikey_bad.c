@@ -1,9 +1,9 @@
-/* test_mikey_bad.c - bad input, for every method alike: messages cut, with wrong
- * lengths, counts and types, payloads too many or missing, public values that
- * are none, signed or MACed by another, old, or reflected. Where a change can be
- * authenticated again (by the far end itself) it is, so that what lies behind
- * MAC and signature is reached. All are refused with a reason, and leave no
- * result. */
+/* test_mikey_bad.c - bad input, for every method alike: messages cut, with
+ * wrong lengths, counts and types, payloads too many or missing, public values
+ * that are none, signed or MACed by another, old, or reflected. Where a change
+ * can be authenticated again (by the far end itself) it is, so that what lies
+ * behind MAC and signature is reached. All are refused with a reason, and leave
+ * no result. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -85,7 +85,8 @@ static void every_payload_has_words(void **state)
 		"PKE", "DH", "OAKLEY 2", "SIGN", "RSA-PSS", "CERT", "CHASH",
 		"SHA-256", "error 3: MAC algorithm not supported", "SDP IDs",
 		"vendor ID", "GENERIC-ID", "no suite we know", "(unknown)",
-		"NULL (not encrypted!)",
+		"NULL (not encrypted!)", "key ID (RFC 4563), 5 bytes; "
+		"MBMS service key abcd; the rest is malformed", "P-384",
 	};
 	static const uint8_t room[192], secret[] = "XYZ";
 	struct mikey_message m = { .map = MIKEY_MAP_GENERIC, .n_cs = 1 };
@@ -99,6 +100,9 @@ static void every_payload_has_words(void **state)
 	mikey_add(&m, MIKEY_ERR, 3);
 	mikey_add(&m, MIKEY_EXTENSION, 0);
 	mikey_add(&m, MIKEY_EXTENSION, 1);
+	mikey_add(&m, MIKEY_EXTENSION, MIKEY_EXT_KEY_ID)->data =
+		(struct mikey_bytes){ (const uint8_t *)"\1\2\xab\xcd\1", 5 };
+	mikey_add(&m, MIKEY_DH, 242)->data = (struct mikey_bytes){ room, 97 };
 	mikey_add(&m, MIKEY_SP, 0)->data = (struct mikey_bytes){
 		(const uint8_t *)"\77\1\1", 3 };
 	mikey_add(&m, MIKEY_KEMAC, MIKEY_ENCR_NULL)->data =

@@ -60,6 +60,7 @@ class Gateway:
         self.level = settings.pop('level', 'session')
         self.sdes = settings.pop('sdes', 'tls')
         self.rate = settings.pop('rate', 0)  # of key derivation
+        self.hash = settings.pop('hash', 'sha-1')
         self.rekey = settings.pop('rekey', 0)  # seconds
         self.proxy = settings.pop('proxy', '')
         self.answer = settings.pop('answer', 'pickup')
@@ -109,7 +110,7 @@ outside = {{
 }};
 media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; }};
 mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate};
-	rekey = {self.rekey}; }};
+	rekey = {self.rekey}; hash = {quoted(self.hash)}; }};
 profiles = {{
 	sealed = {{ need = "require"; keying = [ {
             ', '.join(map(quoted, self.keying))} ]; suites = [ {
