@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define SOCKET_NAME "control.sock"
+#define TRUST_NAME "trust.sock" /* beside it */
 #define RUN_DIR "/run/callseal"
 
 struct options {
@@ -20,6 +21,8 @@ struct options {
 	const char *socket; /* NULL: in run_dir */
 	const char *run_dir;
 	const char *key, *ca; /* of mikey decode */
+	const char *accept, *forget; /* of trust */
+	bool mend;
 	char path[4096];
 };
 
@@ -44,6 +47,11 @@ static const struct verb verbs[] = {
 	  "end a call" },
 	{ "rekey", " ID", "rekey", "call", true, false, false, show_rekeyed,
 	  "give a call new keys now" },
+	{ "certs", "", "certs", "certs", false, false, false, show_certs,
+	  "certificates, whom we believe, and until when" },
+	{ "trust", " [--accept NAME SHA256 | --forget NAME | --mend]", "trust",
+	  "trust", false, false, false, show_trust,
+	  "certificates trusted on first use; or change that (root)" },
 	{ "registrations", "", "registrations", "registrations", false, true,
 	  false, show_registrations, "the phones that are registered" },
 	{ "reload", "", "reload", NULL, false, false, false, NULL,
@@ -66,6 +74,10 @@ static void usage(FILE *f)
 	      "  --watch         again every second (status, calls, "
 	      "registrations)\n"
 	      "  --ended         calls that are over (calls)\n"
+	      "  --accept NAME   the certificate with that fingerprint is "
+	      "NAME's (trust)\n"
+	      "  --forget NAME   know nothing of NAME any more (trust)\n"
+	      "  --mend          do not miss what damage took (trust)\n"
 	      "  --key FILE      pre-shared key to check MACs with "
 	      "(mikey decode)\n"
 	      "  --ca FILE       certificates to check signatures with "
@@ -128,7 +140,8 @@ static int show_reply(const struct verb *v, const struct options *o,
 	else if (value)
 		v->show(value);
 	fflush(stdout);
-	return CTL_OK;
+	return json_array_size(json_object_get(value, "warnings"))
+		       ? CTL_WARNING : CTL_OK;
 }
 
 /* Clears a terminal between two pictures; a pipe just gets them in a row. */
@@ -188,6 +201,68 @@ static int run_verb(const struct verb *v, struct options *o, const char *id)
 	return status;
 }
 
+/* The socket beside the control socket. */
+static const char *trust_path(struct options *o)
+{
+	const char *slash = o->socket ? strrchr(o->socket, '/') : NULL;
+
+	if (!o->socket)
+		snprintf(o->path, sizeof o->path, "%s/%s", o->run_dir,
+			 TRUST_NAME);
+	else
+		snprintf(o->path, sizeof o->path, "%.*s%s",
+			 slash ? (int)(slash - o->socket) + 1 : 0, o->socket,
+			 TRUST_NAME);
+	return o->path;
+}
+
+static json_t *make_order(const struct options *o, const char *print)
+{
+	if (o->accept)
+		return json_pack("{s:s,s:s,s:s}", "cmd", "accept", "name",
+				 o->accept, "sha256", print);
+	if (o->forget)
+		return json_pack("{s:s,s:s}", "cmd", "forget", "name",
+				 o->forget);
+	return json_pack("{s:s}", "cmd", "mend");
+}
+
+/* Changes go to the parent, by a socket of its own. */
+static int run_order(struct options *o, const char *print)
+{
+	static const struct verb done = { .name = "trust" };
+	const char *path = trust_path(o);
+	json_t *order;
+	struct link l;
+	int status;
+
+	if (link_open(&l, path)) {
+		fprintf(stderr, "callsealctl: %s: %s; %s\n", path,
+			strerror(errno), errno == EACCES || errno == EPERM
+				? "only root changes whom we trust: use sudo"
+				: "is callseald running?");
+		return CTL_UNREACHABLE;
+	}
+	order = make_order(o, print);
+	status = ask(&done, o, &l, order);
+	json_decref(order);
+	link_close(&l);
+	return status;
+}
+
+static int orders_of(const struct options *o)
+{
+	return !!o->accept + !!o->forget + o->mend;
+}
+
+static int run_trust(int argc, char **argv, struct options *o)
+{
+	if (orders_of(o) > 1 || argc != (o->accept ? 2 : 1))
+		return wrong_usage("usage: trust [--accept NAME SHA256 | "
+				   "--forget NAME | --mend]", "");
+	return run_order(o, argv[1]);
+}
+
 static int run_mikey(int argc, char **argv, const struct options *o)
 {
 	const struct decode_options d = {
@@ -214,6 +289,10 @@ static int run(int argc, char **argv, struct options *o)
 		return wrong_usage("an option does not fit ", v->name);
 	if (!v->cmd)
 		return run_mikey(argc, argv, o);
+	if (orders_of(o) && strcmp(v->name, "trust"))
+		return wrong_usage("an option does not fit ", v->name);
+	if (orders_of(o))
+		return run_trust(argc, argv, o);
 	if (argc != (v->id ? 2 : 1))
 		return wrong_usage(v->id ? "one ID is needed for "
 					 : "no arguments are taken by ",
@@ -222,7 +301,8 @@ static int run(int argc, char **argv, struct options *o)
 }
 
 enum { OPT_JSON = 256, OPT_WATCH, OPT_ENDED, OPT_SOCKET, OPT_RUN_DIR,
-       OPT_KEY, OPT_CA, OPT_VERSION, OPT_HELP };
+       OPT_KEY, OPT_CA, OPT_ACCEPT, OPT_FORGET, OPT_MEND,
+       OPT_VERSION, OPT_HELP };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -230,6 +310,9 @@ static const struct option options[] = {
 	{ "ended", no_argument, NULL, OPT_ENDED },
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "ca", required_argument, NULL, OPT_CA },
+	{ "accept", required_argument, NULL, OPT_ACCEPT },
+	{ "forget", required_argument, NULL, OPT_FORGET },
+	{ "mend", no_argument, NULL, OPT_MEND },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -255,6 +338,15 @@ static int take_option(int opt, struct options *o)
 		return -1;
 	case OPT_CA:
 		o->ca = optarg;
+		return -1;
+	case OPT_ACCEPT:
+		o->accept = optarg;
+		return -1;
+	case OPT_FORGET:
+		o->forget = optarg;
+		return -1;
+	case OPT_MEND:
+		o->mend = true;
 		return -1;
 	case OPT_SOCKET:
 		o->socket = optarg;

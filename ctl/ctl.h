@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /* Exit status, see callsealctl(1). */
-enum { CTL_OK, CTL_REFUSED, CTL_USAGE, CTL_UNREACHABLE };
+enum { CTL_OK, CTL_REFUSED, CTL_USAGE, CTL_UNREACHABLE, CTL_WARNING };
 
 /* link.c: the connection to the daemon. */
 struct link {
@@ -30,6 +30,10 @@ void show_ended(const json_t *calls);
 void show_call(const json_t *call);
 void show_rekeyed(const json_t *call); /* it just got new keys */
 void show_registrations(const json_t *registrations);
+
+/* certs.c: certificates and pins. */
+void show_certs(const json_t *certs);
+void show_trust(const json_t *trust);
 
 /* decode.c: "mikey decode". */
 struct decode_options {

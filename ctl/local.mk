@@ -2,6 +2,7 @@
 bin_PROGRAMS += ctl/callsealctl
 ctl_callsealctl_SOURCES = \
 	ctl/callsealctl.c ctl/ctl.h \
+	ctl/certs.c \
 	ctl/decode.c \
 	ctl/dump.c ctl/dump.h \
 	ctl/extract.c ctl/extract.h \

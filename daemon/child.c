@@ -326,6 +326,16 @@ static int on_level(struct child *c, const struct ipc_msg *msg)
 	return 0;
 }
 
+/* MSG_TRUST: the process itself knows what to do. */
+static int on_order(struct child *c, const struct ipc_msg *msg)
+{
+	struct ipc_msg own = *msg;
+
+	if (!c->running)
+		return E_STATE;
+	return c->ops->handle(c->state, PROC_PARENT, &own);
+}
+
 static int (*const from_parent[MSG_COUNT])(struct child *,
 					    const struct ipc_msg *) = {
 	[MSG_HELLO] = on_hello, [MSG_CONF] = on_conf,
@@ -333,6 +343,7 @@ static int (*const from_parent[MSG_COUNT])(struct child *,
 	[MSG_FILE] = on_file,
 	[MSG_PAIR] = on_pair, [MSG_BEGIN] = on_begin,
 	[MSG_PING] = on_ping, [MSG_STOP] = on_stop, [MSG_LEVEL] = on_level,
+	[MSG_TRUST] = on_order,
 };
 
 static int on_parent(void *user, struct ipc_msg *msg)

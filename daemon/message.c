@@ -42,6 +42,7 @@ struct row {
 #define PLAIN(s) sizeof(struct s), NO_OFFSET, 0, NO_OFFSET
 #define COUNTED(s, n) sizeof(struct s), NO_OFFSET, 0, offsetof(struct s, n)
 #define TAILED(s, max) sizeof(struct s), offsetof(struct s, len), max
+#define SHOWN_MAX (IPC_BODY_MAX - sizeof(struct msg_shown))
 #define CONF_MAX (IPC_BODY_MAX - sizeof(struct msg_conf))
 #define PARTY(s) TEXT(s, party.peer), TEXT(s, party.local_id), \
 		 TEXT(s, party.remote_id)
@@ -67,12 +68,17 @@ static const struct row table[MSG_COUNT] = {
 	[MSG_LEVEL] = { "level", PARENT, CHILD, 0, PLAIN(msg_level),
 		{ NONE } },
 
+	[MSG_TRUST] = { "trust", PARENT, KEEPER, 0, PLAIN(msg_trust),
+		{ TEXT(msg_trust, name) } },
+
 	[MSG_READY] = { "ready", CHILD, PARENT, 0, EMPTY },
 	[MSG_APPLIED] = { "applied", CHILD, PARENT, 0, PLAIN(msg_applied),
 		{ NONE } },
 	[MSG_PONG] = { "pong", CHILD, PARENT, 0, EMPTY },
 	[MSG_ACCUSE] = { "accuse", CHILD, PARENT, 0, PLAIN(msg_accuse),
 		{ NONE } },
+	[MSG_TRUSTED] = { "trusted", KEEPER, PARENT, 0, PLAIN(msg_trusted),
+		{ TEXT(msg_trusted, reason) } },
 	[MSG_RELOAD] = { "reload", ENGINE, PARENT, 0, EMPTY },
 
 	[MSG_KEY_OFFER] = { "key-offer", ENGINE, KEEPER, 0,
@@ -109,6 +115,10 @@ static const struct row table[MSG_COUNT] = {
 	[MSG_KEY_PLAINED] = { "key-plained", KEEPER, ENGINE, 0,
 		PLAIN(msg_key_plained), { TEXT(msg_key_plained, reason) } },
 
+	[MSG_SHOW] = { "show", ENGINE, KEEPER, 0, PLAIN(msg_show),
+		{ NONE } },
+	[MSG_SHOWN] = { "shown", KEEPER, ENGINE, 0,
+		TAILED(msg_shown, SHOWN_MAX), NO_OFFSET, { NONE } },
 	[MSG_KEY] = { "key", KEEPER, RELAY, 0, PLAIN(msg_key), { NONE } },
 	[MSG_KEY_GONE] = { "key-gone", KEEPER, RELAY, 0,
 		PLAIN(msg_key_gone), { NONE } },

@@ -36,6 +36,7 @@ enum message {
 	MSG_PING,
 	MSG_STOP,    /* end in order: calls are ended, then the process */
 	MSG_LEVEL,   /* how much is logged */
+	MSG_TRUST,   /* keeper only: the operator's order; answered */
 
 	/* child -> parent */
 	MSG_READY,   /* started and confined */
@@ -43,6 +44,7 @@ enum message {
 	MSG_PONG,
 	MSG_ACCUSE,  /* a process broke the rules of a pair */
 	MSG_RELOAD,  /* engine: the operator asks for it */
+	MSG_TRUSTED, /* keeper: the answer to MSG_TRUST */
 
 	/* engine -> keeper, and the answers */
 	MSG_KEY_OFFER,
@@ -56,6 +58,9 @@ enum message {
 	MSG_KEY_RELEASE, /* all keys of a call are done with; no answer */
 	MSG_KEY_PLAIN,   /* may this peer's call go in clear? */
 	MSG_KEY_PLAINED,
+
+	MSG_SHOW,        /* what the keeper has, for the operator's eyes */
+	MSG_SHOWN,
 
 	/* keeper -> relay */
 	MSG_KEY,
@@ -141,6 +146,27 @@ struct msg_accuse {
 	uint32_t process; /* which broke the rules */
 	int32_t err;
 	uint32_t type;    /* the message that did, or 0 */
+};
+
+enum trust_order {
+	TRUST_ACCEPT, /* this certificate is that of name from now on */
+	TRUST_FORGET, /* what is known of name is known no more */
+	TRUST_MEND    /* what damage took is lost, and shall not be missed */
+};
+
+/* Whom we trust is changed by the parent's word alone: it has it from the
+ * operator by a socket that no other process of ours can reach. */
+struct msg_trust {
+	uint32_t order;           /* enum trust_order */
+	uint32_t pad;
+	char name[IDENTITY_TEXT]; /* "b.example", "bob@b.example", a peer's */
+	uint8_t print[32];        /* TRUST_ACCEPT: SHA-256 */
+};
+
+struct msg_trusted {
+	int32_t err;
+	uint32_t pad;
+	char reason[REASON_TEXT]; /* when err */
 };
 
 /* MSG_PING, MSG_PONG, MSG_STOP, MSG_READY, MSG_RELOAD have no body. */
@@ -305,6 +331,18 @@ struct msg_key_plain {
 struct msg_key_plained {
 	int32_t err; /* E_POLICY: it was sealed before, or must be */
 	char reason[REASON_TEXT];
+};
+
+enum show { SHOW_CERTS, SHOW_TRUST };
+
+struct msg_show {
+	uint32_t what; /* enum show */
+	uint32_t pad;
+};
+
+struct msg_shown {
+	int32_t err;
+	uint32_t len; /* tail: a JSON object; nothing in it is secret */
 };
 
 /* -- keeper and relay ----------------------------------------------------- */

@@ -43,6 +43,11 @@ void engine_tick_soon(struct engine *e)
 	tick_in(e, TICK_MS);
 }
 
+void engine_glance_soon(struct engine *e)
+{
+	tick_in(e, TICK_MS);
+}
+
 void engine_rekey_in(struct engine *e, unsigned ms)
 {
 	e->rekeying = ms > 0;
@@ -60,7 +65,7 @@ void engine_tick(struct engine *e)
 	e->measuring = ms > 0;
 	if (e->rekeying)
 		engine_rekey_in(e, rekey_tick(e));
-	if (e->waiting)
+	if (glance_tick(e, false) || e->waiting)
 		tick_in(e, TICK_MS);
 	else if (ms)
 		tick_in(e, ms);
@@ -101,6 +106,7 @@ static void fini(void *state)
 
 	if (!e)
 		return;
+	glance_tick(e, true);
 	record_free(e);
 	loop_timer_free(e->tick);
 	loop_timer_free(e->stopping);
@@ -220,7 +226,8 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 	case PROC_RELAY:
 		return media_handle(state, msg);
 	case PROC_KEEPER:
-		return keyclient_handle(state, msg);
+		return msg->type == MSG_SHOWN ? glance_handle(state, msg)
+					      : keyclient_handle(state, msg);
 	default:
 		return E_FORMAT;
 	}
@@ -240,8 +247,10 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 		log_error("engine", "the %s is gone", process_name(p));
 	if (s->epoch && p == PROC_RELAY)
 		media_lost(e);
-	if (s->epoch && p == PROC_KEEPER)
+	if (s->epoch && p == PROC_KEEPER) {
 		filter_lost(e, p);
+		glance_tick(e, true);
+	}
 	s->epoch = epoch;
 	s->starts += epoch != 0;
 }

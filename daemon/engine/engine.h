@@ -37,6 +37,12 @@ int engine_measure(struct engine *e, uint64_t id, measure_fn fn, void *user,
 typedef void (*rekey_fn)(void *user, uint64_t token, int err, const char *why);
 int engine_rekey(struct engine *e, uint64_t id, rekey_fn fn, void *user,
 		 uint64_t token);
+/* What the keeper has for the operator's eyes. fn is called once, later: 0 and
+ * an object (borrowed), or E_TIMEOUT, E_CLOSED, E_SPACE, E_NOMEM and NULL.
+ * E_FULL, E_CLOSED, E_NOMEM: fn is not called. user as for engine_measure(). */
+typedef void (*glance_fn)(void *user, uint64_t token, int err, json_t *what);
+int engine_glance(struct engine *e, enum show what, glance_fn fn, void *user,
+		  uint64_t token);
 /* No fn with this user is called any more. */
 void engine_forget(struct engine *e, void *user);
 /* The last ended and refused calls, newest first. */

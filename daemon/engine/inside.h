@@ -156,6 +156,9 @@ struct engine {
 	struct loop_timer *tick;
 	unsigned ticking_ms; /* 0: the timer is not set */
 	bool measuring; /* media_tick() has work */
+	struct glance *glances; /* questions to the keeper for the operator */
+	unsigned n_glances;
+	uint64_t last_glance;
 	bool rekeying;  /* rekey_tick() has work */
 	struct loop_timer *stopping;
 	struct counters count;
@@ -263,6 +266,13 @@ void rekey_forget(struct engine *e, void *user); /* engine_forget() */
 /* The call ends: who asked for new keys is told. */
 void rekey_end(struct call *c);
 
+/* glance.c */
+void glance_forget(struct engine *e, void *user);
+/* Answers those that are late, or all (the keeper is lost). Whether some are
+ * left. */
+bool glance_tick(struct engine *e, bool lost);
+int glance_handle(struct engine *e, const struct ipc_msg *msg);
+
 /* status.c */
 json_t *status_call(const struct call *c, bool streams);
 const char *status_state(const struct call *c);
@@ -280,6 +290,7 @@ void engine_ended_one(struct engine *e);
 void engine_tick(struct engine *e);
 /* The tick runs while something waits for it. */
 void engine_tick_soon(struct engine *e);
+void engine_glance_soon(struct engine *e);
 /* rekey_tick() within ms. */
 void engine_rekey_in(struct engine *e, unsigned ms);
 /* Adds the job to those with a deadline. */

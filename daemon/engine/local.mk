@@ -10,6 +10,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/engine.c daemon/engine/engine.h \
 	daemon/engine/failure.c daemon/engine/failure.h \
 	daemon/engine/filter.c daemon/engine/inside.h daemon/engine/job.h \
+	daemon/engine/glance.c \
 	daemon/engine/keyclient.c daemon/engine/location.h \
 	daemon/engine/media.c \
 	daemon/engine/offer.c \

@@ -464,6 +464,7 @@ void engine_forget(struct engine *e, void *user)
 {
 	call_each(e, forget, user);
 	rekey_forget(e, user);
+	glance_forget(e, user);
 }
 
 static int handle_stats(struct engine *e, const struct ipc_msg *msg)

@@ -105,6 +105,22 @@ bool certname_is_domain(X509 *x, const char *id)
 	return m.domain || (m.dns && !m.domains);
 }
 
+void certname_each(X509 *x, void (*fn)(void *user, const char *name),
+		   void *user)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL,
+						NULL);
+	const char *name;
+	bool uri;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		name = sip_name(sk_GENERAL_NAME_value(names, i), &uri);
+		if (name)
+			fn(user, name);
+	}
+	GENERAL_NAMES_free(names);
+}
+
 const char *certname_text(X509 *x, char *out, size_t size)
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL,

@@ -13,6 +13,9 @@ bool certname_holds(X509 *x, const char *id);
 bool certname_is_domain(X509 *x, const char *id);
 /* Whether it names anything that SIP can use. */
 bool certname_any(X509 *x);
+/* Calls fn for each name that SIP can use: "sip:b.example", "b.example". */
+void certname_each(X509 *x, void (*fn)(void *user, const char *name),
+		   void *user);
 /* What it names, for a message: "sip:b.example", cut to fit. */
 const char *certname_text(X509 *x, char *out, size_t size);
 /* Whether its extended key usage, if it has one, allows SIP. */

@@ -9,6 +9,8 @@
  *   shipping.c  key ids, and the keys' way to the relay
  *   replay.c    the replay cache and its file
  *   memory.c    what is known of far ends from earlier calls, and its file
+ *   trust.c     certificates trusted on first use, and the operator's orders
+ *   show.c      what the operator may see
  *   rate.c      how often a peer may ask
  *   credential.c, certificate.c, certname.c
  *               certificates: ours, a far end's, the names in one
@@ -23,8 +25,10 @@
 #include "daemon/keeper/clerk.h"
 #include "daemon/keeper/memory.h"
 #include "daemon/keeper/replay.h"
+#include "daemon/keeper/show.h"
 
 #include <event2/event.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +206,7 @@ static int prepare(void *state)
 	struct replay *replay;
 	int r = open_memory(k);
 
+	json_object_seed(0); /* from a file, which cannot be opened later */
 	if (!r)
 		r = open_replay(k, limits.window_us, &replay);
 	if (r)
@@ -237,10 +242,50 @@ static void unwatch(void *state, void *watch)
 	ipcwatch_free(watch);
 }
 
+/* The operator's order, which the parent brings. */
+static int take_order(struct keeper *k, const struct ipc_msg *msg)
+{
+	struct msg_trusted reply = { .err = 0 };
+
+	reply.err = trust_order(k->memory, msg->body,
+				clock_wall_us(&clock_system), reply.reason);
+	child_send(k->child, PROC_PARENT, MSG_TRUSTED, msg->id, &reply,
+		   sizeof reply, NULL, 0);
+	return 0;
+}
+
+static int show(struct keeper *k, const struct ipc_msg *msg)
+{
+	const struct msg_show *m = msg->body;
+	struct msg_shown reply = { .err = 0 };
+	char *text;
+
+	if (m->what > SHOW_TRUST)
+		return E_FORMAT;
+	text = m->what == SHOW_CERTS
+		       ? show_certs(child_credential(k->child),
+				    clock_wall_us(&clock_system))
+		       : show_trust(k->memory);
+	reply.len = text ? (uint32_t)strlen(text) : 0;
+	reply.err = text ? 0 : E_NOMEM;
+	if (reply.len > IPC_BODY_MAX - sizeof reply) {
+		reply.len = 0;
+		reply.err = E_SPACE;
+	}
+	child_send(k->child, PROC_ENGINE, MSG_SHOWN, msg->id, &reply,
+		   sizeof reply, text, reply.len);
+	free(text);
+	return 0;
+}
+
 static int handle(void *state, enum process from, struct ipc_msg *msg)
 {
 	struct keeper *k = state;
 
+	if (from == PROC_PARENT)
+		return msg->type == MSG_TRUST ? take_order(k, msg) : E_STATE;
+	if (from == PROC_ENGINE && msg->type == MSG_SHOW)
+		return show(k, msg);
 	return k->clerk ? clerk_handle(k->clerk, from, msg) : E_STATE;
 }
 

@@ -11,5 +11,6 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/rate.c daemon/keeper/rate.h \
 	daemon/keeper/recall.c daemon/keeper/recall.h \
 	daemon/keeper/replay.c daemon/keeper/replay.h \
-	daemon/keeper/shipping.c daemon/keeper/shipping.h
-KEEPER_LIBS = daemon/keeper/libkeeper.a $(EVENT_LIBS)
+	daemon/keeper/shipping.c daemon/keeper/shipping.h \
+	daemon/keeper/show.c daemon/keeper/show.h
+KEEPER_LIBS = daemon/keeper/libkeeper.a $(EVENT_LIBS) $(JANSSON_LIBS)

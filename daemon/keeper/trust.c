@@ -228,3 +228,88 @@ int trust_accept(struct memory *m, const char *name,
 			 "SHA-256 %s", name, fingerprint_text(print, now));
 	return r;
 }
+
+/* A name is a peer's, a host's or user's, or a peer's and a host's with a space
+ * between (best.c); to forget "b" is to forget all of these. */
+struct match {
+	const char *want;
+	char name[MEMORY_NAME_TEXT]; /* what was found */
+};
+
+static int is_match(void *user, const struct memory_record *r)
+{
+	struct match *m = user;
+	size_t want = strlen(m->want), len = strlen(r->name);
+	bool same = !strcmp(r->name, m->want) ||
+		    (len > want && r->name[want] == ' ' &&
+		     !strncmp(r->name, m->want, want)) ||
+		    (len > want && r->name[len - want - 1] == ' ' &&
+		     !strcmp(r->name + len - want, m->want));
+
+	if (same)
+		snprintf(m->name, sizeof m->name, "%s", r->name);
+	return same;
+}
+
+/* Pins, and what else calls have taught us of it; but no counter, which is a
+ * guard against replays. */
+static int forget(struct memory *m, const char *name)
+{
+	static const enum memory_kind taught[] = { MEMORY_PIN, MEMORY_BEST,
+						   MEMORY_METHOD };
+	struct match match = { .want = name };
+	int r = E_NOTFOUND, one;
+
+	for (size_t i = 0; i < sizeof taught / sizeof *taught; i++)
+		while (memory_each(m, taught[i], is_match, &match)) {
+			one = memory_forget(m, taught[i], match.name);
+			r = r == E_IO ? r : one;
+		}
+	if (!r)
+		log_info(TAG, "the operator lets us forget %s", name);
+	return r;
+}
+
+static int mend(struct memory *m)
+{
+	int r = 0, one;
+
+	for (int k = MEMORY_NONE + 1; k < MEMORY_KINDS; k++) {
+		if (!memory_lost(m, (enum memory_kind)k))
+			continue;
+		one = memory_mend(m, (enum memory_kind)k);
+		r = r ? r : one;
+	}
+	log_info(TAG, "the operator says: what damage took is not missed any "
+		 "more");
+	return r;
+}
+
+static int run(struct memory *m, const struct msg_trust *order,
+	       uint64_t wall_us)
+{
+	switch (order->order) {
+	case TRUST_ACCEPT:
+		return trust_accept(m, order->name, order->print, wall_us);
+	case TRUST_FORGET:
+		return forget(m, order->name);
+	case TRUST_MEND:
+		return mend(m);
+	default:
+		return E_ARG;
+	}
+}
+
+int trust_order(struct memory *m, const struct msg_trust *order,
+		uint64_t wall_us, char *why)
+{
+	int r = run(m, order, wall_us);
+
+	if (r)
+		snprintf(why, REASON_TEXT, "%s",
+			 r == E_NOTFOUND ? "nothing is known by that name"
+			 : r == E_IO ? "it holds, but cannot be written: it "
+				       "will be lost with a restart"
+				     : err_text(r));
+	return r;
+}

@@ -47,7 +47,10 @@ int trust_check(const struct trust *t, const char *user_at_host, bool domain,
 int trust_keep(struct memory *m, const struct pin *pin, bool outward,
 	       uint64_t wall_us, char *why);
 
-/* The operator's orders. name as in struct pin. */
+/* The operator's orders. name as in struct pin; forget takes a peer's, too.
+ * why as above. */
+int trust_order(struct memory *m, const struct msg_trust *order,
+		uint64_t wall_us, char *why);
 int trust_accept(struct memory *m, const char *name,
 		 const uint8_t print[static FINGERPRINT], uint64_t wall_us);
 

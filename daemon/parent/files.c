@@ -190,7 +190,18 @@ static int take_lock(int fd, const char *dir)
 	return E_EXISTS;
 }
 
-/* -- the control socket --------------------------------------------------- */
+/* -- sockets -------------------------------------------------------------- */
+
+struct socket_spec {
+	const char *name;
+	mode_t off;  /* bits of its mode that are off */
+	bool shared; /* with the group callseal */
+};
+
+/* 0660: status, hanging up, reloading; served by the engine. */
+static const struct socket_spec control = { "control.sock", 0117, true };
+/* 0600: orders that the engine must not be able to give; the parent's. */
+static const struct socket_spec trust = { "trust.sock", 0177, false };
 
 static bool answers(const struct sockaddr_un *at)
 {
@@ -213,13 +224,34 @@ static int set_owner(const char *path)
 	return group && lchown(path, 0, group->gr_gid) ? E_IO : 0;
 }
 
-static int open_control(const char *run_dir, int *out)
+static int listen_at(const struct sockaddr_un *at,
+		     const struct socket_spec *spec, int *out)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			0), r;
+	mode_t mask;
+
+	if (fd < 0)
+		return fault(at->sun_path, "--run-dir");
+	mask = umask(spec->off);
+	r = bind(fd, (const struct sockaddr *)at, sizeof *at);
+	umask(mask);
+	if (r || (spec->shared && set_owner(at->sun_path)) ||
+	    listen(fd, BACKLOG)) {
+		fault(at->sun_path, "--run-dir");
+		close(fd);
+		return E_IO;
+	}
+	*out = fd;
+	return 0;
+}
+
+static int open_socket(const char *run_dir, const struct socket_spec *spec,
+		       int *out)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	mode_t mask;
-	int fd, r;
 
-	if (path_in(run_dir, "control.sock", at.sun_path, sizeof at.sun_path))
+	if (path_in(run_dir, spec->name, at.sun_path, sizeof at.sun_path))
 		return E_SPACE;
 	if (answers(&at)) {
 		log_error(TAG, "another callseald answers at %s; give this one "
@@ -227,19 +259,17 @@ static int open_control(const char *run_dir, int *out)
 		return E_EXISTS;
 	}
 	unlink(at.sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return fault(at.sun_path, "--run-dir");
-	mask = umask(0117); /* 0660 */
-	r = bind(fd, (const struct sockaddr *)&at, sizeof at);
-	umask(mask);
-	if (r || set_owner(at.sun_path) || listen(fd, BACKLOG)) {
-		fault(at.sun_path, "--run-dir");
-		close(fd);
-		return E_IO;
-	}
-	*out = fd;
-	return 0;
+	return listen_at(&at, spec, out);
+}
+
+static void remove_socket(const struct files *f, enum file which,
+			  const struct socket_spec *spec)
+{
+	char path[1024];
+
+	if (f->fd[which] >= 0 &&
+	    !path_in(f->run_dir, spec->name, path, sizeof path))
+		unlink(path);
 }
 
 /* -- all of them ---------------------------------------------------------- */
@@ -253,7 +283,8 @@ int files_open(const struct options *o, const struct identity *id,
 	static const struct spec record = { "calls.jsonl", O_WRONLY | O_APPEND,
 					    0640 };
 	static const struct spec bindings = { "bindings", O_RDWR, 0600 };
-	struct files f = { o->run_dir, { -1, -1, -1, -1, -1, -1 } };
+	struct files f = { o->run_dir, { -1, -1, -1, -1, -1, -1,
+						    -1 } };
 	int r;
 
 	if ((r = make_dir(o->state_dir, "--state-dir", id)) ||
@@ -265,7 +296,8 @@ int files_open(const struct options *o, const struct identity *id,
 	    (r = open_state(o->state_dir, &bindings, id,
 			    &f.fd[FILE_BINDINGS])) ||
 	    (r = make_dir(o->run_dir, "--run-dir", id)) ||
-	    (r = open_control(o->run_dir, &f.fd[FILE_CONTROL]))) {
+	    (r = open_socket(o->run_dir, &control, &f.fd[FILE_CONTROL])) ||
+	    (r = open_socket(o->run_dir, &trust, &f.fd[FILE_TRUST]))) {
 		files_close(&f);
 		return r;
 	}
@@ -275,11 +307,8 @@ int files_open(const struct options *o, const struct identity *id,
 
 void files_close(struct files *f)
 {
-	char path[1024];
-
-	if (f->fd[FILE_CONTROL] >= 0 &&
-	    !path_in(f->run_dir, "control.sock", path, sizeof path))
-		unlink(path);
+	remove_socket(f, FILE_CONTROL, &control);
+	remove_socket(f, FILE_TRUST, &trust);
 	for (int i = 0; i < FILE_COUNT; i++)
 		if (f->fd[i] >= 0)
 			close(f->fd[i]);

@@ -3,6 +3,7 @@ sbin_PROGRAMS += daemon/callseald
 daemon_callseald_SOURCES = \
 	daemon/parent/files.c \
 	daemon/parent/main.c \
+	daemon/parent/orders.c \
 	daemon/parent/parent.c daemon/parent/parent.h \
 	daemon/parent/supervise.c \
 	daemon/parent/tlsfiles.c

@@ -366,6 +366,8 @@ static uint64_t tick(struct parent *p)
 
 	at = feed_watchdog(p, now);
 	next = at < next ? at : next;
+	at = orders_tick(p, now);
+	next = at < next ? at : next;
 	if (p->stopping) {
 		at = stop_tick(p, now);
 		next = at < next ? at : next;
@@ -375,7 +377,7 @@ static uint64_t tick(struct parent *p)
 
 static void wait_for(struct parent *p, int signals, uint64_t us)
 {
-	struct pollfd fd[WORKERS + 1] = { { .fd = signals, .events = POLLIN } };
+	struct pollfd fd[WORKERS + 2] = { { .fd = signals, .events = POLLIN } };
 	struct worker *w;
 
 	for (int i = 0; i < WORKERS; i++) {
@@ -385,7 +387,9 @@ static void wait_for(struct parent *p, int signals, uint64_t us)
 		if (w->ipc && ipc_wants_write(w->ipc))
 			fd[i + 1].events |= POLLOUT;
 	}
-	if (poll(fd, WORKERS + 1, (int)(us / 1000) + 1) < 0)
+	fd[WORKERS + 1].fd = orders_fd(p);
+	fd[WORKERS + 1].events = POLLIN;
+	if (poll(fd, WORKERS + 2, (int)(us / 1000) + 1) < 0)
 		return;
 	for (int i = 0; i < WORKERS; i++) {
 		w = &p->worker[i];
@@ -394,6 +398,8 @@ static void wait_for(struct parent *p, int signals, uint64_t us)
 		if (fd[i + 1].revents)
 			ipc_read(w->ipc);
 	}
+	if (fd[WORKERS + 1].revents)
+		orders_event(p);
 	if (fd[0].revents)
 		take_signals(p, signals);
 }
@@ -417,7 +423,8 @@ static void prepare(struct parent *p, const struct options *o)
 	};
 	uint64_t watchdog_us = 0;
 
-	*p = (struct parent){ .options = o, .generation = 1 };
+	*p = (struct parent){ .options = o, .generation = 1,
+			      .orders.fd = -1 };
 	for (int i = 0; i < FILE_COUNT; i++)
 		p->files.fd[i] = -1;
 	for (int i = 0; i < WORKERS; i++)
@@ -522,6 +529,7 @@ out:
 	}
 	if (signals >= 0)
 		close(signals);
+	orders_end(&p.orders);
 	files_close(&p.files);
 	policy_free(p.policy);
 	conf_free(p.conf);

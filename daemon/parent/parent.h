@@ -25,7 +25,7 @@ struct options {
 
 enum file {
 	FILE_CONTROL, FILE_REPLAY, FILE_MEMORY, FILE_RECORD, FILE_BINDINGS,
-	FILE_LOCK,
+	FILE_LOCK, FILE_TRUST,
 	FILE_COUNT
 };
 
@@ -49,7 +49,7 @@ int identity_take(const struct identity *id, enum process p);
 /* Makes the directories, takes the lock, opens all. Logs what fails. */
 int files_open(const struct options *o, const struct identity *id,
 	       struct files *out);
-/* Removes the control socket. */
+/* Removes the sockets. */
 void files_close(struct files *f);
 /* Opens a peer's pre-shared key file, refusing one that others may read. psk
  * is the configured value, dir the configuration's folder. */
@@ -98,6 +98,27 @@ struct worker {
 
 #define WORKERS 3
 
+/* -- orders.c: the operator changes whom we trust ------------------------- */
+
+struct orders {
+	int fd;      /* the client; -1: none */
+	char line[1024];
+	size_t len;
+	bool asked;  /* the keeper has it */
+	uint64_t ticket;
+	uint64_t until_us;
+};
+
+/* What to wait for: the socket, or its client; -1: for nothing. */
+int orders_fd(const struct parent *p);
+void orders_event(struct parent *p);
+/* The keeper's answer. */
+void orders_done(struct parent *p, uint64_t ticket,
+		 const struct msg_trusted *m);
+/* When to be called again; UINT64_MAX: need not. */
+uint64_t orders_tick(struct parent *p, uint64_t now);
+void orders_end(struct orders *o);
+
 struct parent {
 	const struct options *options;
 	char conf_dir[1024];
@@ -107,6 +128,7 @@ struct parent {
 	struct identity id;
 	struct files files;
 	struct worker worker[WORKERS];
+	struct orders orders;
 	uint32_t epoch;       /* the last one given */
 	uint32_t applying;    /* mask of processes whose answer is awaited */
 	bool reload_wanted, announced;

@@ -126,6 +126,9 @@ static int on_message(void *user, struct ipc_msg *msg)
 		return 0;
 	case MSG_ACCUSE:
 		return on_accuse(w, msg->body);
+	case MSG_TRUSTED:
+		orders_done(w->parent, msg->id, msg->body);
+		return 0;
 	case MSG_RELOAD:
 		log_info(TAG, "the operator asks for a reload");
 		parent_ask_reload(w->parent);

@@ -139,6 +139,42 @@ static json_t *cmd_rekey(struct client *c, const json_t *q)
 	}
 }
 
+static void on_glance(void *user, uint64_t token, int err, json_t *what)
+{
+	struct client *c = client_of(user, token);
+	char text[128];
+
+	if (!c || !c->waiting)
+		return;
+	snprintf(text, sizeof text, "the keeper did not tell: %s",
+		 err_text(err));
+	client_reply_late(c, err ? command_error(text)
+				 : reply_with(c->glance, json_incref(what)));
+}
+
+static json_t *glance(struct client *c, enum show what, const char *member)
+{
+	struct control *control = c->control;
+
+	if (engine_glance(control->engine, what, on_glance, control, c->token))
+		return command_error("the keeper is not there");
+	c->glance = member;
+	c->waiting = true;
+	return NULL;
+}
+
+static json_t *cmd_certs(struct client *c, const json_t *q)
+{
+	(void)q;
+	return glance(c, SHOW_CERTS, "certs");
+}
+
+static json_t *cmd_trust(struct client *c, const json_t *q)
+{
+	(void)q;
+	return glance(c, SHOW_TRUST, "trust");
+}
+
 static json_t *cmd_reload(struct client *c, const json_t *q)
 {
 	(void)q;
@@ -165,6 +201,8 @@ static const struct {
 	{ "call", cmd_call, "one call by \"id\", with its streams" },
 	{ "hangup", cmd_hangup, "ends the call with this \"id\"" },
 	{ "rekey", cmd_rekey, "gives the call with this \"id\" new keys" },
+	{ "certs", cmd_certs, "certificates, anchors, lists and their dates" },
+	{ "trust", cmd_trust, "certificates trusted on first use" },
 	{ "registrations", cmd_registrations, "the registered phones" },
 	{ "reload", cmd_reload, "asks the parent to read the configuration" },
 	{ "help", cmd_help, "this list" },

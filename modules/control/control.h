@@ -24,6 +24,7 @@ struct client {
 	size_t out_off;  /* written already */
 	bool waiting;    /* an answer comes later */
 	uint64_t call;   /* what it is about */
+	const char *glance; /* member of the reply that comes */
 	bool input_over; /* it sends no more; closed when all is written */
 	bool dead;
 	bool measured;   /* the counters came before anybody waited */
