@@ -10,6 +10,20 @@ def openssl(*words):
     subprocess.run(['openssl', *words], check=True, capture_output=True)
 
 
+def own(lab, name, san, curve=''):
+    """A certificate that signs for itself: the group identity, its fingerprint."""
+    base = f'{lab.folder("certs-own", user=USER)}/{name}'
+    key = ['ec', '-pkeyopt', f'ec_paramgen_curve:{curve}'] if curve else ['rsa:2048']
+    openssl('req', '-x509', '-newkey', *key, '-nodes', '-days', '60', '-subj', f'/CN={name}',
+            '-addext', f'subjectAltName = {san}', '-keyout', f'{base}.key', '-out', f'{base}.pem')
+    for path in (f'{base}.pem', f'{base}.key'):
+        Issuer._give(path)
+    print_of = subprocess.run(['openssl', 'x509', '-in', f'{base}.pem', '-noout', '-fingerprint',
+                               '-sha256'], check=True, capture_output=True, text=True).stdout
+    return (f'identity = {{ cert = "file:{base}.pem"; key = "file:{base}.key"; }};\n',
+            print_of.strip().split('=')[1])
+
+
 class Issuer:
     """A folder with ca.pem and the certificates issued so far."""
 
@@ -26,10 +40,11 @@ class Issuer:
         os.chown(path, who.pw_uid, who.pw_gid)
         os.chmod(path, 0o600)
 
-    def issue(self, name, san, days=30):
+    def issue(self, name, san, days=30, curve=''):
         """Makes NAME.pem and NAME.key; the first one's path."""
         base = f'{self.dir}/{name}'
-        openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-subj', f'/CN={name}',
+        key = ['ec', '-pkeyopt', f'ec_paramgen_curve:{curve}'] if curve else ['rsa:2048']
+        openssl('req', '-new', '-newkey', *key, '-nodes', '-subj', f'/CN={name}',
                 '-keyout', f'{base}.key', '-out', f'{base}.csr')
         with open(f'{base}.ext', 'w') as f:
             f.write(f'subjectAltName = {san}\nbasicConstraints = CA:FALSE\n')

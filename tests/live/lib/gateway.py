@@ -65,6 +65,7 @@ class Gateway:
         self.proxy = settings.pop('proxy', '')
         self.answer = settings.pop('answer', 'pickup')
         self.late = settings.pop('late', 'refuse')
+        self.trust = settings.pop('trust', 'ca')
         self.retarget = settings.pop('retarget', 'refuse')
         self.tls = settings.pop('tls', '')  # group tls; then nothing else is spoken outside
         self.six = settings.pop('six', (False, False))  # inside, outside
@@ -116,7 +117,8 @@ profiles = {{
             ', '.join(map(quoted, self.keying))} ]; suites = [ {
             ', '.join(map(quoted, self.suites))} ];
 		answer = {quoted(self.answer)}; late = {quoted(self.late)};
-		retarget = {quoted(self.retarget)}; sdes = {quoted(self.sdes)}; }};
+		retarget = {quoted(self.retarget)}; sdes = {quoted(self.sdes)};
+		trust = {quoted(self.trust)}; }};
 	plain = {{ need = "forbid"; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
