@@ -1,5 +1,5 @@
-/* glance.c - what the keeper has, for the operator's eyes: a question to it, and
- * its answer back to who asked. The engine only passes it on; orders that
+/* glance.c - what the keeper has, for the operator's eyes: a question to it,
+ * and its answer back to who asked. The engine only passes it on; orders that
  * change something do not come this way (daemon/parent/orders.c). */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"

@@ -10,9 +10,9 @@
  * A sealed key is opened without OpenSSL's unpadding: whether the padding was
  * right must not be told apart (Bleichenbacher), so the block is taken apart
  * in constant time and a random key takes the place of one that is wrong.
- * Not done: encrypted private keys, hardware keys; RSA-OAEP, for which MIKEY has
- * no field: RFC 3830 4.2.5 takes it from the certificate's kind of key (RFC 4055
- * id-RSAES-OAEP), which could then not sign, and which no CA gives out. */
+ * Not done: encrypted private keys, hardware keys; RSA-OAEP, for which MIKEY
+ * has no field: RFC 3830 4.2.5 takes it from the certificate's kind of key (RFC
+ * 4055 id-RSAES-OAEP), which could not sign, and which no CA gives out. */
 #include "daemon/keeper/credential_inside.h"
 
 #include "daemon/base/err.h"

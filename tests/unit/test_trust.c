@@ -263,7 +263,8 @@ static void bad_ones_are_refused(void **state)
 		const char *reason;
 	} rows[] = {
 		{ { .san = "URI:sip:b.example", .to_s = -1 }, "expired" },
-		{ { .san = "URI:sip:b.example", .from_s = 9 }, "not valid yet" },
+		{ { .san = "URI:sip:b.example", .from_s = 9 },
+		  "not valid yet" },
 		{ { .san = "URI:sip:c.example" }, "for sip:c.example" },
 		{ { .san = NULL }, "for nobody" },
 		{ { .san = "URI:sip:b.example", .usage = "keyEncipherment" },
