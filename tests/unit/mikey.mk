@@ -149,3 +149,9 @@ TESTS += tests/unit/test_mikey_bad
 tests_unit_test_mikey_bad_SOURCES = tests/unit/test_mikey_bad.c \
 	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_mikey_bad_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_clerk_counter
+TESTS += tests/unit/test_clerk_counter
+tests_unit_test_clerk_counter_SOURCES = tests/unit/test_clerk_counter.c \
+	tests/unit/clerk_rig.c tests/unit/clerk_rig.h
+tests_unit_test_clerk_counter_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
