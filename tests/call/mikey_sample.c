@@ -1,5 +1,5 @@
-/* mikey_sample.c METHOD - writes one exchange as MIKEY lines of SDP: "offer
- * BASE64" and "answer BASE64". For mikey_tshark.sh. */
+/* mikey_sample.c METHOD [sha-256] - writes one exchange as MIKEY lines of SDP:
+ * "offer BASE64" and "answer BASE64". For mikey_tshark.sh. */
 #include "daemon/base/clock.h"
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/dhsign.h"
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 		.ssrc = ssrc[0], .wall_us = clock_wall_us(&clock_system),
 		.window_us = 300000000, .verify = true,
 	};
-	struct keying_terms b = a;
+	struct keying_terms b;
 	struct buf offer = buf_of(KEYING_MAX), answer = buf_of(KEYING_MAX);
 	struct credential *own[2] = { NULL, NULL };
 	struct keying_pending *p = NULL;
@@ -81,6 +81,8 @@ int main(int argc, char **argv)
 
 	if (!k)
 		return 2;
+	a.sha256 = argc > 2 && !strcmp(argv[2], "sha-256");
+	b = a;
 	secret_set(&psk, "0123456789abcdef", 16);
 	b.local_id = a.remote_id;
 	b.remote_id = a.local_id;
