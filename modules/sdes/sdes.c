@@ -6,8 +6,8 @@
  *   exchange.c  offer, answer, finish
  *
  * Everything is a pure function; the module only registers its record. Whether
- * the signalling is good enough to carry keys is decided in daemon/policy.c.
- * The suites' names are those of RFC 4568, 6188 and 7714 (daemon/base/suite.c). */
+ * the signalling is good enough to carry keys is decided in daemon/protocol.c.
+ * The suites' names are those of RFC 4568, 6188 and 7714 (suite.c of base). */
 #include "daemon/base/err.h"
 #include "daemon/module.h"
 #include "modules/sdes/exchange.h"
