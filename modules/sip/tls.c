@@ -494,13 +494,6 @@ static bool checks(const struct link *l)
 	return l && l->ssl && SSL_get_verify_mode(l->ssl) & SSL_VERIFY_PEER;
 }
 
-/* A connection that was made while nothing was verified is no good once it has
- * to be. */
-static bool is_as_checked(const tport_t *tp)
-{
-	return !tls_verifies() || checks(link_of(tp));
-}
-
 /* Sofia takes any open connection to an address for a request to it, whoever
  * the certificate spoke for. From the primary it looks again, with the name,
  * or connects. */
@@ -515,8 +508,8 @@ tport_t *tport_by_name(const tport_t *self, const tp_name_t *to)
 	if (!tp || !tport_is_secondary(tp) || !tport_has_tls(tp))
 		return tp;
 	name = tport_name(tp)->tpn_canon;
-	return name && to->tpn_canon && !strcasecmp(name, to->tpn_canon) &&
-	       is_as_checked(tp) ? tp : tport_parent(tp);
+	return name && to->tpn_canon && !strcasecmp(name, to->tpn_canon) ?
+		tp : tport_parent(tp);
 }
 
 struct tls_s *tls_init_master(void *issues)

@@ -60,12 +60,13 @@ class Lab:
 
 
 class Gateway:
-    def __init__(self, lab, cert='gw', key=None, verify='server', phones=''):
-        self.lab = lab
+    def __init__(self, lab, cert='gw', key=None, verify='server', phones='', profile=''):
+        self.lab, self.profile = lab, profile
         self.conf = lab['callseal.conf']
         self.write(cert, key, verify, phones)
 
     def write(self, cert='gw', key=None, verify='server', phones=''):
+        plain = 'need = "forbid";'
         user = 'user = "nobody";' if os.geteuid() == 0 else ''
         with open(self.conf, 'w') as f:
             f.write(f'''{user}
@@ -74,7 +75,7 @@ outside = {{ listen = ( "tcp:{HOST}:{PLAIN}", "tls:{HOST}:{TLS}" );
   proxy = "sip:{HOST}:{PEER};transport=tls"; }};
 tls = {{ cert = "file:{cert}.pem"; key = "file:{key or cert}.key";
   ca = "file:ca.pem"; verify = "{verify}"; }};
-profiles = {{ plain = {{ need = "forbid"; }}; }};
+profiles = {{ plain = {{ {self.profile or plain} }}; }};
 peers = ( {{ match = "*"; profile = "plain"; }} );
 phones = ( {{ user = "bob"; contact = "sip:bob@{HOST}:5091"; {phones} }} );
 ''')
@@ -380,6 +381,50 @@ def sips(lab):
         phone.close()
 
 
+SDES = 'need = "require"; keying = [ "sdes" ];'
+CRYPTO = ('v=0\r\no=- 1 1 IN IP4 {h}\r\ns=-\r\nc=IN IP4 {h}\r\nt=0 0\r\n'
+          'm=audio 20000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:' + 'A' * 40 +
+          '\r\n').format(h=HOST)
+
+
+def keys_for_verified(lab):
+    """SDES keys are taken from whom the connection proved, and sent to such alone."""
+    def call(s):
+        s.sendall(request('INVITE', f'sip:bob@{HOST}:{TLS}', 'TLS', 5999, CRYPTO))
+
+    def rings(phone):
+        data, source = phone.recvfrom(65536)
+        assert data.startswith(b'INVITE') and b'crypto' not in data, data
+        keep = [x for x in data.decode().split('\r\n')
+                if x.split(':')[0] in ('Via', 'From', 'To', 'Call-ID', 'CSeq')]
+        phone.sendto('\r\n'.join(['SIP/2.0 486 Busy Here'] + keep + [
+            'Content-Length: 0', '', '']).encode(), source)
+
+    with Gateway(lab, verify='server', profile=SDES), dial(lab, 'peer') as s:
+        call(s)  # nobody asked for its certificate
+        got, text = final(s)
+        assert got == 488 and 'a=crypto needs SIP over TLS' in text, text
+    with Gateway(lab, verify='mutual', profile=SDES), dial(lab, 'peer') as s, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind((HOST, 5091))
+        phone.settimeout(5)
+        call(s)
+        rings(phone)
+        assert final(s)[0] == 486
+        server = Server(lab, 'peer')  # and out: to a server that was verified
+        out = invite()
+        server.join(6)
+        assert b'a=crypto:1 ' in server.data and b'RTP/SAVP' in server.data, server.data
+        out.close()
+    with Gateway(lab, verify='none', profile=SDES):
+        server = Server(lab, 'peer')
+        out = invite()
+        got, text = final(out)
+        assert got == 488 and b'INVITE' not in server.data, text
+        server.join(6)
+        out.close()
+
+
 def reload_certificate(lab):
     """A reload takes a new certificate; one that does not fit leaves the old."""
     def served():
@@ -436,7 +481,7 @@ def memory(lab, count=3000):
 
 
 TESTS = (versions, answers, calls_out, wrong_servers, no_tls_there, accepted_is_no_server,
-         mutual, sips, reload_certificate, check_says, memory)
+         mutual, sips, keys_for_verified, reload_certificate, check_says, memory)
 
 
 def main():
