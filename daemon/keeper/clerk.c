@@ -813,6 +813,8 @@ static int key_branch(struct clerk *c, struct exchange *x,
 	if (r)
 		return why_not(reply, r, "SHA-256");
 	old = keys_of(x, fresh.branch, fresh.answer);
+	if (old != x->answers && is_won(c, x))
+		old = NULL; /* replaced since: the relay has let go of it */
 	if (!old)
 		r = add_answer(c, x, &fresh, res);
 	if (r)

@@ -47,6 +47,8 @@ static const struct keying *house_method(void *user, const char *name)
 		return NULL;
 	if (!strcmp(name, "mikey-dhhmac"))
 		return h->dhhmac;
+	if (h->method && !strcmp(name, h->method->name))
+		return h->method;
 	if (strcmp(name, "mikey-psk"))
 		return NULL;
 	return h->method ? h->method : &mikey_psk;

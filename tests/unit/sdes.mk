@@ -9,3 +9,10 @@ tests_unit_test_sdes_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_unit_test_sdes_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_sdes_LDADD = $(SDES_LIBS) $(BASE_LIBS) $(JANSSON_LIBS) \
 	$(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_clerk_sdes
+TESTS += tests/unit/test_clerk_sdes
+tests_unit_test_clerk_sdes_SOURCES = tests/unit/test_clerk_sdes.c \
+	tests/unit/clerk_rig.c tests/unit/clerk_rig.h
+tests_unit_test_clerk_sdes_LDADD = $(KEEPER_LIBS) $(SDES_LIBS) \
+	$(MIKEY_TEST_LIBS)
