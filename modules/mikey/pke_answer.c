@@ -76,7 +76,8 @@ static int check_signature(struct answer *a)
 		.credential = a->in.t->credential, .m = &a->in.offer,
 		.bytes = a->in.bytes, .use = CERTIFICATE_SIGNS,
 		.id = a->in.t->remote_id, .wall_us = a->in.t->wall_us,
-		.trust = a->in.t->trust, .result = &a->result,
+		.trust = a->in.t->trust, .peer = a->in.t->peer,
+		.result = &a->result,
 	};
 	int r = mikey_sign_check(&s, NULL, a->in.fault);
 

@@ -112,7 +112,8 @@ static int prove(struct answer *a)
 		.bytes = a->in.bytes,
 		.use = CERTIFICATE_SIGNS | CERTIFICATE_ENCRYPTS,
 		.id = a->in.t->remote_id, .wall_us = a->in.t->wall_us,
-		.trust = a->in.t->trust, .result = &a->result,
+		.trust = a->in.t->trust, .peer = a->in.t->peer,
+		.result = &a->result,
 	};
 	int r = mikey_sign_check(&s, &a->peer, a->in.fault);
 

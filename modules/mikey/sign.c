@@ -120,11 +120,33 @@ static int chain_of(const struct mikey_message *m, struct der *chain,
 					   "message has too many certificates");
 		chain[i] = der_of(p->data);
 	}
-	if (!i)
-		return mikey_fault(fault, E_AUTH, "the MIKEY message has no "
-				   "certificate: who signed it is not known");
 	*n = i;
 	return 0;
+}
+
+/* RFC 3830 3.2: certificates may be left out when the far end has them: then
+ * the one that is configured for the peer counts. */
+static int certificate_of(const struct mikey_signed *s,
+			  struct certificate **cert,
+			  struct keying_fault *fault)
+{
+	const struct credential_ask ask = { s->use, s->id, s->wall_us,
+					    s->trust };
+	struct credential_fault why;
+	struct der chain[CHAIN_MAX];
+	size_t n = 0;
+	int r = chain_of(s->m, chain, &n, fault);
+
+	if (r)
+		return r;
+	r = n ? credential_verify(s->credential, chain, n, &ask, cert, &why)
+	      : s->peer ? credential_peer(s->credential, s->peer, &ask, cert,
+					  &why)
+			: E_NOTFOUND;
+	if (!n && r == E_NOTFOUND)
+		return mikey_fault(fault, E_AUTH, "the MIKEY message has no "
+				   "certificate: who signed it is not known");
+	return r ? mikey_fault(fault, r, "%s", why.text) : 0;
 }
 
 static int check_signature(const struct mikey_signed *s,
@@ -151,23 +173,15 @@ static int check_signature(const struct mikey_signed *s,
 int mikey_sign_check(const struct mikey_signed *s, struct certificate **out,
 		     struct keying_fault *fault)
 {
-	const struct credential_ask ask = { s->use, s->id, s->wall_us,
-					    s->trust };
 	struct certificate *cert = NULL;
-	struct credential_fault why;
-	struct der chain[CHAIN_MAX];
-	size_t n = 0;
 	int r;
 
 	if (!s->m->n || s->m->payload[s->m->n - 1].type != MIKEY_SIGN)
 		return mikey_fault(fault, E_AUTH, "the MIKEY message is not "
 				   "signed");
-	r = chain_of(s->m, chain, &n, fault);
+	r = certificate_of(s, &cert, fault);
 	if (r)
 		return r;
-	r = credential_verify(s->credential, chain, n, &ask, &cert, &why);
-	if (r)
-		return mikey_fault(fault, r, "%s", why.text);
 	r = check_signature(s, cert, fault);
 	if (!r && s->result)
 		s->result->pin = *certificate_pin(cert);

@@ -37,6 +37,8 @@ struct mikey_signed {
 	const char *id;                   /* whose it must be: a SIP URI */
 	uint64_t wall_us;
 	struct trust trust;
+	const char *peer; /* whose configured certificate counts when the
+	                     message brings none; NULL: nobody's */
 	struct keying_result *result;     /* gets the pin, if it is by one */
 };
 
