@@ -35,6 +35,12 @@ def media(t, paths):
     t.claim('no SDP in clear on the wire', not clear)
 
 
+def packets(gate, call_id):
+    """What came in, inside and outside."""
+    stream = gate.call(call_id)['streams'][0]
+    return [stream[face]['packets_in'] for face in ('inside', 'outside')]
+
+
 def call(t, caller, callee, uri, during=None):
     s = t.scene
     for end in (caller, callee):
@@ -70,6 +76,13 @@ def check(t):
         one = s.gate.calls()[0]
         t.claim('hop after hold and resume', one['verdict'] == 'hop')
         t.claim('nothing was refused', 'refused' not in s.gate.log()[before:])
+        s.gate.tell('rekey', one['id'])
+        t.claim('new keys on demand', 'new keys' in s.gate.log()[before:])
+        heard = packets(s.gate, one['id'])
+        time.sleep(2)
+        more = packets(s.gate, one['id'])
+        t.claim('media go on both ways', all(b - a > 60 for a, b in zip(heard, more)),
+                f'{heard}, then {more}')
 
     call(t, s.alice, s.trunk, BOB)
     s.record()
