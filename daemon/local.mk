@@ -22,6 +22,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/keeper/signature.c daemon/keeper/signature.h \
 	daemon/protocol.c daemon/protocol.h \
 	daemon/keeper/trust.c daemon/keeper/trust.h \
+	daemon/keeper/verified.c daemon/keeper/verified.h \
 	daemon/uri.c daemon/uri.h
 BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 

@@ -136,7 +136,9 @@ int version_check(const struct version *v)
 					   clock_wall_us(&clock_system), &why)
 			: 0;
 
-	if (r)
+	if (r || (v->credential &&
+		  credential_stale(v->credential, clock_wall_us(&clock_system),
+				   &why)))
 		log_error("conf", "%s", why.text);
 	return r;
 }

@@ -6,6 +6,8 @@
  * may be on one. Then the leaf must be for SIP and name the far end (RFC 5922
  * section 7, certname.c), with a key usage for what it is used for.
  *
+ * A chain that passed is remembered (verified.c), as long as all of this holds.
+ *
  * Where the profile says so, a self-signed certificate takes the place of the
  * chain: the same but for anchor and lists, and the pins (trust.c) must agree
  * to it. A certificate that the operator names for a peer needs neither. */
@@ -67,8 +69,49 @@ static int run_verify(const struct credential *c, X509_STORE_CTX *ctx,
 				X509_verify_cert_error_string(err));
 }
 
+static long long seconds(const ASN1_TIME *t)
+{
+	struct tm tm = { .tm_year = 0 };
+
+	return t && ASN1_TIME_to_tm(t, &tm) == 1 ? (long long)timegm(&tm) : 0;
+}
+
+static void narrow(struct span *span, const ASN1_TIME *from,
+		   const ASN1_TIME *until)
+{
+	long long from_s = seconds(from), until_s = seconds(until);
+
+	if (from_s >= span->from_s)
+		span->from_s = from_s + 1; /* OpenSSL wants it to be past */
+	if (until_s < span->until_s)
+		span->until_s = until_s;
+}
+
+/* How long what was verified holds: as long as each of the chain, and all
+ * lists that there are. */
+static struct span span_of(const struct credential *c, X509_STORE_CTX *ctx)
+{
+	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(c->store);
+	struct span span = { 0, INT64_MAX };
+
+	for (int i = 0; i < sk_X509_num(chain); i++)
+		narrow(&span, X509_get0_notBefore(sk_X509_value(chain, i)),
+		       X509_get0_notAfter(sk_X509_value(chain, i)));
+	for (int i = 0; c->lists && i < sk_X509_OBJECT_num(all); i++) {
+		const X509_CRL *crl = X509_OBJECT_get0_X509_CRL(
+			sk_X509_OBJECT_value(all, i));
+
+		if (crl)
+			narrow(&span, X509_CRL_get0_lastUpdate(crl),
+			       X509_CRL_get0_nextUpdate(crl));
+	}
+	return span;
+}
+
 static int check_path(const struct credential *c, STACK_OF(X509) *chain,
-		      uint64_t wall_us, struct credential_fault *why)
+		      uint64_t wall_us, struct span *span,
+		      struct credential_fault *why)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	int r;
@@ -79,6 +122,8 @@ static int check_path(const struct credential *c, STACK_OF(X509) *chain,
 				     "out of memory");
 	else
 		r = run_verify(c, ctx, wall_us, why);
+	if (!r)
+		*span = span_of(c, ctx);
 	X509_STORE_CTX_free(ctx);
 	return r;
 }
@@ -169,9 +214,40 @@ static int check_leaf(X509 *leaf, const struct credential_ask *ask,
 	return r ? credential_error(r) : 0;
 }
 
+/* By its leaf's key, of which it takes a reference. */
+static int certificate_new(EVP_PKEY *key, const struct pin *pin,
+			   struct certificate **out,
+			   struct credential_fault *why)
+{
+	struct certificate *x = calloc(1, sizeof *x);
+
+	if (!x || !key || !EVP_PKEY_up_ref(key)) {
+		free(x);
+		return credential_fault(why, E_NOMEM, "out of memory");
+	}
+	x->key = key;
+	x->pin = *pin;
+	*out = x;
+	return 0;
+}
+
+/* Up to an anchor; kept for the next time under that name of it. */
+static int believe_path(const struct credential *c, STACK_OF(X509) *chain,
+			const struct credential_ask *ask, const uint8_t *key,
+			struct credential_fault *why)
+{
+	struct span span;
+	int r = check_path(c, chain, ask->wall_us, &span, why);
+
+	if (!r)
+		verified_add(c->verified, key, span,
+			     X509_get0_pubkey(sk_X509_value(chain, 0)));
+	return r;
+}
+
 static int check_chain(const struct credential *c, STACK_OF(X509) *chain,
-		       const struct credential_ask *ask, struct pin *pin,
-		       struct credential_fault *why)
+		       const struct credential_ask *ask, const uint8_t *key,
+		       struct pin *pin, struct credential_fault *why)
 {
 	X509 *leaf = sk_X509_value(chain, 0);
 	int r = check_leaf(leaf, ask, why);
@@ -179,26 +255,30 @@ static int check_chain(const struct credential *c, STACK_OF(X509) *chain,
 	if (r)
 		return r;
 	if (!ask->trust.tofu)
-		return check_path(c, chain, ask->wall_us, why);
+		return believe_path(c, chain, ask, key, why);
 	r = check_self(chain, ask->wall_us, why);
-	return r ? r : check_pin(leaf, ask, pin, why);
+	return r || !pin ? r : check_pin(leaf, ask, pin, why);
 }
 
-static int certificate_new(X509 *leaf, const struct pin *pin,
-			   struct certificate **out)
+/* What was verified before; E_NOTFOUND. Sets its name for the next time. */
+static int known_path(const struct credential *c,
+		      const struct verified_case *of, uint8_t key[static 32],
+		      struct certificate **out, struct credential_fault *why)
 {
-	struct certificate *x = calloc(1, sizeof *x);
+	const struct pin none = { .state = PIN_NONE };
+	EVP_PKEY *leaf;
+	int r = verified_key(of, key);
 
-	if (!x)
-		return E_NOMEM;
-	x->key = X509_get_pubkey(leaf);
-	if (!x->key) {
-		free(x);
-		return credential_error(E_NOMEM);
-	}
-	x->pin = *pin;
-	*out = x;
-	return 0;
+	if (r)
+		return credential_fault(why, r, "out of memory");
+	leaf = of->ask->trust.tofu ? NULL
+				   : verified_find(c->verified, key,
+						   of->ask->wall_us);
+	if (!leaf)
+		return E_NOTFOUND;
+	r = certificate_new(leaf, &none, out, why);
+	EVP_PKEY_free(leaf);
+	return r;
 }
 
 const struct pin *certificate_pin(const struct certificate *c)
@@ -236,8 +316,10 @@ int credential_verify(const struct credential *c, const struct der *chain,
 		      size_t n, const struct credential_ask *ask,
 		      struct certificate **out, struct credential_fault *why)
 {
+	const struct verified_case of = { false, chain, n, ask };
 	struct pin pin = { .state = PIN_NONE };
 	STACK_OF(X509) *all = NULL;
+	uint8_t key[32];
 	int r;
 
 	if (!n || n > CHAIN_MAX)
@@ -245,12 +327,16 @@ int credential_verify(const struct credential *c, const struct der *chain,
 					"%zu certificates; allowed: 1 to %d",
 					n, CHAIN_MAX);
 	ERR_clear_error();
+	r = known_path(c, &of, key, out, why);
+	if (r != E_NOTFOUND)
+		return r;
 	r = parse(chain, n, &all, why);
 	if (r)
 		return r;
-	r = check_chain(c, all, ask, &pin, why);
-	if (!r && (r = certificate_new(sk_X509_value(all, 0), &pin, out)))
-		credential_fault(why, r, "out of memory");
+	r = check_chain(c, all, ask, key, &pin, why);
+	if (!r)
+		r = certificate_new(X509_get0_pubkey(sk_X509_value(all, 0)),
+				    &pin, out, why);
 	sk_X509_pop_free(all, X509_free);
 	return r;
 }
@@ -259,9 +345,11 @@ int credential_peer(const struct credential *c, const char *peer,
 		    const struct credential_ask *ask, struct certificate **out,
 		    struct credential_fault *why)
 {
-	const struct pin pin = { .state = PIN_NONE };
+	const struct der name = { (const uint8_t *)peer, strlen(peer) };
+	const struct verified_case of = { true, &name, 1, ask };
+	const struct pin none = { .state = PIN_NONE };
 	const struct known *k = c->known;
-	X509 *leaf;
+	uint8_t key[32];
 	int r;
 
 	while (k && strcmp(k->peer, peer))
@@ -271,14 +359,14 @@ int credential_peer(const struct credential *c, const char *peer,
 					"peer %.40s is configured: set its "
 					"cert, or use mikey-rsa-r", peer);
 	ERR_clear_error();
-	leaf = sk_X509_value(k->chain, 0);
-	r = check_leaf(leaf, ask, why);
+	r = known_path(c, &of, key, out, why);
+	if (r != E_NOTFOUND)
+		return r;
+	r = check_chain(c, k->chain, ask, key, NULL, why);
 	if (!r)
-		r = ask->trust.tofu
-			    ? check_self(k->chain, ask->wall_us, why)
-			    : check_path(c, k->chain, ask->wall_us, why);
-	if (!r && (r = certificate_new(leaf, &pin, out)))
-		credential_fault(why, r, "out of memory");
+		r = certificate_new(
+			X509_get0_pubkey(sk_X509_value(k->chain, 0)), &none,
+			out, why);
 	return r;
 }
 

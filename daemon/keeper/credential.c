@@ -76,9 +76,13 @@ static int store_new(X509_STORE **out)
 int credential_new(struct credential **out)
 {
 	struct credential *c = calloc(1, sizeof *c);
-	int r = c ? store_new(&c->store) : E_NOMEM;
+	int r = E_NOMEM;
 
+	if (c && (c->verified = verified_new()))
+		r = store_new(&c->store);
 	if (r) {
+		if (c)
+			verified_free(c->verified);
 		free(c);
 		return r;
 	}
@@ -110,6 +114,7 @@ void credential_free(struct credential *c)
 	forget_own(c);
 	EVP_PKEY_free(c->key); /* wipes */
 	X509_STORE_free(c->store);
+	verified_free(c->verified);
 	free(c);
 }
 
@@ -342,6 +347,7 @@ int credential_read(struct credential *c, enum credential_part part,
 		return credential_fault(why, r, "cannot be read: %s",
 					err_text(r));
 	ERR_clear_error();
+	verified_clear(c->verified); /* whatever it is, it may change them */
 	in = BIO_new_mem_buf(text, (int)len);
 	r = in ? read_part(c, part, peer, in, why)
 	       : credential_fault(why, credential_error(E_NOMEM),
@@ -399,6 +405,31 @@ int credential_check(const struct credential *c, uint64_t wall_us,
 	if (c->own || c->key)
 		return check_own(c, wall_us, why);
 	return 0;
+}
+
+bool credential_stale(const struct credential *c, uint64_t wall_us,
+		      struct credential_fault *why)
+{
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(c->store);
+	time_t now = (time_t)(wall_us / 1000000);
+	char issuer[100] = "";
+
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		const X509_CRL *crl = X509_OBJECT_get0_X509_CRL(
+			sk_X509_OBJECT_value(all, i));
+		const ASN1_TIME *next = crl ? X509_CRL_get0_nextUpdate(crl)
+					    : NULL;
+
+		if (!next || X509_cmp_time(next, &now) > 0)
+			continue;
+		X509_NAME_oneline(X509_CRL_get_issuer(crl), issuer,
+				  sizeof issuer);
+		credential_fault(why, 0, "trust.crl: the list of %.60s is out "
+				 "of date: its certificates are refused; get "
+				 "a new one", issuer);
+		return true;
+	}
+	return false;
 }
 
 bool credential_proves(const struct credential *c)

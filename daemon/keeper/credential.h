@@ -55,6 +55,10 @@ int credential_read(struct credential *c, enum credential_part part,
  * subjectAltName. 0 when nothing at all was read. */
 int credential_check(const struct credential *c, uint64_t wall_us,
 		     struct credential_fault *why);
+/* Whether some revocation list is over, so that its issuer's certificates are
+ * refused; why says which. No fault by itself: a new one may come. */
+bool credential_stale(const struct credential *c, uint64_t wall_us,
+		      struct credential_fault *why);
 /* RSA: sign by PSS, not by PKCS #1 v1.5. */
 void credential_pss(struct credential *c, bool on);
 /* Whether we can prove who we are, and know whom to believe. */

@@ -3,6 +3,7 @@
 #define CALLSEAL_KEEPER_CREDENTIAL_INSIDE_H
 
 #include "daemon/keeper/credential.h"
+#include "daemon/keeper/verified.h"
 
 #include <openssl/x509.h>
 
@@ -22,6 +23,7 @@ struct credential {
 	X509_STORE *store;
 	size_t anchors, lists; /* in the store */
 	struct known *known;
+	struct verified *verified; /* by what is above; owned */
 };
 
 /* Writes the reason; returns err. */

@@ -447,6 +447,8 @@ int files_check_credential(const struct policy *policy, const char *dir)
 	if (!r && (r = credential_check(c, clock_wall_us(&clock_system),
 					&why)))
 		log_error(TAG, "%s", why.text);
+	else if (!r && credential_stale(c, clock_wall_us(&clock_system), &why))
+		log_error(TAG, "%s", why.text);
 	credential_free(c);
 	return r ? E_CONF : 0;
 }

@@ -121,6 +121,23 @@ static void parts_must_fit_together(void **state)
 	check(own, rsa(2), "does not belong");
 }
 
+static void a_list_that_is_over_is_told(void **state)
+{
+	X509_CRL *crl = ca_revoke(&ca, NULL, 10);
+	struct credential_fault why = { "" };
+	struct credential *c;
+
+	(void)state;
+	assert_int_equal(credential_new(&c), 0);
+	assert_false(credential_stale(c, NOW_US, &why));
+	ca_add(c, CREDENTIAL_CRL, "", ca_file(NULL, NULL, NULL, crl));
+	assert_false(credential_stale(c, NOW_US, &why));
+	assert_true(credential_stale(c, NOW_US + 10000000, &why));
+	assert_non_null(strstr(why.text, "the issuer is out of date"));
+	credential_free(c);
+	X509_CRL_free(crl);
+}
+
 static void halves_are_not_ready(void **state)
 {
 	struct credential_fault why;
@@ -166,6 +183,7 @@ int main(void)
 		cmocka_unit_test(wrong_files_are_refused),
 		cmocka_unit_test(parts_must_fit_together),
 		cmocka_unit_test(halves_are_not_ready),
+		cmocka_unit_test(a_list_that_is_over_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -17,3 +17,9 @@ TESTS += tests/unit/test_trust
 tests_unit_test_trust_SOURCES = tests/unit/test_trust.c \
 	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_trust_LDADD = $(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_verified
+TESTS += tests/unit/test_verified
+tests_unit_test_verified_SOURCES = tests/unit/test_verified.c \
+	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_verified_LDADD = $(MIKEY_TEST_LIBS)
