@@ -15,6 +15,7 @@
  * how); nothing passes then. What an unchanged body needs is nothing but
  * WRITE. The order is the same for plain calls, whose KEYS step is empty. */
 #include "daemon/base/err.h"
+#include "daemon/base/secret.h"
 #include "daemon/engine/inside.h"
 
 #include <stdlib.h>
@@ -105,6 +106,8 @@ static void job_free(struct job *j)
 	deal_free(j->deal);
 	branch_free(j->branch);
 	free(j->early);
+	if (j->data)
+		wipe(j->data, j->q.body.len); /* it may hold keys (SDES) */
 	free(j->data);
 	free(j);
 }

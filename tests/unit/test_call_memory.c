@@ -22,13 +22,18 @@
 
 static struct outcome o;
 
+#define CRYPTO HEAD "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 A inline:x\r\n"
+#define DUAL CRYPTO "m=audio 4002 RTP/AVP 0\r\n"
+
+static const char *far_uri; /* of the peer */
+
 static bool start(struct rig *r, enum face from)
 {
-	struct call_start s = { .from = from };
+	struct call_start s = { .from = from, .secured = true };
 	struct refusal no = { 0 };
 
-	s.caller = from == INSIDE ? "sip:alice@a.example" : "sip:bob@b.example";
-	s.callee = from == INSIDE ? "sip:bob@b.example" : "sip:alice@a.example";
+	s.caller = from == INSIDE ? "sip:alice@a.example" : far_uri;
+	s.callee = from == INSIDE ? far_uri : "sip:alice@a.example";
 	addr_parse("127.0.0.1:5080", &s.source);
 	if (!call_start(r->e, &s, r, &r->call, &no))
 		return true;
@@ -94,15 +99,35 @@ static void talk(struct rig *r, enum face from)
 		pass(r, INSIDE, BODY_OFFER, HELD);
 }
 
-static void walk(enum face from)
+/* The same by SDES; a dual offer, then a hold and a new key. */
+static void talk_sdes(struct rig *r, enum face from)
+{
+	enum face to = from == INSIDE ? OUTSIDE : INSIDE;
+
+	r->bare = r->secured = r->late_keys = true;
+	if (!start(r, from) ||
+	    !pass(r, from, BODY_OFFER, from == INSIDE ? PLAIN : DUAL) ||
+	    !pass(r, to, BODY_ANSWER, from == INSIDE ? CRYPTO : PLAIN))
+		return;
+	call_won(r->call, 0);
+	call_up(r->call);
+	if (from == OUTSIDE)
+		pass(r, INSIDE, BODY_OFFER, HELD);
+	else if (pass(r, INSIDE, BODY_OFFER, HELD))
+		pass(r, OUTSIDE, BODY_ANSWER, CRYPTO "a=crypto-new\r\n");
+}
+
+static void walk(enum face from,
+		 void (*how)(struct rig *r, enum face from))
 {
 	unsigned long n = 0, used;
 
+	far_uri = how == talk ? "sip:bob@b.example" : "sip:bob@t.example";
 	do {
 		struct rig *r = rig_new("");
 
 		alloc_fail_at(++n);
-		talk(r, from);
+		how(r, from);
 		used = alloc_count();
 		alloc_fail_never();
 		rig_free(r);
@@ -113,13 +138,15 @@ static void walk(enum face from)
 static void outgoing(void **state)
 {
 	(void)state;
-	walk(INSIDE);
+	walk(INSIDE, talk);
+	walk(INSIDE, talk_sdes);
 }
 
 static void incoming(void **state)
 {
 	(void)state;
-	walk(OUTSIDE);
+	walk(OUTSIDE, talk);
+	walk(OUTSIDE, talk_sdes);
 }
 
 int main(void)
