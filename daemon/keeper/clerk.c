@@ -694,15 +694,6 @@ static const struct answer_keys *keys_of(const struct exchange *x,
 	return a;
 }
 
-static size_t count_answers(const struct exchange *x)
-{
-	size_t n = 0;
-
-	for (const struct answer_keys *a = x->answers; a; a = a->next)
-		n++;
-	return n;
-}
-
 /* Keys of an answer belong to its branch; they are bound to the same streams
  * as the other branches', and the engine names those that count. */
 static bool is_won(struct clerk *c, const struct exchange *x)
@@ -732,9 +723,9 @@ static int add_answer(struct clerk *c, struct exchange *x,
 	struct answer_keys *a;
 	int r;
 
-	if (count_answers(x) == ANSWERS_KEYED && is_won(c, x))
+	if (exchange_answers(x) == ANSWERS_KEYED && is_won(c, x))
 		drop_oldest(c, x);
-	if (count_answers(x) == ANSWERS_KEYED)
+	if (exchange_answers(x) == ANSWERS_KEYED)
 		return E_FULL;
 	a = malloc(sizeof *a);
 	if (!a)

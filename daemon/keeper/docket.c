@@ -247,6 +247,15 @@ struct exchange *exchange_find(struct dockets *d, uint64_t id)
 	return x;
 }
 
+size_t exchange_answers(const struct exchange *x)
+{
+	size_t n = 0;
+
+	for (const struct answer_keys *a = x->answers; a; a = a->next)
+		n++;
+	return n;
+}
+
 static void free_answers(struct exchange *x)
 {
 	struct answer_keys *a;

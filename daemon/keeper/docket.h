@@ -110,6 +110,8 @@ int docket_exchange(struct dockets *d, uint64_t call, uint64_t id,
 		    const struct alternative *alt, size_t n,
 		    struct exchange **out);
 struct exchange *exchange_find(struct dockets *d, uint64_t id);
+/* How many answers have keys of their own. */
+size_t exchange_answers(const struct exchange *x);
 /* How long it may wait, from now: until answered, or once it was. Within each
  * the waits are of one length, so that the queues stay in order. */
 void exchange_wait(struct dockets *d, struct exchange *x, uint64_t until_us);

@@ -9,7 +9,8 @@
  * that come early; early (1: they are wanted), no_keys (1: but the core has
  * none to give); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
  * refuse (status), retries (so many 488 make the first INVITE go out again),
- * lead (a piece of those URIs that a call may lead to; not on standard input), oom (the N-th calloc() of ours from now on fails, once),
+ * lead (a piece of those URIs that a call may lead to; not on standard input),
+ * oom (the N-th calloc() of ours from now on fails, once),
  * register (1: passes), hosts (limit of one host), subscriptions (their
  * limit), bindings (path of their file; at the start only), keys_only (1:
  * offers of the outside stay here), own_no (1: no offer of our own can be
