@@ -15,6 +15,10 @@
 
 #define RELAY_CURE "is the relay running? see callsealctl status"
 #define KEEPER_CURE "is the keeper running? see callsealctl status"
+#define NO_RELAY UNAVAILABLE, 399, "the gateway's media relay does not answer"
+#define NO_KEEPER UNAVAILABLE, 399, "the gateway's key keeper does not answer"
+#define FAULT OURS, 399, "a fault of the gateway"
+#define BUSY UNAVAILABLE, 399, "too many key exchanges at once"
 
 static const struct failure table[] = {
 	{ STAGE_OFFER, E_FORMAT, 400, "Bad Request", 399,
@@ -26,60 +30,68 @@ static const struct failure table[] = {
 	{ STAGE_OFFER, E_POLICY, NOT_HERE, 301,
 	  "no media address of this family", 0, LOG_CLASS_ERROR,
 	  "configure an address of that family in media" },
-	{ STAGE_OFFER, E_ARG, 415, "Unsupported Media Type", 0, "", 0,
+	{ STAGE_OFFER, E_ARG, 415, "Unsupported Media Type", 399,
+	  "only application/sdp is carried", 0,
 	  LOG_CLASS_REMOTE, "only application/sdp is carried" },
-	{ STAGE_OFFER, 0, OURS, 0, "", 0, LOG_CLASS_ERROR,
+	{ STAGE_OFFER, 0, FAULT, 0, LOG_CLASS_ERROR,
 	  "out of memory?" },
 
-	{ STAGE_ANSWER, E_NOMEM, OURS, 0, "", 0, LOG_CLASS_ERROR,
+	{ STAGE_ANSWER, E_NOMEM, FAULT, 0, LOG_CLASS_ERROR,
 	  "out of memory?" },
 	{ STAGE_ANSWER, E_FORMAT, NOT_HERE, 399,
 	  "malformed answer from the far end", 0, LOG_CLASS_REMOTE,
 	  "the sender's SDP is broken or does not match the offer" },
-	{ STAGE_ANSWER, E_STATE, OURS, 0, "", 0, LOG_CLASS_REMOTE,
+	{ STAGE_ANSWER, E_STATE, OURS, 399,
+	  "an answer without an offer", 0, LOG_CLASS_REMOTE,
 	  "an answer without an offer" },
 	{ STAGE_ANSWER, 0, NOT_HERE, 399,
 	  "the far end's answer cannot be used", 0, LOG_CLASS_REMOTE,
 	  "the far end answered with what cannot be relayed" },
 
 	{ STAGE_UNSEALED, 0, NOT_HERE, 306,
-	  "key management required: a=key-mgmt:mikey and RTP/SAVP", 0,
+	  "key management required here: RTP/SAVP with the keys that the "
+	  "profile wants", 0,
 	  LOG_CLASS_REFUSED,
 	  "the profile requires sealing: the far end must use MIKEY, or give "
 	  "the peer a profile with need = \"forbid\"" },
-	{ STAGE_SEALED, 0, NOT_HERE, 306, "only RTP/AVP is accepted", 0,
+	{ STAGE_SEALED, 0, NOT_HERE, 306,
+	  "key management is not wanted here: only RTP/AVP", 0,
 	  LOG_CLASS_REFUSED,
 	  "the profile forbids sealing: give the peer a profile with need = "
 	  "\"require\"" },
 
-	{ STAGE_PLAIN, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_PLAIN, E_CLOSED, NO_KEEPER, 5, LOG_CLASS_ERROR,
 	  KEEPER_CURE },
-	{ STAGE_PLAIN, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_PLAIN, E_TIMEOUT, NO_KEEPER, 5, LOG_CLASS_ERROR,
 	  KEEPER_CURE },
 	{ STAGE_PLAIN, 0, NOT_HERE, 306,
 	  "key management required: earlier calls with this peer were sealed",
 	  0, LOG_CLASS_REFUSED, "see the reason: somebody on the way may want "
 	  "the call in clear" },
 
-	{ STAGE_PORTS, E_FULL, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_PORTS, E_FULL, UNAVAILABLE, 399,
+	  "no media ports left at the gateway", 5, LOG_CLASS_ERROR,
 	  "no media ports left: widen media.ports" },
-	{ STAGE_PORTS, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_PORTS, E_CLOSED, NO_RELAY, 5, LOG_CLASS_ERROR,
 	  RELAY_CURE },
-	{ STAGE_PORTS, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_PORTS, E_TIMEOUT, NO_RELAY, 5, LOG_CLASS_ERROR,
 	  RELAY_CURE },
-	{ STAGE_PORTS, 0, OURS, 0, "", 0, LOG_CLASS_ERROR, RELAY_CURE },
+	{ STAGE_PORTS, 0, FAULT, 0, LOG_CLASS_ERROR, RELAY_CURE },
 
-	{ STAGE_KEY_OFFER, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_KEY_OFFER, E_CLOSED, NO_KEEPER, 5, LOG_CLASS_ERROR,
 	  KEEPER_CURE },
-	{ STAGE_KEY_OFFER, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_KEY_OFFER, E_TIMEOUT, NO_KEEPER, 5, LOG_CLASS_ERROR,
 	  KEEPER_CURE },
-	{ STAGE_KEY_OFFER, E_FULL, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_KEY_OFFER, E_FULL, BUSY, 5, LOG_CLASS_ERROR,
 	  "the keeper has too much to do" },
-	{ STAGE_KEY_OFFER, E_POLICY, 403, "Forbidden", 0, "", 0,
+	{ STAGE_KEY_OFFER, E_POLICY, 403, "Forbidden", 399,
+	  "key management: the gateway has no credential for this call", 0,
 	  LOG_CLASS_REFUSED, "the keeper's policy does not allow this call" },
-	{ STAGE_KEY_OFFER, E_NOTFOUND, OURS, 0, "", 0, LOG_CLASS_ERROR,
+	{ STAGE_KEY_OFFER, E_NOTFOUND, OURS, 399,
+	  "key management: the gateway has no key for this peer", 0,
+	  LOG_CLASS_ERROR,
 	  "give the peer a psk" },
-	{ STAGE_KEY_OFFER, 0, OURS, 0, "", 0, LOG_CLASS_ERROR,
+	{ STAGE_KEY_OFFER, 0, FAULT, 0, LOG_CLASS_ERROR,
 	  "see the keeper's log" },
 
 	{ STAGE_KEY_ANSWER, E_FORMAT, 400, "Bad Request", 399,
@@ -101,22 +113,25 @@ static const struct failure table[] = {
 	{ STAGE_KEY_ANSWER, E_STATE, OURS, 399,
 	  "key management: update of an unknown bundle", 0, LOG_CLASS_REFUSED,
 	  "the keeper was restarted, or the far end mixes up calls" },
-	{ STAGE_KEY_ANSWER, E_POLICY, 403, "Forbidden", 0, "", 0,
+	{ STAGE_KEY_ANSWER, E_POLICY, 403, "Forbidden", 399,
+	  "key management: this identity may not make this call here", 0,
 	  LOG_CLASS_REFUSED, "the identity is not the peer's" },
-	{ STAGE_KEY_ANSWER, E_FULL, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_KEY_ANSWER, E_FULL, BUSY, 5, LOG_CLASS_ERROR,
 	  "the keeper has too much to do" },
-	{ STAGE_KEY_ANSWER, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_KEY_ANSWER, E_CLOSED, NO_KEEPER, 5, LOG_CLASS_ERROR,
 	  KEEPER_CURE },
-	{ STAGE_KEY_ANSWER, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_KEY_ANSWER, E_TIMEOUT, NO_KEEPER, 5, LOG_CLASS_ERROR,
 	  KEEPER_CURE },
-	{ STAGE_KEY_ANSWER, E_NOTFOUND, OURS, 0, "", 0, LOG_CLASS_ERROR,
+	{ STAGE_KEY_ANSWER, E_NOTFOUND, OURS, 399,
+	  "key management: the gateway has no key for this peer", 0,
+	  LOG_CLASS_ERROR,
 	  "give the peer a psk" },
-	{ STAGE_KEY_ANSWER, 0, OURS, 0, "", 0, LOG_CLASS_ERROR,
+	{ STAGE_KEY_ANSWER, 0, FAULT, 0, LOG_CLASS_ERROR,
 	  "see the keeper's log" },
 
-	{ STAGE_KEY_FINISH, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_KEY_FINISH, E_CLOSED, NO_KEEPER, 5, LOG_CLASS_ERROR,
 	  KEEPER_CURE },
-	{ STAGE_KEY_FINISH, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_KEY_FINISH, E_TIMEOUT, NO_KEEPER, 5, LOG_CLASS_ERROR,
 	  KEEPER_CURE },
 	{ STAGE_KEY_FINISH, E_FORMAT, NOT_HERE, 399,
 	  "malformed key management answer", 0, LOG_CLASS_REMOTE,
@@ -134,19 +149,45 @@ static const struct failure table[] = {
 	  "transport=tls, set tls.verify (\"mutual\" for calls that it makes "
 	  "to us), or its profile sdes = \"any\"" },
 
-	{ STAGE_BIND, E_CLOSED, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_BIND, E_CLOSED, NO_RELAY, 5, LOG_CLASS_ERROR,
 	  RELAY_CURE },
-	{ STAGE_BIND, E_TIMEOUT, UNAVAILABLE, 0, "", 5, LOG_CLASS_ERROR,
+	{ STAGE_BIND, E_TIMEOUT, NO_RELAY, 5, LOG_CLASS_ERROR,
 	  "relay or keeper did not deliver a key in time" },
 	{ STAGE_BIND, E_POLICY, NOT_HERE, 399, "media address not allowed", 0,
 	  LOG_CLASS_REFUSED, "the media address in the SDP must be in "
 	  "inside.nets" },
-	{ STAGE_BIND, 0, OURS, 0, "", 0, LOG_CLASS_ERROR,
+	{ STAGE_BIND, 0, FAULT, 0, LOG_CLASS_ERROR,
 	  "see the relay's log" },
 
-	{ STAGE_QUEUE, 0, OURS, 0, "", 5, LOG_CLASS_REMOTE,
+	{ STAGE_QUEUE, 0, OURS, 399, "too many bodies at once", 5,
+	  LOG_CLASS_REMOTE,
 	  "more bodies at once than a call may have" },
 };
+
+const struct failure *failure_at(size_t i)
+{
+	return i < sizeof table / sizeof *table ? &table[i] : NULL;
+}
+
+const char *stage_name(enum stage stage)
+{
+	static const char *const names[] = {
+		[STAGE_OFFER] = "offer",
+		[STAGE_ANSWER] = "answer",
+		[STAGE_UNSEALED] = "unsealed",
+		[STAGE_SEALED] = "sealed",
+		[STAGE_PLAIN] = "plain",
+		[STAGE_PORTS] = "ports",
+		[STAGE_KEY_OFFER] = "key-offer",
+		[STAGE_KEY_ANSWER] = "key-answer",
+		[STAGE_KEY_FINISH] = "key-finish",
+		[STAGE_EXPOSED] = "exposed",
+		[STAGE_BIND] = "bind",
+		[STAGE_QUEUE] = "queue",
+	};
+
+	return names[stage];
+}
 
 const struct failure *failure_of(enum stage stage, int err)
 {

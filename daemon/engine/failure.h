@@ -6,6 +6,8 @@
 
 #include "daemon/base/log.h"
 
+#include <stddef.h>
+
 /* Where it failed. */
 enum stage {
 	STAGE_OFFER,      /* an offer's description */
@@ -34,6 +36,11 @@ struct failure {
 	const char *cure;     /* for the operator */
 };
 
+/* The i-th row of the table, NULL behind the last. doc/POLICY.md has them all,
+ * and a test holds it to that. */
+const struct failure *failure_at(size_t i);
+/* As the page names it. Static text. */
+const char *stage_name(enum stage stage);
 /* The row; never NULL. */
 const struct failure *failure_of(enum stage stage, int err);
 

@@ -310,11 +310,11 @@ static void answer_without_offer(void **state)
 	(void)state;
 	rig_call(r, INSIDE, "b");
 	answer(r, OUTSIDE, 0, SEALED);
-	refused(500, 0);
+	refused(500, 399);
 	offer(r, INSIDE, PLAIN);
 	passes();
 	answer(r, INSIDE, 0, PLAIN);
-	refused(500, 0);
+	refused(500, 399);
 	rig_free(r);
 }
 
@@ -386,9 +386,9 @@ static void their_offer_fails(void **state)
 	} row[] = {
 		{ E_AUTH, 488, 306 }, { E_REPLAY, 488, 306 },
 		{ E_EXPIRED, 488, 306 }, { E_UNSUPPORTED, 488, 306 },
-		{ E_FORMAT, 400, 399 }, { E_POLICY, 403, 0 },
-		{ E_FULL, 503, 0 }, { E_NOTFOUND, 500, 0 },
-		{ E_INTERNAL, 500, 0 },
+		{ E_FORMAT, 400, 399 }, { E_POLICY, 403, 399 },
+		{ E_FULL, 503, 399 }, { E_NOTFOUND, 500, 399 },
+		{ E_INTERNAL, 500, 399 },
 	};
 
 	(void)state;
@@ -418,7 +418,7 @@ static void relay_silent(void **state)
 	rig_pass_time(r, RELAY_DEADLINE_MS - 1);
 	assert_int_equal(o.n, 0);
 	rig_pass_time(r, 2);
-	refused(503, 0);
+	refused(503, 399);
 	assert_int_equal(o.no.retry_after_s, 5);
 	assert_non_null(strstr(rig_log, "relay did not answer"));
 	/* its late answer gives the ports back, and hurts nobody */
@@ -449,7 +449,7 @@ static void keeper_silent(void **state)
 		rig_relay_says(r, MSG_STREAM_ADDED, s->id, &a, sizeof a);
 	}
 	rig_pass_time(r, KEEPER_DEADLINE_MS + 1);
-	refused(503, 0);
+	refused(503, 399);
 	assert_non_null(strstr(rig_log, "keeper did not answer"));
 	r->hold_keeper = false;
 	rig_pump(r); /* the late exchange is dropped */
@@ -465,12 +465,12 @@ static void siblings_absent(void **state)
 	mock_child_refuse(r->child, PROC_RELAY, E_CLOSED);
 	rig_call(r, INSIDE, "b");
 	offer(r, INSIDE, PLAIN);
-	refused(503, 0);
+	refused(503, 399);
 	assert_non_null(strstr(rig_log, "the relay is not there"));
 	mock_child_refuse(r->child, PROC_RELAY, 0);
 	mock_child_refuse(r->child, PROC_KEEPER, E_CLOSED);
 	offer(r, INSIDE, PLAIN);
-	refused(503, 0);
+	refused(503, 399);
 	assert_int_equal(o.no.retry_after_s, 5);
 	assert_non_null(strstr(rig_log, "the keeper is not there"));
 	rig_free(r);
@@ -806,7 +806,7 @@ static void keeper_gone(void **state)
 		   "a=key-mgmt:mikey AAAA\r\n" AUDIO("RTP/SAVP"), &o);
 	assert_int_equal(o.n, 0);
 	engine_ops.sibling(r->e, PROC_KEEPER, 0);
-	refused(503, 0);
+	refused(503, 399);
 	r->hold_keeper = false;
 	rig_free(r);
 }
@@ -824,7 +824,7 @@ static void broken_siblings(void **state)
 	s = mock_child_take(r->child, MSG_STREAM_ADD);
 	assert_int_equal(rig_relay_says(r, MSG_STREAM_ADDED, s->id, &a,
 					sizeof a), E_FORMAT);
-	refused(500, 0);
+	refused(500, 399);
 	assert_int_equal(rig_relay_says(r, MSG_KEY_OFFERED, 1, &a, sizeof a),
 			 E_FORMAT);
 	r->hold_relay = false;

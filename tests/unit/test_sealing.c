@@ -194,7 +194,7 @@ static void a_silent_keeper_allows_nothing(void **state)
 	while (mock_child_take(r->child, MSG_NONE))
 		;
 	rig_pass_time(r, 6000);
-	refused(503, 0);
+	refused(503, 399);
 	rig_free(r);
 }
 
