@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -176,15 +178,15 @@ static void failures(void **state)
 		{ STAGE_ANSWER, E_FORMAT, 488, 399 },
 		{ STAGE_UNSEALED, E_POLICY, 488, 306 },
 		{ STAGE_SEALED, E_POLICY, 488, 306 },
-		{ STAGE_PORTS, E_FULL, 503, 0 },
+		{ STAGE_PORTS, E_FULL, 503, 399 },
 		{ STAGE_KEY_ANSWER, E_AUTH, 488, 306 },
 		{ STAGE_KEY_ANSWER, E_REPLAY, 488, 306 },
 		{ STAGE_KEY_ANSWER, E_EXPIRED, 488, 306 },
 		{ STAGE_KEY_ANSWER, E_UNSUPPORTED, 488, 306 },
 		{ STAGE_KEY_ANSWER, E_FORMAT, 400, 399 },
-		{ STAGE_KEY_ANSWER, E_POLICY, 403, 0 },
+		{ STAGE_KEY_ANSWER, E_POLICY, 403, 399 },
 		{ STAGE_KEY_FINISH, E_AUTH, 488, 306 },
-		{ STAGE_BIND, E_AUTH, 500, 0 },
+		{ STAGE_BIND, E_AUTH, 500, 399 },
 	};
 
 	(void)state;
@@ -218,6 +220,38 @@ static void complete(void **state)
 	assert_int_equal(failure_of((enum stage)99, E_AUTH)->status, 500);
 }
 
+/* doc/POLICY.md has every row of the table, in its order, and no other. */
+static void policy_page(void **state)
+{
+	static char page[64 * 1024];
+	const char *dir = getenv("srcdir"), *at;
+	const struct failure *f;
+	char path[256], row[256];
+	size_t len;
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/doc/POLICY.md", dir ? dir : ".");
+	file = fopen(path, "r");
+	assert_non_null(file);
+	len = fread(page, 1, sizeof page - 1, file);
+	fclose(file);
+	page[len] = 0;
+	at = strstr(page, "| where | how it failed |");
+	assert_non_null(at);
+	at = strchr(strchr(at, '\n') + 1, '\n') + 1;
+	for (size_t i = 0; (f = failure_at(i)); i++) {
+		snprintf(row, sizeof row, "| %s | %s | %d | %s | ",
+			 stage_name(f->stage),
+			 f->err ? err_text(f->err) : "any other", f->status,
+			 f->warn);
+		if (strncmp(at, row, strlen(row)))
+			fail_msg("doc/POLICY.md lacks: %s", row);
+		at = strchr(at, '\n') + 1;
+	}
+	assert_string_equal(at, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,7 +261,7 @@ int main(void)
 		cmocka_unit_test(bare_keys),
 		cmocka_unit_test(a_pin_makes_a_peer),
 		cmocka_unit_test(names), cmocka_unit_test(failures),
-		cmocka_unit_test(complete),
+		cmocka_unit_test(complete), cmocka_unit_test(policy_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
