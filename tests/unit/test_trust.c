@@ -350,6 +350,54 @@ static void a_configured_certificate_needs_no_pin(void **state)
 	memory_free(e.m[1]);
 }
 
+static int order(struct memory *m, enum trust_order what, const char *name)
+{
+	struct msg_trust t = { .order = what, .print = { 7 } };
+	char why[REASON_TEXT] = "";
+	int r;
+
+	snprintf(t.name, sizeof t.name, "%s", name);
+	r = trust_order(m, &t, NOW_US, why);
+	assert_int_equal(!r, !why[0]);
+	return r;
+}
+
+static void note(struct memory *m, enum memory_kind kind, const char *name)
+{
+	const uint8_t one = 1;
+
+	assert_int_equal(memory_put(m, &(struct memory_record){
+		kind, name, &one, 1, NOW_US }), 0);
+}
+
+/* A peer's name, a host's, or both with a space between. */
+static void the_operators_orders(void **state)
+{
+	struct memory *m = memory();
+	struct memory_record r;
+
+	(void)state;
+	assert_int_equal(order(m, TRUST_ACCEPT, "b.example"), 0);
+	note(m, MEMORY_BEST, "trunk b.example");
+	note(m, MEMORY_BEST, "trunk c.example");
+	note(m, MEMORY_METHOD, "trunk");
+	note(m, MEMORY_METHOD, "trunks");
+	note(m, MEMORY_COUNTER, "trunk");
+	assert_int_equal(order(m, TRUST_FORGET, "example"), E_NOTFOUND);
+	assert_int_equal(order(m, TRUST_FORGET, "b.example"), 0);
+	assert_int_equal(memory_count(m, MEMORY_PIN), 0);
+	assert_int_equal(memory_count(m, MEMORY_BEST), 1);
+	assert_int_equal(order(m, TRUST_FORGET, "trunk"), 0);
+	assert_int_equal(memory_count(m, MEMORY_BEST), 0);
+	assert_int_equal(memory_get(m, MEMORY_METHOD, "trunks", &r), 0);
+	assert_int_equal(memory_count(m, MEMORY_METHOD), 1);
+	assert_int_equal(memory_count(m, MEMORY_COUNTER), 1);
+	assert_int_equal(order(m, TRUST_MEND, ""), 0);
+	assert_int_equal(order(m, (enum trust_order)9, "b"), E_ARG);
+	assert_int_equal(order(m, TRUST_ACCEPT, ""), E_ARG);
+	memory_free(m);
+}
+
 static void fingerprints_are_read(void **state)
 {
 	char text[FINGERPRINT_TEXT], colons[3 * FINGERPRINT + 1];
@@ -411,6 +459,7 @@ int main(void)
 		cmocka_unit_test(by_an_anchor_they_are_strangers),
 		cmocka_unit_test(a_configured_certificate_needs_no_pin),
 		cmocka_unit_test(fingerprints_are_read),
+		cmocka_unit_test(the_operators_orders),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
