@@ -694,15 +694,6 @@ static const struct answer_keys *keys_of(const struct exchange *x,
 	return a;
 }
 
-/* Keys of an answer belong to its branch; they are bound to the same streams
- * as the other branches', and the engine names those that count. */
-static bool is_won(struct clerk *c, const struct exchange *x)
-{
-	const struct docket *k = docket_find(c->dockets, x->call);
-
-	return k && k->won;
-}
-
 /* In a running call only the newest answers count. */
 static void drop_oldest(struct clerk *c, struct exchange *x)
 {
@@ -716,6 +707,8 @@ static void drop_oldest(struct clerk *c, struct exchange *x)
 	free(a);
 }
 
+/* Keys of an answer belong to its branch; they are bound to the same streams
+ * as the other branches', and the engine names those that count. */
 static int add_answer(struct clerk *c, struct exchange *x,
 		      struct answer_keys *fresh,
 		      const struct keying_result *res)
@@ -723,7 +716,8 @@ static int add_answer(struct clerk *c, struct exchange *x,
 	struct answer_keys *a;
 	int r;
 
-	if (exchange_answers(x) == ANSWERS_KEYED && is_won(c, x))
+	if (exchange_answers(x) == ANSWERS_KEYED &&
+	    docket_is_won(c->dockets, x->call))
 		drop_oldest(c, x);
 	if (exchange_answers(x) == ANSWERS_KEYED)
 		return E_FULL;
@@ -804,7 +798,7 @@ static int key_branch(struct clerk *c, struct exchange *x,
 	if (r)
 		return why_not(reply, r, "SHA-256");
 	old = keys_of(x, fresh.branch, fresh.answer);
-	if (old != x->answers && is_won(c, x))
+	if (old != x->answers && docket_is_won(c->dockets, x->call))
 		old = NULL; /* replaced since: the relay has let go of it */
 	if (!old)
 		r = add_answer(c, x, &fresh, res);

@@ -582,6 +582,13 @@ void docket_won(struct dockets *d, uint64_t call)
 	end_ahead(d, k);
 }
 
+bool docket_is_won(struct dockets *d, uint64_t call)
+{
+	const struct docket *k = docket_find(d, call);
+
+	return k && k->won;
+}
+
 int dockets_each_key(const struct dockets *d,
 		     int (*fn)(void *user, const struct msg_key *key),
 		     void *user)

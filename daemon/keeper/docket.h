@@ -161,6 +161,7 @@ bool dockets_ahead(const struct dockets *d, const char *peer, unsigned max);
 void docket_ahead(struct dockets *d, uint64_t call, const char *peer);
 /* The call is answered. */
 void docket_won(struct dockets *d, uint64_t call);
+bool docket_is_won(struct dockets *d, uint64_t call);
 
 /* Forgets all of a call; gone is told each key first. */
 typedef void (*key_gone_fn)(void *user, uint64_t key_id);

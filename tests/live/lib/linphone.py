@@ -51,6 +51,7 @@ class Linphone:
             '--log', f'{self.dir}/log', '--disable-stats-events'], env={'HOME': self.dir})
         lab.on_close(self.close)
         self.socket = wait_for('linphone', self._connect)
+        wait_for('its SIP port', lambda: f':{port} ' in lab.net.run(self.host, 'ss', '-Hlun'), 30)
 
     def _connect(self):
         if not self.process.running():
