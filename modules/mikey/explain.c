@@ -4,6 +4,7 @@
 #include "modules/mikey/explain.h"
 
 #include "daemon/base/err.h"
+#include "daemon/keeper/rank.h"
 #include "modules/mikey/dh.h"
 #include "modules/mikey/error.h"
 #include "modules/mikey/ident.h"
@@ -206,10 +207,51 @@ static void put_key_ids(struct mikey_bytes list, struct buf *out)
 		buf_text(out, "; the rest is malformed");
 }
 
+static void put_code(uint8_t code, bool suite, struct buf *out)
+{
+	const struct suite_info *s = suite ? suite_info(code) : NULL;
+	const char *name = suite ? s ? s->name : NULL : rank_method_name(code);
+
+	if (name)
+		buf_printf(out, " %s", name);
+	else
+		buf_printf(out, " (unknown %u)", code);
+}
+
+static void put_list(const struct rank_list *l, bool suite, struct buf *out)
+{
+	buf_text(out, suite ? "\n  suites, best first:"
+			    : "\n  methods, best first:");
+	for (size_t i = 0; i < l->n; i++)
+		put_code(l->item[i], suite, out);
+}
+
+/* doc/NEGOTIATION.md */
+static void put_ranks(const struct rank_ext *e, struct buf *out)
+{
+	buf_printf(out, " of callseal: priorities of the %s, %s",
+		   e->answer ? "answerer" : "offerer",
+		   e->lists.by_rank ? "lowest sum of ranks" : "automatic");
+	put_list(&e->lists.methods, false, out);
+	put_list(&e->lists.suites, true, out);
+	buf_text(out, "\n  hash of the whole offer: ");
+	put_hex(out, (struct mikey_bytes){ e->hash, sizeof e->hash });
+	if (!e->answer)
+		return;
+	buf_text(out, "\n  chosen:");
+	put_code(e->choice.method, false, out);
+	put_code(e->choice.suite, true, out);
+}
+
 static void put_extension(const struct mikey_payload *p, struct buf *out)
 {
+	struct rank_ext ranks;
+
 	buf_printf(out, "%s", WORD(extensions, p->kind));
-	if (p->kind == MIKEY_EXT_SDP_IDS) {
+	if (p->kind == MIKEY_EXT_VENDOR &&
+	    !rank_get(p->data.p, p->data.len, &ranks)) {
+		put_ranks(&ranks, out);
+	} else if (p->kind == MIKEY_EXT_SDP_IDS) {
 		buf_text(out, ": key management protocols offered ");
 		put_text(p->data, out);
 	} else {

@@ -57,6 +57,31 @@ static void certify(struct keying_terms *a, struct keying_terms *b,
 	ca_free(&ca);
 }
 
+static struct buf ranks[2];
+
+/* Both with the lists of the negotiation by priority. */
+static void rank(const struct keying *k, const struct keying_name *name,
+		 struct keying_terms *a, struct keying_terms *b)
+{
+	const struct rank_name as = { name->bundle, name->rand,
+				      sizeof name->rand };
+	struct rank_ext e = { .lists = { true, { 1, { rank_method(k->name) } },
+					 { 1, { SUITE_AEAD_AES_128_GCM } } } };
+
+	ranks[0] = ranks[1] = buf_of(RANK_EXT_MAX);
+	rank_hash(&e.lists, &as, 1, e.hash);
+	rank_put(&e, &ranks[0]);
+	e.answer = true;
+	rank_decide(&e.lists, &e.lists, &e.choice);
+	rank_put(&e, &ranks[1]);
+	a->name = name;
+	a->ranks = ranks[0].data;
+	a->ranks_len = ranks[0].len;
+	b->ranks = ranks[1].data;
+	b->ranks_len = ranks[1].len;
+	b->suite = SUITE_AEAD_AES_128_GCM;
+}
+
 int main(int argc, char **argv)
 {
 	const struct keying *k = method_of(argc > 1 ? argv[1] : "mikey-psk");
@@ -71,6 +96,7 @@ int main(int argc, char **argv)
 		.ssrc = ssrc[0], .wall_us = clock_wall_us(&clock_system),
 		.window_us = 300000000, .verify = true,
 	};
+	struct keying_name name = { 0x01020304, { 1, 2, 3 } };
 	struct keying_terms b;
 	struct buf offer = buf_of(KEYING_MAX), answer = buf_of(KEYING_MAX);
 	struct credential *own[2] = { NULL, NULL };
@@ -89,6 +115,7 @@ int main(int argc, char **argv)
 	b.ssrc = ssrc[1];
 	if (k->certified)
 		certify(&a, &b, own);
+	rank(k, &name, &a, &b);
 	r = k->offer(&a, &offer, &p, &res, &why);
 	if (!r)
 		r = k->answer(&b, offer.data, offer.len, &answer, &res, &why);
@@ -99,6 +126,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", why.text);
 	}
 	k->drop(p);
+	buf_free(&ranks[0]);
+	buf_free(&ranks[1]);
 	buf_free(&offer);
 	buf_free(&answer);
 	credential_free(own[0]);

@@ -89,11 +89,11 @@ same()
 }
 
 exchange mikey-psk
-# HDR, T, RAND, IDi, IDr, SP, general extension, KEMAC, the end
+# HDR, T, RAND, IDi, IDr, SP, SDP IDs and priorities, KEMAC, the end
 expect offer <<'END'
 _ws.malformed=
 mikey.type=0
-mikey.next_payload=5,11,6,6,10,21,1,0
+mikey.next_payload=5,11,6,6,10,21,21,1,0
 mikey.v.set=1
 mikey.prf_func=0
 mikey.cs_count=4
@@ -111,7 +111,7 @@ same=$(same)
 expect answer <<END
 _ws.malformed=
 mikey.type=1
-mikey.next_payload=5,6,9,0
+mikey.next_payload=5,6,21,9,0
 mikey.prf_func=0
 mikey.cs_count=4
 mikey.cs_id_map_type=0
@@ -128,7 +128,7 @@ exchange mikey-psk sha-256
 expect offer <<'END'
 _ws.malformed=
 mikey.type=0
-mikey.next_payload=5,11,6,6,10,21,1,0
+mikey.next_payload=5,11,6,6,10,21,21,1,0
 mikey.prf_func=1
 mikey.kemac.mac_alg=2
 END
@@ -138,7 +138,7 @@ exchange mikey-dhhmac
 expect offer <<'END'
 _ws.malformed=
 mikey.type=7
-mikey.next_payload=5,11,6,6,10,21,3,1,0
+mikey.next_payload=5,11,6,6,10,21,21,3,1,0
 mikey.cs_count=4
 mikey.id.data=sip:alice@a.example,sip:bob@b.example
 mikey.dh.group=0
@@ -151,7 +151,7 @@ same=$(same)
 expect answer <<END
 _ws.malformed=
 mikey.type=8
-mikey.next_payload=5,6,6,3,3,1,0
+mikey.next_payload=5,6,6,3,3,21,1,0
 mikey.srtp_id.ssrc=0x11111111,0x33333333,0x22222222,0x44444444
 mikey.id.data=sip:bob@b.example,sip:alice@a.example
 mikey.dh.group=0,0
@@ -165,7 +165,7 @@ exchange mikey-rsa
 expect offer <<'END'
 _ws.malformed=
 mikey.type=2
-mikey.next_payload=5,11,6,6,10,21,7,1,2,4
+mikey.next_payload=5,11,6,6,10,21,21,7,1,2,4
 mikey.v.set=1
 mikey.id.data=sip:alice@a.example,sip:bob@b.example
 mikey.kemac.encr_alg=1
@@ -178,7 +178,7 @@ same=$(same)
 expect answer <<END
 _ws.malformed=
 mikey.type=3
-mikey.next_payload=5,6,9,0
+mikey.next_payload=5,6,21,9,0
 mikey.srtp_id.ssrc=0x11111111,0x33333333,0x22222222,0x44444444
 mikey.v.auth_alg=1
 mikey.csb_id=${same%% *}
@@ -190,7 +190,7 @@ exchange mikey-rsa-r
 expect offer <<'END'
 _ws.malformed=
 mikey.type=9
-mikey.next_payload=5,11,6,6,10,21,7,4
+mikey.next_payload=5,11,6,6,10,21,21,7,4
 mikey.v.set=1
 mikey.sign.type=0
 END
@@ -199,7 +199,7 @@ same=$(same)
 expect answer <<END
 _ws.malformed=
 mikey.type=10
-mikey.next_payload=5,6,7,10,1,2,4
+mikey.next_payload=5,6,7,10,21,1,2,4
 mikey.srtp_id.ssrc=0x11111111,0x33333333,0x22222222,0x44444444
 mikey.id.data=sip:bob@b.example
 mikey.pke.c=0
@@ -213,7 +213,7 @@ exchange mikey-dh
 expect offer <<'END'
 _ws.malformed=
 mikey.type=4
-mikey.next_payload=5,11,6,6,10,21,7,3,4
+mikey.next_payload=5,11,6,6,10,21,21,7,3,4
 mikey.dh.group=0
 mikey.sign.type=0
 END
@@ -222,7 +222,7 @@ same=$(same)
 expect answer <<END
 _ws.malformed=
 mikey.type=5
-mikey.next_payload=5,6,7,6,3,3,4
+mikey.next_payload=5,6,7,6,3,3,21,4
 mikey.id.data=sip:bob@b.example,sip:alice@a.example
 mikey.dh.group=0,0
 mikey.csb_id=${same%% *}
@@ -234,7 +234,7 @@ exchange mikey-ecdh
 expect offer <<'END'
 _ws.malformed=
 mikey.type=4
-mikey.next_payload=5,11,6,6,10,21,7,3,4
+mikey.next_payload=5,11,6,6,10,21,21,7,3,4
 mikey.v.set=1
 mikey.cs_count=4
 mikey.id.data=sip:alice@a.example,sip:bob@b.example

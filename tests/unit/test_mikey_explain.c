@@ -1,5 +1,6 @@
 /* test_mikey_explain.c - a message in plain words, and never a secret. */
 #include "daemon/base/err.h"
+#include "daemon/keeper/rank.h"
 #include "modules/mikey/explain.h"
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/message.h"
@@ -51,6 +52,41 @@ static void a_diffie_hellman_exchange(void **state)
 	p.answer.data[p.answer.len - 21] = 0;
 	has_words(&p.answer, answer);
 	pair_close(&p);
+}
+
+/* doc/NEGOTIATION.md; another vendor's are bytes. */
+static void lists_of_priorities(void **state)
+{
+	static const char *const words[] = {
+		"priorities of the answerer, lowest sum of ranks",
+		"methods, best first: mikey-psk mikey-dh",
+		"suites, best first: AEAD_AES_128_GCM",
+		"hash of the whole offer: ", "chosen: mikey-dh AEAD_AES", NULL
+	};
+	static const char *const others[] = { "4 bytes", NULL };
+	struct rank_ext e = {
+		.answer = true,
+		.lists = { true, { 2, { rank_method("mikey-psk"),
+					rank_method("mikey-dh") } },
+			   { 1, { SUITE_AEAD_AES_128_GCM } } },
+		.choice = { rank_method("mikey-dh"), SUITE_AEAD_AES_128_GCM },
+	};
+	struct mikey_message m = { .data_type = MIKEY_ERROR };
+	struct buf ext = buf_of(RANK_EXT_MAX), out = buf_of(1024);
+
+	(void)state;
+	rank_put(&e, &ext);
+	mikey_add(&m, MIKEY_EXTENSION, MIKEY_EXT_VENDOR)->data =
+		(struct mikey_bytes){ ext.data, ext.len };
+	assert_int_equal(mikey_encode(&m, &out), 0);
+	has_words(&out, words);
+	buf_clear(&out);
+	m.payload[0].data = (struct mikey_bytes){ (const uint8_t *)"ACME",
+						  4 };
+	assert_int_equal(mikey_encode(&m, &out), 0);
+	has_words(&out, others);
+	buf_free(&ext);
+	buf_free(&out);
 }
 
 static void the_published_offer(void **state)
@@ -145,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_diffie_hellman_exchange),
+		cmocka_unit_test(lists_of_priorities),
 		cmocka_unit_test(the_published_offer),
 		cmocka_unit_test(every_payload_has_words),
 		cmocka_unit_test(what_is_broken_is_told_up_to_there),
