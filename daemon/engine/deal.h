@@ -41,7 +41,7 @@ struct branch {
 	uint8_t digest[32];      /* of the whole answer without o= */
 	uint8_t keys_digest[32]; /* of its keying messages */
 	uint8_t rest_digest[32]; /* of all but these and o= */
-	char *text;              /* the answer itself; owned */
+	char *text;              /* the inside's answer itself; owned */
 	size_t len;
 	struct endpoint end[SDP_LINES_MAX];
 	struct msg_key_ids key[SDP_LINES_MAX];
@@ -61,7 +61,7 @@ struct deal {
 	uint32_t refused;     /* of those, SDES: the keeper took no key */
 	uint8_t digest[32];   /* of the offer without o= */
 	uint8_t rest_digest[32]; /* and without its keying messages */
-	char *text;           /* the offer itself; owned */
+	char *text;           /* the inside's offer itself; owned */
 	size_t len;
 	struct endpoint end[SDP_LINES_MAX];    /* the offerer's */
 	struct msg_key_ids key[SDP_LINES_MAX]; /* fixed by the offer alone */

@@ -114,10 +114,10 @@ static void job_free(struct job *j)
 
 /* -- what a finished job changes in the call ------------------------------ */
 
-/* The body goes to what it made, for call_repeat(). */
+/* What the inside said goes to what it made, for call_repeat(). */
 static void keep_text(struct job *j, char **text, size_t *len)
 {
-	if (!call_sealed(j->call))
+	if (!call_sealed(j->call) || j->q.from != INSIDE)
 		return;
 	*text = j->data;
 	*len = j->q.body.len;

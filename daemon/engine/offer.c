@@ -304,17 +304,35 @@ static bool level_is_media(const struct call *c)
 	return !strcmp(conf_text(conf_one(conf, "mikey"), "level"), "media");
 }
 
+/* Whether our offer may be keyed so. New keys in a running call come by the
+ * protocol of the old ones (RFC 4567 4.1.2), where that is still allowed. */
+static bool may_offer(const struct call *c, const struct profile *p, size_t i,
+		      bool same)
+{
+	return protocol_permits(p, p->keying[i], c->secured) &&
+	       (!same || protocol_of(p->keying[i]) == c->deal->protocol);
+}
+
+static size_t find_method(const struct call *c, const struct profile *p,
+			  bool same)
+{
+	size_t i = 0;
+
+	while (i < p->n_keying && !may_offer(c, p, i, same))
+		i++;
+	return i;
+}
+
 /* The first method that the way allows makes our offers; the keeper's policy
  * says the same. */
 static int plan_offer(const struct call *c, struct job *j)
 {
 	const struct profile *p = call_profile(c);
 	struct deal *d = j->deal;
-	size_t i = 0;
+	size_t i = p ? find_method(c, p, call_facts(c) != NULL) : 0;
 
-	while (p && i < p->n_keying &&
-	       !protocol_permits(p, p->keying[i], c->secured))
-		i++;
+	if (p && i == p->n_keying)
+		i = find_method(c, p, false);
 	if (!p || i == p->n_keying)
 		return job_fail(j, STAGE_EXPOSED, E_POLICY,
 				"the call would not leave by verified TLS, "

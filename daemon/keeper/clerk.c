@@ -30,6 +30,7 @@
 #include "daemon/keeper/recall.h"
 #include "daemon/keeper/replay.h"
 #include "daemon/keeper/shipping.h"
+#include "daemon/protocol.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -167,8 +168,10 @@ static void add_bundle(struct clerk *c, struct request *q, bool ours)
 		q->terms.bundle = &b->at;
 }
 
-/* An update of ours stays with method and suite that were agreed: there is
- * nothing to negotiate. False: the streams have no bundle that goes on. */
+/* New keys for streams that have some stay with method and suite that were
+ * agreed (RFC 4567 4.1.2): there is nothing to negotiate, whether the method
+ * updates its bundle or makes a new one. False: the streams have no keys, or
+ * the method may not be used now. */
 static bool permit_update(struct clerk *c, struct request *q,
 			  const struct peer *peer)
 {
@@ -176,12 +179,14 @@ static bool permit_update(struct clerk *c, struct request *q,
 					 q->party->line[0].stream);
 	struct permits own;
 
-	if (!b || !b->at.rand_len || b->failed >= UPDATES_FAILED ||
+	if (!b || b->failed >= UPDATES_FAILED ||
 	    !request_first(q, peer->profile, b->suite))
 		return false;
 	permit_all(&c->s, peer, &own);
 	for (size_t i = 0; i < own.n && !q->update; i++)
-		if (own.item[i].method == b->method) {
+		if (own.item[i].method == b->method &&
+		    protocol_permits(peer->profile, b->method->name,
+				     q->party->secured == 1)) {
 			q->permit = own.item[i];
 			q->update = true;
 		}

@@ -134,6 +134,38 @@ static void in(void **state)
 	rig_free(r);
 }
 
+/* New keys come by the same protocol, though the profile has MIKEY, too; those
+ * of the far end are answered here. */
+static void new_keys(void **state)
+{
+	struct rig *r = rig();
+	struct outcome ours;
+
+	(void)state;
+	rig_call(r, OUTSIDE, "t");
+	offer(r, OUTSIDE, CRYPTO);
+	answer(r, INSIDE, PLAIN);
+	passes();
+	up(r, "hop");
+	rig_repeat(r, BODY_OFFER, &ours);
+	assert_true(ours.passed && ours.secret);
+	assert_non_null(strstr(ours.body, "a=crypto:offer!\r\n"));
+	assert_null(strstr(ours.body, "key-mgmt"));
+	rig_answer_own(r, ANSWER, &o);
+	passes();
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	assert_int_equal(r->call->rekey.count, 1);
+	offer(r, OUTSIDE, HEAD AUDIO("RTP/SAVP") "a=crypto:3 A inline:z\r\n");
+	passes();
+	assert_int_equal(strlen(o.body), 0);
+	rig_repeat(r, BODY_ANSWER, &ours);
+	assert_true(ours.passed && ours.secret);
+	assert_non_null(strstr(ours.body, "a=crypto:answer\r\n"));
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_PROVEN);
+	assert_int_equal(r->call->rekey.count, 2);
+	rig_free(r);
+}
+
 /* Our offer repeats its lines; an answer with a new key is asked about. */
 static void answers_change(void **state)
 {
@@ -441,7 +473,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(out), cmocka_unit_test(in),
-		cmocka_unit_test(answers_change),
+		cmocka_unit_test(new_keys), cmocka_unit_test(answers_change),
 		cmocka_unit_test(line_without_crypto),
 		cmocka_unit_test(line_without_a_usable_key),
 		cmocka_unit_test(no_line_left), cmocka_unit_test(bad_answers),
