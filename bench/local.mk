@@ -2,7 +2,8 @@
 # "make check". RESULTS.md says how to repeat each figure.
 EXTRA_PROGRAMS =
 EXTRA_DIST += \
-	bench/signalling/bench.py bench/signalling/delays.py \
+	bench/signalling/bench.py bench/signalling/beside.py \
+	bench/signalling/bytes.py bench/signalling/delays.py \
 	bench/signalling/procs.py bench/signalling/targets.py \
 	bench/signalling/kamailio.cfg bench/signalling/uac.xml \
 	bench/signalling/uas.xml

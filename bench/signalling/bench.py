@@ -5,6 +5,7 @@
   bench.py hold   memory (PSS over all processes) per held call (needs root)
   bench.py delay  call set-up delays d1..d7, plain against sealed (needs root:
                   it reads the time of each packet from a raw socket)
+  bench.py beside what sealed calls do to the plain calls beside them (root)
 
 The whole method and the meaning of each figure: bench/RESULTS.md. CALLSEALD
 names the daemon under test; BENCH_NET (127.21.7) and BENCH_PORT (21700) move
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 
+import beside
 import delays
 from procs import Process, cpu_ns, name_of, pss_kb, udp_drops
 from targets import CALLEE, CALLER, CALLSEALD, HERE, TARGETS, hostport
@@ -29,34 +31,39 @@ USUAL = ["kamailio", "kamailio+rtpengine", "callseal plain",
          "callseal MIKEY-PSK"]
 
 
-def callee(tmp, pickup_ms=0, rtp="26000"):
+def callee(tmp, pickup_ms=0, rtp="26000", at=CALLEE):
     """Starts the answering sipp. pickup_ms: how long it rings."""
     with open(os.path.join(HERE, "uas.xml")) as f:
         text = f.read()
     pause = f'<pause milliseconds="{pickup_ms}"/>' if pickup_ms else ""
-    path = os.path.join(tmp, "uas.xml")
+    path = os.path.join(tmp, f"uas-{at[1]}.xml")
     with open(path, "w") as f:
         f.write(text.replace("@PICKUP@", pause))
-    p = Process(["sipp", "-sf", path, "-i", CALLEE[0], "-p", str(CALLEE[1]),
+    p = Process(["sipp", "-sf", path, "-i", at[0], "-p", str(at[1]),
                  "-nostdin", "-l", "60000", "-mp", rtp, "-buff_size",
-                 "4000000"], os.path.join(tmp, "uas.log"))
+                 "4000000"], os.path.join(tmp, f"uas-{at[1]}.log"))
     time.sleep(0.4)
     return p
 
 
-def caller(tmp, entry, calls, rate, hold_ms):
-    """Starts the calling sipp; its statistics go to uac.csv."""
-    stat = os.path.join(tmp, "uac.csv")
+def caller(tmp, entry, calls, rate, hold_ms, at=CALLER, to=None):
+    """Starts the calling sipp; its statistics go to uac.csv, of another one
+    than the usual to uac-PORT.csv. to: whom it calls, USER@HOST."""
+    name = "uac" if at == CALLER else f"uac-{at[1]}"
+    stat = os.path.join(tmp, f"{name}.csv")
+    path = os.path.join(tmp, f"{name}.xml")
     if os.path.exists(stat):
         os.unlink(stat)
+    with open(os.path.join(HERE, "uac.xml")) as f, open(path, "w") as out:
+        text = f.read()
+        out.write(text.replace("service@b.example", to) if to else text)
     limit = int(calls / rate + hold_ms / 1000 + 60)
-    return Process(["sipp", hostport(entry), "-sf",
-                    os.path.join(HERE, "uac.xml"), "-i", CALLER[0], "-p",
-                    str(CALLER[1]), "-nostdin", "-m", str(calls), "-r",
+    return Process(["sipp", hostport(entry), "-sf", path, "-i", at[0], "-p",
+                    str(at[1]), "-nostdin", "-m", str(calls), "-r",
                     str(rate), "-l", "60000", "-d", str(hold_ms),
                     "-trace_stat", "-stf", stat, "-fd", "1", "-mp", "26000",
                     "-buff_size", "4000000", "-timeout", str(limit),
-                    "-timeout_error"], os.path.join(tmp, "uac.log"))
+                    "-timeout_error"], os.path.join(tmp, f"{name}.log"))
 
 
 def outcome(tmp):
@@ -219,14 +226,25 @@ def mode_delay(o, tmp, emit):
     print(delays.table(runs))
 
 
+def mode_beside(o, tmp, emit):
+    runs = []
+    for i in range(o.rounds):
+        for load in o.targets[::1 if i % 2 == 0 else -1]:
+            runs.append(emit({"mode": "beside", "round": i, **beside.sample(
+                load, o.rates[0], int(o.seconds), tmp, sys.modules[__name__])}))
+    print(beside.table(runs, o.rates[0]))
+
+
 def options():
     p = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("mode", choices=["cpu", "hold", "delay"])
-    p.add_argument("--targets", help="comma-separated: " + ", ".join(TARGETS))
+    p.add_argument("mode", choices=["cpu", "hold", "delay",
+                                    "beside"])
+    p.add_argument("--targets", help="comma-separated: " + ", ".join(TARGETS)
+                   + "; beside: " + ", ".join(beside.LOADS))
     p.add_argument("--rates", help="calls per second, comma-separated "
-                   "(cpu: 400,1000; hold: 200)")
+                   "(cpu: 400,1000; else 200)")
     p.add_argument("--seconds", type=float, default=4, help="of each run")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--calls", type=int, default=2000, help="held calls")
@@ -236,7 +254,8 @@ def options():
                    "alike; negative: less disturbed by others (root)")
     p.add_argument("--jsonl", help="append each run to this file")
     o = p.parse_args()
-    o.targets = o.targets.split(",") if o.targets else USUAL
+    o.targets = o.targets.split(",") if o.targets else (
+        beside.LOADS if o.mode == "beside" else USUAL)
     o.rates = [int(r) for r in (o.rates or (
         "400,1000" if o.mode == "cpu" else "200")).split(",")]
     return o
@@ -248,7 +267,8 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE,
                        (min(hard, 262144), hard))
     os.nice(o.nice)
-    if not shutil.which(CALLSEALD) and any("callseal" in t for t in o.targets):
+    if not shutil.which(CALLSEALD) and any(
+            "callseal" in t for t in o.targets + [f"callseal {o.mode}"]):
         sys.exit(f"there is no {CALLSEALD}: set CALLSEALD to the daemon")
     tmp = tempfile.mkdtemp(prefix="callseal-bench.")
     os.chmod(tmp, 0o755)
@@ -261,7 +281,8 @@ def main():
                 f.write(text + "\n")
         return run
 
-    {"cpu": mode_cpu, "hold": mode_hold, "delay": mode_delay}[o.mode](
+    {"cpu": mode_cpu, "hold": mode_hold, "delay": mode_delay,
+     "beside": mode_beside}[o.mode](
         o, tmp, emit)
     print("logs:", tmp, file=sys.stderr)
 

@@ -143,13 +143,18 @@ outside = {{ listen = ( "udp:{outside}" ); media = ( "{outside_host}" ); }};
 media = {{ ports = "{ports}"; workers = 1; }};
 limits = {{ calls = 50000; }};
 profiles = {{
-  sealed = {{ need = "require"; keying = [ "mikey-psk" ];
-    suites = [ "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80" ]; }};
+  sealed = {{ need = "require"; keying = [ "{keying}" ];
+    suites = [ "{suites}" ]; {more} }};
   plain = {{ need = "forbid"; }};
 }};
-peers = ( {{ match = "*"; profile = "{profile}"; {psk} name = "far";
-  route = "sip:{route}"; }} );
+peers = ( {peers} );
+{extra}
 """
+
+SUITES = 'AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80'
+# One line of peers.
+PEER = '{{ match = "{match}"; profile = "{profile}"; {psk} name = "{name}"; route = "sip:{route}"; }}'
+PSK = 'psk = "file:far.psk";'
 
 
 class Gateway(Target):
@@ -158,19 +163,25 @@ class Gateway(Target):
     profile = "plain"
 
     def gateway(self, label, tmp, spec):
-        """Starts one gateway. spec: inside, outside, route, proxy."""
+        """Starts one gateway. spec: inside, outside, proxy; route, or peers;
+        keying and suites (names joined by '", "'), more of the profile, extra."""
         folder = os.path.join(tmp, re.sub(r"\W", "-", f"{self.name}-{label}"))
         for sub in ("", "state", "run"):
             os.makedirs(os.path.join(folder, sub), exist_ok=True)
         conf = os.path.join(folder, "callseal.conf")
+        peers = spec.get("peers") or PEER.format(
+            match="*", profile=self.profile, name="far",
+            route=hostport(spec["route"]),
+            psk=PSK if self.profile == "sealed" else "")
         with open(conf, "w") as f:
             f.write(GATEWAY.format(
                 inside=hostport(spec["inside"]), inside_host=spec["inside"][0],
                 outside=hostport(spec["outside"]),
-                outside_host=spec["outside"][0],
-                route=hostport(spec["route"]), proxy=spec.get("proxy", ""),
-                profile=self.profile, ports=MEDIA_PORTS,
-                psk='psk = "file:far.psk";' if self.profile == "sealed" else ""))
+                outside_host=spec["outside"][0], peers=peers,
+                proxy=spec.get("proxy", ""), ports=MEDIA_PORTS,
+                keying=spec.get("keying", "mikey-psk"),
+                suites=spec.get("suites", SUITES), more=spec.get("more", ""),
+                extra=spec.get("extra", "")))
         key = os.path.join(folder, "far.psk")
         with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
             f.write("b5" * 32 + "\n")
