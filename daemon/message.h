@@ -209,7 +209,8 @@ struct msg_key_offered {
 	uint32_t len;      /* tail: the keying messages, binary (bundle.h) */
 	uint64_t exchange; /* for KEY_FINISH or KEY_DROP */
 	uint32_t n;
-	uint32_t pad;
+	uint32_t recalled; /* 1: short, by what the peer said earlier; once it
+	                      is dropped, the next one has everything */
 	struct msg_key_ids key[STREAM_MAX]; /* may receive from now on */
 	char reason[REASON_TEXT];           /* when err */
 };

@@ -21,6 +21,8 @@
 struct engine; /* engine.h */
 struct call;
 
+#define REFUSAL_KEYS 1024 /* longer ones are left out */
+
 /* Why a call or a body is refused: what the leg's peer is told. */
 struct refusal {
 	int status;          /* SIP status, 400..699 */
@@ -28,6 +30,9 @@ struct refusal {
 	unsigned warn_code;  /* RFC 3261 20.43, or 0: no Warning header */
 	char warn[REASON_TEXT];
 	unsigned retry_after_s; /* 0: none */
+	/* For the outside, who made the offer: an error message of the keying
+	 * protocol as it stands in a=key-mgmt (RFC 4567), or "". */
+	char keys[REFUSAL_KEYS];
 };
 
 /* What the first INVITE says. Borrowed for the call. */
@@ -144,8 +149,13 @@ void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
 
 /* The far end refused the call's first offer with this status, before any
  * answer of it: true if the same offer shall be made again, less protected, as
- * the profile lets it (need = "prefer"). It goes through call_filter() anew. */
+ * the profile lets it (need = "prefer"), or with more to choose from. It goes
+ * through call_filter() anew. */
 bool call_retry(struct call *c, int status);
+/* A refusal of the call's first offer came with a description: what it says of
+ * keys (RFC 4567, an error message) is explained in the log. Nobody vouches for
+ * it, so nothing else changes. data is borrowed. */
+void call_hint(struct call *c, const void *data, size_t len);
 /* This branch's answer counts from now on; others are forgotten. */
 void call_won(struct call *c, unsigned branch);
 /* Both legs are confirmed. */

@@ -54,6 +54,7 @@ struct deal {
 	enum face offerer;
 	bool kept;            /* keys and exchanges are the deal's before */
 	enum protocol protocol; /* of all its keying messages */
+	bool recalled;        /* offered by the keeper's memory of the peer */
 	bool hop;             /* its keys are shown to verified TLS only */
 	bool media_level;     /* one keying message a line; SDES: always */
 	unsigned n;           /* m= lines */

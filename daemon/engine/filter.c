@@ -89,6 +89,7 @@ int job_fail(struct job *j, enum stage stage, int err, const char *reason)
 		.retry_after_s = f->retry_after_s,
 	};
 	snprintf(j->no.warn, sizeof j->no.warn, "%s", f->warn);
+	memcpy(j->no.keys, j->error, sizeof j->no.keys);
 	snprintf(c->reason, sizeof c->reason, "%s",
 		 reason && *reason ? reason : err_text(err));
 	LOG_CALL(c, f->fault, "peer %s: %s from %s refused with %d: %s; %s",

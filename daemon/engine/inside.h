@@ -85,6 +85,7 @@ struct call {
 	enum rung rung;
 	struct dual *dual; /* owned; NULL: no line is hidden */
 	bool avp; /* keyed, yet RTP/AVP outside (RFC 8643) */
+	bool again; /* an offer by memory was refused, and made anew */
 	bool setup, late;  /* counted in setup.c; it has no offer */
 	unsigned source_slot, peer_slot;
 	uint64_t started_us, up_us; /* wall clock */

@@ -40,6 +40,7 @@ struct job {
 	uint64_t deadline_us;
 	struct job *tick_next, *tick_prev; /* the engine's waiting jobs */
 	struct refusal no;
+	char error[REFUSAL_KEYS]; /* what the keeper says to the far end */
 };
 
 /* filter.c */

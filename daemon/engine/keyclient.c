@@ -366,6 +366,7 @@ static int handle_offered(struct engine *e, const struct ipc_msg *msg)
 		    take_keys(d, (unsigned)x, m->key, m->n, true, d->key))
 			return broken(c, STAGE_KEY_OFFER);
 		d->exchange[x].id = m->exchange;
+		d->recalled = d->recalled || m->recalled;
 		r = take_offered(d, (unsigned)x, msg);
 		if (r == E_FORMAT)
 			return broken(c, STAGE_KEY_OFFER);
@@ -411,6 +412,21 @@ static int refuse_line(struct call *c, unsigned x, int err, const char *reason)
 	return 0;
 }
 
+/* The keeper's error message to the far end, for the refusal (RFC 3830 5.1.2):
+ * only who made the offer gets it. */
+static void keep_error(struct job *j, const struct ipc_msg *msg)
+{
+	char *text = NULL;
+
+	if (j->q.role != BODY_OFFER || j->q.from != OUTSIDE ||
+	    j->deal->protocol != PROTOCOL_MIKEY || !msg->tail_len)
+		return;
+	text = keyclient_text(PROTOCOL_MIKEY, msg->tail, msg->tail_len);
+	if (text && strlen(text) < sizeof j->error)
+		strcpy(j->error, text);
+	free(text);
+}
+
 static int handle_answered(struct engine *e, const struct ipc_msg *msg)
 {
 	const struct msg_key_answered *m = msg->body;
@@ -424,6 +440,8 @@ static int handle_answered(struct engine *e, const struct ipc_msg *msg)
 		return broken(c, STAGE_KEY_ANSWER);
 	if (r)
 		r = refuse_line(c, (unsigned)x, r, m->reason);
+	if (r)
+		keep_error(c->job, msg);
 	filter_go_on(c, STAGE_KEY_ANSWER, r, m->reason);
 	return 0;
 }
@@ -488,6 +506,32 @@ static int handle_plained(struct engine *e, const struct ipc_msg *msg)
 	if (filter_reply(e, msg->id, STEP_KEYS, &c) >= 0)
 		filter_go_on(c, STAGE_PLAIN, m->err, m->reason);
 	return 0;
+}
+
+/* -- hints ---------------------------------------------------------------- */
+
+/* The keeper reads it as an answer, says in the log what it is, and keeps the
+ * exchange as it was. Its answer finds no request that waits. */
+void call_hint(struct call *c, const void *data, size_t len)
+{
+	const struct deal *d = c->pending;
+	uint8_t bytes[KEYING_MAX + 3];
+	struct msg_key_finish m = { 0 };
+	const char *why = NULL;
+	struct sdp sdp;
+	int n;
+
+	if (!d || d->offerer != INSIDE || d->protocol != PROTOCOL_MIKEY ||
+	    !d->n_exchanges || !d->exchange[0].id ||
+	    sdp_read(data, len, &sdp, &why) || sdp.keys.n_mikey != 1)
+		return;
+	n = keyclient_bytes(d->protocol, sdp.keys.mikey, bytes, KEYING_MAX);
+	if (n <= 0)
+		return;
+	m.exchange = d->exchange[0].id;
+	m.len = (uint32_t)n;
+	child_send(c->engine->child, PROC_KEEPER, MSG_KEY_FINISH,
+		   call_request(c), &m, sizeof m, bytes, m.len);
 }
 
 /* -- letting go ----------------------------------------------------------- */

@@ -125,24 +125,52 @@ static bool leads_down(int status)
 	return false;
 }
 
-bool call_retry(struct call *c, int status)
+/* Once a call: an offer by what the keeper remembers of the peer, which was
+ * no longer true, is made again with everything, as well protected. */
+static bool was_recalled(const struct call *c)
 {
-	static const char *const next[] = { "with keys that may be left out",
-					    "in clear, if it may be" };
+	return c->pending && c->pending->recalled && !c->again;
+}
 
-	if (c->need != NEED_PREFER || c->rung == RUNG_PLAIN ||
-	    c->from != INSIDE || c->state == CALL_UP || c->won >= 0 ||
+static bool may_retry(const struct call *c, int status)
+{
+	if (c->from != INSIDE || c->state == CALL_UP || c->won >= 0 ||
 	    c->deal || c->job || c->queue || !leads_down(status))
 		return false;
+	return was_recalled(c) ||
+	       (c->need == NEED_PREFER && c->rung != RUNG_PLAIN);
+}
+
+/* The next attempt's form. */
+static const char *step_down(struct call *c)
+{
+	static const char *const rungs[] = {
+		[RUNG_SEALED] = "", "with keys that may be left out",
+		"in clear, if it may be"
+	};
+
+	if (was_recalled(c)) {
+		c->again = true;
+		return "with every method, since it no longer does what it "
+		       "did";
+	}
+	c->rung++;
+	return rungs[c->rung];
+}
+
+bool call_retry(struct call *c, int status)
+{
+	if (!may_retry(c, status))
+		return false;
 	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s refused with %d: offered again "
-		 "%s", c->peer, status, next[c->rung]);
+		 "%s", c->peer, status, step_down(c));
 	if (c->pending) {
 		keyclient_drop(c, c->pending);
 		deal_free(c->pending);
 		c->pending = NULL;
 	}
 	media_release(c);
-	c->sealing = SEALING_OPEN;
-	c->rung++;
+	if (c->need == NEED_PREFER)
+		c->sealing = SEALING_OPEN;
 	return true;
 }

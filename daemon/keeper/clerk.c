@@ -389,6 +389,7 @@ static int handle_offer(struct clerk *c, struct ipc_msg *msg)
 		buf_clear(&tail);
 	} else {
 		reply.exchange = x->id;
+		reply.recalled = x->recalled;
 		reply.n = x->early ? x->n : 0;
 		memcpy(reply.key, x->key, sizeof reply.key);
 	}

@@ -40,15 +40,26 @@ static void warning_of(const struct refusal *no, char *out, size_t room)
 	snprintf(out, room, "%03u callseal \"%s\"", no->warn_code % 1000, text);
 }
 
+/* A description without media that has only the keying protocol's error (RFC
+ * 3261 21.4.26, RFC 4567 4.1.2). */
+static void keys_of(const struct refusal *no, char *out, size_t room)
+{
+	snprintf(out, room, "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\n"
+		 "t=0 0\r\na=key-mgmt:mikey %s\r\n", no->keys);
+}
+
 void reply_refuse(nta_incoming_t *irq, const struct refusal *no)
 {
 	char warning[REASON_TEXT + 32] = "", after[16];
+	char keys[REFUSAL_KEYS + 128] = "";
 	int status = no->status;
 
 	if (status < 400 || status > 699)
 		status = 500;
 	if (no->warn_code)
 		warning_of(no, warning, sizeof warning);
+	if (no->keys[0])
+		keys_of(no, keys, sizeof keys);
 	snprintf(after, sizeof after, "%u", no->retry_after_s);
 	nta_incoming_treply(
 		irq, status, no->phrase ? no->phrase : reply_phrase(status),
@@ -56,6 +67,8 @@ void reply_refuse(nta_incoming_t *irq, const struct refusal *no)
 		TAG_IF(no->retry_after_s, SIPTAG_RETRY_AFTER_STR(after)),
 		TAG_IF(status == 405, SIPTAG_ALLOW_STR(SIP_ALLOW)),
 		TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
+		TAG_IF(*keys, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+		TAG_IF(*keys, SIPTAG_PAYLOAD_STR(keys)),
 		TAG_END());
 }
 

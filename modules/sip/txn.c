@@ -86,12 +86,21 @@ void txn_free(struct txn *t)
 	free(t);
 }
 
+/* What is said of keys is for the outside. */
+static void answer_no(struct txn *t, const struct refusal *no)
+{
+	struct refusal own = *no;
+
+	if (t->from->face->face == INSIDE)
+		own.keys[0] = 0;
+	t->final = no->status;
+	reply_refuse(t->irq, &own);
+}
+
 static void refuse(struct txn *t, const struct refusal *no)
 {
-	if (t->irq && !t->final) {
-		t->final = no->status;
-		reply_refuse(t->irq, no);
-	}
+	if (t->irq && !t->final)
+		answer_no(t, no);
 	if (!t->orq || t->answer)
 		txn_done(t);
 }
@@ -273,6 +282,10 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		own_failure(t, status);
 		return 0;
 	}
+	if (t->initial && status >= 400 && t->to->face->face == OUTSIDE &&
+	    filter_body_kind(sip) == BODY_SDP && t->pair->call)
+		call_hint(t->pair->call, sip->sip_payload->pl_data,
+			  sip->sip_payload->pl_len);
 	if (t->initial && status >= 300 && retry_invite(t, sip))
 		return 0;
 	if (t->method == sip_method_invite)
@@ -451,8 +464,7 @@ void txn_end(struct txn *t, const struct refusal *no)
 	} else if (t->irq && !t->final) {
 		if (t->method != sip_method_invite)
 			no = &gone;
-		t->final = no->status;
-		reply_refuse(t->irq, no);
+		answer_no(t, no);
 	}
 	if (t->method != sip_method_invite || !invite_end(t, no))
 		txn_done(t);

@@ -436,6 +436,31 @@ def draining(s):
     s.gone()
 
 
+# -- what a refusal says of keys -----------------------------------------------------
+
+@case(keys=("offer=refuse",))
+def keys_in_a_refusal(s):
+    far = dialog()
+    s.b.request("INVITE", "sip:alice@a.example", far, body=SDP)
+    no = s.b.expect("SIP/2.0 488")  # for the outside, whose keys failed
+    same(no.get("Content-Type"), "application/sdp", "Content-Type")
+    same(b"a=key-mgmt:mikey RVJST1I=\r\n" in no.body and b"m=" not in no.body, True, no.body)
+    s.a.request("INVITE", BOB, dialog(), body=SDP)
+    same(s.a.expect("SIP/2.0 488").body, b"", "the phone's 488")
+    s.gone(2)
+
+
+@case()
+def a_hint_in_a_refusal(s):
+    hint = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=key-mgmt:mikey RVJST1I=\r\n"
+    d, i = s.invite()
+    s.b.reply(i, "488 Not Acceptable Here", "B1", body=hint, contact=False)
+    s.b.expect("ACK")
+    no = s.a.expect("SIP/2.0 488")
+    same(no.body, b"", "the phone's 488")
+    same(s.gone()["hints"], 1, "hints")
+
+
 # -- the same call again, less protected: RFC 8643 ---------------------------------
 
 @case(keys=("retries=2",))

@@ -132,7 +132,7 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 
 	if (e->refuse_call) {
 		*no = (struct refusal){ e->refuse_call, "Not Today", 399,
-					"mock \"says\" no", 7 };
+					"mock \"says\" no", 7, "" };
 		return E_POLICY;
 	}
 	c = calloc(1, sizeof *c);
@@ -228,7 +228,7 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		 void *user)
 {
 	struct refusal no = { 488, "Not Acceptable Here", 399, "mock refuses",
-			      0 };
+			      0, "RVJST1I=" };
 	const struct body none = { .type = "" };
 
 	if (c->e->keys_only && c->up && q->role == BODY_OFFER &&
@@ -268,6 +268,13 @@ int call_early(const struct call *c, struct buf *out)
 	return c->e->no_keys ? E_NOTFOUND : out->err;
 }
 
+void call_hint(struct call *c, const void *data, size_t len)
+{
+	(void)data;
+	(void)len;
+	c->e->hints++;
+}
+
 bool call_retry(struct call *c, int status)
 {
 	if (!c->e->retries || status != 488)
@@ -293,7 +300,7 @@ void call_up(struct call *c)
 void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 {
 	const struct refusal no = { 503, "Service Unavailable", 399,
-				    "the mock keeper is gone", 0 };
+				    "the mock keeper is gone", 0, "" };
 	const char *text = role == BODY_OFFER ? OWN "a=own-offer\r\n"
 					      : OWN "a=own-answer\r\n";
 	const struct body out = { "application/sdp", (const uint8_t *)text,

@@ -36,7 +36,7 @@ struct engine {
 	int refuse_call; /* status for call_start(); 0: accept */
 	unsigned retries; /* so often a 488 is not the end */
 	struct call *calls;
-	unsigned started, ended, up, won, filtered, taken;
+	unsigned started, ended, up, won, filtered, taken, hints;
 	bool keys_only; /* offers of the outside stay here */
 	bool own_no;    /* no offer of our own can be made */
 	unsigned reoffered[4]; /* by enum reoffered */

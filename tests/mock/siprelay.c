@@ -130,11 +130,12 @@ static void stats(const struct program *p)
 	const struct sip *s = p->sip;
 
 	printf("started=%u ended=%u up=%u won=%u filtered=%u taken=%u last=%d "
-	       "pairs=%zu requests=%zu done=%u busy=%u "
+	       "pairs=%zu requests=%zu hints=%u done=%u busy=%u "
 	       "challenged=%u failed=%u again=%u\n",
 	       e->started, e->ended, e->up, e->won,
 	       e->filtered, e->taken, e->last_status, s->n_pairs,
-	       requests_count(s->requests), e->reoffered[REOFFER_DONE],
+	       requests_count(s->requests), e->hints,
+	       e->reoffered[REOFFER_DONE],
 	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
 	       e->reoffered[REOFFER_FAILED], e->again_ms);
 	fflush(stdout);

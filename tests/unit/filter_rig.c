@@ -271,6 +271,7 @@ static void keeper_offer(struct rig *r, const struct mock_sent *s)
 	r->offers++;
 	a.n = r->late_keys ? 0 : r->offer.party.n - r->keys_short;
 	a.exchange = 100 + r->offers;
+	a.recalled = r->recalled;
 	new_keys(r, a.key, a.n);
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
@@ -298,7 +299,7 @@ static void keeper_answer(struct rig *r, const struct mock_sent *s)
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_ANSWERED, s->id, &a,
-					 sizeof a, a.err ? NULL : "answer"),
+					 sizeof a, a.err ? r->error : "answer"),
 			 0);
 }
 

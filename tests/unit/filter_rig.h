@@ -40,6 +40,8 @@ struct rig {
 	bool bare; /* the keeper's facts are those of SDES */
 	bool secured; /* what comes from outside came by verified TLS */
 	unsigned refuse_answer; /* the n-th line's, from 1, as unsupported */
+	bool recalled;  /* our offers are by the keeper's memory */
+	const char *error; /* the keeper's message with a refusal; or NULL */
 	bool late_keys; /* no offer of ours fixes keys */
 	unsigned keys_short; /* so many lines get none: a broken keeper */
 	uint64_t idle_us; /* of every stream */

@@ -220,6 +220,83 @@ static void only_some_refusals_lead_down(void **state)
 	rig_free(r);
 }
 
+/* What the keeper remembered of the peer was no longer true: once more, with
+ * everything, as well protected, whatever the profile says. */
+static void an_offer_by_memory_is_made_again(void **state)
+{
+	static const char *const peers[] = { "b", "first" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct rig *r = rig_new("");
+
+		r->recalled = true;
+		rig_call(r, INSIDE, peers[i]);
+		offer(r, INSIDE, PLAIN);
+		r->recalled = false;
+		assert_true(call_retry(r->call, 488));
+		assert_int_equal(r->call->rung, RUNG_SEALED);
+		offer(r, INSIDE, PLAIN);
+		passes(true, true);
+		assert_int_equal(r->seal, STREAM_SEALED);
+		assert_int_equal(r->drops, 1);
+		assert_int_equal(call_retry(r->call, 488), i == 1);
+		rig_free(r);
+	}
+}
+
+static void memory_is_blamed_once(void **state)
+{
+	struct rig *r = rig_new("");
+
+	(void)state;
+	r->recalled = true;
+	rig_call(r, INSIDE, "b");
+	offer(r, INSIDE, PLAIN);
+	assert_true(call_retry(r->call, 488));
+	offer(r, INSIDE, PLAIN);
+	assert_false(call_retry(r->call, 488));
+	rig_free(r);
+}
+
+/* An error message in a 488 is for the log: nobody vouches for it. */
+static void a_hint_changes_nothing(void **state)
+{
+	static const char *const bodies[] = {
+		"", "v=0\r\n", HEAD, HEAD MGMT, HEAD MGMT MGMT, PLAIN
+	};
+	struct rig *r = rig_new("");
+
+	(void)state;
+	rig_call(r, INSIDE, "b");
+	offer(r, INSIDE, PLAIN);
+	r->finished_err = E_AUTH;
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+		call_hint(r->call, bodies[i], strlen(bodies[i]));
+	rig_pump(r);
+	assert_int_equal(r->finishes, 1);
+	assert_int_equal(r->finish.exchange, 101);
+	r->finished_err = 0;
+	answer(r, OUTSIDE, SEALED);
+	passes(false, false);
+	ends_as(r, "verdict sealed");
+	rig_free(r);
+}
+
+static void an_error_goes_to_who_offered(void **state)
+{
+	struct rig *r = rig_new("");
+
+	(void)state;
+	r->answered_err = E_AUTH;
+	r->error = "error";
+	rig_call(r, OUTSIDE, "b");
+	offer(r, OUTSIDE, SEALED);
+	refused(488, 306);
+	assert_string_equal(o.no.keys, "ZXJyb3I=");
+	rig_free(r);
+}
+
 static void allow_offers_in_clear(void **state)
 {
 	struct rig *r = rig_new("");
@@ -336,6 +413,10 @@ int main(void)
 		cmocka_unit_test(who_was_sealed_is_not_spoken_to_in_clear),
 		cmocka_unit_test(a_silent_keeper_allows_nothing),
 		cmocka_unit_test(only_some_refusals_lead_down),
+		cmocka_unit_test(an_offer_by_memory_is_made_again),
+		cmocka_unit_test(memory_is_blamed_once),
+		cmocka_unit_test(a_hint_changes_nothing),
+		cmocka_unit_test(an_error_goes_to_who_offered),
 		cmocka_unit_test(allow_offers_in_clear),
 		cmocka_unit_test(an_offer_in_a_response_is_on_the_second_rung),
 		cmocka_unit_test(what_comes_is_taken),
