@@ -153,7 +153,8 @@ peers = ( {peers} );
 
 SUITES = 'AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80'
 # One line of peers.
-PEER = '{{ match = "{match}"; profile = "{profile}"; {psk} name = "{name}"; route = "sip:{route}"; }}'
+PEER = ('{{ match = "{match}"; profile = "{profile}"; {psk} name = "{name}"; '
+        'route = "sip:{route}"; }}')
 PSK = 'psk = "file:far.psk";'
 
 

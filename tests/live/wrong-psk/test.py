@@ -3,6 +3,8 @@ import time
 
 from lib import claims, sip, stage
 
+ERROR = 6  # RFC 3830 table 6.1.a
+
 
 def setup(t):
     t.stage = stage.Stage(t.open(), psk_b='ffeeddccbbaa99887766554433221100')
@@ -28,6 +30,14 @@ def attempt(t, caller, callee, uri, link):
         ended = gate.ended()
         t.claim(f'{gate.host} tells why', ended and ended[0].get('trouble'), str(ended[:1]))
         t.claim('and has no call left', gate.calls() == [])
+    refusal = next(m for m in sip.messages(paths['wire']) if m.status == 488)
+    errors = [raw for _, raw in refusal.mikey()]
+    t.claim('the 488 on the wire has a MIKEY error message',
+            len(errors) == 1 and errors[0][1] == ERROR, refusal.body)
+    asker = s.a if caller is s.alice else s.b
+    t.claim('which the caller\'s gateway explains', 'authentication failure' in asker.log())
+    t.claim('and the phone does not see', not next(
+        m for m in sip.messages(paths[link]) if m.status == 488).body)
 
 
 def check(t):
