@@ -121,7 +121,7 @@ static void every_payload_has_words(void **state)
 		"PKE", "DH", "OAKLEY 2", "SIGN", "RSA-PSS", "CERT", "CHASH",
 		"SHA-256", "error 3: MAC algorithm not supported", "SDP IDs",
 		"vendor ID", "GENERIC-ID", "no suite we know", "(unknown)",
-		"NULL (not encrypted!)", "key ID (RFC 4563), 5 bytes; "
+		"NULL (not encrypted!)", "key ID (RFC 4563), 5 bytes;",
 		"MBMS service key abcd; the rest is malformed", "P-384",
 	};
 	static const uint8_t room[192], secret[] = "XYZ";

@@ -289,7 +289,7 @@ static void key_of_the_relay(void **state)
 	assert_int_equal(key.suite, SUITE_AES_CM_128_HMAC_SHA1_32);
 	assert_int_equal(key.key_len, 16);
 	assert_int_equal(key.salt_len, 14);
-	assert_memory_equal(key.key, "=-n@%^x!BjufR9)?" + 0, 4);
+	assert_memory_equal(key.key, "=-n@%^x!BjufR9)?", 4);
 	assert_memory_equal(key.salt, "\x2c\x23\x35\x68", 4);
 	assert_int_equal(key.lifetime, 1 << 20);
 	assert_int_equal(key.mki_len, 3);
