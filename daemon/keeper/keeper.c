@@ -2,7 +2,7 @@
  * folder.
  *
  *   keeper.c    the process: loop, descriptors, configuration
- *   clerk.c     the engine's requests
+ *   clerk.c     the engine's requests; clerk_*.c: one each
  *   best.c      who was sealed before and may not be plain
  *   permit.c    what the keeper's own policy allows
  *   docket.c    what is held for each call: exchanges, answers, live keys

@@ -4,6 +4,9 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/alternatives.c daemon/keeper/alternatives.h \
 	daemon/keeper/best.c daemon/keeper/best.h \
 	daemon/keeper/clerk.c daemon/keeper/clerk.h \
+	daemon/keeper/clerk_inside.h \
+	daemon/keeper/clerk_answer.c daemon/keeper/clerk_finish.c \
+	daemon/keeper/clerk_offer.c daemon/keeper/clerk_request.c \
 	daemon/keeper/count.c daemon/keeper/count.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \
 	daemon/keeper/keeper.c daemon/keeper/keying.h \
