@@ -168,14 +168,29 @@ static void put_protection(json_t *o, const struct call *c)
 		json_object_set_new(o, "trouble", json_string(c->reason));
 }
 
+/* How the call was offered, where there are several ways. */
+static const char *attempt_text(const struct call *c)
+{
+	static const char *const text[] = {
+		[RUNG_SEALED] = "sealed",
+		[RUNG_OPPORTUNISTIC] = "with keys that may be left out",
+		[RUNG_PLAIN] = "plain",
+	};
+
+	return c->need == NEED_PREFER && c->from == INSIDE ? text[c->rung]
+							   : NULL;
+}
+
 json_t *status_call(const struct call *c, bool streams)
 {
-	json_t *o = json_pack("{s:o*,s:s,s:s,s:s,s:s,s:s,s:s,s:o*}",
+	json_t *o = json_pack("{s:o*,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s*,s:o*}",
 			      "id", id_text(c->id),
 			      "state", status_state(c),
 			      "direction", c->from == INSIDE ? "out" : "in",
 			      "caller", c->caller, "callee", c->callee,
 			      "peer", c->peer, "profile", c->profile,
+			      "need", policy_need(c->need),
+			      "offered", attempt_text(c),
 			      "since", seconds(c->started_us));
 
 	if (!o)

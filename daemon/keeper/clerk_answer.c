@@ -92,8 +92,9 @@ static int keep_answer(struct clerk *c, struct request *q,
 		return request_fault(q, r, "the bundle cannot be kept");
 	a->n = (uint32_t)res->n;
 	a->facts = res->facts;
-	a->facts.choice = request_choice(request_choice_without(q, KEY_CHOICE_OFFERED),
-				    q->pick.ranked, q->pick.by_rank);
+	a->facts.choice = request_choice(
+		request_choice_without(q, KEY_CHOICE_OFFERED),
+		q->pick.ranked, q->pick.by_rank);
 	r = shipping_add(&c->keys, q->party->call, q->party->line, res, a->key);
 	if (!r && (r = docket_accept(c->dockets, q->party->call, a)))
 		shipping_drop(&c->keys, q->party->call, a->key, a->n);
@@ -148,7 +149,9 @@ static int recall_counter(struct clerk *c, struct request *q)
 	q->terms.last_counter = &q->last;
 	if (r == E_LOST) /* only a counter needs it */
 		q->terms.counters = false;
-	return r == E_LOST ? 0 : r ? request_fault(q, r, "the last counter") : 0;
+	if (r && r != E_LOST)
+		return request_fault(q, r, "the last counter");
+	return 0;
 }
 
 static int keep_counter(struct clerk *c, struct request *q,
@@ -161,8 +164,9 @@ static int keep_counter(struct clerk *c, struct request *q,
 		return 0;
 	r = count_keep(c->s.memory, &o, res->counter,
 		       clock_wall_us(c->s.clock));
-	return r ? request_fault(q, r, "the far end's counter cannot be remembered "
-			 "(is there a state directory?)") : 0;
+	return r ? request_fault(q, r, "the far end's counter cannot be "
+				 "remembered (is there a state directory?)")
+		 : 0;
 }
 
 static void raise_best(struct clerk *c, const struct request *q)

@@ -190,8 +190,9 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	if (!r && x->ranked)
 		recall_put(&c->s, x->peer, &res);
 	reply->facts = res.facts;
-	reply->facts.choice = request_choice(x->choice, res.ranked, x->by_rank &&
-					res.ranks.lists.by_rank);
+	reply->facts.choice = request_choice(
+		x->choice, res.ranked,
+		x->by_rank && res.ranks.lists.by_rank);
 	wipe(&res, sizeof res);
 	if (r)
 		return r;

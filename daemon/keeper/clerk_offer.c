@@ -1,6 +1,6 @@
-/* clerk_offer.c - an offer of ours: permit -> method.offer -> key ids -> MSG_KEY
- * to the relay -> the message to the engine. The exchange waits for its
- * answers. */
+/* clerk_offer.c - an offer of ours: permit -> method.offer -> key ids ->
+ * MSG_KEY to the relay -> the message to the engine. The exchange waits for
+ * its answers. */
 #include "daemon/keeper/clerk_inside.h"
 
 #include "daemon/base/err.h"
@@ -33,7 +33,9 @@ static int open_exchange(struct clerk *c, struct request *q,
 	x->outward = q->party->outward;
 	exchange_wait(c->dockets, x, clock_mono_us(c->s.clock) + PENDING_US);
 	memcpy(x->line, q->party->line, sizeof x->line);
-	x->choice = request_choice_without(q, KEY_CHOICE_FIRST);
+	x->choice = request_choice_without(q, made->recalled
+						  ? KEY_CHOICE_REMEMBERED
+						  : KEY_CHOICE_FIRST);
 	x->by_rank = q->permit.peer->profile->negotiate == NEGOTIATE_PRIORITY;
 	best_name(q->permit.peer, q->party->remote_id, x->best);
 	x->updates = q->terms.bundle && q->terms.bundle->rand_len;

@@ -121,7 +121,8 @@ int request_admit(struct clerk *c, struct request *q)
 		return r;
 	if (!rate_take(q->offer ? &c->answers : &c->offers, peer->name, COST,
 		       now))
-		return request_fault(q, E_FULL, "too many requests of this peer");
+		return request_fault(q, E_FULL,
+				     "too many requests of this peer");
 	for (size_t i = 0; i < q->party->n; i++)
 		q->ssrc[i] = q->party->line[i].ssrc;
 	q->terms = (struct keying_terms){

@@ -613,6 +613,8 @@ static void call_once(uint64_t call, size_t messages, const char *method)
 	f = finish(&a, o->u.offered.exchange, 0, answer(&b, o, w));
 	assert_int_equal(f->u.finished.err, 0);
 	assert_string_equal(f->u.finished.facts.method, method);
+	assert_int_equal(f->u.finished.facts.choice == KEY_CHOICE_REMEMBERED,
+			 messages == 1);
 }
 
 static void the_next_offer_is_small(void **state)
