@@ -14,6 +14,10 @@
  * 64*T1 (invite.c). The phone needs to know nothing of 100rel: a Require of it
  * does not reach it.
  *
+ * Where a proxy forks one INVITE to several phones of ours, Sofia cannot tell
+ * whose response a PRACK acknowledges: such branches are answered with the 2xx,
+ * which holds the same keys in any case.
+ *
  * Does not do: an offer in the PRACK (488), SDP of our own making. */
 #include "modules/sip/early.h"
 
@@ -150,7 +154,34 @@ static bool answers_early(const struct txn *t)
 {
 	return t->initial && t->offer && t->irq && !t->final && t->rel100 &&
 	       t->from->face->face == OUTSIDE && !t->keyed &&
+	       !t->pair->forked &&
 	       t->pair->call && call_wants_early(t->pair->call);
+}
+
+static void abandon(struct txn *t)
+{
+	for (struct reliable *r = t->reliables; r; r = r->next)
+		if (!r->leg && r->rel) {
+			nta_reliable_destroy(r->rel);
+			r->rel = NULL;
+		}
+	t->unacked = 0;
+	pair_to_sweep(t->pair);
+}
+
+void early_forked(struct pair *pair)
+{
+	struct pair *other;
+
+	for (other = pair->sip->pairs; other; other = other->next) {
+		if (other == pair || !pair->invite ||
+		    other->invite != pair->invite)
+			continue;
+		pair->forked = other->forked = true;
+		for (struct txn *t = other->txns; t; t = t->next)
+			if (t->unacked)
+				abandon(t);
+	}
 }
 
 void early_answer(struct txn *t, const sip_t *sip)

@@ -12,6 +12,7 @@
 #include "modules/sip/early.h"
 #include "modules/sip/face.h"
 #include "modules/sip/leg.h"
+#include "modules/sip/merge.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
@@ -390,6 +391,9 @@ int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 		return 0;
 	}
 	t->initial = true;
+	pair->invite = merge_invite(f->sip, f->face, sip);
+	if (t->rel100)
+		early_forked(pair);
 	filter_pass(t, PASS_REQUEST, pair->called,
 		    nta_incoming_getrequest(irq));
 	return 0;

@@ -150,6 +150,8 @@ struct pair {
 	int end_status;
 	char end_cause[REASON_TEXT];
 	bool confirmed;         /* the caller's first ACK came */
+	uint64_t invite;        /* the first one's merge_invite() */
+	bool forked;            /* another of our phones has it, too */
 	bool late_bye;          /* BYE the caller once its ACK came */
 	bool no_bye[2];         /* [1]: to the caller, [0]: to the called */
 };

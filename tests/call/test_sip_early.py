@@ -368,6 +368,27 @@ def forked_to_two_phones_of_ours(s):
     s.gone(2)
 
 
+@case(inside=",", keys=EARLY)
+def a_fork_is_answered_with_the_200(s):
+    """A PRACK could not be told to its branch: the first's is not waited for."""
+    phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
+    uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(phones)]
+    d = dialog()
+    s.b.request("INVITE", uris[0], d, body=SDP, cseq=1, extra=ASKS)
+    invites = [phones[0].expect("INVITE")]
+    s.b.expect("SIP/2.0 183")
+    s.b.request("INVITE", uris[1], d, body=SDP, cseq=1, extra=ASKS)
+    invites.append(phones[1].expect("INVITE"))
+    for n, (i, p) in enumerate(zip(invites, phones)):
+        p.reply(i, "200 OK", "A", body=SDP)
+        ok = s.b.expect("SIP/2.0 200")
+        e = dict(d, ttag=ok.tag("To"), uri=ok.contact(), cseq=1)
+        s.b.request("ACK", e["uri"], e, cseq=1)
+        p.expect("ACK")
+        s.bye(e, s.b, p)
+    s.gone(2)
+
+
 @case(inside=",")
 def both_phones_answer(s):
     phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
