@@ -61,7 +61,7 @@ static bool starts(struct run r, const char *word)
 static struct run cut(struct run r, size_t n)
 {
 	return n < r.len ? (struct run){ r.p + n, r.len - n }
-			 : (struct run){ r.p + r.len, 0 };
+			 : (struct run){ r.len ? r.p + r.len : r.p, 0 };
 }
 
 static struct run trim(struct run r)

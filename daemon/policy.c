@@ -7,6 +7,7 @@
 #include "daemon/policy.h"
 
 #include "daemon/base/err.h"
+#include "daemon/protocol.h"
 #include "daemon/uri.h"
 
 #include <ctype.h>
@@ -29,6 +30,7 @@ static const char *const needs[] = {
 };
 
 static const char *const answers[] = { "pickup", "early", NULL };
+static const char *const unencrypteds[] = { "refuse", "allow", NULL };
 static const char *const lates[] = { "refuse", "allow", NULL };
 
 /* One line a method; the keeper refuses one that no module registered. */
@@ -140,6 +142,12 @@ static const struct conf_key profile_keys[] = {
 	{ .name = "suites", .type = CONF_WORDS, .choices = suite_names,
 	  .dflt = "AEAD_AES_128_GCM,AES_CM_128_HMAC_SHA1_80",
 	  .help = "SRTP crypto suites that may be used, best first." },
+	{ .name = "unencrypted", .type = CONF_WORD, .choices = unencrypteds,
+	  .dflt = "refuse",
+	  .help = "Whether suites may name NULL_HMAC_SHA1_80 and _32, which "
+		  "authenticate media and encrypt nothing: whoever is on the "
+		  "way hears the call, and its verdict is plain. Not with "
+		  "sdes." },
 	{ .name = "trust", .type = CONF_WORD, .choices = trusts, .dflt = "ca",
 	  .help = "By whose word certificates of far ends are believed. ca: "
 		  "of an issuer that trust.ca names. tofu: they sign for "
@@ -272,6 +280,30 @@ const char *policy_need(enum need need)
 	return needs[need];
 }
 
+/* Suites that leave media readable want a word of their own. */
+static int check_readable(const struct conf_node *n, const struct profile *p,
+			  struct conf_err *err)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; i < p->n_suites && !name; i++)
+		if (suite_info(p->suites[i])->readable)
+			name = suite_info(p->suites[i])->name;
+	if (!name)
+		return 0;
+	if (strcmp(conf_text(n, "unencrypted"), "allow"))
+		return conf_fail(err, n, "profiles.%s.suites: %s encrypts "
+				 "nothing; leave it out, or set unencrypted = "
+				 "\"allow\" if everybody may hear these calls",
+				 p->name, name);
+	for (size_t i = 0; i < p->n_keying; i++)
+		if (protocol_of(p->keying[i]) == PROTOCOL_SDES)
+			return conf_fail(err, n, "profiles.%s.suites: sdes has "
+					 "no %s; leave one of them out",
+					 p->name, name);
+	return 0;
+}
+
 static int read_profile(const struct conf_node *n, struct profile *p,
 			struct conf_err *err)
 {
@@ -307,7 +339,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 		return conf_fail(err, n, "profiles.%s.keying: need = "
 				 "\"forbid\" uses none; leave it out or set "
 				 "need = \"require\"", p->name);
-	return 0;
+	return check_readable(n, p, err);
 }
 
 static const struct profile *find_profile(const struct policy *p,

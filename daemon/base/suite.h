@@ -16,20 +16,25 @@ enum suite {
 	SUITE_AES_256_CM_HMAC_SHA1_80 = 7,
 	SUITE_AES_256_CM_HMAC_SHA1_32 = 8,
 	SUITE_F8_128_HMAC_SHA1_80 = 9, /* RFC 3711 4.1.2, RFC 4568 6.2.3 */
+	SUITE_NULL_HMAC_SHA1_80 = 10,  /* RFC 3711 4.1: authenticated only */
+	SUITE_NULL_HMAC_SHA1_32 = 11,
 	SUITE_COUNT
 };
 
 struct suite_info {
 	const char *name;      /* as RFC 4568, 6188 and 7714 register it */
-	uint8_t key_len;       /* bytes, master key and session cipher key */
+	uint8_t key_len;       /* bytes, master key and session cipher key; of
+	                          the NULL suites the master key alone */
 	uint8_t salt_len;      /* bytes of master salt: 14, or 12 with GCM */
 	uint8_t auth_len;      /* bytes of session authentication key, or 0 */
 	uint8_t rtp_tag_len;   /* bytes added to an RTP packet */
 	uint8_t rtcp_tag_len;  /* bytes added to RTCP, without its index word */
 	uint8_t aead;          /* 1 for the GCM suites */
 	uint8_t f8;            /* 1: AES in f8 mode */
-	uint8_t mikey_encr;    /* SP parameter 0: 1 AES-CM, 2 AES-F8, 6 GCM */
+	uint8_t mikey_encr;    /* SP parameter 0: 0 NULL, 1 AES-CM, 2 AES-F8,
+	                          6 GCM */
 	uint8_t mikey_auth;    /* SP parameter 2: 1 HMAC-SHA-1, 0 with GCM */
+	uint8_t readable;      /* 1: nothing is encrypted (no suite of SDES) */
 };
 
 /* The row of a suite; NULL for SUITE_NONE and unknown values. */

@@ -299,6 +299,8 @@ static void merge_facts(struct msg_key_facts *all,
 		memcpy(all->other, f->other, sizeof all->other);
 	}
 	all->bare = all->bare || f->bare;
+	if (suite_info(f->suite)->readable)
+		all->suite = f->suite;
 	if (f->key_bits < all->key_bits)
 		all->key_bits = f->key_bits; /* 0: not told by one of them */
 }

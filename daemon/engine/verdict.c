@@ -24,14 +24,17 @@ enum want { ANY, NO, YES };
  * certificate without an anchor; other: the keys are another identity's;
  * unnamed: the far end's is not in the exchange. */
 static const struct {
-	enum want sealed, keyed, bare, hop, verified, first, again, offerer,
-		  confirmed, other, weak, unnamed;
+	enum want sealed, keyed, readable, bare, hop, verified, first, again,
+		  offerer, confirmed, other, weak, unnamed;
 	struct verdict v;
 } table[] = {
 	{ .sealed = NO,
 	  .v = { VERDICT_PLAIN, "the profile forbids sealing" } },
 	{ .keyed = NO,
 	  .v = { VERDICT_PLAIN, "no keys are agreed" } },
+	{ .readable = YES,
+	  .v = { VERDICT_PLAIN, "the suite authenticates media and encrypts "
+				"nothing, as the profile allows" } },
 	{ .bare = YES, .hop = NO,
 	  .v = { VERDICT_PLAIN, "the profile lets SDES keys stand in SIP that "
 				"anybody may read" } },
@@ -83,6 +86,13 @@ static bool is_weak(const struct msg_key_facts *key)
 	return s && bits < s->key_len * 8u;
 }
 
+static bool is_readable(const struct msg_key_facts *key)
+{
+	const struct suite_info *s = suite_info(key->suite);
+
+	return s && s->readable;
+}
+
 struct verdict verdict_of(const struct verdict_facts *f)
 {
 	static const struct verdict left = {
@@ -94,6 +104,7 @@ struct verdict verdict_of(const struct verdict_facts *f)
 		return left;
 	while (!fits(table[i].sealed, f->sealed) ||
 	       !fits(table[i].keyed, f->keyed) ||
+	       !fits(table[i].readable, is_readable(&f->key)) ||
 	       !fits(table[i].bare, f->key.bare != 0) ||
 	       !fits(table[i].hop, f->hop) ||
 	       !fits(table[i].verified, f->key.verified == 1) ||

@@ -4,8 +4,10 @@
  *
  * One table says what each parameter means, what SRTP's default is and which
  * fixed value we demand where no suite makes a difference. We speak no
- * unencrypted or unauthenticated SRTP or SRTCP, no SRTP
- * prefix: such a policy is refused, never approximated. */
+ * unauthenticated SRTP or SRTCP, no unencrypted one but by the NULL cipher, no
+ * SRTP prefix: such a policy is refused, never approximated. The NULL cipher
+ * has no session key, so the length that a far end gives it does not count; we
+ * say 16, that of the master key. */
 #include "modules/mikey/sp.h"
 
 #include "daemon/base/err.h"
@@ -122,7 +124,8 @@ static bool is_hmac(const struct policy_values *p, const struct suite_info *s)
 
 static bool is_suite(const struct policy_values *p, const struct suite_info *s)
 {
-	if (p->v[ENCR] != s->mikey_encr || p->v[ENCR_KEY] != s->key_len)
+	if (p->v[ENCR] != s->mikey_encr ||
+	    (p->v[ENCR_KEY] != s->key_len && !s->readable))
 		return false;
 	return s->aead ? is_aead(p, s) : is_hmac(p, s);
 }

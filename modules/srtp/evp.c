@@ -4,7 +4,7 @@
  * 4.1.1 and 4.2.1, of 192 and 256 by RFC 6188, AES-f8 by RFC 3711 4.1.2,
  * AES-GCM of 128 and 256 bits by RFC 7714 sections 8 and 9; a key of one
  * direction, an MKI of fixed length or none, any key derivation rate. Layouts,
- * f8's being CM's:
+ * f8's being CM's, and the NULL cipher's (4.1), whose E bit is 0:
  *
  *   RTP,  CM    header, payload*, MKI, tag       tag over header..payload, ROC
  *   RTP,  GCM   header, payload*, tag, MKI       AAD: header
@@ -20,8 +20,8 @@
  * they are a function of master key and index alone, so no packet can spoil
  * the next one's.
  *
- * Not done: NULL cipher, unencrypted SRTCP (the E bit must be set), RFC 6904.
- */
+ * Not done: unencrypted SRTCP under a cipher (there the E bit must be set),
+ * RFC 6904. */
 #include "modules/srtp/transforms.h"
 
 #include "daemon/base/err.h"
@@ -108,8 +108,11 @@ static int stream(struct transform_key *t, const struct session *s,
 		  const uint8_t iv[static 16], uint8_t *p, size_t len)
 {
 	static const uint8_t zero[16];
-	int r = cipher_start(t, s, t->mask ? zero : NULL, NULL);
+	int r;
 
+	if (t->suite->readable)
+		return 0;
+	r = cipher_start(t, s, t->mask ? zero : NULL, NULL);
 	if (r)
 		return r;
 	return t->mask ? keystream_f8(t->cipher, t->mask, iv, p, len) :
@@ -513,7 +516,7 @@ static int evp_protect_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 	r = session_of(t, &t->rtcp, index);
 	if (r)
 		return r;
-	put_u32(word, E_BIT | index);
+	put_u32(word, (t->suite->readable ? 0 : E_BIT) | index);
 	put_mki(t, word + INDEX_LEN);
 	if (t->suite->aead) {
 		struct gcm m = gcm_rtcp(t, pkt, n, word);
@@ -560,7 +563,8 @@ static int evp_open_rtcp(struct transform_key *t, uint8_t *pkt, size_t *len,
 		return E_FORMAT;
 	n = *len - extra;
 	word = pkt + n + (t->suite->aead ? TAG_MAX : 0);
-	if (!(get_u32(word) & E_BIT) || check_mki(t, word + INDEX_LEN))
+	if ((!(get_u32(word) & E_BIT) && !t->suite->readable) ||
+	    check_mki(t, word + INDEX_LEN))
 		return E_AUTH;
 	r = session_of(t, &t->rtcp, get_u32(word) & ~E_BIT);
 	if (r)

@@ -116,6 +116,9 @@ static const struct {
 	[SUITE_AES_256_CM_HMAC_SHA1_32] = {
 		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32,
 		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80 },
+	[SUITE_NULL_HMAC_SHA1_80] = {
+		srtp_crypto_policy_set_null_cipher_hmac_sha1_80,
+		srtp_crypto_policy_set_null_cipher_hmac_sha1_80 },
 	[SUITE_AEAD_AES_128_GCM] = {
 		srtp_crypto_policy_set_aes_gcm_128_16_auth,
 		srtp_crypto_policy_set_aes_gcm_128_16_auth },

@@ -183,7 +183,9 @@ static void policies_read_with_defaults(void **state)
 		{ "\0\1\2\13\1\4", 6, SUITE_NONE },  /* F8 with 32 bits */
 		{ "\0\1\6\1\1\30", 6, SUITE_NONE },  /* AES-192-GCM */
 		{ "\0\1\3", 3, SUITE_NONE },          /* unknown cipher */
-		{ "\0\1\0", 3, SUITE_NONE },          /* no encryption */
+		{ "\0\1\0", 3, SUITE_NULL_HMAC_SHA1_80 },
+		{ "\0\1\0\1\1\0", 6, SUITE_NULL_HMAC_SHA1_80 },
+		{ "\0\1\0\12\1\0", 6, SUITE_NONE },  /* nor authentication */
 		{ "\2\1\0", 3, SUITE_NONE },          /* no authentication */
 		{ "\12\1\0", 3, SUITE_NONE },         /* ... switched off */
 		{ "\7\1\0", 3, SUITE_NONE },          /* SRTP clear */

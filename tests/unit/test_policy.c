@@ -219,6 +219,15 @@ static void what_cannot_be_done_is_refused(void **state)
 		{ PROFILES "peers = ( { match = \"a\"; profile = \"p\"; },\n"
 		  "{ match = \"a\"; profile = \"p\"; } );",
 		  "t:3: peers: the name \"a\" is there twice" },
+		{ "profiles = { s = { need = \"require\"; keying = "
+		  "[ \"mikey-psk\" ]; suites = [ \"NULL_HMAC_SHA1_80\" ]; "
+		  "}; };",
+		  "t:1: profiles.s.suites: NULL_HMAC_SHA1_80 encrypts nothing"
+		},
+		{ "profiles = { s = { need = \"require\"; keying = "
+		  "[ \"sdes\" ]; suites = [ \"NULL_HMAC_SHA1_32\" ]; "
+		  "unencrypted = \"allow\"; }; };",
+		  "t:1: profiles.s.suites: sdes has no NULL_HMAC_SHA1_32" },
 		{ "profiles = { s = { need = \"prefer\"; }; };",
 		  "t:1: profiles.s.keying: need = \"prefer\" takes" },
 		{ "profiles = { s = { need = \"require\"; }; };",

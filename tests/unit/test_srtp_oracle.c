@@ -364,6 +364,7 @@ static void libsrtp2_refuses_what_it_cannot_do(void **state)
 	(void)state;
 	assert_false(libsrtp2_does(SUITE_NONE));
 	assert_false(libsrtp2_does(SUITE_COUNT));
+	assert_true(libsrtp2_does(SUITE_NULL_HMAC_SHA1_80));
 	assert_int_equal(libsrtp2_transform.open(&k, 1, &t), E_UNSUPPORTED);
 	k = make_key(SUITE_AES_CM_128_HMAC_SHA1_80, 0);
 	k.kdr = 1;

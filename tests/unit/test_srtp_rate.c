@@ -184,7 +184,7 @@ static void ref_rtp(const struct srtp_key *k, uint64_t rate, struct packet *p,
 		memcpy(iv + 1, p->data + 1, 11);
 		put(iv + 12, index >> 16, 4);
 		f8(s.key, s.salt, iv, p->data + HDR, p->len - HDR);
-	} else {
+	} else if (!info->readable) {
 		cm_packet(&s, k, p->data + 8, index, p->data + HDR,
 			  p->len - HDR);
 	}
@@ -206,7 +206,7 @@ static void ref_rtcp(const struct srtp_key *k, uint64_t rate, struct packet *p,
 	uint8_t iv[16] = { 0 };
 
 	memcpy(aad.data, p->data, 8);
-	put(aad.data + 8, index | 0x80000000u, 4);
+	put(aad.data + 8, info->readable ? index : index | 0x80000000u, 4);
 	if (info->aead) {
 		gcm(&s, k, p->data + 4, index, &aad, p->data + 8, p->len - 8);
 		p->len += 16;
@@ -218,7 +218,7 @@ static void ref_rtcp(const struct srtp_key *k, uint64_t rate, struct packet *p,
 		memcpy(iv + 4, aad.data + 8, 4);
 		memcpy(iv + 8, p->data, 8);
 		f8(s.key, s.salt, iv, p->data + 8, p->len - 8);
-	} else {
+	} else if (!info->readable) {
 		cm_packet(&s, k, p->data + 4, index, p->data + 8, p->len - 8);
 	}
 	memcpy(p->data + p->len, aad.data + 8, 4);

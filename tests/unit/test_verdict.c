@@ -64,6 +64,26 @@ static void bare_keys(void **state)
 	}
 }
 
+/* Whatever else is proven: who is on the way hears it. */
+static void readable_media(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 64; i++) {
+		struct verdict_facts f = { .sealed = 1, .keyed = 1,
+					   .offerer = i & 1,
+					   .hop = i >> 1 & 1 };
+
+		f.key.suite = i >> 2 & 1 ? SUITE_NULL_HMAC_SHA1_32
+					 : SUITE_NULL_HMAC_SHA1_80;
+		f.key.verified = i >> 3 & 1;
+		f.key.confirmed = i >> 4 & 1;
+		f.key.bare = i >> 5 & 1;
+		assert_int_equal(verdict_of(&f).word, VERDICT_PLAIN);
+		assert_non_null(strstr(verdict_of(&f).reason,
+				       "encrypts nothing"));
+	}
+}
+
 /* A long key that came under a short one: still sealed, but it is said. */
 static void weak_exchanges_are_named(void **state)
 {
@@ -258,7 +278,7 @@ int main(void)
 		cmocka_unit_test(all_verdicts), cmocka_unit_test(never_better),
 		cmocka_unit_test(weak_exchanges_are_named),
 		cmocka_unit_test(identities_are_told),
-		cmocka_unit_test(bare_keys),
+		cmocka_unit_test(bare_keys), cmocka_unit_test(readable_media),
 		cmocka_unit_test(a_pin_makes_a_peer),
 		cmocka_unit_test(names), cmocka_unit_test(failures),
 		cmocka_unit_test(complete), cmocka_unit_test(policy_page),
