@@ -68,6 +68,8 @@ static int read_digits(const uint8_t *in, size_t len, struct buf *out,
 		       struct dump_fault *no)
 {
 	for (size_t at = 0; (at = skip(in, len, at)) < len; at += 2) {
+		if (digit(in[at]) < 0)
+			return fail(no, at, "is no hexadecimal digit");
 		if (at + 1 == len || digit(in[at + 1]) < 0)
 			return fail(no, at, "is half a pair of digits");
 		buf_u8(out, (uint8_t)(digit(in[at]) << 4 |
