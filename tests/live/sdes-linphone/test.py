@@ -1,6 +1,6 @@
 """SDES with linphone, called and calling: its suites and lines, media both ways
 
-It takes TLS connections from nobody, so SIP is UDP and the verdict plain.
+SIP is UDP here, so the verdict is plain; what it does over TLS, sdes-baresip shows.
 """
 import time
 
