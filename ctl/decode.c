@@ -47,7 +47,7 @@ static int take_input(const char *what, struct buf *out)
 	if (!strcmp(what, "-"))
 		return read_all(stdin, out);
 	f = fopen(what, "rb");
-	if (!f && errno == ENOENT) {
+	if (!f && (errno == ENOENT || errno == ENAMETOOLONG)) {
 		buf_text(out, what);
 		return out->err;
 	}

@@ -266,6 +266,10 @@ static void decode(void **state)
 	has("callsealctl: malformed from byte 11 of the message on");
 	assert_int_equal(ctl("mikey decode '!!'"), 1);
 	has("not base64");
+	/* longer than a file's name may be */
+	snprintf(words, sizeof words, "mikey decode AQAFgM0X%0300d", 0);
+	assert_int_equal(ctl(words), 1);
+	has("MIKEY message");
 	assert_int_equal(ctl("mikey decode - </dev/null"), 1);
 	assert_int_equal(ctl("mikey decode 'a=key-mgmt:mikey AQAFgM0XflAB"
 			     "AAAA'"), 1);
