@@ -219,7 +219,7 @@ def mode_hold(o, tmp, emit):
 def mode_delay(o, tmp, emit):
     runs = []
     for i in range(o.rounds):
-        for name in ("plain", "sealed")[::1 if i % 2 == 0 else -1]:
+        for name in o.targets[::1 if i % 2 == 0 else -1]:
             for d in delays.sample(name, o.samples, tmp, callee, caller):
                 runs.append(emit({"mode": "delay", "round": i,
                                   "target": name, **d}))
@@ -242,7 +242,8 @@ def options():
     p.add_argument("mode", choices=["cpu", "hold", "delay",
                                     "beside"])
     p.add_argument("--targets", help="comma-separated: " + ", ".join(TARGETS)
-                   + "; beside: " + ", ".join(beside.LOADS))
+                   + "; beside: " + ", ".join(beside.LOADS)
+                   + "; delay: plain, sealed, or METHOD ANSWER: mikey-dh early")
     p.add_argument("--rates", help="calls per second, comma-separated "
                    "(cpu: 400,1000; else 200)")
     p.add_argument("--seconds", type=float, default=4, help="of each run")
@@ -255,7 +256,7 @@ def options():
     p.add_argument("--jsonl", help="append each run to this file")
     o = p.parse_args()
     o.targets = o.targets.split(",") if o.targets else (
-        beside.LOADS if o.mode == "beside" else USUAL)
+        {"beside": beside.LOADS, "delay": ["plain", "sealed"]}.get(o.mode, USUAL))
     o.rates = [int(r) for r in (o.rates or (
         "400,1000" if o.mode == "cpu" else "200")).split(",")]
     return o

@@ -4,6 +4,7 @@ loopback read from a raw socket (no clock but the kernel's is involved).
 Way of a call:  phone A - gateway A - proxy 1 - proxy 2 - gateway B - phone B.
 Each delay is the time between two datagrams, named by what they are and by
 the hop they were seen on; POINTS and DELAYS below are the definition."""
+import os
 import signal
 import socket
 import statistics
@@ -11,6 +12,7 @@ import struct
 import threading
 import time
 
+import beside
 import targets
 from targets import CALLEE, CALLER
 
@@ -135,9 +137,37 @@ def delays_of(c, ring_us):
     return out
 
 
+class MethodPair(targets.SealedPair):
+    """Two gateways keyed by "METHOD ANSWER", as in "mikey-dh early"."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+        self.method, self.answer = name.split()
+
+    def sealing(self, tmp, site):
+        spec = {"keying": self.method, "more": f'answer = "{self.answer}";',
+                "match": "*@b.example" if site == "a" else "*@a.example"}
+        if self.method in beside.CERTIFIED:
+            spec["psk"] = ""
+            spec["extra"] = beside.IDENTITY.format(f"{tmp}/{self.method}", site)
+        return spec
+
+    def start(self, tmp):
+        folder = f"{tmp}/{self.method}"
+        if self.method in beside.CERTIFIED and not os.path.exists(folder):
+            beside.certify(folder, self.method)
+        super().start(tmp)
+
+
+def pair_of(name):
+    usual = {"sealed": targets.SealedPair, "plain": targets.PlainPair}
+    return usual[name]() if name in usual else MethodPair(name)
+
+
 def sample(name, count, tmp, callee, caller):
     """Makes count calls one after the other; a list of {d1: ms, ...}."""
-    pair = targets.SealedPair() if name == "sealed" else targets.PlainPair()
+    pair = pair_of(name)
     pair.between = targets.proxies()
     cap = uas = uac = None
     try:
@@ -159,30 +189,30 @@ def sample(name, count, tmp, callee, caller):
         pair.stop()
 
 
-def adds(runs, name):
+def adds(runs, name, target):
     """What sealing adds: the difference of the medians of each round, whose
-    two halves the machine's other work hits alike, and then their median."""
+    parts the machine's other work hits alike, and then their median."""
     diffs = []
     for i in sorted({r["round"] for r in runs}):
         v = [[r[name] for r in runs
               if r["round"] == i and r["target"] == t]
-             for t in ("plain", "sealed")]
+             for t in ("plain", target)]
         if v[0] and v[1]:
             diffs.append(statistics.median(v[1]) - statistics.median(v[0]))
-    return statistics.median(diffs)
+    return statistics.median(diffs) if diffs else float("nan")
 
 
 def table(runs):
-    """Medians in milliseconds, plain beside sealed."""
-    lines = ["| delay | plain ms | sealed ms | sealing adds ms | what |",
-             "|---|---|---|---|---|"]
-    both = {r["target"] for r in runs} == {"plain", "sealed"}
-    for name, (_, _, words) in DELAYS.items() if both else ():
-        p, s = [statistics.median(r[name] for r in runs if r["target"] == t)
-                for t in ("plain", "sealed")]
-        lines.append("| %s | %.2f | %.2f | %+.2f | %s |"
-                     % (name, p, s, adds(runs, name), words))
-    lines.append("")
-    lines.append("samples: %d plain, %d sealed" % tuple(
-        sum(1 for r in runs if r["target"] == t) for t in ("plain", "sealed")))
+    """Medians in milliseconds, and what each adds to the plain profile."""
+    kinds = list(dict.fromkeys(r["target"] for r in runs))
+    lines = ["| delay | " + " | ".join(kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
+    for name in DELAYS:
+        cells = []
+        for kind in kinds:
+            ms = statistics.median(r[name] for r in runs if r["target"] == kind)
+            cells.append("%.2f" % ms if kind == "plain" else
+                         "%.2f (%+.2f)" % (ms, adds(runs, name, kind)))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines.append("samples: " + ", ".join(
+        f"{sum(r['target'] == k for r in runs)} {k}" for k in kinds))
     return "\n".join(lines)

@@ -171,9 +171,9 @@ class Gateway(Target):
             os.makedirs(os.path.join(folder, sub), exist_ok=True)
         conf = os.path.join(folder, "callseal.conf")
         peers = spec.get("peers") or PEER.format(
-            match="*", profile=self.profile, name="far",
+            match=spec.get("match", "*"), profile=self.profile, name="far",
             route=hostport(spec["route"]),
-            psk=PSK if self.profile == "sealed" else "")
+            psk=spec.get("psk", PSK if self.profile == "sealed" else ""))
         with open(conf, "w") as f:
             f.write(GATEWAY.format(
                 inside=hostport(spec["inside"]), inside_host=spec["inside"][0],
@@ -206,6 +206,10 @@ class SealedPair(Gateway):
     profile = "sealed"
     between = ()
 
+    def sealing(self, tmp, site):
+        """What gateway a or b has beyond the usual, as gateway() takes it."""
+        return {}
+
     def start(self, tmp):
         a_in, a_out = (f"{NET}.5", BASE + 4), (f"{NET}.6", BASE + 5)
         b_in, b_out = (f"{NET}.7", BASE + 6), (f"{NET}.8", BASE + 7)
@@ -219,9 +223,10 @@ class SealedPair(Gateway):
         # B's own calls outward would go back to A; none are made here.
         self.gateway("B opens", tmp, {"inside": b_in, "outside": b_out,
                                       "route": a_out,
-                                      "proxy": f"sip:{hostport(CALLEE)}"})
+                                      "proxy": f"sip:{hostport(CALLEE)}",
+                                      **self.sealing(tmp, "b")})
         self.gateway("A seals", tmp, {"inside": a_in, "outside": a_out,
-                                      "route": hop})
+                                      "route": hop, **self.sealing(tmp, "a")})
         self.entry = a_in
 
 
