@@ -121,8 +121,9 @@ class Invites(threading.Thread):
     def note(self, data, anc):
         sport, dport = struct.unpack_from("!HH", data, 20)
         user = self.USER.match(data[28:60])
-        for times, end in zip(self.times, ((data[12:16], sport), (data[16:20], dport))):
-            if user and end == self.ends[self.times.index(times)]:
+        passed = (data[12:16], sport), (data[16:20], dport)
+        for times, end, mine in zip(self.times, passed, self.ends):
+            if user and end == mine:
                 sec, nsec = struct.unpack("qq", anc[0][2][:16])
                 times.setdefault(user[1], sec * 1000 + nsec / 1e6)
 
@@ -161,6 +162,8 @@ def sample(load, rate, seconds, tmp, programs):
         cpu = sum(cpu_ns(target.parts["A seals"].pid).values()) - sum(before.values())
         times = seen.stop()[PLAIN_RATE:]  # the first second warms caches
         other = programs.outcome(tmp) if load != ALONE else {"ok": 0, "failed": 0, "retrans": 0}
+        if load != ALONE and other["ok"] + other["failed"] < rate * (seconds - 1):
+            raise RuntimeError(f"{load}: the load did not run, see {tmp}/uac.log")
         return {"load": load, "n": len(times), "p50": round(statistics.median(times), 3),
                 "p99": round(quantile(times, 0.99), 3), "max": round(max(times), 3),
                 "a_cpu_pct": round(cpu / 1e7 / seconds, 1), **other}
