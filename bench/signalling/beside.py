@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 
-from procs import cpu_ns
+from procs import cpu_ns, step_aside
 from targets import CALLEE, NET, PEER, PSK, BASE, Gateway, hostport
 
 PLAIN_CALLER = (f"{NET}.21", BASE + 21)
@@ -147,7 +147,9 @@ def sample(load, rate, seconds, tmp, programs):
     started = []
     try:
         target.start(tmp)
+        step_aside(target.parts["B opens"].pid)
         started += [programs.callee(tmp), programs.callee(tmp, at=PLAIN_CALLEE)]
+        step_aside(started[0].pid)
         seen = Invites(PLAIN_CALLER, PLAIN_CALLEE)
         seen.start()
         before = cpu_ns(target.parts["A seals"].pid)
@@ -157,6 +159,7 @@ def sample(load, rate, seconds, tmp, programs):
         if load != ALONE:
             to = "q[call_number]@d.example" if load == PLAIN_LOAD else "service@b.example"
             started.append(programs.caller(tmp, A_IN, rate * (seconds - 1), rate, 20, to=to))
+            step_aside(started[-1].pid)
         while plain.alive():
             time.sleep(0.1)
         cpu = sum(cpu_ns(target.parts["A seals"].pid).values()) - sum(before.values())

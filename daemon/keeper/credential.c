@@ -17,6 +17,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/keeper/certname.h"
+#include "daemon/keeper/pace.h"
 #include "daemon/keeper/signature.h"
 
 #include <openssl/err.h>
@@ -546,6 +547,7 @@ static int decrypt(const struct credential *c, struct der sealed, uint8_t *em)
 	if (!r && (EVP_PKEY_decrypt_init(ctx) <= 0 ||
 		   EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) <= 0))
 		r = credential_error(E_INTERNAL);
+	pace_let_others();
 	if (!r && (EVP_PKEY_decrypt(ctx, em, &len, sealed.p,
 				    sealed.len) <= 0 || len != sealed.len))
 		r = credential_error(E_FORMAT); /* not below the modulus */

@@ -24,6 +24,7 @@
 #include "daemon/ipcwatch.h"
 #include "daemon/keeper/clerk.h"
 #include "daemon/keeper/memory.h"
+#include "daemon/keeper/pace.h"
 #include "daemon/keeper/replay.h"
 #include "daemon/keeper/show.h"
 
@@ -206,6 +207,7 @@ static int prepare(void *state)
 	struct replay *replay;
 	int r = open_memory(k);
 
+	pace_behind_others();
 	json_object_seed(0); /* from a file, which cannot be opened later */
 	if (!r)
 		r = open_replay(k, limits.window_us, &replay);

@@ -9,6 +9,7 @@
 #include "daemon/keeper/signature.h"
 
 #include "daemon/base/err.h"
+#include "daemon/keeper/pace.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -145,6 +146,7 @@ static int finish(EVP_MD_CTX *ctx, const struct curve *c, size_t room,
 	uint8_t der[ECDSA_DER_MAX];
 	size_t len = c ? sizeof der : room;
 
+	pace_let_others();
 	if (EVP_DigestSignFinal(ctx, c ? der : out, &len) != 1)
 		return credential_error(E_INTERNAL);
 	return c ? to_fixed(der, len, c->bytes, out) : 0;
@@ -182,6 +184,7 @@ int signature_check(EVP_PKEY *key, unsigned type, const struct der *run,
 		r = from_fixed(sig, c->bytes, der, &sig.len);
 		sig.p = der;
 	}
+	pace_let_others();
 	if (!r && EVP_DigestVerifyFinal(ctx, sig.p, sig.len) != 1)
 		r = credential_error(E_AUTH);
 	EVP_MD_CTX_free(ctx);

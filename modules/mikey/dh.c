@@ -17,6 +17,7 @@
 #include "modules/mikey/dh.h"
 
 #include "daemon/base/err.h"
+#include "daemon/keeper/pace.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -179,6 +180,7 @@ static int generate(struct mikey_dh *d)
 								NULL) : NULL;
 	int r = ctx ? 0 : E_NOMEM;
 
+	pace_let_others();
 	if (!r && (EVP_PKEY_keygen_init(ctx) <= 0 ||
 		   EVP_PKEY_keygen(ctx, &d->key) <= 0))
 		r = E_INTERNAL;
@@ -328,6 +330,7 @@ static int derive(const struct mikey_dh *d, EVP_PKEY *peer,
 	size_t len = sizeof got.bytes;
 	int r = ctx ? 0 : E_NOMEM;
 
+	pace_let_others();
 	if (!r && (EVP_PKEY_derive_init_ex(ctx, params) <= 0 ||
 		   EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) <= 0 ||
 		   EVP_PKEY_derive(ctx, got.bytes, &len) <= 0 ||
