@@ -245,6 +245,15 @@ void leg_retarget(struct leg *leg, const sip_t *sip, bool first)
 				       sip->sip_contact, first);
 }
 
+void leg_accepted(struct leg *leg, nta_incoming_t *irq)
+{
+	msg_t *msg = nta_incoming_getrequest(irq);
+
+	if (msg)
+		leg_retarget(leg, sip_object(msg), false);
+	msg_destroy(msg);
+}
+
 void leg_won(struct leg *leg)
 {
 	struct pair *pair = leg->pair;

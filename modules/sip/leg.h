@@ -20,9 +20,12 @@ bool leg_too_many(const struct txn *t, const sip_t *sip);
 /* The leg of the branch that this response to the first INVITE came from, made
  * when its tag is new (RFC 3261 12.1.2). NULL: no memory, or no tag. */
 struct leg *leg_branch(struct txn *t, const sip_t *sip);
-/* A 2xx or a request refreshes where the other end is reached. first: the
- * route set is taken from this 2xx, too (RFC 3261 13.2.2.4). */
+/* A 2xx or an accepted request refreshes where the other end is reached.
+ * first: the route set is taken from this 2xx, too (RFC 3261 13.2.2.4). */
 void leg_retarget(struct leg *leg, const sip_t *sip, bool first);
+/* The same by this request in the dialog, which gets a 2xx. One that is
+ * refused refreshes nothing: whoever forged it would get the next BYE. */
+void leg_accepted(struct leg *leg, nta_incoming_t *irq);
 /* All other branches lose their dialogs; nta answers their late 2xx with ACK
  * and BYE, and what they still ask gets 481. */
 void leg_won(struct leg *leg);

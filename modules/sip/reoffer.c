@@ -281,15 +281,17 @@ static void give_answer(struct txn *t, const struct body *body)
 	su_home_init(home);
 	payload = sip_payload_create(home, body->data, (isize_t)body->len);
 	t->final = payload ? 200 : 500;
-	if (payload)
+	if (payload) {
+		leg_accepted(t->from, t->irq);
 		nta_incoming_treply(t->irq, SIP_200_OK,
 				    SIPTAG_CONTACT(t->from->contact),
 				    SIPTAG_ALLOW_STR(SIP_ALLOW),
 				    SIPTAG_CONTENT_TYPE_STR("application/sdp"),
 				    SIPTAG_PAYLOAD(payload), TAG_END());
-	else
+	} else {
 		nta_incoming_treply(t->irq, SIP_500_INTERNAL_SERVER_ERROR,
 				    TAG_END());
+	}
 	su_home_deinit(home);
 }
 

@@ -380,6 +380,8 @@ static void response_sent(struct txn *t, const sip_t *sip)
 
 	if (status < 200)
 		return;
+	if (status < 300 && !t->initial && has_contact(t->method))
+		leg_accepted(t->from, t->irq);
 	t->final = status;
 	if (t->method == sip_method_invite) {
 		invite_answered(t, sip);
@@ -624,8 +626,6 @@ int txn_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 	t = txn_new(leg, to, irq, sip);
 	if (!t)
 		return 500;
-	if (has_contact(m))
-		leg_retarget(leg, sip, false);
 	if (m == sip_method_invite)
 		nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	filter_pass(t, PASS_REQUEST, leg->caller ? to : leg,
