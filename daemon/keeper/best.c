@@ -1,7 +1,7 @@
 /* best.c - see best.h. Memory only raises: a record is made when a far end
- * proved a credential in a call, and goes by the operator's word alone. When
- * records were lost by damage, nobody is spoken to in clear until the operator
- * says that it may be: that, too, would be a way down. */
+ * was sealed with, and goes by the operator's word alone. When records were
+ * lost by damage, or there is no place for more, nobody is spoken to in clear
+ * until the operator says that it may be: that, too, would be a way down. */
 #include "daemon/keeper/best.h"
 
 #include "daemon/base/err.h"
@@ -44,6 +44,22 @@ void best_raise(const struct clerk_services *s, const char *name)
 			 "%s can be sealed: %s", name, err_text(err));
 }
 
+static void explain(int r, const char *name, struct keying_fault *why)
+{
+	if (!r)
+		snprintf(why->text, sizeof why->text, "\"%.60s\" was sealed "
+			 "before; if it cannot be any more: callsealctl trust "
+			 "--forget", name);
+	else if (r == E_FULL)
+		snprintf(why->text, sizeof why->text, "no place is left to "
+			 "remember who was sealed, perhaps \"%.40s\": "
+			 "callsealctl trust --forget who is gone", name);
+	else
+		snprintf(why->text, sizeof why->text, "records of who was "
+			 "sealed are lost, perhaps \"%.50s\": callsealctl "
+			 "trust --mend", name);
+}
+
 int best_plain(const struct clerk_services *s, const struct msg_key_plain *m,
 	       struct keying_fault *why)
 {
@@ -61,11 +77,10 @@ int best_plain(const struct clerk_services *s, const struct msg_key_plain *m,
 		return 0;
 	best_name(peer, m->remote_id, name);
 	r = *name ? memory_get(s->memory, MEMORY_BEST, name, &was) : E_SPACE;
+	if (r == E_NOTFOUND && memory_is_full(s->memory))
+		r = E_FULL;
 	if (r == E_NOTFOUND)
 		return 0;
-	snprintf(why->text, sizeof why->text, r ? "records of who was sealed "
-		 "are lost, perhaps \"%.50s\": callsealctl trust --mend" :
-		 "\"%.60s\" was sealed before; if it cannot be any more: "
-		 "callsealctl trust --forget", name);
+	explain(r, name, why);
 	return E_POLICY;
 }

@@ -197,8 +197,8 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	if (r)
 		return r;
 	x->finished = true;
-	/* a pinned far end counts: a forged refusal must not undo the pin */
-	if (reply->facts.verified || reply->facts.pinned)
+	if (x->outward || reply->facts.verified ||
+	    reply->facts.pinned == PIN_KNOWN)
 		best_raise(&c->s, x->best);
 	if (x->alt[0].method->bare)
 		exchange_keep(c->dockets, x);

@@ -458,6 +458,14 @@ static bool is_record(const struct memory_record *r)
 	       r->len <= MEMORY_DATA_MAX;
 }
 
+bool memory_is_full(const struct memory *m)
+{
+	for (size_t i = 0; m && i < m->most; i++)
+		if (!m->slot[i] || !kinds[m->slot[i]->r.kind].protects)
+			return false;
+	return true;
+}
+
 /* The first free slot, or that of the oldest record that gives way. */
 static int make_room(struct memory *m, size_t *out)
 {

@@ -64,6 +64,9 @@ int memory_get(const struct memory *m, enum memory_kind kind,
  * protect are left, or m is NULL), E_NOMEM; E_IO: it holds, but only until the
  * keeper ends. */
 int memory_put(struct memory *m, const struct memory_record *r);
+/* Only records that protect are left: what is not here may have found no
+ * place, and the caller must fail closed. m may be NULL: true. */
+bool memory_is_full(const struct memory *m);
 /* By order of the operator, or because it is over. E_NOTFOUND; E_IO: it may
  * come back with the next start. */
 int memory_forget(struct memory *m, enum memory_kind kind, const char *name);

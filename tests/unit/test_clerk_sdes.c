@@ -1,6 +1,7 @@
 /* test_clerk_sdes.c - SDES in the keeper: who may use it, and keys that change
  * with every answer of a long call. */
 #include "daemon/base/err.h"
+#include "daemon/keeper/memory.h"
 #include "modules/sdes/exchange.h"
 #include "tests/unit/clerk_rig.h"
 
@@ -142,6 +143,72 @@ static void offers_come_again(void **state)
 	house_close(&h);
 }
 
+static int may_be_plain(struct house *h, const char *remote)
+{
+	struct msg_key_plain m = { .peer = "them" };
+
+	strcpy(m.remote_id, remote);
+	assert_int_equal(tell(h, MSG_KEY_PLAIN, 9, &m, sizeof m, NULL), 0);
+	return last(h, MSG_KEY_PLAINED)->u.plained.err;
+}
+
+/* Nothing proves who answered, but it could be sealed with: a forged refusal
+ * must not lead down from there. An offer that comes in is anybody's. */
+static void what_answered_us_with_keys_may_not_be_plain(void **state)
+{
+	static struct sent text;
+	const struct where here = { 1, 1, 1, 1, 11 };
+	struct msg_key_party p = party(2, "sip:alice@a.example",
+				       "sip:bob@b.example");
+	uint64_t exchange;
+	struct house h;
+
+	(void)state;
+	open_house(&h, "b.example");
+	assert_int_equal(memory_new(-1, 2, &h.memory), 0);
+	h.profile.need = NEED_PREFER;
+	h.peer.match = "a.example";
+	house_reopen(&h);
+	text.tail_len = (size_t)snprintf(
+		(char *)text.tail, sizeof text.tail, "1 AES_CM_128_HMAC_SHA1_80"
+		" inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR");
+	assert_int_equal(answer(&h, &text, here)->u.answered.err, 0);
+	assert_int_equal(may_be_plain(&h, "sip:alice@a.example"), 0);
+	h.peer.match = "b.example";
+	exchange = offer_as(&h, &p)->u.offered.exchange;
+	assert_int_equal(answer_with(&h, exchange, 0, 0)->u.finished.err, 0);
+	assert_int_equal(may_be_plain(&h, p.remote_id), 0); /* not by us */
+	p.call = 3;
+	p.outward = 1;
+	exchange = offer_as(&h, &p)->u.offered.exchange;
+	assert_int_equal(answer_with(&h, exchange, 0, 0)->u.finished.err, 0);
+	assert_int_equal(may_be_plain(&h, p.remote_id), E_POLICY);
+	house_close(&h);
+	memory_free(h.memory);
+}
+
+/* Without a place left nobody knows who else was sealed. */
+static void a_full_memory_allows_nothing_in_clear(void **state)
+{
+	const struct memory_record pin = { .kind = MEMORY_PIN, .name = "them x",
+					   .data = (const uint8_t *)"x",
+					   .len = 1 };
+	struct house h;
+
+	(void)state;
+	open_house(&h, "b.example");
+	assert_int_equal(memory_new(-1, 1, &h.memory), 0);
+	h.profile.need = NEED_PREFER;
+	house_reopen(&h);
+	assert_int_equal(may_be_plain(&h, "sip:bob@b.example"), 0);
+	assert_int_equal(memory_put(h.memory, &pin), 0);
+	assert_int_equal(may_be_plain(&h, "sip:bob@b.example"), E_POLICY);
+	assert_non_null(strstr(last(&h, MSG_KEY_PLAINED)->u.plained.reason,
+			       "trust --forget"));
+	house_close(&h);
+	memory_free(h.memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +216,8 @@ int main(void)
 		cmocka_unit_test(answers_of_a_long_call),
 		cmocka_unit_test(forks_are_bounded),
 		cmocka_unit_test(offers_come_again),
+		cmocka_unit_test(what_answered_us_with_keys_may_not_be_plain),
+		cmocka_unit_test(a_full_memory_allows_nothing_in_clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

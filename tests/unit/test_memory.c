@@ -205,6 +205,7 @@ static void hints_give_way_pins_do_not(void **state)
 			assert_int_equal(get(m, MEMORY_METHOD, "n6"),
 					 E_NOTFOUND);
 	}
+	assert_true(memory_is_full(m));
 	assert_int_equal(put(m, MEMORY_PIN, "more", "x", NOW), E_FULL);
 	assert_int_equal(put(m, MEMORY_METHOD, "more", "x", NOW), E_FULL);
 	m = again(m, fd);

@@ -47,13 +47,13 @@ class Phone:
     """user@domain at a site; every call goes to the site's gateway."""
 
     def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True,
-                 password=None, watches=None):
+                 password=None, watches=None, host=None):
         """With a password it registers at its domain, else not at all. With
         watches (a SIP URI, or '') it tells others whether it is there, and
-        subscribes to that of the URI."""
+        subscribes to that of the URI. host: another than the site's for phones."""
         self.password, self.watches = password, watches
         self.lab, self.uri, self.site = lab, uri, site
-        self.host = f'phone-{site}'
+        self.host = host or f'phone-{site}'
         self.address = lab.net.address(self.host, six)
         self.user = uri.split(':')[1].split('@')[0]
         gate = lab.net.address(f'lan-{site}', six)
