@@ -21,6 +21,11 @@ daemon_libbase_a_SOURCES = \
 	daemon/keeper/pace.c daemon/keeper/pace.h \
 	daemon/keeper/rank.c daemon/keeper/rank.h \
 	daemon/keeper/signature.c daemon/keeper/signature.h \
+	daemon/mime/base64.c daemon/mime/base64.h \
+	daemon/mime/choice.c daemon/mime/choice.h \
+	daemon/mime/field.c daemon/mime/field.h \
+	daemon/mime/tree.c daemon/mime/tree.h \
+	daemon/mime/writer.c daemon/mime/writer.h \
 	daemon/protocol.c daemon/protocol.h \
 	daemon/keeper/trust.c daemon/keeper/trust.h \
 	daemon/keeper/verified.c daemon/keeper/verified.h \

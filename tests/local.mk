@@ -5,6 +5,7 @@ ALLOC_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
 	-Wl,--wrap=realloc,--wrap=strdup,--wrap=strndup
 include tests/unit/base.mk
 include tests/unit/frame.mk
+include tests/unit/mime.mk
 include tests/unit/mikey.mk
 include tests/unit/trust.mk
 include tests/unit/rank.mk

@@ -71,3 +71,8 @@ tests_fuzz_fuzz_extract_SOURCES = tests/fuzz/fuzz_extract.c $(FUZZ_MAIN) \
 	ctl/dump.c ctl/dump.h ctl/extract.c ctl/extract.h
 tests_fuzz_fuzz_extract_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_extract_LDADD = $(MIKEY_LIBS) $(BASE_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_mime
+tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz_mime.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_mime_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_mime_LDADD = $(BASE_LIBS)
