@@ -13,6 +13,8 @@ daemon_libbase_a_SOURCES = \
 	daemon/base/secret.c daemon/base/secret.h \
 	daemon/base/suite.c daemon/base/suite.h \
 	daemon/bundle.c daemon/bundle.h \
+	daemon/digest/digest.c daemon/digest/digest.h \
+	daemon/digest/field.c \
 	daemon/keeper/certificate.c \
 	daemon/keeper/certname.c daemon/keeper/certname.h \
 	daemon/keeper/credential.c daemon/keeper/credential.h \

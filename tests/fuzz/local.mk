@@ -23,6 +23,11 @@ tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/mock/modules.c \
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_conf_LDADD = $(FRAME_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_digest
+tests_fuzz_fuzz_digest_SOURCES = tests/fuzz/fuzz_digest.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_digest_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_digest_LDADD = $(BASE_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_certs
 tests_fuzz_fuzz_certs_SOURCES = tests/fuzz/fuzz_certs.c $(FUZZ_MAIN) \
 	tests/mock/ca.c tests/mock/ca.h
