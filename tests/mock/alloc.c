@@ -7,6 +7,7 @@
 #include <string.h>
 
 static unsigned long count, fail_at;
+static size_t largest;
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -22,6 +23,7 @@ char *__wrap_strndup(const char *s, size_t n);
 void alloc_fail_at(unsigned long n)
 {
 	count = 0;
+	largest = 0;
 	fail_at = n;
 }
 
@@ -33,6 +35,11 @@ void alloc_fail_never(void)
 unsigned long alloc_count(void)
 {
 	return count;
+}
+
+size_t alloc_largest(void)
+{
+	return largest;
 }
 
 /* Under valgrind, fifty times slower, a long walk takes longer steps. */
@@ -59,32 +66,34 @@ unsigned long alloc_walk(void (*fn)(void *user), void *user)
 	return all;
 }
 
-static bool fails(void)
+static bool fails(size_t n)
 {
+	if (n > largest)
+		largest = n;
 	return ++count == fail_at;
 }
 
 void *__wrap_malloc(size_t n)
 {
-	return fails() ? NULL : __real_malloc(n);
+	return fails(n) ? NULL : __real_malloc(n);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return fails() ? NULL : __real_calloc(n, size);
+	return fails(n * size) ? NULL : __real_calloc(n, size);
 }
 
 void *__wrap_realloc(void *p, size_t n)
 {
-	return fails() ? NULL : __real_realloc(p, n);
+	return fails(n) ? NULL : __real_realloc(p, n);
 }
 
 char *__wrap_strdup(const char *s)
 {
-	return fails() ? NULL : __real_strdup(s);
+	return fails(strlen(s)) ? NULL : __real_strdup(s);
 }
 
 char *__wrap_strndup(const char *s, size_t n)
 {
-	return fails() ? NULL : __real_strndup(s, n);
+	return fails(strnlen(s, n)) ? NULL : __real_strndup(s, n);
 }

@@ -4,12 +4,16 @@
 #ifndef CALLSEAL_MOCK_ALLOC_H
 #define CALLSEAL_MOCK_ALLOC_H
 
+#include <stddef.h>
+
 /* The n-th allocation from now on (from 1) fails, and only that one. Also
  * starts counting anew. */
 void alloc_fail_at(unsigned long n);
 void alloc_fail_never(void);
 /* Allocations since alloc_fail_at(), alloc_fail_never() or the start. */
 unsigned long alloc_count(void);
+/* Bytes of the largest one since then, given or not. */
+size_t alloc_largest(void);
 
 /* Runs fn with the 1st, 2nd, 3rd, ... allocation failing, until a run needs
  * fewer. fn must cope and give everything back. Returns how many it needs.

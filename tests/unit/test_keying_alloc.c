@@ -124,6 +124,63 @@ static void an_exchange_without_memory(void **state)
 	certs_close(&certs);
 }
 
+/* Answers an offer, whatever it is; the largest allocation for it. */
+static size_t largest_for(struct ends *e, const uint8_t *offer, size_t len)
+{
+	struct buf answer = buf_of(KEYING_MAX);
+	struct keying_result res = { .n = 0 };
+	struct keying_fault why = { "" };
+
+	alloc_fail_never();
+	e->method->answer(&e->b, offer, len, &answer, &res, &why);
+	buf_free(&answer);
+	return alloc_largest();
+}
+
+/* No byte of a message, and no length in it, makes us ask for more memory than
+ * a good one, and one copy of it, take. (The head and a sample: fuzzing, which
+ * has a limit too, does the rest.) */
+static void no_allocation_larger_than_warranted(void **state)
+{
+	static const uint8_t odd[] = { 0, 0x7f, 0x80, 0xff };
+	struct buf offer;
+	struct keying_pending *p;
+	struct keying_result res;
+	struct keying_fault why;
+	struct ends e;
+	size_t most;
+
+	(void)state;
+	ends_open(&e);
+	certs_open(&certs);
+	e.a.credential = certs.own[0];
+	e.b.credential = certs.own[1];
+	e.a.peer = e.b.peer = "them";
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+		e.method = methods[i];
+		offer = buf_of(KEYING_MAX);
+		assert_int_equal(e.method->offer(&e.a, &offer, &p, &res, &why),
+				 0);
+		e.method->drop(p);
+		most = largest_for(&e, offer.data, offer.len) + offer.len;
+		for (size_t at = 0; at < offer.len; at += at < 60 ? 1 : 13) {
+			uint8_t was = offer.data[at];
+
+			for (size_t o = 0; o < sizeof odd; o++) {
+				offer.data[at] = odd[o];
+				assert_in_range(largest_for(&e, offer.data,
+							    offer.len), 0,
+						most);
+			}
+			offer.data[at] = was;
+			assert_in_range(largest_for(&e, offer.data, at), 0,
+					most);
+		}
+		buf_free(&offer);
+	}
+	certs_close(&certs);
+}
+
 /* -- the clerk ------------------------------------------------------------ */
 
 struct house {
@@ -282,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_exchange_without_memory),
+		cmocka_unit_test(no_allocation_larger_than_warranted),
 		cmocka_unit_test(the_clerk_without_memory),
 	};
 
