@@ -9,6 +9,7 @@ import signal
 import socket
 import statistics
 import struct
+import sys
 import threading
 import time
 
@@ -180,8 +181,12 @@ def sample(name, count, tmp, callee, caller):
             time.sleep(0.1)
         time.sleep(0.3)
         cap.stop()
+        calls = calls_of(cap.events)
+        if len(calls) <= count:
+            print(f"{name}: only {len(calls)} of {count + 1} calls were seen whole; the others "
+                  "do not count", file=sys.stderr)
         # the first call warms caches, sockets and allocators
-        return [delays_of(c, None) for c in calls_of(cap.events)[1:]]
+        return [delays_of(c, None) for c in calls[1:]]
     finally:
         for p in (uac, uas):
             if p:

@@ -40,6 +40,9 @@ class Target:
     def run(self, label, cmd, tmp, ready):
         """Starts one part and waits until ready() holds."""
         log = os.path.join(tmp, f"{self.name}.{label}.log")
+        if ready():
+            raise RuntimeError(f"{self.name}: another program has the address of its {label}; "
+                               f"end it, or set BENCH_NET to another net than {NET}")
         p = Process(cmd, log)
         self.parts[label] = p
         deadline = time.monotonic() + 10
