@@ -16,7 +16,8 @@ enum conf_type {
 	CONF_WORD,  /* one of choices */
 	CONF_TEXT,  /* a string; "" when absent and dflt is NULL */
 	CONF_WORDS, /* a list of choices, no repeats; dflt: comma-separated */
-	CONF_TEXTS  /* a list of strings; dflt: comma-separated */
+	CONF_TEXTS  /* a list of strings, or one without the list's brackets;
+		       dflt: comma-separated */
 };
 
 enum conf_reload { RELOAD_LIVE, RELOAD_RESTART };

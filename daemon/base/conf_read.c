@@ -263,6 +263,9 @@ static int read_list(struct reading *rd, const config_setting_t *s,
 {
 	int n = config_setting_length(s), r;
 
+	if (k->type == CONF_TEXTS && config_setting_get_string(s))
+		return conf_room(rd->c, v, 1) ? conf_no_memory(rd->err)
+					      : read_member(rd, s, k, v);
 	if (!config_setting_is_list(s) && !config_setting_is_array(s))
 		return not_allowed(rd, s, k, "not a list");
 	if (!n && k->required)

@@ -128,6 +128,18 @@ static const char full[] =
 	"  {\n"
 	"    key = \"q\"; } );\n";
 
+/* A list of texts may be one text without brackets. */
+static void one_text_is_a_list_of_one(void **state)
+{
+	struct conf *c = parse("one = { names = \"x, y\"; };");
+	const struct conf_node *n = conf_one(c, "one");
+
+	(void)state;
+	assert_int_equal(conf_texts(n, "names"), 1);
+	assert_string_equal(conf_text_at(n, "names", 0), "x, y");
+	conf_free(c);
+}
+
 static void assert_full(const struct conf *c)
 {
 	const struct conf_node *n = conf_one(c, "one");
@@ -391,6 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_gives_the_defaults),
 		cmocka_unit_test(the_printed_default_means_the_same),
+		cmocka_unit_test(one_text_is_a_list_of_one),
 		cmocka_unit_test(all_is_read),
 		cmocka_unit_test(every_fault_is_told_with_its_place),
 		cmocka_unit_test_setup_teardown(files_add_up, make_folder,
