@@ -52,6 +52,8 @@ static const struct verb verbs[] = {
 	{ "trust", " [--accept NAME SHA256 | --forget NAME | --mend]", "trust",
 	  "trust", false, false, false, show_trust,
 	  "certificates trusted on first use; or change that (root)" },
+	{ "peers", "", "peers", "peers", false, true, false, show_peers,
+	  "the peers, and which of their next hops work" },
 	{ "registrations", "", "registrations", "registrations", false, true,
 	  false, show_registrations, "the phones that are registered" },
 	{ "reload", "", "reload", NULL, false, false, false, NULL,
@@ -71,7 +73,7 @@ static void usage(FILE *f)
 			verbs[i].help);
 	fputs("\noptions:\n"
 	      "  --json          the daemon's own JSON\n"
-	      "  --watch         again every second (status, calls, "
+	      "  --watch         again every second (status, calls, peers, "
 	      "registrations)\n"
 	      "  --ended         calls that are over (calls)\n"
 	      "  --accept NAME   the certificate with that fingerprint is "

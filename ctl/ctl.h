@@ -30,6 +30,7 @@ void show_ended(const json_t *calls);
 void show_call(const json_t *call);
 void show_rekeyed(const json_t *call); /* it just got new keys */
 void show_registrations(const json_t *registrations);
+void show_peers(const json_t *peers);
 
 /* certs.c: certificates and pins. */
 void show_certs(const json_t *certs);

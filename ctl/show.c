@@ -201,6 +201,55 @@ void show_registrations(const json_t *registrations)
 		puts("no registrations");
 }
 
+/* -- peers ---------------------------------------------------------------- */
+
+static void cell_state(const json_t *o, char out[static CELL])
+{
+	const char *state = text_of(o, "state");
+
+	if (json_object_get(o, "rests_s"))
+		snprintf(out, CELL, "%s, rests %lld s", state,
+			 int_of(o, "rests_s"));
+	else
+		snprintf(out, CELL, "%s", state);
+}
+
+/* A row for each server of a peer, or one for a peer without. */
+static void add_rows(json_t *rows, const json_t *peer)
+{
+	const json_t *servers = json_object_get(peer, "servers");
+	json_t *row, *server;
+	size_t i;
+
+	if (!json_array_size(servers))
+		json_array_append_new(rows, json_copy((json_t *)peer));
+	json_array_foreach(servers, i, server) {
+		row = json_copy((json_t *)peer);
+		json_object_update(row, server);
+		json_array_append_new(rows, row);
+	}
+}
+
+void show_peers(const json_t *peers)
+{
+	static const struct column columns[] = {
+		{ "PEER", "name", NULL }, { "PROFILE", "profile", NULL },
+		{ "NEED", "need", NULL }, { "STATE", NULL, cell_state },
+		{ "NEXT HOP", "server", NULL }, { "TROUBLE", "trouble", NULL },
+		{ NULL, NULL, NULL }
+	};
+	json_t *rows = json_array(), *peer;
+	size_t i;
+
+	json_array_foreach(peers, i, peer)
+		add_rows(rows, peer);
+	if (json_array_size(rows))
+		put_table(columns, rows);
+	else
+		puts("no peers");
+	json_decref(rows);
+}
+
 /* -- one call ------------------------------------------------------------- */
 
 static void put_pair(const char *name, const char *value)

@@ -201,9 +201,18 @@ static const struct conf_key peer_keys[] = {
 	{ .name = "cert", .type = CONF_TEXT, .valid = file_valid,
 	  .help = "The peer's certificate, \"file:PATH\" in PEM, to seal keys "
 		  "for it: calls to it by mikey-rsa take one." },
-	{ .name = "route", .type = CONF_TEXT, .valid = uri_valid,
+	{ .name = "route", .type = CONF_TEXTS, .valid = uri_valid,
 	  .help = "SIP URI of the next hop; by the Request-URI or "
-		  "outside.proxy when left out." },
+		  "outside.proxy when left out. A list of them is tried in "
+		  "its order: the next one when one cannot be reached, says "
+		  "nothing, or answers 503. A name stands for all the servers "
+		  "that DNS has for it (RFC 3263). With \";lr\" it is "
+		  "named in a Route header, too." },
+	{ .name = "keepalive", .type = CONF_INT, .dflt = "0", .min = 0,
+	  .max = 86400, .unit = "s", .reload = RELOAD_LIVE,
+	  .help = "How often each next hop of route is asked by OPTIONS "
+		  "whether it is there; one that is not is left out until it "
+		  "answers again. 0: never." },
 	{ .name = NULL }
 };
 
@@ -426,6 +435,28 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 	return check_certs(p, n, peer, err);
 }
 
+/* What one route of a list promises, TLS, the others must keep. */
+static int check_routes(const struct conf_node *n, const struct peer *peer,
+			struct conf_err *err)
+{
+	if (conf_texts(n, "route") > ROUTES_MAX)
+		return conf_fail(err, n, "peers: %s: route has %zu entries; "
+				 "allowed: up to %d", peer->name,
+				 conf_texts(n, "route"), ROUTES_MAX);
+	if (peer->keepalive_s && !peer->n_routes)
+		return conf_fail(err, n, "peers: %s: keepalive asks the next "
+				 "hops of route; set route = \"sip:HOST\", or "
+				 "leave keepalive out", peer->name);
+	for (size_t i = 1; i < peer->n_routes; i++)
+		if (uri_wants_tls(peer->routes[i]) !=
+		    uri_wants_tls(peer->routes[0]))
+			return conf_fail(err, n, "peers: %s: route has next "
+					 "hops with and without TLS; use "
+					 "\";transport=tls\" for all or none",
+					 peer->name);
+	return 0;
+}
+
 static void read_peer(const struct policy *p, const struct conf_node *n,
 		      struct peer *peer)
 {
@@ -433,7 +464,13 @@ static void read_peer(const struct policy *p, const struct conf_node *n,
 
 	peer->match = conf_text(n, "match");
 	strncpy(peer->name, *name ? name : peer->match, NAME_TEXT - 1);
-	peer->route = conf_text(n, "route");
+	while (peer->n_routes < conf_texts(n, "route") &&
+	       peer->n_routes < ROUTES_MAX) {
+		peer->routes[peer->n_routes] =
+			conf_text_at(n, "route", peer->n_routes);
+		peer->n_routes++;
+	}
+	peer->keepalive_s = (unsigned)conf_int(n, "keepalive");
 	peer->psk = conf_text(n, "psk");
 	peer->cert = conf_text(n, "cert");
 	peer->profile = find_profile(p, conf_text(n, "profile"));
@@ -471,7 +508,9 @@ static int build(struct policy *p, const struct conf *c, struct conf_err *err)
 	for (size_t i = 0; i < peers; i++, p->n_peers++) {
 		read_peer(p, conf_at(c, "peers", i), &p->peers[i]);
 		if ((r = check_peer(p, conf_at(c, "peers", i), &p->peers[i],
-				    err)))
+				    err)) ||
+		    (r = check_routes(conf_at(c, "peers", i), &p->peers[i],
+				      err)))
 			return r;
 	}
 	return 0;

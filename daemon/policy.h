@@ -27,6 +27,7 @@ enum negotiate {
 };
 
 #define KEYING_METHODS_MAX 8
+#define ROUTES_MAX 8
 
 /* Over what SIP may go when it carries keys as they are (SDES). */
 enum sdes_way { SDES_TLS, SDES_ANY };
@@ -50,7 +51,10 @@ struct profile {
 struct peer {
 	char name[NAME_TEXT];  /* unique; the match when not configured */
 	const char *match;     /* "*@b.example", "+49*", "*": see peer_find */
-	const char *route;     /* SIP URI of the next hop, or "" */
+	const char *routes[ROUTES_MAX]; /* SIP URIs of next hops, in the order
+					   in which they are tried */
+	size_t n_routes;
+	unsigned keepalive_s;  /* how often they are asked; 0: never */
 	const char *psk;       /* "file:PATH", or "" */
 	const char *cert;      /* "file:PATH", or "" */
 	const struct profile *profile;

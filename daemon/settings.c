@@ -556,7 +556,7 @@ static int check_routes(const struct conf *c, const struct settings *s,
 	const struct peer *peer;
 
 	for (size_t i = 0; (peer = policy_at(policy, i)); i++)
-		if (uri_wants_tls(peer->route) &&
+		if (peer->n_routes && uri_wants_tls(peer->routes[0]) &&
 		    !settings_has_tls(&s->face[OUTSIDE]))
 			return conf_fail(err, conf_one(c, "outside"),
 					 "peers: the route of %s asks for TLS, "

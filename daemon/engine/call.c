@@ -114,6 +114,7 @@ static void call_free(struct call *c)
 	free(c->callee);
 	free(c->target);
 	free(c->next_hop);
+	hop_free(&c->hops);
 	free(c->routes);
 	free(c->profile);
 	free(c);

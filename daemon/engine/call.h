@@ -152,6 +152,12 @@ void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
  * the profile lets it (need = "prefer"), or with more to choose from. It goes
  * through call_filter() anew. */
 bool call_retry(struct call *c, int status);
+/* Whether the call's first INVITE may still go to another next hop. */
+bool call_has_hop(const struct call *c);
+/* The next hop of the first INVITE does not work (why: for the operator): true
+ * if it shall go to another one, which call_route() names from now on. It goes
+ * through call_filter() anew. */
+bool call_next_hop(struct call *c, const char *why);
 /* A refusal of the call's first offer came with a description: what it says of
  * keys (RFC 4567, an error message) is explained in the log. Nobody vouches for
  * it, so nothing else changes. data is borrowed. */

@@ -51,11 +51,13 @@ json_t *engine_ended(const struct engine *e);
 int engine_hangup(struct engine *e, uint64_t id);
 
 /* Where a REGISTER of this account ("user@host") that came from source goes:
- * *hop is a SIP URI, or "" (its Request-URI); borrowed, as long as the
- * configuration is kept. E_UNSUPPORTED: registration is off; E_POLICY: source
- * is not inside. */
+ * *hop is a SIP URI, or "" (its Request-URI); borrowed until the loop goes on.
+ * E_UNSUPPORTED: registration is off; E_POLICY: source is not inside;
+ * E_CLOSED: every next hop is known to be down. */
 int engine_registrar(struct engine *e, const char *account,
 		     const struct addr *source, const char **hop);
+/* The peers and what is known of their next hops, an array. */
+json_t *engine_peers(const struct engine *e);
 /* The registered phones, an array. */
 json_t *engine_registrations(const struct engine *e);
 

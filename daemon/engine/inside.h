@@ -65,6 +65,12 @@ enum sealing {
 /* Our attempts at a call that prefers sealing, the best first. */
 enum rung { RUNG_SEALED, RUNG_OPPORTUNISTIC, RUNG_PLAIN };
 
+/* Where it may go, in order; at: where it went last. */
+struct hop_list {
+	char **uri; /* owned, as each text */
+	size_t n, at;
+};
+
 struct call {
 	struct call *next; /* in its bucket */
 	uint32_t walk;     /* call_each() has seen it */
@@ -76,6 +82,7 @@ struct call {
 	char *caller, *callee;
 	char *target, *next_hop, *routes;
 	struct call_route route;
+	struct hop_list hops; /* empty: next_hop is the only way */
 	char peer[NAME_TEXT];
 	char *profile;
 	bool secured;      /* the outside's SIP goes by verified TLS, as far
@@ -209,6 +216,14 @@ int route_call(struct call *c, const struct call_start *s,
 /* "sip:user@host" of a URI: no port, no parameters, host in lower case. */
 void route_identity(const char *uri, char out[static IDENTITY_TEXT]);
 
+/* hop.c: which of several next hops */
+/* Fills hops and next_hop. E_CLOSED: all of them are down; E_NOMEM. */
+int hop_choose(struct call *c, const char *const *hops, size_t n);
+/* The first that is not down, valid until the loop goes on; E_CLOSED. */
+int hop_first(const struct engine *e, const char *const *hops, size_t n,
+	      const char **out);
+void hop_free(struct hop_list *l);
+
 /* sealing.c: whether a call is sealed, and what it falls back to */
 /* Its streams are SRTP outside, or may turn out to be. */
 bool call_sealed(const struct call *c);
@@ -216,6 +231,8 @@ bool call_sealed(const struct call *c);
 bool call_savp(const struct call *c);
 /* The first offer of a call whose profile leaves it open: decides. */
 void sealing_offer(struct call *c, struct job *j);
+/* The first offer, which came to nothing, is going to be made again. */
+void sealing_anew(struct call *c);
 /* Whether an answer without keys makes it plain, and the mark of that. */
 bool sealing_answer(const struct call *c, struct job *j);
 /* This branch's answer counts. */

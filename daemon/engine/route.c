@@ -44,6 +44,7 @@ static int refuse(struct call *c, struct refusal *no, int status,
 		.status = status,
 		.phrase = status == 404 ? "Not Found" :
 			  status == 480 ? "Temporarily Unavailable" :
+			  status == 503 ? "Service Unavailable" :
 					  "Forbidden",
 	};
 	if (status == 480) {
@@ -53,7 +54,17 @@ static int refuse(struct call *c, struct refusal *no, int status,
 	snprintf(c->reason, sizeof c->reason, "%s", reason);
 	log_line(LOG_CLASS_REFUSED, "engine", 0, "%s -> %s refused: %s",
 		 c->caller, c->callee, reason);
-	return status == 404 ? E_NOTFOUND : E_POLICY;
+	return status == 404 ? E_NOTFOUND : status == 503 ? E_CLOSED : E_POLICY;
+}
+
+static int refuse_down(struct call *c, struct refusal *no)
+{
+	int r = refuse(c, no, 503, "every next hop of the peer is down: see "
+		       "callsealctl peers");
+
+	no->warn_code = 399;
+	snprintf(no->warn, sizeof no->warn, "every next hop is down");
+	return r;
 }
 
 static int find_peer(struct call *c, struct refusal *no)
@@ -70,9 +81,7 @@ static int find_peer(struct call *c, struct refusal *no)
 	c->sealing = c->need == NEED_REQUIRE ? SEALING_YES :
 		     c->need == NEED_FORBID ? SEALING_NO : SEALING_OPEN;
 	c->profile = strdup(p->profile->name);
-	if (c->from == INSIDE)
-		c->next_hop = strdup(p->route);
-	return c->profile && (c->from != INSIDE || c->next_hop) ? 0 : E_NOMEM;
+	return c->profile ? 0 : E_NOMEM;
 }
 
 bool call_may_lead(const struct call *c, const char *uri)
@@ -192,23 +201,41 @@ static bool leaves_secured(const struct call *c)
 					     TLS_VERIFY_NONE;
 }
 
+/* The peer's route, else outside.proxy, else nothing in between. */
+static int next_hops(struct call *c)
+{
+	const char *proxy = engine_settings(c->engine)->face[OUTSIDE].proxy;
+	const struct peer *p =
+		policy_peer(child_policy(c->engine->child), c->peer);
+
+	if (p && p->n_routes)
+		return hop_choose(c, p->routes, p->n_routes);
+	if (*proxy)
+		return hop_choose(c, &proxy, 1);
+	c->next_hop = strdup("");
+	return c->next_hop ? 0 : E_NOMEM;
+}
+
+static bool has_route(const struct call *c)
+{
+	const struct peer *p =
+		policy_peer(child_policy(c->engine->child), c->peer);
+
+	return p && p->n_routes;
+}
+
 static int way_outward(struct call *c, const struct addr *source,
 		       struct refusal *no)
 {
-	const char *proxy = engine_settings(c->engine)->face[OUTSIDE].proxy;
-	const struct location *l = location(c->engine);
+	const struct location *l = has_route(c) ? NULL : location(c->engine);
+	int r = next_hops(c);
 
+	if (r)
+		return r == E_CLOSED ? refuse_down(c, no) : r;
 	c->target = strdup(c->callee);
-	if (!*c->next_hop) {
-		free(c->next_hop);
-		c->next_hop = strdup(proxy);
-		if (l)
-			c->routes = strdup(l->routes(l->user, c->caller,
-						     source));
-		if (l && !c->routes)
-			return E_NOMEM;
-	}
-	if (!c->target || !c->next_hop)
+	if (l)
+		c->routes = strdup(l->routes(l->user, c->caller, source));
+	if (!c->target || (l && !c->routes))
 		return E_NOMEM;
 	c->secured = leaves_secured(c);
 	return check_sips(c, uri_is_sips(c->callee), no);
@@ -236,15 +263,18 @@ int engine_registrar(struct engine *e, const char *account,
 		     const struct addr *source, const char **hop)
 {
 	const struct settings *s = engine_settings(e);
+	const char *proxy = s->face[OUTSIDE].proxy;
 	const struct peer *p;
 
 	if (!s->register_pass)
 		return E_UNSUPPORTED;
 	if (!is_inside(s, source))
 		return E_POLICY;
-	*hop = s->face[OUTSIDE].proxy;
-	p = **hop ? NULL : policy_match(child_policy(e->child), account);
-	if (p)
-		*hop = p->route;
+	if (*proxy)
+		return hop_first(e, &proxy, 1, hop);
+	p = policy_match(child_policy(e->child), account);
+	if (p && p->n_routes)
+		return hop_first(e, p->routes, p->n_routes, hop);
+	*hop = "";
 	return 0;
 }

@@ -158,12 +158,8 @@ static const char *step_down(struct call *c)
 	return rungs[c->rung];
 }
 
-bool call_retry(struct call *c, int status)
+void sealing_anew(struct call *c)
 {
-	if (!may_retry(c, status))
-		return false;
-	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s refused with %d: offered again "
-		 "%s", c->peer, status, step_down(c));
 	if (c->pending) {
 		keyclient_drop(c, c->pending);
 		deal_free(c->pending);
@@ -172,5 +168,14 @@ bool call_retry(struct call *c, int status)
 	media_release(c);
 	if (c->need == NEED_PREFER)
 		c->sealing = SEALING_OPEN;
+}
+
+bool call_retry(struct call *c, int status)
+{
+	if (!may_retry(c, status))
+		return false;
+	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s refused with %d: offered again "
+		 "%s", c->peer, status, step_down(c));
+	sealing_anew(c);
 	return true;
 }

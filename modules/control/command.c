@@ -189,6 +189,12 @@ static json_t *cmd_registrations(struct client *c, const json_t *q)
 			  engine_registrations(c->control->engine));
 }
 
+static json_t *cmd_peers(struct client *c, const json_t *q)
+{
+	(void)q;
+	return reply_with("peers", engine_peers(c->control->engine));
+}
+
 static json_t *cmd_help(struct client *c, const json_t *q);
 
 static const struct {
@@ -203,6 +209,7 @@ static const struct {
 	{ "rekey", cmd_rekey, "gives the call with this \"id\" new keys" },
 	{ "certs", cmd_certs, "certificates, anchors, lists and their dates" },
 	{ "trust", cmd_trust, "certificates trusted on first use" },
+	{ "peers", cmd_peers, "the peers, and which next hops work" },
 	{ "registrations", cmd_registrations, "the registered phones" },
 	{ "reload", cmd_reload, "asks the parent to read the configuration" },
 	{ "help", cmd_help, "this list" },

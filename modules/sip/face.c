@@ -75,6 +75,16 @@ static const char *ident_of(const char *host)
 	return addr_parse(host, &a) ? NULL : a.family == 6 ? IDENT_6 : IDENT_4;
 }
 
+/* Where a URI leads to: the address that it pins, else its host. value has room
+ * for it. */
+static const char *host_of(const url_t *uri, char value[static ADDR_TEXT])
+{
+	if (uri->url_params &&
+	    url_param(uri->url_params, "maddr", value, ADDR_TEXT) > 0)
+		return value;
+	return uri->url_host;
+}
+
 static int open_one(struct sip_face *f, size_t i)
 {
 	const struct listener *l = &f->settings->listen[i];
@@ -253,13 +263,12 @@ const sip_contact_t *face_contact_to(const struct sip_face *f,
 				     const url_t *to, bool sips)
 {
 	enum transport t = TRANSPORT_UDP;
-	int family = 4;
+	char value[ADDR_TEXT];
+	const char *host = to ? host_of(to, value) : NULL;
 
 	if (to)
 		t = transport_to(to);
-	if (to && to->url_host && to->url_host[0] == '[')
-		family = 6;
-	return contact_for(f, t, family, sips);
+	return contact_for(f, t, host && host[0] == '[' ? 6 : 4, sips);
 }
 
 /* Where a complete request goes: hop if given, else its first loose route,
@@ -273,6 +282,23 @@ static const url_t *next_hop(msg_t *msg, const char *hop)
 	if (sip->sip_route && url_has_param(sip->sip_route->r_url, "lr"))
 		return sip->sip_route->r_url;
 	return sip->sip_request->rq_url;
+}
+
+bool face_route_add(msg_t *msg, const char *hop)
+{
+	su_home_t *home = msg_home(msg);
+	url_t *url = *hop ? url_make(home, hop) : NULL;
+	sip_route_t *route;
+
+	if (!*hop || (url && !url_has_param(url, "lr")))
+		return true;
+	if (!url)
+		return false;
+	/* the address is known here only */
+	url->url_params = url_strip_param_string((char *)url->url_params,
+						 "maddr");
+	route = sip_route_create(home, url, NULL);
+	return route && !msg_header_insert(msg, NULL, (msg_header_t *)route);
 }
 
 bool face_may_leave(msg_t *msg, const char *hop, bool sips)
@@ -291,8 +317,9 @@ bool face_may_carry(msg_t *msg, const char *hop)
 const char *face_ident(msg_t *msg, const char *hop)
 {
 	const url_t *uri = next_hop(msg, hop);
+	char value[ADDR_TEXT];
 
-	return uri ? ident_of(uri->url_host) : NULL;
+	return uri ? ident_of(host_of(uri, value)) : NULL;
 }
 
 struct addr face_source(nta_incoming_t *irq)

@@ -30,6 +30,10 @@ bool face_may_leave(msg_t *msg, const char *hop, bool sips);
 /* A request with keys in it leaves by TLS to a server that is verified, only.
  * hop as in face_ident(). */
 bool face_may_carry(msg_t *msg, const char *hop);
+/* Names a next hop with ";lr" in a Route header, as an outbound proxy wants it
+ * (RFC 3261 8.1.2); others and "" are no part of the message. False: no
+ * memory. */
+bool face_route_add(msg_t *msg, const char *hop);
 /* Names the listeners by which a complete request may leave, for TPTAG_IDENT:
  * those of its next hop's address family. hop: a URI text, or "" (as the
  * message says). NULL: a host name, any will do. */

@@ -31,6 +31,7 @@
 #include "modules/sip/headers.h"
 #include "modules/sip/location.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/trunk/hops.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -268,6 +269,9 @@ static int admitted(struct attempt *a, const char **why)
 	case E_UNSUPPORTED:
 		*why = "register is \"off\" in the configuration";
 		return 405;
+	case E_CLOSED:
+		*why = "every next hop is down";
+		return 503;
 	default:
 		*why = "the sender is not in inside.nets";
 		return 403;
@@ -388,6 +392,7 @@ static bool fill(const struct attempt *a, msg_t *msg, const sip_t *sip)
 	return put(msg, sip_request_create(msg_home(msg), SIP_METHOD_REGISTER,
 					   uri, NULL)) &&
 	       !headers_copy(msg, sip, 0) && !headers_hop(msg, sip) &&
+	       face_route_add(msg, a->hop) &&
 	       put_dialog(a, msg, sip) && put_contacts(a, msg, sip) &&
 	       (sip_has_feature(sip->sip_supported, "path") ||
 		header_add(msg, "Supported", "path"));
@@ -618,6 +623,7 @@ static int on_response(struct txn *attempt, nta_outgoing_t *orq,
 
 	if (status < 200)
 		return 0;
+	hops_note(a->registry->sip->hops, orq, sip);
 	if (!sip || nta_sip_is_internal(sip)) {
 		refuse(a, status == 408 ? 504 : status, status == 408 ?
 		       "no answer from the registrar" :

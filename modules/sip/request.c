@@ -28,6 +28,7 @@
 #include "modules/sip/headers.h"
 #include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/trunk/hops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,6 +284,7 @@ static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip)
 	if (headers_copy(msg, sip, flags) ||
 	    !replaces_add(from->face, sip, msg) ||
 	    headers_hop(msg, sip) ||
+	    (a->first && !face_route_add(msg, w->next_hop)) ||
 	    (a->first && *w->routes &&
 	     !put(msg, sip_route_make(msg_home(msg), w->routes))) ||
 	    (has_contact(a->method) &&
@@ -438,6 +440,7 @@ static int on_response(struct txn *ask, nta_outgoing_t *orq,
 
 	if (status < 200)
 		return 0;
+	hops_note(a->talk->all->sip->hops, orq, sip);
 	if (!sip || nta_sip_is_internal(sip) || status == 408) {
 		unreached(a, status);
 		return 0;

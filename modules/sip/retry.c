@@ -5,12 +5,23 @@
  * to the far end it is a new call, RFC 3261 8.1.3.5 would also allow the old
  * one). Sofia has acknowledged the refusal. The caller's transaction stays as
  * it is; a CANCEL meanwhile ends the pair as always. Not after a reliable
- * response that the caller may still acknowledge. */
+ * response that the caller may still acknowledge.
+ *
+ * Another next hop (RFC 3263 4.3) is tried after a failure of the transport, a
+ * 503, or four seconds, in which an INVITE by UDP goes out four times, without
+ * a single response. The INVITE that nobody answered is cancelled as soon as
+ * somebody does (RFC 3261 9.1); a 2xx that comes all the same is acknowledged
+ * and ended by Sofia. */
 #include "modules/sip/retry.h"
 
+#include "daemon/engine/loop.h"
 #include "daemon/uri.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
+#include "modules/sip/reply.h"
+#include "modules/sip/trunk/hops.h"
+
+#include <stdio.h>
 
 #include <sofia-sip/msg.h>
 #include <sofia-sip/sip_header.h>
@@ -56,26 +67,76 @@ static bool waits(const struct pair *pair)
 	       pair->branches >= BRANCHES_MAX;
 }
 
-bool retry_invite(struct txn *t, const sip_t *sip)
-{
-	struct pair *pair = t->pair;
-	msg_t *request;
-	struct leg *leg;
+#define PATIENCE_MS 4000
 
-	if (!t->initial || !t->irq || t->final || t->reliables ||
-	    waits(pair) || sip->sip_status->st_status < 300 ||
-	    !call_retry(pair->call, sip->sip_status->st_status))
-		return false;
-	request = nta_incoming_getrequest(t->irq);
-	leg = request ? fresh_leg(t, sip_object(request)) : NULL;
+static bool begun(const struct txn *t)
+{
+	return !t->initial || !t->irq || t->final || t->reliables ||
+	       waits(t->pair);
+}
+
+/* Once more from the start; false: no memory, all is as it was. */
+static bool again(struct txn *t)
+{
+	msg_t *request = nta_incoming_getrequest(t->irq);
+	struct leg *leg = request ? fresh_leg(t, sip_object(request)) : NULL;
+
 	if (!leg) {
 		msg_destroy(request);
 		return false;
 	}
+	if (!t->answer)
+		nta_outgoing_tcancel(t->orq, NULL, NULL, TAG_END());
 	nta_outgoing_destroy(t->orq);
 	t->orq = NULL;
 	t->answer = 0;
 	t->to = leg;
 	filter_pass(t, PASS_REQUEST, leg, request);
 	return true;
+}
+
+bool retry_invite(struct txn *t, const sip_t *sip)
+{
+	return !begun(t) && sip->sip_status->st_status >= 300 &&
+	       call_retry(t->pair->call, sip->sip_status->st_status) &&
+	       again(t);
+}
+
+/* -- another next hop ----------------------------------------------------- */
+
+bool retry_elsewhere(struct txn *t, const sip_t *sip)
+{
+	int status = nta_outgoing_status(t->orq);
+	char why[64];
+
+	if (t->to->face->face != OUTSIDE || begun(t) ||
+	    !hops_failed(sip, status))
+		return false;
+	snprintf(why, sizeof why, "%d %s", status, reply_phrase(status));
+	return call_next_hop(t->pair->call, why) && again(t);
+}
+
+static void on_silence(void *user)
+{
+	struct txn *t = user;
+
+	if (t->done || !t->orq || begun(t) ||
+	    nta_outgoing_status(t->orq) >= 100)
+		return;
+	hops_silent(t->pair->sip->hops, t->orq);
+	if (call_next_hop(t->pair->call, "no answer"))
+		again(t);
+}
+
+void retry_await(struct txn *t)
+{
+	struct sip *s = t->pair->sip;
+
+	if (t->to->face->face != OUTSIDE || !t->initial ||
+	    !call_has_hop(t->pair->call))
+		return;
+	if (!t->patience &&
+	    loop_timer_new(s->loop, on_silence, t, &t->patience))
+		return; /* Sofia's own timers are left */
+	loop_timer_set(t->patience, PATIENCE_MS);
 }

@@ -1,5 +1,6 @@
-/* retry.h - a first INVITE that the far end refused is made again, as the core
- * wants it: a call that prefers to be sealed, but need not be. */
+/* retry.h - a first INVITE that came to nothing is made again, as the core
+ * wants it: less protected, where a call prefers to be sealed, but need not
+ * be; or by another next hop. */
 #ifndef CALLSEAL_SIP_RETRY_H
 #define CALLSEAL_SIP_RETRY_H
 
@@ -8,5 +9,11 @@
 /* For a final response of the called side to t. True: t is on its way again,
  * by a new dialog, and the caller hears nothing of this response. */
 bool retry_invite(struct txn *t, const sip_t *sip);
+/* The same when the next hop does not serve: a response says so, or sip is
+ * NULL or Sofia's own. */
+bool retry_elsewhere(struct txn *t, const sip_t *sip);
+/* The INVITE was sent: its next hop has a short time to say anything at all,
+ * if there is another one. */
+void retry_await(struct txn *t);
 
 #endif

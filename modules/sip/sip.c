@@ -14,7 +14,10 @@
  *   register.c a phone's REGISTER on its way to the registrar
  *   binding.c  the table of registered phones, and slots.c its file
  *   location.c how calls find them
- *   retry.c    a first INVITE again, less protected, where that is allowed
+ *   retry.c    a first INVITE again: less protected, where that is allowed,
+ *              or by another next hop
+ *   trunk/     next hops: which there are (locate.c), which work (hops.c,
+ *              server.c)
  *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
  *              speaks for
  *   early.c    keys before the phone is picked up
@@ -44,6 +47,7 @@
 #include "modules/sip/reply.h"
 #include "modules/sip/request.h"
 #include "modules/sip/tls.h"
+#include "modules/sip/trunk/hops.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -203,6 +207,7 @@ static int take_tls(struct sip *s)
 static void sip_free(struct sip *s)
 {
 	requests_free(s->requests);
+	hops_free(s->hops);
 	registry_free(s->registry);
 	face_close(&s->face[INSIDE]);
 	face_close(&s->face[OUTSIDE]);
@@ -253,7 +258,8 @@ static int start(struct core *core, const struct conf *c, void **state)
 		goto out;
 	if ((r = take_tls(s)) || (r = open_faces(s)))
 		goto out;
-	if ((r = registry_new(s, core, &s->registry)) ||
+	if ((r = hops_new(s, core, &s->hops)) ||
+	    (r = registry_new(s, core, &s->registry)) ||
 	    (r = requests_new(s, &s->requests)))
 		goto out;
 	r = core_register(core, "signalling", role.name, &role);
@@ -305,8 +311,11 @@ static void stop(void *state)
  * at each call. */
 static int reload(void *state, const struct conf *c)
 {
+	struct sip *s = state;
+	int r = take_tls(s);
+
 	(void)c;
-	return take_tls(state);
+	return r ? r : hops_reload(s->hops);
 }
 
 static const char *const provides[] = { "signalling", NULL };

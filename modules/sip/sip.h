@@ -22,6 +22,8 @@
 #include <stdint.h>
 
 struct leg;
+struct hop_table; /* trunk/hops.h */
+struct loop_timer;
 struct merges; /* merge.h */
 struct registry; /* register.h */
 struct requests; /* request.h */
@@ -63,6 +65,7 @@ struct sip {
 	struct sip_face face[2];
 	struct registry *registry;
 	struct requests *requests;
+	struct hop_table *hops;
 	struct merges *merges;
 	struct pair *pairs;   /* all of them */
 	size_t n_pairs;
@@ -106,6 +109,7 @@ struct txn {
 	nta_incoming_t *irq; /* NULL once answered and done with */
 	nta_outgoing_t *orq; /* NULL before it was sent */
 	struct reliable *reliables;
+	struct loop_timer *patience; /* with the next hop; or NULL (retry.c) */
 	sip_method_t method;
 	uint32_t cseq;       /* on the leg it went to */
 	uint32_t rack_rseq, rack_cseq; /* PRACK: what it acknowledges there */

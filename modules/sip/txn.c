@@ -21,6 +21,7 @@
 #include "modules/sip/reply.h"
 #include "modules/sip/retry.h"
 #include "modules/sip/tls.h"
+#include "modules/sip/trunk/hops.h"
 
 #include <stdlib.h>
 
@@ -71,6 +72,8 @@ void txn_done(struct txn *t)
 		nta_outgoing_destroy(t->orq);
 	t->irq = NULL;
 	t->orq = NULL;
+	loop_timer_free(t->patience);
+	t->patience = NULL;
 	t->done = true;
 	pair_to_sweep(t->pair);
 }
@@ -83,6 +86,7 @@ void txn_free(struct txn *t)
 		t->reliables = r->next;
 		free(r);
 	}
+	loop_timer_free(t->patience);
 	free(t);
 }
 
@@ -130,13 +134,22 @@ static bool rack_add(msg_t *msg, const struct txn *t)
 	return rack && !msg_header_insert(msg, NULL, (msg_header_t *)rack);
 }
 
-/* Where the caller's registration said that its calls go first. */
+/* "": where the message says. */
+static const char *first_hop(const struct txn *t)
+{
+	return t->initial ? call_route(t->pair->call)->next_hop : "";
+}
+
+/* An outbound proxy, then where the caller's registration said that its calls
+ * go first. */
 static bool routes_add(msg_t *msg, const struct txn *t)
 {
 	const char *routes = t->initial ? call_route(t->pair->call)->routes :
 					  "";
 	sip_route_t *route;
 
+	if (!face_route_add(msg, first_hop(t)))
+		return false;
 	if (!*routes)
 		return true;
 	route = sip_route_make(msg_home(msg), routes);
@@ -170,12 +183,6 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 	return !nta_msg_request_complete(msg, t->to->dialog, t->method,
 					 sip->sip_request->rq_method_name,
 					 (url_string_t *)ruri);
-}
-
-/* "": where the message says. */
-static const char *first_hop(const struct txn *t)
-{
-	return t->initial ? call_route(t->pair->call)->next_hop : "";
 }
 
 static nta_outgoing_t *request_send(struct txn *t, msg_t *msg)
@@ -216,6 +223,7 @@ static void pass_request(struct txn *t, const sip_t *sip,
 			t->orq = request_send(t, msg);
 	}
 	if (t->orq) {
+		retry_await(t);
 		early_answer(t, sip);
 		return;
 	}
@@ -278,6 +286,9 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		invite_late_response(t, sip);
 		return 0;
 	}
+	hops_note(t->pair->sip->hops, orq, sip);
+	if (retry_elsewhere(t, sip))
+		return 0;
 	if (!sip || nta_sip_is_internal(sip)) {
 		own_failure(t, status);
 		return 0;

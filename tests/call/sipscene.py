@@ -7,6 +7,7 @@ test_sip_*.py have in common:
 SIPRELAY names the program, SIP_PORT the first of 20 ports on loopback,
 SIP_WRAP a command to run it under (valgrind). Each case has the ends it needs:
 a (inside, the phone), b (outside, the far end)."""
+import json
 import os
 import re
 import shutil
@@ -109,11 +110,26 @@ class Scene:
         ack = to.expect("ACK", 2 * SLOW)
         return ok, ack
 
+    def finish(self, d, i, at):
+        """The call that arrived at an end is answered, confirmed and ended."""
+        at.reply(i, "200 OK", "B1", body=SDP)
+        self.confirm(d, self.a, at)
+        self.bye(d, self.a, at)
+
+    def peers(self):
+        """The servers of the configured next hops, by URI."""
+        self.relay.say("peers")
+        return {p["server"]: p for p in json.loads(self.relay.process.stdout.readline())}
+
     def bye(self, d, frm=None, to=None):
         frm, to = frm or self.a, to or self.b
         frm.request("BYE", d["uri"], d)
         to.reply(to.expect("BYE"), "200 OK", contact=False)
         frm.expect("SIP/2.0 200")
+
+
+def branch(m):
+    return m.all("Via")[0].split("branch=")[1].split(";")[0]
 
 
 def same(got, want, what):

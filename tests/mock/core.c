@@ -12,6 +12,8 @@ struct call {
 	struct call *next;
 	void *leg;
 	char target[512], next_hop[512], routes[512];
+	char more[8][512]; /* further next hops */
+	size_t n_more, at;
 	struct call_route route;
 	uint64_t id;
 	struct loop_timer *timer;
@@ -35,6 +37,8 @@ int core_register(struct core *core, const char *role, const char *name,
 		e->signalling = record;
 	else if (!strcmp(role, "location"))
 		e->location = record;
+	else if (!strcmp(role, "hops"))
+		e->hops = record;
 	else
 		return E_ARG;
 	return 0;
@@ -50,6 +54,29 @@ int child_file(const struct child *c, const char *name)
 	const struct engine *e = (const struct engine *)(const void *)c;
 
 	return strcmp(name, "bindings") ? -1 : e->bindings;
+}
+
+const struct policy *child_policy(const struct child *c)
+{
+	return ((const struct engine *)(const void *)c)->policy;
+}
+
+int mock_core_conf(struct engine *e, const char *path)
+{
+	struct conf_err err = { "" };
+	struct policy *policy;
+	struct conf *conf;
+
+	if (conf_load(path, settings_groups(), &conf, &err) ||
+	    policy_new(conf, &policy, &err)) {
+		fprintf(stderr, "%s\n", err.text);
+		return E_CONF;
+	}
+	policy_free(e->policy);
+	conf_free(e->conf);
+	e->conf = conf;
+	e->policy = policy;
+	return 0;
 }
 
 int engine_registrar(struct engine *e, const char *account,
@@ -123,6 +150,40 @@ static void ask_location(struct call *c, const struct call_start *s)
 	}
 }
 
+static int ask_hops(struct call *c, const char *callee)
+{
+	const char *list[SERVERS_MAX];
+	const struct peer *p = c->e->policy ?
+		policy_match(c->e->policy, callee) : NULL;
+	const struct hops *h = c->e->hops;
+	size_t n;
+
+	if (!p || !p->n_routes)
+		return 0;
+	n = h->servers(h->user, p->routes, p->n_routes, list);
+	if (!n)
+		return E_CLOSED;
+	snprintf(c->next_hop, sizeof c->next_hop, "%s", list[0]);
+	for (size_t i = 1; i < n && c->n_more < 8; i++)
+		snprintf(c->more[c->n_more++], sizeof c->more[0], "%s",
+			 list[i]);
+	return 0;
+}
+
+bool call_has_hop(const struct call *c)
+{
+	return c->at < c->n_more;
+}
+
+bool call_next_hop(struct call *c, const char *why)
+{
+	(void)why;
+	if (!call_has_hop(c))
+		return false;
+	strcpy(c->next_hop, c->more[c->at++]);
+	return true;
+}
+
 int call_start(struct engine *e, const struct call_start *s, void *leg,
 	       struct call **out, struct refusal *no)
 {
@@ -146,6 +207,12 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	c->route.target = c->target;
 	c->route.next_hop = c->next_hop;
 	c->route.routes = c->routes;
+	if (s->from == INSIDE && ask_hops(c, s->callee)) {
+		*no = (struct refusal){ 503, "Service Unavailable", 399,
+					"every next hop is down", 0, "" };
+		free(c);
+		return E_CLOSED;
+	}
 	if (loop_timer_new(e->loop, on_late, c, &c->timer)) {
 		free(c);
 		return E_NOMEM;
@@ -380,6 +447,8 @@ void mock_core_close(struct engine *e)
 {
 	while (e->calls)
 		call_end(e->calls, 0, "closed");
+	policy_free(e->policy);
+	conf_free(e->conf);
 	loop_free(e->loop);
 }
 

@@ -6,6 +6,7 @@
 
 #include "daemon/engine/call.h"
 #include "daemon/engine/engine.h"
+#include "daemon/engine/hops.h"
 #include "daemon/engine/location.h"
 #include "daemon/module.h"
 
@@ -23,6 +24,10 @@ struct engine {
 	struct settings settings;
 	const struct signalling *signalling;
 	const struct location *location;
+	const struct hops *hops;
+	struct conf *conf;     /* or NULL: no peers */
+	struct policy *policy; /* of conf; the first peer that matches a call
+	                          outwards leads it */
 	int bindings; /* descriptor of their file, or -1 */
 	const char *target[2];   /* Request-URI for calls to that face; "":
 	                            the URI that was called */
@@ -48,6 +53,8 @@ struct engine {
  * and IPv6. */
 int mock_core_open(struct engine *e, unsigned port);
 void mock_core_close(struct engine *e);
+/* Reads a configuration, of which only the peers count; maybe again. */
+int mock_core_conf(struct engine *e, const char *path);
 /* Makes an offer in every call; what the order gave for the last one. */
 int mock_core_reoffer(struct engine *e);
 /* Ends every call as an operator would. */

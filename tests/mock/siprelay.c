@@ -11,14 +11,14 @@
  * refuse (status), retries (so many 488 make the first INVITE go out again),
  * lead (a piece of those URIs that a call may lead to; not on standard input),
  * oom (the N-th calloc() of ours from now on fails, once),
- * register (1: passes), hosts (limit of one host), subscriptions (their
- * limit), bindings (path of their file; at the start only), keys_only (1:
- * offers of the outside stay here), own_no (1: no offer of our own can be
- * made).
+ * conf (path of a configuration, for its peers; again: a reload), register (1:
+ * passes), hosts (limit of one host), subscriptions (their limit), bindings
+ * (path of their file; at the start only), keys_only (1: offers of the outside
+ * stay here), own_no (1: no offer of our own can be made).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "reoffer" (what
  * the order gave is a line on standard output), "set
- * KEY=VALUE", "stats" and "registrations" (answered on standard output),
+ * KEY=VALUE", "stats", "registrations", "peers" (answered on standard output),
  * "drain", "quit". */
 #include "tests/mock/core.h"
 
@@ -120,6 +120,9 @@ static void set(struct program *p, const char *text)
 		e->settings.registrations_host_max = (unsigned)atoi(value);
 	else if (!strncmp(text, "subscriptions=", 14))
 		e->settings.subscriptions_max = (unsigned)atoi(value);
+	else if (!strncmp(text, "conf=", 5) && p->sip)
+		sip_module.reload(p->sip, mock_core_conf(&p->engine, value) ?
+					  NULL : p->engine.conf);
 	else if (!strncmp(text, "t1=", 3))
 		timers(p, (unsigned)atoi(value));
 }
@@ -152,6 +155,25 @@ static void registrations(const struct program *p)
 	json_decref(list);
 }
 
+static void peers(const struct program *p)
+{
+	const struct hops *h = p->engine.hops;
+	const struct peer *peer;
+	json_t *all = json_array(), *list;
+
+	for (size_t i = 0; p->engine.policy &&
+	     (peer = policy_at(p->engine.policy, i)); i++)
+		for (size_t k = 0; k < peer->n_routes; k++) {
+			list = h->state(h->user, peer->routes[k]);
+			json_array_extend(all, list);
+			json_decref(list);
+		}
+	json_dumpf(all, stdout, JSON_COMPACT);
+	puts("");
+	fflush(stdout);
+	json_decref(all);
+}
+
 static void command(struct program *p, char *line)
 {
 	char *text;
@@ -169,6 +191,8 @@ static void command(struct program *p, char *line)
 		stats(p);
 	} else if (!strcmp(line, "registrations")) {
 		registrations(p);
+	} else if (!strcmp(line, "peers")) {
+		peers(p);
 	} else if (!strcmp(line, "drain")) {
 		sip_module.drain(p->sip);
 	} else if (!strcmp(line, "quit")) {
@@ -223,6 +247,9 @@ int main(int argc, char **argv)
 		if (!strncmp(argv[i], "bindings=", 9))
 			p.engine.bindings = open(argv[i] + 9, O_RDWR | O_CREAT |
 						 O_CLOEXEC, 0600);
+		else if (!strncmp(argv[i], "conf=", 5) &&
+			 mock_core_conf(&p.engine, argv[i] + 5))
+			return 1;
 	target(&p.engine, INSIDE, argv[2]);
 	target(&p.engine, OUTSIDE, argv[3]);
 	if (sip_module.start((struct core *)(void *)&p.engine, NULL, &p.sip))

@@ -38,6 +38,13 @@ tests_unit_test_filter_sdes_SOURCES = tests/unit/test_filter_sdes.c \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_sdes_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_hop
+TESTS += tests/unit/test_hop
+tests_unit_test_hop_SOURCES = tests/unit/test_hop.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_hop_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_sealing
 TESTS += tests/unit/test_sealing
 tests_unit_test_sealing_SOURCES = tests/unit/test_sealing.c \

@@ -58,6 +58,13 @@ static const struct {
 	  "\"account\":\"alice@a.example\",\"phone\":\"10.1.1.1:5062\","
 	  "\"transport\":\"tcp\",\"contact\":\"sip:al\\u0007@10.1.1.1\","
 	  "\"since\":1700000000.5,\"expires\":1700000600.5}]}\n" },
+	{ "\"peers\"", "{\"ok\":true,\"peers\":[{\"name\":\"far\","
+	  "\"match\":\"*@b\",\"profile\":\"p\",\"need\":\"require\","
+	  "\"keepalive_s\":30,\"servers\":[{\"server\":\"sip:one\","
+	  "\"state\":\"down\",\"trouble\":\"no answer\"},{\"server\":"
+	  "\"sip:two\",\"state\":\"up\",\"rests_s\":7}]},{\"name\":\"near"
+	  "\",\"match\":\"*\",\"profile\":\"q\",\"need\":\"forbid\","
+	  "\"keepalive_s\":0,\"servers\":[]}]}\n" },
 	{ "\"hangup\"", "{\"ok\":false,\"error\":\"no such call\"}\n" },
 	{ "\"rekey\",\"id\":\"1\"", "{\"ok\":true,\"call\":{\"id\":\"1\","
 	  "\"method\":\"mikey-psk\",\"suite\":\"S\",\"rekeys\":3}}\n" },
@@ -198,6 +205,18 @@ static void registrations(void **state)
 	has("\"account\": \"alice@a.example\"");
 }
 
+static void peers(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("peers"), 0);
+	has("PEER  PROFILE  NEED     STATE          NEXT HOP  TROUBLE\n");
+	has("far   p        require  down           sip:one   no answer\n");
+	has("far   p        require  up, rests 7 s  sip:two   -\n");
+	has("near  q        forbid   -              -         -\n");
+	assert_int_equal(ctl("--json peers"), 0);
+	has("\"keepalive_s\": 30");
+}
+
 static void new_keys(void **state)
 {
 	(void)state;
@@ -318,6 +337,7 @@ int main(void)
 		cmocka_unit_test(status), cmocka_unit_test(calls),
 		cmocka_unit_test(ended), cmocka_unit_test(one_call),
 		cmocka_unit_test(registrations),
+		cmocka_unit_test(peers),
 		cmocka_unit_test(new_keys),
 		cmocka_unit_test(refused), cmocka_unit_test(usage),
 		cmocka_unit_test(unreachable), cmocka_unit_test(decode),

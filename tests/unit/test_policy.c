@@ -154,7 +154,9 @@ static void peers_carry_their_profile(void **state)
 	assert_null(policy_at(p, 4));
 	peer = policy_peer(p, "b");
 	assert_ptr_equal(peer, policy_at(p, 0));
-	assert_string_equal(peer->route, "sip:r");
+	assert_int_equal(peer->n_routes, 1);
+	assert_string_equal(peer->routes[0], "sip:r");
+	assert_int_equal(peer->keepalive_s, 0);
 	assert_string_equal(peer->psk, "file:b");
 	assert_int_equal(peer->profile->need, NEED_REQUIRE);
 	assert_int_equal(peer->profile->n_keying, 1);
@@ -245,6 +247,11 @@ static void what_cannot_be_done_is_refused(void **state)
 		{ "identity = { key = \"file:c\"; };", "go together" },
 		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
 		  "cert = \"file:x\"; } );", "never uses the cert" },
+		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
+		  "route = ( \"sip:a\", \"sip:b;transport=tls\" ); } );",
+		  "t:2: peers: *: route has next hops with and without TLS" },
+		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
+		  "keepalive = 5; } );", "keepalive asks the next hops" },
 	};
 	struct conf_err err;
 
@@ -269,6 +276,8 @@ static void values_are_checked_by_the_tables(void **state)
 		"peers = ( { match = \"sip:a\"; profile = \"p\"; } );",
 		"peers = ( { match = \"a b\"; profile = \"p\"; } );",
 		PEER "route = \"h\"; } );",
+		PEER "route = ( \"sip:h\", \"h\" ); } );",
+		PEER "keepalive = -1; } );",
 		PEER "psk = \"x\"; } );",
 		PEER "psk = \"file:\"; } );",
 		PEER "name = \"a b\"; } );",
