@@ -134,6 +134,12 @@ int call_early(const struct call *c, struct buf *out);
 void call_repeat(struct call *c, enum body_role role, filter_fn fn,
 		 void *user);
 
+/* The same as an offer, with the keys in force where they are still ours to
+ * offer: it refreshes a session and changes nothing. */
+void call_refresh(struct call *c, filter_fn fn, void *user);
+/* Its streams are SRTP outside, or may turn out to be. */
+bool call_sealed(const struct call *c);
+
 enum reoffered {
 	REOFFER_DONE,       /* answered: the keys are new */
 	REOFFER_BUSY,       /* the far end has an offer open (491), or has no

@@ -415,7 +415,8 @@ static struct job *repeat_new(struct call *c, enum body_role role,
 	return j;
 }
 
-void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
+static void repeat(struct call *c, enum body_role role, bool refresh,
+		   filter_fn fn, void *user)
 {
 	struct engine *e = c->engine;
 	uint64_t id = c->id;
@@ -425,9 +426,20 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 		refuse_now(c, 500, "Server Internal Error", fn, user);
 		return;
 	}
+	j->refresh = refresh;
 	enqueue(c, j);
 	if (!c->job)
 		run_queue(e, id);
+}
+
+void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
+{
+	repeat(c, role, false, fn, user);
+}
+
+void call_refresh(struct call *c, filter_fn fn, void *user)
+{
+	repeat(c, BODY_OFFER, true, fn, user);
 }
 
 /* Called from call_end(), which a job's own fn may have called: that job is

@@ -225,8 +225,6 @@ int hop_first(const struct engine *e, const char *const *hops, size_t n,
 void hop_free(struct hop_list *l);
 
 /* sealing.c: whether a call is sealed, and what it falls back to */
-/* Its streams are SRTP outside, or may turn out to be. */
-bool call_sealed(const struct call *c);
 /* Its m= lines say RTP/SAVP outside. */
 bool call_savp(const struct call *c);
 /* The first offer of a call whose profile leaves it open: decides. */

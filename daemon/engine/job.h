@@ -25,6 +25,7 @@ struct job {
 	struct deal *again; /* the deal that a repeated offer repeats */
 	bool rekey;       /* keys of this job are to be bound */
 	bool own;         /* call_repeat(): nobody sent it */
+	bool refresh;     /* own, and no new keys: call_refresh() */
 	bool keys_only;   /* an offer of the outside that changes nothing
 	                     else: the inside does not see it */
 	bool plain;       /* it makes the call plain: may it? */

@@ -141,7 +141,8 @@ void rekey_soon(struct call *c, const char *why)
 
 bool rekey_rides(const struct call *c, const struct job *j)
 {
-	return j->q.from == INSIDE && (j->own || c->rekey.rides);
+	return j->q.from == INSIDE &&
+	       ((j->own && !j->refresh) || c->rekey.rides);
 }
 
 void rekey_done(struct call *c)

@@ -376,6 +376,21 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 	fn(user, c->e->own_no ? &no : NULL, c->e->own_no ? NULL : &out);
 }
 
+bool call_sealed(const struct call *c)
+{
+	return c->e->sealed;
+}
+
+void call_refresh(struct call *c, filter_fn fn, void *user)
+{
+	static const char text[] = OWN "a=refresh\r\n";
+	const struct body out = { "application/sdp", (const uint8_t *)text,
+				  strlen(text), false };
+
+	c->e->refreshed++;
+	fn(user, NULL, &out);
+}
+
 void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
 		    const char *why)
 {

@@ -42,6 +42,8 @@ struct engine {
 	unsigned retries; /* so often a 488 is not the end */
 	struct call *calls;
 	unsigned started, ended, up, won, filtered, taken, hints;
+	bool sealed;    /* every call */
+	unsigned refreshed; /* call_refresh()es */
 	bool keys_only; /* offers of the outside stay here */
 	bool own_no;    /* no offer of our own can be made */
 	unsigned reoffered[4]; /* by enum reoffered */

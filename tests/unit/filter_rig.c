@@ -435,6 +435,13 @@ void rig_repeat(struct rig *r, enum body_role role, struct outcome *o)
 	rig_pump(r);
 }
 
+void rig_refresh(struct rig *r, struct outcome *o)
+{
+	memset(o, 0, sizeof *o);
+	call_refresh(r->call, on_filtered, o);
+	rig_pump(r);
+}
+
 void rig_pass_time(struct rig *r, unsigned ms)
 {
 	now_us += ms * 1000ull;

@@ -71,6 +71,7 @@ void rig_filter(struct rig *r, enum face from, enum body_role role,
 void rig_answer_own(struct rig *r, const char *body, struct outcome *o);
 /* call_repeat(). */
 void rig_repeat(struct rig *r, enum body_role role, struct outcome *o);
+void rig_refresh(struct rig *r, struct outcome *o); /* call_refresh() */
 void rig_pump(struct rig *r);
 void rig_pass_time(struct rig *r, unsigned ms);
 int rig_keeper_says(struct rig *r, enum message type, uint64_t id, void *body,

@@ -146,6 +146,56 @@ static void an_offer_of_our_own(void **state)
 	}
 }
 
+/* A session refresh: what we offered goes out again, byte for byte, and its
+ * answer stays here. */
+static void a_refresh_changes_no_key(void **state)
+{
+	struct rig *r = rig_new("");
+	char first[BODY_MAX];
+	unsigned offers, sets;
+
+	(void)state;
+	c = rig_call(r, INSIDE, "b");
+	offer(r, INSIDE, PLAIN);
+	passes();
+	strcpy(first, o.body);
+	answer(r, OUTSIDE, SEALED);
+	passes();
+	call_won(c, 0);
+	call_up(c);
+	rig_pump(r);
+	offers = r->offers;
+	sets = r->n_set;
+	for (int i = 0; i < 2; i++) {
+		rig_refresh(r, &o);
+		passes();
+		assert_string_equal(o.body, first);
+		answer_own(r, SEALED);
+		passes();
+		assert_int_equal(strlen(o.body), 0);
+	}
+	assert_int_equal(r->offers, offers);
+	assert_int_equal(r->n_set, sets);
+	rig_free(r);
+}
+
+/* Keys that were the far end's to offer cannot be offered by us: then new ones
+ * come along. */
+static void a_refresh_by_the_former_answerer(void **state)
+{
+	struct rig *r = up(OUTSIDE, "");
+	unsigned offers = r->offers;
+
+	(void)state;
+	rig_refresh(r, &o);
+	passes();
+	assert_int_equal(r->offers, offers + 1);
+	answer_own(r, SEALED_NEXT);
+	passes();
+	assert_int_equal(strlen(o.body), 0);
+	rig_free(r);
+}
+
 static void several_in_a_row(void **state)
 {
 	struct rig *r = up(INSIDE, "");
@@ -528,6 +578,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_offer_of_our_own),
+		cmocka_unit_test(a_refresh_changes_no_key),
+		cmocka_unit_test(a_refresh_by_the_former_answerer),
 		cmocka_unit_test(several_in_a_row),
 		cmocka_unit_test(the_phone_goes_on),
 		cmocka_unit_test(the_far_ends_new_keys_stay_here),
