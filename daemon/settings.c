@@ -219,6 +219,21 @@ static const struct conf_key media_keys[] = {
 	{ .name = NULL }
 };
 
+/* RFC 4028 section 5. */
+static bool session_valid(unsigned s)
+{
+	return !s || s >= 90;
+}
+
+static const struct conf_key call_keys[] = {
+	{ .name = "session", .type = CONF_INT, .dflt = "1800", .min = 0,
+	  .max = 604800, .unit = "s", .reload = RELOAD_LIVE,
+	  .help = "Session timer (RFC 4028) that the gateway wants on each leg "
+		  "whose end knows timers: without a refresh for so long the "
+		  "call ends. At least 90; 0: only what the ends ask for." },
+	{ .name = NULL }
+};
+
 static const struct conf_key limit_keys[] = {
 	{ .name = "calls", .type = CONF_INT, .dflt = "2000", .min = 1,
 	  .max = 1000000, .unit = "calls",
@@ -276,6 +291,7 @@ static const struct conf_group own_before[] = {
 	  "The outside face, towards the network." },
 	{ "tls", CONF_ONE, tls_keys, "TLS, on both faces." },
 	{ "media", CONF_ONE, media_keys, "Media." },
+	{ "calls", CONF_ONE, call_keys, "Calls." },
 	{ "limits", CONF_ONE, limit_keys, "Limits." },
 };
 
@@ -410,6 +426,11 @@ static int read_rest(const struct conf *c, struct settings *s,
 	s->transform = conf_text(n, "transform");
 	s->media_timeout_s = (unsigned)conf_int(n, "timeout");
 	s->media_grace_s = (unsigned)conf_int(n, "grace");
+	n = conf_one(c, "calls");
+	s->session_s = (unsigned)conf_int(n, "session");
+	if (!session_valid(s->session_s))
+		return conf_fail(err, n, "calls.session: %u; allowed: 0, or "
+				 "90 to 604800", s->session_s);
 	n = conf_one(c, "limits");
 	s->calls_max = (unsigned)conf_int(n, "calls");
 	s->setup_max = (unsigned)conf_int(n, "setup");

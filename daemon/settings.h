@@ -60,6 +60,7 @@ struct settings {
 	unsigned registrations_host_max; /* of one inside address */
 	unsigned subscriptions_max; /* and other requests outside a call */
 	bool register_pass; /* register = "pass" */
+	unsigned session_s; /* of a session timer; 0: none of our own */
 };
 
 /* Reads and checks the groups; strings are borrowed from c. */

@@ -46,32 +46,11 @@ static bool asks(const struct txn *t)
 	       t->pair->call && call_wants_early(t->pair->call);
 }
 
-bool early_writes_require(const struct txn *t, const sip_t *sip)
-{
-	return t->method == sip_method_invite &&
-	       t->to->face->face == INSIDE &&
-	       sip_has_feature(sip->sip_require, "100rel");
-}
-
-/* Require without 100rel, which is our own business. */
-static bool require_rest(msg_t *msg, const sip_t *sip)
-{
-	const msg_param_t *p = sip->sip_require->k_items;
-	bool ok = true;
-
-	for (; ok && p && *p; p++)
-		if (strcasecmp(*p, "100rel"))
-			ok = header_add(msg, "Require", *p);
-	return ok;
-}
-
 bool early_request(struct txn *t, msg_t *msg, const sip_t *sip)
 {
 	const char *accept = sip->sip_accept ? KEYS_TYPE :
 					       "application/sdp, " KEYS_TYPE;
 
-	if (early_writes_require(t, sip))
-		return require_rest(msg, sip);
 	if (!asks(t))
 		return true;
 	t->early = true;

@@ -7,12 +7,8 @@
 #include "modules/sip/sip.h"
 
 /* A first INVITE on its way out says that we take such an answer, when the
- * call's profile wants one; one on its way in does not say that 100rel is
- * required. false: no memory. */
+ * call's profile wants one. false: no memory. */
 bool early_request(struct txn *t, msg_t *msg, const sip_t *sip);
-/* Whether Require is among the headers that do not pass with this request,
- * since early_request() writes it. */
-bool early_writes_require(const struct txn *t, const sip_t *sip);
 
 /* A first INVITE from outside has passed: its keys are answered, if the far
  * end understands that. */

@@ -10,8 +10,9 @@
  *
  * The table has what RFC 3261 makes the leg's own (Via, Route, Record-Route,
  * From, To, Call-ID, CSeq, Contact, Max-Forwards, Content-Length), what counts
- * in one leg only (RSeq, RAck: RFC 3262; Timestamp, Path, Service-Route), and
- * what names a dialog of the other leg and would tell its Call-ID. */
+ * in one leg only (RSeq, RAck: RFC 3262; Session-Expires, Min-SE: RFC 4028;
+ * Timestamp, Path, Service-Route), and what names a dialog of the other leg and
+ * would tell its Call-ID. */
 #include "modules/sip/headers.h"
 
 #include "daemon/base/err.h"
@@ -48,6 +49,8 @@ static const struct {
 	{ "Join", 0, HEADER_OURS },
 	{ "Target-Dialog", 0, HEADER_OURS },
 	{ "Same-Session", 0, HEADER_OURS },
+	{ "Session-Expires", 'x', HEADER_OURS },
+	{ "Min-SE", 0, HEADER_OURS },
 	{ "Content-Type", 'c', HEADER_BODY },
 	{ "Content-Encoding", 'e', HEADER_BODY },
 	{ "Content-Disposition", 0, HEADER_BODY },
@@ -226,6 +229,34 @@ int headers_contacts(msg_t *to, const sip_t *from,
 		n++;
 	}
 	return n;
+}
+
+static bool dropped(const char *const *drop, const char *tag)
+{
+	while (*drop && strcasecmp(*drop, tag))
+		drop++;
+	return *drop != NULL;
+}
+
+bool headers_requires(const sip_t *from, const char *const *drop)
+{
+	const sip_require_t *r = from->sip_require;
+	const msg_param_t *p = r ? r->k_items : NULL;
+
+	while (p && *p && !dropped(drop, *p))
+		p++;
+	return p && *p;
+}
+
+bool headers_require(msg_t *to, const sip_t *from, const char *const *drop)
+{
+	const msg_param_t *p = from->sip_require->k_items;
+	bool ok = true;
+
+	for (; ok && p && *p; p++)
+		if (!dropped(drop, *p))
+			ok = header_add(to, "Require", *p);
+	return ok;
 }
 
 int headers_hop(msg_t *to, const sip_t *from)

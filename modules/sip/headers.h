@@ -21,6 +21,12 @@ enum header_fate header_fate(const char *name, size_t len);
 /* Copies what passes from a received message into a new one, in order, byte
  * for byte. Returns 0 or E_NOMEM. */
 int headers_copy(msg_t *to, const sip_t *from, unsigned flags);
+/* Whether Require has one of these option tags, which are our own business.
+ * NULL-terminated. */
+bool headers_requires(const sip_t *from, const char *const *drop);
+/* Adds Require without them, for what is copied with COPY_NO_REQUIRE. from has
+ * a Require. False: no memory. */
+bool headers_require(msg_t *to, const sip_t *from, const char *const *drop);
 /* Copies the Contacts of a redirection (RFC 3261 21.3), but not those that
  * would show the inside: hidden says where that is, NULL: nothing to hide.
  * Returns how many were copied, or E_NOMEM. */

@@ -16,6 +16,7 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/session/session.h"
 #include "modules/sip/txn.h"
 
 #include <stdlib.h>
@@ -205,6 +206,8 @@ void invite_pass_ack(struct txn *t, const sip_t *sip, const struct body *body)
 	if (t->acked || !t->to->dialog)
 		return;
 	leg_ack(t->to, t, sip, full ? body : NULL);
+	if (full && filter_body_kind(sip) == BODY_SDP)
+		session_said(t->to, body);
 	txn_done(t);
 	if (pair->state != PAIR_ANSWERED)
 		return;
@@ -350,6 +353,8 @@ static int checked(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 	if (uri->url_type != url_sip && uri->url_type != url_sips &&
 	    uri->url_type != url_tel)
 		return 416;
+	if (session_asked(NULL, sip))
+		return 422;
 	if (!sip->sip_contact || !sip->sip_from->a_tag) {
 		*why = "no Contact or From tag";
 		return 400;

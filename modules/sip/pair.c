@@ -17,6 +17,7 @@
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/session/session.h"
 #include "modules/sip/txn.h"
 
 #include <stdio.h>
@@ -56,6 +57,8 @@ void pair_free(struct pair *pair)
 	free_legs(pair->caller);
 	free_legs(pair->called);
 	free_legs(pair->lost);
+	said_free(&pair->said[0]);
+	said_free(&pair->said[1]);
 	free(pair);
 }
 

@@ -23,6 +23,7 @@
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/session/session.h"
 #include "modules/sip/txn.h"
 
 #include <stdio.h>
@@ -66,7 +67,7 @@ static void hang_up(struct txn *t, int status, const char *why)
 }
 
 /* RFC 3261 14.1, in units of 10 ms. */
-static unsigned glare_ms(const struct leg *leg)
+unsigned reoffer_glare_ms(const struct leg *leg)
 {
 	if (leg->caller) /* the Call-ID is theirs */
 		return 10 * (unsigned)su_randint(0, 200);
@@ -106,7 +107,7 @@ static void refused(struct txn *t, int status, const sip_t *sip)
 	else if (status == 401 || status == 407)
 		ended(t, REOFFER_CHALLENGED, 0, why);
 	else if (status == 491)
-		ended(t, REOFFER_BUSY, glare_ms(t->to), why);
+		ended(t, REOFFER_BUSY, reoffer_glare_ms(t->to), why);
 	else if (!sip)
 		ended(t, REOFFER_FAILED, 0, why);
 	else if (refuses_keys(sip))
@@ -159,6 +160,7 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	struct pair *pair = t->pair;
 
 	leg_retarget(t->to, sip, false);
+	session_agreed(t->to, sip);
 	if (t->method == sip_method_invite)
 		leg_ack(t->to, t, NULL, NULL);
 	if (filter_body_kind(sip) != BODY_SDP) {
@@ -202,6 +204,7 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
+	       session_request(t, msg, NULL) &&
 	       header_add(msg, "Content-Type", "application/sdp") &&
 	       body_add(msg, body->data, body->len) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method, name,
@@ -235,7 +238,7 @@ static void on_offer(void *user, const struct refusal *no,
 	ended(t, REOFFER_FAILED, 0, "the request cannot be sent");
 }
 
-static bool offer_is_open(const struct pair *pair)
+bool reoffer_is_open(const struct pair *pair)
 {
 	const struct txn *t = pair->txns;
 
@@ -253,7 +256,7 @@ int reoffer_begin(struct pair *pair)
 
 	if (pair->state != PAIR_UP || !to->dialog)
 		return E_STATE;
-	if (offer_is_open(pair))
+	if (reoffer_is_open(pair))
 		return E_AGAIN;
 	t = calloc(1, sizeof *t);
 	if (!t)
@@ -276,16 +279,23 @@ int reoffer_begin(struct pair *pair)
 static void give_answer(struct txn *t, const struct body *body)
 {
 	su_home_t home[1] = { SU_HOME_INIT(home) };
+	char expires[SESSION_TEXT];
 	sip_payload_t *payload;
+	bool timed;
 
 	su_home_init(home);
 	payload = sip_payload_create(home, body->data, (isize_t)body->len);
 	t->final = payload ? 200 : 500;
 	if (payload) {
 		leg_accepted(t->from, t->irq);
+		timed = session_grant(t, expires);
 		nta_incoming_treply(t->irq, SIP_200_OK,
 				    SIPTAG_CONTACT(t->from->contact),
 				    SIPTAG_ALLOW_STR(SIP_ALLOW),
+				    TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(
+							  expires)),
+				    TAG_IF(timed && t->ask.timer,
+					   SIPTAG_REQUIRE_STR("timer")),
 				    SIPTAG_CONTENT_TYPE_STR("application/sdp"),
 				    SIPTAG_PAYLOAD(payload), TAG_END());
 	} else {

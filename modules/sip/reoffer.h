@@ -10,4 +10,9 @@ int reoffer_begin(struct pair *pair);
 /* Answers an offer of the outside that the core keeps from the inside. */
 void reoffer_answer(struct txn *t);
 
+/* How long an offer on this leg waits after a 491 (RFC 3261 14.1). */
+unsigned reoffer_glare_ms(const struct leg *leg);
+/* Somebody's offer is not answered yet, or its 2xx not acknowledged. */
+bool reoffer_is_open(const struct pair *pair);
+
 #endif

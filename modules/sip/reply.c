@@ -66,6 +66,7 @@ void reply_refuse(nta_incoming_t *irq, const struct refusal *no)
 		TAG_IF(*warning, SIPTAG_WARNING_STR(warning)),
 		TAG_IF(no->retry_after_s, SIPTAG_RETRY_AFTER_STR(after)),
 		TAG_IF(status == 405, SIPTAG_ALLOW_STR(SIP_ALLOW)),
+		TAG_IF(status == 422, SIPTAG_MIN_SE_STR("90")), /* RFC 4028 */
 		TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
 		TAG_IF(*keys, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
 		TAG_IF(*keys, SIPTAG_PAYLOAD_STR(keys)),
@@ -77,5 +78,5 @@ void reply_options(nta_incoming_t *irq)
 	nta_incoming_treply(irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW),
 			    SIPTAG_ACCEPT_STR("application/sdp"),
 			    SIPTAG_ACCEPT_ENCODING_STR("identity"),
-			    SIPTAG_SUPPORTED_STR("100rel"), TAG_END());
+			    SIPTAG_SUPPORTED_STR("100rel, timer"), TAG_END());
 }

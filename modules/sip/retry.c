@@ -19,6 +19,7 @@
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/session/session.h"
 #include "modules/sip/trunk/hops.h"
 
 #include <stdio.h>
@@ -85,6 +86,7 @@ static bool again(struct txn *t)
 		msg_destroy(request);
 		return false;
 	}
+	leg->session.min_s = t->to->session.min_s;
 	if (!t->answer)
 		nta_outgoing_tcancel(t->orq, NULL, NULL, TAG_END());
 	nta_outgoing_destroy(t->orq);
@@ -95,11 +97,19 @@ static bool again(struct txn *t)
 	return true;
 }
 
+/* Less protected, or with a session interval that suits (RFC 4028 7.3): the
+ * same offer then, for who refused it did not look at it. */
+static bool once_more(struct txn *t, const sip_t *sip)
+{
+	if (sip->sip_status->st_status == 422)
+		return session_small(t, sip);
+	return call_retry(t->pair->call, sip->sip_status->st_status);
+}
+
 bool retry_invite(struct txn *t, const sip_t *sip)
 {
 	return !begun(t) && sip->sip_status->st_status >= 300 &&
-	       call_retry(t->pair->call, sip->sip_status->st_status) &&
-	       again(t);
+	       once_more(t, sip) && again(t);
 }
 
 /* -- another next hop ----------------------------------------------------- */

@@ -8,6 +8,7 @@
  *   txn.c      any request from one leg to the other, its responses back
  *   filter.c   messages wait here, in order, for the core's body filter
  *   reoffer.c  offers with the outside alone, for new keys
+ *   session/   session timers, and refreshes of our own
  *   leg.c      one SIP dialog
  *   pair.c     the two legs of a call: made, ended, freed
  *   request.c  requests outside a call, subscriptions
@@ -46,6 +47,7 @@
 #include "modules/sip/reoffer.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/request.h"
+#include "modules/sip/session/session.h"
 #include "modules/sip/tls.h"
 #include "modules/sip/trunk/hops.h"
 
@@ -214,6 +216,7 @@ static void sip_free(struct sip *s)
 	tls_forget();
 	merges_free(s->merges);
 	loop_timer_free(s->sweeper);
+	loop_timer_free(s->sessions);
 	su_home_deinit(s->home);
 	free(s);
 }
@@ -253,8 +256,8 @@ static int start(struct core *core, const struct conf *c, void **state)
 	}
 	s->engine = core_process(core);
 	s->loop = engine_loop(s->engine);
-	r = loop_timer_new(s->loop, pair_sweep, s, &s->sweeper);
-	if (r)
+	if ((r = loop_timer_new(s->loop, pair_sweep, s, &s->sweeper)) ||
+	    (r = loop_timer_new(s->loop, session_tick, s, &s->sessions)))
 		goto out;
 	if ((r = take_tls(s)) || (r = open_faces(s)))
 		goto out;

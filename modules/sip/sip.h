@@ -71,9 +71,34 @@ struct sip {
 	size_t n_pairs;
 	struct pair *to_sweep;
 	struct loop_timer *sweeper;
+	struct loop_timer *sessions; /* session_tick() */
+	bool sessions_run;
 	uint64_t bye_us;      /* when we last said one by ourselves */
 	uint8_t secret[32];   /* of the loop mark */
 	bool draining;
+};
+
+/* The session timer of one leg (RFC 4028; session/session.h). */
+struct session {
+	uint32_t interval_s; /* 0: none is agreed */
+	uint32_t min_s;      /* the greatest Min-SE that we heard; 0: none */
+	bool ours;           /* we refresh, not the other end */
+	bool refreshing;     /* a refresh of ours is open */
+	uint64_t refresh_us; /* monotonic: when we refresh; 0: not */
+	uint64_t end_us;     /* when it is over without a refresh */
+};
+
+/* What a request asks of its receiver for the session's sake. */
+struct session_ask {
+	uint32_t interval_s, min_s; /* 0: nothing */
+	bool timer;                 /* its sender knows RFC 4028 */
+	bool uac, uas;              /* whom it wants to refresh */
+};
+
+/* SDP as a leg was sent it. */
+struct said {
+	uint8_t *data; /* owned; NULL: none */
+	size_t len;
 };
 
 /* A dialog with one end. */
@@ -88,6 +113,7 @@ struct leg {
 	bool tagged;          /* the other end gave its tag */
 	bool sips;            /* the call on this leg is to a sips: URI */
 	bool updates;         /* the other end allows UPDATE */
+	struct session session;
 };
 
 /* A reliable provisional response that we passed on; a PRACK names it. */
@@ -126,6 +152,9 @@ struct txn {
 	bool acked;          /* INVITE: the ACK went to the other leg */
 	bool own;            /* an offer of ours (reoffer.c): irq is NULL */
 	bool local;          /* answered by us: the other leg never saw it */
+	struct session_ask ask; /* INVITE, UPDATE */
+	struct said said;    /* its SDP as it went to the other leg */
+	unsigned small;      /* 422s so far */
 	bool done;           /* sweep it */
 };
 
@@ -158,6 +187,7 @@ struct pair {
 	bool forked;            /* another of our phones has it, too */
 	bool late_bye;          /* BYE the caller once its ACK came */
 	bool no_bye[2];         /* [1]: to the caller, [0]: to the called */
+	struct said said[2];    /* the same: what counts there now */
 };
 
 #endif

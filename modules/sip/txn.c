@@ -20,6 +20,7 @@
 #include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/retry.h"
+#include "modules/sip/session/session.h"
 #include "modules/sip/tls.h"
 #include "modules/sip/trunk/hops.h"
 
@@ -49,6 +50,7 @@ struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 	t->method = sip->sip_request->rq_method;
 	t->offer = filter_body_kind(sip) == BODY_SDP;
 	t->secured = face_secured(from->face, irq);
+	session_read(&t->ask, sip);
 	t->rel100 = sip_has_feature(sip->sip_supported, "100rel") ||
 		    sip_has_feature(sip->sip_require, "100rel");
 	t->next = t->pair->txns;
@@ -87,6 +89,7 @@ void txn_free(struct txn *t)
 		free(r);
 	}
 	loop_timer_free(t->patience);
+	said_free(&t->said);
 	free(t);
 }
 
@@ -161,9 +164,19 @@ static unsigned trust(const struct leg *from)
 	return from->face->face == OUTSIDE ? COPY_NO_ASSERTED : 0;
 }
 
+/* Option tags that are between us and the one who requires them. */
+static const char *const *our_tags(const struct txn *t)
+{
+	static const char *const inward[] = { "timer", "100rel", NULL };
+
+	return t->method == sip_method_invite && t->to->face->face == INSIDE
+		? inward : session_tags;
+}
+
 static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 			 const struct body *body)
 {
+	bool requires = headers_requires(sip, our_tags(t));
 	const char *ruri = t->initial ? call_route(t->pair->call)->target :
 					NULL;
 	bool full = body && body->len;
@@ -171,9 +184,11 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 
 	if (replaces_refers(t->from->face, sip))
 		flags |= COPY_NO_REFER_TO;
-	if (early_writes_require(t, sip))
+	if (requires)
 		flags |= COPY_NO_REQUIRE;
-	if (headers_copy(msg, sip, flags) || !early_request(t, msg, sip) ||
+	if (headers_copy(msg, sip, flags) ||
+	    (requires && !headers_require(msg, sip, our_tags(t))) ||
+	    !early_request(t, msg, sip) || !session_request(t, msg, sip) ||
 	    !replaces_add(t->from->face, sip, msg) ||
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
@@ -224,6 +239,8 @@ static void pass_request(struct txn *t, const sip_t *sip,
 	}
 	if (t->orq) {
 		retry_await(t);
+		if (body && body->len && filter_body_kind(sip) == BODY_SDP)
+			session_offered(t, body);
 		early_answer(t, sip);
 		return;
 	}
@@ -273,6 +290,39 @@ static void own_failure(struct txn *t, int status)
 	}
 }
 
+/* An interval between us and the one who answers was too small: nothing that
+ * the other side could mend. It may ask again, with what we know now. */
+static bool too_small(struct txn *t, const sip_t *sip)
+{
+	struct refusal no = reply_no(500, "the far side wants a longer "
+				     "session interval");
+
+	if (t->method != sip_method_invite && t->method != sip_method_update)
+		return false;
+	session_small(t, sip);
+	no.retry_after_s = 1;
+	if (t->initial)
+		pair_end(t->pair, &no, no.warn);
+	else
+		refuse(t, &no);
+	return true;
+}
+
+/* A 2xx: what holds on the leg that it came from. */
+static void took(struct txn *t, struct leg *leg, const sip_t *sip)
+{
+	struct said *now = &t->pair->said[leg->caller];
+
+	if (t->method != sip_method_invite && t->method != sip_method_update)
+		return;
+	session_agreed(leg, sip);
+	if (!t->said.data)
+		return;
+	said_free(now);
+	*now = t->said;
+	t->said = (struct said){ 0 };
+}
+
 static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	int status = nta_outgoing_status(orq);
@@ -299,10 +349,14 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 			  sip->sip_payload->pl_len);
 	if (t->initial && status >= 300 && retry_invite(t, sip))
 		return 0;
+	if (status == 422 && too_small(t, sip))
+		return 0;
 	if (t->method == sip_method_invite)
 		leg = invite_response(t, sip);
 	else if (status < 300 && has_contact(t->method))
 		leg_retarget(t->to, sip, false);
+	if (leg && status >= 200 && status < 300)
+		took(t, leg, sip);
 	if (leg)
 		filter_pass(t, PASS_RESPONSE, leg->caller ? NULL : leg,
 			    nta_outgoing_getresponse(orq));
@@ -359,14 +413,17 @@ static msg_t *response_build(struct txn *t, const sip_t *sip,
 {
 	int status = sip->sip_status->st_status, given = status;
 	const char *phrase = sip->sip_status->st_phrase;
-	bool full = body && body->len;
+	bool full = body && body->len, success = status >= 200 && status < 300;
+	bool requires = status >= 200 && headers_requires(sip, session_tags);
 	unsigned flags = (full ? COPY_BODY : 0) | trust(t->to) |
-			 (status < 200 ? COPY_NO_REQUIRE : 0);
+			 (status < 200 || requires ? COPY_NO_REQUIRE : 0);
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
 
 	if (!msg)
 		return NULL;
 	if (!headers_copy(msg, sip, flags) &&
+	    (!requires || headers_require(msg, sip, session_tags)) &&
+	    (!success || session_response(t, msg)) &&
 	    response_contact(t, msg, sip, &status) &&
 	    (!full || body_add(msg, body->data, body->len)) &&
 	    !nta_incoming_complete_response(
@@ -418,6 +475,9 @@ static void pass_response(struct passage *p, const sip_t *sip,
 		return;
 	}
 	msg = response_build(t, sip, body);
+	if (msg && body && body->len && filter_body_kind(sip) == BODY_SDP &&
+	    (t->initial || sip->sip_status->st_status >= 200))
+		session_said(t->from, body);
 	if (!msg) {
 		pair_end(t->pair, &no, "out of memory");
 	} else if (invite_is_reliable(t, sip)) {
@@ -601,6 +661,8 @@ static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	if (!no.status && leads_out(leg, sip))
 		no.status = 403;
 	if (!no.status)
+		no.status = session_asked(leg, sip);
+	if (!no.status)
 		no.status = too_many(leg->pair) ? 500 : glare(leg, sip);
 	if (no.status == 500)
 		no.retry_after_s = 1 + (unsigned)su_randint(0, 9);
@@ -637,6 +699,10 @@ int txn_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 	t = txn_new(leg, to, irq, sip);
 	if (!t)
 		return 500;
+	if (session_only(leg, to, sip)) {
+		session_answer(t);
+		return 0;
+	}
 	if (m == sip_method_invite)
 		nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	filter_pass(t, PASS_REQUEST, leg->caller ? to : leg,

@@ -10,6 +10,7 @@
  * none to give); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
  * refuse (status), retries (so many 488 make the first INVITE go out again),
  * lead (a piece of those URIs that a call may lead to; not on standard input),
+ * session (calls.session, s), sealed (1), skip (s: so far the clock jumps),
  * oom (the N-th calloc() of ours from now on fails, once),
  * conf (path of a configuration, for its peers; again: a reload), register (1:
  * passes), hosts (limit of one host), subscriptions (their limit), bindings
@@ -30,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sofia-sip/nta_tag.h>
@@ -53,6 +55,20 @@ void *__wrap_calloc(size_t n, size_t size)
 	if (oom && --oom == 0)
 		return NULL;
 	return __real_calloc(n, size);
+}
+
+/* The same with clock_gettime(): what our own timers read. */
+static uint64_t skip_us;
+int __real_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *t)
+{
+	int r = __real_clock_gettime(id, t);
+
+	if (id == CLOCK_MONOTONIC)
+		t->tv_sec += (time_t)(skip_us / 1000000);
+	return r;
 }
 
 static int mode(const char *word)
@@ -108,6 +124,12 @@ static void set(struct program *p, const char *text)
 		e->retries = (unsigned)atoi(value);
 	else if (!strncmp(text, "refuse=", 7))
 		e->refuse_call = atoi(value);
+	else if (!strncmp(text, "session=", 8))
+		e->settings.session_s = (unsigned)atoi(value);
+	else if (!strncmp(text, "sealed=", 7))
+		e->sealed = atoi(value);
+	else if (!strncmp(text, "skip=", 5))
+		skip_us += (uint64_t)atoi(value) * 1000000;
 	else if (!strncmp(text, "oom=", 4))
 		oom = (unsigned)atoi(value);
 	else if (!strncmp(text, "register=", 9))
@@ -134,13 +156,13 @@ static void stats(const struct program *p)
 
 	printf("started=%u ended=%u up=%u won=%u filtered=%u taken=%u last=%d "
 	       "pairs=%zu requests=%zu hints=%u done=%u busy=%u "
-	       "challenged=%u failed=%u again=%u\n",
+	       "challenged=%u failed=%u again=%u refreshed=%u\n",
 	       e->started, e->ended, e->up, e->won,
 	       e->filtered, e->taken, e->last_status, s->n_pairs,
 	       requests_count(s->requests), e->hints,
 	       e->reoffered[REOFFER_DONE],
 	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
-	       e->reoffered[REOFFER_FAILED], e->again_ms);
+	       e->reoffered[REOFFER_FAILED], e->again_ms, e->refreshed);
 	fflush(stdout);
 }
 

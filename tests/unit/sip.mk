@@ -9,18 +9,19 @@ TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
-	tests/call/test_sip_dns.py
+	tests/call/test_sip_dns.py tests/call/test_sip_session.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
-	tests/call/test_sip_dns.py tests/call/sipscene.py \
+	tests/call/test_sip_dns.py tests/call/test_sip_session.py \
+	tests/call/sipscene.py \
 	tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
 tests_mock_siprelay_SOURCES = tests/mock/siprelay.c tests/mock/modules.c \
 	tests/mock/core.c tests/mock/core.h
 tests_mock_siprelay_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
-tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc,--wrap=clock_gettime
 tests_mock_siprelay_LDADD = $(SIP_LIBS) $(FRAME_LIBS)
 
 check_PROGRAMS += tests/unit/test_sip_headers

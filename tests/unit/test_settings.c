@@ -46,6 +46,7 @@ static void defaults_are_loopback(void **state)
 	assert_int_equal(s.media_timeout_s, 300);
 	assert_int_equal(s.media_grace_s, 5);
 	assert_int_equal(s.calls_max, 2000);
+	assert_int_equal(s.session_s, 1800);
 	assert_string_equal(s.media_loop, "auto");
 	assert_string_equal(s.transform, "evp");
 	conf_free(c);
@@ -132,6 +133,8 @@ static void wrong_settings_are_refused(void **state)
 		  "a network, ADDRESS/BITS" },
 		{ "inside = { proxy = \"proxy.example\"; };", "a SIP URI" },
 		{ "outside = { nets = ( ); };", "unknown key" },
+		{ "calls = { session = 89; };",
+		  "calls.session: 89; allowed: 0, or 90 to 604800" },
 		{ "media = { ports = \"16385-32767\"; };", "FIRST even" },
 		{ "media = { ports = \"16384-32768\"; };", "LAST odd" },
 		{ "media = { ports = \"16384-16385\"; };", "at least four" },

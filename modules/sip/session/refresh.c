@@ -1,0 +1,266 @@
+/* refresh.c - session refreshes of our own (RFC 4028 7.4, 10).
+ *
+ * UPDATE without SDP where the other end allows it: no offer, no key is
+ * touched. Else a re-INVITE with the SDP that this end was sent last, byte for
+ * byte; on the sealed side the core writes it, with the keys in force, and
+ * reads the answer. Elsewhere the answer is not looked at: it repeats, too.
+ *
+ * 408, 481 or silence: the dialog is gone, both legs get a BYE. 422: once more
+ * with the interval that it wants. 491: later (RFC 3261 14.1). A challenge we
+ * cannot answer, the password is the phone's: the other end decides then when
+ * the call is over. Whatever else leaves the session to its end, but is tried
+ * again. */
+#include "modules/sip/session/refresh.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "modules/sip/face.h"
+#include "modules/sip/filter.h"
+#include "modules/sip/headers.h"
+#include "modules/sip/invite.h"
+#include "modules/sip/leg.h"
+#include "modules/sip/pair.h"
+#include "modules/sip/reoffer.h"
+#include "modules/sip/reply.h"
+#include "modules/sip/session/session.h"
+#include "modules/sip/txn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofia-sip/msg_header.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/tport_tag.h>
+
+#define AGAIN_MS 10000 /* after a refusal that says no time */
+#define BUSY_MS 2000   /* somebody's offer is open */
+
+static bool over(const struct txn *t)
+{
+	return t->done || t->pair->state == PAIR_ENDED || !t->pair->call;
+}
+
+/* In the session as it is: its end has not moved. */
+static void again(struct leg *leg, unsigned ms)
+{
+	leg->session.refreshing = false;
+	leg->session.refresh_us = clock_mono_us(&clock_system) + ms * 1000ull;
+}
+
+static void fail(struct txn *t, unsigned ms)
+{
+	again(t->to, ms);
+	txn_done(t);
+}
+
+/* -- the answer ----------------------------------------------------------- */
+
+static void gone(struct txn *t, int status)
+{
+	struct refusal no = reply_no(status, "the session cannot be "
+				     "refreshed: the other end is gone");
+	struct pair *pair = t->pair;
+
+	txn_done(t);
+	pair_end(pair, &no, no.warn);
+}
+
+static void refused(struct txn *t, int status, const sip_t *sip)
+{
+	log_line(LOG_CLASS_REMOTE, SIP_TAG, pair_id(t->pair),
+		 "session refresh to the %s: %d %s",
+		 t->to->face->face == INSIDE ? "inside" : "outside", status,
+		 reply_phrase(status));
+	if (status == 408 || status == 481) {
+		gone(t, status);
+	} else if (!sip) {
+		fail(t, AGAIN_MS);
+	} else if (status == 401 || status == 407) {
+		t->to->session = (struct session){
+			.min_s = t->to->session.min_s };
+		txn_done(t);
+	} else if (status == 422) {
+		fail(t, session_small(t, sip) ? 0 : AGAIN_MS);
+	} else if (status == 491) {
+		fail(t, reoffer_glare_ms(t->to));
+	} else if (t->method == sip_method_update &&
+		   (status == 405 || status == 501)) {
+		t->to->updates = false;
+		fail(t, 0);
+	} else {
+		fail(t, AGAIN_MS);
+	}
+}
+
+/* The core has read the far end's answer, which should be that of before. */
+static void on_answer(void *user, const struct refusal *no,
+		      const struct body *out)
+{
+	struct txn *t = user;
+	struct pair *pair = t->pair;
+
+	(void)out;
+	if (over(t))
+		return;
+	txn_done(t);
+	if (no)
+		pair_end(pair, no, no->warn_code ? no->warn : no->phrase);
+}
+
+static void give_core(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+{
+	msg_t *msg = nta_outgoing_getresponse(orq);
+	struct filter_request q = {
+		.from = OUTSIDE, .role = BODY_ANSWER, .final = true,
+		.ours = true,
+		.secured = face_delivers_secured(t->to->face, msg),
+		.body = { "application/sdp",
+			  (const uint8_t *)sip->sip_payload->pl_data,
+			  sip->sip_payload->pl_len, false },
+	};
+
+	t->pair->depth++;
+	call_filter(t->pair->call, &q, on_answer, t);
+	t->pair->depth--;
+	msg_destroy(msg);
+}
+
+static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+{
+	bool invite = t->method == sip_method_invite;
+
+	t->to->session.refreshing = false;
+	leg_retarget(t->to, sip, false);
+	session_agreed(t->to, sip);
+	if (invite)
+		leg_ack(t->to, t, NULL, NULL);
+	if (invite && t->to->face->face == OUTSIDE &&
+	    call_sealed(t->pair->call) && filter_body_kind(sip) == BODY_SDP)
+		give_core(t, orq, sip);
+	else
+		txn_done(t);
+}
+
+static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+{
+	int status = nta_outgoing_status(orq);
+
+	if (status < 200)
+		return 0;
+	t->answer = status;
+	if (over(t)) {
+		invite_late_response(t, sip);
+		return 0;
+	}
+	if (sip && nta_sip_is_internal(sip))
+		sip = NULL;
+	if (status < 300 && sip)
+		answered(t, orq, sip);
+	else
+		refused(t, status, sip);
+	return 0;
+}
+
+/* -- the request ---------------------------------------------------------- */
+
+static bool fill(struct txn *t, msg_t *msg, const struct body *body)
+{
+	bool invite = t->method == sip_method_invite;
+	sip_contact_t *c = sip_contact_dup(msg_home(msg), t->to->contact);
+
+	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
+	       header_add(msg, "Allow", SIP_ALLOW) &&
+	       session_request(t, msg, NULL) &&
+	       (!body || (header_add(msg, "Content-Type",
+				     "application/sdp") &&
+			  body_add(msg, body->data, body->len))) &&
+	       !nta_msg_request_complete(msg, t->to->dialog, t->method,
+					 invite ? "INVITE" : "UPDATE", NULL) &&
+	       face_may_leave(msg, "", t->to->sips) &&
+	       (!body || !body->secret || face_may_carry(msg, ""));
+}
+
+static void launch(struct txn *t, const struct body *body)
+{
+	msg_t *msg = nta_msg_create(t->to->face->agent, 0);
+
+	if (msg && fill(t, msg, body)) {
+		t->cseq = sip_object(msg)->sip_cseq->cs_seq;
+		t->orq = nta_outgoing_mcreate(
+			t->to->face->agent, on_response, t, NULL, msg,
+			TPTAG_IDENT(face_ident(msg, "")), TAG_END());
+	}
+	if (t->orq)
+		return;
+	msg_destroy(msg);
+	fail(t, AGAIN_MS);
+}
+
+static void on_offer(void *user, const struct refusal *no,
+		     const struct body *out)
+{
+	struct txn *t = user;
+
+	if (over(t))
+		return;
+	if (no)
+		fail(t, AGAIN_MS);
+	else
+		launch(t, out);
+}
+
+static void by_invite(struct txn *t)
+{
+	const struct said *s = &t->pair->said[t->to->caller];
+	struct body body = { "application/sdp", s->data, s->len, false };
+	struct pair *pair = t->pair;
+
+	t->own = t->offer = true; /* others hear 491 meanwhile */
+	if (t->to->face->face == OUTSIDE && call_sealed(pair->call)) {
+		pair->depth++;
+		call_refresh(pair->call, on_offer, t);
+		pair->depth--;
+	} else if (s->data) {
+		launch(t, &body);
+	} else {
+		fail(t, AGAIN_MS);
+	}
+}
+
+static struct txn *txn_own(struct leg *leg)
+{
+	struct pair *pair = leg->pair;
+	struct txn *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->pair = pair;
+	t->to = leg;
+	t->from = leg->caller ? pair->called : pair->caller;
+	t->method = leg->updates ? sip_method_update : sip_method_invite;
+	t->next = pair->txns;
+	pair->txns = t;
+	return t;
+}
+
+void refresh_begin(struct leg *leg)
+{
+	struct pair *pair = leg->pair;
+	struct txn *t = NULL;
+
+	if (!pair->call || !leg->dialog)
+		return;
+	if (leg->updates || !reoffer_is_open(pair))
+		t = txn_own(leg);
+	if (!t) {
+		again(leg, BUSY_MS);
+		return;
+	}
+	leg->session.refreshing = true;
+	if (t->method == sip_method_update)
+		launch(t, NULL);
+	else
+		by_invite(t);
+}
