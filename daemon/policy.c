@@ -543,36 +543,6 @@ void policy_free(struct policy *p)
 
 /* -- asking --------------------------------------------------------------- */
 
-static bool same(char pattern, char c, bool host)
-{
-	return pattern == c || (host && tolower((unsigned char)pattern) == c);
-}
-
-/* Each "*" takes as little as it can; on a mismatch the last one takes more. */
-static bool matches(const char *pattern, const char *name)
-{
-	const char *host = strchr(name, '@'), *star = NULL, *from = NULL;
-
-	host = host ? host : name;
-	while (*name) {
-		if (*pattern == '*') {
-			star = ++pattern;
-			from = name;
-		} else if (*pattern && same(*pattern, *name, name >= host)) {
-			pattern++;
-			name++;
-		} else if (star) {
-			pattern = star;
-			name = ++from;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return !*pattern;
-}
-
 const struct peer *policy_match(const struct policy *p, const char *uri)
 {
 	char name[URI_NAME_TEXT];
@@ -580,7 +550,7 @@ const struct peer *policy_match(const struct policy *p, const char *uri)
 	if (!uri_name(uri, name))
 		return NULL;
 	for (size_t i = 0; i < p->n_peers; i++)
-		if (matches(p->peers[i].match, name))
+		if (uri_matches(p->peers[i].match, name))
 			return &p->peers[i];
 	return NULL;
 }

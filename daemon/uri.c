@@ -141,3 +141,53 @@ bool uri_name(const char *uri, char out[static URI_NAME_TEXT])
 	out[n] = 0;
 	return n > 0;
 }
+
+static bool same(char pattern, char c, bool host)
+{
+	return pattern == c || (host && tolower((unsigned char)pattern) == c);
+}
+
+/* Each "*" takes as little as it can; on a mismatch the last one takes more. */
+bool uri_matches(const char *pattern, const char *name)
+{
+	const char *host = strchr(name, '@'), *star = NULL, *from = NULL;
+
+	host = host ? host : name;
+	while (*name) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			from = name;
+		} else if (*pattern && same(*pattern, *name, name >= host)) {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star;
+			name = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}
+
+bool uri_address(const char *uri, struct addr *out)
+{
+	const char *host = strchr(uri, '@');
+	char text[ADDR_TEXT];
+	size_t len;
+
+	host = host ? host + 1 : skip_scheme(uri);
+	len = *host == '[' ? strcspn(host, "]") : 0;
+	len += strcspn(host + len, ";?>");
+	if (*host == '[' && len > 1 && host[len - 1] == ']') { /* no port */
+		host++;
+		len -= 2;
+	}
+	if (len >= sizeof text)
+		return false;
+	memcpy(text, host, len);
+	text[len] = 0;
+	return !addr_parse(text, out);
+}

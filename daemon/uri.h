@@ -3,6 +3,8 @@
 #ifndef CALLSEAL_URI_H
 #define CALLSEAL_URI_H
 
+#include "daemon/base/addr.h"
+
 #include <stdbool.h>
 
 #define URI_NAME_TEXT 320
@@ -21,5 +23,11 @@ bool uri_is_sips(const char *text);
  * number without separators.
  * False when it does not fit or holds what no URI may hold. */
 bool uri_name(const char *uri, char out[static URI_NAME_TEXT]);
+/* Whether a pattern of USER@HOST fits what uri_name() gave; "*" stands for any
+ * characters, the case of the host does not count. */
+bool uri_matches(const char *pattern, const char *name);
+/* The address that is the host of a SIP URI, with its port or 0; false when
+ * the host is a name. */
+bool uri_address(const char *uri, struct addr *out);
 
 #endif

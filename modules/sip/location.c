@@ -25,33 +25,12 @@ static uint64_t now(void)
 	return clock_wall_us(&clock_system);
 }
 
-/* Address and port of a "sip:user@ADDRESS:PORT;..."; false for a name. */
-static bool address_of(const char *uri, struct addr *out)
-{
-	const char *host = strchr(uri, '@');
-	char text[ADDR_TEXT];
-	size_t len;
-
-	host = host ? host + 1 : strchr(uri, ':') + 1;
-	len = *host == '[' ? strcspn(host, "]") : 0;
-	len += strcspn(host + len, ";?>");
-	if (*host == '[' && host[len - 1] == ']') { /* no port behind it */
-		host++;
-		len -= 2;
-	}
-	if (len >= sizeof text)
-		return false;
-	memcpy(text, host, len);
-	text[len] = 0;
-	return !addr_parse(text, out);
-}
-
 static void way_to(const struct binding *e, char *out, size_t room)
 {
 	struct addr at;
 	char where[ADDR_TEXT];
 
-	if (!address_of(e->contact, &at) || !addr_same_host(&at, &e->source))
+	if (!uri_address(e->contact, &at) || !addr_same_host(&at, &e->source))
 		at = e->source;
 	if (!at.port)
 		at.port = strcmp(e->proto, "tls") ? SIP_PORT : SIPS_PORT;
