@@ -18,7 +18,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/keeper/certificate.c \
 	daemon/keeper/certname.c daemon/keeper/certname.h \
 	daemon/keeper/credential.c daemon/keeper/credential.h \
-	daemon/keeper/credential_inside.h \
+	daemon/keeper/credential_cms.h daemon/keeper/credential_inside.h \
 	daemon/keeper/memory.c daemon/keeper/memory.h \
 	daemon/keeper/pace.c daemon/keeper/pace.h \
 	daemon/keeper/rank.c daemon/keeper/rank.h \

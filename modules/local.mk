@@ -3,4 +3,5 @@ include modules/sip/local.mk
 include modules/control/local.mk
 include modules/mikey/local.mk
 include modules/sdes/local.mk
+include modules/smime/local.mk
 include modules/srtp/local.mk

@@ -10,6 +10,7 @@ include tests/unit/mikey.mk
 include tests/unit/trust.mk
 include tests/unit/rank.mk
 include tests/unit/sdes.mk
+include tests/unit/smime.mk
 include tests/unit/srtp.mk
 include tests/unit/relay.mk
 include tests/unit/engine.mk

@@ -144,6 +144,11 @@ static int check_use(X509 *leaf, unsigned use, struct credential_fault *why)
 		return credential_fault(why, E_AUTH, "the far end's "
 					"certificate may not receive keys (key "
 					"usage)");
+	if (use & CERTIFICATE_AGREES && (!(may & KU_KEY_AGREEMENT) ||
+	    !signature_curve(X509_get0_pubkey(leaf))))
+		return credential_fault(why, E_AUTH, "no keys may be agreed "
+					"with the far end's certificate (key "
+					"usage)");
 	if (!certname_usage(leaf))
 		return credential_fault(why, E_AUTH, "the far end's "
 					"certificate is not for SIP (extended "

@@ -17,6 +17,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/keeper/certname.h"
+#include "daemon/keeper/credential_cms.h"
 #include "daemon/keeper/pace.h"
 #include "daemon/keeper/signature.h"
 
@@ -577,4 +578,35 @@ int credential_open(const struct credential *c, struct der sealed,
 unsigned credential_bits(const struct credential *c)
 {
 	return (unsigned)EVP_PKEY_get_security_bits(c->key);
+}
+
+/* -- for CMS -------------------------------------------------------------- */
+
+X509 *credential_leaf(const struct credential *c)
+{
+	return c ? leaf_of(c) : NULL;
+}
+
+EVP_PKEY *credential_private(const struct credential *c)
+{
+	return c ? c->key : NULL;
+}
+
+STACK_OF(X509) *credential_own(const struct credential *c)
+{
+	return c ? c->own : NULL;
+}
+
+STACK_OF(X509) *credential_known(const struct credential *c, const char *peer)
+{
+	const struct known *k = c->known;
+
+	while (k && strcmp(k->peer, peer))
+		k = k->next;
+	return k ? k->chain : NULL;
+}
+
+int credential_kind(const EVP_PKEY *key, struct credential_fault *why)
+{
+	return credential_key_kind(key, why);
 }

@@ -36,7 +36,11 @@ enum signature { /* the numbers of RFC 3830 table 6.5 */
 	SIGNATURE_ECDSA = 15 /* ours: doc/MIKEY-ECC.md */
 };
 
-enum certificate_use { CERTIFICATE_SIGNS = 1, CERTIFICATE_ENCRYPTS = 2 };
+enum certificate_use {
+	CERTIFICATE_SIGNS = 1,
+	CERTIFICATE_ENCRYPTS = 2, /* RSA: keys are sealed for it */
+	CERTIFICATE_AGREES = 4    /* on a curve: keys are agreed with it */
+};
 
 struct credential;
 struct certificate; /* a far end's, checked */

@@ -20,14 +20,19 @@ static void put_field(struct buf *out, const char *name, const char *value)
 		buf_printf(out, "%s: %s\r\n", name, value);
 }
 
-void mime_put_entity(struct buf *out, const struct mime_head *head,
-		     struct mime_bytes body)
+void mime_put_fields(struct buf *out, const struct mime_head *head)
 {
 	put_field(out, "Content-Type", head->type);
 	put_field(out, "Content-Disposition", head->disposition);
 	put_field(out, "Content-Transfer-Encoding", head->transfer);
 	put_field(out, "Content-ID", head->id);
 	buf_text(out, "\r\n");
+}
+
+void mime_put_entity(struct buf *out, const struct mime_head *head,
+		     struct mime_bytes body)
+{
+	mime_put_fields(out, head);
 	if (head->transfer && !strcasecmp(head->transfer, "base64"))
 		mime_base64_write(out, body);
 	else

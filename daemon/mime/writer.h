@@ -12,8 +12,9 @@ struct mime_head {
 	const char *type, *disposition, *transfer, *id;
 };
 
-/* Head, empty line, body. With transfer "base64" the body is encoded. Failures
- * stay in out. */
+/* The fields and the empty line behind them. Failures stay in out. */
+void mime_put_fields(struct buf *out, const struct mime_head *head);
+/* Fields, empty line, body. With transfer "base64" the body is encoded. */
 void mime_put_entity(struct buf *out, const struct mime_head *head,
 		     struct mime_bytes body);
 /* A random boundary that none of the parts holds. E_INTERNAL. */

@@ -81,3 +81,10 @@ FUZZ_TARGETS += tests/fuzz/fuzz_mime
 tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz_mime.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_mime_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_mime_LDADD = $(BASE_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_smime
+tests_fuzz_fuzz_smime_SOURCES = tests/fuzz/fuzz_smime.c $(FUZZ_MAIN) \
+	tests/mock/ca.c tests/mock/ca.h
+tests_fuzz_fuzz_smime_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
+tests_fuzz_fuzz_smime_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_smime_LDADD = $(SMIME_LIBS) $(BASE_LIBS)

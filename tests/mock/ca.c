@@ -79,6 +79,8 @@ static void finish(X509 *x, X509 *issuer, EVP_PKEY *key,
 	extend(x, issuer, NID_key_usage, o->usage);
 	extend(x, issuer, NID_ext_key_usage, o->extended);
 	extend(x, issuer, NID_subject_alt_name, o->san);
+	extend(x, issuer, NID_subject_key_identifier,
+	       o->key_id ? "hash" : NULL);
 	must(X509_sign(x, key, o->hash ? o->hash : EVP_sha256()));
 }
 

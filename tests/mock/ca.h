@@ -21,6 +21,7 @@ struct ca_order {
 	const char *extended;  /* extendedKeyUsage; NULL: none */
 	long from_s, to_s;     /* relative to CA_NOW; 0: long before, after */
 	bool authority;        /* may issue */
+	bool key_id;           /* with a subject key identifier */
 	const EVP_MD *hash;    /* NULL: SHA-256 */
 };
 

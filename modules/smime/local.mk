@@ -1,0 +1,14 @@
+# S/MIME: pure functions on bytes. No module of the keeper's yet: nothing calls
+# them in a call.
+noinst_LIBRARIES += modules/smime/libsmime.a
+modules_smime_libsmime_a_SOURCES = \
+	modules/smime/algorithm.c modules/smime/algorithm.h \
+	modules/smime/capability.c modules/smime/capability.h \
+	modules/smime/cms.c modules/smime/cms.h \
+	modules/smime/envelope.c modules/smime/envelope.h \
+	modules/smime/fault.c modules/smime/fault.h \
+	modules/smime/open.c modules/smime/open.h \
+	modules/smime/seal.c modules/smime/seal.h \
+	modules/smime/signing.c modules/smime/signing.h \
+	modules/smime/terms.h
+SMIME_LIBS = modules/smime/libsmime.a

@@ -1,0 +1,23 @@
+# S/MIME
+SMIME_TEST_LIBS = $(SMIME_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_smime
+TESTS += tests/unit/test_smime
+tests_unit_test_smime_SOURCES = tests/unit/test_smime.c \
+	tests/unit/smime_rig.h tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_smime_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
+tests_unit_test_smime_LDADD = $(SMIME_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_smime_bad
+TESTS += tests/unit/test_smime_bad
+tests_unit_test_smime_bad_SOURCES = tests/unit/test_smime_bad.c \
+	tests/unit/smime_rig.h tests/mock/ca.c tests/mock/ca.h \
+	tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_smime_bad_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_smime_bad_LDADD = $(SMIME_TEST_LIBS)
+
+# Programs that are not ours open what we seal, and the other way.
+check_PROGRAMS += tests/call/smime_sample
+tests_call_smime_sample_SOURCES = tests/call/smime_sample.c
+tests_call_smime_sample_LDADD = $(SMIME_LIBS) $(BASE_LIBS)
+TESTS += tests/call/smime_oracles.sh
+EXTRA_DIST += tests/call/smime_oracles.sh
