@@ -365,12 +365,34 @@ static void put_process(const char *name, const json_t *p)
 {
 	char text[CELL];
 
-	if (json_is_true(json_object_get(p, "up")))
+	if (json_is_true(json_object_get(p, "up")) &&
+	    json_object_get(p, "last_signal"))
+		snprintf(text, sizeof text, "up, started %lld times, the last "
+			 "time after signal %lld", int_of(p, "starts"),
+			 int_of(p, "last_signal"));
+	else if (json_is_true(json_object_get(p, "up")))
 		snprintf(text, sizeof text, "up, started %lld times",
 			 int_of(p, "starts"));
 	else
 		snprintf(text, sizeof text, "not there");
 	put_pair(name, text);
+}
+
+/* What was refused or dropped; what never happened is left out. */
+static void put_guard(json_t *guard)
+{
+	const char *name, *comma = "";
+	json_t *n;
+
+	printf("%-12s", "guard");
+	json_object_foreach(guard, name, n) {
+		if (!json_integer_value(n))
+			continue;
+		printf("%s %s %lld", comma, name,
+		       (long long)json_integer_value(n));
+		comma = ",";
+	}
+	puts(*comma ? "" : " nothing refused");
 }
 
 void show_status(const json_t *status)
@@ -382,7 +404,7 @@ void show_status(const json_t *status)
 	put_pair("version", text_of(status, "version"));
 	put_duration(text, json_real_value(json_object_get(status,
 							   "uptime_s")));
-	put_pair("engine", text);
+	put_pair("uptime", text);
 	json_object_foreach(json_object_get(status, "processes"), name, p)
 		put_process(name, p);
 	snprintf(text, sizeof text, "%lld of %lld%s", int_of(status, "calls"),
@@ -394,4 +416,5 @@ void show_status(const json_t *status)
 	       "hung up %lld\n", "counters", int_of(n, "started"),
 	       int_of(n, "up"), int_of(n, "failed"), int_of(n, "refused"),
 	       int_of(n, "hung_up"));
+	put_guard(json_object_get(status, "guard"));
 }

@@ -55,7 +55,7 @@ struct child {
 	int next_err;             /* why it cannot be taken */
 	struct version *next;     /* NULL when it cannot be read at all */
 	struct file *files;
-	uint32_t epoch;
+	uint32_t epoch, restarts, signal; /* our own */
 	bool begun;   /* the first MSG_BEGIN came */
 	bool running; /* the loop watches the pairs */
 	bool stopping;
@@ -210,7 +210,7 @@ static int link_watch(struct link *l)
 
 static int link_hello(struct link *l)
 {
-	struct msg_hello m = { l->child->ops->self, l->child->epoch };
+	struct msg_hello m = { l->child->ops->self, l->child->epoch, 0, 0 };
 
 	return ipc_send(l->ipc, MSG_HELLO, 0, &m, sizeof m, NULL, 0, -1);
 }
@@ -292,6 +292,8 @@ static int on_hello(struct child *c, const struct ipc_msg *msg)
 	const struct msg_hello *m = msg->body;
 
 	c->epoch = m->epoch; /* the parent gives it, see message.h */
+	c->restarts = m->restarts;
+	c->signal = m->signal;
 	c->link[PROC_PARENT].up = true;
 	return link_hello(&c->link[PROC_PARENT]);
 }
@@ -532,6 +534,12 @@ const struct settings *child_settings(const struct child *c)
 const struct policy *child_policy(const struct child *c)
 {
 	return c->now ? c->now->policy : NULL;
+}
+
+unsigned child_restarts(const struct child *c, unsigned *signal)
+{
+	*signal = c->signal;
+	return c->restarts;
 }
 
 uint32_t child_epoch(const struct child *c)

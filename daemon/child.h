@@ -53,6 +53,9 @@ const struct conf *child_conf(const struct child *c);
 const struct settings *child_settings(const struct child *c);
 const struct policy *child_policy(const struct child *c);
 uint32_t child_epoch(const struct child *c); /* our own */
+/* How often this process was started again since the parent runs; *signal: by
+ * which it ended last, 0: by itself. */
+unsigned child_restarts(const struct child *c, unsigned *signal);
 /* A file that the parent opened for us (struct msg_file), borrowed; -1. */
 int child_file(const struct child *c, const char *name);
 /* Keeper: the pre-shared key of a peer, read once; NULL when none. */

@@ -85,6 +85,9 @@ struct msg_hello {
 	uint32_t epoch;   /* grows with every start of that process; the
 	                     parent, which starts them, tells each child the
 	                     child's own one */
+	/* Of the child, by the parent: */
+	uint32_t restarts; /* how often it was started again */
+	uint32_t signal;   /* by which it ended last; 0: by itself, or never */
 };
 
 /* -- parent and children -------------------------------------------------- */
@@ -385,7 +388,8 @@ struct msg_stream_line {
 struct msg_stream_add {
 	uint64_t call;
 	uint32_t n;
-	uint32_t pad;
+	uint32_t emergency; /* 1: an emergency call, of which some may be clear
+	                       where every profile requires sealing */
 	struct msg_stream_line line[STREAM_MAX];
 };
 

@@ -8,6 +8,7 @@
 #include "daemon/base/err.h"
 #include "daemon/module.h"
 #include "daemon/policy.h"
+#include "daemon/screening.h"
 #include "daemon/uri.h"
 
 #include <stdio.h>
@@ -169,6 +170,17 @@ static const struct conf_key outside_keys[] = {
 	{ .name = "proxy", .type = CONF_TEXT, .valid = uri_valid,
 	  .help = "SIP URI of the next hop of outward calls whose peer has no "
 		  "route; by the Request-URI when left out." },
+	{ .name = "trusted", .type = CONF_TEXTS, .valid = net_valid,
+	  .help = "Networks outside whose proxies are known: the limits of "
+		  "one outside address do not hold for them, and what they "
+		  "say of a call's priority counts. The addresses in proxy "
+		  "and in the routes of peers need not be named." },
+	{ .name = "allow", .type = CONF_TEXTS, .valid = net_valid,
+	  .help = "When set, SIP from outside is taken from these networks "
+		  "only; all else is dropped without an answer." },
+	{ .name = "deny", .type = CONF_TEXTS, .valid = net_valid,
+	  .help = "Networks outside whose SIP is dropped without an answer, "
+		  "even if allow has them." },
 	{ .name = NULL }
 };
 
@@ -234,6 +246,11 @@ static const struct conf_key call_keys[] = {
 	{ .name = NULL }
 };
 
+/* What modules/sip can rank. */
+static const char *const rank_namespaces[] = {
+	"dsn", "drsn", "q735", "ets", "wps", "esnet", NULL
+};
+
 static const struct conf_key limit_keys[] = {
 	{ .name = "calls", .type = CONF_INT, .dflt = "2000", .min = 1,
 	  .max = 1000000, .unit = "calls",
@@ -266,6 +283,50 @@ static const struct conf_key limit_keys[] = {
 	  .help = "Subscriptions (message waiting, busy lamps) and other "
 		  "requests outside a call at one time; more are refused "
 		  "with 503." },
+	{ .name = "subscriptions_host", .type = CONF_INT, .dflt = "1000",
+	  .min = 0, .max = 1000000, .unit = "subscriptions",
+	  .help = "The same of one address on either face, unless it is in "
+		  "outside.trusted; 0: no limit." },
+	{ .name = "calls_host", .type = CONF_INT, .dflt = "500", .min = 0,
+	  .max = 1000000, .unit = "calls",
+	  .help = "Calls at one time from one outside address that is not in "
+		  "outside.trusted; more are refused with 503; 0: no limit." },
+	{ .name = "rate", .type = CONF_INT, .dflt = "2000", .min = 0,
+	  .max = 1000000, .unit = "calls/s",
+	  .help = "New calls a second, all together; more are refused with "
+		  "503 and a Retry-After; 0: no limit." },
+	{ .name = "rate_host", .type = CONF_INT, .dflt = "20", .min = 0,
+	  .max = 1000000, .unit = "calls/s",
+	  .help = "New calls a second from one outside address that is not in "
+		  "outside.trusted, three times as many at once after a "
+		  "pause; more are refused with 503; 0: no limit." },
+	{ .name = "requests_host", .type = CONF_INT, .dflt = "200", .min = 0,
+	  .max = 1000000, .unit = "requests/s",
+	  .help = "Requests a second of any kind from one outside address "
+		  "that is not in outside.trusted, three times as many at "
+		  "once after a pause; more are dropped; 0: no limit." },
+	{ .name = "unknown", .type = CONF_INT, .dflt = "20", .min = 0,
+	  .max = 1000000, .unit = "calls",
+	  .help = "So many users who do not exist may one outside address "
+		  "that is not in outside.trusted ask for in a minute. After "
+		  "that every user is unknown to it (404) for a while, so "
+		  "that it cannot find out who is there; 0: no limit." },
+	{ .name = "caller", .type = CONF_INT, .dflt = "10", .min = 0,
+	  .max = 1000000, .unit = "calls",
+	  .help = "Phones that one caller (From) of outside makes ring at one "
+		  "time, where calls need not be sealed and the address is not "
+		  "in outside.trusted; more are refused with 503; 0: no "
+		  "limit." },
+	{ .name = "message", .type = CONF_INT, .dflt = "262144",
+	  .min = 4096, .max = 1048576, .unit = "bytes",
+	  .reload = RELOAD_RESTART,
+	  .help = "The longest SIP message; longer ones are refused with "
+		  "413." },
+	{ .name = "preempt", .type = CONF_WORDS, .choices = rank_namespaces,
+	  .help = "Namespaces of Resource-Priority (RFC 4412) that count: "
+		  "when limits.calls is reached, a call with a higher "
+		  "priority ends one with the lowest. Those of phones and of "
+		  "outside.trusted only; all others are ignored." },
 	{ .name = NULL }
 };
 
@@ -319,6 +380,8 @@ const struct conf_group *const *settings_groups(void)
 		return all;
 	for (size_t i = 0; i < sizeof own_before / sizeof *own_before; i++)
 		all[n++] = &own_before[i];
+	for (size_t i = 0; screening_groups[i]; i++)
+		all[n++] = screening_groups[i];
 	for (size_t i = 0; policy_groups[i]; i++)
 		all[n++] = policy_groups[i];
 	all[n++] = &phones_group;
@@ -371,19 +434,34 @@ static int read_media(const struct conf_node *n, const char *face,
 	return 0;
 }
 
-static int read_nets(const struct conf_node *n, struct face_settings *f,
-		     struct conf_err *err)
+/* name: "GROUP.KEY" */
+static int read_nets(const struct conf_node *n, const char *name,
+		     struct net *out, size_t *n_out, struct conf_err *err)
 {
-	size_t count = conf_texts(n, "nets");
+	const char *key = strchr(name, '.') + 1;
+	size_t count = conf_texts(n, key);
 
 	if (count > NETS_MAX)
-		return conf_fail(err, n, "inside.nets: %zu entries; allowed: "
-				 "up to %d", count, NETS_MAX);
+		return conf_fail(err, n, "%s: %zu entries; allowed: "
+				 "up to %d", name, count, NETS_MAX);
 	for (size_t i = 0; i < count; i++)
-		if (net_parse(conf_text_at(n, "nets", i), &f->nets[i]))
-			return conf_fail(err, n, "inside.nets");
-	f->n_nets = count;
+		if (net_parse(conf_text_at(n, key, i), &out[i]))
+			return conf_fail(err, n, "%s", name);
+	*n_out = count;
 	return 0;
+}
+
+static int read_strangers(const struct conf_node *n, struct face_settings *f,
+			  struct conf_err *err)
+{
+	int r;
+
+	if ((r = read_nets(n, "outside.trusted", f->trusted.at,
+			   &f->trusted.n, err)) ||
+	    (r = read_nets(n, "outside.allow", f->allow.at, &f->allow.n,
+			   err)))
+		return r;
+	return read_nets(n, "outside.deny", f->deny.at, &f->deny.n, err);
 }
 
 static int read_face(const struct conf *c, enum face which,
@@ -398,7 +476,9 @@ static int read_face(const struct conf *c, enum face which,
 	    (r = read_media(n, name, f, err)))
 		return r;
 	f->proxy = conf_text(n, "proxy");
-	return which == INSIDE ? read_nets(n, f, err) : 0;
+	return which == INSIDE ?
+	       read_nets(n, "inside.nets", f->nets, &f->n_nets, err) :
+	       read_strangers(n, f, err);
 }
 
 static void read_tls(const struct conf *c, struct tls_settings *t)
@@ -411,6 +491,32 @@ static void read_tls(const struct conf *c, struct tls_settings *t)
 	t->ca = conf_text(n, "ca");
 	while (strcmp(verifies[t->verify], verify))
 		t->verify++;
+}
+
+static void read_limits(const struct conf *c, struct settings *s)
+{
+	const struct conf_node *n = conf_one(c, "limits");
+	struct limits *l = &s->limits;
+
+	s->calls_max = (unsigned)conf_int(n, "calls");
+	s->setup_max = (unsigned)conf_int(n, "setup");
+	s->late_max = (unsigned)conf_int(n, "late");
+	s->registrations_max = (unsigned)conf_int(n, "registrations");
+	s->registrations_host_max = (unsigned)conf_int(n, "registrations_host");
+	s->subscriptions_max = (unsigned)conf_int(n, "subscriptions");
+	l->subscriptions_host = (unsigned)conf_int(n, "subscriptions_host");
+	l->calls_host = (unsigned)conf_int(n, "calls_host");
+	l->rate = (unsigned)conf_int(n, "rate");
+	l->rate_host = (unsigned)conf_int(n, "rate_host");
+	l->requests_host = (unsigned)conf_int(n, "requests_host");
+	l->unknown = (unsigned)conf_int(n, "unknown");
+	l->caller = (unsigned)conf_int(n, "caller");
+	l->message = (unsigned)conf_int(n, "message");
+	for (size_t i = 0; i < conf_texts(n, "preempt"); i++)
+		for (size_t k = 0; rank_namespaces[k]; k++)
+			if (!strcmp(conf_text_at(n, "preempt", i),
+				    rank_namespaces[k]))
+				l->preempt |= 1u << k;
 }
 
 static int read_rest(const struct conf *c, struct settings *s,
@@ -431,13 +537,8 @@ static int read_rest(const struct conf *c, struct settings *s,
 	if (!session_valid(s->session_s))
 		return conf_fail(err, n, "calls.session: %u; allowed: 0, or "
 				 "90 to 604800", s->session_s);
-	n = conf_one(c, "limits");
-	s->calls_max = (unsigned)conf_int(n, "calls");
-	s->setup_max = (unsigned)conf_int(n, "setup");
-	s->late_max = (unsigned)conf_int(n, "late");
-	s->registrations_max = (unsigned)conf_int(n, "registrations");
-	s->registrations_host_max = (unsigned)conf_int(n, "registrations_host");
-	s->subscriptions_max = (unsigned)conf_int(n, "subscriptions");
+	read_limits(c, s);
+	screening_read(c, &s->screening);
 	s->register_pass = !strcmp(conf_text(conf_one(c, ""), "register"),
 				   "pass");
 	return 0;
@@ -605,7 +706,7 @@ int settings_check(const struct conf *c, struct conf_err *err)
 	int r;
 
 	if ((r = settings_read(c, &s, err)) || (r = check_phones(c, err)) ||
-	    (r = policy_new(c, &policy, err)))
+	    (r = screening_check(c, err)) || (r = policy_new(c, &policy, err)))
 		return r;
 	r = check_routes(c, &s, policy, err);
 	policy_free(policy);

@@ -6,6 +6,7 @@
 #include "daemon/base/addr.h"
 #include "daemon/base/conf.h"
 #include "daemon/message.h"
+#include "daemon/screening.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,11 @@ struct listener {
 	struct addr addr; /* never the "any" address: it goes into headers */
 };
 
+struct nets {
+	struct net at[NETS_MAX];
+	size_t n;
+};
+
 /* One face: inside or outside. */
 struct face_settings {
 	struct listener listen[LISTEN_MAX];
@@ -33,6 +39,20 @@ struct face_settings {
 	struct net nets[NETS_MAX]; /* inside only: where phones live */
 	size_t n_nets;
 	const char *proxy; /* SIP URI of the next hop, or "" */
+	struct nets trusted, allow, deny; /* outside only */
+};
+
+/* Of strangers, that is of one outside address that is not trusted, but for
+ * rate; a second, where they are rates. 0: none. */
+struct limits {
+	unsigned subscriptions_host; /* of phones, too */
+	unsigned calls_host, rate_host, requests_host;
+	unsigned rate;    /* of new calls, all together */
+	unsigned unknown; /* calls to nobody, a minute */
+	unsigned caller;  /* phones that one From makes ring */
+	unsigned message; /* bytes */
+	unsigned preempt; /* bits: namespaces of RFC 4412 that count, in the
+	                     order dsn, drsn, q735, ets, wps, esnet */
 };
 
 /* Whose certificate is checked: that of the server we connect to, that of both
@@ -59,6 +79,8 @@ struct settings {
 	unsigned registrations_max;      /* contacts */
 	unsigned registrations_host_max; /* of one inside address */
 	unsigned subscriptions_max; /* and other requests outside a call */
+	struct limits limits;
+	struct screening screening;
 	bool register_pass; /* register = "pass" */
 	unsigned session_s; /* of a session timer; 0: none of our own */
 };

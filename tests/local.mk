@@ -13,6 +13,7 @@ include tests/unit/sdes.mk
 include tests/unit/smime.mk
 include tests/unit/srtp.mk
 include tests/unit/relay.mk
+include tests/unit/guard.mk
 include tests/unit/engine.mk
 include tests/unit/sip.mk
 include tests/unit/control.mk

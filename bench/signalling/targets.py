@@ -142,9 +142,10 @@ GATEWAY = """
 user = "nobody";
 inside = {{ listen = ( "udp:{inside}" ); nets = ( "127.0.0.0/8" );
   media = ( "{inside_host}" ); proxy = "{proxy}"; }};
-outside = {{ listen = ( "udp:{outside}" ); media = ( "{outside_host}" ); }};
+outside = {{ listen = ( "udp:{outside}" ); media = ( "{outside_host}" );
+  trusted = ( "127.0.0.0/8" ); }};
 media = {{ ports = "{ports}"; workers = 1; }};
-limits = {{ calls = 50000; }};
+limits = {{ calls = 50000; rate = 0; }};
 profiles = {{
   sealed = {{ need = "require"; keying = [ "{keying}" ];
     suites = [ "{suites}" ]; {more} }};

@@ -107,6 +107,7 @@ static void call_free(struct call *c)
 {
 	if (!c)
 		return;
+	guard_leave(c->engine->guard, &c->ticket);
 	deal_free(c->deal);
 	deal_free(c->pending);
 	dual_free(c->dual);
@@ -131,6 +132,10 @@ static int call_new(struct engine *e, const struct call_start *s, void *leg,
 	c->leg = leg;
 	c->from = s->from;
 	c->secured = s->from == OUTSIDE && s->secured;
+	c->source = s->source;
+	c->rank = s->rank;
+	c->emergency = guard_is_emergency(engine_settings(e), s->from,
+					  s->callee);
 	c->won = -1;
 	c->started_us = clock_wall_us(e->clock);
 	c->caller = strdup(s->caller);
@@ -145,21 +150,6 @@ static int call_new(struct engine *e, const struct call_start *s, void *leg,
 
 static const struct refusal no_memory = { .status = 500,
 					  .phrase = "Server Internal Error" };
-
-static int admit(struct engine *e, struct refusal *no)
-{
-	unsigned max = engine_settings(e)->calls_max;
-
-	if (!e->draining && e->n_calls < max)
-		return 0;
-	*no = (struct refusal){ .status = 503,
-				.phrase = "Service Unavailable",
-				.retry_after_s = 5 };
-	log_line(LOG_CLASS_REFUSED, "engine", 0,
-		 e->draining ? "call refused: stopping"
-			     : "call refused: limits.calls = %u reached", max);
-	return E_FULL;
-}
 
 /* An own SDP id for each leg: RFC 8866 5.2 suggests a timestamp. The two must
  * not be alike, or they would tie the legs together. */
@@ -181,17 +171,21 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	       struct call **out, struct refusal *no)
 {
 	struct call *c = NULL;
-	int r = admit(e, no);
+	int r = E_NOMEM;
 
-	if (r)
-		goto out;
 	*no = no_memory;
 	if ((r = call_new(e, s, leg, &c)) || (r = name_descriptions(c)))
 		goto out;
-	if ((r = route_call(c, s, no)) || (r = setup_admit(c, s, no)))
+	if ((r = admit_enter(c, s, no)) || (r = admit_room(e, s, no)))
+		goto out;
+	*no = no_memory;
+	if ((r = route_call(c, s, no)) || (r = admit_ring(c, s, no)) ||
+	    (r = setup_admit(c, s, no)))
 		goto out;
 	enter(e, c);
 	e->count.started++;
+	if (c->emergency)
+		admit_emergency(c);
 	LOG_CALL(c, LOG_CLASS_DEBUG, "%s -> %s, peer %s, profile %s",
 		 c->caller, c->callee, c->peer, c->profile);
 	*out = c;
@@ -199,6 +193,8 @@ out:
 	if (r) {
 		e->count.refused++;
 		record_refused(e, s, no, c ? c->reason : "");
+		if (c)
+			admit_failed(c, no->status);
 		call_free(c);
 	}
 	return r;
@@ -229,27 +225,34 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 	int r;
 
 	*no = no_memory;
-	if ((r = call_new(e, s, NULL, &c)) || (r = route_call(c, s, no)) ||
-	    (content && (r = check_content(c, no))))
+	if ((r = call_new(e, s, NULL, &c)) || (r = admit_talk(c, s, no)) ||
+	    (r = route_call(c, s, no)) ||
+	    (content && (r = check_content(c, no)))) {
+		if (c)
+			admit_failed(c, no->status);
 		goto out;
+	}
 	*no = no_memory;
 	if (!c->routes && !(c->routes = strdup(""))) {
 		r = E_NOMEM;
 		goto out;
 	}
-	*out = (struct request_way){ c->target, c->next_hop, c->routes };
+	*out = (struct request_way){ c->target, c->next_hop, c->routes,
+				     c->ticket };
 	c->target = c->next_hop = c->routes = NULL;
+	c->ticket = (struct guard_ticket){ 0 };
 out:
 	call_free(c);
 	return r;
 }
 
-void request_way_free(struct request_way *w)
+void request_way_free(struct engine *e, struct request_way *w)
 {
+	guard_leave(e->guard, &w->ticket);
 	free(w->target);
 	free(w->next_hop);
 	free(w->routes);
-	*w = (struct request_way){ NULL, NULL, NULL };
+	*w = (struct request_way){ NULL };
 }
 
 uint64_t call_id(const struct call *c)
@@ -285,7 +288,8 @@ static void judge(struct call *c)
 {
 	const struct msg_key_facts *key = call_facts(c);
 	struct verdict_facts f = { .sealed = c->sealing == SEALING_YES,
-				   .forbidden = c->need == NEED_FORBID };
+				   .forbidden = c->need == NEED_FORBID,
+				   .emergency = c->emergency };
 
 	if (key && key->suite) {
 		f.keyed = true;
@@ -344,6 +348,7 @@ void call_up(struct call *c)
 		return;
 	c->state = CALL_UP;
 	setup_over(c);
+	guard_rang(c->engine->guard, &c->ticket);
 	c->up_us = clock_wall_us(c->engine->clock);
 	c->engine->count.up++;
 	judge(c);
@@ -390,8 +395,10 @@ void call_end(struct call *c, int status, const char *cause)
 	struct engine *e = c->engine;
 
 	e->count.ended++;
-	if (c->state != CALL_UP)
+	if (c->state != CALL_UP) {
 		e->count.failed++;
+		admit_failed(c, status);
+	}
 	setup_over(c);
 	filter_drop_jobs(c);
 	record_call(c, status, cause ? cause : "");

@@ -19,6 +19,13 @@
 #include <stdint.h>
 
 struct engine; /* engine.h */
+
+#define GUARD_TOLLS 8 /* rules of "tolls" that count for one call */
+
+/* What somebody holds of limits (daemon/engine/guard); all zero: nothing. */
+struct guard_ticket {
+	uint64_t host, talk, caller, toll[GUARD_TOLLS];
+};
 struct call;
 
 #define REFUSAL_KEYS 1024 /* longer ones are left out */
@@ -44,6 +51,7 @@ struct call_start {
 	bool secured;            /* it came by TLS whose certificate (the
 	                            other end's) was verified */
 	bool late;               /* it has no offer */
+	unsigned rank;           /* its priority (RFC 4412); 0: none */
 };
 
 /* Where the call goes on the other face. Valid as long as the call. */
@@ -51,6 +59,8 @@ struct call_route {
 	const char *target;      /* Request-URI for the other leg */
 	const char *next_hop;    /* SIP URI to send to, or "" (the target) */
 	const char *routes;      /* value of a Route header, or "" */
+	bool nowhere;            /* nobody is there: once its offer may pass,
+	                            and not before, the answer is 404 */
 };
 
 /* Finds peer, profile and route, and enters the call in the table. On refusal
@@ -66,6 +76,7 @@ struct request_way {
 	char *target;   /* Request-URI for the other face */
 	char *next_hop; /* SIP URI to send to, or "" (the target) */
 	char *routes;   /* value of a Route header, or "" */
+	struct guard_ticket ticket;
 };
 
 /* Finds peer and way of a request that belongs to no call, by the same rules.
@@ -74,7 +85,7 @@ struct request_way {
  * negative and fills no. request_way_free() frees what out holds. */
 int engine_route(struct engine *e, const struct call_start *s, bool content,
 		 struct request_way *out, struct refusal *no);
-void request_way_free(struct request_way *w);
+void request_way_free(struct engine *e, struct request_way *w);
 
 /* Whether the outside may send the call's phone on to this URI, by redirection
  * or transfer: where a call must be sealed, only to where it must be, too. An

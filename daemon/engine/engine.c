@@ -108,6 +108,7 @@ static void fini(void *state)
 		return;
 	glance_tick(e, true);
 	record_free(e);
+	guard_free(e->guard);
 	loop_timer_free(e->tick);
 	loop_timer_free(e->stopping);
 	loop_free(e->loop);
@@ -176,10 +177,22 @@ static void warn_plain(const struct engine *e)
 	}
 }
 
+/* The descriptor stays the child's when the configuration drops the file. */
+static int apply_guard(struct engine *e)
+{
+	const struct settings *s = engine_settings(e);
+	int fd = *s->screening.file ? child_file(e->child, SCREENING_FILE) : -1;
+
+	return guard_apply(e->guard, s, child_policy(e->child), fd);
+}
+
 static int prepare(void *state)
 {
 	struct engine *e = state;
+	int r = guard_new(e->clock, &e->guard);
 
+	if (r || (r = apply_guard(e)))
+		return r;
 	e->core = child_core(e->child);
 	warn_plain(e);
 	return 0;
@@ -258,7 +271,7 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 static int reload(void *state)
 {
 	warn_plain(state);
-	return 0;
+	return apply_guard(state);
 }
 
 /* -- stopping ------------------------------------------------------------- */

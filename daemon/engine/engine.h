@@ -6,6 +6,7 @@
 
 #include "daemon/child.h"
 #include "daemon/engine/call.h"
+#include "daemon/engine/guard/guard.h"
 #include "daemon/engine/loop.h"
 
 #include <jansson.h>
@@ -15,6 +16,13 @@ struct engine;
 struct loop *engine_loop(struct engine *e);
 struct child *engine_child(struct engine *e);
 const struct settings *engine_settings(const struct engine *e);
+
+/* The first look at a message that came in. */
+enum guard_fate engine_message(struct engine *e,
+			       const struct guard_message *m);
+/* Whether what it says of itself counts (struct guard). */
+bool engine_trusts(const struct engine *e, enum face from,
+		   const struct addr *source);
 
 /* For control: a JSON object of the whole engine (calls, counters, the other
  * processes), or of one call; the caller owns the reference. NULL for an

@@ -5,6 +5,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/engine/engine.h"
+#include "daemon/engine/guard/guard.h"
 #include "daemon/engine/job.h"
 #include "daemon/engine/verdict.h"
 
@@ -90,10 +91,15 @@ struct call {
 	enum need need;    /* of its profile, when it began */
 	enum sealing sealing;
 	enum rung rung;
+	bool pressed; /* an emergency call that was refused: sealed by now */
 	struct dual *dual; /* owned; NULL: no line is hidden */
 	bool avp; /* keyed, yet RTP/AVP outside (RFC 8643) */
 	bool again; /* an offer by memory was refused, and made anew */
 	bool setup, late;  /* counted in setup.c; it has no offer */
+	struct addr source;         /* who sent the INVITE */
+	struct guard_ticket ticket; /* what it holds of limits */
+	unsigned rank;     /* its priority; 0: none */
+	bool emergency;    /* it goes out, sealed or not */
 	unsigned source_slot, peer_slot;
 	uint64_t started_us, up_us; /* wall clock */
 	struct line line[SDP_LINES_MAX];
@@ -170,6 +176,7 @@ struct engine {
 	bool rekeying;  /* rekey_tick() has work */
 	struct loop_timer *stopping;
 	struct counters count;
+	struct guard *guard; /* once the configuration is there */
 	uint64_t setup_seed;
 	unsigned setup_source[SETUP_SOURCES], setup_late[SETUP_PEERS];
 	struct sibling sibling[PROC_COUNT];
@@ -193,6 +200,20 @@ const struct profile *call_profile(const struct call *c);
 const struct msg_key_facts *call_facts(const struct call *c);
 /* New keys in a call that is up. */
 void call_rejudge(struct call *c);
+
+/* admit.c */
+/* Whether there is room for one more call, or no says why not. */
+int admit_room(struct engine *e, const struct call_start *s,
+	       struct refusal *no);
+/* The guard's two questions, before and after the way is known. */
+int admit_enter(struct call *c, const struct call_start *s,
+		struct refusal *no);
+int admit_ring(struct call *c, const struct call_start *s, struct refusal *no);
+int admit_talk(struct call *c, const struct call_start *s, struct refusal *no);
+/* An emergency call begins: counted, and in the log. */
+void admit_emergency(const struct call *c);
+/* It came to nothing, or ended with this status before it was up. */
+void admit_failed(struct call *c, int status);
 
 /* setup.c */
 /* A call from outside enters set-up, or no says why not (E_POLICY). */
@@ -233,6 +254,9 @@ void sealing_offer(struct call *c, struct job *j);
 void sealing_anew(struct call *c);
 /* Whether an answer without keys makes it plain, and the mark of that. */
 bool sealing_answer(const struct call *c, struct job *j);
+/* An offer of an emergency call came to nothing here, for want of keys: true
+ * when it is to be made again from its first step, in clear. */
+bool sealing_gives_way(struct call *c, struct job *j);
 /* This branch's answer counts. */
 void sealing_agreed(struct call *c, const struct branch *b);
 

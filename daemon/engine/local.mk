@@ -2,6 +2,7 @@
 # library: loop.c is built with modules/sip.
 noinst_LIBRARIES += daemon/engine/libengine.a
 daemon_engine_libengine_a_SOURCES = \
+	daemon/engine/admit.c \
 	daemon/engine/answer.c \
 	daemon/engine/call.c daemon/engine/call.h \
 	daemon/engine/deal.c daemon/engine/deal.h \
@@ -25,4 +26,13 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/setup.c \
 	daemon/engine/status.c \
 	daemon/engine/verdict.c daemon/engine/verdict.h
-ENGINE_LIBS = daemon/engine/libengine.a $(FRAME_LIBS) $(JANSSON_LIBS)
+# who is let in; by itself, for what has no engine
+noinst_LIBRARIES += daemon/engine/libguard.a
+daemon_engine_libguard_a_SOURCES = \
+	daemon/engine/guard/guard.c daemon/engine/guard/guard.h \
+	daemon/engine/guard/inside.h \
+	daemon/engine/guard/screen.c daemon/engine/guard/screen.h \
+	daemon/engine/guard/tally.c daemon/engine/guard/tally.h \
+	daemon/engine/guard/toll.c
+GUARD_LIBS = daemon/engine/libguard.a
+ENGINE_LIBS = daemon/engine/libengine.a $(GUARD_LIBS) $(FRAME_LIBS) $(JANSSON_LIBS)

@@ -14,6 +14,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#define NOBODY "no phone has this user: add one to phones, or set inside.proxy"
 
 void route_identity(const char *uri, char out[static IDENTITY_TEXT])
 {
@@ -67,21 +70,29 @@ static int refuse_down(struct call *c, struct refusal *no)
 	return r;
 }
 
+/* An emergency call needs no peer, and no peer requires anything of it. */
+static int set_peer(struct call *c, const struct peer *p)
+{
+	snprintf(c->peer, sizeof c->peer, "%s", p ? p->name : "(emergency)");
+	c->need = p ? p->profile->need : NEED_FORBID;
+	if (c->emergency && c->need == NEED_REQUIRE)
+		c->need = NEED_PREFER;
+	c->sealing = c->need == NEED_REQUIRE ? SEALING_YES :
+		     c->need == NEED_FORBID ? SEALING_NO : SEALING_OPEN;
+	c->profile = strdup(p ? p->profile->name : "(none)");
+	return c->profile ? 0 : E_NOMEM;
+}
+
 static int find_peer(struct call *c, struct refusal *no)
 {
 	const char *uri = c->from == INSIDE ? c->callee : c->caller;
 	const struct peer *p =
 		policy_match(child_policy(c->engine->child), uri);
 
-	if (!p)
+	if (!p && !c->emergency)
 		return refuse(c, no, 403,
 			      "no peer matches: add one to peers");
-	snprintf(c->peer, sizeof c->peer, "%s", p->name);
-	c->need = p->profile->need;
-	c->sealing = c->need == NEED_REQUIRE ? SEALING_YES :
-		     c->need == NEED_FORBID ? SEALING_NO : SEALING_OPEN;
-	c->profile = strdup(p->profile->name);
-	return c->profile ? 0 : E_NOMEM;
+	return set_peer(c, p);
 }
 
 bool call_may_lead(const struct call *c, const char *uri)
@@ -153,6 +164,13 @@ static int check_sips(struct call *c, bool sips, struct refusal *no)
 		      "sips of phones");
 }
 
+/* Whoever has to prove himself is told who is there when he has, not before:
+ * until then a user who does not exist is as good as any. */
+static bool hides(const struct call *c)
+{
+	return c->leg && c->need == NEED_REQUIRE;
+}
+
 static int way_inward(struct call *c, struct refusal *no)
 {
 	const char *proxy = engine_settings(c->engine)->face[INSIDE].proxy;
@@ -165,13 +183,17 @@ static int way_inward(struct call *c, struct refusal *no)
 
 	if (r != E_NOTFOUND)
 		return r ? r : check_sips(c, sips, no);
-	if (!contact && !*proxy)
-		return refuse(c, no, 404, "no phone has this user: add one to "
-			      "phones, or set inside.proxy");
+	if (!contact && !*proxy && !hides(c))
+		return refuse(c, no, 404, NOBODY);
+	c->route.nowhere = !contact && !*proxy;
 	c->target = strdup(contact ? contact : c->callee);
 	c->next_hop = strdup(contact ? "" : proxy);
 	if (!c->target || !c->next_hop)
 		return E_NOMEM;
+	if (c->route.nowhere) {
+		snprintf(c->reason, sizeof c->reason, NOBODY);
+		return 0;
+	}
 	return check_sips(c, sips, no);
 }
 
@@ -201,18 +223,29 @@ static bool leaves_secured(const struct call *c)
 					     TLS_VERIFY_NONE;
 }
 
-/* The peer's route, else outside.proxy, else nothing in between. */
+/* An emergency call's own route, the peer's, outside.proxy, or nothing in
+ * between. All that are down are still better than none for an emergency. */
 static int next_hops(struct call *c)
 {
-	const char *proxy = engine_settings(c->engine)->face[OUTSIDE].proxy;
+	const struct settings *s = engine_settings(c->engine);
 	const struct peer *p =
 		policy_peer(child_policy(c->engine->child), c->peer);
+	const char *proxy = s->face[OUTSIDE].proxy;
+	const char *sos = s->screening.emergency_route;
+	const char *const *hops = &proxy;
+	size_t n = *proxy != 0;
+	int r = E_CLOSED;
 
-	if (p && p->n_routes)
-		return hop_choose(c, p->routes, p->n_routes);
-	if (*proxy)
-		return hop_choose(c, &proxy, 1);
-	c->next_hop = strdup("");
+	if (c->emergency && *sos) {
+		hops = &sos;
+		n = 1;
+	} else if (p && p->n_routes) {
+		hops = p->routes;
+		n = p->n_routes;
+	}
+	if (n && ((r = hop_choose(c, hops, n)) != E_CLOSED || !c->emergency))
+		return r;
+	c->next_hop = strdup(n ? hops[0] : "");
 	return c->next_hop ? 0 : E_NOMEM;
 }
 
@@ -221,7 +254,9 @@ static bool has_route(const struct call *c)
 	const struct peer *p =
 		policy_peer(child_policy(c->engine->child), c->peer);
 
-	return p && p->n_routes;
+	return (p && p->n_routes) ||
+	       (c->emergency && *engine_settings(c->engine)->screening
+						.emergency_route);
 }
 
 static int way_outward(struct call *c, const struct addr *source,
@@ -237,6 +272,9 @@ static int way_outward(struct call *c, const struct addr *source,
 		c->routes = strdup(l->routes(l->user, c->caller, source));
 	if (!c->target || (l && !c->routes))
 		return E_NOMEM;
+	if (!*c->next_hop && !strncasecmp(c->target, "urn:", 4))
+		return refuse(c, no, 404, "an emergency call has no way out: "
+			      "set emergency.route or outside.proxy");
 	c->secured = leaves_secured(c);
 	return check_sips(c, uri_is_sips(c->callee), no);
 }
@@ -254,8 +292,9 @@ int route_call(struct call *c, const struct call_start *s, struct refusal *no)
 				way_inward(c, no);
 	if (r)
 		return r;
-	c->route = (struct call_route){ c->target, c->next_hop,
-					c->routes ? c->routes : "" };
+	c->route.target = c->target;
+	c->route.next_hop = c->next_hop;
+	c->route.routes = c->routes ? c->routes : "";
 	return 0;
 }
 

@@ -211,6 +211,20 @@ static json_t *process_json(const struct engine *e, enum process p)
 			 (json_int_t)s->epoch, "starts", (json_int_t)s->starts);
 }
 
+/* This process itself: the one that a fault in what it parses ends. */
+static json_t *self_json(const struct engine *e)
+{
+	unsigned signal, restarts = child_restarts(e->child, &signal);
+	json_t *o = json_pack("{s:b,s:I,s:I}", "up", 1, "epoch",
+			      (json_int_t)child_epoch(e->child), "starts",
+			      (json_int_t)restarts + 1);
+
+	if (signal)
+		json_object_set_new(o, "last_signal",
+				    json_integer((json_int_t)signal));
+	return o;
+}
+
 static json_t *counters_json(const struct counters *n)
 {
 	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "started",
@@ -228,12 +242,14 @@ json_t *engine_status(const struct engine *e)
 {
 	uint64_t now = clock_wall_us(e->clock);
 
-	return json_pack("{s:s,s:o*,s:b,s:I,s:I,s:o*,s:{s:o*,s:o*}}",
+	return json_pack("{s:s,s:o*,s:b,s:I,s:I,s:o*,s:o*,s:{s:o*,s:o*,s:o*}}",
 			 "version", PACKAGE_VERSION, "uptime_s",
 			 seconds(now - e->started_us), "draining", e->draining,
 			 "calls", (json_int_t)e->n_calls, "calls_max",
 			 (json_int_t)engine_settings(e)->calls_max, "count",
-			 counters_json(&e->count), "processes", "keeper",
+			 counters_json(&e->count), "guard",
+			 guard_counters(e->guard), "processes", "engine",
+			 self_json(e), "keeper",
 			 process_json(e, PROC_KEEPER), "relay",
 			 process_json(e, PROC_RELAY));
 }

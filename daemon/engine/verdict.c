@@ -98,8 +98,14 @@ struct verdict verdict_of(const struct verdict_facts *f)
 	static const struct verdict left = {
 		VERDICT_PLAIN, "the far end does not seal, and need not"
 	};
+	static const struct verdict emergency = {
+		VERDICT_PLAIN, "an emergency call, which goes out whether it "
+			       "can be sealed or not"
+	};
 	size_t i = 0;
 
+	if (!f->sealed && f->emergency)
+		return emergency;
 	if (!f->sealed && !f->forbidden)
 		return left;
 	while (!fits(table[i].sealed, f->sealed) ||

@@ -16,6 +16,7 @@ struct verdict {
 /* What is known when it is asked. */
 struct verdict_facts {
 	bool forbidden; /* the profile forbids sealing */
+	bool emergency; /* it went out whether it could be sealed or not */
 	bool sealed;  /* the streams are SRTP outside, for their whole life */
 	bool keyed;   /* keys are agreed and installed in both directions */
 	bool hop;     /* bare keys were shown to verified TLS only */

@@ -130,6 +130,8 @@ static int check(const struct options *o)
 		r = files_check_credential(policy, dir);
 	if (!r)
 		r = files_check_tls(conf, dir);
+	if (!r)
+		r = files_check_list(conf, dir);
 	policy_free(policy);
 	conf_free(conf);
 	if (r)

@@ -149,6 +149,10 @@ static int prepare_next(struct parent *p)
 		reload_failed(p, "a file of tls cannot be used");
 		return r;
 	}
+	if ((r = files_check_list(p->conf_next, dir))) {
+		reload_failed(p, "screening.file cannot be used");
+		return r;
+	}
 	r = policy_new(p->conf_next, &p->policy_next, &err);
 	if (r)
 		reload_failed(p, err.text);

@@ -74,6 +74,14 @@ void files_close_tls(int fd[static TLS_FILES]);
 /* Reads them, too, and forgets what it read: for --check. */
 int files_check_tls(const struct conf *c, const char *dir);
 
+/* -- listfile.c: screening.file, for the engine --------------------------- */
+
+/* Opens it if it is configured (*out is -1: not), refusing what others may
+ * change. Logs what fails. */
+int files_open_list(const struct conf *c, const char *dir, int *out);
+/* Reads it, too: for --check. */
+int files_check_list(const struct conf *c, const char *dir);
+
 /* -- supervise.c: one child ----------------------------------------------- */
 
 struct parent;
@@ -94,6 +102,7 @@ struct worker {
 	uint64_t back_off_us;
 	unsigned failed;     /* ends before ready, in a row */
 	uint64_t restarts, accused;
+	uint32_t signal; /* that ended it last; 0: none */
 };
 
 #define WORKERS 3

@@ -197,7 +197,8 @@ static int send_to(struct worker *w, enum message type, const void *body,
 
 static int launch(struct worker *w)
 {
-	struct msg_hello hello = { PROC_PARENT, ++w->parent->epoch };
+	struct msg_hello hello = { PROC_PARENT, ++w->parent->epoch,
+				   (uint32_t)w->restarts, w->signal };
 	int fd[2], r;
 
 	w->epoch = hello.epoch;
@@ -338,6 +339,20 @@ static int send_tls(struct worker *w, const struct conf *conf)
 	return r;
 }
 
+static int send_list(struct worker *w, const struct conf *conf)
+{
+	int fd = -1, r;
+
+	if (w->process != PROC_ENGINE)
+		return 0;
+	r = files_open_list(conf, w->parent->conf_dir, &fd);
+	if (r || fd < 0)
+		return r;
+	r = send_file(w, SCREENING_FILE, fd);
+	close(fd);
+	return r;
+}
+
 static int send_conf(struct worker *w, const struct conf *conf,
 		     const struct policy *policy)
 {
@@ -349,7 +364,7 @@ static int send_conf(struct worker *w, const struct conf *conf,
 	if ((r = ipc_send(w->ipc, MSG_CONF, 0, &m, sizeof m, text, m.len, -1)))
 		return r;
 	if ((r = send_secrets(w, policy)) || (r = send_credential(w, policy)) ||
-	    (r = send_tls(w, conf)))
+	    (r = send_tls(w, conf)) || (r = send_list(w, conf)))
 		return r;
 	return send_to(w, MSG_BEGIN, &begin, sizeof begin);
 }
@@ -437,6 +452,7 @@ static void ended(struct worker *w, int status)
 	bool was_ready = w->ready;
 
 	say_end(w, status);
+	w->signal = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0;
 	w->pid = 0;
 	w->ready = false;
 	ipc_free(w->ipc);

@@ -37,7 +37,6 @@
 #include <sofia-sip/tport.h>
 #include <sofia-sip/tport_tag.h>
 
-#define MESSAGE_MAX (256 * 1024) /* bytes */
 #define UDP_REQUEST_MAX 1300     /* bytes; RFC 3261 18.1.1 */
 #define UDP_BUFFER (4 << 20)     /* bytes */
 #define RINGING_MAX 185000       /* ms without news; RFC 3261 16.6 */
@@ -129,7 +128,8 @@ int face_open(struct sip_face *f, nta_request_f *stranger)
 		NTATAG_CANCEL_487(0), NTATAG_MERGE_482(0),
 		NTATAG_USE_NAPTR(1), NTATAG_USE_SRV(1),
 		NTATAG_SIPFLAGS(MSG_DO_EXTRACT_COPY),
-		NTATAG_MAXSIZE(MESSAGE_MAX), NTATAG_UDP_MTU(UDP_REQUEST_MAX),
+		NTATAG_MAXSIZE(engine_settings(f->sip->engine)->limits.message),
+		NTATAG_UDP_MTU(UDP_REQUEST_MAX),
 		NTATAG_TIMER_C(RINGING_MAX),
 		NTATAG_MAX_PROCEEDING(100000), TPTAG_UDP_RMEM(UDP_BUFFER),
 		TPTAG_STUN_SERVER(0),

@@ -147,6 +147,14 @@ static bool asserts(const char *name)
 	       !strcasecmp(name, "Remote-Party-ID");
 }
 
+/* RFC 3261 20.26, RFC 4412: a stranger must not ring through a phone's night
+ * setting, nor take the place of others behind us. */
+static bool presses(const char *name)
+{
+	return !strcasecmp(name, "Priority") ||
+	       !strcasecmp(name, "Resource-Priority");
+}
+
 /* Separators, payloads and the first line have no name. */
 static bool copies(const msg_header_t *h, unsigned flags)
 {
@@ -163,6 +171,8 @@ static bool copies(const msg_header_t *h, unsigned flags)
 	    h->sh_class == (msg_hclass_t *)sip_refer_to_class)
 		return false;
 	if ((flags & COPY_NO_ASSERTED) && asserts(name))
+		return false;
+	if ((flags & COPY_NO_PRIORITY) && presses(name))
 		return false;
 	fate = header_fate(name, strlen(name));
 	return fate == HEADER_PASSES ||

@@ -332,6 +332,13 @@ static int refuse_first(nta_incoming_t *irq, int status, const char *why)
 	return 0;
 }
 
+/* urn:service:... (RFC 5031), of a phone; which of them, the core knows. */
+static bool is_service(const struct sip_face *f, const url_t *uri)
+{
+	return f->face == INSIDE && uri->url_scheme &&
+	       !strcasecmp(uri->url_scheme, "urn");
+}
+
 static int checked(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 		   const char **why)
 {
@@ -351,7 +358,7 @@ static int checked(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 		return 480;
 	}
 	if (uri->url_type != url_sip && uri->url_type != url_sips &&
-	    uri->url_type != url_tel)
+	    uri->url_type != url_tel && !is_service(f, uri))
 		return 416;
 	if (session_asked(NULL, sip))
 		return 422;

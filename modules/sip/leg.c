@@ -70,10 +70,13 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 		       nta_incoming_t *irq, const sip_t *sip)
 {
 	struct leg *leg = leg_new(pair, f);
+	struct addr source;
 
 	if (!leg)
 		return NULL;
 	leg->caller = leg->tagged = true;
+	source = face_source(irq);
+	leg->known = engine_trusts(f->sip->engine, f->face, &source);
 	leg->sips = sip->sip_request->rq_url->url_type == url_sips;
 	leg->contact = face_contact_of(f, irq, leg->sips);
 	leg->dialog = caller_dialog(leg, irq, sip);

@@ -10,6 +10,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/early.c modules/sip/early.h \
 	modules/sip/face.c modules/sip/face.h \
 	modules/sip/filter.c modules/sip/filter.h \
+	modules/sip/gate.c modules/sip/gate.h \
 	modules/sip/headers.c modules/sip/headers.h \
 	modules/sip/invite.c modules/sip/invite.h \
 	modules/sip/leg.c modules/sip/leg.h \
@@ -17,6 +18,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/merge.c modules/sip/merge.h \
 	modules/sip/pair.c modules/sip/pair.h \
 	modules/sip/register.c modules/sip/register.h \
+	modules/sip/rank.c modules/sip/rank.h \
 	modules/sip/replaces.c modules/sip/replaces.h \
 	modules/sip/reoffer.c modules/sip/reoffer.h \
 	modules/sip/reply.c modules/sip/reply.h \
@@ -31,5 +33,5 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/trunk/server.c modules/sip/trunk/server.h \
 	modules/sip/txn.c modules/sip/txn.h
 modules_sip_libsip_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS) $(TLS_CFLAGS)
-SIP_LIBS = modules/sip/libsip.a $(LOOP_LIBS) daemon/libframe.a $(JANSSON_LIBS) \
+SIP_LIBS = modules/sip/libsip.a $(LOOP_LIBS) $(GUARD_LIBS) daemon/libframe.a $(JANSSON_LIBS) \
 	$(TLS_LIBS)

@@ -16,6 +16,7 @@
 #include "modules/sip/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
+#include "modules/sip/rank.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/txn.h"
@@ -90,6 +91,9 @@ static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
 	*no = reply_no(500, NULL);
 	start.source = face_source(irq);
 	start.secured = face_secured(f, irq);
+	if (engine_trusts(f->sip->engine, f->face, &start.source))
+		start.rank = rank_of(sip, engine_settings(f->sip->engine)
+						  ->limits.preempt);
 	start.late = filter_body_kind(sip) != BODY_SDP;
 	start.caller = url_as_string(home, sip->sip_from->a_url);
 	start.callee = url_as_string(home, sip->sip_request->rq_url);

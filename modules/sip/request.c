@@ -187,7 +187,7 @@ static void talk_free(struct talk *t)
 	for (int i = 0; i < 2; i++)
 		if (t->end[i].dialog)
 			nta_leg_destroy(t->end[i].dialog);
-	request_way_free(&t->way);
+	request_way_free(t->all->sip->engine, &t->way);
 	free(t);
 }
 
@@ -261,7 +261,8 @@ static bool put(msg_t *msg, void *header)
 static unsigned copy_flags(const struct talk_end *came, const sip_t *sip)
 {
 	return (sip->sip_payload ? COPY_BODY : 0) |
-	       (came->face->face == OUTSIDE ? COPY_NO_ASSERTED : 0);
+	       (came->face->face == OUTSIDE ?
+		COPY_NO_ASSERTED | COPY_NO_PRIORITY : 0);
 }
 
 static bool put_body(msg_t *msg, const sip_t *sip)

@@ -3,6 +3,7 @@
  * A call is two legs and a transaction relay with a body filter. The map:
  *
  *   face.c     agents and listeners of both sides, Contact, loop mark
+ *   gate.c     the first look at every message: the guard's
  *   sip.c      the module record; requests that belong to no dialog
  *   invite.c   the first INVITE; branches, reliable responses, ACK, CANCEL
  *   txn.c      any request from one leg to the other, its responses back
@@ -40,6 +41,7 @@
 #include "daemon/base/log.h"
 #include "daemon/module.h"
 #include "modules/sip/face.h"
+#include "modules/sip/gate.h"
 #include "modules/sip/invite.h"
 #include "modules/sip/merge.h"
 #include "modules/sip/pair.h"
@@ -234,7 +236,7 @@ static int open_faces(struct sip *s)
 		if (r)
 			return r;
 	}
-	return 0;
+	return gate_check();
 }
 
 static int start(struct core *core, const struct conf *c, void **state)

@@ -112,6 +112,7 @@ struct leg {
 	bool caller;
 	bool tagged;          /* the other end gave its tag */
 	bool sips;            /* the call on this leg is to a sips: URI */
+	bool known;           /* whom no limit of strangers holds for */
 	bool updates;         /* the other end allows UPDATE */
 	struct session session;
 };

@@ -161,7 +161,9 @@ static bool routes_add(msg_t *msg, const struct txn *t)
 
 static unsigned trust(const struct leg *from)
 {
-	return from->face->face == OUTSIDE ? COPY_NO_ASSERTED : 0;
+	if (from->face->face == INSIDE)
+		return 0;
+	return COPY_NO_ASSERTED | (from->known ? 0 : COPY_NO_PRIORITY);
 }
 
 /* Option tags that are between us and the one who requires them. */
@@ -226,6 +228,11 @@ static void pass_request(struct txn *t, const sip_t *sip,
 
 	if (t->final || !t->to->dialog)
 		return;
+	if (t->initial && call_route(t->pair->call)->nowhere) {
+		no = reply_no(404, NULL);
+		pair_end(t->pair, &no, no.phrase);
+		return;
+	}
 	msg = nta_msg_create(t->to->face->agent, 0);
 	if (msg && request_fill(t, msg, sip, body)) {
 		if (body && body->secret && !face_may_carry(msg, first_hop(t)))
@@ -415,7 +422,8 @@ static msg_t *response_build(struct txn *t, const sip_t *sip,
 	const char *phrase = sip->sip_status->st_phrase;
 	bool full = body && body->len, success = status >= 200 && status < 300;
 	bool requires = status >= 200 && headers_requires(sip, session_tags);
-	unsigned flags = (full ? COPY_BODY : 0) | trust(t->to) |
+	unsigned flags = (full ? COPY_BODY : 0) |
+			 (trust(t->to) & ~COPY_NO_PRIORITY) |
 			 (status < 200 || requires ? COPY_NO_REQUIRE : 0);
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
 

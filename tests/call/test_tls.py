@@ -72,6 +72,7 @@ class Gateway:
             f.write(f'''{user}
 inside = {{ listen = ( "udp:{HOST}:{INSIDE}", "tcp:{HOST}:{INSIDE}" ); }};
 outside = {{ listen = ( "tcp:{HOST}:{PLAIN}", "tls:{HOST}:{TLS}" );
+  trusted = ( "127.0.0.0/8" );
   proxy = "sip:{HOST}:{PEER};transport=tls"; }};
 tls = {{ cert = "file:{cert}.pem"; key = "file:{key or cert}.key";
   ca = "file:ca.pem"; verify = "{verify}"; }};

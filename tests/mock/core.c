@@ -103,6 +103,17 @@ const struct settings *engine_settings(const struct engine *e)
 	return &e->settings;
 }
 
+enum guard_fate engine_message(struct engine *e, const struct guard_message *m)
+{
+	return guard_message(e->guard, &e->settings, m);
+}
+
+bool engine_trusts(const struct engine *e, enum face from,
+		   const struct addr *source)
+{
+	return guard_trusts(e->guard, &e->settings, from, source);
+}
+
 static void deliver(struct call *c, const struct filter_request *q,
 		    filter_fn fn, void *user)
 {
@@ -234,7 +245,7 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 	if (r)
 		return r;
 	*out = (struct request_way){ strdup(c->target), strdup(c->next_hop),
-				     strdup(c->routes) };
+				     strdup(c->routes), { 0 } };
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
@@ -244,8 +255,9 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 	return 0;
 }
 
-void request_way_free(struct request_way *w)
+void request_way_free(struct engine *e, struct request_way *w)
 {
+	guard_leave(e->guard, &w->ticket);
 	free(w->target);
 	free(w->next_hop);
 	free(w->routes);
@@ -438,7 +450,7 @@ static void add_listener(struct face_settings *f, enum transport t,
 
 int mock_core_open(struct engine *e, unsigned port)
 {
-	int face;
+	int face, r;
 
 	memset(e, 0, sizeof *e);
 	for (face = INSIDE; face <= OUTSIDE; face++) {
@@ -455,7 +467,9 @@ int mock_core_open(struct engine *e, unsigned port)
 	e->settings.registrations_max = 1000;
 	e->settings.registrations_host_max = 1000;
 	e->settings.subscriptions_max = 1000;
-	return loop_new(&e->loop);
+	e->settings.limits.message = 256 * 1024;
+	r = guard_new(&clock_system, &e->guard);
+	return r ? r : loop_new(&e->loop);
 }
 
 void mock_core_close(struct engine *e)
@@ -464,6 +478,7 @@ void mock_core_close(struct engine *e)
 		call_end(e->calls, 0, "closed");
 	policy_free(e->policy);
 	conf_free(e->conf);
+	guard_free(e->guard);
 	loop_free(e->loop);
 }
 

@@ -41,6 +41,7 @@ struct engine {
 	int refuse_call; /* status for call_start(); 0: accept */
 	unsigned retries; /* so often a 488 is not the end */
 	struct call *calls;
+	struct guard *guard;
 	unsigned started, ended, up, won, filtered, taken, hints;
 	bool sealed;    /* every call */
 	unsigned refreshed; /* call_refresh()es */

@@ -202,7 +202,7 @@ static void say(struct end *e, enum message type, const void *body, size_t len)
 
 static void say_hello(struct end *e, enum process self, uint32_t epoch)
 {
-	struct msg_hello m = { self, epoch };
+	struct msg_hello m = { self, epoch, 0, 0 };
 
 	say(e, MSG_HELLO, &m, sizeof m);
 }

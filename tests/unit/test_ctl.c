@@ -152,7 +152,7 @@ static void status(void **state)
 	(void)state;
 	assert_int_equal(ctl("status"), 0);
 	has("version      9.9\n");
-	has("engine       1:02:03\n");
+	has("uptime       1:02:03\n");
 	has("keeper       up, started 2 times\n");
 	has("relay        not there\n");
 	has("calls        1 of 20\n");

@@ -854,7 +854,7 @@ static void refused_starts(void **state)
 	try_start(r, INSIDE, "sip:a@a", "sip:x@nobody.example", "127.0.0.1",
 		  403);
 	try_start(r, INSIDE, "sip:a@a", "sip:x@b.example", "192.0.2.1", 403);
-	try_start(r, OUTSIDE, "sip:x@b.example", "sip:nobody@a.example",
+	try_start(r, OUTSIDE, "sip:x@p.example", "sip:nobody@a.example",
 		  "192.0.2.1", 404);
 	try_start(r, OUTSIDE, "sip:x@c.example", "sip:alice@a.example",
 		  "192.0.2.1", 403);
@@ -875,7 +875,7 @@ static void remembered(void **state)
 	r->call = NULL;
 	for (int i = 0; i < 100; i++)
 		try_start(r, OUTSIDE, "sip:scan@x.example", "sip:1@a.example",
-			  "192.0.2.1", 403);
+			  i % 2 ? "192.0.2.1" : "192.0.2.2", 403);
 	list = engine_ended(r->e);
 	assert_int_equal(json_array_size(list), REFUSED_KEPT + 1);
 	assert_string_equal(json_string_value(json_object_get(

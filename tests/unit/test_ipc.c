@@ -75,7 +75,7 @@ static void open_end(struct end *e, int fd, enum process self,
 
 static int hello(struct end *e, enum process self, uint32_t epoch)
 {
-	struct msg_hello m = { self, epoch };
+	struct msg_hello m = { self, epoch, 0, 0 };
 
 	return ipc_send(e->ipc, MSG_HELLO, 0, &m, sizeof m, NULL, 0, -1);
 }
@@ -296,8 +296,8 @@ static const struct offence offences[] = {
 	{ "two descriptors", MSG_FILE, 0, 128, 2, 0, 0, E_FORMAT },
 	{ "many descriptors", MSG_FILE, 0, 128, 20, 0, 0, E_FORMAT },
 	{ "before hello", MSG_PING, 0, 0, 0, 0, 1, E_STATE },
-	{ "hello of another", MSG_HELLO, 0, 8, 0, 3, 1, E_STATE },
-	{ "hello without epoch", MSG_HELLO, 0, 8, 0, 0, 1, E_STATE },
+	{ "hello of another", MSG_HELLO, 0, 16, 0, 3, 1, E_STATE },
+	{ "hello without epoch", MSG_HELLO, 0, 16, 0, 0, 1, E_STATE },
 };
 
 static void send_raw(int to, const void *data, size_t len, int fds)
@@ -333,7 +333,7 @@ static int open_fds(void)
 
 static void commit(const struct offence *o)
 {
-	struct msg_hello m = { PROC_PARENT, 1 };
+	struct msg_hello m = { PROC_PARENT, 1, 0, 0 };
 	struct raw raw = { .type = MSG_HELLO };
 	int fd[2], before;
 

@@ -23,7 +23,8 @@ def check(t):
     t.claim('from nobody\'s peer: 403', final.status == 403, final.start)
     far.uri = stage.ALICE
     final = far.final(far.request('INVITE', 'sip:carol@b.example'))
-    t.claim('for an unknown phone: 404', final.status == 404, final.start)
+    t.claim('for an unknown phone, without a proof: as for a known one', final.status == 488,
+            final.start)
     final = invite(phone, stage.BOB, headers=['Max-Forwards: 0'])
     t.claim('no hops left: 483', final.status == 483, final.start)
     sent = phone.request('OPTIONS', f'sip:{s.a.inside}')
