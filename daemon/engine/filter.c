@@ -251,14 +251,23 @@ static void keep_here(struct call *c, struct job *j)
 	finish(c, j, &none);
 }
 
+/* Only what comes of ports and keys. */
+static bool gives_way(struct call *c, struct job *j)
+{
+	return (j->step == STEP_PORTS || j->step == STEP_KEYS ||
+		j->step == STEP_BIND) && sealing_gives_way(c, j);
+}
+
 /* Runs the job until it waits or is over; true when it is over. */
 static bool run(struct call *c, struct job *j)
 {
 	int r = 0;
 
-	for (; j->step < STEP_WRITE; j->step++) {
-		if (j->repeat && !steps[j->step].always)
+	while (j->step < STEP_WRITE) {
+		if (j->repeat && !steps[j->step].always) {
+			j->step++;
 			continue;
+		}
 		j->n = j->waiting = 0;
 		j->done = 0;
 		r = steps[j->step].enter(c, j);
@@ -266,8 +275,9 @@ static bool run(struct call *c, struct job *j)
 			engine_wait(c->engine, j, steps[j->step].deadline_ms);
 			return false;
 		}
-		if (r)
+		if (r && !gives_way(c, j))
 			break;
+		j->step += !r; /* else it is the first again */
 	}
 	if (r)
 		refuse(c, j);
@@ -508,6 +518,10 @@ void filter_go_on(struct call *c, enum stage stage, int err,
 	engine_wait_end(e, j);
 	if (err) {
 		job_fail(j, stage, err, reason);
+		if (gives_way(c, j)) {
+			run_queue(e, id);
+			return;
+		}
 		c->running = true;
 		refuse(c, j);
 		c = call_find(e, id);

@@ -51,7 +51,8 @@ static void fill_line(const struct call *c, const struct job *j, unsigned i,
 int media_ports(struct call *c, struct job *j)
 {
 	enum face to = j->q.from == INSIDE ? OUTSIDE : INSIDE;
-	struct msg_stream_add add = { .call = c->id };
+	struct msg_stream_add add = { .call = c->id,
+				      .emergency = c->emergency };
 	uint64_t id;
 	int r;
 

@@ -13,7 +13,10 @@
  * it is plain, if the keeper lets it. The keeper remembers who was sealed
  * before (daemon/keeper/best.c), so that a forged refusal or answer leads
  * nobody into the clear who need not be there. A rung is left only by a
- * refusal that a far end without our means would give, before any answer. Our
+ * refusal that a far end without our means would give, before any answer. An
+ * emergency call has no need = "require": first it offers keys that may be left
+ * out, so that everybody can answer; to whom refuses that, sealed, and then
+ * plain, whatever was before. Our
  * offer in a response cannot be refused by its receiver: it is on the second
  * rung. What may then change in the dialog is as with require and forbid. */
 #include "daemon/base/err.h"
@@ -75,7 +78,9 @@ static void open_by_ours(struct call *c)
 {
 	if (c->from == OUTSIDE && c->rung == RUNG_SEALED)
 		c->rung = RUNG_OPPORTUNISTIC;
-	if (c->need == NEED_ALLOW || !has_method(c))
+	if (c->emergency && c->rung == RUNG_SEALED && !c->pressed)
+		c->rung = RUNG_OPPORTUNISTIC;
+	if (c->need == NEED_ALLOW || c->need == NEED_FORBID || !has_method(c))
 		c->rung = RUNG_PLAIN;
 	c->sealing = c->rung == RUNG_SEALED ? SEALING_YES :
 		     c->rung == RUNG_PLAIN ? SEALING_NO : SEALING_MAYBE;
@@ -90,7 +95,8 @@ void sealing_offer(struct call *c, struct job *j)
 		open_by_theirs(c, j);
 	else
 		open_by_ours(c);
-	j->plain = c->sealing == SEALING_NO && c->need == NEED_PREFER;
+	j->plain = c->sealing == SEALING_NO && c->need == NEED_PREFER &&
+		   !c->emergency;
 }
 
 bool sealing_answer(const struct call *c, struct job *j)
@@ -102,14 +108,39 @@ bool sealing_answer(const struct call *c, struct job *j)
 	for (unsigned i = 0; i < j->sdp.n; i++)
 		keys = keys || (j->branch->end[i].accepted &&
 				has_keys(c, j, &j->sdp.media[i].keys));
-	j->plain = j->branch->clear = !keys;
-	return j->plain;
+	j->branch->clear = !keys;
+	j->plain = !keys && !c->emergency;
+	return !keys;
 }
 
 void sealing_agreed(struct call *c, const struct branch *b)
 {
 	if (c->sealing == SEALING_MAYBE)
 		c->sealing = b->clear ? SEALING_NO : SEALING_YES;
+}
+
+bool sealing_gives_way(struct call *c, struct job *j)
+{
+	if (!c->emergency || j->q.role != BODY_OFFER || j->q.from != INSIDE ||
+	    c->deal || c->pending || c->state == CALL_UP ||
+	    c->rung == RUNG_PLAIN || c->need != NEED_PREFER)
+		return false;
+	LOG_CALL(c, LOG_CLASS_ERROR, "audit: emergency call: it cannot be "
+		 "sealed, and goes out in clear");
+	if (j->deal)
+		keyclient_drop(c, j->deal);
+	deal_free(j->deal);
+	j->deal = NULL;
+	media_release(c);
+	c->rung = RUNG_PLAIN;
+	c->pressed = true;
+	c->sealing = SEALING_OPEN;
+	j->lines = 0;
+	j->n = j->waiting = 0;
+	j->rekey = j->plain = false;
+	j->no = (struct refusal){ 0 };
+	j->step = STEP_READ;
+	return true;
 }
 
 /* -- rungs ---------------------------------------------------------------- */
@@ -154,7 +185,12 @@ static const char *step_down(struct call *c)
 		return "with every method, since it no longer does what it "
 		       "did";
 	}
-	c->rung++;
+	if (c->emergency && c->rung == RUNG_OPPORTUNISTIC) {
+		c->pressed = true;
+		c->rung = RUNG_SEALED;
+		return "sealed";
+	}
+	c->rung = c->pressed ? RUNG_PLAIN : c->rung + 1;
 	return rungs[c->rung];
 }
 

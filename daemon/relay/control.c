@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define EMERGENCY_STREAMS 16 /* at one time: some calls */
 #define BUCKETS 4096
 #define WORKERS_MAX 64
 #define FIRST_SEQ_MASK 0x7fff /* RFC 3711 section 3.3.1 */
@@ -44,6 +45,7 @@ struct entry {
 	struct worker *worker;
 	struct stream *stream; /* only to name it to the worker */
 	struct order *del;     /* kept, so that ending needs no memory */
+	bool emergency;        /* counted in n_emergency */
 	struct key_list keys;
 };
 
@@ -60,6 +62,7 @@ struct control {
 	struct entry *buckets[BUCKETS];
 	struct parked *parked;
 	uint32_t last_id;
+	unsigned n_emergency; /* streams that may be clear where none may */
 	struct control_counts counts;
 };
 
@@ -125,6 +128,7 @@ static void entry_del(struct control *c, struct entry **at)
 		ports_back(c->ports, &e->local[f], e->told);
 	*e->del = (struct order){ .type = WORKER_DEL, .stream = e->stream };
 	worker_give(e->worker, e->del);
+	c->n_emergency -= e->emergency;
 	free(e);
 	c->counts.streams--;
 }
@@ -227,10 +231,10 @@ static int make_entry(struct control *c, struct entry *e,
 }
 
 /* Makes a stream and enters it. */
-static int add_line(struct control *c, uint64_t call,
-		    const struct msg_stream_line *line,
-		    struct msg_stream_port *out)
+static int add_line(struct control *c, const struct msg_stream_add *m,
+		    uint32_t i, bool emergency, struct msg_stream_port *out)
 {
+	const struct msg_stream_line *line = &m->line[i];
 	struct entry *e = calloc(1, sizeof *e);
 	uint32_t ssrc;
 	int r;
@@ -238,13 +242,15 @@ static int add_line(struct control *c, uint64_t call,
 	if (!e)
 		return E_NOMEM;
 	e->id = c->last_id + 1;
-	e->call = call;
+	e->call = m->call;
 	e->sealed = line->sealed;
 	r = make_entry(c, e, line, &ssrc);
 	if (r) {
 		free(e);
 		return r;
 	}
+	e->emergency = emergency;
+	c->n_emergency += emergency;
 	c->last_id = e->id;
 	*place(c, e->id) = e;
 	c->counts.streams++;
@@ -261,16 +267,25 @@ static bool line_is_sound(const struct msg_stream_line *line)
 	return line->sealed <= STREAM_MAYBE;
 }
 
-/* A taken engine must not let a gateway speak in clear that never does. */
+/* A taken engine must not let a gateway speak in clear that never does; but
+ * for a few streams of emergency calls. */
 static bool clear_is_refused(const struct control *c,
-			     const struct msg_stream_add *m)
+			     const struct msg_stream_add *m, bool *emergency)
 {
 	bool clear = false;
 
+	*emergency = false;
 	for (uint32_t i = 0; i < m->n; i++)
 		clear = clear || m->line[i].sealed != STREAM_SEALED;
 	if (!clear || c->conf.may_clear(c->conf.user))
 		return false;
+	if (m->emergency && c->n_emergency + m->n <= EMERGENCY_STREAMS) {
+		*emergency = true;
+		log_line(LOG_CLASS_INFO, "relay", m->call, "audit: an "
+			 "emergency call may be in clear, though every peer's "
+			 "profile requires sealing");
+		return false;
+	}
 	log_line(LOG_CLASS_REFUSED, "relay", m->call, "a clear stream, though "
 		 "every peer's profile requires sealing");
 	return true;
@@ -280,18 +295,19 @@ static int on_add(struct control *c, const struct ipc_msg *msg)
 {
 	const struct msg_stream_add *m = msg->body;
 	struct msg_stream_added a = { 0 };
+	bool emergency;
 
-	if (!m->n || m->n > STREAM_MAX)
+	if (!m->n || m->n > STREAM_MAX || m->emergency > 1)
 		return E_FORMAT;
 	for (uint32_t i = 0; i < m->n; i++)
 		if (!line_is_sound(&m->line[i]))
 			return E_FORMAT;
-	if (clear_is_refused(c, m)) {
+	if (clear_is_refused(c, m, &emergency)) {
 		a.err = E_POLICY;
 		goto tell;
 	}
 	for (; !a.err && a.n < m->n; a.n++)
-		a.err = add_line(c, m->call, &m->line[a.n], &a.port[a.n]);
+		a.err = add_line(c, m, a.n, emergency, &a.port[a.n]);
 	if (a.err) {
 		log_line(LOG_CLASS_ERROR, "relay", m->call, "no media ports: "
 			 "%s", a.err == E_FULL ?

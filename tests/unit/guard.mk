@@ -10,6 +10,13 @@ tests_unit_test_guard_SOURCES = tests/unit/test_guard.c tests/mock/modules.c
 tests_unit_test_guard_LDADD = $(GUARD_LIBS) $(FRAME_LIBS) $(JANSSON_LIBS) \
 	$(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_emergency
+TESTS += tests/unit/test_emergency
+tests_unit_test_emergency_SOURCES = tests/unit/test_emergency.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_emergency_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_admit
 TESTS += tests/unit/test_admit
 tests_unit_test_admit_SOURCES = tests/unit/test_admit.c \
