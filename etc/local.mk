@@ -6,6 +6,10 @@ SUBSTITUTE = sed -e 's|@sbindir[@]|$(sbindir)|g' \
 confdir = $(sysconfdir)/callseal
 examplesdir = $(docdir)/examples
 dist_examples_DATA = etc/site-a.conf etc/site-b.conf
+f2bfilterdir = $(docdir)/examples/fail2ban/filter.d
+dist_f2bfilter_DATA = etc/fail2ban/filter.d/callseal.conf
+f2bjaildir = $(docdir)/examples/fail2ban/jail.d
+dist_f2bjail_DATA = etc/fail2ban/jail.d/callseal.conf
 
 systemdsystemunit_DATA = systemd/callseald.service
 systemd/callseald.service: systemd/callseald.service.in Makefile
@@ -57,4 +61,6 @@ uninstall-local:
 # The words of the manual, the example and the programs agree.
 check_SCRIPTS += tests/docs/docs.sh
 TESTS += tests/docs/docs.sh
-EXTRA_DIST += tests/docs/docs.sh man/keys.py
+check_SCRIPTS += tests/docs/fail2ban.sh
+TESTS += tests/docs/fail2ban.sh
+EXTRA_DIST += tests/docs/docs.sh tests/docs/fail2ban.sh man/keys.py
