@@ -1,4 +1,4 @@
-/* test_rank_header.c - Resource-Priority (RFC 4412): values, namespaces, nonsense. */
+/* test_rank_header.c - Resource-Priority (RFC 4412): values, namespaces. */
 #include "modules/sip/rank.h"
 
 #include <setjmp.h>
