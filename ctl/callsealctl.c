@@ -43,6 +43,8 @@ static const struct verb verbs[] = {
 	  show_calls, "all calls, or the last that ended or failed, and why" },
 	{ "call", " ID", "call", "call", true, false, false, show_call,
 	  "one call with its streams" },
+	{ "trace", " ID", "trace", "trace", true, false, false, show_trace,
+	  "where a call came from, also one that ended" },
 	{ "hangup", " ID", "hangup", NULL, true, false, false, NULL,
 	  "end a call" },
 	{ "rekey", " ID", "rekey", "call", true, false, false, show_rekeyed,

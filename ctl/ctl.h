@@ -28,6 +28,7 @@ void show_status(const json_t *status);
 void show_calls(const json_t *calls);
 void show_ended(const json_t *calls);
 void show_call(const json_t *call);
+void show_trace(const json_t *call); /* with its origin */
 void show_rekeyed(const json_t *call); /* it just got new keys */
 void show_registrations(const json_t *registrations);
 void show_peers(const json_t *peers);

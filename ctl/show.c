@@ -352,6 +352,30 @@ void show_call(const json_t *call)
 		put_stream(s);
 }
 
+static void put_header(const char *line)
+{
+	fputs("  ", stdout);
+	for (; line && *line; line++)
+		putchar((unsigned char)*line < 0x20 ||
+			(unsigned char)*line > 0x7e ? '?' : *line);
+	putchar('\n');
+}
+
+/* What a stranger wrote is shown without what a terminal would obey. */
+void show_trace(const json_t *call)
+{
+	const json_t *o = json_object_get(call, "origin"), *line;
+	size_t i;
+
+	show_call(call);
+	put_pair("from", text_of(o, "source"));
+	put_pair("by", json_is_true(json_object_get(o, "verified_tls"))
+		 ? "tls, verified" : text_of(o, "transport"));
+	puts("headers of its INVITE:");
+	json_array_foreach(json_object_get(o, "headers"), i, line)
+		put_header(json_string_value(line));
+}
+
 void show_rekeyed(const json_t *call)
 {
 	printf("call %s has new keys (%s, %s); changes so far: %lld\n",

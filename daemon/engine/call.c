@@ -118,6 +118,7 @@ static void call_free(struct call *c)
 	hop_free(&c->hops);
 	free(c->routes);
 	free(c->profile);
+	free(c->head);
 	free(c);
 }
 
@@ -134,6 +135,8 @@ static int call_new(struct engine *e, const struct call_start *s, void *leg,
 	c->secured = s->from == OUTSIDE && s->secured;
 	c->source = s->source;
 	c->rank = s->rank;
+	c->transport = s->transport;
+	c->head = s->head ? strdup(s->head) : NULL;
 	c->emergency = guard_is_emergency(engine_settings(e), s->from,
 					  s->callee);
 	c->won = -1;

@@ -52,6 +52,8 @@ struct call_start {
 	                            other end's) was verified */
 	bool late;               /* it has no offer */
 	unsigned rank;           /* its priority (RFC 4412); 0: none */
+	const char *transport;   /* "udp", "tcp", "tls"; or NULL */
+	const char *head;        /* its headers, a line each; or NULL */
 };
 
 /* Where the call goes on the other face. Valid as long as the call. */

@@ -55,6 +55,9 @@ int engine_glance(struct engine *e, enum show what, glance_fn fn, void *user,
 void engine_forget(struct engine *e, void *user);
 /* The last ended and refused calls, newest first. */
 json_t *engine_ended(const struct engine *e);
+/* What is known of where a call came from, which may have ended; the operator
+ * asked, which goes into the log. NULL: unknown, or no memory. */
+json_t *engine_trace(const struct engine *e, uint64_t id);
 /* Asks the signalling module to end the call. E_NOTFOUND. */
 int engine_hangup(struct engine *e, uint64_t id);
 

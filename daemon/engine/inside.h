@@ -97,6 +97,8 @@ struct call {
 	bool again; /* an offer by memory was refused, and made anew */
 	bool setup, late;  /* counted in setup.c; it has no offer */
 	struct addr source;         /* who sent the INVITE */
+	const char *transport;      /* static text; NULL: not told */
+	char *head;        /* its headers; owned, or NULL */
 	struct guard_ticket ticket; /* what it holds of limits */
 	unsigned rank;     /* its priority; 0: none */
 	bool emergency;    /* it goes out, sealed or not */
@@ -153,6 +155,7 @@ struct sibling {
 struct remembered {
 	uint64_t order; /* grows */
 	json_t *call;   /* owned; or NULL */
+	json_t *origin; /* for a trace; owned, or NULL */
 };
 
 struct engine {
@@ -313,6 +316,9 @@ void glance_forget(struct engine *e, void *user);
 bool glance_tick(struct engine *e, bool lost);
 int glance_handle(struct engine *e, const struct ipc_msg *msg);
 
+/* trace.c: where a call came from; NULL: no memory */
+json_t *trace_origin(const struct call *c);
+
 /* status.c */
 json_t *status_call(const struct call *c, bool streams);
 const char *status_state(const struct call *c);
@@ -321,6 +327,8 @@ const char *status_state(const struct call *c);
 void record_call(struct call *c, int status, const char *cause);
 void record_refused(struct engine *e, const struct call_start *s,
 		    const struct refusal *no, const char *reason);
+/* The ended call with this id, if it is still remembered. */
+const struct remembered *record_find(const struct engine *e, uint64_t id);
 void record_free(struct engine *e);
 
 /* engine.c */

@@ -25,6 +25,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/sdpwrite.c daemon/engine/sdptext.h \
 	daemon/engine/setup.c \
 	daemon/engine/status.c \
+	daemon/engine/trace.c \
 	daemon/engine/verdict.c daemon/engine/verdict.h
 # who is let in; by itself, for what has no engine
 noinst_LIBRARIES += daemon/engine/libguard.a

@@ -10,13 +10,15 @@
 #include <unistd.h>
 
 /* Two rings in one array: ended calls first, then refused ones. */
-static void keep(struct engine *e, json_t *o, bool refused)
+static void keep(struct engine *e, json_t *o, json_t *origin, bool refused)
 {
 	size_t at = refused ? ENDED_KEPT + e->n_refused++ % REFUSED_KEPT
 			    : e->n_ended++ % ENDED_KEPT;
 
 	json_decref(e->remembered[at].call);
+	json_decref(e->remembered[at].origin);
 	e->remembered[at].call = o;
+	e->remembered[at].origin = origin;
 	e->remembered[at].order = e->n_ended + e->n_refused;
 }
 
@@ -68,7 +70,7 @@ void record_call(struct call *c, int status, const char *cause)
 		put_trouble(o, status, cause);
 	put_end(o, clock_wall_us(e->clock), status, cause);
 	append(e, o);
-	keep(e, o, false);
+	keep(e, o, trace_origin(c), false);
 }
 
 void record_refused(struct engine *e, const struct call_start *s,
@@ -83,7 +85,7 @@ void record_refused(struct engine *e, const struct call_start *s,
 	if (*reason)
 		json_object_set_new(o, "trouble", json_string(reason));
 	put_end(o, clock_wall_us(e->clock), no->status, no->phrase);
-	keep(e, o, true);
+	keep(e, o, NULL, true);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -107,10 +109,24 @@ json_t *engine_ended(const struct engine *e)
 	return list;
 }
 
+const struct remembered *record_find(const struct engine *e, uint64_t id)
+{
+	const struct remembered *r = e->remembered;
+	const char *text;
+
+	for (size_t i = 0; i < ENDED_KEPT; i++) {
+		text = json_string_value(json_object_get(r[i].call, "id"));
+		if (text && strtoull(text, NULL, 16) == id)
+			return &r[i];
+	}
+	return NULL;
+}
+
 void record_free(struct engine *e)
 {
 	for (size_t i = 0; i < ENDED_KEPT + REFUSED_KEPT; i++) {
 		json_decref(e->remembered[i].call);
-		e->remembered[i].call = NULL;
+		json_decref(e->remembered[i].origin);
+		e->remembered[i].call = e->remembered[i].origin = NULL;
 	}
 }

@@ -95,6 +95,18 @@ static json_t *cmd_call(struct client *c, const json_t *q)
 	return NULL;
 }
 
+static json_t *cmd_trace(struct client *c, const json_t *q)
+{
+	json_t *trace;
+	uint64_t id;
+
+	if (read_id(q, &id))
+		return command_error("\"id\" is missing or not hexadecimal");
+	trace = engine_trace(c->control->engine, id);
+	return trace ? reply_with("trace", trace)
+		     : command_error("no such call, or it ended too long ago");
+}
+
 static json_t *cmd_hangup(struct client *c, const json_t *q)
 {
 	uint64_t id;
@@ -205,6 +217,7 @@ static const struct {
 	{ "status", cmd_status, "the engine, its counters and siblings" },
 	{ "calls", cmd_calls, "all calls; with \"ended\":true the last ended" },
 	{ "call", cmd_call, "one call by \"id\", with its streams" },
+	{ "trace", cmd_trace, "where the call with this \"id\" came from" },
 	{ "hangup", cmd_hangup, "ends the call with this \"id\"" },
 	{ "rekey", cmd_rekey, "gives the call with this \"id\" new keys" },
 	{ "certs", cmd_certs, "certificates, anchors, lists and their dates" },

@@ -187,6 +187,16 @@ static enum transport transport_of(const tport_t *tp)
 	return tport_is_tcp(tp) ? TRANSPORT_TCP : TRANSPORT_UDP;
 }
 
+const char *face_transport(const struct sip_face *f, nta_incoming_t *irq)
+{
+	tport_t *tp = nta_incoming_transport(f->agent, irq, NULL);
+	const char *name = transport_names[tp ? transport_of(tp)
+					      : TRANSPORT_UDP];
+
+	tport_unref(tp);
+	return name;
+}
+
 bool face_by_tls(const struct sip_face *f, nta_incoming_t *irq)
 {
 	tport_t *tp = nta_incoming_transport(f->agent, irq, NULL);

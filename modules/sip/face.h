@@ -20,6 +20,8 @@ const sip_contact_t *face_contact_to(const struct sip_face *f,
 bool face_secured(const struct sip_face *f, nta_incoming_t *irq);
 /* The same of a message that Sofia is just delivering: a response, an ACK. */
 bool face_delivers_secured(const struct sip_face *f, const msg_t *msg);
+/* Over what it came: "udp", "tcp" or "tls". */
+const char *face_transport(const struct sip_face *f, nta_incoming_t *irq);
 /* The request came in by TLS. */
 bool face_by_tls(const struct sip_face *f, nta_incoming_t *irq);
 /* A message to this URI leaves by TLS: a sips: URI, or transport=tls. */

@@ -16,6 +16,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/leg.c modules/sip/leg.h \
 	modules/sip/location.c modules/sip/location.h \
 	modules/sip/merge.c modules/sip/merge.h \
+	modules/sip/origin.c modules/sip/origin.h \
 	modules/sip/pair.c modules/sip/pair.h \
 	modules/sip/register.c modules/sip/register.h \
 	modules/sip/rank.c modules/sip/rank.h \

@@ -16,6 +16,7 @@
 #include "modules/sip/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
+#include "modules/sip/origin.h"
 #include "modules/sip/rank.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/session/session.h"
@@ -97,6 +98,8 @@ static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
 	start.late = filter_body_kind(sip) != BODY_SDP;
 	start.caller = url_as_string(home, sip->sip_from->a_url);
 	start.callee = url_as_string(home, sip->sip_request->rq_url);
+	start.head = origin_head(home, sip);
+	start.transport = face_transport(f, irq);
 	if (start.caller && start.callee)
 		r = call_start(f->sip->engine, &start, pair, &pair->call, no);
 	su_home_deinit(home);

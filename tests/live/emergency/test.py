@@ -5,6 +5,8 @@ goes to the configured route, a sipp that knows no keys; then no call but anothe
 emergency is let in. Verdicts and log say so. That who can seal does, is for
 tests/unit/test_emergency.c.
 """
+import json
+
 from lib import sip, stage
 from lib.lab import wait_for
 from lib.sipp import Sipp, scenario
@@ -38,6 +40,10 @@ def check(t):
     found = wait_for('the call for help', lambda: up(s.a, 'plain'))[0]
     t.claim('it is plain, and says why', 'emergency' in found['reason'], found['reason'])
     t.claim('the INVITE keeps its service', found['callee'] == 'urn:service:sos.fire')
+    traced = json.loads(s.a.tell('trace', found['id'], '--json'))
+    t.claim('it can be traced', traced['origin']['source'] == f'{one.address}:5060' and
+            'From: <sip:alice@a.example>' in '\n'.join(traced['origin']['headers']),
+            str(traced['origin']))
     two = call(t, '-', file=sos, port=5070, media=11000)
     wait_for('another one beyond limits.calls', lambda: up(s.a, 'plain', 2))
     other = call(t, 'bob', port=5080, media=12000)
@@ -46,6 +52,10 @@ def check(t):
     one.finish()
     two.finish()
     t.claim('all is over', s.a.gone())
+    said = s.a.tell('trace', found['id'])
+    t.claim('traced when it is over', f'{one.address}:5060' in said and
+            '  INVITE urn:service:sos.fire SIP/2.0' in said.splitlines(), said)
+    t.claim('the log has it', s.a.log().count('audit: traced by the operator') == 2)
     for line in ('engine: call', 'relay: call'):
         t.claim(f'the {line.split(":")[0]} told the log',
                 any('audit: ' in x and 'emergency call' in x for x in s.a.log().splitlines()))

@@ -52,3 +52,7 @@ def check(t):
         t.claim('nothing went in clear', claims.media_sealed(paths['wire'], paths['phone-a']))
         t.claim('no index twice', claims.index_unique(paths['wire'], s.a.outside))
         one_call(t, f'after the {name}')
+    engine = s.a.status()['processes']['engine']
+    t.claim('the end of the engine is counted, and shown', engine['starts'] == 2 and
+            engine['last_signal'] == signal.SIGKILL and
+            'started 2 times, the last time after signal 9' in s.a.tell('status'), str(engine))
