@@ -5,3 +5,4 @@ include modules/mikey/local.mk
 include modules/sdes/local.mk
 include modules/smime/local.mk
 include modules/srtp/local.mk
+include modules/vici/local.mk

@@ -17,6 +17,7 @@ include tests/unit/guard.mk
 include tests/unit/engine.mk
 include tests/unit/sip.mk
 include tests/unit/control.mk
+include tests/unit/vici.mk
 include tests/fuzz/local.mk
 include tests/call/local.mk
 include tests/live/local.mk

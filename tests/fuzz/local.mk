@@ -88,3 +88,8 @@ tests_fuzz_fuzz_smime_SOURCES = tests/fuzz/fuzz_smime.c $(FUZZ_MAIN) \
 tests_fuzz_fuzz_smime_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_fuzz_fuzz_smime_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_smime_LDADD = $(SMIME_LIBS) $(BASE_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_vici
+tests_fuzz_fuzz_vici_SOURCES = tests/fuzz/fuzz_vici.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_vici_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_vici_LDADD = $(VICI_LIBS) $(BASE_LIBS)

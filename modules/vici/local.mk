@@ -1,0 +1,7 @@
+# VICI: the client of strongSwan's control protocol. Only libevent and base;
+# a library until the tunnel process is there.
+noinst_LIBRARIES += modules/vici/libvici.a
+modules_vici_libvici_a_SOURCES = \
+	modules/vici/message.c modules/vici/message.h \
+	modules/vici/packet.c modules/vici/packet.h
+VICI_LIBS = modules/vici/libvici.a
