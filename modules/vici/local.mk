@@ -2,6 +2,8 @@
 # a library until the tunnel process is there.
 noinst_LIBRARIES += modules/vici/libvici.a
 modules_vici_libvici_a_SOURCES = \
+	modules/vici/client.c modules/vici/client.h \
 	modules/vici/message.c modules/vici/message.h \
-	modules/vici/packet.c modules/vici/packet.h
-VICI_LIBS = modules/vici/libvici.a
+	modules/vici/packet.c modules/vici/packet.h \
+	modules/vici/version.c modules/vici/version.h
+VICI_LIBS = modules/vici/libvici.a $(EVENT_LIBS)

@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VICI_NAME_MAX 255          /* bytes of a name */
-#define VICI_VALUE_MAX 65535       /* bytes of a value */
-#define VICI_DEPTH_MAX 16          /* sections in sections; strongSwan needs 5 */
+#define VICI_NAME_MAX 255            /* bytes of a name */
+#define VICI_VALUE_MAX 65535         /* bytes of a value */
+#define VICI_DEPTH_MAX 16            /* open sections; strongSwan needs 5 */
 #define VICI_PACKET_MAX (512 * 1024) /* bytes; strongSwan closes past that */
 
 /* Bytes of a message, borrowed: no NUL behind them, and a value may hold any

@@ -1,0 +1,41 @@
+/* charon.h - a VICI server that says what it is told to say, on the loop of
+ * the client under test. It knows nothing of IKE. */
+#ifndef CALLSEAL_MOCK_CHARON_H
+#define CALLSEAL_MOCK_CHARON_H
+
+#include "modules/vici/packet.h"
+
+struct event_base;
+struct charon;
+
+/* Listens at path, removing what is there. Aborts when it cannot. */
+struct charon *charon_new(struct event_base *base, const char *path);
+void charon_free(struct charon *c);
+/* "request NAME\n", "register NAME\n", "unregister NAME\n" as they came, since
+ * the last charon_forget(). */
+const char *charon_heard(struct charon *c);
+void charon_forget(struct charon *c);
+unsigned charon_connections(const struct charon *c); /* ever made */
+/* The message of the last request, borrowed until the next. */
+const struct buf *charon_message(const struct charon *c);
+
+/* Events and commands of this name are unknown; commands of this name get no
+ * answer; commands of this name are followed by as many events of their
+ * stream's name before the answer. NULL: none. Borrowed. */
+void charon_unknown(struct charon *c, const char *name);
+void charon_silent(struct charon *c, const char *name);
+void charon_streams(struct charon *c, const char *command, unsigned events);
+/* What "version" answers, from now on: 5.9.8 if never told. */
+void charon_version(struct charon *c, const char *version);
+/* What other commands answer: "success = yes" if never told. Borrowed. */
+void charon_answer(struct charon *c, const void *message, size_t len);
+/* Nothing is read while deaf. */
+void charon_deaf(struct charon *c, bool deaf);
+
+/* On the latest connection. */
+void charon_say(struct charon *c, enum vici_op op, const char *name,
+		const void *message, size_t len);
+void charon_say_raw(struct charon *c, const void *bytes, size_t len);
+void charon_hang_up(struct charon *c);
+
+#endif
