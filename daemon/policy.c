@@ -31,6 +31,7 @@ static const char *const needs[] = {
 
 static const char *const answers[] = { "pickup", "early", NULL };
 static const char *const unencrypteds[] = { "refuse", "allow", NULL };
+static const char *const asserteds[] = { "refuse", "trust", NULL };
 static const char *const lates[] = { "refuse", "allow", NULL };
 
 /* One line a method; the keeper refuses one that no module registered. */
@@ -171,6 +172,16 @@ static const struct conf_key profile_keys[] = {
 		  "the phone ring; or allow it: our side offers when the "
 		  "phone is picked up, and a far end that cannot answer that "
 		  "is sent a BYE." },
+	{ .name = "asserted", .type = CONF_WORD, .choices = asserteds,
+	  .dflt = "refuse",
+	  .help = "Whether the network of these far ends is trusted with who "
+		  "is calling (RFC 3325). refuse: what it says of that "
+		  "(P-Asserted-Identity, Remote-Party-ID), of earlier ways of "
+		  "the call (Diversion, History-Info), of its urgency, or that "
+		  "the phone shall answer by itself, does not reach phones; a "
+		  "phone's Privacy (RFC 3323) is done here. trust: it passes, "
+		  "and privacy is that network's to do: for a provider's "
+		  "trunk." },
 	{ .name = "negotiate", .type = CONF_WORD, .choices = negotiations,
 	  .dflt = "priority",
 	  .help = "Which method and suite of those that both sides have. "
@@ -323,6 +334,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	p->need = need_of(conf_text(n, "need"));
 	p->retarget = !strcmp(conf_text(n, "retarget"), "allow");
 	p->early = !strcmp(conf_text(n, "answer"), "early");
+	p->asserted = !strcmp(conf_text(n, "asserted"), "trust");
 	p->late = !strcmp(conf_text(n, "late"), "allow");
 	p->sdes = strcmp(conf_text(n, "sdes"), "any") ? SDES_TLS : SDES_ANY;
 	while (strcmp(negotiations[p->negotiate], conf_text(n, "negotiate")))

@@ -44,6 +44,7 @@ struct profile {
 	bool early; /* answer = "early" */
 	bool tofu;  /* trust = "tofu" */
 	bool late;  /* late = "allow" */
+	bool asserted; /* asserted = "trust" */
 	enum sdes_way sdes;
 	enum negotiate negotiate;
 };

@@ -241,7 +241,7 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 		goto out;
 	}
 	*out = (struct request_way){ c->target, c->next_hop, c->routes,
-				     c->ticket };
+				     c->ticket, call_trusts(c) };
 	c->target = c->next_hop = c->routes = NULL;
 	c->ticket = (struct guard_ticket){ 0 };
 out:
@@ -274,6 +274,18 @@ const struct profile *call_profile(const struct call *c)
 		policy_peer(child_policy(c->engine->child), c->peer);
 
 	return p ? p->profile : NULL;
+}
+
+bool call_trusts(const struct call *c)
+{
+	const struct profile *p = call_profile(c);
+
+	return c->emergency || (p && p->asserted);
+}
+
+bool call_names(const struct call *c)
+{
+	return c->need == NEED_REQUIRE || c->need == NEED_PREFER;
 }
 
 /* -- up ------------------------------------------------------------------- */

@@ -79,6 +79,7 @@ struct request_way {
 	char *next_hop; /* SIP URI to send to, or "" (the target) */
 	char *routes;   /* value of a Route header, or "" */
 	struct guard_ticket ticket;
+	bool trusted;   /* as call_trusts() */
 };
 
 /* Finds peer and way of a request that belongs to no call, by the same rules.
@@ -89,6 +90,12 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 		 struct request_way *out, struct refusal *no);
 void request_way_free(struct engine *e, struct request_way *w);
 
+/* The peer's network is trusted with who is calling, and believed (RFC 3325):
+ * asserted = "trust". Whom an emergency call reaches always is. */
+bool call_trusts(const struct call *c);
+/* Keys are, or may be, agreed in the caller's name: the outside must know it.
+ */
+bool call_names(const struct call *c);
 /* Whether the outside may send the call's phone on to this URI, by redirection
  * or transfer: where a call must be sealed, only to where it must be, too. An
  * answer that anybody can forge would else make the phone call in clear. */

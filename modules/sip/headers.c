@@ -16,6 +16,7 @@
 #include "modules/sip/headers.h"
 
 #include "daemon/base/err.h"
+#include "modules/sip/border/border.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -139,22 +140,6 @@ static const char *name_of(const msg_header_t *h)
 	return h->sh_class->hc_name;
 }
 
-/* RFC 3325 5: what comes from where there is no trust is taken out, or a phone
- * shows it in place of the From that the keys vouch for. */
-static bool asserts(const char *name)
-{
-	return !strcasecmp(name, "P-Asserted-Identity") ||
-	       !strcasecmp(name, "Remote-Party-ID");
-}
-
-/* RFC 3261 20.26, RFC 4412: a stranger must not ring through a phone's night
- * setting, nor take the place of others behind us. */
-static bool presses(const char *name)
-{
-	return !strcasecmp(name, "Priority") ||
-	       !strcasecmp(name, "Resource-Priority");
-}
-
 /* Separators, payloads and the first line have no name. */
 static bool copies(const msg_header_t *h, unsigned flags)
 {
@@ -170,9 +155,7 @@ static bool copies(const msg_header_t *h, unsigned flags)
 	if ((flags & COPY_NO_REFER_TO) &&
 	    h->sh_class == (msg_hclass_t *)sip_refer_to_class)
 		return false;
-	if ((flags & COPY_NO_ASSERTED) && asserts(name))
-		return false;
-	if ((flags & COPY_NO_PRIORITY) && presses(name))
+	if (border_stops(flags, h, name))
 		return false;
 	fate = header_fate(name, strlen(name));
 	return fate == HEADER_PASSES ||

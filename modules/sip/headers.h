@@ -15,11 +15,8 @@ enum header_fate {
 enum header_fate header_fate(const char *name, size_t len);
 #define COPY_BODY 1u       /* also what describes the body */
 #define COPY_NO_REQUIRE 2u /* not Require: we say ourselves what we require */
-/* not who the caller is said to be by a network that we have no trust in */
-#define COPY_NO_ASSERTED 4u
-/* nor how urgent it is */
-#define COPY_NO_PRIORITY 16u
 #define COPY_NO_REFER_TO 8u /* replaces.h writes another */
+/* and BORDER_FLAGS (border.h): what does not cross to the other side */
 /* Copies what passes from a received message into a new one, in order, byte
  * for byte. Returns 0 or E_NOMEM. */
 int headers_copy(msg_t *to, const sip_t *from, unsigned flags);

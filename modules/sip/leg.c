@@ -9,6 +9,7 @@
 #include "modules/sip/leg.h"
 
 #include "daemon/base/clock.h"
+#include "modules/sip/border/border.h"
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
 #include "modules/sip/txn.h"
@@ -105,6 +106,8 @@ static void random_id(char out[static 33])
 
 static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
 {
+	struct crossing x = border_crossing(leg->pair,
+					    (enum face)!leg->face->face);
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	nta_leg_t *dialog = NULL;
 	char id[33];
@@ -113,16 +116,13 @@ static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
 
 	su_home_init(home);
 	random_id(id);
-	from = sip_from_dup(home, sip->sip_from);
+	from = border_from(home, &x, sip);
 	to = sip_to_dup(home, sip->sip_to);
-	if (from && to) {
-		msg_header_remove_param(from->a_common, "tag");
-		from->a_tag = NULL;
+	if (from && to)
 		dialog = nta_leg_tcreate(leg->face->agent, txn_on_request, leg,
 					 SIPTAG_CALL_ID_STR(id),
 					 SIPTAG_FROM(from), SIPTAG_TO(to),
 					 TAG_END());
-	}
 	if (dialog && !nta_leg_tag(dialog, NULL)) {
 		nta_leg_destroy(dialog);
 		dialog = NULL;
@@ -306,12 +306,17 @@ static bool ack_fill(msg_t *msg, const struct txn *t, const sip_t *from,
 {
 	sip_cseq_t *cseq = sip_cseq_create(msg_home(msg), t->cseq,
 					   SIP_METHOD_ACK);
+	struct crossing x;
+	unsigned flags;
 
 	if (!cseq || msg_header_insert(msg, NULL, (msg_header_t *)cseq))
 		return false;
 	if (!from)
 		return true;
-	return !headers_copy(msg, from, body ? COPY_BODY : 0) &&
+	x = border_crossing(t->pair, t->from->face->face);
+	flags = border_flags(&x, from, &t->from->privacy);
+	return !headers_copy(msg, from, flags | (body ? COPY_BODY : 0)) &&
+	       border_privacy(msg, from, &x, flags) &&
 	       (!body || body_add(msg, body->data, body->len));
 }
 

@@ -7,6 +7,7 @@ LOOP_LIBS = daemon/engine/libloop.a $(SOFIA_LIBS)
 
 modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/binding.c modules/sip/binding.h \
+	modules/sip/border/border.c modules/sip/border/border.h \
 	modules/sip/early.c modules/sip/early.h \
 	modules/sip/face.c modules/sip/face.h \
 	modules/sip/filter.c modules/sip/filter.h \

@@ -23,6 +23,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "modules/sip/border/border.h"
 #include "modules/sip/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/headers.h"
@@ -258,11 +259,16 @@ static bool put(msg_t *msg, void *header)
 	return header && !msg_header_insert(msg, NULL, header);
 }
 
-static unsigned copy_flags(const struct talk_end *came, const sip_t *sip)
+/* Nothing outside a call is keyed in anybody's name. */
+static struct crossing crossing_from(const struct talk_end *came)
 {
-	return (sip->sip_payload ? COPY_BODY : 0) |
-	       (came->face->face == OUTSIDE ?
-		COPY_NO_ASSERTED | COPY_NO_PRIORITY : 0);
+	return (struct crossing){ came->face->face, came->talk->way.trusted,
+				  false, false };
+}
+
+static unsigned copy_flags(const struct crossing *x, const sip_t *sip)
+{
+	return (sip->sip_payload ? COPY_BODY : 0) | border_flags(x, sip, NULL);
 }
 
 static bool put_body(msg_t *msg, const sip_t *sip)
@@ -278,11 +284,13 @@ static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip)
 	const struct request_way *w = &a->talk->way;
 	const struct talk_end *from = &a->talk->end[a->from];
 	const char *ruri = a->first ? w->target : NULL;
-	unsigned flags = copy_flags(from, sip);
+	struct crossing x = crossing_from(from);
+	unsigned flags = copy_flags(&x, sip);
 
 	if (replaces_refers(from->face, sip))
 		flags |= COPY_NO_REFER_TO;
 	if (headers_copy(msg, sip, flags) ||
+	    !border_privacy(msg, sip, &x, flags) ||
 	    !replaces_add(from->face, sip, msg) ||
 	    headers_hop(msg, sip) ||
 	    (a->first && !face_route_add(msg, w->next_hop)) ||
@@ -400,8 +408,11 @@ static void pass_back(struct ask *a, const sip_t *sip)
 	msg_t *msg = nta_msg_create(a->talk->end[a->from].face->agent, 0);
 	int status = sip->sip_status->st_status, given = status;
 	struct refusal no = reply_no(500, "out of memory");
+	struct crossing x = crossing_from(came);
+	unsigned flags = copy_flags(&x, sip);
 
-	if (msg && !headers_copy(msg, sip, copy_flags(came, sip)) &&
+	if (msg && !headers_copy(msg, sip, flags) &&
+	    border_privacy(msg, sip, &x, flags) &&
 	    put_contacts(a, msg, sip, &status) && put_body(msg, sip) &&
 	    !nta_incoming_complete_response(
 		    a->irq, msg, status, status == given ?
@@ -507,6 +518,7 @@ static int on_request(struct leg *end, nta_leg_t *dialog, nta_incoming_t *irq,
 static nta_leg_t *dialog_to(struct talk_end *e, const sip_t *sip)
 {
 	struct leg *self = (struct leg *)(void *)e; /* Sofia's one type */
+	struct crossing x = crossing_from(&e->talk->end[0]);
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	nta_leg_t *dialog = NULL;
 	sip_call_id_t *id;
@@ -514,14 +526,11 @@ static nta_leg_t *dialog_to(struct talk_end *e, const sip_t *sip)
 
 	su_home_init(home);
 	id = sip_call_id_create(home, NULL);
-	from = sip_from_dup(home, sip->sip_from);
-	if (id && from) {
-		msg_header_remove_param(from->a_common, "tag");
-		from->a_tag = NULL;
+	from = border_from(home, &x, sip);
+	if (id && from)
 		dialog = nta_leg_tcreate(e->face->agent, on_request, self,
 					 SIPTAG_CALL_ID(id), SIPTAG_FROM(from),
 					 SIPTAG_TO(sip->sip_to), TAG_END());
-	}
 	if (dialog && !nta_leg_tag(dialog, NULL)) {
 		nta_leg_destroy(dialog);
 		dialog = NULL;
@@ -595,6 +604,7 @@ static int begin(struct talk *t, nta_incoming_t *irq, const sip_t *sip,
 {
 	const struct sip *s = t->all->sip;
 	int status = examine(s, sip);
+	struct crossing x;
 
 	if (status) {
 		*no = reply_no(status, NULL);
@@ -615,6 +625,11 @@ static int begin(struct talk *t, nta_incoming_t *irq, const sip_t *sip,
 	*no = reply_no(500, NULL);
 	if (ask_way(t, irq, sip, no))
 		return E_POLICY;
+	x = crossing_from(&t->end[0]);
+	if (border_refuses(&x, sip)) {
+		*no = reply_no(500, border_refuses(&x, sip));
+		return E_POLICY;
+	}
 	return make_dialogs(t, irq, sip) ? 0 : E_NOMEM;
 }
 

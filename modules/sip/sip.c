@@ -10,6 +10,7 @@
  *   filter.c   messages wait here, in order, for the core's body filter
  *   reoffer.c  offers with the outside alone, for new keys
  *   session/   session timers, and refreshes of our own
+ *   border/    who is believed, and who wants to be private
  *   leg.c      one SIP dialog
  *   pair.c     the two legs of a call: made, ended, freed
  *   request.c  requests outside a call, subscriptions

@@ -114,6 +114,7 @@ struct leg {
 	bool sips;            /* the call on this leg is to a sips: URI */
 	bool known;           /* whom no limit of strangers holds for */
 	bool updates;         /* the other end allows UPDATE */
+	unsigned privacy;     /* what it asked for (border.h) */
 	struct session session;
 };
 

@@ -11,6 +11,7 @@
 #include "modules/sip/txn.h"
 
 #include "daemon/base/log.h"
+#include "modules/sip/border/border.h"
 #include "modules/sip/early.h"
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
@@ -159,13 +160,6 @@ static bool routes_add(msg_t *msg, const struct txn *t)
 	return route && !msg_header_insert(msg, NULL, (msg_header_t *)route);
 }
 
-static unsigned trust(const struct leg *from)
-{
-	if (from->face->face == INSIDE)
-		return 0;
-	return COPY_NO_ASSERTED | (from->known ? 0 : COPY_NO_PRIORITY);
-}
-
 /* Option tags that are between us and the one who requires them. */
 static const char *const *our_tags(const struct txn *t)
 {
@@ -181,14 +175,17 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 	bool requires = headers_requires(sip, our_tags(t));
 	const char *ruri = t->initial ? call_route(t->pair->call)->target :
 					NULL;
+	struct crossing x = border_crossing(t->pair, t->from->face->face);
+	unsigned border = border_flags(&x, sip, &t->from->privacy);
 	bool full = body && body->len;
-	unsigned flags = (full ? COPY_BODY : 0) | trust(t->from);
+	unsigned flags = (full ? COPY_BODY : 0) | border;
 
 	if (replaces_refers(t->from->face, sip))
 		flags |= COPY_NO_REFER_TO;
 	if (requires)
 		flags |= COPY_NO_REQUIRE;
 	if (headers_copy(msg, sip, flags) ||
+	    !border_privacy(msg, sip, &x, border) ||
 	    (requires && !headers_require(msg, sip, our_tags(t))) ||
 	    !early_request(t, msg, sip) || !session_request(t, msg, sip) ||
 	    !replaces_add(t->from->face, sip, msg) ||
@@ -223,7 +220,9 @@ static nta_outgoing_t *request_send(struct txn *t, msg_t *msg)
 static void pass_request(struct txn *t, const sip_t *sip,
 			 const struct body *body)
 {
+	struct crossing x = border_crossing(t->pair, t->from->face->face);
 	struct refusal no = reply_no(500, "the request cannot be sent on");
+	const char *private;
 	msg_t *msg;
 
 	if (t->final || !t->to->dialog)
@@ -234,7 +233,10 @@ static void pass_request(struct txn *t, const sip_t *sip,
 		return;
 	}
 	msg = nta_msg_create(t->to->face->agent, 0);
-	if (msg && request_fill(t, msg, sip, body)) {
+	private = border_refuses(&x, sip);
+	if (private) {
+		no = reply_no(500, private);
+	} else if (msg && request_fill(t, msg, sip, body)) {
 		if (body && body->secret && !face_may_carry(msg, first_hop(t)))
 			no = reply_no(488, "SDES keys need verified TLS on "
 				      "the next hop");
@@ -422,14 +424,16 @@ static msg_t *response_build(struct txn *t, const sip_t *sip,
 	const char *phrase = sip->sip_status->st_phrase;
 	bool full = body && body->len, success = status >= 200 && status < 300;
 	bool requires = status >= 200 && headers_requires(sip, session_tags);
-	unsigned flags = (full ? COPY_BODY : 0) |
-			 (trust(t->to) & ~COPY_NO_PRIORITY) |
+	struct crossing x = border_crossing(t->pair, t->to->face->face);
+	unsigned border = border_flags(&x, sip, &t->to->privacy);
+	unsigned flags = (full ? COPY_BODY : 0) | border |
 			 (status < 200 || requires ? COPY_NO_REQUIRE : 0);
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
 
 	if (!msg)
 		return NULL;
 	if (!headers_copy(msg, sip, flags) &&
+	    border_privacy(msg, sip, &x, border) &&
 	    (!requires || headers_require(msg, sip, session_tags)) &&
 	    (!success || session_response(t, msg)) &&
 	    response_contact(t, msg, sip, &status) &&

@@ -69,8 +69,8 @@ def each_leg_for_itself(s):
     """The phone wants 600 and refreshes; the far end gives 900 and does, too."""
     ok, d, e, i = up(s, TIMER + "Session-Expires: 600;refresher=uac\r\n",
                      "Require: timer\r\nSession-Expires: 900;refresher=uas\r\n")
-    same((asks(i)[0], asks(i)[2], i.get("Require")), ("1800", True, ""), "what the far end is asked")
-    same((asks(ok)[0], ok.all("Require")), ("600;refresher=uac", ["timer"]), "what the phone is told")
+    same((asks(i)[0], asks(i)[2], i.get("Require")), ("1800", True, ""), "asked of the far end")
+    same((asks(ok)[0], ok.all("Require")), ("600;refresher=uac", ["timer"]), "told the phone")
     skip(s, 400)  # the phone refreshes its leg; the far end has not to
     s.a.request("UPDATE", d["uri"], d, extra=TIMER + "Session-Expires: 600;refresher=uac\r\n")
     ok = s.a.expect("SIP/2.0 200")
@@ -298,7 +298,8 @@ def a_call_from_outside(s):
     ok, d, e, i = up(s, TIMER + "Session-Expires: 1000;refresher=uac\r\n", frm=s.b, to=s.a)
     same((asks(i)[0], asks(ok)[0]), ("90", "90;refresher=uac"), "intervals")
     skip(s, 50)
-    s.b.request("INVITE", d["uri"], d, body=SDP, extra=TIMER + "Session-Expires: 90;refresher=uac\r\n")
+    s.b.request("INVITE", d["uri"], d, body=SDP,
+                extra=TIMER + "Session-Expires: 90;refresher=uac\r\n")
     r = s.a.expect("INVITE")
     same(asks(r)[0], "90", "the phone is asked once more")
     s.a.reply(r, "200 OK", body=SDP)

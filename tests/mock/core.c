@@ -245,7 +245,7 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 	if (r)
 		return r;
 	*out = (struct request_way){ strdup(c->target), strdup(c->next_hop),
-				     strdup(c->routes), { 0 } };
+				     strdup(c->routes), { 0 }, e->trusted };
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
@@ -386,6 +386,16 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 				  strlen(text), false };
 
 	fn(user, c->e->own_no ? &no : NULL, c->e->own_no ? NULL : &out);
+}
+
+bool call_trusts(const struct call *c)
+{
+	return c->e->trusted;
+}
+
+bool call_names(const struct call *c)
+{
+	return c->e->sealed;
 }
 
 bool call_sealed(const struct call *c)

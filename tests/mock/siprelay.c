@@ -10,7 +10,8 @@
  * none to give); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
  * refuse (status), retries (so many 488 make the first INVITE go out again),
  * lead (a piece of those URIs that a call may lead to; not on standard input),
- * session (calls.session, s), sealed (1), skip (s: so far the clock jumps),
+ * session (calls.session, s), sealed, trusted (1), skip (s: so far the clock
+ * jumps),
  * oom (the N-th calloc() of ours from now on fails, once),
  * conf (path of a configuration, for its peers; again: a reload), register (1:
  * passes), hosts (limit of one host), subscriptions (their limit), bindings
@@ -128,6 +129,8 @@ static void set(struct program *p, const char *text)
 		e->settings.session_s = (unsigned)atoi(value);
 	else if (!strncmp(text, "sealed=", 7))
 		e->sealed = atoi(value);
+	else if (!strncmp(text, "trusted=", 8))
+		e->trusted = atoi(value);
 	else if (!strncmp(text, "skip=", 5))
 		skip_us += (uint64_t)atoi(value) * 1000000;
 	else if (!strncmp(text, "oom=", 4))
