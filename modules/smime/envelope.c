@@ -37,13 +37,6 @@ static bool on_curve(X509 *x)
 	return EVP_PKEY_get_base_id(X509_get0_pubkey(x)) == EVP_PKEY_EC;
 }
 
-static X509 *leaf_of(const struct smime_chain *c)
-{
-	const unsigned char *p = c->n ? c->cert[0].p : NULL;
-
-	return p ? d2i_X509(NULL, &p, (long)c->cert[0].len) : NULL;
-}
-
 static int check_to(const struct smime_terms *t, const struct smime_to *to,
 		    X509 *x, struct smime_fault *why)
 {
@@ -52,8 +45,9 @@ static int check_to(const struct smime_terms *t, const struct smime_to *to,
 		to->id, t->wall_us, t->trust };
 	struct credential_fault fault = { "" };
 	struct certificate *c = NULL;
-	int r = credential_verify(t->credential, to->chain.cert, to->chain.n,
-				  &ask, &c, &fault);
+	size_t n;
+	const struct der *chain = smime_card_chain(to->card, &n);
+	int r = credential_verify(t->credential, chain, n, &ask, &c, &fault);
 
 	certificate_free(c);
 	return r ? smime_fault(why, r == E_NOMEM ? SMIME_BROKEN
@@ -65,17 +59,12 @@ static int add_to(const struct smime_terms *t, const struct smime_envelope *e,
 		  const struct smime_to *to, CMS_ContentInfo *cms,
 		  struct smime_fault *why)
 {
-	X509 *x = leaf_of(&to->chain);
+	X509 *x = smime_card_leaf(to->card);
 	CMS_RecipientInfo *ri = NULL;
 	EVP_PKEY_CTX *ctx;
 	unsigned flags = CMS_KEY_PARAM;
-	int r;
+	int r = check_to(t, to, x, why);
 
-	if (!x)
-		return smime_fault(why, smime_cms_reason(SMIME_SIGNER_REFUSED),
-				   "cannot encrypt: no certificate of the far "
-				   "end");
-	r = check_to(t, to, x, why);
 	if (!r && e->key_id && X509_get0_subject_key_id(x))
 		flags |= CMS_USE_KEYID;
 	if (!r)
@@ -86,7 +75,6 @@ static int add_to(const struct smime_terms *t, const struct smime_envelope *e,
 					 : set_oaep(ctx))))
 		r = smime_fault(why, smime_cms_reason(SMIME_BROKEN),
 				"a recipient cannot be added");
-	X509_free(x);
 	return r;
 }
 

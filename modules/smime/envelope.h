@@ -3,6 +3,7 @@
 #define CALLSEAL_SMIME_ENVELOPE_H
 
 #include "modules/smime/algorithm.h"
+#include "modules/smime/card.h"
 #include "modules/smime/cms.h"
 #include "modules/smime/terms.h"
 
@@ -10,8 +11,8 @@
 
 /* Whom it is for. */
 struct smime_to {
-	struct smime_chain chain; /* of a certificate that may receive keys */
-	const char *id;           /* whose it must be: a SIP URI */
+	const struct smime_card *card; /* that may receive keys */
+	const char *id;                /* whose it must be: a SIP URI */
 };
 
 struct smime_envelope {

@@ -4,6 +4,7 @@ noinst_LIBRARIES += modules/smime/libsmime.a
 modules_smime_libsmime_a_SOURCES = \
 	modules/smime/algorithm.c modules/smime/algorithm.h \
 	modules/smime/capability.c modules/smime/capability.h \
+	modules/smime/card.c modules/smime/card.h \
 	modules/smime/cms.c modules/smime/cms.h \
 	modules/smime/envelope.c modules/smime/envelope.h \
 	modules/smime/fault.c modules/smime/fault.h \

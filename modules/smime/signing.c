@@ -17,7 +17,6 @@
 
 #include "daemon/base/err.h"
 #include "daemon/keeper/credential_cms.h"
-#include "daemon/mime/tree.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -113,28 +112,8 @@ int smime_sign(const struct smime_terms *t, const struct smime_signing *how,
 void smime_signer_free(struct smime_signer *s)
 {
 	certificate_free(s->certificate);
-	buf_free(&s->bytes);
+	smime_card_free(s->card);
 	*s = (struct smime_signer){ .certificate = NULL };
-}
-
-/* Adds a certificate's DER to what the signer owns. */
-static int keep_cert(struct smime_signer *s, X509 *x)
-{
-	int len = i2d_X509(x, NULL);
-	uint8_t *p = len > 0 ? buf_room(&s->bytes, (size_t)len) : NULL;
-
-	if (!p || i2d_X509(x, &p) != len)
-		return E_NOMEM;
-	s->chain[s->n++].len = (size_t)len;
-	return 0;
-}
-
-static void point(struct smime_signer *s)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < s->n; at += s->chain[i++].len)
-		s->chain[i].p = s->bytes.data + at;
 }
 
 static X509 *leaf_among(CMS_SignerInfo *si, STACK_OF(X509) *all)
@@ -145,75 +124,48 @@ static X509 *leaf_among(CMS_SignerInfo *si, STACK_OF(X509) *all)
 	return NULL;
 }
 
-/* The leaf, then all others, in whatever order. */
-static int keep_sent(CMS_SignerInfo *si, STACK_OF(X509) *all,
-		     struct smime_signer *s, X509 **leaf,
-		     struct smime_fault *why)
+/* What the message brings: the leaf, then all others in whatever order. */
+static int take_sent(CMS_ContentInfo *cms, CMS_SignerInfo *si,
+		     struct smime_signer *s, struct smime_fault *why)
 {
-	X509 *x = leaf_among(si, all);
-	int r;
+	STACK_OF(X509) *all = CMS_get1_certs(cms);
+	X509 *leaf = leaf_among(si, all);
+	int r = leaf ? smime_card_of(leaf, all, &s->card, why) : 0;
 
-	if (!x)
-		return 0;
-	if (sk_X509_num(all) > CHAIN_MAX)
-		return smime_fault(why, SMIME_TOO_LARGE, "it brings more than "
-				   "%d certificates", CHAIN_MAX);
-	r = keep_cert(s, x);
-	for (int i = 0; i < sk_X509_num(all) && !r; i++)
-		if (sk_X509_value(all, i) != x)
-			r = keep_cert(s, sk_X509_value(all, i));
-	if (r || !X509_up_ref(x))
-		return smime_fault(why, smime_cms_reason(SMIME_BROKEN),
-				   "out of memory");
-	s->sent = true;
-	*leaf = x;
-	return 0;
+	sk_X509_pop_free(all, X509_free);
+	s->sent = s->card != NULL;
+	return r;
 }
 
-/* One that is remembered. */
-static int keep_known(const struct smime_checking *how, CMS_SignerInfo *si,
-		      struct smime_signer *s, X509 **leaf)
+static void take_known(const struct smime_checking *how, CMS_SignerInfo *si,
+		       struct smime_signer *s)
 {
-	for (size_t i = 0; i < how->n_known && !*leaf; i++) {
-		const struct smime_chain *c = &how->known[i];
-		const unsigned char *p = c->n ? c->cert[0].p : NULL;
-		X509 *x = p ? d2i_X509(NULL, &p, (long)c->cert[0].len) : NULL;
-
-		if (!x || CMS_SignerInfo_cert_cmp(si, x)) {
-			X509_free(x);
-			continue;
-		}
-		*leaf = x;
-		for (; s->n < c->n && s->n < CHAIN_MAX; s->n++) {
-			buf_put(&s->bytes, c->cert[s->n].p, c->cert[s->n].len);
-			s->chain[s->n].len = c->cert[s->n].len;
-		}
-	}
-	return s->bytes.err;
+	for (size_t i = 0; i < how->n_known && !s->card; i++)
+		if (!CMS_SignerInfo_cert_cmp(si, smime_card_leaf(
+						     how->known[i])))
+			s->card = smime_card_keep(how->known[i]);
 }
 
+/* *leaf is borrowed: from s, or from the credential. */
 static int find_leaf(const struct smime_terms *t,
 		     const struct smime_checking *how, CMS_ContentInfo *cms,
 		     CMS_SignerInfo *si, struct smime_signer *s, X509 **leaf,
 		     struct smime_fault *why)
 {
-	STACK_OF(X509) *sent = CMS_get1_certs(cms), *own;
-	int r = keep_sent(si, sent, s, leaf, why);
+	int r = take_sent(cms, si, s, why);
 
-	sk_X509_pop_free(sent, X509_free);
 	if (r)
 		return r;
-	if (!*leaf && keep_known(how, si, s, leaf))
-		return smime_fault(why, SMIME_BROKEN, "out of memory");
-	own = how->peer ? credential_known(t->credential, how->peer) : NULL;
-	if (!*leaf && (*leaf = leaf_among(si, own)) && !X509_up_ref(*leaf))
-		*leaf = NULL;
-	if (!*leaf)
-		return smime_fault(why, smime_cms_reason(SMIME_SIGNER_UNKNOWN),
-				   "the signer's certificate is neither in the "
-				   "message nor known");
-	point(s);
-	return 0;
+	if (!s->card)
+		take_known(how, si, s);
+	*leaf = s->card ? smime_card_leaf(s->card)
+		: how->peer ? leaf_among(si, credential_known(t->credential,
+							      how->peer))
+			    : NULL;
+	return *leaf ? 0 : smime_fault(why,
+				       smime_cms_reason(SMIME_SIGNER_UNKNOWN),
+				       "the signer's certificate is neither "
+				       "in the message nor known");
 }
 
 /* -- checking ------------------------------------------------------------- */
@@ -237,10 +189,13 @@ static int believe(const struct smime_terms *t,
 	const struct credential_ask ask = { CERTIFICATE_SIGNS, id, t->wall_us,
 					    t->trust };
 	struct credential_fault fault = { "" };
-	int r = s->n ? credential_verify(t->credential, s->chain, s->n, &ask,
-					 &s->certificate, &fault)
-		     : credential_peer(t->credential, how->peer, &ask,
-				       &s->certificate, &fault);
+	size_t n = 0;
+	const struct der *chain = s->card ? smime_card_chain(s->card, &n)
+					  : NULL;
+	int r = n ? credential_verify(t->credential, chain, n, &ask,
+				      &s->certificate, &fault)
+		  : credential_peer(t->credential, how->peer, &ask,
+				    &s->certificate, &fault);
 
 	if (r)
 		return smime_fault(why, r == E_NOMEM ? SMIME_BROKEN
@@ -392,7 +347,7 @@ int smime_check(const struct smime_terms *t, const struct smime_checking *how,
 		struct mime_bytes *inside, struct smime_signer *out,
 		struct smime_fault *why)
 {
-	struct smime_signer s = { .bytes = buf_of(MIME_BODY_MAX) };
+	struct smime_signer s = { .certificate = NULL };
 	struct mime_bytes content;
 	CMS_SignerInfo *si = NULL;
 	X509 *leaf = NULL;
@@ -412,7 +367,6 @@ int smime_check(const struct smime_terms *t, const struct smime_checking *how,
 		r = check_leaf(t, how, content, leaf, &s, why);
 	if (!r)
 		r = run_check(cms, si, leaf, detached, why);
-	X509_free(leaf);
 	ERR_clear_error();
 	if (r) {
 		smime_signer_free(&s);

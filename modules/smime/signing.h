@@ -3,6 +3,7 @@
 #define CALLSEAL_SMIME_SIGNING_H
 
 #include "modules/smime/capability.h"
+#include "modules/smime/card.h"
 #include "modules/smime/cms.h"
 #include "modules/smime/terms.h"
 
@@ -30,7 +31,7 @@ struct smime_checking {
 	const char *(*who)(struct mime_bytes content, void *user);
 	void *user;
 	/* Where a certificate is looked for that the message refers to: */
-	const struct smime_chain *known;
+	const struct smime_card *const *known;
 	size_t n_known;
 	const char *peer; /* whose configured one counts, at last; or NULL */
 	bool legacy;
@@ -38,10 +39,8 @@ struct smime_checking {
 
 struct smime_signer {
 	struct certificate *certificate; /* owned; who it is was checked */
+	struct smime_card *card; /* owned; NULL: the one that is configured */
 	struct pin pin;       /* to be kept if all else is fine (trust.h) */
-	struct buf bytes;     /* owned: what chain[] points into */
-	struct der chain[CHAIN_MAX];
-	size_t n;             /* 0: the one that is configured */
 	bool sent;            /* the message brought its certificate */
 	struct smime_capabilities capabilities;
 	int digest;           /* OpenSSL's NID */

@@ -16,12 +16,6 @@ struct smime_terms {
 	uint64_t wall_us; /* the only clock there is */
 };
 
-/* A far end's certificates, the leaf first. */
-struct smime_chain {
-	const struct der *cert;
-	size_t n;
-};
-
 #define SMIME_KEK_ID 16 /* bytes, at most */
 
 /* A key that two ends have in common (RFC 5652 6.2.3): the later messages of

@@ -87,9 +87,12 @@ static int seal(char **a, bool base64)
 	struct credential *own = credential_of(a[0], a[1], a[2]);
 	struct credential *their = credential_of(a[0], a[2], a[1]);
 	struct der chain[CHAIN_MAX];
+	struct smime_card *card = NULL;
+	struct smime_fault why;
 	char id[128];
-	const struct smime_to to = {
-		{ chain, credential_chain(their, chain) }, id };
+	int r = smime_card_new(chain, credential_chain(their, chain), &card,
+			       &why);
+	const struct smime_to to = { card, id };
 	const struct smime_seal how = {
 		.terms = { .credential = own,
 			   .wall_us = clock_wall_us(&clock_system) },
@@ -101,10 +104,9 @@ static int seal(char **a, bool base64)
 	};
 	struct buf out = buf_of(2 * MIME_BODY_MAX);
 	struct smime_sealed s;
-	struct smime_fault why;
 
 	snprintf(id, sizeof id, "sip:%s@x.example", a[2]);
-	if (smime_seal(&how, input(), &s, &why))
+	if (r || smime_seal(&how, input(), &s, &why))
 		stop(why.text);
 	mime_put_fields(&out, &(struct mime_head){ .type = s.type,
 			.disposition = s.disposition,
@@ -113,6 +115,7 @@ static int seal(char **a, bool base64)
 	fwrite(out.data, 1, out.len, stdout);
 	buf_free(&out);
 	smime_sealed_free(&s);
+	smime_card_free(card);
 	credential_free(own);
 	credential_free(their);
 	return 0;

@@ -92,14 +92,24 @@ static void open_it(const struct mime_part *p)
 	smime_opened_free(&o);
 }
 
+static const struct smime_card *card(void)
+{
+	static struct smime_card *c;
+	struct smime_fault why;
+	struct der chain[CHAIN_MAX];
+
+	if (!c)
+		must(!smime_card_new(chain, credential_chain(ours(), chain),
+				     &c, &why));
+	return c;
+}
+
 static int seal_it(struct mime_bytes entity, unsigned choice,
 		   struct smime_sealed *out)
 {
 	static const enum smime_cipher ciphers[] = { SMIME_AES_128_GCM,
 						     SMIME_AES_128_CBC };
-	struct der chain[CHAIN_MAX];
-	const struct smime_to to = {
-		{ chain, credential_chain(ours(), chain) }, OURS };
+	const struct smime_to to = { card(), OURS };
 	const struct smime_seal how = {
 		.terms = { .credential = ours(), .wall_us = NOW_US },
 		.form = (enum smime_form)(choice % SMIME_FORMS),

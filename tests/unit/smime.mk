@@ -21,3 +21,8 @@ tests_call_smime_sample_SOURCES = tests/call/smime_sample.c
 tests_call_smime_sample_LDADD = $(SMIME_LIBS) $(BASE_LIBS)
 TESTS += tests/call/smime_oracles.sh
 EXTRA_DIST += tests/call/smime_oracles.sh
+
+# Not run by "make check": what a body costs.
+noinst_PROGRAMS += bench/smime_bench
+bench_smime_bench_SOURCES = bench/smime_bench.c tests/mock/ca.c tests/mock/ca.h
+bench_smime_bench_LDADD = $(SMIME_LIBS) $(BASE_LIBS)

@@ -25,7 +25,7 @@ struct smime_rig {
 	struct ca ca;
 	X509 *cert[3]; /* alice, bob, mallory */
 	struct credential *own[3];
-	struct der chain[3][CHAIN_MAX];
+	struct smime_card *card[3];
 	struct smime_to to[3];
 	struct smime_seal seal; /* alice to bob */
 	struct smime_open open; /* bob, from alice */
@@ -39,6 +39,18 @@ static inline EVP_PKEY *rig_key(enum smime_kind kind, unsigned who)
 	static const char *const types[KINDS] = { "RSA", "P-256", "P-384" };
 
 	return ca_key(1 + 3 * kind + who, types[kind], 2048);
+}
+
+/* The card of one's own certificate. */
+static inline struct smime_card *rig_card(const struct credential *c)
+{
+	struct der chain[CHAIN_MAX];
+	struct smime_card *card = NULL;
+	struct smime_fault why;
+
+	assert_int_equal(smime_card_new(chain, credential_chain(c, chain),
+					&card, &why), 0);
+	return card;
 }
 
 static inline void rig_open(struct smime_rig *g, enum smime_kind kind)
@@ -55,9 +67,8 @@ static inline void rig_open(struct smime_rig *g, enum smime_kind kind)
 			.san = san[i], .key_id = true });
 		g->own[i] = ca_credential(g->cert[i], NULL, rig_key(kind, i),
 					  &g->ca);
-		g->to[i].chain.cert = g->chain[i];
-		g->to[i].chain.n = credential_chain(g->own[i], g->chain[i]);
-		g->to[i].id = id[i];
+		g->card[i] = rig_card(g->own[i]);
+		g->to[i] = (struct smime_to){ g->card[i], id[i] };
 	}
 	g->seal = (struct smime_seal){
 		.terms = { .credential = g->own[0], .wall_us = NOW_US },
@@ -83,6 +94,7 @@ static inline void rig_close(struct smime_rig *g)
 	rig_forget(g);
 	for (unsigned i = 0; i < 3; i++) {
 		credential_free(g->own[i]);
+		smime_card_free(g->card[i]);
 		X509_free(g->cert[i]);
 	}
 	ca_free(&g->ca);
