@@ -15,6 +15,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/bundle.c daemon/bundle.h \
 	daemon/digest/digest.c daemon/digest/digest.h \
 	daemon/digest/field.c \
+	daemon/digest/users.c daemon/digest/users.h \
 	daemon/keeper/certificate.c \
 	daemon/keeper/certname.c daemon/keeper/certname.h \
 	daemon/keeper/credential.c daemon/keeper/credential.h \
