@@ -60,6 +60,8 @@ static const struct verb verbs[] = {
 	  false, show_registrations, "the phones that are registered" },
 	{ "reload", "", "reload", NULL, false, false, false, NULL,
 	  "read the configuration again" },
+	{ "digest", " USER DOMAIN", NULL, NULL, false, false, false, NULL,
+	  "lines for registrar.users from a password on stdin" },
 	{ "mikey", " decode [FILE|-|TEXT]", NULL, NULL, false, false, false,
 	  NULL, "explain MIKEY messages, check them with --key or --ca" },
 };
@@ -279,6 +281,13 @@ static int run_mikey(int argc, char **argv, const struct options *o)
 	return decode_mikey(&d);
 }
 
+static int run_digest(int argc, char **argv, const struct options *o)
+{
+	if (argc != 3 || o->key || o->ca || o->json)
+		return wrong_usage("usage: digest USER DOMAIN", "");
+	return digest_lines(argv[1], argv[2]);
+}
+
 static int run(int argc, char **argv, struct options *o)
 {
 	const struct verb *v = NULL;
@@ -291,6 +300,8 @@ static int run(int argc, char **argv, struct options *o)
 	if ((o->watch && !v->watch) || (o->ended && !v->ended) ||
 	    ((o->key || o->ca) && v->cmd))
 		return wrong_usage("an option does not fit ", v->name);
+	if (!v->cmd && !strcmp(v->name, "digest"))
+		return run_digest(argc, argv, o);
 	if (!v->cmd)
 		return run_mikey(argc, argv, o);
 	if (orders_of(o) && strcmp(v->name, "trust"))

@@ -47,4 +47,7 @@ struct decode_options {
 /* An exit status. */
 int decode_mikey(const struct decode_options *o);
 
+/* digest.c: the lines of an account, on stdout; an exit status. */
+int digest_lines(const char *user, const char *domain);
+
 #endif

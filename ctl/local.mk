@@ -4,6 +4,7 @@ ctl_callsealctl_SOURCES = \
 	ctl/callsealctl.c ctl/ctl.h \
 	ctl/certs.c \
 	ctl/decode.c \
+	ctl/digest.c \
 	ctl/dump.c ctl/dump.h \
 	ctl/extract.c ctl/extract.h \
 	ctl/link.c \

@@ -190,7 +190,8 @@ static void cell_phone(const json_t *o, char out[static CELL])
 void show_registrations(const json_t *registrations)
 {
 	static const struct column columns[] = {
-		{ "ACCOUNT", "account", NULL }, { "PHONE", NULL, cell_phone },
+		{ "ACCOUNT", "account", NULL }, { "KIND", "kind", NULL },
+		{ "PHONE", NULL, cell_phone },
 		{ "EXPIRES IN", NULL, cell_left },
 		{ "CONTACT", "contact", NULL }, { NULL, NULL, NULL }
 	};

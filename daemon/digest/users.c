@@ -51,7 +51,7 @@ const struct digest_secret *digest_users_find(const struct digest_users *u,
 	struct user key = { .secret.hash = (uint8_t)hash };
 	const struct user *at;
 
-	if (strlen(user) >= sizeof key.name)
+	if (!u->n || strlen(user) >= sizeof key.name)
 		return NULL;
 	strcpy(key.name, user);
 	at = bsearch(&key, u->user, u->n, sizeof *u->user, compare);

@@ -5,8 +5,8 @@
  *   alice:a.example:296f2f27e5eb48e6f0fe4ba1363a3107
  *   alice:a.example:d9030225365ecb2137cf096055a83eb6...
  *
- * One line a hash, MD5 or SHA-256 by its length; the file that htdigest(1) writes
- * is one with MD5 alone. What is in it is as good as the passwords. */
+ * One line a hash, MD5 or SHA-256 by its length; the file that htdigest(1)
+ * writes is one with MD5 alone. What is in it is as good as the passwords. */
 #ifndef CALLSEAL_DIGEST_USERS_H
 #define CALLSEAL_DIGEST_USERS_H
 

@@ -55,7 +55,8 @@ static const struct {
 	  "\"method\":\"mikey-psk\",\"chosen\":\"the profile has no other\","
 	  "\"key_bits\":256}}\n" },
 	{ "\"registrations\"", "{\"ok\":true,\"registrations\":[{"
-	  "\"account\":\"alice@a.example\",\"phone\":\"10.1.1.1:5062\","
+	  "\"account\":\"alice@a.example\",\"kind\":\"local\","
+	  "\"phone\":\"10.1.1.1:5062\","
 	  "\"transport\":\"tcp\",\"contact\":\"sip:al\\u0007@10.1.1.1\","
 	  "\"since\":1700000000.5,\"expires\":1700000600.5}]}\n" },
 	{ "\"peers\"", "{\"ok\":true,\"peers\":[{\"name\":\"far\","
@@ -199,8 +200,10 @@ static void registrations(void **state)
 {
 	(void)state;
 	assert_int_equal(ctl("registrations"), 0);
-	has("ACCOUNT          PHONE              EXPIRES IN  CONTACT\n");
-	has("alice@a.example  tcp 10.1.1.1:5062  0:00:00     sip:al?@10");
+	has("ACCOUNT          KIND   PHONE              EXPIRES IN  "
+	    "CONTACT\n");
+	has("alice@a.example  local  tcp 10.1.1.1:5062  0:00:00     "
+	    "sip:al?@10");
 	assert_int_equal(ctl("--json registrations"), 0);
 	has("\"account\": \"alice@a.example\"");
 }
@@ -331,6 +334,21 @@ static void check(void **state)
 	unlink("test_ctl.bad");
 }
 
+static void digest(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("digest alice a.example <<'X'\n"
+			     "wonderland\nX"), 0);
+	assert_string_equal(t.output,
+		"alice:a.example:296f2f27e5eb48e6f0fe4ba1363a3107\n"
+		"alice:a.example:d9030225365ecb2137cf096055a83eb6"
+		"ec2c341e124e8eff9853e6c9d76dfbcb\n");
+	assert_int_equal(ctl("digest alice a.example </dev/null"), 1);
+	has("no password");
+	assert_int_equal(ctl("digest a:b a.example </dev/null"), 1);
+	assert_int_equal(ctl("digest alice"), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,7 +359,7 @@ int main(void)
 		cmocka_unit_test(new_keys),
 		cmocka_unit_test(refused), cmocka_unit_test(usage),
 		cmocka_unit_test(unreachable), cmocka_unit_test(decode),
-		cmocka_unit_test(check),
+		cmocka_unit_test(check), cmocka_unit_test(digest),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
