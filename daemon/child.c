@@ -114,6 +114,17 @@ static int on_credential(struct child *c, const struct ipc_msg *msg)
 	return 0;
 }
 
+/* MSG_USERS: and for the accounts. */
+static int on_users(struct child *c, const struct ipc_msg *msg)
+{
+	int r = c->next ? version_add_users(c->next, msg->fd) : 0;
+
+	close(msg->fd);
+	if (!c->next_err)
+		c->next_err = r;
+	return 0;
+}
+
 static void take_next(struct child *c)
 {
 	if (c->now)
@@ -342,7 +353,7 @@ static int (*const from_parent[MSG_COUNT])(struct child *,
 					    const struct ipc_msg *) = {
 	[MSG_HELLO] = on_hello, [MSG_CONF] = on_conf,
 	[MSG_SECRET] = on_secret, [MSG_CREDENTIAL] = on_credential,
-	[MSG_FILE] = on_file,
+	[MSG_USERS] = on_users, [MSG_FILE] = on_file,
 	[MSG_PAIR] = on_pair, [MSG_BEGIN] = on_begin,
 	[MSG_PING] = on_ping, [MSG_STOP] = on_stop, [MSG_LEVEL] = on_level,
 	[MSG_TRUST] = on_order,
@@ -563,6 +574,11 @@ const struct secret *child_psk(const struct child *c, const char *peer)
 const struct credential *child_credential(const struct child *c)
 {
 	return c->now ? c->now->credential : NULL;
+}
+
+const struct digest_users *child_users(const struct child *c)
+{
+	return c->now ? c->now->users : NULL;
 }
 
 int child_send(struct child *c, enum process to, enum message type,

@@ -16,6 +16,7 @@
 
 struct child;
 struct credential;
+struct digest_users;
 
 /* One process's own part. Every function gets the state that init gave. */
 struct child_ops {
@@ -62,6 +63,8 @@ int child_file(const struct child *c, const char *name);
 const struct secret *child_psk(const struct child *c, const char *peer);
 /* Keeper: certificates and our private key; NULL when none are configured. */
 const struct credential *child_credential(const struct child *c);
+/* Keeper: the accounts that may register; NULL when there are none. */
+const struct digest_users *child_users(const struct child *c);
 /* Sends to a sibling; E_CLOSED when it is not there. See ipc_send(). */
 int child_send(struct child *c, enum process to, enum message type,
 	       uint64_t id, const void *body, size_t len, const void *tail,

@@ -48,6 +48,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/policy.c daemon/policy.h \
 	daemon/process.c daemon/process.h \
 	daemon/psk.c daemon/psk.h \
+	daemon/registrar.c daemon/registrar.h \
 	daemon/screening.c daemon/screening.h \
 	daemon/settings.c daemon/settings.h \
 	daemon/tlsfile.c daemon/tlsfile.h \

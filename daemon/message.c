@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define NO_OFFSET 0xffff
-#define TEXTS_MAX 3
+#define TEXTS_MAX 8
 
 enum {
 	PARENT = 1 << PROC_PARENT,
@@ -57,6 +57,7 @@ static const struct row table[MSG_COUNT] = {
 		{ TEXT(msg_secret, peer) } },
 	[MSG_CREDENTIAL] = { "credential", PARENT, KEEPER, 1,
 		PLAIN(msg_credential), { TEXT(msg_credential, peer) } },
+	[MSG_USERS] = { "users", PARENT, KEEPER, 1, EMPTY },
 	[MSG_FILE] = { "file", PARENT, CHILD, 1, PLAIN(msg_file),
 		{ TEXT(msg_file, name) } },
 	[MSG_PAIR] = { "pair", PARENT, CHILD, 1, PLAIN(msg_pair),
@@ -114,6 +115,20 @@ static const struct row table[MSG_COUNT] = {
 					TEXT(msg_key_plain, remote_id) } },
 	[MSG_KEY_PLAINED] = { "key-plained", KEEPER, ENGINE, 0,
 		PLAIN(msg_key_plained), { TEXT(msg_key_plained, reason) } },
+
+	[MSG_DIGEST_CHECK] = { "digest-check", ENGINE, KEEPER, 0,
+		PLAIN(msg_digest_check),
+		{ TEXT(msg_digest_check, method),
+		  TEXT(msg_digest_check, credentials.user),
+		  TEXT(msg_digest_check, credentials.realm),
+		  TEXT(msg_digest_check, credentials.nonce),
+		  TEXT(msg_digest_check, credentials.uri),
+		  TEXT(msg_digest_check, credentials.response),
+		  TEXT(msg_digest_check, credentials.cnonce),
+		  TEXT(msg_digest_check, credentials.opaque) } },
+	[MSG_DIGEST_CHECKED] = { "digest-checked", KEEPER, ENGINE, 0,
+		PLAIN(msg_digest_checked),
+		{ TEXT(msg_digest_checked, rspauth) } },
 
 	[MSG_SHOW] = { "show", ENGINE, KEEPER, 0, PLAIN(msg_show),
 		{ NONE } },

@@ -10,6 +10,7 @@
 
 #include "daemon/base/addr.h"
 #include "daemon/base/suite.h"
+#include "daemon/digest/digest.h"
 
 #include <stdint.h>
 
@@ -17,6 +18,7 @@
 #define NAME_TEXT 128      /* a peer's name */
 #define IDENTITY_TEXT 256  /* a SIP URI as an identity */
 #define REASON_TEXT 160
+#define METHOD_TEXT 32     /* a SIP method */
 #define KEYING_MAX 16384   /* bytes of one keying message */
 #define KEYING_TAIL_MAX 49152 /* of an offer with its alternatives (bundle.h) */
 
@@ -30,6 +32,7 @@ enum message {
 	MSG_CONF,    /* tail: configuration text */
 	MSG_SECRET,  /* keeper only; with a descriptor of the opened file */
 	MSG_CREDENTIAL, /* keeper only; with a descriptor of the opened file */
+	MSG_USERS,   /* keeper only; with the opened file of accounts */
 	MSG_FILE,    /* a descriptor the child needs, by name */
 	MSG_PAIR,    /* with one end of a socket pair to another child */
 	MSG_BEGIN,   /* all that belongs to this configuration was sent */
@@ -58,6 +61,9 @@ enum message {
 	MSG_KEY_RELEASE, /* all keys of a call are done with; no answer */
 	MSG_KEY_PLAIN,   /* may this peer's call go in clear? */
 	MSG_KEY_PLAINED,
+
+	MSG_DIGEST_CHECK, /* does a phone know its password? */
+	MSG_DIGEST_CHECKED,
 
 	MSG_SHOW,        /* what the keeper has, for the operator's eyes */
 	MSG_SHOWN,
@@ -172,7 +178,8 @@ struct msg_trusted {
 	char reason[REASON_TEXT]; /* when err */
 };
 
-/* MSG_PING, MSG_PONG, MSG_STOP, MSG_READY, MSG_RELOAD have no body. */
+/* MSG_USERS, MSG_PING, MSG_PONG, MSG_STOP, MSG_READY, MSG_RELOAD have no body.
+ */
 
 /* -- engine and keeper ---------------------------------------------------- */
 
@@ -335,6 +342,20 @@ struct msg_key_plain {
 struct msg_key_plained {
 	int32_t err; /* E_POLICY: it was sealed before, or must be */
 	char reason[REASON_TEXT];
+};
+
+/* What a phone answered to a challenge of ours. Whether its nonce is ours and
+ * was not used before is the engine's to know. */
+struct msg_digest_check {
+	char method[METHOD_TEXT]; /* of its request */
+	struct digest_credentials credentials;
+};
+
+struct msg_digest_checked {
+	int32_t err; /* E_AUTH: wrong, or no such user; E_POLICY: not as the
+	                configuration wants it; E_FULL: too many wrong ones */
+	char rspauth[DIGEST_HEX]; /* without err: proves us to the phone */
+	uint8_t pad[3];
 };
 
 enum show { SHOW_CERTS, SHOW_TRUST };

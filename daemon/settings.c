@@ -118,7 +118,6 @@ static int phone_user_valid(const char *value, const char **why)
 /* -- key tables ----------------------------------------------------------- */
 
 static const char *const loops[] = { "auto", "uring", "epoll", NULL };
-static const char *const registers[] = { "off", "pass", NULL };
 static const char *const transforms[] = { "evp", "libsrtp2", NULL };
 
 static const struct conf_key top_keys[] = {
@@ -127,12 +126,14 @@ static const struct conf_key top_keys[] = {
 	  .help = "Whom the processes run as when the daemon is started as "
 		  "root." },
 	{ .name = "register", .type = CONF_WORD, .dflt = "off",
-	  .choices = registers,
+	  .choices = register_modes,
 	  .help = "What becomes of a phone's REGISTER: off refuses it; with "
 		  "pass it goes on to outside.proxy, else to the route of the "
 		  "peer that its account matches, else to its Request-URI, "
 		  "with the gateway's Contact. The phone must use the gateway "
-		  "as its outbound proxy." },
+		  "as its outbound proxy. local: the gateway is the registrar "
+		  "(registrar), and asks for the password of every call and "
+		  "message from inside, too." },
 	{ .name = NULL }
 };
 
@@ -385,6 +386,7 @@ const struct conf_group *const *settings_groups(void)
 	for (size_t i = 0; policy_groups[i]; i++)
 		all[n++] = policy_groups[i];
 	all[n++] = &phones_group;
+	all[n++] = &registrar_group;
 	add_modules(all, n);
 	return all;
 }
@@ -539,9 +541,8 @@ static int read_rest(const struct conf *c, struct settings *s,
 				 "90 to 604800", s->session_s);
 	read_limits(c, s);
 	screening_read(c, &s->screening);
-	s->register_pass = !strcmp(conf_text(conf_one(c, ""), "register"),
-				   "pass");
-	return 0;
+	s->register_mode = register_mode_of(c);
+	return registrar_read(c, &s->registrar, err);
 }
 
 /* -- what concerns several keys ------------------------------------------- */

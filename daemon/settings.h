@@ -6,6 +6,7 @@
 #include "daemon/base/addr.h"
 #include "daemon/base/conf.h"
 #include "daemon/message.h"
+#include "daemon/registrar.h"
 #include "daemon/screening.h"
 
 #include <stdbool.h>
@@ -81,7 +82,8 @@ struct settings {
 	unsigned subscriptions_max; /* and other requests outside a call */
 	struct limits limits;
 	struct screening screening;
-	bool register_pass; /* register = "pass" */
+	enum register_mode register_mode;
+	struct registrar_settings registrar;
 	unsigned session_s; /* of a session timer; 0: none of our own */
 };
 

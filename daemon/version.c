@@ -26,6 +26,8 @@ void version_wipe(struct version *v)
 	}
 	credential_free(v->credential);
 	v->credential = NULL;
+	digest_users_free(v->users);
+	v->users = NULL;
 }
 
 void version_free(struct version *v)
@@ -125,6 +127,20 @@ int version_add_credential(struct version *v, enum credential_part part,
 	if (r)
 		log_error("conf", "%s%s%s: %s", *peer ? "peer " : "", peer,
 			  *peer ? "'s certificate" : names[part], why.text);
+	return r;
+}
+
+int version_add_users(struct version *v, int fd)
+{
+	const struct registrar_settings *own = &v->settings.registrar;
+	char why[256] = "no memory";
+	int r;
+
+	digest_users_free(v->users);
+	v->users = NULL;
+	r = digest_users_read(fd, own->domain, own->hashes, &v->users, why);
+	if (r)
+		log_error("conf", "registrar.users: %s", why);
 	return r;
 }
 

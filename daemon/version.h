@@ -5,6 +5,7 @@
 
 #include "daemon/base/conf.h"
 #include "daemon/base/secret.h"
+#include "daemon/digest/users.h"
 #include "daemon/keeper/credential.h"
 #include "daemon/policy.h"
 #include "daemon/settings.h"
@@ -19,6 +20,7 @@ struct version {
 	struct policy *policy;
 	struct psk *psks;
 	struct credential *credential; /* NULL: none was sent */
+	struct digest_users *users;    /* NULL: none were sent */
 };
 
 /* Reads and checks everything; logs what is wrong. */
@@ -36,6 +38,8 @@ const struct secret *version_psk(const struct version *v, const char *peer);
 /* Reads one PEM file; logs what is wrong. */
 int version_add_credential(struct version *v, enum credential_part part,
 			   const char *peer, int fd);
+/* Reads the accounts that may register; logs what is wrong. */
+int version_add_users(struct version *v, int fd);
 /* Whether all that was added fits together; logs what is wrong. */
 int version_check(const struct version *v);
 

@@ -16,6 +16,7 @@ include tests/unit/relay.mk
 include tests/unit/guard.mk
 include tests/unit/engine.mk
 include tests/unit/sip.mk
+include tests/unit/registrar.mk
 include tests/unit/control.mk
 include tests/unit/vici.mk
 include tests/fuzz/local.mk

@@ -65,7 +65,7 @@ void engine_tick(struct engine *e)
 	e->measuring = ms > 0;
 	if (e->rekeying)
 		engine_rekey_in(e, rekey_tick(e));
-	if (glance_tick(e, false) || e->waiting)
+	if (glance_tick(e, false) | login_tick(e, false) || e->waiting)
 		tick_in(e, TICK_MS);
 	else if (ms)
 		tick_in(e, ms);
@@ -107,6 +107,7 @@ static void fini(void *state)
 	if (!e)
 		return;
 	glance_tick(e, true);
+	login_tick(e, true);
 	record_free(e);
 	guard_free(e->guard);
 	loop_timer_free(e->tick);
@@ -239,8 +240,9 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 	case PROC_RELAY:
 		return media_handle(state, msg);
 	case PROC_KEEPER:
-		return msg->type == MSG_SHOWN ? glance_handle(state, msg)
-					      : keyclient_handle(state, msg);
+		return msg->type == MSG_SHOWN ? glance_handle(state, msg) :
+		       msg->type == MSG_DIGEST_CHECKED ?
+		       login_handle(state, msg) : keyclient_handle(state, msg);
 	default:
 		return E_FORMAT;
 	}
@@ -263,6 +265,7 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 	if (s->epoch && p == PROC_KEEPER) {
 		filter_lost(e, p);
 		glance_tick(e, true);
+		login_tick(e, true);
 	}
 	s->epoch = epoch;
 	s->starts += epoch != 0;

@@ -61,6 +61,17 @@ json_t *engine_trace(const struct engine *e, uint64_t id);
 /* Asks the signalling module to end the call. E_NOTFOUND. */
 int engine_hangup(struct engine *e, uint64_t id);
 
+/* Asks the keeper whether a phone answered a challenge of ours rightly. fn is
+ * called once, later: 0 and the proof for Authentication-Info (borrowed), or
+ * the err of struct msg_digest_checked, E_TIMEOUT or E_CLOSED and NULL. E_FULL,
+ * E_CLOSED, E_NOMEM: fn is not called. user must live until then, or
+ * engine_login_forget(). */
+typedef void (*login_fn)(void *user, int err, const char *rspauth);
+int engine_login(struct engine *e, const char *method,
+		 const struct digest_credentials *c, login_fn fn, void *user);
+/* No fn with this user is called any more. */
+void engine_login_forget(struct engine *e, void *user);
+
 /* Where a REGISTER of this account ("user@host") that came from source goes:
  * *hop is a SIP URI, or "" (its Request-URI); borrowed until the loop goes on.
  * E_UNSUPPORTED: registration is off; E_POLICY: source is not inside;

@@ -176,6 +176,9 @@ struct engine {
 	struct glance *glances; /* questions to the keeper for the operator */
 	unsigned n_glances;
 	uint64_t last_glance;
+	struct login *logins, **logins_end; /* so, too, about phones */
+	unsigned n_logins;
+	uint64_t last_login;
 	bool rekeying;  /* rekey_tick() has work */
 	struct loop_timer *stopping;
 	struct counters count;
@@ -315,6 +318,10 @@ void glance_forget(struct engine *e, void *user);
  * left. */
 bool glance_tick(struct engine *e, bool lost);
 int glance_handle(struct engine *e, const struct ipc_msg *msg);
+
+/* login.c: as glance.c has it. */
+bool login_tick(struct engine *e, bool lost);
+int login_handle(struct engine *e, const struct ipc_msg *msg);
 
 /* trace.c: where a call came from; NULL: no memory */
 json_t *trace_origin(const struct call *c);

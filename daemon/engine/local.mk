@@ -14,6 +14,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/glance.c \
 	daemon/engine/hop.c daemon/engine/hops.h \
 	daemon/engine/keyclient.c daemon/engine/location.h \
+	daemon/engine/login.c \
 	daemon/engine/media.c \
 	daemon/engine/offer.c \
 	daemon/engine/record.c \

@@ -305,10 +305,14 @@ int engine_registrar(struct engine *e, const char *account,
 	const char *proxy = s->face[OUTSIDE].proxy;
 	const struct peer *p;
 
-	if (!s->register_pass)
+	if (s->register_mode == REGISTER_OFF)
 		return E_UNSUPPORTED;
 	if (!is_inside(s, source))
 		return E_POLICY;
+	if (s->register_mode == REGISTER_LOCAL) {
+		*hop = "";
+		return 0;
+	}
 	if (*proxy)
 		return hop_first(e, &proxy, 1, hop);
 	p = policy_match(child_policy(e->child), account);

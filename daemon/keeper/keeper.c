@@ -10,6 +10,7 @@
  *   replay.c    the replay cache and its file
  *   memory.c    what is known of far ends from earlier calls, and its file
  *   trust.c     certificates trusted on first use, and the operator's orders
+ *   digest/     passwords of phones: whether an answer to a challenge is right
  *   show.c      what the operator may see
  *   rate.c      how often a peer may ask
  *   credential.c, certificate.c, certname.c
@@ -23,6 +24,7 @@
 #include "daemon/child.h"
 #include "daemon/ipcwatch.h"
 #include "daemon/keeper/clerk.h"
+#include "daemon/keeper/digest/judge.h"
 #include "daemon/keeper/memory.h"
 #include "daemon/keeper/pace.h"
 #include "daemon/keeper/replay.h"
@@ -45,6 +47,7 @@ struct keeper {
 	struct event *tick;
 	struct memory *memory;
 	struct clerk *clerk;
+	struct judge *judge;
 };
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -102,6 +105,7 @@ static void fini(void *state)
 	struct keeper *k = state;
 
 	clerk_free(k->clerk);
+	judge_free(k->judge);
 	memory_free(k->memory);
 	if (k->tick)
 		event_free(k->tick);
@@ -210,6 +214,8 @@ static int prepare(void *state)
 	pace_behind_others();
 	json_object_seed(0); /* from a file, which cannot be opened later */
 	if (!r)
+		r = judge_new(&k->judge);
+	if (!r)
 		r = open_replay(k, limits.window_us, &replay);
 	if (r)
 		return r;
@@ -280,6 +286,23 @@ static int show(struct keeper *k, const struct ipc_msg *msg)
 	return 0;
 }
 
+/* The engine's question about a phone's answer to a challenge. */
+static int judge(struct keeper *k, const struct ipc_msg *msg)
+{
+	const struct settings *s = child_settings(k->child);
+	struct judge_terms terms = {
+		.users = child_users(k->child), .own = &s->registrar,
+		.local = s->register_mode == REGISTER_LOCAL,
+		.now_us = clock_mono_us(&clock_system),
+	};
+	struct msg_digest_checked reply = { .err = 0 };
+
+	reply.err = judge_check(k->judge, &terms, msg->body, reply.rspauth);
+	return child_send(k->child, PROC_ENGINE, MSG_DIGEST_CHECKED, msg->id,
+			  &reply, sizeof reply, NULL, 0) == E_FORMAT ?
+	       E_INTERNAL : 0;
+}
+
 static int handle(void *state, enum process from, struct ipc_msg *msg)
 {
 	struct keeper *k = state;
@@ -288,6 +311,8 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 		return msg->type == MSG_TRUST ? take_order(k, msg) : E_STATE;
 	if (from == PROC_ENGINE && msg->type == MSG_SHOW)
 		return show(k, msg);
+	if (from == PROC_ENGINE && msg->type == MSG_DIGEST_CHECK)
+		return judge(k, msg);
 	return k->clerk ? clerk_handle(k->clerk, from, msg) : E_STATE;
 }
 

@@ -8,6 +8,7 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/clerk_answer.c daemon/keeper/clerk_finish.c \
 	daemon/keeper/clerk_offer.c daemon/keeper/clerk_request.c \
 	daemon/keeper/count.c daemon/keeper/count.h \
+	daemon/keeper/digest/judge.c daemon/keeper/digest/judge.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \
 	daemon/keeper/keeper.c daemon/keeper/keying.h \
 	daemon/keeper/permit.c daemon/keeper/permit.h \

@@ -8,6 +8,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/digest/users.h"
 #include "daemon/keeper/credential.h"
 #include "daemon/parent/parent.h"
 #include "daemon/psk.h"
@@ -390,6 +391,51 @@ int files_check_psks(const struct policy *policy, const char *dir)
 		close(fd);
 	}
 	return r;
+}
+
+/* -- accounts ------------------------------------------------------------- */
+
+static int users_fault(const char *path, const char *why)
+{
+	log_error(TAG, "registrar.users: file %s: %s", path, why);
+	return E_CONF;
+}
+
+int files_open_users(const struct conf *c, const char *dir, int *out)
+{
+	const char *value = conf_text(conf_one(c, "registrar"), "users");
+	char path[1024], why[256];
+
+	*out = -1;
+	if (register_mode_of(c) != REGISTER_LOCAL)
+		return 0;
+	if (path_of(value + strlen("file:"), dir, path, sizeof path))
+		return E_SPACE;
+	if (open_checked(path, S_IWGRP | S_IRWXO, out, why))
+		return users_fault(path, why);
+	return 0;
+}
+
+int files_check_users(const struct conf *c, const char *dir)
+{
+	struct conf_err err = { "" };
+	struct digest_users *users = NULL;
+	struct registrar_settings own;
+	char why[256] = "no memory";
+	int fd, r = registrar_read(c, &own, &err);
+
+	if (r || (r = files_open_users(c, dir, &fd)) || fd < 0)
+		return r;
+	r = digest_users_read(fd, own.domain, own.hashes, &users, why);
+	close(fd);
+	if (r)
+		return users_fault(own.users + strlen("file:"), why);
+	if (!digest_users_count(users))
+		log_error(TAG, "registrar.users: file %s holds no account: "
+			  "every phone is refused; make one with: callsealctl "
+			  "digest", own.users + strlen("file:"));
+	digest_users_free(users);
+	return 0;
 }
 
 /* -- certificates --------------------------------------------------------- */

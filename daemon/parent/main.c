@@ -113,6 +113,16 @@ static int take_options(int argc, char **argv, struct options *o)
 	return r;
 }
 
+/* What no check of ours can see. */
+static void remind(const struct conf *c)
+{
+	if (register_mode_of(c) == REGISTER_PASS)
+		puts("note: with register = \"pass\" each phone needs the "
+		     "gateway as its outbound proxy and the provider as its "
+		     "registrar; one that has the gateway as registrar cannot "
+		     "register, and answers with qop=auth-int do not pass");
+}
+
 static int check(const struct options *o)
 {
 	struct conf_err err = { "" };
@@ -132,6 +142,10 @@ static int check(const struct options *o)
 		r = files_check_tls(conf, dir);
 	if (!r)
 		r = files_check_list(conf, dir);
+	if (!r)
+		r = files_check_users(conf, dir);
+	if (!r)
+		remind(conf);
 	policy_free(policy);
 	conf_free(conf);
 	if (r)

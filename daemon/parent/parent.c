@@ -482,6 +482,15 @@ static int check_credential_files(const struct parent *p)
 	return r;
 }
 
+static int check_users_file(const struct parent *p)
+{
+	int fd, r = files_open_users(p->conf, p->conf_dir, &fd);
+
+	if (!r && fd >= 0)
+		close(fd);
+	return r;
+}
+
 /* The relay has four sockets for each line of a call. */
 static void raise_files(void)
 {
@@ -512,7 +521,7 @@ int parent_run(const struct options *o)
 	prepare(&p, o);
 	p.status = EX_CONFIG;
 	if (read_all(&p) || check_psk_files(&p) || check_credential_files(&p) ||
-	    check_tls_files(p.conf, p.conf_dir))
+	    check_users_file(&p) || check_tls_files(p.conf, p.conf_dir))
 		goto out;
 	p.status = EXIT_FAILURE;
 	if (files_open(o, &p.id, &p.files))

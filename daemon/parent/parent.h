@@ -60,6 +60,9 @@ int files_check_psks(const struct policy *policy, const char *dir);
  * private key not be read. */
 int files_open_credential(const struct policy_file *file, const char *dir,
 			  int *fd);
+/* And for the file of accounts, which only register = "local" has (-1: not). */
+int files_open_users(const struct conf *c, const char *dir, int *fd);
+int files_check_users(const struct conf *c, const char *dir);
 int files_check_credential(const struct policy *policy, const char *dir);
 
 /* -- tlsfiles.c: certificate, key and CAs of TLS, for the engine ---------- */

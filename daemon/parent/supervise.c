@@ -325,6 +325,16 @@ static int send_credential(struct worker *w, const struct policy *policy)
 	return r;
 }
 
+static int send_users(struct worker *w, const struct conf *conf)
+{
+	int fd, r;
+
+	if (w->process != PROC_KEEPER)
+		return 0;
+	r = files_open_users(conf, w->parent->conf_dir, &fd);
+	return r || fd < 0 ? r : send_fd(w, MSG_USERS, NULL, 0, fd);
+}
+
 static int send_tls(struct worker *w, const struct conf *conf)
 {
 	int fd[TLS_FILES] = { -1, -1, -1 }, r;
@@ -364,7 +374,8 @@ static int send_conf(struct worker *w, const struct conf *conf,
 	if ((r = ipc_send(w->ipc, MSG_CONF, 0, &m, sizeof m, text, m.len, -1)))
 		return r;
 	if ((r = send_secrets(w, policy)) || (r = send_credential(w, policy)) ||
-	    (r = send_tls(w, conf)) || (r = send_list(w, conf)))
+	    (r = send_users(w, conf)) || (r = send_tls(w, conf)) ||
+	    (r = send_list(w, conf)))
 		return r;
 	return send_to(w, MSG_BEGIN, &begin, sizeof begin);
 }

@@ -55,8 +55,8 @@ class Place:
         with open(self.conf, 'w') as f:
             f.write(text)
 
-    def write_psk(self, text, mode=0o600):
-        path = f'{self.dir}/b.psk'
+    def write_psk(self, text, mode=0o600, name='b.psk'):
+        path = f'{self.dir}/{name}'
         with open(path, 'w') as f:
             f.write(text + '\n')
         os.chmod(path, mode)
@@ -181,6 +181,36 @@ def key_files(user):
         expect(p.call('-f', p.conf, '--check'), 78, 'No such file')
         os.mkdir(p.dir + '/b.psk')
         expect(p.call('-f', p.conf, '--check'), 78, 'no regular file')
+
+
+def accounts(user):
+    """The registrar's file: its rights, its faults, and what is only noted."""
+    md5, sha = 'alice:a.example:' + 32 * 'a', 'alice:a.example:' + 64 * 'b'
+    with Place(user) as p:
+        local = config('register = "local"; '
+                       'registrar = { domain = "a.example"; users = "file:users"; };')
+        p.write(local)
+        expect(p.call('-f', p.conf, '--check'), 78, 'registrar.users', 'No such file')
+        for text, mode, why in ((md5 + '\n' + sha, 0o644, 'chmod g-w,o='),
+                                (md5, 0o600, 'alice has no SHA-256 hash'),
+                                (md5 + '\nbob:b.example:0', 0o600, 'line 2: its realm')):
+            p.write_psk(text, mode, 'users')
+            expect(p.call('-f', p.conf, '--check'), 78, 'registrar.users', why)
+            expect(p.call(*p.options()), 78, why)
+        p.write_psk(md5 + '\n' + sha, name='users')
+        p.start()  # read again at a reload; a wrong one leaves the old in force
+        p.write_psk(md5, name='users')
+        said = p.hup(local)
+        assert 'the keeper refuses it' in said and 'stays' in said, said
+        p.write_psk(md5 + '\n' + sha, name='users')
+        assert 'is in force' in p.hup(local)
+        assert p.stop() == 0
+        p.write_psk('', name='users')
+        expect(p.call('-f', p.conf, '--check'), 0, 'holds no account')
+        p.write_psk(md5 + '\n' + sha, name='users')
+        expect(p.call('-f', p.conf, '--check'), 0, 'configuration is fine')
+        p.write(config('register = "pass";'))
+        expect(p.call('-f', p.conf, '--check'), 0, 'outbound proxy', 'configuration is fine')
 
 
 def print_config(user):
@@ -441,7 +471,7 @@ def an_engine_that_dies_in_a_reload(user):
         assert p.stop() == 0
 
 
-TESTS = (options, check, key_files, print_config, runs_and_stops, two_instances,
+TESTS = (options, check, key_files, accounts, print_config, runs_and_stops, two_instances,
          killed_children_come_back, back_off_grows, no_orphans, reloads,
          a_start_that_fails_is_told, unknown_user, low_ports,
          tells_systemd, debugging,

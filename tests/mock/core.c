@@ -2,6 +2,7 @@
 #include "tests/mock/core.h"
 
 #include "daemon/base/err.h"
+#include "daemon/digest/users.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +86,19 @@ int engine_registrar(struct engine *e, const char *account,
 	(void)account;
 	(void)source;
 	*hop = e->next_hop[OUTSIDE];
-	return e->settings.register_pass ? 0 : E_UNSUPPORTED;
+	return e->settings.register_mode ? 0 : E_UNSUPPORTED;
+}
+
+int engine_login(struct engine *e, const char *method,
+		 const struct digest_credentials *c, login_fn fn, void *user)
+{
+	return e->login ? e->login(e, method, c, fn, user) : E_CLOSED;
+}
+
+void engine_login_forget(struct engine *e, void *user)
+{
+	if (e->forget)
+		e->forget(e, user);
 }
 
 void *core_process(const struct core *core)
@@ -475,6 +488,11 @@ int mock_core_open(struct engine *e, unsigned port)
 	}
 	e->bindings = -1;
 	e->settings.registrations_max = 1000;
+	e->settings.registrar = (struct registrar_settings){
+		.domain = "a.example", .nonce_s = 300, .expires_min = 60,
+		.expires_max = 3600,
+		.hashes = DIGEST_BIT(DIGEST_MD5) | DIGEST_BIT(DIGEST_SHA_256),
+	};
 	e->settings.registrations_host_max = 1000;
 	e->settings.subscriptions_max = 1000;
 	e->settings.limits.message = 256 * 1024;

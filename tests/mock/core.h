@@ -51,6 +51,12 @@ struct engine {
 	unsigned reoffered[4]; /* by enum reoffered */
 	unsigned again_ms;
 	int last_status; /* of call_end() */
+	/* engine_login() and engine_login_forget(); NULL: no keeper is there */
+	int (*login)(struct engine *e, const char *method,
+		     const struct digest_credentials *c, login_fn fn,
+		     void *user);
+	void (*forget)(struct engine *e, void *user);
+	void *logins; /* login.h's */
 };
 
 /* On loopback at that port (inside) and the next (outside), UDP and TCP, IPv4

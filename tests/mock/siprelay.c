@@ -14,17 +14,22 @@
  * jumps),
  * oom (the N-th calloc() of ours from now on fails, once),
  * conf (path of a configuration, for its peers; again: a reload), register (1:
- * passes), hosts (limit of one host), subscriptions (their limit), bindings
- * (path of their file; at the start only), keys_only (1: offers of the outside
- * stay here), own_no (1: no offer of our own can be made).
+ * passes, 2: local), users (path of the file of accounts of a.example; at the
+ * start only), md5 (1: no other hash), any_qop (1), life (s of a nonce),
+ * verdict_ms (how late the keeper is), verdict (an error that it gives), hosts
+ * (limit of one host), subscriptions (their limit), bindings (path of their
+ * file; at the start only), keys_only (1: offers of the outside stay here),
+ * own_no (1: no offer of our own can be made).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "reoffer" (what
  * the order gave is a line on standard output), "set
  * KEY=VALUE", "stats", "registrations", "peers" (answered on standard output),
  * "drain", "quit". */
 #include "tests/mock/core.h"
+#include "tests/mock/login.h"
 
 #include "daemon/base/log.h"
+#include "daemon/digest/users.h"
 #include "modules/sip/request.h"
 #include "modules/sip/sip.h"
 
@@ -136,11 +141,23 @@ static void set(struct program *p, const char *text)
 	else if (!strncmp(text, "oom=", 4))
 		oom = (unsigned)atoi(value);
 	else if (!strncmp(text, "register=", 9))
-		e->settings.register_pass = atoi(value);
+		e->settings.register_mode = (enum register_mode)atoi(value);
 	else if (!strncmp(text, "keys_only=", 10))
 		e->keys_only = atoi(value);
 	else if (!strncmp(text, "own_no=", 7))
 		e->own_no = atoi(value);
+	else if (!strncmp(text, "md5=", 4))
+		e->settings.registrar.hashes = atoi(value)
+			? DIGEST_BIT(DIGEST_MD5)
+			: DIGEST_BIT(DIGEST_MD5) | DIGEST_BIT(DIGEST_SHA_256);
+	else if (!strncmp(text, "any_qop=", 8))
+		e->settings.registrar.any_qop = atoi(value);
+	else if (!strncmp(text, "life=", 5))
+		e->settings.registrar.nonce_s = (uint32_t)atoi(value);
+	else if (!strncmp(text, "verdict_ms=", 11))
+		mock_login_late(e, (unsigned)atoi(value));
+	else if (!strncmp(text, "verdict=", 8))
+		mock_login_err(e, atoi(value));
 	else if (!strncmp(text, "hosts=", 6))
 		e->settings.registrations_host_max = (unsigned)atoi(value);
 	else if (!strncmp(text, "subscriptions=", 14))
@@ -275,6 +292,9 @@ int main(int argc, char **argv)
 		else if (!strncmp(argv[i], "conf=", 5) &&
 			 mock_core_conf(&p.engine, argv[i] + 5))
 			return 1;
+		else if (!strncmp(argv[i], "users=", 6) &&
+			 mock_login_open(&p.engine, argv[i] + 6))
+			return 1;
 	target(&p.engine, INSIDE, argv[2]);
 	target(&p.engine, OUTSIDE, argv[3]);
 	if (sip_module.start((struct core *)(void *)&p.engine, NULL, &p.sip))
@@ -288,6 +308,7 @@ int main(int argc, char **argv)
 	loop_run(p.engine.loop);
 	loop_unwatch(watch);
 	sip_module.stop(p.sip);
+	mock_login_close(&p.engine);
 	mock_core_close(&p.engine);
 	return 0;
 }

@@ -19,10 +19,11 @@ EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
 tests_mock_siprelay_SOURCES = tests/mock/siprelay.c tests/mock/modules.c \
-	tests/mock/core.c tests/mock/core.h
+	tests/mock/core.c tests/mock/core.h tests/mock/login.c \
+	tests/mock/login.h
 tests_mock_siprelay_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc,--wrap=clock_gettime
-tests_mock_siprelay_LDADD = $(SIP_LIBS) $(FRAME_LIBS)
+tests_mock_siprelay_LDADD = $(SIP_LIBS) $(KEEPER_LIBS) $(FRAME_LIBS)
 
 check_PROGRAMS += tests/unit/test_sip_headers
 TESTS += tests/unit/test_sip_headers

@@ -151,6 +151,16 @@ static void wrong_settings_are_refused(void **state)
 		{ "phones = ( { user = \"a\"; contact = \"sip:c\"; },\n"
 		  "{ user = \"a\"; contact = \"sip:d\"; } );",
 		  "t:2: phones: user \"a\" is there twice" },
+		{ "register = \"here\";", "allowed: \"off\", \"pass\", \"local\"" },
+		{ "register = \"local\"; registrar = { users = \"file:u\"; };",
+		  "registrar.domain: is missing" },
+		{ "register = \"local\"; registrar = { domain = \"a\"; };",
+		  "callsealctl digest" },
+		{ "registrar = { domain = \"A.example\"; };", "lower case" },
+		{ "registrar = { users = \"u\"; };", "file:PATH" },
+		{ "registrar = { hash = [ ]; };", "registrar.hash: is empty" },
+		{ "registrar = { expires_min = 500; expires_max = 400; };",
+		  "registrar.expires_min: 500 is more than" },
 		{ "peers = ( { match = \"*\"; profile = \"x\"; } );",
 		  "no profile \"x\"" },
 	};
