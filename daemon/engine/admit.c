@@ -136,6 +136,11 @@ int admit_room(struct engine *e, const struct call_start *s,
 
 /* -- for the signalling module -------------------------------------------- */
 
+bool engine_is_emergency(const struct engine *e, const char *callee)
+{
+	return guard_is_emergency(engine_settings(e), INSIDE, callee);
+}
+
 enum guard_fate engine_message(struct engine *e, const struct guard_message *m)
 {
 	return guard_message(e->guard, engine_settings(e), m);

@@ -61,6 +61,10 @@ json_t *engine_trace(const struct engine *e, uint64_t id);
 /* Asks the signalling module to end the call. E_NOTFOUND. */
 int engine_hangup(struct engine *e, uint64_t id);
 
+/* A call from inside to this Request-URI is an emergency call, which nobody is
+ * asked for a password before. */
+bool engine_is_emergency(const struct engine *e, const char *callee);
+
 /* Asks the keeper whether a phone answered a challenge of ours rightly. fn is
  * called once, later: 0 and the proof for Authentication-Info (borrowed), or
  * the err of struct msg_digest_checked, E_TIMEOUT or E_CLOSED and NULL. E_FULL,

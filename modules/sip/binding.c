@@ -22,6 +22,7 @@
 
 #define BUCKETS 4096 /* a power of two */
 #define TOKEN_BYTES ((TOKEN_TEXT - 1) / 2)
+#define LOCAL 1 /* in the file: kind of a binding; none stands for the other */
 
 struct bindings {
 	struct slots *slots;
@@ -71,9 +72,10 @@ void bindings_token(const struct bindings *b, const struct binding_facts *f,
 	uint8_t room[ACCOUNT_TEXT + CONTACT_TEXT + 64];
 	struct buf of = room_of(room, sizeof room);
 
-	put_whole(&of, "contact");
-	buf_u8(&of, f->source.family);
-	buf_put(&of, f->source.ip, sizeof f->source.ip);
+	put_whole(&of, f->local ? "local" : "contact");
+	buf_u8(&of, f->local ? 0 : f->source.family);
+	if (!f->local)
+		buf_put(&of, f->source.ip, sizeof f->source.ip);
 	put_whole(&of, f->account);
 	put_whole(&of, f->contact);
 	name_of(b, &of, out);
@@ -190,6 +192,12 @@ static void keep(struct bindings *b, struct binding *e)
 	put_text(&out, e->account);
 	put_text(&out, e->contact);
 	put_text(&out, e->routes);
+	if (e->local) {
+		buf_u8(&out, LOCAL);
+		buf_u16(&out, e->q);
+		buf_u32(&out, e->cseq);
+		put_text(&out, e->call);
+	}
 	if (!out.err)
 		(void)slots_put(b->slots, &e->slot, out.data, out.len);
 }
@@ -213,8 +221,20 @@ struct record {
 	struct binding_facts facts;
 	uint64_t since_us;
 	char proto[PROTO_TEXT], account[ACCOUNT_TEXT], contact[CONTACT_TEXT];
-	char routes[ROUTES_TEXT];
+	char routes[ROUTES_TEXT], call[TOKEN_TEXT];
 };
+
+static void read_local(struct reader *r, struct record *out)
+{
+	if (!r->len)
+		return;
+	if (reader_u8(r) != LOCAL)
+		reader_fail(r, E_FORMAT);
+	out->facts.local = true;
+	out->facts.q = reader_u16(r);
+	out->facts.cseq = reader_u32(r);
+	get_text(r, out->call, sizeof out->call);
+}
 
 static int read_record(const uint8_t *data, size_t len, struct record *out)
 {
@@ -233,6 +253,8 @@ static int read_record(const uint8_t *data, size_t len, struct record *out)
 	get_text(&r, out->account, sizeof out->account);
 	get_text(&r, out->contact, sizeof out->contact);
 	get_text(&r, out->routes, sizeof out->routes);
+	read_local(&r, out);
+	f->call = out->call;
 	f->proto = out->proto;
 	f->account = out->account;
 	f->contact = out->contact;
@@ -278,6 +300,10 @@ static void refresh(struct binding *e, const struct binding_facts *f)
 	e->source = f->source;
 	e->expires_us = f->expires_us;
 	snprintf(e->proto, sizeof e->proto, "%s", f->proto);
+	e->local = f->local;
+	e->q = f->q;
+	e->cseq = f->cseq;
+	snprintf(e->call, sizeof e->call, "%s", f->call ? f->call : "");
 }
 
 int bindings_put(struct bindings *b, const struct binding_facts *f)

@@ -16,7 +16,8 @@
 #define PROTO_TEXT 8
 #define TOKEN_TEXT 33
 
-/* Account, contact and host of the source make the binding what it is. */
+/* Account, contact and host of the source make the binding what it is; of a
+ * local one, account and contact alone (RFC 3261 10.3). */
 struct binding_facts {
 	const char *account; /* address of record, "user@host" */
 	const char *contact; /* the phone's URI */
@@ -25,6 +26,10 @@ struct binding_facts {
 	const char *proto;   /* over what: "udp", "tcp", "tls" */
 	uint64_t expires_us; /* UTC */
 	uint64_t now_us;
+	bool local; /* by the registrar of our own; what follows is its */
+	uint16_t q; /* preference, 0 to 1000 (RFC 3261 20.10) */
+	uint32_t cseq;    /* of the REGISTER */
+	const char *call; /* and an alias of its Call-ID */
 };
 
 struct binding {
@@ -35,6 +40,10 @@ struct binding {
 	struct addr source;
 	uint64_t since_us, expires_us; /* UTC */
 	uint32_t slot;
+	bool local;
+	uint16_t q;
+	uint32_t cseq;
+	char call[TOKEN_TEXT];
 };
 
 struct bindings;

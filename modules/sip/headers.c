@@ -17,6 +17,7 @@
 
 #include "daemon/base/err.h"
 #include "modules/sip/border/border.h"
+#include "modules/sip/registrar/admission.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -172,16 +173,61 @@ static bool copy_one(msg_t *to, const msg_header_t *h)
 	return copy_parsed(to, h);
 }
 
-int headers_copy(msg_t *to, const sip_t *from, unsigned flags)
+/* Credentials for our own realm. */
+static bool proves(const msg_header_t *h, const char *realm)
+{
+	const char *value;
+	size_t len;
+
+	if (h->sh_class != (msg_hclass_t *)sip_authorization_class &&
+	    h->sh_class != (msg_hclass_t *)sip_proxy_authorization_class)
+		return false;
+	value = msg_params_find(h->sh_auth->au_params, "realm=");
+	len = strlen(realm);
+	if (!value)
+		return true; /* whatever it is */
+	value += *value == '"';
+	return !strncmp(value, realm, len) && strchr("\"", value[len]);
+}
+
+/* Whom a phone says it is beside From, which its password vouches for. */
+static bool claims(const msg_header_t *h)
+{
+	static const char *const names[] = { "P-Asserted-Identity",
+					     "P-Preferred-Identity",
+					     "Remote-Party-ID" };
+	const char *name = name_of(h);
+
+	for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+		if (!strcasecmp(name, names[i]))
+			return true;
+	return false;
+}
+
+static int copy_all(msg_t *to, const sip_t *from, unsigned flags,
+		    const char *realm)
 {
 	const msg_header_t *h = from->sip_request ?
 		(const msg_header_t *)from->sip_request :
 		(const msg_header_t *)from->sip_status;
 
 	for (h = h ? h->sh_succ : NULL; h; h = h->sh_succ)
-		if (copies(h, flags) && !copy_one(to, h))
+		if (copies(h, flags) &&
+		    !(realm && (proves(h, realm) || claims(h))) &&
+		    !copy_one(to, h))
 			return E_NOMEM;
 	return 0;
+}
+
+int headers_copy(msg_t *to, const sip_t *from, unsigned flags)
+{
+	return copy_all(to, from, flags, NULL);
+}
+
+int headers_copy_request(const struct sip_face *came, msg_t *to,
+			 const sip_t *from, unsigned flags)
+{
+	return copy_all(to, from, flags, admission_realm(came));
 }
 
 /* An address of the inside; with no nets configured, any address may be. */

@@ -20,6 +20,10 @@ enum header_fate header_fate(const char *name, size_t len);
 /* Copies what passes from a received message into a new one, in order, byte
  * for byte. Returns 0 or E_NOMEM. */
 int headers_copy(msg_t *to, const sip_t *from, unsigned flags);
+/* The same for a request that came in on this face: what a phone said to prove
+ * itself to us does not leave, nor does whom it says it is beside From. */
+int headers_copy_request(const struct sip_face *came, msg_t *to,
+			 const sip_t *from, unsigned flags);
 /* Whether Require has one of these option tags, which are our own business.
  * NULL-terminated. */
 bool headers_requires(const sip_t *from, const char *const *drop);

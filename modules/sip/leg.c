@@ -315,7 +315,8 @@ static bool ack_fill(msg_t *msg, const struct txn *t, const sip_t *from,
 		return true;
 	x = border_crossing(t->pair, t->from->face->face);
 	flags = border_flags(&x, from, &t->from->privacy);
-	return !headers_copy(msg, from, flags | (body ? COPY_BODY : 0)) &&
+	return !headers_copy_request(t->from->face, msg, from,
+				     flags | (body ? COPY_BODY : 0)) &&
 	       border_privacy(msg, from, &x, flags) &&
 	       (!body || body_add(msg, body->data, body->len));
 }

@@ -21,6 +21,10 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/pair.c modules/sip/pair.h \
 	modules/sip/register.c modules/sip/register.h \
 	modules/sip/rank.c modules/sip/rank.h \
+	modules/sip/registrar/admission.c modules/sip/registrar/admission.h \
+	modules/sip/registrar/contact.c modules/sip/registrar/contact.h \
+	modules/sip/registrar/nonce.c modules/sip/registrar/nonce.h \
+	modules/sip/registrar/registrar.c modules/sip/registrar/registrar.h \
 	modules/sip/replaces.c modules/sip/replaces.h \
 	modules/sip/reoffer.c modules/sip/reoffer.h \
 	modules/sip/reply.c modules/sip/reply.h \

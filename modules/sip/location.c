@@ -1,8 +1,10 @@
 /* location.c - where registered phones are: daemon/engine/location.h over the
  * table of bindings.
  *
- * A call inwards bears the token that we registered as the user part of its
- * Request-URI; nothing else leads to a phone. The phone gets its own Contact
+ * A call inwards bears the token that we registered upstream as the user part
+ * of its Request-URI, or the name of an account of our own registrar, which
+ * leads to the phone that the account prefers (q), among equals to the one that
+ * registered last. The phone gets its own Contact
  * as the Request-URI. The message goes to that Contact's host and port if the
  * REGISTER came from this host, else to where the REGISTER came from: then
  * the Contact is behind a NAT (RFC 3581). Either way the transport is the one
@@ -55,14 +57,32 @@ static bool token_of(const char *uri, char out[static TOKEN_TEXT])
 	return true;
 }
 
+/* Of an account of ours: by q, then the latest. */
+static const struct binding *best_of(const struct bindings *b, const char *uri)
+{
+	const struct binding *e = NULL, *best = NULL;
+	char name[URI_NAME_TEXT];
+	uint64_t at = now();
+
+	if (!uri_name(uri, name))
+		return NULL;
+	while ((e = bindings_next(b, name, e)))
+		if (e->local && e->expires_us > at &&
+		    (!best || e->q > best->q ||
+		     (e->q == best->q && e->since_us > best->since_us)))
+			best = e;
+	return best;
+}
+
 static int find(void *user, const char *uri, struct location_way *out)
 {
-	const struct binding *e;
+	const struct binding *e = NULL;
 	char token[TOKEN_TEXT];
 
-	if (!token_of(uri, token))
-		return E_NOTFOUND;
-	e = bindings_find(user, token, now());
+	if (token_of(uri, token))
+		e = bindings_find(user, token, now());
+	if (!e || e->local)
+		e = best_of(user, uri);
 	if (!e)
 		return E_NOTFOUND;
 	snprintf(out->account, sizeof out->account, "sip:%s", e->account);
@@ -116,8 +136,9 @@ static double seconds(uint64_t us)
 static json_t *object_of(const struct binding *e)
 {
 	char where[ADDR_TEXT];
-	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:f,s:f}",
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:f,s:f}",
 			      "account", e->account,
+			      "kind", e->local ? "local" : "pass",
 			      "phone", addr_text(&e->source, where),
 			      "transport", e->proto, "contact", e->contact,
 			      "since", seconds(e->since_us),

@@ -25,11 +25,11 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "daemon/uri.h"
 #include "modules/sip/binding.h"
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
 #include "modules/sip/location.h"
+#include "modules/sip/registrar/contact.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/trunk/hops.h"
 
@@ -41,10 +41,8 @@
 
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/nta_tag.h>
-#include <sofia-sip/nta_tport.h>
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_tag.h>
-#include <sofia-sip/tport.h>
 #include <sofia-sip/tport_tag.h>
 
 #define CONTACTS_MAX 8      /* of one REGISTER */
@@ -142,31 +140,6 @@ static void refuse(struct attempt *a, int status, const char *why)
 
 /* -- the phone's request -------------------------------------------------- */
 
-static void read_source(struct attempt *a, const struct sip_face *f)
-{
-	tport_t *tp = nta_incoming_transport(f->agent, a->irq, NULL);
-	const char *proto = tp ? tport_name(tp)->tpn_proto : NULL;
-	char *c;
-
-	a->source = face_source(a->irq);
-	snprintf(a->proto, sizeof a->proto, "%s", proto ? proto : "udp");
-	for (c = a->proto; *c; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c | 0x20);
-	tport_unref(tp);
-}
-
-static uint32_t expires_of(const sip_contact_t *m, const sip_t *sip)
-{
-	unsigned long s = EXPIRES_DEFAULT;
-
-	if (m && m->m_expires)
-		s = strtoul(m->m_expires, NULL, 10);
-	else if (sip->sip_expires)
-		s = sip->sip_expires->ex_delta;
-	return s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
-}
-
 static struct binding_facts facts_of(const struct attempt *a,
 				     const struct wanted *w)
 {
@@ -176,21 +149,6 @@ static struct binding_facts facts_of(const struct attempt *a,
 	};
 }
 
-static bool read_uri(const url_t *url, char *out, size_t room)
-{
-	su_home_t home[1] = { SU_HOME_INIT(home) };
-	const char *text;
-	bool good;
-
-	su_home_init(home);
-	text = url->url_type == url_sip ? url_as_string(home, url) : NULL;
-	good = text && strlen(text) < room && uri_is_sip(text);
-	if (good)
-		strcpy(out, text);
-	su_home_deinit(home);
-	return good;
-}
-
 static bool read_contact(struct attempt *a, const sip_contact_t *m,
 			 const sip_t *sip)
 {
@@ -198,9 +156,9 @@ static bool read_contact(struct attempt *a, const sip_contact_t *m,
 	struct binding_facts f;
 
 	if (a->n == CONTACTS_MAX ||
-	    !read_uri(m->m_url, w->contact, sizeof w->contact))
+	    !contact_uri(m->m_url, w->contact, sizeof w->contact))
 		return false;
-	w->asked = expires_of(m, sip);
+	w->asked = contact_expires(m, sip, EXPIRES_DEFAULT);
 	f = facts_of(a, w);
 	bindings_token(a->registry->bindings, &f, w->token);
 	a->n++;
@@ -214,23 +172,12 @@ static bool read_contacts(struct attempt *a, const sip_t *sip)
 
 	if (m && m->m_url->url_type == url_any) {
 		a->all = true;
-		return !m->m_next && !expires_of(NULL, sip);
+		return !m->m_next &&
+		       !contact_expires(NULL, sip, EXPIRES_DEFAULT);
 	}
 	for (; m; m = m->m_next)
 		if (!read_contact(a, m, sip))
 			return false;
-	return true;
-}
-
-static bool read_account(struct attempt *a, const sip_t *sip)
-{
-	char uri[ACCOUNT_TEXT + 64], name[URI_NAME_TEXT];
-
-	if (!read_uri(sip->sip_to->a_url, uri, sizeof uri) ||
-	    !uri_name(uri, name) || !strchr(name, '@') ||
-	    strlen(name) >= sizeof a->account)
-		return false;
-	strcpy(a->account, name);
 	return true;
 }
 
@@ -288,7 +235,7 @@ static int admitted(struct attempt *a, const char **why)
 static int examine(struct attempt *a, const sip_t *sip, const char **why)
 {
 	const url_t *uri = sip->sip_request->rq_url;
-	bool named = read_account(a, sip);
+	bool named = contact_account(sip, a->account, sizeof a->account);
 	int status = admitted(a, why);
 
 	if (status)
@@ -436,7 +383,8 @@ int register_request(struct sip_face *f, nta_incoming_t *irq,
 		nta_incoming_destroy(irq);
 		return 0;
 	}
-	read_source(a, f);
+	a->source = face_source(irq);
+	contact_proto(f, irq, a->proto, sizeof a->proto);
 	status = examine(a, sip, &why);
 	if (status)
 		refuse(a, status, why);
@@ -502,7 +450,7 @@ static int accept_one(struct attempt *a, const struct wanted *w,
 {
 	struct bindings *b = a->registry->bindings;
 	const sip_contact_t *m = contact_of(sip, w->token);
-	uint32_t granted = m ? expires_of(m, sip) : 0;
+	uint32_t granted = m ? contact_expires(m, sip, EXPIRES_DEFAULT) : 0;
 	struct binding_facts f = facts_of(a, w);
 	bool known = bindings_find(b, w->token, f.now_us);
 
@@ -558,7 +506,8 @@ static bool show_contacts(const struct attempt *a, msg_t *msg,
 		if ((name = name_for(a, m)) &&
 		    !put(msg, sip_contact_format(
 				      msg_home(msg), "<%s>;expires=%" PRIu32,
-				      name, expires_of(m, sip))))
+				      name, contact_expires(
+					      m, sip, EXPIRES_DEFAULT))))
 			return false;
 	return true;
 }
@@ -694,6 +643,11 @@ int registry_new(struct sip *s, struct core *core, struct registry **out)
 out:
 	registry_free(r);
 	return err;
+}
+
+struct bindings *registry_bindings(const struct registry *r)
+{
+	return r->bindings;
 }
 
 void registry_free(struct registry *r)

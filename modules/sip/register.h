@@ -5,6 +5,7 @@
 #include "daemon/module.h"
 #include "modules/sip/sip.h"
 
+struct bindings;
 struct registry;
 
 /* Reads what the file (the parent's "bindings") kept, and registers the role
@@ -15,5 +16,8 @@ void registry_free(struct registry *r);
 /* A REGISTER from inside; as an nta_request_f's result. */
 int register_request(struct sip_face *f, nta_incoming_t *irq,
 		     const sip_t *sip);
+
+/* The table that both kinds of registration share; never NULL. */
+struct bindings *registry_bindings(const struct registry *r);
 
 #endif

@@ -289,7 +289,7 @@ static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip)
 
 	if (replaces_refers(from->face, sip))
 		flags |= COPY_NO_REFER_TO;
-	if (headers_copy(msg, sip, flags) ||
+	if (headers_copy_request(from->face, msg, sip, flags) ||
 	    !border_privacy(msg, sip, &x, flags) ||
 	    !replaces_add(from->face, sip, msg) ||
 	    headers_hop(msg, sip) ||

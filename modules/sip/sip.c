@@ -14,6 +14,7 @@
  *   leg.c      one SIP dialog
  *   pair.c     the two legs of a call: made, ended, freed
  *   request.c  requests outside a call, subscriptions
+ *   registrar/ the registrar of our own, and passwords of phones
  *   register.c a phone's REGISTER on its way to the registrar
  *   binding.c  the table of registered phones, and slots.c its file
  *   location.c how calls find them
@@ -33,7 +34,7 @@
  * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and
  * ACK, merges and matches; nothing else of it is used (no nua, no soa).
  *
- * Does not do: a registrar, forking of its own, redirection (a 3xx passes
+ * Does not do: forking of its own, redirection (a 3xx passes
  * without its Contact from the inside). */
 #include "modules/sip/sip.h"
 
@@ -47,6 +48,8 @@
 #include "modules/sip/merge.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/register.h"
+#include "modules/sip/registrar/admission.h"
+#include "modules/sip/registrar/registrar.h"
 #include "modules/sip/reoffer.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/request.h"
@@ -105,6 +108,26 @@ static void log_refused(nta_incoming_t *irq, const sip_t *sip, int status)
 		 status, reply_phrase(status));
 }
 
+static int on_register(struct sip_face *f, nta_incoming_t *irq,
+		       const sip_t *sip)
+{
+	const struct settings *s = engine_settings(f->sip->engine);
+
+	return s->register_mode == REGISTER_LOCAL
+		? registrar_request(f, irq, sip)
+		: register_request(f, irq, sip);
+}
+
+static void on_admitted(struct sip_face *f, nta_incoming_t *irq,
+			const sip_t *sip, const struct admitted *who)
+{
+	(void)who;
+	if (sip->sip_request->rq_method == sip_method_invite)
+		invite_first(f, irq, sip);
+	else
+		request_outside(f, irq, sip);
+}
+
 static int on_stranger(struct leg *door, nta_leg_t *dialog,
 		       nta_incoming_t *irq, const sip_t *sip)
 {
@@ -118,16 +141,20 @@ static int on_stranger(struct leg *door, nta_leg_t *dialog,
 		return 0;
 	}
 	if (m == sip_method_register && door->face->face == INSIDE)
-		return register_request(door->face, irq, sip);
-	if (request_passes(door->face, sip))
-		return request_outside(door->face, irq, sip);
+		return on_register(door->face, irq, sip);
+	if (request_passes(door->face, sip)) {
+		admission_ask(door->face, irq, sip, on_admitted);
+		return 0;
+	}
 	status = stranger_status(sip);
 	if (!status && sip->sip_to->a_tag)
 		status = 481;
 	if (!status && merge_seen(door->face->sip, door->face->face, sip))
 		status = 482;
-	if (!status && m == sip_method_invite)
-		return invite_first(door->face, irq, sip);
+	if (!status && m == sip_method_invite) {
+		admission_ask(door->face, irq, sip, on_admitted);
+		return 0;
+	}
 	if (!status && !face_is_us(door->face, sip->sip_request->rq_url))
 		status = 404; /* OPTIONS for someone else */
 	if (!status) {
@@ -211,6 +238,7 @@ static int take_tls(struct sip *s)
 
 static void sip_free(struct sip *s)
 {
+	admissions_free(s->admissions);
 	requests_free(s->requests);
 	hops_free(s->hops);
 	registry_free(s->registry);
@@ -266,7 +294,8 @@ static int start(struct core *core, const struct conf *c, void **state)
 		goto out;
 	if ((r = hops_new(s, core, &s->hops)) ||
 	    (r = registry_new(s, core, &s->registry)) ||
-	    (r = requests_new(s, &s->requests)))
+	    (r = requests_new(s, &s->requests)) ||
+	    (r = admissions_new(s, &s->admissions)))
 		goto out;
 	r = core_register(core, "signalling", role.name, &role);
 	if (r)

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct admissions; /* registrar/admission.h */
 struct leg;
 struct hop_table; /* trunk/hops.h */
 struct loop_timer;
@@ -64,6 +65,7 @@ struct sip {
 	su_home_t home[1];
 	struct sip_face face[2];
 	struct registry *registry;
+	struct admissions *admissions;
 	struct requests *requests;
 	struct hop_table *hops;
 	struct merges *merges;

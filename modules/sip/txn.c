@@ -184,7 +184,7 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 		flags |= COPY_NO_REFER_TO;
 	if (requires)
 		flags |= COPY_NO_REQUIRE;
-	if (headers_copy(msg, sip, flags) ||
+	if (headers_copy_request(t->from->face, msg, sip, flags) ||
 	    !border_privacy(msg, sip, &x, border) ||
 	    (requires && !headers_require(msg, sip, our_tags(t))) ||
 	    !early_request(t, msg, sip) || !session_request(t, msg, sip) ||

@@ -56,12 +56,19 @@ def case(**options):
 class Scene:
     """The relay, both ends, and the usual first steps."""
 
-    def __init__(self, keys=(), target=None, inside=None, tcp=False):
+    def __init__(self, keys=(), target=None, inside=None, tcp=False, log=False):
         self.a = End(PORT + 10, INSIDE)
         self.b = End(PORT + 11, OUTSIDE)
+        self.log = tempfile.TemporaryFile("w+") if log else None
         self.relay = Relay(PROGRAM, PORT, inside or "sip:phone@127.0.0.1:%d" % (PORT + 10),
-                           target or "sip:bob@127.0.0.1:%d" % (PORT + 11), *keys, wrap=WRAP)
+                           target or "sip:bob@127.0.0.1:%d" % (PORT + 11), *keys, wrap=WRAP,
+                           log=self.log)
         self.more = []
+
+    def logged(self):
+        """What the relay has logged so far."""
+        self.log.seek(0)
+        return self.log.read()
 
     def end(self, *args, **kw):
         e = End(*args, **kw)

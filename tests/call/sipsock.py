@@ -230,11 +230,11 @@ SDP = ("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\
 class Relay:
     """A running siprelay; commands go to its standard input."""
 
-    def __init__(self, program, port, inside, outside, *keys, wrap=()):
+    def __init__(self, program, port, inside, outside, *keys, wrap=(), log=None):
         self.port = port
         self.process = subprocess.Popen(
             list(wrap) + [program, str(port), inside, outside] + list(keys),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         if self.process.stdout.readline().strip() != "ready":
             raise RuntimeError("siprelay did not start")
 

@@ -116,6 +116,13 @@ const struct settings *engine_settings(const struct engine *e)
 	return &e->settings;
 }
 
+bool engine_is_emergency(const struct engine *e, const char *callee)
+{
+	(void)e;
+	return !strncmp(callee, "urn:service:sos", 15) ||
+	       !strncmp(callee, "sip:112@", 8);
+}
+
 enum guard_fate engine_message(struct engine *e, const struct guard_message *m)
 {
 	return guard_message(e->guard, &e->settings, m);

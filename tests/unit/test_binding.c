@@ -537,6 +537,114 @@ static void routes_of_an_account(void **state)
 	bindings_free(b);
 }
 
+/* -- of our own registrar ------------------------------------------------- */
+
+static struct binding_facts local(const char *contact, const char *source)
+{
+	struct binding_facts f = facts("alice@a.example", contact);
+
+	f.local = true;
+	f.q = 1000;
+	f.cseq = 7;
+	f.call = "0123456789abcdef0123456789abcdef";
+	f.expires_us = real_now() + 600 * SECOND;
+	addr_parse(source, &f.source);
+	return f;
+}
+
+/* The longest of everything fits, and comes back whole. */
+static void a_local_binding_is_kept(void **state)
+{
+	char account[ACCOUNT_TEXT], routes[ROUTES_TEXT];
+	char contact[CONTACT_TEXT] = "";
+	struct binding_facts f = local(contact, "10.1.1.1:5062");
+	int fd = fd_new();
+	struct bindings *b = open_at(fd, NOW);
+	const struct binding *e;
+
+	(void)state;
+	memset(account, 'a', sizeof account);
+	memset(contact, 'c', sizeof contact);
+	memset(routes, 'r', sizeof routes);
+	account[sizeof account - 1] = contact[sizeof contact - 1] =
+		routes[sizeof routes - 1] = 0;
+	f.account = account;
+	f.routes = routes;
+	f.proto = "udptcp7";
+	f.q = 250;
+	f.cseq = UINT32_MAX;
+	f.expires_us = NOW + 600 * SECOND;
+	assert_int_equal(bindings_put(b, &f), 0);
+	bindings_free(b);
+	b = open_at(fd, NOW);
+	e = find(b, &f, NOW);
+	assert_non_null(e);
+	assert_true(e->local && e->q == 250 && e->cseq == UINT32_MAX);
+	assert_string_equal(e->call, f.call);
+	f.local = false; /* the other kind has another name */
+	assert_null(find(b, &f, NOW));
+	bindings_free(b);
+	close(fd);
+}
+
+static void expect_way(struct bindings *b, const char *uri, const char *target)
+{
+	struct location l = location_of(b);
+	struct location_way way;
+	int r = l.find(l.user, uri, &way);
+
+	if (!target) {
+		assert_int_equal(r, E_NOTFOUND);
+		return;
+	}
+	assert_int_equal(r, 0);
+	assert_string_equal(way.target, target);
+	assert_string_equal(way.account, "sip:alice@a.example");
+}
+
+/* A call to the account goes to the highest q, then to the latest; to a phone
+ * that passes through, by its token alone, and to a local one never by that. */
+static void ways_to_an_account(void **state)
+{
+	struct bindings *b = open_at(-1, NOW);
+	struct binding_facts old = local(PHONE, "10.1.1.1:5062"), late, low;
+	struct binding_facts pass = facts("alice@a.example", PHONE);
+	char uri[64], token[TOKEN_TEXT];
+
+	(void)state;
+	pass.expires_us = old.expires_us;
+	bindings_put(b, &pass);
+	expect_way(b, "sip:alice@a.example", NULL);
+	bindings_put(b, &old);
+	expect_way(b, "sip:alice@A.example:5070;x=y", PHONE);
+	expect_way(b, "sip:alice@b.example", NULL);
+	expect_way(b, "sip:a.example", NULL);
+	bindings_token(b, &old, token);
+	snprintf(uri, sizeof uri, "sip:%s@a.example", token);
+	expect_way(b, uri, NULL);
+	late = local("sip:alice@10.1.1.2", "10.1.1.2:5060");
+	late.now_us += SECOND;
+	bindings_put(b, &late);
+	expect_way(b, "sip:alice@a.example", "sip:alice@10.1.1.2");
+	low = local("sip:alice@10.1.1.3", "10.1.1.3:5060");
+	low.now_us += 2 * SECOND;
+	low.q = 999;
+	bindings_put(b, &low);
+	expect_way(b, "sip:alice@a.example", "sip:alice@10.1.1.2");
+	late.q = 0;
+	bindings_put(b, &late);
+	expect_way(b, "sip:alice@a.example", PHONE);
+	old.source.ip[3] = 77; /* the same phone behind another address */
+	bindings_put(b, &old);
+	assert_int_equal(bindings_count(b), 4);
+	old.expires_us = late.expires_us = low.expires_us = real_now();
+	bindings_put(b, &old);
+	bindings_put(b, &late);
+	bindings_put(b, &low);
+	expect_way(b, "sip:alice@a.example", NULL);
+	bindings_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,6 +662,8 @@ int main(void)
 		cmocka_unit_test_setup(memory_runs_out, quiet),
 		cmocka_unit_test_setup(ways_to_a_phone, quiet),
 		cmocka_unit_test_setup(routes_of_an_account, quiet),
+		cmocka_unit_test_setup(a_local_binding_is_kept, quiet),
+		cmocka_unit_test_setup(ways_to_an_account, quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

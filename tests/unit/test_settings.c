@@ -151,7 +151,8 @@ static void wrong_settings_are_refused(void **state)
 		{ "phones = ( { user = \"a\"; contact = \"sip:c\"; },\n"
 		  "{ user = \"a\"; contact = \"sip:d\"; } );",
 		  "t:2: phones: user \"a\" is there twice" },
-		{ "register = \"here\";", "allowed: \"off\", \"pass\", \"local\"" },
+		{ "register = \"here\";",
+		  "allowed: \"off\", \"pass\", \"local\"" },
 		{ "register = \"local\"; registrar = { users = \"file:u\"; };",
 		  "registrar.domain: is missing" },
 		{ "register = \"local\"; registrar = { domain = \"a\"; };",
