@@ -494,7 +494,7 @@ struct msg_stream_stats {
 	struct addr remote[2]; /* where media goes now, learnt or set */
 	struct msg_face_stats face[2];
 	struct msg_key_use key[2]; /* in use now, by enum key_direction */
-	uint64_t idle_us;      /* since the last accepted packet, either face */
+	uint64_t quiet_us[2];  /* since the last accepted packet, by face */
 };
 
 enum stream_event {
@@ -502,7 +502,9 @@ enum stream_event {
 	                           or back (detail: the face it came from) */
 	STREAM_EVENT_IDLE = 2,  /* nothing accepted for media.timeout */
 	STREAM_EVENT_SPENT = 3, /* a key reached its limit; stream is stopped */
-	STREAM_EVENT_SOFT = 4   /* a key is about to: a new one is wanted */
+	STREAM_EVENT_SOFT = 4,  /* a key is about to: a new one is wanted */
+	STREAM_EVENT_QUIET = 5  /* nothing accepted from one of the faces for
+	                           media.silence */
 };
 
 struct msg_stream_event {

@@ -224,7 +224,13 @@ static const struct conf_key media_keys[] = {
 	{ .name = "timeout", .type = CONF_INT, .dflt = "300", .min = 0,
 	  .max = 86400, .unit = "s", .reload = RELOAD_RESTART,
 	  .help = "A call whose media is silent in both directions for so "
-		  "long ends; 0: never." },
+		  "long ends; 0: never. One on hold does not." },
+	{ .name = "silence", .type = CONF_INT, .dflt = "0", .min = 0,
+	  .max = 86400, .unit = "s", .reload = RELOAD_RESTART,
+	  .help = "A call of which one end sends nothing for so long, neither "
+		  "RTP nor RTCP, though the other does and it is not on hold, "
+		  "ends, too: a phone that disappeared. 0: never, for phones "
+		  "that send nothing while their user only listens." },
 	{ .name = "grace", .type = CONF_INT, .dflt = "5", .min = 3,
 	  .max = 300, .unit = "s", .reload = RELOAD_RESTART,
 	  .help = "How long a key that was replaced in a running call still "
@@ -533,6 +539,7 @@ static int read_rest(const struct conf *c, struct settings *s,
 	s->media_loop = conf_text(n, "loop");
 	s->transform = conf_text(n, "transform");
 	s->media_timeout_s = (unsigned)conf_int(n, "timeout");
+	s->media_silence_s = (unsigned)conf_int(n, "silence");
 	s->media_grace_s = (unsigned)conf_int(n, "grace");
 	n = conf_one(c, "calls");
 	s->session_s = (unsigned)conf_int(n, "session");

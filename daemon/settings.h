@@ -73,6 +73,7 @@ struct settings {
 	const char *media_loop;       /* "auto", "uring", "epoll" */
 	const char *transform;        /* "evp", "libsrtp2" */
 	unsigned media_timeout_s;     /* 0: never */
+	unsigned media_silence_s;     /* of one end; 0: never */
 	unsigned media_grace_s;       /* a replaced key still opens */
 	unsigned calls_max;
 	unsigned setup_max; /* in set-up, of one outside address */

@@ -304,12 +304,23 @@ static bool line_in_use(const struct call *c, unsigned i)
 	       c->deal->active->end[i].accepted;
 }
 
-/* Silence ends a call only when every line in use is silent and none is on
- * hold: somebody who put a call on hold wants it back. */
-static bool all_idle(const struct call *c)
+/* A bit for each face on which this line has been silent for so long. */
+static unsigned silent_on(const struct line *l, unsigned span_s)
 {
-	uint64_t span_us =
-		engine_settings(c->engine)->media_timeout_s * 1000000ull;
+	unsigned faces = 0;
+
+	for (int f = INSIDE; f <= OUTSIDE; f++)
+		if (l->stats &&
+		    l->stats->quiet_us[f] >= span_s * 1000000ull)
+			faces |= 1u << f;
+	return faces;
+}
+
+/* The same for the call: silence counts only where every line in use is silent
+ * and none is on hold: somebody who put a call on hold wants it back. */
+static unsigned call_silent_on(const struct call *c, unsigned span_s)
+{
+	unsigned faces = 1u << INSIDE | 1u << OUTSIDE;
 	bool used = false;
 
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++) {
@@ -317,11 +328,26 @@ static bool all_idle(const struct call *c)
 			continue;
 		used = true;
 		if (c->deal->end[i].held || c->deal->active->end[i].held)
-			return false;
-		if (!c->line[i].stats || c->line[i].stats->idle_us < span_us)
-			return false;
+			return 0;
+		faces &= silent_on(&c->line[i], span_s);
 	}
-	return used;
+	return used ? faces : 0;
+}
+
+/* Why the call ends; NULL: it does not. */
+static const char *why_silent(const struct call *c)
+{
+	const struct settings *s = engine_settings(c->engine);
+	unsigned both = 1u << INSIDE | 1u << OUTSIDE, one;
+
+	if (s->media_timeout_s &&
+	    call_silent_on(c, s->media_timeout_s) == both)
+		return "no media";
+	one = s->media_silence_s ? call_silent_on(c, s->media_silence_s) : 0;
+	if (!one)
+		return NULL;
+	return one & 1u << INSIDE ? "no media from the inside"
+				  : "no media from the outside";
 }
 
 /* With fresh counters of all lines. A call that is spared is looked at again:
@@ -329,17 +355,17 @@ static bool all_idle(const struct call *c)
 static void on_idle_measured(void *user, uint64_t token, int err)
 {
 	struct call *c = call_find(user, token);
+	const char *why = c && !err ? why_silent(c) : NULL;
 
 	if (!c || err == E_NOTFOUND)
 		return;
-	if (err || !all_idle(c)) {
+	if (!why) {
 		c->recheck_us = clock_mono_us(c->engine->clock) + RECHECK_US;
 		engine_tick_soon(c->engine);
 		return;
 	}
-	LOG_CALL(c, LOG_CLASS_INFO, "no media for %u s: ended",
-		 engine_settings(c->engine)->media_timeout_s);
-	call_hang_up(c, 480, "no media");
+	LOG_CALL(c, LOG_CLASS_INFO, "%s any more: ended", why);
+	call_hang_up(c, 480, why);
 }
 
 static void idle(struct call *c)
@@ -371,6 +397,7 @@ static int handle_event(struct engine *e, const struct ipc_msg *msg)
 			l->first_us[m->detail] = clock_wall_us(e->clock);
 		return 0;
 	case STREAM_EVENT_IDLE:
+	case STREAM_EVENT_QUIET:
 		idle(l->call);
 		return 0;
 	case STREAM_EVENT_SOFT:

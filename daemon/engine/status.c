@@ -78,13 +78,16 @@ static void put_stats(json_t *o, const struct msg_stream_stats *s)
 
 	for (int f = INSIDE; f <= OUTSIDE; f++) {
 		side = face_stats(&s->face[f]);
+		json_object_set_new(side, "quiet_s", seconds(s->quiet_us[f]));
 		if (s->remote[f].family)
 			json_object_set_new(side, "remote",
 				json_string(addr_text(&s->remote[f], text)));
 		json_object_set_new(o, face[f], side);
 	}
 	put_keys(o, s->key);
-	json_object_set_new(o, "idle_s", seconds(s->idle_us));
+	json_object_set_new(o, "idle_s", seconds(
+		s->quiet_us[INSIDE] < s->quiet_us[OUTSIDE]
+		? s->quiet_us[INSIDE] : s->quiet_us[OUTSIDE]));
 }
 
 static json_t *line_json(const struct call *c, unsigned i)

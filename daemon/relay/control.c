@@ -721,6 +721,7 @@ static void copy_settings(struct control *c, const struct settings *s)
 	c->env.n_nets = in->n_nets;
 	memcpy(c->env.nets, in->nets, sizeof c->env.nets);
 	c->env.timeout_us = (uint64_t)s->media_timeout_s * 1000000;
+	c->env.silence_us = (uint64_t)s->media_silence_s * 1000000;
 	c->env.grace_us = (uint64_t)s->media_grace_s * 1000000;
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		memcpy(c->media[f], s->face[f].media, sizeof c->media[f]);

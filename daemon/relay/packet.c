@@ -261,8 +261,7 @@ static void count_in(struct pass *d, size_t len)
 {
 	struct msg_face_stats *st = &d->s->stats[d->from];
 
-	d->s->heard_us = d->p->now_us;
-	d->s->told &= (uint8_t)~STREAM_TELL_IDLE;
+	d->s->heard_us[d->from] = d->p->now_us;
 	st->packets_in++;
 	st->bytes_in += len;
 	st->rtcp_in += d->kind == RTCP;

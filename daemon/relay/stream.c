@@ -34,7 +34,7 @@ int stream_new(const struct stream_seed *seed, struct stream **out)
 	s->id = seed->id;
 	s->sealed = seed->sealed != STREAM_CLEAR;
 	s->maybe = seed->sealed == STREAM_MAYBE;
-	s->heard_us = seed->now_us;
+	s->heard_us[INSIDE] = s->heard_us[OUTSIDE] = seed->now_us;
 	transmit_init(&s->tx, seed->ssrc, seed->first, seed->clock_hz);
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		for (int c = RTP; c <= RTCP; c++)
@@ -311,6 +311,32 @@ int stream_set(struct stream *s, const struct stream_change *c, uint64_t now_us)
 
 /* -- time ----------------------------------------------------------------- */
 
+static uint64_t silent_us(const struct stream *s, int face, uint64_t now_us)
+{
+	return now_us > s->heard_us[face] ? now_us - s->heard_us[face] : 0;
+}
+
+static void tell_once(struct stream *s, uint8_t what, bool true_now)
+{
+	if (!true_now)
+		s->told &= (uint8_t)~what;
+	else if (!(s->told & what))
+		s->tell |= what;
+}
+
+static void notice_silence(struct stream *s, uint64_t now_us)
+{
+	uint64_t in = silent_us(s, INSIDE, now_us);
+	uint64_t out = silent_us(s, OUTSIDE, now_us);
+	uint64_t least = in < out ? in : out, most = in < out ? out : in;
+	const struct relay_env *env = s->env;
+
+	tell_once(s, STREAM_TELL_IDLE,
+		  env->timeout_us && least > env->timeout_us);
+	tell_once(s, STREAM_TELL_QUIET,
+		  env->silence_us && most > env->silence_us);
+}
+
 void stream_tick(struct stream *s, uint64_t now_us)
 {
 	for (unsigned i = STREAM_RECV_MAX; i--;) {
@@ -321,9 +347,7 @@ void stream_tick(struct stream *s, uint64_t now_us)
 	}
 	if (s->switch_us && s->switch_us <= now_us)
 		activate(s, now_us);
-	if (s->env->timeout_us && !(s->told & STREAM_TELL_IDLE) &&
-	    now_us > s->heard_us + s->env->timeout_us)
-		s->tell |= STREAM_TELL_IDLE;
+	notice_silence(s, now_us);
 }
 
 /* Packets of a component until the key's life or its indexes end. */
@@ -399,6 +423,6 @@ void stream_stats(const struct stream *s, uint64_t now_us,
 		send_use(s, &out->key[KEY_SEND]);
 	if (s->recv[0])
 		recv_use(s, recv_in_use(s), &out->key[KEY_RECV]);
-	if (now_us > s->heard_us)
-		out->idle_us = now_us - s->heard_us;
+	out->quiet_us[INSIDE] = silent_us(s, INSIDE, now_us);
+	out->quiet_us[OUTSIDE] = silent_us(s, OUTSIDE, now_us);
 }

@@ -29,6 +29,7 @@ struct relay_env {
 	struct net nets[32]; /* where phones live */
 	size_t n_nets;
 	uint64_t timeout_us; /* 0: a silent stream is never told */
+	uint64_t silence_us; /* the same of one that is silent on one face */
 	uint64_t grace_us;   /* a replaced key still opens */
 };
 
@@ -67,7 +68,8 @@ struct stream_send {
 };
 
 enum { STREAM_TELL_FIRST_INSIDE = 1, STREAM_TELL_FIRST_OUTSIDE = 2,
-       STREAM_TELL_IDLE = 4, STREAM_TELL_SPENT = 8, STREAM_TELL_SOFT = 16 };
+       STREAM_TELL_IDLE = 4, STREAM_TELL_SPENT = 8, STREAM_TELL_SOFT = 16,
+       STREAM_TELL_QUIET = 32 };
 
 struct stream {
 	struct stream *next, **prev; /* of the worker's list */
@@ -87,7 +89,7 @@ struct stream {
 	struct stream_recv *recv[STREAM_RECV_MAX]; /* newest first */
 	uint32_t far_ssrc;              /* last one that authenticated */
 	uint8_t tell, told; /* events to tell, and those that were */
-	uint64_t heard_us;  /* last accepted packet */
+	uint64_t heard_us[2]; /* last accepted packet, by face */
 	struct msg_face_stats stats[2];
 };
 

@@ -66,6 +66,8 @@ static void tell_events(struct worker *w, struct stream *s)
 		tell_event(w, s, STREAM_EVENT_FIRST, OUTSIDE);
 	if (new & STREAM_TELL_IDLE)
 		tell_event(w, s, STREAM_EVENT_IDLE, INSIDE);
+	if (new & STREAM_TELL_QUIET)
+		tell_event(w, s, STREAM_EVENT_QUIET, INSIDE);
 	if (new & STREAM_TELL_SPENT)
 		tell_event(w, s, STREAM_EVENT_SPENT, INSIDE);
 	if (new & STREAM_TELL_SOFT)

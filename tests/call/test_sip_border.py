@@ -174,7 +174,8 @@ def the_wish_holds_for_the_dialog(s):
 @case()
 def outside_a_call(s):
     s.a.request("MESSAGE", BOB, {"call_id": "m1", "ftag": "t1", "cseq": 0}, body="hi",
-                extra="Content-Type: text/plain\r\nPrivacy: user;id\r\n" + text(SAID[:3] + PERSONAL))
+                extra="Content-Type: text/plain\r\n" + text(SAID[:3] + PERSONAL +
+                                                            ["Privacy: user;id"]))
     r = s.b.expect("MESSAGE")
     same((lines_of(r), "anonymous.invalid" in r.get("From")), ([], True), "the MESSAGE")
     s.b.reply(r, "200 OK", "B1", contact=False)

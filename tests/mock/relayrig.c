@@ -62,6 +62,7 @@ static void read_settings(struct rig *r)
 	s->workers = r->conf.workers;
 	s->media_loop = rig_loop(r->conf.loop);
 	s->media_timeout_s = r->conf.timeout_s;
+	s->media_silence_s = r->conf.silence_s;
 	s->media_grace_s = 5;
 }
 

@@ -33,7 +33,7 @@ struct rig_conf {
 	const struct transform *transform;
 	enum suite suite;
 	unsigned workers;
-	unsigned timeout_s;
+	unsigned timeout_s, silence_s;
 	unsigned port_min, port_max;
 	bool only_sealed; /* no peer's profile lets calls go in clear */
 };

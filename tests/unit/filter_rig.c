@@ -219,7 +219,8 @@ static void relay_get(struct rig *r, const struct mock_sent *s)
 	st.key[KEY_SEND] = (struct msg_key_use){
 		.id = 0x300000001, .rtp = 5, .rtp_index = 0x10002,
 		.rtp_left = 1000, .ssrc = 0xabc0 };
-	st.idle_us = r->idle_us;
+	st.quiet_us[INSIDE] = r->idle_us;
+	st.quiet_us[OUTSIDE] = r->idle_us + r->quieter_us;
 	assert_int_equal(rig_relay_says(r, MSG_STREAM_STATS, s->id, &st,
 					sizeof st), 0);
 }

@@ -45,6 +45,7 @@ struct rig {
 	bool late_keys; /* no offer of ours fixes keys */
 	unsigned keys_short; /* so many lines get none: a broken keeper */
 	uint64_t idle_us; /* of every stream */
+	uint64_t quieter_us; /* so much more the outside is */
 	bool hold_relay, hold_keeper; /* they say nothing */
 	uint32_t last_stream;
 	uint64_t last_key;

@@ -760,6 +760,32 @@ static void idle_ends(void **state)
 	rig_free(r);
 }
 
+/* media.silence: the far end is gone, and our phone talks on. */
+static void one_quiet_end_ends(void **state)
+{
+	struct rig *r = rig_new("media = { silence = 60; };");
+	struct msg_stream_event ev = { 0, STREAM_EVENT_QUIET, 0 };
+	struct call *c = rig_call(r, INSIDE, "b");
+
+	(void)state;
+	offer(r, INSIDE, PLAIN);
+	answer(r, OUTSIDE, 0, SEALED);
+	passes();
+	call_won(c, 0);
+	call_up(c);
+	ev.stream = r->set[0].stream;
+	r->quieter_us = 59000000;
+	rig_relay_says(r, MSG_STREAM_EVENT, 0, &ev, sizeof ev);
+	rig_pump(r);
+	assert_int_equal(r->hangups, 0);
+	r->quieter_us = 60000000;
+	rig_pass_time(r, 25000); /* it is looked at again */
+	rig_pump(r);
+	assert_int_equal(r->hangups, 1);
+	assert_non_null(strstr(rig_log, "no media from the outside"));
+	rig_free(r);
+}
+
 static void spent_ends(void **state)
 {
 	struct rig *r = established(INSIDE);
@@ -937,6 +963,7 @@ int main(void)
 		cmocka_unit_test(other_side_offers),
 		cmocka_unit_test(new_line), cmocka_unit_test(declined_offer),
 		cmocka_unit_test(no_downgrade), cmocka_unit_test(idle_ends),
+		cmocka_unit_test(one_quiet_end_ends),
 		cmocka_unit_test(spent_ends), cmocka_unit_test(relay_gone),
 		cmocka_unit_test(keeper_gone),
 		cmocka_unit_test(broken_siblings),

@@ -409,6 +409,29 @@ static void silence_is_told_once(void **state)
 	scene_close(&s);
 }
 
+/* One end speaks on; of the other it is told, once, that it does not. */
+static void silence_of_one_end(void **state)
+{
+	struct rig_conf conf = confs[0];
+	struct rig_message m;
+	struct scene s;
+
+	(void)state;
+	conf.silence_s = 1;
+	scene_open(&s, &conf);
+	for (uint16_t n = 0; n < 12; n++) {
+		outward(&s, n);
+		rig_heard(&s.rig, MSG_STREAM_STATS, 200); /* a pause */
+	}
+	m = rig_wait(&s.rig, MSG_STREAM_EVENT);
+	assert_int_equal(m.event.event, STREAM_EVENT_FIRST);
+	m = rig_wait(&s.rig, MSG_STREAM_EVENT);
+	assert_int_equal(m.event.event, STREAM_EVENT_QUIET);
+	outward(&s, 12);
+	assert_false(rig_heard(&s.rig, MSG_STREAM_EVENT, 1200));
+	scene_close(&s);
+}
+
 /* Ports, slots and keys come and go while others have traffic. */
 static void streams_come_and_go(void **state)
 {
@@ -477,6 +500,7 @@ int main(void)
 		cmocka_unit_test(a_plain_stream_is_passed_on),
 		cmocka_unit_test(the_far_end_may_move),
 		cmocka_unit_test(silence_is_told_once),
+		cmocka_unit_test(silence_of_one_end),
 		cmocka_unit_test(streams_come_and_go),
 	};
 

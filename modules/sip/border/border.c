@@ -54,7 +54,7 @@ static const struct {
 	{ "Diversion", LEAVES, "privacy=\"full\"" },
 	{ "History-Info", STRANGER | HEADER | USER | HISTORY, NULL },
 	{ "History-Info", LEAVES, "privacy=history" }, /* RFC 7044 10.1.2 */
-	{ "Priority", UNKNOWN, NULL }, /* RFC 3261 20.26: it may ring at night */
+	{ "Priority", UNKNOWN, NULL }, /* RFC 3261 20.26: a night setting */
 	{ "Resource-Priority", UNKNOWN, NULL }, /* RFC 4412 */
 	{ "Answer-Mode", STRANGER, NULL }, /* RFC 5373 */
 	{ "Priv-Answer-Mode", STRANGER, NULL },

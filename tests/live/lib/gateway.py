@@ -72,6 +72,7 @@ class Gateway:
         self.six = settings.pop('six', (False, False))  # inside, outside
         self.workers = settings.pop('workers', 1)
         self.ports = settings.pop('ports', '16384-32767')
+        self.media = settings.pop('media', '')  # more of the group media
         self.extra = settings.pop('extra', '')
         self.options = settings.pop('options', [])
         assert not settings, settings
@@ -110,7 +111,7 @@ outside = {{
 	media = {texts([self.outside])};
 	proxy = {quoted(self.proxy)};
 }};
-media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; }};
+media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; {self.media} }};
 mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate};
 	rekey = {self.rekey}; hash = {quoted(self.hash)}; }};
 profiles = {{
