@@ -285,6 +285,13 @@ static const struct conf_key limit_keys[] = {
 	  .min = 1, .max = 1000000, .unit = "contacts",
 	  .help = "Registered contacts of one inside address; more are "
 		  "refused with 403." },
+	{ .name = "refresh", .type = CONF_INT, .dflt = "20", .min = 0,
+	  .max = 3600, .unit = "s",
+	  .help = "With register = \"pass\": a phone's refresh that comes "
+		  "sooner after the last that its registrar accepted, and "
+		  "changes nothing, is answered by the gateway itself, as "
+		  "long as half of what was granted is left. 0: each one "
+		  "goes on." },
 	{ .name = "subscriptions", .type = CONF_INT, .dflt = "10000",
 	  .min = 1, .max = 1000000, .unit = "subscriptions",
 	  .help = "Subscriptions (message waiting, busy lamps) and other "
@@ -511,6 +518,7 @@ static void read_limits(const struct conf *c, struct settings *s)
 	s->late_max = (unsigned)conf_int(n, "late");
 	s->registrations_max = (unsigned)conf_int(n, "registrations");
 	s->registrations_host_max = (unsigned)conf_int(n, "registrations_host");
+	s->refresh_s = (unsigned)conf_int(n, "refresh");
 	s->subscriptions_max = (unsigned)conf_int(n, "subscriptions");
 	l->subscriptions_host = (unsigned)conf_int(n, "subscriptions_host");
 	l->calls_host = (unsigned)conf_int(n, "calls_host");

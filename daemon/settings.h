@@ -80,6 +80,7 @@ struct settings {
 	unsigned late_max;  /* of those, without an offer, of one peer */
 	unsigned registrations_max;      /* contacts */
 	unsigned registrations_host_max; /* of one inside address */
+	unsigned refresh_s; /* sooner refreshes do not pass; 0: all do */
 	unsigned subscriptions_max; /* and other requests outside a call */
 	struct limits limits;
 	struct screening screening;

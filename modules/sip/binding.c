@@ -300,6 +300,8 @@ static void refresh(struct binding *e, const struct binding_facts *f)
 	e->source = f->source;
 	e->expires_us = f->expires_us;
 	snprintf(e->proto, sizeof e->proto, "%s", f->proto);
+	e->put_us = f->now_us; /* 0 of what the file had */
+	snprintf(e->form, sizeof e->form, "%s", f->form ? f->form : "");
 	e->local = f->local;
 	e->q = f->q;
 	e->cseq = f->cseq;

@@ -26,6 +26,7 @@ struct binding_facts {
 	const char *proto;   /* over what: "udp", "tcp", "tls" */
 	uint64_t expires_us; /* UTC */
 	uint64_t now_us;
+	const char *form; /* an alias of its parameters, or NULL */
 	bool local; /* by the registrar of our own; what follows is its */
 	uint16_t q; /* preference, 0 to 1000 (RFC 3261 20.10) */
 	uint32_t cseq;    /* of the REGISTER */
@@ -39,6 +40,8 @@ struct binding {
 	char *account, *contact, *routes;
 	struct addr source;
 	uint64_t since_us, expires_us; /* UTC */
+	uint64_t put_us; /* the last time; 0: not since the file was read */
+	char form[TOKEN_TEXT];
 	uint32_t slot;
 	bool local;
 	uint16_t q;

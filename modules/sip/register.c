@@ -10,7 +10,8 @@
  * (RFC 3261 10.2).
  *
  * A binding exists once the registrar accepted it, for the time it granted.
- * The phone is shown its own Contacts only. Service-Route (RFC 3608) stays
+ * A refresh that comes soon after (limits.refresh) is answered by that. The
+ * phone is shown its own Contacts only. Service-Route (RFC 3608) stays
  * here and is used for the calls of that account; a phone that followed it
  * would go round the gateway.
  *
@@ -22,6 +23,7 @@
 
 #include "modules/sip/register.h"
 
+#include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
@@ -42,6 +44,7 @@
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
 #include <sofia-sip/sip_tag.h>
 #include <sofia-sip/tport_tag.h>
 
@@ -55,6 +58,7 @@
 struct wanted {
 	char token[TOKEN_TEXT];
 	char contact[CONTACT_TEXT];
+	char form[TOKEN_TEXT]; /* what else it says of itself */
 	uint32_t asked; /* s; 0: to be removed */
 };
 
@@ -146,7 +150,25 @@ static struct binding_facts facts_of(const struct attempt *a,
 	return (struct binding_facts){
 		.account = a->account, .contact = w->contact, .routes = "",
 		.source = a->source, .proto = a->proto, .now_us = now_us(),
+		.form = w->form,
 	};
+}
+
+/* Its parameters but for the time, by which a change of them shows; "" when
+ * there are too many of them. */
+static void read_form(const struct attempt *a, const sip_contact_t *m,
+		      struct wanted *w)
+{
+	struct buf text = buf_of(4096);
+	const msg_param_t *p = m->m_params;
+
+	for (; p && *p; p++)
+		if (strncasecmp(*p, "expires=", 8))
+			buf_printf(&text, "%s;", *p);
+	if (!text.err)
+		bindings_alias(a->registry->bindings, "form",
+			       buf_string(&text), w->form);
+	buf_free(&text);
 }
 
 static bool read_contact(struct attempt *a, const sip_contact_t *m,
@@ -158,6 +180,7 @@ static bool read_contact(struct attempt *a, const sip_contact_t *m,
 	if (a->n == CONTACTS_MAX ||
 	    !contact_uri(m->m_url, w->contact, sizeof w->contact))
 		return false;
+	read_form(a, m, w);
 	w->asked = contact_expires(m, sip, EXPIRES_DEFAULT);
 	f = facts_of(a, w);
 	bindings_token(a->registry->bindings, &f, w->token);
@@ -259,12 +282,72 @@ static int examine(struct attempt *a, const sip_t *sip, const char **why)
 	return limits(a, why);
 }
 
-/* -- the request upstream ------------------------------------------------- */
+/* -- a refresh that comes too soon ----------------------------------------- */
 
 static bool put(msg_t *msg, void *header)
 {
 	return header && !msg_header_insert(msg, NULL, header);
 }
+
+/* The binding, if there is nothing that the registrar had to know. */
+static const struct binding *fresh(const struct attempt *a,
+				   const struct wanted *w)
+{
+	const struct settings *s = engine_settings(a->registry->sip->engine);
+	uint64_t at = now_us();
+	const struct binding *e = bindings_find(a->registry->bindings,
+						w->token, at);
+
+	if (!e || !w->asked || !e->put_us || at < e->put_us ||
+	    at - e->put_us >= s->refresh_s * 1000000ull)
+		return NULL;
+	return e->expires_us - at > at - e->put_us &&
+	       addr_equal(&e->source, &a->source) &&
+	       !strcmp(e->proto, a->proto) && *w->form &&
+	       !strcmp(e->form, w->form) ? e : NULL;
+}
+
+static bool put_fresh(const struct attempt *a, msg_t *msg)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const struct wanted *w = &a->wanted[i];
+		const struct binding *e = fresh(a, w);
+		uint64_t left = e ? (e->expires_us - now_us()) / 1000000 : 0;
+
+		if (!left || !put(msg, sip_contact_format(
+				msg_home(msg), "<%s>;expires=%" PRIu64,
+				w->contact, left < w->asked ? left :
+				w->asked)))
+			return false;
+	}
+	return true;
+}
+
+/* Answered by what the registrar granted of late. Nothing changes by it, so
+ * nobody has to prove anything: who gets the answer sits where the binding's
+ * phone does. */
+static bool answered_here(struct attempt *a)
+{
+	msg_t *msg;
+
+	if (!a->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!fresh(a, &a->wanted[i]))
+			return false;
+	msg = nta_msg_create(a->registry->sip->face[INSIDE].agent, 0);
+	if (msg && put_fresh(a, msg) &&
+	    !nta_incoming_complete_response(a->irq, msg, SIP_200_OK,
+					    TAG_END())) {
+		nta_incoming_mreply(a->irq, msg);
+		attempt_end(a);
+		return true;
+	}
+	msg_destroy(msg);
+	return false;
+}
+
+/* -- the request upstream ------------------------------------------------- */
 
 static bool put_dialog(const struct attempt *a, msg_t *msg, const sip_t *sip)
 {
@@ -388,7 +471,7 @@ int register_request(struct sip_face *f, nta_incoming_t *irq,
 	status = examine(a, sip, &why);
 	if (status)
 		refuse(a, status, why);
-	else if (!send_on(a, sip))
+	else if (!answered_here(a) && !send_on(a, sip))
 		refuse(a, 500, "it cannot be sent on");
 	return 0;
 }

@@ -271,6 +271,38 @@ def refusals_pass(s):
     same(len(listed(s)), 1, "registrations")
 
 
+@case(keys=("register=1", "refresh=600"), target=HOP)
+def refreshes_too_soon(s):
+    """What the registrar granted of late answers; what it must know passes."""
+    registrar, phone = Registrar(s.b), Phone(s.a)
+    phone.register(registrar, expires=600)
+    for expires, shown in ((600, 600), (60, 60), (9999, 600)):
+        phone.ask(expires=expires)
+        ok = s.a.expect("SIP/2.0 200")
+        found = re.search(r"<(.*)>;expires=(\d+)$", ok.get("Contact"))
+        same(found.group(1), phone.contact, "the phone's Contact")
+        assert shown - 2 <= int(found.group(2)) <= shown, ok.get("Contact")
+    s.b.quiet(0.1)
+    for over in ({"contact": "<%s>;q=0.5" % phone.contact},  # it says something new
+                 {"Contact": None},                          # it asks
+                 {"contact": "<%s>, <sip:alice@10.1.1.9>" % phone.contact}):
+        phone.ask(**over)
+        registrar.serve(challenge=False)
+        s.a.expect("SIP/2.0 200", 2 * SLOW)
+    other = s.end(PORT + 12, INSIDE)  # the same Contact from another port
+    again = Phone(other)
+    again.contact = phone.contact
+    again.ask()
+    registrar.serve(challenge=False)
+    other.expect("SIP/2.0 200", 2 * SLOW)
+    phone.register(registrar, expires=0)
+    same([x["contact"] for x in listed(s)], ["sip:alice@10.1.1.9"], "registrations")
+    s.relay.say("set refresh=0")
+    listed(s)
+    phone.register(registrar)
+    phone.register(registrar)
+
+
 @case(**OPTIONS)
 def over_and_restart(s):
     registrar, phone, brief = Registrar(s.b), Phone(s.a), Phone(s.end(PORT + 12, INSIDE), "carol")
