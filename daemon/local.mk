@@ -11,6 +11,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/base/err.c daemon/base/err.h \
 	daemon/base/log.c daemon/base/log.h \
 	daemon/base/secret.c daemon/base/secret.h \
+	daemon/base/esp.c daemon/base/esp.h \
 	daemon/base/suite.c daemon/base/suite.h \
 	daemon/bundle.c daemon/bundle.h \
 	daemon/digest/digest.c daemon/digest/digest.h \

@@ -1,6 +1,7 @@
 # base: each file of daemon/base that has logic
 BASE_TESTS = tests/unit/test_addr tests/unit/test_buf tests/unit/test_conf \
 	tests/unit/test_digest tests/unit/test_digest_users \
+	tests/unit/test_esp \
 	tests/unit/test_log tests/unit/test_secret tests/unit/test_suite
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
@@ -24,3 +25,5 @@ tests_unit_test_secret_SOURCES = tests/unit/test_secret.c
 tests_unit_test_secret_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_test_suite_SOURCES = tests/unit/test_suite.c
 tests_unit_test_suite_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_test_esp_SOURCES = tests/unit/test_esp.c
+tests_unit_test_esp_LDADD = $(BASE_LIBS) $(UNIT_LIBS)

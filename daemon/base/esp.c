@@ -1,0 +1,147 @@
+/* esp.c - see esp.h. An end is sound when nothing in it stands for more than
+ * its scope: no "any" address, no network where a host is meant, no port where
+ * all ports are. What the far end may name at all is the policy's to say. */
+#include "daemon/base/esp.h"
+
+#include "daemon/base/err.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define UDP 17
+
+/* Lengths: RFC 3602, 4106, 4868, 2404, 2451. */
+static const struct esp_suite_info suites[ESP_SUITES] = {
+	[ESP_AES_128_GCM] = { "AES_128_GCM", 20, 0, 16, 4, 0, 16, 0 },
+	[ESP_AES_256_GCM] = { "AES_256_GCM", 20, 0, 32, 4, 0, 16, 0 },
+	[ESP_AES_128_CBC_SHA256] = { "AES_128_CBC_HMAC_SHA256_128",
+		12, 12, 16, 0, 32, 16, 0 },
+	[ESP_AES_256_CBC_SHA256] = { "AES_256_CBC_HMAC_SHA256_128",
+		12, 12, 32, 0, 32, 16, 0 },
+	[ESP_AES_128_CBC_SHA1] = { "AES_128_CBC_HMAC_SHA1_96",
+		12, 2, 16, 0, 20, 12, 1 },
+	[ESP_AES_256_CBC_SHA1] = { "AES_256_CBC_HMAC_SHA1_96",
+		12, 2, 32, 0, 20, 12, 1 },
+	[ESP_3DES_CBC_SHA1] = { "3DES_CBC_HMAC_SHA1_96",
+		3, 2, 24, 0, 20, 12, 1 },
+};
+
+const struct esp_suite_info *esp_suite_info(unsigned suite)
+{
+	if (suite == ESP_NONE || suite >= ESP_SUITES)
+		return NULL;
+	return &suites[suite];
+}
+
+enum esp_suite esp_suite_by_name(const char *name)
+{
+	for (unsigned i = 1; i < ESP_SUITES; i++)
+		if (!strcasecmp(name, suites[i].name))
+			return (enum esp_suite)i;
+	return ESP_NONE;
+}
+
+static unsigned width(const struct addr *a)
+{
+	return a->family == 4 ? 32 : 128;
+}
+
+/* Whether it can be the address of one host. */
+static bool is_host(const struct addr *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if ((a->family != 4 && a->family != 6) || addr_is_any(a))
+		return false;
+	if (a->family == 4) /* 0/8, multicast and above */
+		return a->ip[0] && a->ip[0] < 224;
+	return a->ip[0] != 0xff && memcmp(a->ip, mapped, sizeof mapped);
+}
+
+/* Whether no bit is set behind the prefix. */
+static bool is_net(const struct net *n)
+{
+	size_t bytes = width(&n->base) / 8;
+
+	if ((n->base.family != 4 && n->base.family != 6) ||
+	    n->bits > width(&n->base))
+		return false;
+	for (size_t i = n->bits / 8; i < bytes; i++) {
+		unsigned kept = i == n->bits / 8u ? n->bits % 8u : 0;
+
+		if (n->base.ip[i] & (0xffu >> kept))
+			return false;
+	}
+	return true;
+}
+
+static bool is_ports(const struct esp_selector *s, enum esp_scope scope)
+{
+	if (scope != ESP_MEDIA)
+		return !s->port && !s->mask && !s->protocol;
+	return s->protocol == UDP && s->port &&
+	       (s->mask == 0xffff || (s->mask == 0xfffe && !(s->port & 1)));
+}
+
+static bool is_behind(const struct esp_selector *s, const struct esp_end *e,
+		      enum esp_scope scope)
+{
+	struct addr host = s->net.base;
+
+	if (scope == ESP_NET)
+		return s->net.bits && is_host(&host);
+	return s->net.bits == width(&e->at) && addr_same_host(&host, &e->at);
+}
+
+static bool meet_before(const struct esp_end *e, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (esp_selectors_meet(&e->sel[k], &e->sel[i]))
+			return true;
+	return false;
+}
+
+int esp_end_check(const struct esp_end *e, enum esp_scope scope,
+		  enum esp_mode mode, const char **why)
+{
+	const char *fault = NULL;
+
+	if (e->spi < ESP_SPI_MIN)
+		fault = "a reserved SPI";
+	else if (!is_host(&e->at))
+		fault = "no address of a host";
+	else if (e->natted && !e->at.port)
+		fault = "a NAT before it, but no port for encapsulation";
+	else if (scope == ESP_NET && mode != ESP_TUNNEL)
+		fault = "networks behind it, but transport mode";
+	else if (!e->n || e->n > ESP_SELECTORS_MAX ||
+		 (e->n > 1 && scope != ESP_NET))
+		fault = "too many selectors, or none";
+	for (size_t i = 0; i < e->n && !fault; i++) {
+		if (!is_net(&e->sel[i].net) || e->sel[i].net.base.port)
+			fault = "a selector whose network is none";
+		else if (!is_behind(&e->sel[i], e, scope))
+			fault = "a selector for more than its scope";
+		else if (!is_ports(&e->sel[i], scope))
+			fault = "a selector with ports against its scope";
+		else if (meet_before(e, i))
+			fault = "two selectors for the same traffic";
+	}
+	if (!fault)
+		return 0;
+	*why = fault;
+	return E_ARG;
+}
+
+bool esp_selectors_meet(const struct esp_selector *a,
+			const struct esp_selector *b)
+{
+	uint16_t both = a->mask & b->mask;
+
+	if (a->protocol && b->protocol && a->protocol != b->protocol)
+		return false;
+	if ((a->port & both) != (b->port & both))
+		return false;
+	return net_contains(&a->net, &b->net.base) ||
+	       net_contains(&b->net, &a->net.base);
+}
