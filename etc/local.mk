@@ -28,6 +28,7 @@ dist_man_MANS += man/callseald.8 man/callseal.conf.5
 EXTRA_DIST += etc/callseal.conf systemd/callseald.service.in \
 	systemd/callseal.tmpfiles.in systemd/callseal.sysusers \
 	doc/ARCHITECTURE.md doc/SECURITY.md doc/RFC.md doc/POLICY.md doc/MIKEY-ECC.md \
+	doc/MIKEY-IPSEC.md \
 	doc/NEGOTIATION.md
 
 # An operator's configuration is never overwritten; a new example lies beside

@@ -7,6 +7,7 @@ include tests/unit/base.mk
 include tests/unit/frame.mk
 include tests/unit/mime.mk
 include tests/unit/mikey.mk
+include tests/unit/esp.mk
 include tests/unit/trust.mk
 include tests/unit/rank.mk
 include tests/unit/sdes.mk

@@ -9,6 +9,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/secret.h"
 #include "daemon/base/suite.h"
+#include "daemon/keeper/keying_esp.h"
 #include "daemon/keeper/rank.h"
 #include "daemon/keeper/trust.h"
 #include "daemon/message.h"
@@ -89,6 +90,10 @@ struct keying_terms {
 	                                       of theirs may; NULL: none */
 	enum keying_mki mki;      /* of keys that we make */
 	uint16_t keyings;         /* of these streams before this one */
+	/* Tunnels are keyed and not streams: then suites, n, ssrc, ranks, mki
+	 * and kdr are not looked at, and the keys come with the answer
+	 * whatever the method. NULL: streams. */
+	const struct esp_terms *esp;
 };
 
 /* What came out: one key a direction and stream. Holds secrets: wipe it. */
@@ -97,6 +102,7 @@ struct keying_result {
 	size_t n;
 	struct srtp_key send[STREAM_MAX], recv[STREAM_MAX];
 	uint32_t recv_ssrc[STREAM_MAX]; /* 0: not told */
+	struct esp_result esp; /* in place of n, send, recv */
 	uint64_t stamp_us;  /* the offer's timestamp, for the replay cache */
 	struct keying_counter counter; /* the offer's; the next is higher */
 	bool ranked; /* finish: the answer says what was chosen, and why */

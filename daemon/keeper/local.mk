@@ -11,6 +11,7 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/digest/judge.c daemon/keeper/digest/judge.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \
 	daemon/keeper/keeper.c daemon/keeper/keying.h \
+	daemon/keeper/keying_esp.h \
 	daemon/keeper/permit.c daemon/keeper/permit.h \
 	daemon/keeper/rate.c daemon/keeper/rate.h \
 	daemon/keeper/recall.c daemon/keeper/recall.h \

@@ -103,9 +103,9 @@ static int take_keys(const struct mikey_awaited *p,
 		return r;
 	got->facts.verified = got->facts.confirmed = 1;
 	mikey_outgoing_named(&p->o, who, &got->facts);
-	if (!with.named)
+	if (!with.named && !p->o.esp.n)
 		return 0;
-	root.named = true;
+	root.named = with.named;
 	root.key = p->tgk.bytes;
 	root.key_len = p->tgk.len;
 	r = mikey_session_keys(&root, &tgk, &with.sp, true, got);
@@ -118,8 +118,7 @@ int mikey_awaited_finish(const struct mikey_awaited *p,
 			 struct keying_result *result,
 			 struct keying_fault *fault)
 {
-	struct keying_result got = { .n = 0 };
-	uint32_t ssrc[STREAM_MAX];
+	struct keying_result got, said = { .n = 0 };
 	struct mikey_message m;
 	int r;
 
@@ -132,12 +131,12 @@ int mikey_awaited_finish(const struct mikey_awaited *p,
 		return read_error(p, bytes, &m, fault);
 	r = check_answer(p, bytes, &m, fault);
 	if (!r)
-		r = mikey_outgoing_map(&p->o, &m, &got, fault);
+		r = mikey_outgoing_map(&p->o, &m, &said, fault);
 	if (r)
 		return r;
-	memcpy(ssrc, got.recv_ssrc, sizeof ssrc);
 	got = p->result;
-	memcpy(got.recv_ssrc, ssrc, sizeof ssrc);
+	memcpy(got.recv_ssrc, said.recv_ssrc, sizeof got.recv_ssrc);
+	got.esp = said.esp;
 	r = take_keys(p, &m, &got, fault);
 	if (!r)
 		*result = got;

@@ -241,6 +241,8 @@ int mikey_incoming_terms(struct mikey_incoming *in)
 
 	if (!r)
 		r = check_protocols(in);
+	if (!r && in->t->esp)
+		return mikey_esp_check(in);
 	if (!r)
 		r = mikey_map_check(in);
 	return r ? r : mikey_map_suite(in);
@@ -305,6 +307,17 @@ static int derive_keys(struct mikey_incoming *in, const struct mikey_keys *keys,
 	return r;
 }
 
+static int derive_esp(struct mikey_incoming *in, const struct mikey_keys *keys,
+		      struct keying_result *out)
+{
+	const struct mikey_root root = mikey_incoming_root(in);
+	const struct mikey_session s = { .root = &root };
+
+	in->error_no = MIKEY_ERR_OTHER;
+	out->esp = in->esp.got;
+	return mikey_session_make(&s, keys, out, in->fault);
+}
+
 void mikey_incoming_checked(const struct mikey_incoming *in,
 			    struct keying_result *out)
 {
@@ -316,7 +329,7 @@ int mikey_incoming_result(struct mikey_incoming *in,
 			  const struct mikey_keys *keys, unsigned key_bits,
 			  struct keying_result *out)
 {
-	out->n = in->t->n;
+	out->n = in->t->esp ? 0 : in->t->n;
 	mikey_incoming_checked(in, out);
 	out->facts.suite = (uint16_t)in->sp.suite;
 	out->facts.key_bits = (uint16_t)key_bits;
@@ -330,6 +343,8 @@ int mikey_incoming_result(struct mikey_incoming *in,
 		.their_stamp_us = in->stamp_us,
 	};
 	memcpy(out->bundle.rand, in->rand.p, in->rand.len);
+	if (in->t->esp)
+		return derive_esp(in, keys, out);
 	for (size_t i = 0; i < out->n; i++)
 		out->recv_ssrc[i] = mikey_map_ssrc(&in->offer, 2 * i);
 	return derive_keys(in, keys, out);

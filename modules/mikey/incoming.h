@@ -4,6 +4,7 @@
 #define CALLSEAL_MIKEY_INCOMING_H
 
 #include "daemon/keeper/keying.h"
+#include "modules/mikey/esp/answer.h"
 #include "modules/mikey/error.h"
 #include "modules/mikey/kemac.h"
 #include "modules/mikey/psk.h"
@@ -39,6 +40,7 @@ struct mikey_incoming {
 	uint8_t told[2 * STREAM_MAX][4];
 	uint8_t params[MIKEY_SP_ROOM];
 	size_t params_len;
+	struct mikey_esp_answer esp; /* in place of sp, if the terms have it */
 };
 
 /* Fills fault and error number; the value is err. */

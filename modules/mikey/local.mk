@@ -8,6 +8,13 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/dhsign.c modules/mikey/dhsign.h \
 	modules/mikey/envelope.c modules/mikey/envelope.h \
 	modules/mikey/error.c modules/mikey/error.h \
+	modules/mikey/esp/answer.c modules/mikey/esp/answer.h \
+	modules/mikey/esp/dialect.c modules/mikey/esp/dialect.h \
+	modules/mikey/esp/end.c modules/mikey/esp/end.h \
+	modules/mikey/esp/keys.c modules/mikey/esp/keys.h \
+	modules/mikey/esp/offer.c modules/mikey/esp/offer.h \
+	modules/mikey/esp/pair.c modules/mikey/esp/pair.h \
+	modules/mikey/esp/policy.c modules/mikey/esp/policy.h \
 	modules/mikey/explain.c modules/mikey/explain.h \
 	modules/mikey/ident.c modules/mikey/ident.h \
 	modules/mikey/incoming.c modules/mikey/incoming.h \

@@ -101,8 +101,13 @@ static int check_line(struct mikey_incoming *in, size_t i)
 
 int mikey_map_check(struct mikey_incoming *in)
 {
-	int r = check_count(in);
+	int r;
 
+	if (in->offer.map > MIKEY_MAP_GENERIC)
+		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
+			      "offer keys ESP in the dialect of 2005, the "
+			      "profile wants SRTP");
+	r = check_count(in);
 	if (in->offer.map == MIKEY_MAP_GENERIC)
 		for (size_t i = 0; i < in->offer.n_cs && !r; i++)
 			r = check_generic(in, i);
@@ -292,6 +297,10 @@ static void generic_back(struct mikey_incoming *in, struct mikey_message *m)
 
 void mikey_map_back(struct mikey_incoming *in, struct mikey_message *m)
 {
+	if (in->t->esp) {
+		mikey_esp_back(in, m);
+		return;
+	}
 	m->map = in->offer.map;
 	m->n_cs = in->offer.n_cs;
 	memcpy(m->cs, in->offer.cs, sizeof m->cs);
@@ -309,6 +318,10 @@ void mikey_map_add_policy(const struct mikey_incoming *in,
 
 	if (!in->brings_policy)
 		return;
+	if (in->t->esp) {
+		mikey_esp_add_policy(in, m);
+		return;
+	}
 	p = mikey_add(m, MIKEY_SP, 0);
 	p->extra = in->policy_no;
 	p->data = (struct mikey_bytes){ in->params, in->params_len };

@@ -18,7 +18,7 @@ int mikey_map_key(const struct mikey_message *m, size_t i,
 /* The SSRC of session i (from 0); 0: not told. */
 uint32_t mikey_map_ssrc(const struct mikey_message *m, size_t i);
 /* The map of the response: our SSRCs filled in, one policy a session, and
- * that policy itself where the offer has none. Points into in. */
+ * that policy itself where the offer has none. Also for ESP. Points into in. */
 void mikey_map_back(struct mikey_incoming *in, struct mikey_message *m);
 /* Adds the policy that the response must bring, if any. */
 void mikey_map_add_policy(const struct mikey_incoming *in,

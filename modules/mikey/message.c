@@ -56,20 +56,45 @@ static void put_generic_id(struct buf *b, const struct mikey_cs *cs)
 	buf_put(b, cs->spi.p, cs->spi.len);
 }
 
+/* esp/dialect.h says what is in it. */
+static void get_2005(struct reader *r, struct mikey_cs *cs)
+{
+	cs->policy = reader_u8(r);
+	cs->spi = mikey_read_bytes(r, 4);
+	cs->data = mikey_read_bytes(r, 8);
+}
+
+static void put_2005(struct buf *b, const struct mikey_cs *cs)
+{
+	if ((cs->spi.len != 4 || cs->data.len != 8) && !b->err)
+		b->err = E_ARG;
+	buf_u8(b, cs->policy);
+	buf_put(b, cs->spi.p, cs->spi.len);
+	buf_put(b, cs->data.p, cs->data.len);
+}
+
+/* A session in each type of map; RFC 4563 5.2: an empty map has no map info at
+ * all. */
+static const struct {
+	void (*get)(struct reader *r, struct mikey_cs *cs);
+	void (*put)(struct buf *b, const struct mikey_cs *cs);
+} maps[] = {
+	[MIKEY_MAP_SRTP] = { get_srtp_id, put_srtp_id },
+	[MIKEY_MAP_GENERIC] = { get_generic_id, put_generic_id },
+	[MIKEY_MAP_2005] = { get_2005, put_2005 },
+};
+
+#define N_MAPS (sizeof maps / sizeof *maps)
+
 static void get_map(struct reader *r, struct mikey_message *m)
 {
-	if (m->map > MIKEY_MAP_GENERIC)
-		reader_fail(r, E_UNSUPPORTED);
 	if (m->map == MIKEY_MAP_EMPTY)
-		return; /* RFC 4563 5.2: no map info at all */
-	if (m->n_cs > MIKEY_CS_MAX)
+		return;
+	if (m->map >= N_MAPS || !maps[m->map].get || m->n_cs > MIKEY_CS_MAX)
 		reader_fail(r, E_UNSUPPORTED);
 	for (size_t i = 0; i < m->n_cs && !r->err; i++) {
 		m->cs[i].id = (uint8_t)(i + 1);
-		if (m->map == MIKEY_MAP_SRTP)
-			get_srtp_id(r, &m->cs[i]);
-		else
-			get_generic_id(r, &m->cs[i]);
+		maps[m->map].get(r, &m->cs[i]);
 	}
 }
 
@@ -103,11 +128,10 @@ static void put_header(struct buf *b, const struct mikey_message *m)
 	buf_u8(b, m->map);
 	if (m->map == MIKEY_MAP_EMPTY)
 		return;
-	for (size_t i = 0; i < m->n_cs; i++)
-		if (m->map == MIKEY_MAP_SRTP)
-			put_srtp_id(b, &m->cs[i]);
-		else
-			put_generic_id(b, &m->cs[i]);
+	if ((m->map >= N_MAPS || !maps[m->map].put) && !b->err)
+		b->err = E_ARG;
+	for (size_t i = 0; i < m->n_cs && !b->err; i++)
+		maps[m->map].put(b, &m->cs[i]);
 }
 
 const struct mikey_payload *mikey_find(const struct mikey_message *m,

@@ -50,7 +50,12 @@ enum mikey_payload_type {
 	MIKEY_EXTENSION = 21
 };
 
-enum mikey_map { MIKEY_MAP_SRTP, MIKEY_MAP_EMPTY, MIKEY_MAP_GENERIC };
+enum mikey_map {
+	MIKEY_MAP_SRTP,
+	MIKEY_MAP_EMPTY,
+	MIKEY_MAP_GENERIC,
+	MIKEY_MAP_2005 = 7 /* never registered: esp/dialect.h */
+};
 enum mikey_encr {
 	MIKEY_ENCR_NULL,
 	MIKEY_ENCR_AES_CM_128,
@@ -78,7 +83,8 @@ struct mikey_bytes {
 };
 
 /* A crypto session. SRTP-ID uses policy, ssrc, roc; GENERIC-ID (RFC 6043
- * 6.1.1) the rest. The id counts from 1 with SRTP-ID. */
+ * 6.1.1) the rest, that of 2005 policy, spi and data. The id counts from 1 but
+ * with GENERIC-ID. */
 struct mikey_cs {
 	uint8_t id;
 	uint8_t policy;

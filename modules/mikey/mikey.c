@@ -26,6 +26,9 @@
  *   rsa_r.c       public-key encryption in reverse mode (RFC 4738)
  *   dhsign.c      signed Diffie-Hellman
  *   ranks.c       the negotiation by priority in a message
+ *   esp/          the same where tunnels are keyed and not streams: policy.c,
+ *                 end.c the wire; offer.c, answer.c, pair.c the exchange;
+ *                 keys.c the keys; dialect.c a peer of 2005
  *   explain.c     a message in plain words, for operators
  *
  * Everything is a pure function. The window and the wish for a verification

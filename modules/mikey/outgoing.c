@@ -33,16 +33,31 @@ struct mikey_bytes mikey_text_bytes(const char *s)
 	return (struct mikey_bytes){ (const uint8_t *)s, strlen(s) };
 }
 
+static int check_identities(const struct keying_terms *t,
+			    struct keying_fault *fault)
+{
+	if (!t->local_id[0] || !t->remote_id[0] ||
+	    strlen(t->local_id) >= IDENTITY_TEXT ||
+	    strlen(t->remote_id) >= IDENTITY_TEXT)
+		return mikey_fault(fault, E_ARG, "an identity is missing or "
+				   "too long");
+	return 0;
+}
+
 int mikey_terms(const struct keying_terms *t, struct keying_fault *fault)
 {
+	int r = check_identities(t, fault);
+
+	if (r)
+		return r;
+	if (t->esp)
+		return mikey_esp_terms(t->esp, fault);
 	if (!t->n_suites || !suite_info(t->suites[0]))
 		return mikey_fault(fault, E_POLICY, "no crypto suite is "
 				   "allowed: set the profile's suites");
-	if (!t->n || t->n > STREAM_MAX || !t->local_id[0] ||
-	    !t->remote_id[0] || strlen(t->local_id) >= IDENTITY_TEXT ||
-	    strlen(t->remote_id) >= IDENTITY_TEXT)
-		return mikey_fault(fault, E_ARG, "lines or identities are "
-				   "missing or too many");
+	if (!t->n || t->n > STREAM_MAX)
+		return mikey_fault(fault, E_ARG, "lines are missing or too "
+				   "many");
 	return 0;
 }
 
@@ -51,7 +66,7 @@ uint8_t mikey_mki_of(const struct keying_terms *t,
 {
 	unsigned number = t->keyings + 1u;
 
-	if (t->mki == KEYING_MKI_NEVER ||
+	if (t->esp || t->mki == KEYING_MKI_NEVER ||
 	    (t->mki == KEYING_MKI_REKEY && !t->keyings))
 		return 0;
 	mki[0] = (uint8_t)(number >> 8);
@@ -78,23 +93,39 @@ static int draw_bundle(const struct keying_terms *t, struct mikey_outgoing *o)
 	return 0;
 }
 
+/* What is asked for: streams or tunnels. */
+static int draw_sessions(const struct keying_terms *t,
+			 struct mikey_outgoing *o)
+{
+	if (t->esp) {
+		o->verify = true; /* the answer says where the far end is */
+		return mikey_esp_offer_draw(t->esp, &o->esp);
+	}
+	if (t->ranks_len > sizeof o->ranks)
+		return E_ARG;
+	o->verify = t->verify || t->ranks_len;
+	o->sp = (struct mikey_sp){ t->suites[0], t->kdr };
+	o->n = t->n;
+	o->ranks_len = t->ranks_len;
+	if (t->ranks_len)
+		memcpy(o->ranks, t->ranks, t->ranks_len);
+	memcpy(o->ssrc, t->ssrc, t->n * sizeof *o->ssrc);
+	return 0;
+}
+
 int mikey_outgoing_draw(const struct keying_terms *t,
 			struct mikey_outgoing *o)
 {
 	uint32_t below;
+	int r;
 
-	if (t->ranks_len > sizeof o->ranks)
-		return E_ARG;
-	*o = (struct mikey_outgoing){ .verify = t->verify || t->ranks_len,
-				      .prf = t->sha256 ? MIKEY_PRF_SHA256
+	*o = (struct mikey_outgoing){ .prf = t->sha256 ? MIKEY_PRF_SHA256
 						       : MIKEY_PRF_SHA1,
 				      .wall_us = t->wall_us,
-				      .trust = t->trust,
-				      .sp = { t->suites[0], t->kdr },
-				      .ranks_len = t->ranks_len,
-				      .n = t->n };
-	if (t->ranks_len)
-		memcpy(o->ranks, t->ranks, t->ranks_len);
+				      .trust = t->trust };
+	r = draw_sessions(t, o);
+	if (r)
+		return r;
 	o->mki_len = mikey_mki_of(t, o->mki);
 	if (draw_bundle(t, o) ||
 	    RAND_bytes((uint8_t *)&below, sizeof below) != 1)
@@ -109,7 +140,6 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 	strcpy(o->local_id, t->local_id);
 	strcpy(o->remote_id, t->remote_id);
 	o->retarget = t->retarget;
-	memcpy(o->ssrc, t->ssrc, t->n * sizeof *o->ssrc);
 	return 0;
 }
 
@@ -117,7 +147,8 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 			enum mikey_data_type type, struct buf *params,
 			struct mikey_message *m)
 {
-	mikey_sp_put(params, &o->sp);
+	if (!o->esp.n)
+		mikey_sp_put(params, &o->sp);
 	if (params->err)
 		return params->err;
 	*m = (struct mikey_message){ .data_type = (uint8_t)type,
@@ -126,6 +157,8 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 				     .n_cs = (uint8_t)(2 * o->n) };
 	for (size_t i = 0; i < o->n; i++)
 		m->cs[2 * i].ssrc = o->ssrc[i];
+	if (o->esp.n)
+		mikey_esp_offer_map(&o->esp, m);
 	mikey_add(m, MIKEY_T, MIKEY_TS_UTC)->data =
 		(struct mikey_bytes){ o->stamp_bytes, sizeof o->stamp_bytes };
 	if (!o->update)
@@ -135,6 +168,10 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 		mikey_text_bytes(o->local_id);
 	mikey_add(m, MIKEY_ID, MIKEY_ID_URI)->data =
 		mikey_text_bytes(o->remote_id);
+	if (o->esp.n) { /* it goes beside SDP, not in it */
+		mikey_esp_offer_policies(&o->esp, m);
+		return 0;
+	}
 	mikey_add(m, MIKEY_SP, 0)->data =
 		(struct mikey_bytes){ params->data, params->len };
 	mikey_add(m, MIKEY_EXTENSION, MIKEY_EXT_SDP_IDS)->data =
@@ -249,6 +286,8 @@ int mikey_outgoing_map(const struct mikey_outgoing *o,
 		       struct keying_result *out,
 		       struct keying_fault *fault)
 {
+	if (o->esp.n)
+		return mikey_esp_offer_answered(&o->esp, m, &out->esp, fault);
 	if (!same_sessions(o, m))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer names "
 				   "other crypto sessions than our offer");

@@ -4,6 +4,7 @@
 #define CALLSEAL_MIKEY_OUTGOING_H
 
 #include "daemon/keeper/keying.h"
+#include "modules/mikey/esp/offer.h"
 #include "modules/mikey/kdf.h"
 #include "modules/mikey/message.h"
 #include "modules/mikey/sp.h"
@@ -33,6 +34,7 @@ struct mikey_outgoing {
 	uint32_t ssrc[STREAM_MAX];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
 	bool retarget; /* another of the domain may answer */
+	struct mikey_esp_offer esp; /* its n is 0: SRTP is keyed */
 };
 
 /* The terms must hold lines, identities and a suite. */
@@ -74,8 +76,8 @@ int mikey_outgoing_who(const struct mikey_outgoing *o,
 /* Notes in the facts who answered. */
 void mikey_outgoing_named(const struct mikey_outgoing *o, const char *who,
 			  struct msg_key_facts *facts);
-/* Takes the SSRCs we shall hear (6.1.1); E_FORMAT when m has other crypto
- * sessions than the offer. */
+/* Takes the SSRCs we shall hear (6.1.1), or the far ends of ESP's tunnels; m is
+ * authenticated. E_FORMAT when it has other crypto sessions than the offer. */
 int mikey_outgoing_map(const struct mikey_outgoing *o,
 		       const struct mikey_message *m,
 		       struct keying_result *out,

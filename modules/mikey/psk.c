@@ -165,12 +165,11 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 	struct mikey_root root = mikey_outgoing_root(&p->w.o);
 	struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
 				 .kv = mikey_outgoing_kv(&p->w.o) };
-	const struct suite_info *s = suite_info(t->suites[0]);
 	int r;
 
 	/* 9.1: what protects a key must be as strong as what it is for */
-	o->encr = s->key_len > 16 && !t->kemac_128 ? MIKEY_ENCR_AES_CM_256
-						   : MIKEY_ENCR_AES_CM_128;
+	o->encr = mikey_key_len(t) > 16 && !t->kemac_128
+			  ? MIKEY_ENCR_AES_CM_256 : MIKEY_ENCR_AES_CM_128;
 	r = mikey_psk_derive(t->psk, &root, o->encr, mikey_mac_of(root.prf),
 			     &p->w.keys);
 

@@ -8,6 +8,7 @@
 #include "modules/mikey/ranks.h"
 
 #include "daemon/base/err.h"
+#include "modules/mikey/esp/keys.h"
 #include "modules/mikey/psk.h"
 
 #include <string.h>
@@ -57,7 +58,7 @@ int mikey_outline(const uint8_t *message, size_t len,
 
 void mikey_rank_add(const struct keying_terms *t, struct mikey_message *m)
 {
-	if (t->ranks_len)
+	if (t->ranks_len && !t->esp)
 		mikey_add(m, MIKEY_EXTENSION, MIKEY_EXT_VENDOR)->data =
 			(struct mikey_bytes){ t->ranks, t->ranks_len };
 }
@@ -69,10 +70,19 @@ size_t mikey_tgk_len(enum suite suite)
 	return s->key_len > MIKEY_TGK_MIN ? s->key_len : MIKEY_TGK_MIN;
 }
 
+size_t mikey_key_len(const struct keying_terms *t)
+{
+	return t->esp ? mikey_esp_tgk_len(t->esp)
+		      : suite_info(t->suites[0])->key_len;
+}
+
 size_t mikey_rank_tgk(const struct keying_terms *t)
 {
-	size_t most = mikey_tgk_len(t->suites[0]);
+	size_t most;
 
+	if (t->esp)
+		return mikey_esp_tgk_len(t->esp);
+	most = mikey_tgk_len(t->suites[0]);
 	for (size_t i = 1; t->ranks_len && i < t->n_suites; i++)
 		if (mikey_tgk_len(t->suites[i]) > most)
 			most = mikey_tgk_len(t->suites[i]);

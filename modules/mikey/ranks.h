@@ -17,6 +17,8 @@ void mikey_rank_add(const struct keying_terms *t, struct mikey_message *m);
  * may name any of them. */
 size_t mikey_tgk_len(enum suite suite);
 size_t mikey_rank_tgk(const struct keying_terms *t);
+/* The longest key that our first suite takes, or any of ESP's. */
+size_t mikey_key_len(const struct keying_terms *t);
 struct mikey_settled {
 	struct mikey_sp sp;
 	bool named; /* its suite is not the one of the offer's policy */

@@ -139,7 +139,8 @@ static int make_keys(struct answer *a)
 		.id = mikey_text_bytes(a->in.t->local_id),
 		.receiver = a->peer,
 		.kv = { .type = mki_len ? 1 : 0, .spi = { mki, mki_len } },
-		.tgk_len = mikey_tgk_len(a->in.sp.suite),
+		.tgk_len = a->in.t->esp ? mikey_rank_tgk(a->in.t)
+					: mikey_tgk_len(a->in.sp.suite),
 	};
 	unsigned bits = certificate_bits(a->peer);
 	int r = mikey_envelope_make(&a->e, &order);
@@ -284,7 +285,7 @@ static int take_keys(const struct keying_pending *p,
 	};
 	int r = mikey_rank_settle(&p->o, m, result, &with, fault);
 
-	if (!r)
+	if (!r && !p->o.esp.n)
 		r = check_policy(m, &with.sp, fault);
 	if (!r)
 		r = mikey_outgoing_map(&p->o, m, result, fault);

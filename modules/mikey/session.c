@@ -13,6 +13,7 @@
 #include "modules/mikey/session.h"
 
 #include "daemon/base/err.h"
+#include "modules/mikey/esp/keys.h"
 #include "modules/mikey/map.h"
 
 #include <string.h>
@@ -140,6 +141,8 @@ int mikey_session_keys(const struct mikey_root *root,
 	uint8_t room[RAND_ROOM];
 	int r = 0;
 
+	if (!out->n) /* tunnels, as far as they are known */
+		return mikey_esp_keys(root, &out->esp);
 	if (!s || key->kv.spi.len > SRTP_MKI_MAX ||
 	    (key->salt.len && key->salt.len != s->salt_len))
 		return E_ARG;
@@ -242,6 +245,23 @@ static int check_shared(const struct mikey_session *s,
 	return 0;
 }
 
+/* Of one TGK, for the tunnels that out knows. */
+static int make_esp(const struct mikey_session *s,
+		    const struct mikey_keys *keys, struct keying_result *out,
+		    struct keying_fault *fault)
+{
+	struct mikey_root root = *s->root;
+	int r = mikey_esp_keys_check(keys, &out->esp, fault);
+
+	if (r)
+		return r;
+	root.key = keys->key[0].key.p;
+	root.key_len = keys->key[0].key.len;
+	r = mikey_esp_keys(&root, &out->esp);
+	return r ? mikey_fault(fault, r, "the ESP keys cannot be derived: %s",
+			       err_text(r)) : 0;
+}
+
 int mikey_session_make(const struct mikey_session *s,
 		       const struct mikey_keys *keys, struct keying_result *out,
 		       struct keying_fault *fault)
@@ -249,8 +269,11 @@ int mikey_session_make(const struct mikey_session *s,
 	size_t sessions = 2 * out->n;
 	struct mikey_root root = *s->root, named;
 	uint8_t room[RAND_ROOM];
-	int r = check_keys(s, keys, sessions, fault);
+	int r;
 
+	if (!out->n)
+		return make_esp(s, keys, out, fault);
+	r = check_keys(s, keys, sessions, fault);
 	if (!r)
 		r = check_shared(s, keys, sessions, fault);
 	if (r)

@@ -1,4 +1,5 @@
-/* session.h - from a TGK to the SRTP master keys of all crypto sessions. */
+/* session.h - from a TGK to the SRTP master keys of all crypto sessions. Where
+ * *out has no lines, ESP's keys for the tunnels that it has (esp/keys.h). */
 #ifndef CALLSEAL_MIKEY_SESSION_H
 #define CALLSEAL_MIKEY_SESSION_H
 

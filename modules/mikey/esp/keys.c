@@ -1,0 +1,96 @@
+/* keys.c - see keys.h. ESP derives nothing itself, so each session gets an
+ * encryption key, an authentication key and, for GCM, a salt by their own
+ * constants (RFC 3830 4.1.3), never the TEK.
+ *
+ * In our profile RAND is followed by the nonces of both ends. So each answer to
+ * an offer leads to other keys, though method and TGK be the same (a forked
+ * call, an offer sent again to one who lost its memory): no key is ever used
+ * for two SAs, which under GCM would give both away (RFC 4106 section 3.1). */
+#include "modules/mikey/esp/keys.h"
+
+#include "daemon/base/err.h"
+#include "modules/mikey/outgoing.h"
+#include "modules/mikey/psk.h"
+
+#include <string.h>
+
+static int derive(const struct mikey_root *root, uint8_t cs,
+		  const struct esp_result *esp, struct esp_key *out)
+{
+	const struct esp_suite_info *s = esp_suite_info(esp->suite);
+	int r;
+
+	*out = (struct esp_key){ .suite = (uint16_t)esp->suite,
+				 .key_len = s->key_len,
+				 .salt_len = s->salt_len,
+				 .auth_len = esp->auth_len };
+	r = mikey_derive(root, MIKEY_ESP_ENCR, cs, out->key, out->key_len);
+	if (!r && out->auth_len)
+		r = mikey_derive(root, MIKEY_ESP_AUTH, cs, out->auth,
+				 out->auth_len);
+	if (!r && out->salt_len)
+		r = mikey_derive(root, MIKEY_TGK_SALT, cs, out->salt,
+				 out->salt_len);
+	return r;
+}
+
+static int one_tunnel(const struct mikey_root *root,
+		      const struct esp_result *esp, struct esp_tunnel *t)
+{
+	uint8_t rand[MIKEY_RAND_MAX];
+	struct mikey_root fresh = *root;
+	int r;
+
+	if (t->fresh_len) {
+		if (root->rand.len > MIKEY_ESP_RAND_MAX)
+			return E_ARG;
+		memcpy(rand, root->rand.p, root->rand.len);
+		memcpy(rand + root->rand.len, t->fresh, t->fresh_len);
+		fresh.rand.p = rand;
+		fresh.rand.len += t->fresh_len;
+	}
+	r = derive(&fresh, t->cs_in, esp, &t->in);
+	return r ? r : derive(&fresh, t->cs_out, esp, &t->out);
+}
+
+int mikey_esp_keys(const struct mikey_root *root, struct esp_result *esp)
+{
+	int r = 0;
+
+	if (esp->n && !esp_suite_info(esp->suite))
+		return E_ARG;
+	for (size_t i = 0; i < esp->n && !r; i++)
+		r = one_tunnel(root, esp, &esp->tunnel[i]);
+	return r;
+}
+
+int mikey_esp_keys_check(const struct mikey_keys *keys,
+			 const struct esp_result *esp,
+			 struct keying_fault *fault)
+{
+	const struct esp_suite_info *s = esp_suite_info(esp->suite);
+	const struct mikey_key *k = &keys->key[0];
+
+	if (keys->n != 1 || k->type != MIKEY_KEY_TGK || k->kv.type)
+		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY message "
+				   "has not one TGK, without salt and "
+				   "validity, as ESP takes");
+	if (k->key.len < MIKEY_TGK_MIN || k->key.len < s->key_len)
+		return mikey_fault(fault, E_UNSUPPORTED, "the TGK has %zu "
+				   "bytes, which does not fit %s", k->key.len,
+				   s->name);
+	return 0;
+}
+
+size_t mikey_esp_tgk_len(const struct esp_terms *t)
+{
+	size_t most = MIKEY_TGK_MIN;
+
+	for (size_t i = 0; i < t->n_suites; i++) {
+		const struct esp_suite_info *s = esp_suite_info(t->suites[i]);
+
+		if (s && s->key_len > most)
+			most = s->key_len;
+	}
+	return most;
+}
