@@ -3,11 +3,15 @@
 noinst_LIBRARIES += modules/smime/libsmime.a
 modules_smime_libsmime_a_SOURCES = \
 	modules/smime/algorithm.c modules/smime/algorithm.h \
+	modules/smime/binding.c modules/smime/binding.h \
 	modules/smime/capability.c modules/smime/capability.h \
 	modules/smime/card.c modules/smime/card.h \
+	modules/smime/clear.c modules/smime/clear.h \
 	modules/smime/cms.c modules/smime/cms.h \
+	modules/smime/date.c modules/smime/date.h \
 	modules/smime/envelope.c modules/smime/envelope.h \
 	modules/smime/fault.c modules/smime/fault.h \
+	modules/smime/fragment.c modules/smime/fragment.h \
 	modules/smime/open.c modules/smime/open.h \
 	modules/smime/seal.c modules/smime/seal.h \
 	modules/smime/signing.c modules/smime/signing.h \

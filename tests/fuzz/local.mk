@@ -93,3 +93,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_vici
 tests_fuzz_fuzz_vici_SOURCES = tests/fuzz/fuzz_vici.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_vici_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_vici_LDADD = $(VICI_LIBS) $(BASE_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_fragment
+tests_fuzz_fuzz_fragment_SOURCES = tests/fuzz/fuzz_fragment.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_fragment_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_fragment_LDADD = $(SMIME_LIBS) $(BASE_LIBS)

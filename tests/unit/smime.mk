@@ -26,3 +26,8 @@ EXTRA_DIST += tests/call/smime_oracles.sh
 noinst_PROGRAMS += bench/smime_bench
 bench_smime_bench_SOURCES = bench/smime_bench.c tests/mock/ca.c tests/mock/ca.h
 bench_smime_bench_LDADD = $(SMIME_LIBS) $(BASE_LIBS)
+
+check_PROGRAMS += tests/unit/test_smime_binding
+TESTS += tests/unit/test_smime_binding
+tests_unit_test_smime_binding_SOURCES = tests/unit/test_smime_binding.c
+tests_unit_test_smime_binding_LDADD = $(SMIME_TEST_LIBS)
