@@ -244,12 +244,23 @@ static bool session_valid(unsigned s)
 	return !s || s >= 90;
 }
 
+static const char *const redirects[] = { "pass", "follow", NULL };
+
 static const struct conf_key call_keys[] = {
 	{ .name = "session", .type = CONF_INT, .dflt = "1800", .min = 0,
 	  .max = 604800, .unit = "s", .reload = RELOAD_LIVE,
 	  .help = "Session timer (RFC 4028) that the gateway wants on each leg "
 		  "whose end knows timers: without a refresh for so long the "
 		  "call ends. At least 90; 0: only what the ends ask for." },
+	{ .name = "redirect", .type = CONF_WORD, .dflt = "pass",
+	  .choices = redirects, .reload = RELOAD_LIVE,
+	  .help = "What becomes of a 300, 301 or 302 to a call that leaves. "
+		  "pass: the phone gets it, and decides. follow: the call goes "
+		  "on to the best Contact that it may go to, five times at "
+		  "most; peer, profile and limits are those of the new place. "
+		  "In neither way it leads out of a profile that requires "
+		  "sealing. One of a phone to a call that comes always "
+		  "passes." },
 	{ .name = NULL }
 };
 
@@ -551,6 +562,7 @@ static int read_rest(const struct conf *c, struct settings *s,
 	s->media_grace_s = (unsigned)conf_int(n, "grace");
 	n = conf_one(c, "calls");
 	s->session_s = (unsigned)conf_int(n, "session");
+	s->redirect_follow = !strcmp(conf_text(n, "redirect"), "follow");
 	if (!session_valid(s->session_s))
 		return conf_fail(err, n, "calls.session: %u; allowed: 0, or "
 				 "90 to 604800", s->session_s);

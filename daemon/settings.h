@@ -86,6 +86,7 @@ struct settings {
 	struct screening screening;
 	enum register_mode register_mode;
 	struct registrar_settings registrar;
+	bool redirect_follow; /* calls.redirect = "follow" */
 	unsigned session_s; /* of a session timer; 0: none of our own */
 };
 

@@ -103,10 +103,12 @@ void call_line_drop(struct call *c, struct line *l)
 
 /* -- start ---------------------------------------------------------------- */
 
-static void call_free(struct call *c)
+void call_free(struct call *c)
 {
 	if (!c)
 		return;
+	for (unsigned i = 0; i < c->n_tried; i++)
+		free(c->tried[i]);
 	guard_leave(c->engine->guard, &c->ticket);
 	deal_free(c->deal);
 	deal_free(c->pending);
@@ -122,8 +124,8 @@ static void call_free(struct call *c)
 	free(c);
 }
 
-static int call_new(struct engine *e, const struct call_start *s, void *leg,
-		    struct call **out)
+int call_new(struct engine *e, const struct call_start *s, void *leg,
+	     struct call **out)
 {
 	struct call *c = calloc(1, sizeof *c);
 

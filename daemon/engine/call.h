@@ -101,6 +101,12 @@ bool call_names(const struct call *c);
  * answer that anybody can forge would else make the phone call in clear. */
 bool call_may_lead(const struct call *c, const char *uri);
 
+/* Sends a call from inside, of which nothing was answered, to another URI, as
+ * the far end's redirection wants it: peer, profile and way are decided anew,
+ * its first offer is filtered once more. E_POLICY: it may not go there. E_FULL:
+ * it was there already, or went too far. E_STATE: too late. */
+int call_redirect(struct call *c, const char *uri);
+
 enum body_role { BODY_OFFER, BODY_ANSWER }; /* RFC 3264 */
 
 struct body {

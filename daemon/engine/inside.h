@@ -13,6 +13,7 @@
 #define ENDED_KEPT 64       /* ended calls that the CLI can show */
 #define REFUSED_KEPT 16     /* refused ones, which must not drive those out */
 #define QUEUE_MAX 16        /* bodies of one call that wait their turn */
+#define REDIRECTS_MAX 5     /* that one call follows */
 #define RELAY_DEADLINE_MS 2000
 #define KEEPER_DEADLINE_MS 5000
 #define TICK_MS 100
@@ -91,6 +92,8 @@ struct call {
 	enum need need;    /* of its profile, when it began */
 	enum sealing sealing;
 	enum rung rung;
+	char *tried[REDIRECTS_MAX]; /* whom it was for before; owned */
+	unsigned n_tried;
 	bool pressed; /* an emergency call that was refused: sealed by now */
 	struct dual *dual; /* owned; NULL: no line is hidden */
 	bool avp; /* keyed, yet RTP/AVP outside (RFC 8643) */
@@ -195,6 +198,10 @@ struct call *call_find(const struct engine *e, uint64_t id);
 /* Calls fn for every call; fn may end any call. */
 void call_each(struct engine *e, void (*fn)(struct call *c, void *user),
 	       void *user);
+/* One that is in no table yet, without a way. */
+int call_new(struct engine *e, const struct call_start *s, void *leg,
+	     struct call **out);
+void call_free(struct call *c); /* NULL is allowed */
 /* Asks the signalling module to end it; the call may be gone afterwards. */
 void call_hang_up(struct call *c, int status, const char *cause);
 struct line *call_line_of(const struct engine *e, uint32_t stream);

@@ -17,7 +17,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/login.c \
 	daemon/engine/media.c \
 	daemon/engine/offer.c \
-	daemon/engine/record.c \
+	daemon/engine/record.c daemon/engine/redirect.c \
 	daemon/engine/rekey.c \
 	daemon/engine/rewrite.c \
 	daemon/engine/route.c daemon/engine/sealing.c \

@@ -231,7 +231,7 @@ int headers_copy_request(const struct sip_face *came, msg_t *to,
 }
 
 /* An address of the inside; with no nets configured, any address may be. */
-static bool shows_inside(const url_t *uri, const struct face_settings *inside)
+bool headers_show_inside(const url_t *uri, const struct face_settings *inside)
 {
 	char host[ADDR_TEXT];
 	struct addr a;
@@ -261,7 +261,7 @@ int headers_contacts(msg_t *to, const sip_t *from,
 	int n = 0;
 
 	for (m = from->sip_contact; m; m = m->m_next) {
-		if (hidden && shows_inside(m->m_url, hidden))
+		if (hidden && headers_show_inside(m->m_url, hidden))
 			continue;
 		if (!copy_parsed(to, (const msg_header_t *)m))
 			return E_NOMEM;

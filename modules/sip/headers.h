@@ -35,6 +35,9 @@ bool headers_require(msg_t *to, const sip_t *from, const char *const *drop);
  * Returns how many were copied, or E_NOMEM. */
 int headers_contacts(msg_t *to, const sip_t *from,
 		     const struct face_settings *hidden);
+/* Whether a URI names an address of the inside, which that face's settings
+ * tell; with no nets configured, any address may be one. */
+bool headers_show_inside(const url_t *uri, const struct face_settings *inside);
 /* Takes one hop from the Max-Forwards of from. 0, or E_FULL when none was
  * left, E_NOMEM. */
 int headers_hop(msg_t *to, const sip_t *from);

@@ -11,12 +11,16 @@
  * 503, or four seconds, in which an INVITE by UDP goes out four times, without
  * a single response. The INVITE that nobody answered is cancelled as soon as
  * somebody does (RFC 3261 9.1); a 2xx that comes all the same is acknowledged
- * and ended by Sofia. */
+ * and ended by Sofia.
+ *
+ * A redirection of the far end is followed where the configuration says so: the
+ * best Contact to which the core lets the call go, never one inside. */
 #include "modules/sip/retry.h"
 
 #include "daemon/engine/loop.h"
 #include "daemon/uri.h"
 #include "modules/sip/filter.h"
+#include "modules/sip/headers.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/session/session.h"
@@ -110,6 +114,77 @@ bool retry_invite(struct txn *t, const sip_t *sip)
 {
 	return !begun(t) && sip->sip_status->st_status >= 300 &&
 	       once_more(t, sip) && again(t);
+}
+
+/* -- a redirection -------------------------------------------------------- */
+
+#define CONTACTS_MAX 16 /* that are looked at */
+
+/* In thousandths; 1 when it is not told (RFC 3261 20.10). */
+static unsigned quality(const sip_contact_t *m)
+{
+	return m->m_q ? (unsigned)msg_q_value(m->m_q) : 1000;
+}
+
+/* The best of those whose bit is not set in seen; their order is kept where
+ * they are alike. */
+static const sip_contact_t *best(const sip_t *sip, unsigned *seen)
+{
+	const sip_contact_t *m = sip->sip_contact, *found = NULL;
+	unsigned at = 0;
+
+	for (unsigned i = 0; m && i < CONTACTS_MAX; m = m->m_next, i++)
+		if (!(*seen >> i & 1) &&
+		    (!found || quality(m) > quality(found))) {
+			found = m;
+			at = i;
+		}
+	*seen |= found ? 1u << at : 0;
+	return found;
+}
+
+/* A place outside, and by TLS where the call is (RFC 5630 section 4). */
+static bool is_place(const struct txn *t, const url_t *uri)
+{
+	const struct sip_face *inside = &t->pair->sip->face[INSIDE];
+
+	if (uri->url_type == url_tel)
+		return !t->to->sips;
+	return (uri->url_type == url_sips ||
+		(uri->url_type == url_sip && !t->to->sips)) &&
+	       !headers_show_inside(uri, inside->settings);
+}
+
+static bool redirect(const struct txn *t, const sip_contact_t *m)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	url_t place = *m->m_url;
+	const char *text;
+	bool went;
+
+	if (!is_place(t, m->m_url))
+		return false;
+	place.url_headers = NULL; /* they would be ours to obey */
+	su_home_init(home);
+	text = url_as_string(home, &place);
+	went = text && !call_redirect(t->pair->call, text);
+	su_home_deinit(home);
+	return went;
+}
+
+bool retry_redirected(struct txn *t, const sip_t *sip)
+{
+	int status = sip->sip_status->st_status;
+	const sip_contact_t *m;
+	unsigned seen = 0;
+
+	if (status < 300 || status > 302 || t->to->face->face != OUTSIDE ||
+	    !engine_settings(t->pair->sip->engine)->redirect_follow || begun(t))
+		return false;
+	while ((m = best(sip, &seen)))
+		if (redirect(t, m))
+			return again(t);
+	return false;
 }
 
 /* -- another next hop ----------------------------------------------------- */

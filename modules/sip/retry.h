@@ -16,4 +16,7 @@ bool retry_elsewhere(struct txn *t, const sip_t *sip);
  * if there is another one. */
 void retry_await(struct txn *t);
 
+/* The same for a redirection that is followed (calls.redirect). */
+bool retry_redirected(struct txn *t, const sip_t *sip);
+
 #endif

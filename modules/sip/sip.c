@@ -34,8 +34,8 @@
  * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and
  * ACK, merges and matches; nothing else of it is used (no nua, no soa).
  *
- * Does not do: forking of its own, redirection (a 3xx passes
- * without its Contact from the inside). */
+ * Does not do: forking of its own. A 3xx of a phone passes, without
+ * Contacts that show the inside. */
 #include "modules/sip/sip.h"
 
 #include "daemon/base/clock.h"

@@ -358,6 +358,8 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 			  sip->sip_payload->pl_len);
 	if (t->initial && status >= 300 && retry_invite(t, sip))
 		return 0;
+	if (t->initial && status >= 300 && retry_redirected(t, sip))
+		return 0;
 	if (status == 422 && too_small(t, sip))
 		return 0;
 	if (t->method == sip_method_invite)

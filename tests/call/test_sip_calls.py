@@ -71,6 +71,82 @@ def redirection(s):
     same(no.all("Contact"), ["<sip:y@c.example>"], "Contacts to the outside")
 
 
+def elsewhere(s):
+    return s.end(PORT + 12, OUTSIDE, host="127.0.0.2")
+
+
+def moved(s, i, *contacts, by=None):
+    """The far end says where to."""
+    by = by or s.b
+    by.reply(i, "302 Moved", "B%d" % len(by.seen), contact=False,
+             extra="".join("Contact: %s\r\n" % c for c in contacts))
+    by.expect("ACK")
+
+
+@case(keys=("follow=1",))
+def redirection_followed(s):
+    c = elsewhere(s)
+    d, i = s.invite(extra="Subject: tea\r\n")
+    moved(s, i, "<sip:x@127.0.0.2:%d>;q=0.2" % (PORT + 15), "<sip:w@127.0.0.1:%d>" % PORT,
+          "<sip:y@127.0.0.2:%d;v=1?Replaces=a%%3Bb>;q=0.9, <mailto:z@y.example>" % (PORT + 12))
+    j = c.expect("INVITE")
+    same(j.uri, "sip:y@127.0.0.2:%d;v=1" % (PORT + 12), "Request-URI")
+    same((j.get("Subject"), j.body[:-3]), ("tea", i.body[:-3]), "the same call")
+    assert j.get("Call-ID") != i.get("Call-ID") and j.tag("From") != i.tag("From")
+    c.reply(j, "180 Ringing", "C1")
+    s.a.expect("SIP/2.0 180")
+    c.reply(j, "200 OK", "C1", body=SDP)
+    s.confirm(d, to=c)
+    s.bye(d, to=c)
+    same(s.gone()["up"], 1, "calls that were up")
+
+
+@case(keys=("follow=1",))
+def redirections_end(s):
+    c, by = elsewhere(s), s.b
+    d, i = s.invite()
+    for n in range(3):
+        moved(s, i, "<sip:%d@127.0.0.2:%d>" % (n, PORT + 12), by=by)
+        i, by = c.expect("INVITE"), c
+        same(i.uri, "sip:%d@127.0.0.2:%d" % (n, PORT + 12), "Request-URI")
+    moved(s, i, "<sip:4@127.0.0.2:%d>" % (PORT + 12), by=c)
+    s.a.expect("SIP/2.0 302")
+    s.gone()
+
+
+@case(keys=("follow=1", "lead=@127"))
+def redirection_that_may_not_be_followed(s):
+    """Not to where the core says no, nor to the inside, nor by other means."""
+    for contact in ("<sip:x@evil.example>", "<http://127.0.0.2/>", "<sip:x@127.0.0.1:%d>" % PORT,
+                    "<sip:x@10.66.0.9>"):
+        _, i = s.invite()
+        moved(s, i, contact)
+        s.a.expect("SIP/2.0 [34]")
+        s.b.quiet(0.1)
+    _, i = s.invite()
+    s.b.reply(i, "305 Use Proxy", "B1", contact=False,
+              extra="Contact: <sip:x@127.0.0.1:%d>\r\n" % (PORT + 12))
+    s.b.expect("ACK")
+    s.a.expect("SIP/2.0 305")
+
+
+@case(keys=("follow=1",))
+def cancelled_on_its_second_way(s):
+    c = elsewhere(s)
+    d, i = s.invite()
+    moved(s, i, "<sip:x@127.0.0.2:%d>" % (PORT + 12))
+    i = c.expect("INVITE")
+    c.reply(i, "180 Ringing", "B2")
+    s.a.expect("SIP/2.0 180")
+    s.a.request("CANCEL", BOB, d, branch=d["branch"])
+    s.a.expect("SIP/2.0 200")
+    s.a.expect("SIP/2.0 487")
+    c.reply(c.expect("CANCEL"), "200 OK", contact=False)
+    c.reply(i, "487 Request Terminated", "B2")
+    c.expect("ACK")
+    s.gone()
+
+
 @case(keys=("lead=c.example",))
 def redirection_out_of_a_sealed_call(s):
     _, i = s.invite()

@@ -408,6 +408,17 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 	fn(user, c->e->own_no ? &no : NULL, c->e->own_no ? NULL : &out);
 }
 
+int call_redirect(struct call *c, const char *uri)
+{
+	if (!call_may_lead(c, uri))
+		return E_POLICY;
+	if (c->e->redirects >= 3 || !strcmp(c->target, uri))
+		return E_FULL;
+	c->e->redirects++;
+	snprintf(c->target, sizeof c->target, "%s", uri);
+	return 0;
+}
+
 bool call_trusts(const struct call *c)
 {
 	return c->e->trusted;

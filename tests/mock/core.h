@@ -45,6 +45,7 @@ struct engine {
 	unsigned started, ended, up, won, filtered, taken, hints;
 	bool sealed;    /* every call */
 	bool trusted;   /* the outside's word for who is there */
+	unsigned redirects; /* followed; 3 at most */
 	unsigned refreshed; /* call_refresh()es */
 	bool keys_only; /* offers of the outside stay here */
 	bool own_no;    /* no offer of our own can be made */

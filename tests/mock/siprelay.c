@@ -10,8 +10,8 @@
  * none to give); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
  * refuse (status), retries (so many 488 make the first INVITE go out again),
  * lead (a piece of those URIs that a call may lead to; not on standard input),
- * session (calls.session, s), sealed, trusted (1), skip (s: so far the clock
- * jumps),
+ * session (calls.session, s), sealed, trusted, follow (1: 3xx), skip (s: so far
+ * the clock jumps),
  * oom (the N-th calloc() of ours from now on fails, once),
  * conf (path of a configuration, for its peers; again: a reload), register (1:
  * passes, 2: local), users (path of the file of accounts of a.example; at the
@@ -103,6 +103,16 @@ static void timers(struct program *p, unsigned t1)
 				     NTATAG_SIP_T4(10 * t1), TAG_END());
 }
 
+/* Redirections are followed, but not to the inside: its listeners, and ... */
+static void follow(struct settings *s, bool may)
+{
+	struct face_settings *f = &s->face[INSIDE];
+
+	s->redirect_follow = may;
+	if (!net_parse("10.66.0.0/16", &f->nets[0]))
+		f->n_nets = 1;
+}
+
 static void set(struct program *p, const char *text)
 {
 	struct engine *e = &p->engine;
@@ -133,6 +143,8 @@ static void set(struct program *p, const char *text)
 		e->refuse_call = atoi(value);
 	else if (!strncmp(text, "session=", 8))
 		e->settings.session_s = (unsigned)atoi(value);
+	else if (!strncmp(text, "follow=", 7))
+		follow(&e->settings, atoi(value));
 	else if (!strncmp(text, "sealed=", 7))
 		e->sealed = atoi(value);
 	else if (!strncmp(text, "trusted=", 8))

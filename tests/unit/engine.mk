@@ -79,3 +79,10 @@ tests_unit_test_rekey_SOURCES = tests/unit/test_rekey.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_rekey_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_redirect
+TESTS += tests/unit/test_redirect
+tests_unit_test_redirect_SOURCES = tests/unit/test_redirect.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_redirect_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
