@@ -158,6 +158,11 @@ static const struct conf_key inside_keys[] = {
 	{ .name = "proxy", .type = CONF_TEXT, .valid = uri_valid,
 	  .help = "SIP URI where inward calls go for users who are no phones "
 		  "below; they are refused with 404 when left out." },
+	{ .name = "keepalive", .type = CONF_INT, .dflt = "25", .min = 0,
+	  .max = 3600, .unit = "s", .reload = RELOAD_LIVE,
+	  .help = "How often a registered phone behind a NAT is asked by "
+		  "OPTIONS, so that the NAT does not forget the way to it; 0: "
+		  "never." },
 	{ .name = NULL }
 };
 
@@ -171,6 +176,12 @@ static const struct conf_key outside_keys[] = {
 	{ .name = "proxy", .type = CONF_TEXT, .valid = uri_valid,
 	  .help = "SIP URI of the next hop of outward calls whose peer has no "
 		  "route; by the Request-URI when left out." },
+	{ .name = "public", .type = CONF_TEXTS, .valid = media_valid,
+	  .reload = RELOAD_RESTART,
+	  .help = "Under which address the network sees us, at most one of "
+		  "each family, when a NAT is in between that sends the ports "
+		  "of listen and media.ports on to us, unchanged: it stands in "
+		  "Contact, Via and SDP in place of our own." },
 	{ .name = "trusted", .type = CONF_TEXTS, .valid = net_valid,
 	  .help = "Networks outside whose proxies are known: the limits of "
 		  "one outside address do not hold for them, and what they "
@@ -460,6 +471,22 @@ static int read_media(const struct conf_node *n, const char *face,
 	return 0;
 }
 
+static int read_public(const struct conf_node *n, struct face_settings *f,
+		       struct conf_err *err)
+{
+	struct addr a;
+
+	for (size_t i = 0; i < conf_texts(n, "public"); i++) {
+		if (parse_media(conf_text_at(n, "public", i), &a) ||
+		    f->public[a.family == 6].family)
+			return conf_fail(err, n, "outside.public: more than "
+					 "one address of a family; allowed: "
+					 "one IPv4 and one IPv6");
+		f->public[a.family == 6] = a;
+	}
+	return 0;
+}
+
 /* name: "GROUP.KEY" */
 static int read_nets(const struct conf_node *n, const char *name,
 		     struct net *out, size_t *n_out, struct conf_err *err)
@@ -482,7 +509,8 @@ static int read_strangers(const struct conf_node *n, struct face_settings *f,
 {
 	int r;
 
-	if ((r = read_nets(n, "outside.trusted", f->trusted.at,
+	if ((r = read_public(n, f, err)) ||
+	    (r = read_nets(n, "outside.trusted", f->trusted.at,
 			   &f->trusted.n, err)) ||
 	    (r = read_nets(n, "outside.allow", f->allow.at, &f->allow.n,
 			   err)))
@@ -502,6 +530,8 @@ static int read_face(const struct conf *c, enum face which,
 	    (r = read_media(n, name, f, err)))
 		return r;
 	f->proxy = conf_text(n, "proxy");
+	if (which == INSIDE)
+		s->nat_keepalive_s = (unsigned)conf_int(n, "keepalive");
 	return which == INSIDE ?
 	       read_nets(n, "inside.nets", f->nets, &f->n_nets, err) :
 	       read_strangers(n, f, err);
@@ -622,6 +652,15 @@ static int check_listeners(const struct conf *c, const struct settings *s,
 					 s->port_max);
 	}
 	return 0;
+}
+
+struct addr settings_seen(const struct face_settings *f,
+			  const struct addr *own)
+{
+	struct addr a = f->public[own->family == 6];
+
+	a.port = own->port;
+	return a.family ? a : *own;
 }
 
 bool settings_has_tls(const struct face_settings *f)

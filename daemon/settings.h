@@ -41,6 +41,8 @@ struct face_settings {
 	size_t n_nets;
 	const char *proxy; /* SIP URI of the next hop, or "" */
 	struct nets trusted, allow, deny; /* outside only */
+	struct addr public[2]; /* IPv4, IPv6: what the network sees of us, when
+	                          a NAT is in between; outside only */
 };
 
 /* Of strangers, that is of one outside address that is not trusted, but for
@@ -82,6 +84,7 @@ struct settings {
 	unsigned registrations_host_max; /* of one inside address */
 	unsigned refresh_s; /* sooner refreshes do not pass; 0: all do */
 	unsigned subscriptions_max; /* and other requests outside a call */
+	unsigned nat_keepalive_s; /* of phones behind a NAT; 0: none */
 	struct limits limits;
 	struct screening screening;
 	enum register_mode register_mode;
@@ -93,6 +96,10 @@ struct settings {
 /* Reads and checks the groups; strings are borrowed from c. */
 int settings_read(const struct conf *c, struct settings *out,
 		  struct conf_err *err);
+
+/* How others name an address of ours on that face. */
+struct addr settings_seen(const struct face_settings *f,
+			  const struct addr *own);
 
 /* The face has a TLS listener, without which nothing leaves there by TLS. */
 bool settings_has_tls(const struct face_settings *f);

@@ -246,6 +246,7 @@ int answer_read(struct call *c, struct job *j)
 	if ((r = dual_restore(c, j)) ||
 	    (r = sdp_read(j->data, j->q.body.len, &j->sdp, &why)))
 		return job_fail(j, STAGE_ANSWER, r, why);
+	media_nat(c, j);
 	if (j->sdp.n != d->n)
 		return job_fail(j, STAGE_ANSWER, E_FORMAT,
 				"the answer has not the offer's m= lines");

@@ -243,7 +243,7 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 		goto out;
 	}
 	*out = (struct request_way){ c->target, c->next_hop, c->routes,
-				     c->ticket, call_trusts(c) };
+				     c->route.nat, c->ticket, call_trusts(c) };
 	c->target = c->next_hop = c->routes = NULL;
 	c->ticket = (struct guard_ticket){ 0 };
 out:

@@ -61,6 +61,9 @@ struct call_route {
 	const char *target;      /* Request-URI for the other leg */
 	const char *next_hop;    /* SIP URI to send to, or "" (the target) */
 	const char *routes;      /* value of a Route header, or "" */
+	bool nat;                /* further requests in the dialog go to
+	                            next_hop, too: the target is behind a
+	                            NAT */
 	bool nowhere;            /* nobody is there: once its offer may pass,
 	                            and not before, the answer is 404 */
 };
@@ -78,6 +81,7 @@ struct request_way {
 	char *target;   /* Request-URI for the other face */
 	char *next_hop; /* SIP URI to send to, or "" (the target) */
 	char *routes;   /* value of a Route header, or "" */
+	bool nat;       /* as in struct call_route */
 	struct guard_ticket ticket;
 	bool trusted;   /* as call_trusts() */
 };
@@ -126,6 +130,10 @@ struct filter_request {
 	                         nothing of it goes on */
 	bool secured;         /* as in struct call_start */
 	struct msg_key_origin origin; /* of the message it came in */
+	struct addr nat;      /* the inside's: the NAT that its sender is
+	                         behind, from where its media come, too, when
+	                         its SDP says an address that is not inside;
+	                         family 0: none */
 	struct body body;     /* borrowed for the call */
 };
 

@@ -105,6 +105,7 @@ struct call {
 	struct guard_ticket ticket; /* what it holds of limits */
 	unsigned rank;     /* its priority; 0: none */
 	bool emergency;    /* it goes out, sealed or not */
+	struct addr nat;   /* that the phone is behind; family 0: none */
 	unsigned source_slot, peer_slot;
 	uint64_t started_us, up_us; /* wall clock */
 	struct line line[SDP_LINES_MAX];
@@ -247,6 +248,8 @@ void dual_free(struct dual *d);
 /* Peer and way of a new call; fills peer, profile, target and next hop. */
 int route_call(struct call *c, const struct call_start *s,
 	       struct refusal *no);
+/* The address is in inside.nets. */
+bool route_is_inside(const struct settings *s, const struct addr *a);
 /* "sip:user@host" of a URI: no port, no parameters, host in lower case. */
 void route_identity(const char *uri, char out[static IDENTITY_TEXT]);
 
@@ -276,6 +279,9 @@ void sealing_agreed(struct call *c, const struct branch *b);
 /* media.c: the relay's client. Each returns 0 when nothing is to be waited
  * for, E_AGAIN when requests are on their way, else how it failed. */
 int media_ports(struct call *c, struct job *j);
+/* Addresses of a body of the inside that is just read, as they are seen from
+ * this side of a NAT. */
+void media_nat(struct call *c, struct job *j);
 int media_bind(struct call *c, struct job *j);
 /* Turns media to this branch, without waiting. */
 void media_turn(struct call *c, const struct branch *b);

@@ -9,6 +9,7 @@
 #include "daemon/base/addr.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #define LOCATION_TEXT 384
 
@@ -17,6 +18,7 @@ struct location_way {
 	char account[LOCATION_TEXT];  /* "sip:user@host" that it registered */
 	char target[LOCATION_TEXT];   /* Request-URI for it */
 	char next_hop[LOCATION_TEXT]; /* SIP URI to send to, or "" */
+	bool nat; /* its target cannot be reached, next_hop can */
 };
 
 struct location {

@@ -48,6 +48,27 @@ static void fill_line(const struct call *c, const struct job *j, unsigned i,
 	out->clock_hz = m->clock_hz;
 }
 
+/* A phone does not know what its NAT makes of its address and port. The relay
+ * learns the port from the first packets; it must come from this host. */
+void media_nat(struct call *c, struct job *j)
+{
+	const struct settings *s = engine_settings(c->engine);
+	struct sdp_media *m = j->sdp.media;
+
+	if (j->q.from != INSIDE)
+		return;
+	if (!j->own)
+		c->nat = j->q.nat;
+	for (unsigned i = 0; c->nat.family && i < j->sdp.n; i++, m++) {
+		if (m->addr.family != c->nat.family || addr_is_any(&m->addr) ||
+		    route_is_inside(s, &m->addr))
+			continue;
+		memcpy(m->addr.ip, c->nat.ip, sizeof m->addr.ip);
+		if (m->rtcp.family)
+			memcpy(m->rtcp.ip, c->nat.ip, sizeof m->rtcp.ip);
+	}
+}
+
 int media_ports(struct call *c, struct job *j)
 {
 	enum face to = j->q.from == INSIDE ? OUTSIDE : INSIDE;

@@ -392,6 +392,7 @@ int offer_read(struct call *c, struct job *j)
 		r = sdp_read(j->data, j->q.body.len, &j->sdp, &why);
 	if (r)
 		return job_fail(j, STAGE_OFFER, r, why);
+	media_nat(c, j);
 	if ((r = sdp_digest(&j->sdp, digest)))
 		return job_fail(j, STAGE_OFFER, r, NULL);
 	if (is_exposed(c, j))

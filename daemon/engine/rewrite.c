@@ -25,12 +25,17 @@ static bool line_passes(const struct rewriting *w, unsigned i)
 }
 
 /* Our media address when no line has one. */
+static struct addr seen(const struct rewriting *w, const struct addr *own)
+{
+	return settings_seen(&engine_settings(w->c->engine)->face[w->to], own);
+}
+
 static struct addr any_media(const struct rewriting *w)
 {
 	const struct addr *media =
 		engine_settings(w->c->engine)->face[w->to].media;
 
-	return media[0].family ? media[0] : media[1];
+	return seen(w, media[0].family ? &media[0] : &media[1]);
 }
 
 static const char *text_of(const struct rewriting *w, unsigned n)
@@ -71,7 +76,7 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 			? SDP_PROTO_SECURE : SDP_PROTO_PLAIN;
 	if (l->reject)
 		return;
-	l->addr = w->c->line[i].local[w->to];
+	l->addr = seen(w, &w->c->line[i].local[w->to]);
 	if (!w->edit.addr.family)
 		w->edit.addr = l->addr;
 	if (w->d->protocol == PROTOCOL_SDES)

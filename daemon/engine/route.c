@@ -30,7 +30,7 @@ void route_identity(const char *uri, char out[static IDENTITY_TEXT])
 			 name);
 }
 
-static bool is_inside(const struct settings *s, const struct addr *a)
+bool route_is_inside(const struct settings *s, const struct addr *a)
 {
 	const struct face_settings *f = &s->face[INSIDE];
 
@@ -145,6 +145,7 @@ static int way_registered(struct call *c)
 		free(account);
 		return E_NOMEM;
 	}
+	c->route.nat = way.nat;
 	free(c->callee);
 	c->callee = account;
 	return 0;
@@ -284,7 +285,7 @@ int route_call(struct call *c, const struct call_start *s, struct refusal *no)
 	int r;
 
 	if (s->from == INSIDE &&
-	    !is_inside(engine_settings(c->engine), &s->source))
+	    !route_is_inside(engine_settings(c->engine), &s->source))
 		return refuse(c, no, 403, "the sender is not in inside.nets");
 	if ((r = find_peer(c, no)))
 		return r;
@@ -307,7 +308,7 @@ int engine_registrar(struct engine *e, const char *account,
 
 	if (s->register_mode == REGISTER_OFF)
 		return E_UNSUPPORTED;
-	if (!is_inside(s, source))
+	if (!route_is_inside(s, source))
 		return E_POLICY;
 	if (s->register_mode == REGISTER_LOCAL) {
 		*hop = "";

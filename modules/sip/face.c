@@ -88,11 +88,13 @@ static int open_one(struct sip_face *f, size_t i)
 {
 	const struct listener *l = &f->settings->listen[i];
 	const char *name = transport_names[l->transport];
+	struct addr seen = settings_seen(f->settings, &l->addr);
 	bool udp = l->transport == TRANSPORT_UDP;
-	char where[ADDR_TEXT + 16], host[ADDR_TEXT], uri[160];
+	bool behind = !addr_equal(&seen, &l->addr);
+	char where[ADDR_TEXT + 16], host[ADDR_TEXT], uri[200];
 
 	addr_host(&l->addr, host);
-	host_port(&l->addr, where, sizeof where);
+	host_port(&seen, where, sizeof where);
 	snprintf(uri, sizeof uri, "<sip:%s%s%s>", where,
 		 udp ? "" : ";transport=", udp ? "" : name);
 	f->contact[i] = sip_contact_make(f->sip->home, uri);
@@ -100,8 +102,12 @@ static int open_one(struct sip_face *f, size_t i)
 	f->secure[i] = sip_contact_make(f->sip->home, uri);
 	if (!f->contact[i] || !f->secure[i])
 		return E_NOMEM;
-	snprintf(uri, sizeof uri, "sip%s:%s;transport=%s",
-		 l->transport == TRANSPORT_TLS ? "s" : "", where, name);
+	/* Sofia's Via names the host, and it listens on maddr */
+	snprintf(uri, sizeof uri, "sip%s:%s;transport=%s%s%s%s%s",
+		 l->transport == TRANSPORT_TLS ? "s" : "", where, name,
+		 behind ? ";maddr=" : "", behind && l->addr.family == 6 ?
+		 "[" : "", behind ? host : "", behind && l->addr.family == 6 ?
+		 "]" : "");
 	if (nta_agent_add_tport(f->agent, (url_string_t *)uri,
 				TPTAG_UDP_RMEM(UDP_BUFFER),
 				TPTAG_UDP_WMEM(UDP_BUFFER),
@@ -110,9 +116,8 @@ static int open_one(struct sip_face *f, size_t i)
 				TPTAG_CERTIFICATE(NO_FILES),
 				TPTAG_STUN_SERVER(0), TAG_END()) < 0) {
 		log_error(SIP_TAG, "cannot listen on %s %s: %s; is it an "
-			  "address of this machine, and free?",
-			  name, where,
-			  strerror(su_errno()));
+			  "address of this machine, and free?", name,
+			  addr_text(&l->addr, where), strerror(su_errno()));
 		return E_IO;
 	}
 	return 0;
@@ -376,16 +381,19 @@ static bool is_listener(const struct sip_face *f, const char *host,
 			const char *port)
 {
 	char where[ADDR_TEXT + 16];
-	struct addr a;
+	struct addr a, seen;
 	size_t i;
 
 	snprintf(where, sizeof where, "%.60s:%.8s", host,
 		 port && *port ? port : "5060");
 	if (addr_parse(where, &a))
 		return false;
-	for (i = 0; i < f->settings->n_listen; i++)
-		if (addr_equal(&f->settings->listen[i].addr, &a))
+	for (i = 0; i < f->settings->n_listen; i++) {
+		seen = settings_seen(f->settings, &f->settings->listen[i].addr);
+		if (addr_equal(&f->settings->listen[i].addr, &a) ||
+		    addr_equal(&seen, &a))
 			return true;
+	}
 	return false;
 }
 

@@ -10,6 +10,7 @@
  * refused where an offer or answer could stand: the filter fails closed. */
 #include "modules/sip/filter.h"
 
+#include "daemon/uri.h"
 #include "modules/sip/early.h"
 #include "modules/sip/face.h"
 #include "modules/sip/pair.h"
@@ -142,7 +143,8 @@ static void ask(struct passage *p, const sip_t *sip)
 {
 	const struct txn *t = p->txn;
 	bool back = p->kind == PASS_RESPONSE || p->kind == PASS_EARLY;
-	const struct leg *came = back ? t->to : t->from;
+	const struct leg *to = p->called && !t->to->caller ? p->called : t->to;
+	const struct leg *came = back ? to : t->from;
 	struct pair *pair = t->pair;
 	struct filter_request q = {
 		.from = came->face->face,
@@ -159,6 +161,8 @@ static void ask(struct passage *p, const sip_t *sip)
 	};
 
 	origin_of(sip, &q.origin);
+	if (q.from == INSIDE && came->hop)
+		uri_address(came->hop, &q.nat);
 	p->waiting = true;
 	pair->depth++;
 	call_filter(pair->call, &q, filtered, p);

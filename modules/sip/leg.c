@@ -12,6 +12,7 @@
 #include "modules/sip/border/border.h"
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
+#include "modules/sip/nat/nat.h"
 #include "modules/sip/txn.h"
 
 #include <stdio.h>
@@ -42,7 +43,26 @@ void leg_free(struct leg *leg)
 		return;
 	if (leg->dialog)
 		nta_leg_destroy(leg->dialog);
+	free(leg->hop);
 	free(leg);
+}
+
+const char *leg_hop(const struct leg *leg)
+{
+	return leg->hop ? leg->hop : "";
+}
+
+/* Where the sender really is. Without memory the old way stays. */
+static void note_nat(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
+{
+	char hop[NAT_HOP];
+	char *copy = NULL;
+	bool nat = nat_hop(leg->face, irq, sip, hop);
+
+	if (nat && !(copy = strdup(hop)))
+		return;
+	free(leg->hop);
+	leg->hop = copy;
 }
 
 /* Our side with its tag from the beginning: with one given later, Sofia would
@@ -80,6 +100,7 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 	leg->known = engine_trusts(f->sip->engine, f->face, &source);
 	leg->sips = sip->sip_request->rq_url->url_type == url_sips;
 	leg->contact = face_contact_of(f, irq, leg->sips);
+	note_nat(leg, irq, sip);
 	leg->dialog = caller_dialog(leg, irq, sip);
 	if (!leg->dialog ||
 	    nta_leg_server_route(leg->dialog, sip->sip_record_route,
@@ -140,6 +161,7 @@ struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
 		return NULL;
 	leg->sips = to->sips;
 	leg->contact = face_contact_to(f, to->hop, to->sips);
+	leg->hop = *to->nat ? strdup(to->nat) : NULL;
 	leg->dialog = called_dialog(leg, sip);
 	if (!leg->dialog) {
 		leg_free(leg);
@@ -180,6 +202,7 @@ static struct leg *branch_new(struct txn *t, const sip_t *sip)
 		return NULL;
 	leg->contact = first->contact;
 	leg->sips = first->sips;
+	leg->hop = first->hop ? strdup(first->hop) : NULL;
 	leg->dialog = nta_leg_tcreate(
 		leg->face->agent, txn_on_request, leg,
 		SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(sip->sip_from),
@@ -208,6 +231,10 @@ static void first_target(struct leg *leg, const struct txn *t,
 		contact = made;
 	}
 	nta_leg_client_route(leg->dialog, sip->sip_record_route, contact);
+	if (sip->sip_record_route) { /* who is in between knows the way */
+		free(leg->hop);
+		leg->hop = NULL;
+	}
 }
 
 struct leg *leg_branch(struct txn *t, const sip_t *sip)
@@ -252,8 +279,10 @@ void leg_accepted(struct leg *leg, nta_incoming_t *irq)
 {
 	msg_t *msg = nta_incoming_getrequest(irq);
 
-	if (msg)
+	if (msg) {
 		leg_retarget(leg, sip_object(msg), false);
+		note_nat(leg, irq, sip_object(msg));
+	}
 	msg_destroy(msg);
 }
 
@@ -279,10 +308,12 @@ void leg_won(struct leg *leg)
  * INVITE, else NULL. */
 static void put(struct leg *leg, msg_t *msg, const char *branch)
 {
+	const char *hop = leg_hop(leg);
 	nta_outgoing_t *orq = nta_outgoing_mcreate(
-		leg->face->agent, NULL, NULL, NULL, msg,
+		leg->face->agent, NULL, NULL,
+		*hop ? (url_string_t *)hop : NULL, msg,
 		TAG_IF(branch, NTATAG_ACK_BRANCH(branch)),
-		TPTAG_IDENT(face_ident(msg, "")), TAG_END());
+		TPTAG_IDENT(face_ident(msg, hop)), TAG_END());
 
 	if (orq)
 		nta_outgoing_destroy(orq); /* repeats itself as needed */
@@ -295,7 +326,7 @@ static void say(struct leg *leg, msg_t *msg, sip_method_t method,
 		const char *name)
 {
 	if (!nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
-	    face_may_leave(msg, "", leg->sips))
+	    face_may_leave(msg, leg_hop(leg), leg->sips))
 		put(leg, msg, NULL);
 	else
 		msg_destroy(msg);
@@ -331,8 +362,8 @@ void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,
 		return;
 	if (ack_fill(msg, t, from, body) &&
 	    !nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_ACK, NULL) &&
-	    face_may_leave(msg, "", leg->sips) &&
-	    (!body || !body->secret || face_may_carry(msg, "")))
+	    face_may_leave(msg, leg_hop(leg), leg->sips) &&
+	    (!body || !body->secret || face_may_carry(msg, leg_hop(leg))))
 		put(leg, msg, nta_outgoing_branch(t->orq));
 	else
 		msg_destroy(msg);

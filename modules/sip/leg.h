@@ -11,6 +11,7 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 struct leg_to {
 	const url_t *hop;
 	bool sips; /* its Request-URI is a sips: URI */
+	const char *nat; /* a SIP URI, for further requests, too; or "" */
 };
 /* The first leg to the called side, before anyone answered. */
 struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
@@ -20,6 +21,8 @@ bool leg_too_many(const struct txn *t, const sip_t *sip);
 /* The leg of the branch that this response to the first INVITE came from, made
  * when its tag is new (RFC 3261 12.1.2). NULL: no memory, or no tag. */
 struct leg *leg_branch(struct txn *t, const sip_t *sip);
+/* Where requests in its dialog go, a SIP URI, or "" (by the dialog). */
+const char *leg_hop(const struct leg *leg);
 /* A 2xx or an accepted request refreshes where the other end is reached.
  * first: the route set is taken from this 2xx, too (RFC 3261 13.2.2.4). */
 void leg_retarget(struct leg *leg, const sip_t *sip, bool first);

@@ -17,6 +17,8 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/leg.c modules/sip/leg.h \
 	modules/sip/location.c modules/sip/location.h \
 	modules/sip/merge.c modules/sip/merge.h \
+	modules/sip/nat/keepalive.c modules/sip/nat/keepalive.h \
+	modules/sip/nat/nat.c modules/sip/nat/nat.h \
 	modules/sip/origin.c modules/sip/origin.h \
 	modules/sip/pair.c modules/sip/pair.h \
 	modules/sip/register.c modules/sip/register.h \

@@ -27,17 +27,21 @@ static uint64_t now(void)
 	return clock_wall_us(&clock_system);
 }
 
-static void way_to(const struct binding *e, char *out, size_t room)
+/* Whether it is where the REGISTER came from, and not its Contact. */
+static bool way_to(const struct binding *e, char *out, size_t room)
 {
 	struct addr at;
 	char where[ADDR_TEXT];
+	bool nat = !uri_address(e->contact, &at) ||
+		   !addr_same_host(&at, &e->source);
 
-	if (!uri_address(e->contact, &at) || !addr_same_host(&at, &e->source))
+	if (nat)
 		at = e->source;
 	if (!at.port)
 		at.port = strcmp(e->proto, "tls") ? SIP_PORT : SIPS_PORT;
 	snprintf(out, room, "sip:%s;transport=%s", addr_text(&at, where),
 		 e->proto);
+	return nat;
 }
 
 /* The user part, when it can be a token. */
@@ -87,7 +91,7 @@ static int find(void *user, const char *uri, struct location_way *out)
 		return E_NOTFOUND;
 	snprintf(out->account, sizeof out->account, "sip:%s", e->account);
 	snprintf(out->target, sizeof out->target, "%s", e->contact);
-	way_to(e, out->next_hop, sizeof out->next_hop);
+	out->nat = way_to(e, out->next_hop, sizeof out->next_hop);
 	return 0;
 }
 

@@ -111,7 +111,8 @@ static int make_legs(struct pair *pair, struct sip_face *f,
 {
 	const struct call_route *route = call_route(pair->call);
 	su_home_t home[1] = { SU_HOME_INIT(home) };
-	struct leg_to to = { .sips = uri_is_sips(route->target) };
+	struct leg_to to = { .sips = uri_is_sips(route->target),
+			     .nat = route->nat ? route->next_hop : "" };
 	int r = E_NOMEM;
 
 	su_home_init(home);

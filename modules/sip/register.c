@@ -31,6 +31,7 @@
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
 #include "modules/sip/location.h"
+#include "modules/sip/nat/keepalive.h"
 #include "modules/sip/registrar/contact.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/trunk/hops.h"
@@ -82,6 +83,7 @@ struct registry {
 	struct bindings *bindings;
 	struct location location;
 	struct loop_timer *sweeper;
+	struct keepalive *keepalive;
 	struct attempt *open;
 	size_t n_open;
 };
@@ -714,6 +716,7 @@ int registry_new(struct sip *s, struct core *core, struct registry **out)
 		return E_NOMEM;
 	r->sip = s;
 	if ((err = open_bindings(r)) ||
+	    (err = keepalive_new(s, r->bindings, &r->keepalive)) ||
 	    (err = loop_timer_new(s->loop, sweep, r, &r->sweeper)))
 		goto out;
 	r->location = location_of(r->bindings);
@@ -740,6 +743,7 @@ void registry_free(struct registry *r)
 	while (r->open)
 		attempt_end(r->open);
 	loop_timer_free(r->sweeper);
+	keepalive_free(r->keepalive);
 	bindings_free(r->bindings);
 	free(r);
 }

@@ -209,14 +209,15 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	       body_add(msg, body->data, body->len) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method, name,
 					 NULL) &&
-	       face_may_leave(msg, "", t->to->sips) &&
-	       (!body->secret || face_may_carry(msg, ""));
+	       face_may_leave(msg, leg_hop(t->to), t->to->sips) &&
+	       (!body->secret || face_may_carry(msg, leg_hop(t->to)));
 }
 
 static void on_offer(void *user, const struct refusal *no,
 		     const struct body *out)
 {
 	struct txn *t = user;
+	const char *hop = leg_hop(t->to);
 	msg_t *msg;
 
 	if (over(t))
@@ -229,8 +230,9 @@ static void on_offer(void *user, const struct refusal *no,
 	if (msg && fill(t, msg, out)) {
 		t->cseq = sip_object(msg)->sip_cseq->cs_seq;
 		t->orq = nta_outgoing_mcreate(
-			t->to->face->agent, on_response, t, NULL, msg,
-			TPTAG_IDENT(face_ident(msg, "")), TAG_END());
+			t->to->face->agent, on_response, t,
+			*hop ? (url_string_t *)hop : NULL, msg,
+			TPTAG_IDENT(face_ident(msg, hop)), TAG_END());
 	}
 	if (t->orq)
 		return;

@@ -27,6 +27,7 @@
 #include "modules/sip/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/headers.h"
+#include "modules/sip/nat/nat.h"
 #include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/trunk/hops.h"
@@ -59,6 +60,7 @@ struct talk_end {
 	struct sip_face *face;
 	nta_leg_t *dialog;
 	const sip_contact_t *contact; /* ours */
+	char hop[NAT_HOP];            /* behind a NAT; or "" (nat.h) */
 	bool tagged;                  /* the other side gave its tag */
 };
 
@@ -308,10 +310,16 @@ static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip)
 static int on_response(struct txn *ask, nta_outgoing_t *orq,
 		       const sip_t *sip);
 
+/* A SIP URI, or "": as the message says. */
+static const char *hop_of(const struct ask *a)
+{
+	return a->first ? a->talk->way.next_hop : a->talk->end[!a->from].hop;
+}
+
 static nta_outgoing_t *launch(struct ask *a, msg_t *msg)
 {
 	struct txn *self = (struct txn *)(void *)a; /* Sofia's one type */
-	const char *hop = a->first ? a->talk->way.next_hop : "";
+	const char *hop = hop_of(a);
 	struct sip_face *face = a->talk->end[!a->from].face;
 	char branch[FACE_BRANCH];
 
@@ -326,7 +334,7 @@ static nta_outgoing_t *launch(struct ask *a, msg_t *msg)
 static void send_on(struct ask *a, const sip_t *sip)
 {
 	struct refusal no = reply_no(500, "the request cannot be sent on");
-	const char *hop = a->first ? a->talk->way.next_hop : "";
+	const char *hop = hop_of(a);
 	msg_t *msg = nta_msg_create(a->talk->end[!a->from].face->agent, 0);
 
 	if (msg && fill(a, msg, sip)) {
@@ -475,8 +483,9 @@ static int examine(const struct sip *s, const sip_t *sip)
 }
 
 /* A NOTIFY may come before the 2xx that it belongs to (RFC 6665 4.4.1). */
-static void meet(struct talk_end *e, const sip_t *sip)
+static void meet(struct talk_end *e, nta_incoming_t *irq, const sip_t *sip)
 {
+	nat_hop(e->face, irq, sip, e->hop);
 	if (!e->tagged && sip->sip_from->a_tag) {
 		nta_leg_rtag(e->dialog, sip->sip_from->a_tag);
 		nta_leg_server_route(e->dialog, sip->sip_record_route,
@@ -508,7 +517,7 @@ static int on_request(struct leg *end, nta_leg_t *dialog, nta_incoming_t *irq,
 				 : NULL;
 	if (!a)
 		return 503;
-	meet(e, sip);
+	meet(e, irq, sip);
 	send_on(a, sip);
 	return 0;
 }
@@ -573,6 +582,10 @@ static bool make_dialogs(struct talk *t, nta_incoming_t *irq,
 	to->contact = face_contact_to(to->face, hop, t->sips);
 	su_home_deinit(home);
 	from->tagged = true;
+	nat_hop(from->face, irq, sip, from->hop);
+	if (w->nat)
+		snprintf(to->hop, sizeof to->hop, "%.*s", NAT_HOP - 1,
+			 w->next_hop);
 	if (subscribes(sip->sip_request->rq_method))
 		from->dialog = dialog_from(from, irq, sip);
 	to->dialog = dialog_to(to, sip);

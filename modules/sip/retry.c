@@ -52,7 +52,8 @@ static struct leg *fresh_leg(struct txn *t, const sip_t *invite)
 {
 	const struct call_route *route = call_route(t->pair->call);
 	su_home_t home[1] = { SU_HOME_INIT(home) };
-	struct leg_to to = { .sips = uri_is_sips(route->target) };
+	struct leg_to to = { .sips = uri_is_sips(route->target),
+			     .nat = route->nat ? route->next_hop : "" };
 	struct leg *leg = NULL, *old = t->pair->called;
 
 	su_home_init(home);

@@ -4,6 +4,7 @@
  *
  *   face.c     agents and listeners of both sides, Contact, loop mark
  *   gate.c     the first look at every message: the guard's
+ *   nat/       ends behind a NAT: where they are, and keeping the way open
  *   sip.c      the module record; requests that belong to no dialog
  *   invite.c   the first INVITE; branches, reliable responses, ACK, CANCEL
  *   txn.c      any request from one leg to the other, its responses back
@@ -27,6 +28,7 @@
  *   early.c    keys before the phone is picked up
  *   merge.c    the same request on two ways
  *   headers.c  what passes end to end, byte for byte
+ *   rank.c     priority (RFC 4412); origin.c: what is kept for a trace
  *   replaces.c dialogs that a message names, for attended transfers
  *   reply.c    refusals and other answers of our own
  *

@@ -115,6 +115,8 @@ struct leg {
 	bool tagged;          /* the other end gave its tag */
 	bool sips;            /* the call on this leg is to a sips: URI */
 	bool known;           /* whom no limit of strangers holds for */
+	char *hop;            /* behind a NAT: where requests in the dialog go,
+	                         a SIP URI; NULL: by the dialog; owned */
 	bool updates;         /* the other end allows UPDATE */
 	unsigned privacy;     /* what it asked for (border.h) */
 	struct session session;

@@ -141,7 +141,8 @@ static bool rack_add(msg_t *msg, const struct txn *t)
 /* "": where the message says. */
 static const char *first_hop(const struct txn *t)
 {
-	return t->initial ? call_route(t->pair->call)->next_hop : "";
+	return t->initial ? call_route(t->pair->call)->next_hop
+			  : leg_hop(t->to);
 }
 
 /* An outbound proxy, then where the caller's registration said that its calls
@@ -152,7 +153,7 @@ static bool routes_add(msg_t *msg, const struct txn *t)
 					  "";
 	sip_route_t *route;
 
-	if (!face_route_add(msg, first_hop(t)))
+	if (t->initial && !face_route_add(msg, first_hop(t)))
 		return false;
 	if (!*routes)
 		return true;

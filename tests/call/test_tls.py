@@ -60,8 +60,9 @@ class Lab:
 
 
 class Gateway:
-    def __init__(self, lab, cert='gw', key=None, verify='server', phones='', profile=''):
-        self.lab, self.profile = lab, profile
+    def __init__(self, lab, cert='gw', key=None, verify='server', phones='', profile='',
+                 outside=''):
+        self.lab, self.profile, self.outside = lab, profile, outside
         self.conf = lab['callseal.conf']
         self.write(cert, key, verify, phones)
 
@@ -72,7 +73,7 @@ class Gateway:
             f.write(f'''{user}
 inside = {{ listen = ( "udp:{HOST}:{INSIDE}", "tcp:{HOST}:{INSIDE}" ); }};
 outside = {{ listen = ( "tcp:{HOST}:{PLAIN}", "tls:{HOST}:{TLS}" );
-  trusted = ( "127.0.0.0/8" );
+  trusted = ( "127.0.0.0/8" ); {self.outside}
   proxy = "sip:{HOST}:{PEER};transport=tls"; }};
 tls = {{ cert = "file:{cert}.pem"; key = "file:{key or cert}.key";
   ca = "file:ca.pem"; verify = "{verify}"; }};
@@ -274,6 +275,23 @@ def calls_out(lab):
         assert f'Contact: <sip:{HOST}:{TLS};transport=tls>' in data, data
         s.close()
         server.join(6)
+
+
+def behind_nat(lab):
+    """With a public address that stands in Via and Contact, and we listen where we are."""
+    with Gateway(lab, outside='public = "203.0.113.5";'):
+        server = Server(lab, 'peer', answer='486 Busy Here')
+        s = invite()
+        assert final(s)[0] == 486
+        data = server.data.decode()
+        assert f'Via: SIP/2.0/TLS 203.0.113.5:{TLS};' in data, data
+        assert f'Contact: <sip:203.0.113.5:{TLS};transport=tls>' in data, data
+        assert HOST not in data.split('\r\n', 1)[1].replace(f'@{HOST}', ''), data
+        s.close()
+        server.join(6)
+        with client_context(lab).wrap_socket(connect(), server_hostname=HOST) as s:
+            s.sendall(request('OPTIONS', f'sip:203.0.113.5:{TLS};transport=tls', 'TLS', 5999))
+            assert s.recv(4096).startswith(b'SIP/2.0 200'), 'it is us'
 
 
 def wrong_servers(lab):
@@ -481,8 +499,8 @@ def memory(lab, count=3000):
         assert grown < 4, f'{grown:.1f} kB a connection'
 
 
-TESTS = (versions, answers, calls_out, wrong_servers, no_tls_there, accepted_is_no_server,
-         mutual, sips, keys_for_verified, reload_certificate, check_says, memory)
+TESTS = (versions, answers, calls_out, behind_nat, wrong_servers, no_tls_there,
+         accepted_is_no_server, mutual, sips, keys_for_verified, reload_certificate, check_says, memory)
 
 
 def main():

@@ -178,6 +178,7 @@ static void ask_location(struct call *c, const struct call_start *s)
 	} else if (!l->find(l->user, s->callee, &way)) {
 		snprintf(c->target, sizeof c->target, "%s", way.target);
 		snprintf(c->next_hop, sizeof c->next_hop, "%s", way.next_hop);
+		c->route.nat = way.nat;
 	}
 }
 
@@ -265,7 +266,8 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 	if (r)
 		return r;
 	*out = (struct request_way){ strdup(c->target), strdup(c->next_hop),
-				     strdup(c->routes), { 0 }, e->trusted };
+				     strdup(c->routes), c->route.nat, { 0 },
+				     e->trusted };
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;

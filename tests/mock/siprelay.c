@@ -18,9 +18,9 @@
  * start only), md5 (1: no other hash), any_qop (1), life (s of a nonce),
  * verdict_ms (how late the keeper is), verdict (an error that it gives), hosts
  * (limit of one host), refresh (limits.refresh, s), subscriptions (their
- * limit), bindings (path of their file; at the start only), keys_only (1:
- * offers of the outside stay here), own_no (1: no offer of our own can be
- * made).
+ * limit), keepalive (s between questions to phones behind a NAT), bindings
+ * (path of their file; at the start only), keys_only (1: offers of the outside
+ * stay here), own_no (1: no offer of our own can be made).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "reoffer" (what
  * the order gave is a line on standard output), "set
@@ -175,6 +175,8 @@ static void set(struct program *p, const char *text)
 		e->settings.refresh_s = (unsigned)atoi(value);
 	else if (!strncmp(text, "hosts=", 6))
 		e->settings.registrations_host_max = (unsigned)atoi(value);
+	else if (!strncmp(text, "keepalive=", 10))
+		e->settings.nat_keepalive_s = (unsigned)atoi(value);
 	else if (!strncmp(text, "subscriptions=", 14))
 		e->settings.subscriptions_max = (unsigned)atoi(value);
 	else if (!strncmp(text, "conf=", 5) && p->sip)

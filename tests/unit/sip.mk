@@ -8,11 +8,13 @@ tests_unit_test_loop_LDADD = $(LOOP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
+	tests/call/test_sip_nat.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
 	tests/call/test_sip_dns.py tests/call/test_sip_session.py tests/call/test_sip_border.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
+	tests/call/test_sip_nat.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
 	tests/call/test_sip_dns.py tests/call/test_sip_session.py tests/call/test_sip_border.py \
 	tests/call/sipscene.py \

@@ -32,7 +32,8 @@ static char *head(const char *text)
 static void lines_as_they_came(void **state)
 {
 	char *h = head(FIRST REST "X-Odd :  a\r\n b\r\n"
-		       "Authorization: Digest username=\"a\", response=\"1\"\r\n"
+		       "Authorization: Digest username=\"a\""
+		       ", response=\"1\"\r\n"
 		       "Content-Type: application/sdp\r\n"
 		       "Content-Length: 17\r\n\r\nv=0\r\na=crypto:1\r\n");
 

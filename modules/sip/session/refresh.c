@@ -178,19 +178,21 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 			  body_add(msg, body->data, body->len))) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method,
 					 invite ? "INVITE" : "UPDATE", NULL) &&
-	       face_may_leave(msg, "", t->to->sips) &&
-	       (!body || !body->secret || face_may_carry(msg, ""));
+	       face_may_leave(msg, leg_hop(t->to), t->to->sips) &&
+	       (!body || !body->secret || face_may_carry(msg, leg_hop(t->to)));
 }
 
 static void launch(struct txn *t, const struct body *body)
 {
 	msg_t *msg = nta_msg_create(t->to->face->agent, 0);
+	const char *hop = leg_hop(t->to);
 
 	if (msg && fill(t, msg, body)) {
 		t->cseq = sip_object(msg)->sip_cseq->cs_seq;
 		t->orq = nta_outgoing_mcreate(
-			t->to->face->agent, on_response, t, NULL, msg,
-			TPTAG_IDENT(face_ident(msg, "")), TAG_END());
+			t->to->face->agent, on_response, t,
+			*hop ? (url_string_t *)hop : NULL, msg,
+			TPTAG_IDENT(face_ident(msg, hop)), TAG_END());
 	}
 	if (t->orq)
 		return;

@@ -74,6 +74,7 @@ class Gateway:
         self.ports = settings.pop('ports', '16384-32767')
         self.media = settings.pop('media', '')  # more of the group media
         self.extra = settings.pop('extra', '')
+        self.public = settings.pop('public', '')
         self.options = settings.pop('options', [])
         assert not settings, settings
         self.dir = lab.folder(f'gate-{site}', user=USER)
@@ -110,6 +111,7 @@ outside = {{
 	listen = {listen(self.outside, *(sealed if self.tls else clear))};
 	media = {texts([self.outside])};
 	proxy = {quoted(self.proxy)};
+	{f'public = "{self.public}";' if self.public else ''}
 }};
 media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; {self.media} }};
 mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate};

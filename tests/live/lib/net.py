@@ -24,7 +24,8 @@ def place(name):
     the net ("gate-a"), or of the net towards a gate ("net-a")."""
     kind, site = name.split('-')
     n = ord(site) - ord('a') + 1
-    return {'phone': (n + 10, 2), 'lan': (n + 10, 1), 'gate': (n, 1), 'net': (n, 254)}[kind]
+    return {'phone': (n + 10, 2), 'lan': (n + 10, 1), 'gate': (n, 1), 'net': (n, 254),
+            'home': (n + 20, 2), 'door': (n + 20, 1)}[kind]
 
 
 class Net:
@@ -81,6 +82,31 @@ class Net:
             libc.setns(here, CLONE_NEWNET)
             os.close(there)
             os.close(here)
+
+    def nat_home(self, site):
+        """A host "home-a" behind a NAT, which is the host phone-a: other ports, too."""
+        home, door = f'home-{site}', f'phone-{site}'
+        run(['ip', 'netns', 'add', self.namespace(home)])
+        self.made.append(home)
+        self.hosts.append(home)
+        self.run(home, 'ip', 'link', 'set', 'lo', 'up')
+        self._wire(home, 'eth0', home, door, 'home', f'door-{site}')
+        self.run(home, 'ip', 'route', 'add', 'default', 'via', self.address(f'door-{site}'))
+        self.run(door, 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+        for protocol in ('udp', 'tcp'):
+            self.run(door, 'iptables', '-t', 'nat', '-A', 'POSTROUTING', '-o', 'eth0', '-s',
+                     self.address(home), '-p', protocol, '-j', 'MASQUERADE', '--to-ports',
+                     '41000-48000')
+
+    def nat_gate(self, site, public):
+        """The gateway of a site is seen as public, with its own ports."""
+        own = self.address(f'gate-{site}')
+        self.run('net', 'ip', 'address', 'add', f'{public}/32', 'dev', 'lo')
+        for chain in ('PREROUTING', 'OUTPUT'):
+            self.run('net', 'iptables', '-t', 'nat', '-A', chain, '-d', public, '-j', 'DNAT',
+                     '--to-destination', own)
+        self.run('net', 'iptables', '-t', 'nat', '-A', 'POSTROUTING', '-s', own, '-j', 'SNAT',
+                 '--to-source', public)
 
     def close(self):
         """Ends what still runs in the namespaces, and removes them."""
