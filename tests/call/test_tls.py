@@ -500,7 +500,8 @@ def memory(lab, count=3000):
 
 
 TESTS = (versions, answers, calls_out, behind_nat, wrong_servers, no_tls_there,
-         accepted_is_no_server, mutual, sips, keys_for_verified, reload_certificate, check_says, memory)
+         accepted_is_no_server, mutual, sips, keys_for_verified, reload_certificate, check_says,
+         memory)
 
 
 def main():
