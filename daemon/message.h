@@ -21,6 +21,8 @@
 #define METHOD_TEXT 32     /* a SIP method */
 #define KEYING_MAX 16384   /* bytes of one keying message */
 #define KEYING_TAIL_MAX 49152 /* of an offer with its alternatives (bundle.h) */
+#define BODY_TAIL_MAX 98304   /* of a message that is sealed or opened */
+#define CONTENT_TEXT 192      /* a Content-Type with its parameters */
 
 enum message {
 	MSG_NONE,
@@ -61,6 +63,10 @@ enum message {
 	MSG_KEY_RELEASE, /* all keys of a call are done with; no answer */
 	MSG_KEY_PLAIN,   /* may this peer's call go in clear? */
 	MSG_KEY_PLAINED,
+	MSG_BODY_SEAL,   /* a description for the far end */
+	MSG_BODY_SEALED,
+	MSG_BODY_OPEN,   /* one that came from there */
+	MSG_BODY_OPENED,
 
 	MSG_DIGEST_CHECK, /* does a phone know its password? */
 	MSG_DIGEST_CHECKED,
@@ -356,6 +362,46 @@ struct msg_digest_checked {
 	                configuration wants it; E_FULL: too many wrong ones */
 	char rspauth[DIGEST_HEX]; /* without err: proves us to the phone */
 	uint8_t pad[3];
+};
+
+/* The bodies of SIP messages (bodies.h). The tail begins with what the message
+ * says of itself: lines "Name: value" with CRLF, From, To, Call-ID, CSeq,
+ * Contact, Date. No line of the party is used: n is 0. */
+struct msg_body_seal {
+	struct msg_key_party party;
+	uint32_t len;      /* tail: those lines, then SDP */
+	uint32_t frag_len; /* bytes of the lines */
+};
+
+struct msg_body_sealed {
+	int32_t err;
+	uint32_t status;   /* when err: what to refuse with, 0: any */
+	uint32_t len;      /* tail: the body */
+	uint32_t pad;
+	char type[CONTENT_TEXT];
+	char disposition[64]; /* or "" */
+	char transfer[32];    /* or "" */
+	char reason[REASON_TEXT];
+};
+
+struct msg_body_open {
+	struct msg_key_party party;
+	struct msg_key_origin origin;
+	uint32_t len;        /* tail: the lines, Content- headers, the body */
+	uint32_t frag_len;   /* bytes of the lines */
+	uint32_t fields_len; /* bytes of the headers */
+	uint32_t pad;
+};
+
+struct msg_body_opened {
+	int32_t err;
+	uint32_t status;   /* when err: what to refuse with */
+	uint32_t len;      /* tail: SDP */
+	uint8_t is_signed; /* by the far end's identity */
+	uint8_t encrypted;
+	uint8_t pinned;    /* as in msg_key_facts */
+	uint8_t pad;
+	char reason[REASON_TEXT];
 };
 
 enum show { SHOW_CERTS, SHOW_TRUST };

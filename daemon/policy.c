@@ -94,6 +94,13 @@ static int name_valid(const char *value, const char **why)
 }
 
 static const char *const retargets[] = { "refuse", "allow", NULL };
+static const char *const bodies[] = {
+	[BODY_MODE_NONE] = "none",
+	[BODY_MODE_SIGN] = "sign",
+	[BODY_MODE_ENCRYPT] = "encrypt",
+	[BODY_MODE_SIGN_ENCRYPT] = "sign-encrypt",
+	NULL
+};
 static const char *const trusts[] = { "ca", "tofu", NULL };
 
 static const struct conf_key profile_keys[] = {
@@ -155,6 +162,17 @@ static const struct conf_key profile_keys[] = {
 		  "themselves; the one that a far end shows on our first call "
 		  "to it is the only one from then on (callsealctl trust), "
 		  "and no call is more than peer." },
+	{ .name = "body", .type = CONF_WORD, .choices = bodies,
+	  .dflt = "none",
+	  .help = "How descriptions (SDP) go to far ends of this profile, and "
+		  "must come from them: S/MIME, by our certificate (identity) "
+		  "and theirs (trust), from edge to edge whatever is between. "
+		  "sign: nobody on the way can change them, bound to the "
+		  "call's From, To, Call-ID, CSeq and Contact. encrypt: nobody "
+		  "on the way can read them; it proves nobody. sign-encrypt: "
+		  "both. Encrypting takes the far end's certificate: its "
+		  "peer's cert, or the one that it signed with before. Not "
+		  "with answer = \"early\" or late = \"allow\"." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -295,6 +313,11 @@ static enum need need_of(const char *word)
 	return need;
 }
 
+const char *policy_body(enum body_mode mode)
+{
+	return bodies[mode];
+}
+
 const char *policy_need(enum need need)
 {
 	return needs[need];
@@ -324,10 +347,27 @@ static int check_readable(const struct conf_node *n, const struct profile *p,
 	return 0;
 }
 
+/* An early answer is no SDP, and a late offer's answer comes in an ACK, which
+ * nobody can refuse. */
+static int read_body(const struct conf_node *n, struct profile *p,
+		     struct conf_err *err)
+{
+	while (strcmp(bodies[p->body], conf_text(n, "body")))
+		p->body++;
+	if (p->body && (p->early || p->late))
+		return conf_fail(err, n, "profiles.%s.body: \"%s\" does not "
+				 "go with %s; leave one of them out", p->name,
+				 bodies[p->body],
+				 p->early ? "answer = \"early\""
+					  : "late = \"allow\"");
+	return 0;
+}
+
 static int read_profile(const struct conf_node *n, struct profile *p,
 			struct conf_err *err)
 {
 	size_t keying = conf_texts(n, "keying"), suites;
+	int r;
 
 	suites = conf_texts(n, "suites");
 	p->name = conf_node_name(n);
@@ -360,7 +400,8 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 		return conf_fail(err, n, "profiles.%s.keying: need = "
 				 "\"forbid\" uses none; leave it out or set "
 				 "need = \"require\"", p->name);
-	return check_readable(n, p, err);
+	r = check_readable(n, p, err);
+	return r ? r : read_body(n, p, err);
 }
 
 static const struct profile *find_profile(const struct policy *p,
@@ -383,6 +424,8 @@ static bool uses_psk(const struct profile *p)
 
 static bool uses_certs(const struct profile *p)
 {
+	if (p->body)
+		return true;
 	for (size_t i = 0; i < p->n_keying; i++)
 		if (is_certified(p->keying[i]))
 			return true;

@@ -29,6 +29,14 @@ enum negotiate {
 #define KEYING_METHODS_MAX 8
 #define ROUTES_MAX 8
 
+/* How SDP goes between the edges, whatever the hops are (S/MIME). */
+enum body_mode {
+	BODY_MODE_NONE,
+	BODY_MODE_SIGN,        /* readable on the way, but not to be changed */
+	BODY_MODE_ENCRYPT,     /* proves nobody */
+	BODY_MODE_SIGN_ENCRYPT /* signed, and that is encrypted */
+};
+
 /* Over what SIP may go when it carries keys as they are (SDES). */
 enum sdes_way { SDES_TLS, SDES_ANY };
 
@@ -47,6 +55,7 @@ struct profile {
 	bool asserted; /* asserted = "trust" */
 	enum sdes_way sdes;
 	enum negotiate negotiate;
+	enum body_mode body;
 };
 
 struct peer {
@@ -85,6 +94,8 @@ const struct peer *policy_peer(const struct policy *p, const char *name);
 size_t policy_count(const struct policy *p);
 const struct peer *policy_at(const struct policy *p, size_t i);
 
+/* "none", "sign", ... */
+const char *policy_body(enum body_mode mode);
 /* "require", ... */
 const char *policy_need(enum need need);
 

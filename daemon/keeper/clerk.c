@@ -4,6 +4,7 @@
  *   clerk_offer.c    an offer of ours
  *   clerk_answer.c   an offer of the far end
  *   clerk_finish.c   an answer to an offer of ours
+ *   clerk_body.c     bodies of SIP messages
  *
  * Keys are shipped before the engine hears of them. They live until the
  * engine releases the call, so that a new relay can have them again; a new
@@ -15,6 +16,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/keeper/best.h"
+#include "daemon/keeper/correspondents.h"
 #include "daemon/keeper/recall.h"
 #include "daemon/keeper/replay.h"
 
@@ -27,7 +29,10 @@ int clerk_new(const struct clerk_services *services, uint32_t epoch,
 	struct clerk *c = calloc(1, sizeof *c);
 	int r = c ? dockets_new(calls, &c->dockets) : E_NOMEM;
 
+	if (!r)
+		r = correspondents_new(&c->correspondents);
 	if (r) {
+		dockets_free(c ? c->dockets : NULL);
 		free(c);
 		replay_free(replay);
 		return r;
@@ -45,6 +50,7 @@ void clerk_free(struct clerk *c)
 {
 	if (!c)
 		return;
+	correspondents_free(c->correspondents);
 	dockets_free(c->dockets);
 	replay_free(c->replay);
 	free(c);
@@ -135,7 +141,8 @@ static const struct {
 	{ MSG_KEY_OFFER, clerk_offer },   { MSG_KEY_ANSWER, clerk_answer },
 	{ MSG_KEY_FINISH, clerk_finish }, { MSG_KEY_DROP, handle_drop },
 	{ MSG_KEY_WON, handle_won },       { MSG_KEY_RELEASE, handle_release },
-	{ MSG_KEY_PLAIN, handle_plain },
+	{ MSG_KEY_PLAIN, handle_plain },   { MSG_BODY_SEAL, clerk_seal },
+	{ MSG_BODY_OPEN, clerk_open },
 };
 
 int clerk_handle(struct clerk *c, enum process from, struct ipc_msg *msg)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bodies;
 struct memory;
 struct replay;
 
@@ -33,6 +34,8 @@ struct clerk_services {
 	/* Our certificates; NULL: none. The function may be NULL. */
 	const struct credential *(*credential)(void *user);
 	struct memory *memory; /* NULL: nothing is remembered */
+	/* What seals bodies; NULL: nothing. The function may be NULL. */
+	const struct bodies *(*bodies)(void *user);
 };
 
 struct clerk_limits {

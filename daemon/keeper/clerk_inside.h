@@ -19,6 +19,7 @@ struct clerk {
 	struct dockets *dockets;
 	struct shipping keys;
 	struct replay *replay;
+	struct correspondents *correspondents;
 	struct rate offers, answers; /* ours; theirs, or in their name */
 };
 
@@ -63,5 +64,8 @@ uint8_t request_choice_without(const struct request *q, uint8_t otherwise);
 int clerk_offer(struct clerk *c, struct ipc_msg *msg);
 int clerk_answer(struct clerk *c, struct ipc_msg *msg);
 int clerk_finish(struct clerk *c, struct ipc_msg *msg);
+/* clerk_body.c, the same way */
+int clerk_seal(struct clerk *c, struct ipc_msg *msg);
+int clerk_open(struct clerk *c, struct ipc_msg *msg);
 
 #endif

@@ -89,6 +89,13 @@ static const struct keying *method(void *user, const char *name)
 	return core_find(child_core(k->child), "keying", name);
 }
 
+static const struct bodies *bodies(void *user)
+{
+	struct keeper *k = user;
+
+	return core_find(child_core(k->child), "bodies", NULL);
+}
+
 static int send_to(void *user, enum process to, enum message type, uint64_t id,
 		   const void *body, size_t len, const void *tail,
 		   size_t tail_len)
@@ -205,7 +212,7 @@ static int prepare(void *state)
 	struct clerk_services services = {
 		.clock = &clock_system, .match = match, .psk = psk,
 		.method = method, .send = send_to, .user = k,
-		.credential = credential,
+		.credential = credential, .bodies = bodies,
 	};
 	struct clerk_limits limits = limits_of(child_conf(k->child));
 	struct replay *replay;

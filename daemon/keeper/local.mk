@@ -7,6 +7,8 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/clerk_inside.h \
 	daemon/keeper/clerk_answer.c daemon/keeper/clerk_finish.c \
 	daemon/keeper/clerk_offer.c daemon/keeper/clerk_request.c \
+	daemon/keeper/bodies.h daemon/keeper/clerk_body.c \
+	daemon/keeper/correspondents.c daemon/keeper/correspondents.h \
 	daemon/keeper/count.c daemon/keeper/count.h \
 	daemon/keeper/digest/judge.c daemon/keeper/digest/judge.h \
 	daemon/keeper/docket.c daemon/keeper/docket.h \

@@ -32,7 +32,12 @@ static bool is_text(const char *s, size_t size)
 
 int permit_form(const struct msg_key_party *p)
 {
-	if (p->n < 1 || p->n > STREAM_MAX || !p->call)
+	return p->n < 1 || p->n > STREAM_MAX ? E_FORMAT : permit_names(p);
+}
+
+int permit_names(const struct msg_key_party *p)
+{
+	if (!p->call)
 		return E_FORMAT;
 	if (!is_text(p->peer, sizeof p->peer) ||
 	    !is_text(p->local_id, sizeof p->local_id) ||
@@ -79,15 +84,19 @@ static int lend_psk(const struct clerk_services *s, struct permit *own,
 	return 0;
 }
 
-static int lend_credential(const struct clerk_services *s, struct permit *own,
-			   struct keying_fault *fault)
+int permit_credential(const struct clerk_services *s, const struct peer *peer,
+		      const struct credential **out,
+		      struct keying_fault *fault)
 {
-	own->credential = s->credential ? s->credential(s->user) : NULL;
-	if (own->peer->profile->tofu ? !credential_proves(own->credential)
-				     : !credential_ready(own->credential))
-		return refuse(fault, "peer %.48s is keyed by certificates: "
-			      "set identity = { cert, key } and trust = { ca }",
-			      own->peer->name);
+	const struct credential *own =
+		s->credential ? s->credential(s->user) : NULL;
+
+	if (peer->profile->tofu ? !credential_proves(own)
+				: !credential_ready(own))
+		return refuse(fault, "peer %.48s takes certificates: set "
+			      "identity = { cert, key } and trust = { ca }",
+			      peer->name);
+	*out = own;
 	return 0;
 }
 
@@ -96,13 +105,14 @@ static int lend(const struct clerk_services *s, struct permit *own,
 {
 	if (own->method->bare)
 		return 0;
-	return own->method->certified ? lend_credential(s, own, fault)
-				      : lend_psk(s, own, fault);
+	return own->method->certified
+		? permit_credential(s, own->peer, &own->credential, fault)
+		: lend_psk(s, own, fault);
 }
 
-int permit_peer(const struct clerk_services *s,
-		const struct msg_key_party *party, const struct peer **out,
-		struct keying_fault *fault)
+static int match(const struct clerk_services *s,
+		 const struct msg_key_party *party, const struct peer **out,
+		 struct keying_fault *fault)
 {
 	const struct peer *peer = s->match(s->user, party->remote_id);
 
@@ -113,11 +123,32 @@ int permit_peer(const struct clerk_services *s,
 		return refuse(fault, "%.56s belongs to peer %.32s, not to "
 			      "%.32s", party->remote_id, peer->name,
 			      party->peer);
-	if (peer->profile->need == NEED_FORBID)
-		return refuse(fault, "peer %.48s is plain (its profile says "
-			      "need = \"forbid\")", peer->name);
 	*out = peer;
 	return 0;
+}
+
+int permit_peer(const struct clerk_services *s,
+		const struct msg_key_party *party, const struct peer **out,
+		struct keying_fault *fault)
+{
+	int r = match(s, party, out, fault);
+
+	if (r || (*out)->profile->need != NEED_FORBID)
+		return r;
+	return refuse(fault, "peer %.48s is plain (its profile says need = "
+		      "\"forbid\")", (*out)->name);
+}
+
+int permit_bodies(const struct clerk_services *s,
+		  const struct msg_key_party *party, const struct peer **out,
+		  struct keying_fault *fault)
+{
+	int r = match(s, party, out, fault);
+
+	if (r || (*out)->profile->body)
+		return r;
+	return refuse(fault, "peer %.48s has no S/MIME (its profile says body "
+		      "= \"none\")", (*out)->name);
 }
 
 int permit_method(const struct clerk_services *s,

@@ -20,10 +20,20 @@ struct permit {
 
 /* E_FORMAT if the party breaks the rules of the pair (counts, texts). */
 int permit_form(const struct msg_key_party *party);
+/* The texts alone, and the call. */
+int permit_names(const struct msg_key_party *party);
 /* Finds the peer, or says why not and what helps: E_POLICY. */
 int permit_peer(const struct clerk_services *s,
 		const struct msg_key_party *party, const struct peer **out,
 		struct keying_fault *fault);
+/* The same for bodies, which have a policy of their own (profile, body). */
+int permit_bodies(const struct clerk_services *s,
+		  const struct msg_key_party *party, const struct peer **out,
+		  struct keying_fault *fault);
+/* Our certificates, for a peer whose profile uses them. E_POLICY. */
+int permit_credential(const struct clerk_services *s, const struct peer *peer,
+		      const struct credential **out,
+		      struct keying_fault *fault);
 struct permit_ask {
 	const struct peer *peer;
 	const struct keying_bytes *offer; /* NULL: ours is to be made */

@@ -37,6 +37,16 @@ static bool on_curve(X509 *x)
 	return EVP_PKEY_get_base_id(X509_get0_pubkey(x)) == EVP_PKEY_EC;
 }
 
+static X509 *leaf_of(const struct smime_terms *t, const struct smime_to *to)
+{
+	STACK_OF(X509) *own = to->card || !to->peer ? NULL :
+		credential_known(t->credential, to->peer);
+
+	if (to->card)
+		return smime_card_leaf(to->card);
+	return own ? sk_X509_value(own, 0) : NULL;
+}
+
 static int check_to(const struct smime_terms *t, const struct smime_to *to,
 		    X509 *x, struct smime_fault *why)
 {
@@ -45,9 +55,13 @@ static int check_to(const struct smime_terms *t, const struct smime_to *to,
 		to->id, t->wall_us, t->trust };
 	struct credential_fault fault = { "" };
 	struct certificate *c = NULL;
-	size_t n;
-	const struct der *chain = smime_card_chain(to->card, &n);
-	int r = credential_verify(t->credential, chain, n, &ask, &c, &fault);
+	size_t n = 0;
+	const struct der *chain = to->card ? smime_card_chain(to->card, &n)
+					   : NULL;
+	int r = chain ? credential_verify(t->credential, chain, n, &ask, &c,
+					  &fault)
+		      : credential_peer(t->credential, to->peer, &ask, &c,
+					&fault);
 
 	certificate_free(c);
 	return r ? smime_fault(why, r == E_NOMEM ? SMIME_BROKEN
@@ -59,12 +73,17 @@ static int add_to(const struct smime_terms *t, const struct smime_envelope *e,
 		  const struct smime_to *to, CMS_ContentInfo *cms,
 		  struct smime_fault *why)
 {
-	X509 *x = smime_card_leaf(to->card);
+	X509 *x = leaf_of(t, to);
 	CMS_RecipientInfo *ri = NULL;
 	EVP_PKEY_CTX *ctx;
 	unsigned flags = CMS_KEY_PARAM;
-	int r = check_to(t, to, x, why);
+	int r;
 
+	if (!x)
+		return smime_fault(why, SMIME_SIGNER_REFUSED, "cannot encrypt: "
+				   "no certificate of the far end is known; "
+				   "set its peer's cert");
+	r = check_to(t, to, x, why);
 	if (!r && e->key_id && X509_get0_subject_key_id(x))
 		flags |= CMS_USE_KEYID;
 	if (!r)

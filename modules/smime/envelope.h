@@ -13,6 +13,8 @@
 struct smime_to {
 	const struct smime_card *card; /* that may receive keys */
 	const char *id;                /* whose it must be: a SIP URI */
+	const char *peer;              /* where card is NULL: whose configured
+	                                  one counts */
 };
 
 struct smime_envelope {

@@ -1,5 +1,4 @@
-# S/MIME: pure functions on bytes. No module of the keeper's yet: nothing calls
-# them in a call.
+# S/MIME: the keeper's "bodies".
 noinst_LIBRARIES += modules/smime/libsmime.a
 modules_smime_libsmime_a_SOURCES = \
 	modules/smime/algorithm.c modules/smime/algorithm.h \
@@ -15,5 +14,6 @@ modules_smime_libsmime_a_SOURCES = \
 	modules/smime/open.c modules/smime/open.h \
 	modules/smime/seal.c modules/smime/seal.h \
 	modules/smime/signing.c modules/smime/signing.h \
+	modules/smime/smime.c modules/smime/smime.h \
 	modules/smime/terms.h
 SMIME_LIBS = modules/smime/libsmime.a

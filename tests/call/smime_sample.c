@@ -92,7 +92,7 @@ static int seal(char **a, bool base64)
 	char id[128];
 	int r = smime_card_new(chain, credential_chain(their, chain), &card,
 			       &why);
-	const struct smime_to to = { card, id };
+	const struct smime_to to = { .card = card, .id = id };
 	const struct smime_seal how = {
 		.terms = { .credential = own,
 			   .wall_us = clock_wall_us(&clock_system) },

@@ -109,7 +109,7 @@ static int seal_it(struct mime_bytes entity, unsigned choice,
 {
 	static const enum smime_cipher ciphers[] = { SMIME_AES_128_GCM,
 						     SMIME_AES_128_CBC };
-	const struct smime_to to = { card(), OURS };
+	const struct smime_to to = { .card = card(), .id = OURS };
 	const struct smime_seal how = {
 		.terms = { .credential = ours(), .wall_us = NOW_US },
 		.form = (enum smime_form)(choice % SMIME_FORMS),

@@ -54,6 +54,16 @@ static const struct keying *house_method(void *user, const char *name)
 	return h->method ? h->method : &mikey_psk;
 }
 
+static const struct credential *house_credential(void *user)
+{
+	return ((struct house *)user)->credential;
+}
+
+static const struct bodies *house_bodies(void *user)
+{
+	return ((struct house *)user)->bodies;
+}
+
 static int house_send(void *user, enum process to, enum message type,
 		      uint64_t id, const void *body, size_t len,
 		      const void *tail, size_t tail_len)
@@ -82,7 +92,8 @@ void house_open_on(struct house *h, const char *match, size_t calls,
 	const struct clerk_services s = {
 		.clock = &h->clock, .match = house_match, .psk = house_psk,
 		.method = house_method, .send = house_send, .user = h,
-		.memory = h->memory,
+		.memory = h->memory, .credential = house_credential,
+		.bodies = house_bodies,
 	};
 
 	if (!replay)

@@ -24,8 +24,10 @@ struct sent {
 		struct msg_key_plained plained;
 		struct msg_key key;
 		struct msg_key_gone gone;
+		struct msg_body_sealed sealed;
+		struct msg_body_opened opened;
 	} u;
-	uint8_t tail[4096];
+	uint8_t tail[8192];
 };
 
 /* A keeper with all around it. */
@@ -40,6 +42,8 @@ struct house {
 	const struct keying *method; /* in place of MIKEY's */
 	const struct keying *dhhmac; /* NULL: not there */
 	struct memory *memory; /* NULL: none; lent */
+	const struct credential *credential; /* NULL: none; lent */
+	const struct bodies *bodies; /* NULL: nothing seals bodies */
 	int relay_err; /* what sending to the relay gives */
 	int engine_err;
 	struct sent sent[SENT_MAX];

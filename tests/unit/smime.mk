@@ -15,6 +15,17 @@ tests_unit_test_smime_bad_SOURCES = tests/unit/test_smime_bad.c \
 tests_unit_test_smime_bad_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_smime_bad_LDADD = $(SMIME_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_smime_frag tests/unit/test_clerk_body
+TESTS += tests/unit/test_smime_frag tests/unit/test_clerk_body
+tests_unit_test_smime_frag_SOURCES = tests/unit/test_smime_frag.c
+tests_unit_test_smime_frag_LDADD = $(SMIME_TEST_LIBS)
+tests_unit_test_clerk_body_SOURCES = tests/unit/test_clerk_body.c \
+	tests/mock/modules.c \
+	tests/unit/clerk_rig.c tests/unit/clerk_rig.h \
+	tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_clerk_body_LDADD = $(KEEPER_LIBS) $(SMIME_LIBS) \
+	$(MIKEY_LIBS) $(FRAME_LIBS) $(JANSSON_LIBS) $(UNIT_LIBS)
+
 # Programs that are not ours open what we seal, and the other way.
 check_PROGRAMS += tests/call/smime_sample
 tests_call_smime_sample_SOURCES = tests/call/smime_sample.c

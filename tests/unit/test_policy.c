@@ -243,6 +243,12 @@ static void what_cannot_be_done_is_refused(void **state)
 		  "but we have none; set identity" },
 		{ CERTS IDENTITY "peers = ( { match = \"*\"; profile = "
 		  "\"c\"; } );", "but we believe nobody; set trust" },
+		{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; "
+		  "late = \"allow\"; }; };", "profiles.s.body: \"sign\" does "
+		  "not go with late" },
+		{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; }; };"
+		  "peers = ( { match = \"*\"; profile = \"s\"; } );",
+		  "but we have none; set identity" },
 		{ "identity = { cert = \"file:c\"; };", "go together" },
 		{ "identity = { key = \"file:c\"; };", "go together" },
 		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "

@@ -1,0 +1,94 @@
+/* bodies.h - the role "bodies": sealing and opening the bodies of SIP messages
+ * end to end (RFC 3261 section 23), with the keeper's credential.
+ *
+ * Pure functions from bytes, policy and time to bytes: no network, no clock, no
+ * state but what they return. Keeper process. */
+#ifndef CALLSEAL_KEEPER_BODIES_H
+#define CALLSEAL_KEEPER_BODIES_H
+
+#include "daemon/base/buf.h"
+#include "daemon/keeper/credential.h"
+#include "daemon/keeper/keying.h"
+#include "daemon/policy.h"
+
+/* A far end's certificates, as the module keeps them. They prove nothing by
+ * themselves: each use verifies them. */
+struct bodies_card;
+
+/* What can be sent to a far end (RFC 8551 2.5.2), as the module numbers it. */
+struct bodies_capabilities {
+	bool told; /* it said so in an earlier message */
+	unsigned ciphers;
+	bool oaep;
+};
+
+/* What one side brings. Everything is borrowed for the call. */
+struct bodies_terms {
+	const char *local_id, *remote_id; /* SIP URIs */
+	const char *peer;                 /* its name in the policy */
+	const struct credential *credential;
+	struct trust trust;
+	enum body_mode mode;              /* how bodies with it must be */
+	bool legacy;                      /* what 2004 used is taken, too */
+	uint64_t wall_us;
+	const struct bodies_card *known; /* from earlier messages, or NULL */
+	struct bodies_capabilities able;
+};
+
+/* A message in the clear. */
+struct bodies_text {
+	/* What of its headers is bound to the body: lines "Name: value", each
+	 * with its CRLF, From, To, Call-ID, CSeq, Contact and Date. */
+	const uint8_t *frag;
+	size_t frag_len;
+	const uint8_t *sdp;
+	size_t sdp_len;
+};
+
+#define BODIES_TYPE_TEXT 192
+
+struct bodies_sealed {
+	char type[BODIES_TYPE_TEXT];          /* Content-Type */
+	const char *disposition, *transfer;   /* or NULL; static text */
+	struct buf body;                      /* owned */
+};
+
+/* A message as it came. */
+struct bodies_given {
+	const uint8_t *frag; /* as in bodies_text, of the message itself */
+	size_t frag_len;
+	const uint8_t *fields; /* its Content- headers, the same way */
+	size_t fields_len;
+	const uint8_t *body;
+	size_t body_len;
+};
+
+struct bodies_opened {
+	struct buf sdp;  /* owned, wiped */
+	bool is_signed, encrypted;
+	uint64_t stamp_us; /* Date of a signed one, UTC */
+	struct pin pin;    /* to be kept if all else is fine */
+	struct bodies_card *card; /* the signer's, owned; NULL: it did not
+	                             bring any */
+	struct bodies_capabilities able;
+};
+
+/* err is one of err.h's; status (400, 403, 415, 488, 493, 500) and text say
+ * more. */
+struct bodies_fault {
+	unsigned status;
+	char text[REASON_TEXT];
+};
+
+struct bodies {
+	const char *name; /* "smime" */
+	int (*seal)(const struct bodies_terms *t, const struct bodies_text *in,
+		    struct bodies_sealed *out, struct bodies_fault *why);
+	/* Nothing is set on failure: no content of a body that is not in
+	 * order is seen. What is not sealed at all is refused, too. */
+	int (*open)(const struct bodies_terms *t, const struct bodies_given *in,
+		    struct bodies_opened *out, struct bodies_fault *why);
+	void (*card_free)(struct bodies_card *c); /* NULL allowed */
+};
+
+#endif

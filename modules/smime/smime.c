@@ -1,0 +1,285 @@
+/* smime.c - S/MIME on the bodies of SIP messages (RFC 3261 section 23, RFC
+ * 8551) as the keeper's "bodies"; the map of this folder.
+ *
+ *   seal.c, open.c     a MIME entity and the body that protects it
+ *   signing.c          SignedData
+ *   envelope.c         EnvelopedData and AuthEnvelopedData
+ *   frag.c             the headers that a signature binds to the body
+ *   algorithm.c, capability.c   what is taken and sent
+ *
+ * What is signed is SDP with a fragment of the message's own header beside it,
+ * so that neither can be pasted into another call. */
+#include "daemon/base/err.h"
+#include "daemon/keeper/bodies.h"
+#include "daemon/mime/choice.h"
+#include "daemon/mime/writer.h"
+#include "daemon/module.h"
+#include "modules/smime/frag.h"
+#include "modules/smime/open.h"
+#include "modules/smime/seal.h"
+#include "modules/smime/smime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ENTITY_MAX (64 * 1024)
+
+/* How a profile's word is made, and what must be found. */
+static const struct {
+	enum smime_form form;
+	unsigned need; /* enum smime_need */
+	bool binds;    /* headers are signed, too */
+} modes[] = {
+	[BODY_MODE_SIGN] = { SMIME_SIGN, SMIME_NEED_SIGNED, true },
+	[BODY_MODE_ENCRYPT] = { SMIME_ENCRYPT, SMIME_NEED_ENCRYPTED, false },
+	[BODY_MODE_SIGN_ENCRYPT] = { SMIME_SIGN_ENCRYPT,
+				     SMIME_NEED_SIGNED | SMIME_NEED_ENCRYPTED,
+				     true },
+};
+
+static int fail(const struct smime_fault *f, int err, struct bodies_fault *why)
+{
+	why->status = smime_status(f->reason);
+	snprintf(why->text, sizeof why->text, "S/MIME: %.140s", f->text);
+	return err;
+}
+
+static struct smime_terms terms_of(const struct bodies_terms *t)
+{
+	return (struct smime_terms){ .credential = t->credential,
+				     .trust = t->trust, .wall_us = t->wall_us };
+}
+
+static const struct smime_card *card_of(const struct bodies_terms *t)
+{
+	return (const struct smime_card *)(const void *)t->known;
+}
+
+static void card_free(struct bodies_card *c)
+{
+	smime_card_free((struct smime_card *)(void *)c);
+}
+
+/* -- sealing -------------------------------------------------------------- */
+
+static const struct mime_head sdp_head = { .type = "application/sdp" };
+static const struct mime_head frag_head = {
+	.type = "message/sipfrag",
+	.disposition = "aib;handling=optional", /* RFC 3893 */
+};
+
+/* SDP, and beside it what it is bound to. */
+static int write_entity(const struct bodies_text *in, bool binds,
+			struct buf *out, struct smime_fault *f)
+{
+	struct buf part[2] = { buf_of(ENTITY_MAX), buf_of(ENTITY_MAX) };
+	char boundary[MIME_BOUNDARY_TEXT], type[96];
+	struct mime_bytes all[2];
+	int r = 0;
+
+	mime_put_entity(binds ? &part[0] : out, &sdp_head,
+			(struct mime_bytes){ in->sdp, in->sdp_len });
+	if (binds) {
+		mime_put_entity(&part[1], &frag_head,
+				(struct mime_bytes){ in->frag, in->frag_len });
+		for (size_t i = 0; i < 2; i++)
+			all[i] = (struct mime_bytes){ part[i].data,
+						      part[i].len };
+		r = part[0].err ? part[0].err : part[1].err;
+	}
+	if (binds && !r)
+		r = mime_boundary(boundary, all, 2);
+	if (binds && !r) {
+		snprintf(type, sizeof type, "multipart/mixed;boundary=\"%s\"",
+			 boundary);
+		mime_put_fields(out, &(struct mime_head){ .type = type });
+		mime_put_multipart(out, boundary, all, 2);
+	}
+	buf_free(&part[0]);
+	buf_free(&part[1]);
+	if (!r)
+		r = out->err;
+	return r ? smime_fault(f, SMIME_BROKEN, "%s", err_text(r)) : 0;
+}
+
+static int seal(const struct bodies_terms *t, const struct bodies_text *in,
+		struct bodies_sealed *out, struct bodies_fault *why)
+{
+	const struct smime_to to = { .card = card_of(t), .id = t->remote_id,
+				     .peer = t->peer };
+	const struct smime_capabilities able = {
+		.told = t->able.told, .ciphers = t->able.ciphers,
+		.oaep = t->able.oaep,
+	};
+	struct smime_seal how = {
+		.terms = terms_of(t), .form = modes[t->mode].form,
+		.envelope = { .cipher = smime_cipher_for(&able), .to = &to,
+			      .n_to = 1 },
+		.signing = { .certificates = true, .capabilities = true },
+	};
+	struct smime_fault f = { .reason = SMIME_FINE };
+	struct buf entity = buf_of(ENTITY_MAX);
+	struct smime_sealed sealed = { .type = "" };
+	int r = write_entity(in, modes[t->mode].binds, &entity, &f);
+
+	if (!r)
+		r = smime_seal(&how, (struct mime_bytes){ entity.data,
+							  entity.len },
+			       &sealed, &f);
+	buf_free(&entity);
+	if (r)
+		return fail(&f, r, why);
+	snprintf(out->type, sizeof out->type, "%s", sealed.type);
+	out->disposition = sealed.disposition;
+	out->transfer = sealed.transfer;
+	buf_put(&out->body, sealed.body.data, sealed.body.len);
+	smime_sealed_free(&sealed);
+	return out->body.err;
+}
+
+/* -- opening -------------------------------------------------------------- */
+
+static bool knows(const struct mime_part *p, void *user)
+{
+	(void)user;
+	return mime_type_is(&p->type, "application/sdp") ||
+	       mime_type_is(&p->type, "message/sipfrag");
+}
+
+/* The parts that count: one SDP, at most one fragment. */
+static int pick(const struct mime *m, struct buf *sdp, struct buf *frag,
+		struct smime_fault *f)
+{
+	const struct mime_part *part[MIME_PARTS];
+	size_t n = 0;
+	int r = mime_choose(m, knows, NULL, part, MIME_PARTS, &n);
+
+	if (r)
+		return smime_fault(f, r == E_UNSUPPORTED ? SMIME_UNSUPPORTED
+							 : SMIME_MALFORMED,
+				   "a part that is required is not understood");
+	for (size_t i = 0; i < n && !r; i++) {
+		bool is_sdp = mime_type_is(&part[i]->type, "application/sdp");
+		struct buf *to = is_sdp ? sdp : frag;
+
+		r = to->len ? E_FORMAT : mime_decode(part[i], to);
+	}
+	if (r || !sdp->len)
+		return smime_fault(f, SMIME_MALFORMED, "not one description "
+				   "and at most one fragment of a header");
+	return 0;
+}
+
+static int check_bound(const struct bodies_given *in, const struct buf *frag,
+		       struct bodies_opened *out, struct smime_fault *f)
+{
+	const struct mime_bytes is = { frag->data, frag->len };
+	int r;
+
+	if (!frag->len)
+		return smime_fault(f, SMIME_MISSING, "no headers are signed "
+				   "with the body: it could be of any call");
+	r = smime_frag_fits(is, (struct mime_bytes){ in->frag, in->frag_len },
+			    f);
+	return r ? r : smime_frag_date(is, &out->stamp_us, f);
+}
+
+/* What is remembered of the signer, if it brought its certificate. */
+static void keep_signer(struct smime_signer *s, struct bodies_opened *out)
+{
+	out->pin = s->pin;
+	out->able = (struct bodies_capabilities){
+		.told = s->capabilities.told, .oaep = s->capabilities.oaep,
+		.ciphers = s->capabilities.ciphers,
+	};
+	if (s->sent && s->card)
+		out->card = (struct bodies_card *)(void *)
+			smime_card_keep(s->card);
+}
+
+/* All or nothing. */
+static int take(const struct bodies_terms *t, const struct bodies_given *in,
+		struct smime_opened *o, struct bodies_opened *out,
+		struct smime_fault *f)
+{
+	struct buf sdp = buf_of(ENTITY_MAX), frag = buf_of(ENTITY_MAX);
+	int r = pick(&o->content, &sdp, &frag, f);
+
+	if (!r && modes[t->mode].binds)
+		r = check_bound(in, &frag, out, f);
+	if (!r) {
+		out->sdp = sdp;
+		sdp = buf_of(0);
+		out->is_signed = modes[t->mode].binds;
+		out->encrypted = o->encrypted;
+		if (out->is_signed)
+			keep_signer(&o->signer, out);
+	}
+	buf_free(&sdp);
+	buf_free(&frag);
+	return r;
+}
+
+static int open_body(const struct bodies_terms *t,
+		     const struct bodies_given *in, struct bodies_opened *out,
+		     struct bodies_fault *why)
+{
+	const struct smime_card *known = card_of(t);
+	struct smime_open how = {
+		.terms = terms_of(t),
+		.checking = { .id = t->remote_id, .known = &known,
+			      .n_known = known ? 1 : 0, .peer = t->peer,
+			      .legacy = t->legacy },
+		.need = modes[t->mode].need,
+	};
+	struct smime_fault f = { .reason = SMIME_FINE };
+	struct smime_opened o = { .n = 0 };
+	struct mime_fields fields;
+	int r = mime_fields_read((struct mime_bytes){ in->fields,
+						      in->fields_len },
+				 &fields);
+
+	if (r)
+		r = smime_fault(&f, SMIME_MALFORMED, "malformed Content- "
+				"headers");
+	else
+		r = smime_open(&how, &fields,
+			       (struct mime_bytes){ in->body, in->body_len },
+			       &o, &f);
+	if (!r) {
+		r = take(t, in, &o, out, &f);
+		smime_opened_free(&o);
+	}
+	return r ? fail(&f, r, why) : 0;
+}
+
+/* -- the module ----------------------------------------------------------- */
+
+const struct bodies smime_bodies = { "smime", seal, open_body, card_free };
+static const char *const provides[] = { "bodies", NULL };
+
+static int start(struct core *core, const struct conf *c, void **state)
+{
+	int r = core_register(core, "bodies", smime_bodies.name,
+			      &smime_bodies);
+
+	(void)c;
+	if (!r)
+		*state = NULL;
+	return r;
+}
+
+static void stop(void *state)
+{
+	(void)state; /* nothing is kept */
+}
+
+extern const struct module smime_module;
+
+const struct module smime_module = {
+	.name = "smime",
+	.process = PROC_KEEPER,
+	.provides = provides,
+	.start = start,
+	.stop = stop,
+};

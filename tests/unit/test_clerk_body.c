@@ -1,0 +1,328 @@
+/* test_clerk_body.c - the keeper seals and opens descriptions, by its own
+ * policy: what a far end sealed is good for one message, once, for a while. */
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "modules/smime/smime.h"
+#include "tests/mock/ca.h"
+#include "tests/unit/clerk_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#define ALICE "sip:alice@a.example"
+#define BOB "sip:bob@b.example"
+#define SDP "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
+
+/* Alice's gateway and Bob's. */
+struct ends {
+	struct ca ca;
+	struct credential *own[2];
+	struct house a, b;
+	char frag[1024], fields[1024];
+};
+
+static void give(struct house *h, const char *match, enum body_mode mode,
+		 const struct credential *own)
+{
+	house_open(h, match);
+	clerk_free(h->clerk);
+	h->wall_us = CA_NOW * 1000000ull;
+	h->profile.body = mode;
+	h->credential = own;
+	h->bodies = &smime_bodies;
+	house_open_on(h, match, 10, NULL);
+}
+
+static void open_ends(struct ends *e, enum body_mode mode)
+{
+	static const char *const san[2] = { "URI:sip:a.example",
+					    "URI:sip:b.example" };
+
+	memset(e, 0, sizeof *e);
+	e->ca = ca_make(0, "the issuer");
+	for (unsigned i = 0; i < 2; i++) {
+		EVP_PKEY *key = ca_key(1 + i, i ? "P-256" : "RSA", 2048);
+		X509 *x = ca_issue(&e->ca, key, "x", &(struct ca_order){
+			.san = san[i] });
+
+		e->own[i] = ca_credential(x, NULL, key, &e->ca);
+		if (i)
+			ca_add(e->own[0], CREDENTIAL_PEER, "them",
+			       ca_file(x, NULL, NULL, NULL));
+		X509_free(x);
+	}
+	give(&e->a, "b.example", mode, e->own[0]);
+	give(&e->b, "a.example", mode, e->own[1]);
+}
+
+static void close_ends(struct ends *e)
+{
+	house_close(&e->a);
+	house_close(&e->b);
+	credential_free(e->own[0]);
+	credential_free(e->own[1]);
+	ca_free(&e->ca);
+}
+
+/* The headers of Alice's INVITE, made at that time. */
+static void headers(struct ends *e, uint64_t wall_us)
+{
+	time_t t = (time_t)(wall_us / SECOND);
+	char date[64];
+
+	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&t));
+	snprintf(e->frag, sizeof e->frag, "From: <" ALICE ">;tag=1\r\n"
+		 "To: <" BOB ">\r\nCall-ID: x\r\nCSeq: 7 INVITE\r\n"
+		 "Contact: <sip:192.0.2.1>\r\nDate: %s\r\n", date);
+}
+
+static const struct sent *seal(struct ends *e, struct house *h,
+			       const char *local, const char *remote)
+{
+	struct sent tail = { .tail_len = 0 };
+	struct msg_body_seal m = { .party = party(1, local, remote) };
+	const struct sent *s;
+
+	m.party.n = 0;
+	m.party.outward = h == &e->a;
+	m.frag_len = (uint32_t)strlen(e->frag);
+	m.len = m.frag_len + sizeof SDP - 1;
+	memcpy(tail.tail, e->frag, m.frag_len);
+	memcpy(tail.tail + m.frag_len, SDP, sizeof SDP - 1);
+	tail.tail_len = m.len;
+	assert_int_equal(tell(h, MSG_BODY_SEAL, 1, &m, sizeof m, &tail), 0);
+	s = last(h, MSG_BODY_SEALED);
+	snprintf(e->fields, sizeof e->fields, "Content-Type: %s\r\n",
+		 s->u.sealed.type);
+	if (s->u.sealed.disposition[0])
+		snprintf(e->fields + strlen(e->fields), 200,
+			 "Content-Disposition: %s\r\n"
+			 "Content-Transfer-Encoding: %s\r\n",
+			 s->u.sealed.disposition, s->u.sealed.transfer);
+	return s;
+}
+
+/* As a message of that dialog; body from a sealed one. */
+static const struct sent *open_at(struct ends *e, struct house *h,
+				  const struct sent *body, uint8_t dialog)
+{
+	struct sent tail = { .tail_len = 0 };
+	struct msg_body_open m = { .origin = { .dialog = { dialog },
+					       .branch = { 1 }, .cseq = 7 } };
+	bool inward = h == &e->b;
+
+	m.party = inward ? party(2, BOB, ALICE) : party(1, ALICE, BOB);
+	m.party.n = 0;
+	m.party.outward = !inward;
+	m.frag_len = (uint32_t)strlen(e->frag);
+	m.fields_len = (uint32_t)strlen(e->fields);
+	m.len = m.frag_len + m.fields_len + (uint32_t)body->tail_len;
+	tail.tail_len = m.len;
+	memcpy(tail.tail, e->frag, m.frag_len);
+	memcpy(tail.tail + m.frag_len, e->fields, m.fields_len);
+	memcpy(tail.tail + m.frag_len + m.fields_len, body->tail,
+	       body->tail_len);
+	assert_int_equal(tell(h, MSG_BODY_OPEN, 2, &m, sizeof m, &tail), 0);
+	return last(h, MSG_BODY_OPENED);
+}
+
+static void opens_to_sdp(const struct sent *s)
+{
+	assert_int_equal(s->u.opened.err, 0);
+	assert_int_equal(s->tail_len, sizeof SDP - 1);
+	assert_memory_equal(s->tail, SDP, s->tail_len);
+}
+
+static void refused(const struct sent *s, int err, unsigned status,
+		    const char *why)
+{
+	assert_int_equal(s->u.opened.err, err);
+	assert_int_equal(s->u.opened.status, status);
+	assert_int_equal(s->tail_len, 0);
+	assert_non_null(strstr(s->u.opened.reason, why));
+}
+
+static void each_mode_there_and_back(void **state)
+{
+	static struct ends e;
+	const struct sent *s, *o;
+
+	(void)state;
+	for (int mode = BODY_MODE_SIGN; mode <= BODY_MODE_SIGN_ENCRYPT;
+	     mode++) {
+		open_ends(&e, (enum body_mode)mode);
+		headers(&e, e.a.wall_us);
+		s = seal(&e, &e.a, ALICE, BOB);
+		assert_int_equal(s->u.sealed.err, 0);
+		o = open_at(&e, &e.b, s, 1);
+		opens_to_sdp(o);
+		assert_int_equal(o->u.opened.is_signed,
+				 mode != BODY_MODE_ENCRYPT);
+		assert_int_equal(o->u.opened.encrypted,
+				 mode != BODY_MODE_SIGN);
+		/* back: Bob has no certificate of Alice but what she sent */
+		s = seal(&e, &e.b, BOB, ALICE);
+		assert_int_equal(s->u.sealed.err == 0,
+				 mode != BODY_MODE_ENCRYPT);
+		if (!s->u.sealed.err)
+			opens_to_sdp(open_at(&e, &e.a, s, 1));
+		else
+			assert_non_null(strstr(s->u.sealed.reason,
+					       "set its peer's cert"));
+		close_ends(&e);
+	}
+}
+
+static void for_one_message_once_and_for_a_while(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+	char *at;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	at = strstr(e.frag, "CSeq: 7");
+	at[6] = '8';
+	refused(open_at(&e, &e.b, &s, 1), E_AUTH, 403, "CSeq");
+	at[6] = '7';
+	e.b.wall_us += 301 * SECOND;
+	refused(open_at(&e, &e.b, &s, 1), E_EXPIRED, 488, "time window");
+	e.b.wall_us -= 2 * 301 * SECOND;
+	refused(open_at(&e, &e.b, &s, 1), E_EXPIRED, 488, "time window");
+	e.b.wall_us += 301 * SECOND;
+	opens_to_sdp(open_at(&e, &e.b, &s, 1));
+	refused(open_at(&e, &e.b, &s, 1), E_REPLAY, 488, "seen before");
+	refused(open_at(&e, &e.b, &s, 2), E_REPLAY, 488, "seen before");
+	close_ends(&e);
+}
+
+static void what_is_less_than_the_profile_wants(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN_ENCRYPT);
+	headers(&e, e.a.wall_us);
+	e.a.profile.body = BODY_MODE_SIGN;
+	s = *seal(&e, &e.a, ALICE, BOB);
+	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 488, "not encrypted");
+	e.a.profile.body = BODY_MODE_ENCRYPT;
+	s = *seal(&e, &e.a, ALICE, BOB);
+	/* by AES-CBC, so that nobody learns why */
+	refused(open_at(&e, &e.b, &s, 1), E_AUTH, 493, "");
+	strcpy(e.fields, "Content-Type: application/sdp\r\n");
+	s.tail_len = sizeof SDP - 1;
+	memcpy(s.tail, SDP, s.tail_len);
+	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 488, "not ");
+	close_ends(&e);
+}
+
+/* No byte that changes lets anything else through; some, like the case of a
+ * header's name, change nothing. */
+static void a_changed_byte_shows_nothing_else(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+	const struct sent *o;
+	size_t fine = 0;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	for (size_t i = 0; i < s.tail_len; i += 17) {
+		e.b.n = 0;
+		e.b.mono_us += 10 * SECOND; /* the rate */
+		s.tail[i] ^= 0x20;
+		o = open_at(&e, &e.b, &s, (uint8_t)i);
+		if (o->u.opened.err)
+			assert_int_equal(o->tail_len, 0);
+		else
+			opens_to_sdp(o);
+		fine += !o->u.opened.err;
+		s.tail[i] ^= 0x20;
+	}
+	assert_in_range(fine, 0, s.tail_len / 17 / 10);
+	close_ends(&e);
+}
+
+static void policy_is_the_keepers_own(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	e.b.profile.body = BODY_MODE_NONE;
+	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 403, "no S/MIME");
+	e.b.profile.body = BODY_MODE_SIGN;
+	e.b.credential = NULL;
+	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 403, "set identity");
+	e.b.credential = e.own[1];
+	e.b.bodies = NULL;
+	refused(open_at(&e, &e.b, &s, 1), E_NOTFOUND, 500, "no module");
+	e.b.bodies = &smime_bodies;
+	strcpy(e.b.peer.name, "others");
+	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 403, "belongs to peer");
+	strcpy(e.b.peer.name, "them");
+	/* our certificate is for a.example alone */
+	assert_int_not_equal(seal(&e, &e.a, "sip:x@c.example", BOB)
+			     ->u.sealed.err, 0);
+	close_ends(&e);
+}
+
+static void a_broken_request_closes_the_pair(void **state)
+{
+	static struct ends e;
+	struct msg_body_seal m = { .party = party(1, ALICE, BOB),
+				   .len = 3, .frag_len = 4 };
+	struct msg_body_open o = { .party = party(1, ALICE, BOB), .len = 3,
+				   .frag_len = 2, .fields_len = 2 };
+	struct sent tail = { .tail_len = 3 };
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	assert_int_equal(tell(&e.a, MSG_BODY_SEAL, 1, &m, sizeof m, &tail),
+			 E_FORMAT);
+	assert_int_equal(tell(&e.a, MSG_BODY_OPEN, 1, &o, sizeof o, &tail),
+			 E_FORMAT);
+	o.fields_len = UINT32_MAX;
+	assert_int_equal(tell(&e.a, MSG_BODY_OPEN, 1, &o, sizeof o, &tail),
+			 E_FORMAT);
+	o.party.call = 0;
+	o.fields_len = 0;
+	assert_int_equal(tell(&e.a, MSG_BODY_OPEN, 1, &o, sizeof o, &tail),
+			 E_FORMAT);
+	close_ends(&e);
+}
+
+static void ignore_line(enum log_class c, const char *line)
+{
+	(void)c;
+	(void)line;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_mode_there_and_back),
+		cmocka_unit_test(for_one_message_once_and_for_a_while),
+		cmocka_unit_test(what_is_less_than_the_profile_wants),
+		cmocka_unit_test(a_changed_byte_shows_nothing_else),
+		cmocka_unit_test(policy_is_the_keepers_own),
+		cmocka_unit_test(a_broken_request_closes_the_pair),
+	};
+
+	log_to(ignore_line);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
