@@ -5,5 +5,7 @@ modules_vici_libvici_a_SOURCES = \
 	modules/vici/client.c modules/vici/client.h \
 	modules/vici/message.c modules/vici/message.h \
 	modules/vici/packet.c modules/vici/packet.h \
+	modules/vici/sa.c modules/vici/sa.h \
+	modules/vici/selector.c modules/vici/selector.h \
 	modules/vici/version.c modules/vici/version.h
 VICI_LIBS = modules/vici/libvici.a $(EVENT_LIBS)

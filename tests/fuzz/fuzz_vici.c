@@ -1,8 +1,11 @@
 /* fuzz_vici.c - what comes from a VICI socket: a packet is read, a message is
  * read element by element and written again to the same octets, a section is
- * skipped to where reading on would have come. */
+ * skipped to where reading on would have come; then it is read as SAs and as
+ * each event. */
 #include "daemon/base/err.h"
 #include "modules/vici/packet.h"
+#include "modules/vici/sa.h"
+#include "modules/vici/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +81,28 @@ static void message(const uint8_t *data, size_t size)
 	buf_free(&b);
 }
 
+static void sas(const uint8_t *data, size_t size)
+{
+	struct vici_child_sa child;
+	struct vici_version v;
+	struct vici_event ev;
+	struct vici_ike ike;
+	int r = 0;
+
+	if (!vici_version_read(data, size, &v))
+		must(vici_name_ok(v.text, strlen(v.text)));
+	for (size_t i = 0; vici_event_names[i]; i++)
+		if (!vici_event_read(vici_event_names[i], data, size, "gw",
+				     &ev))
+			must(ev.ike.id != 0);
+	if (vici_ike_read(data, size, "gw", &ike))
+		return;
+	must(ike.id != 0);
+	while (!(r = vici_ike_child(&ike, &child)))
+		must(child.id && child.local.n <= VICI_SELECTORS);
+	must(r == E_NOTFOUND);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vici_packet p;
@@ -86,5 +111,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	must(p.op < VICI_OPS && p.len < size);
 	message(p.message, p.len);
+	sas(p.message, p.len);
 	return 0;
 }

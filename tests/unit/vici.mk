@@ -1,13 +1,22 @@
 # VICI
-VICI_TESTS = tests/unit/test_vici_client tests/unit/test_vici_message
+VICI_TESTS = tests/unit/test_vici_client tests/unit/test_vici_message \
+	tests/unit/test_vici_sa
+VICI_MOCK = tests/mock/alloc.c tests/mock/alloc.h \
+	tests/mock/charon.c tests/mock/charon.h \
+	tests/mock/vici_text.c tests/mock/vici_text.h
+VICI_TEST_LIBS = $(VICI_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += $(VICI_TESTS)
 TESTS += $(VICI_TESTS)
+tests_unit_test_vici_client_SOURCES = tests/unit/test_vici_client.c \
+	$(VICI_MOCK)
+tests_unit_test_vici_client_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_vici_client_LDADD = $(VICI_TEST_LIBS)
 tests_unit_test_vici_message_SOURCES = tests/unit/test_vici_message.c \
 	tests/mock/alloc.c tests/mock/alloc.h
 tests_unit_test_vici_message_LDFLAGS = $(ALLOC_WRAP)
-tests_unit_test_vici_message_LDADD = $(VICI_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
-tests_unit_test_vici_client_SOURCES = tests/unit/test_vici_client.c \
-	tests/mock/alloc.c tests/mock/alloc.h \
-	tests/mock/charon.c tests/mock/charon.h
-tests_unit_test_vici_client_LDFLAGS = $(ALLOC_WRAP)
-tests_unit_test_vici_client_LDADD = $(VICI_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_test_vici_message_LDADD = $(VICI_TEST_LIBS)
+tests_unit_test_vici_sa_SOURCES = tests/unit/test_vici_sa.c \
+	tests/mock/vici_text.c tests/mock/vici_text.h
+tests_unit_test_vici_sa_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DCORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus/vici"'
+tests_unit_test_vici_sa_LDADD = $(VICI_TEST_LIBS)
