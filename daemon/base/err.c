@@ -26,6 +26,7 @@ static const char *const text[] = {
 	[-E_STATE] = "not in this state",
 	[-E_RESTART] = "needs a restart",
 	[-E_LOST] = "lost by damage",
+	[-E_REFUSED] = "refused by the other end",
 };
 
 const char *err_text(int err)

@@ -27,7 +27,8 @@ enum err {
 	E_SPACE = -18,      /* the result does not fit */
 	E_STATE = -19,      /* not allowed in this state */
 	E_RESTART = -20,    /* a reload needs a restart of this part */
-	E_LOST = -21        /* damage took what would answer the question */
+	E_LOST = -21,       /* damage took what would answer the question */
+	E_REFUSED = -22     /* the other end understood, and said no */
 };
 
 /* What the code means, in lower case without a full stop. Static text. */

@@ -2,7 +2,9 @@
 # a library until the tunnel process is there.
 noinst_LIBRARIES += modules/vici/libvici.a
 modules_vici_libvici_a_SOURCES = \
+	modules/vici/ask.c modules/vici/ask.h \
 	modules/vici/client.c modules/vici/client.h \
+	modules/vici/conn.c modules/vici/conn.h \
 	modules/vici/message.c modules/vici/message.h \
 	modules/vici/packet.c modules/vici/packet.h \
 	modules/vici/sa.c modules/vici/sa.h \

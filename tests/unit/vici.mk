@@ -1,12 +1,15 @@
 # VICI
-VICI_TESTS = tests/unit/test_vici_client tests/unit/test_vici_message \
-	tests/unit/test_vici_sa
+VICI_TESTS = tests/unit/test_vici_ask tests/unit/test_vici_client \
+	tests/unit/test_vici_message tests/unit/test_vici_sa
 VICI_MOCK = tests/mock/alloc.c tests/mock/alloc.h \
 	tests/mock/charon.c tests/mock/charon.h \
 	tests/mock/vici_text.c tests/mock/vici_text.h
 VICI_TEST_LIBS = $(VICI_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += $(VICI_TESTS)
 TESTS += $(VICI_TESTS)
+tests_unit_test_vici_ask_SOURCES = tests/unit/test_vici_ask.c $(VICI_MOCK)
+tests_unit_test_vici_ask_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_vici_ask_LDADD = $(VICI_TEST_LIBS)
 tests_unit_test_vici_client_SOURCES = tests/unit/test_vici_client.c \
 	$(VICI_MOCK)
 tests_unit_test_vici_client_LDFLAGS = $(ALLOC_WRAP)
