@@ -182,9 +182,9 @@ static void an_sa_of_others_half_made(void **state)
 
 	(void)state;
 	assert_int_equal(read_ike("up { uniqueid = 1 state = CONNECTING "
-				  "local-host = %any remote-host = fe80::1%eth0"
-				  " local-port = 500 new [ x ] more { a { } } }",
-				  &ike), 0);
+				  "local-host = %any local-port = 500 "
+				  "remote-host = fe80::1%eth0 "
+				  "new [ x ] more { a { } } }", &ike), 0);
 	assert_false(ike.ours);
 	assert_int_equal(ike.state, VICI_IKE_CONNECTING);
 	assert_int_equal(ike.local.family, 0);
@@ -233,7 +233,8 @@ static void what_is_wrong_with_an_sa(void **state)
 		"a { uniqueid = 1 child-sas { c = 1 } }",
 		"a { uniqueid = 1 child-sas { c { } } }",
 		"a { uniqueid = 1 child-sas { c { uniqueid = 1 } d { } } }",
-		"a { uniqueid = 1 child-sas { c { uniqueid = 1 spi-in = g } } }",
+		"a { uniqueid = 1 child-sas { "
+		"c { uniqueid = 1 spi-in = g } } }",
 	};
 	struct vici_ike ike;
 

@@ -23,3 +23,9 @@ tests_unit_test_vici_sa_SOURCES = tests/unit/test_vici_sa.c \
 tests_unit_test_vici_sa_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DCORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus/vici"'
 tests_unit_test_vici_sa_LDADD = $(VICI_TEST_LIBS)
+
+# by "make" already: tests/live/vici drives it
+noinst_PROGRAMS += tests/mock/vici_shell
+tests_mock_vici_shell_SOURCES = tests/mock/vici_shell.c \
+	tests/mock/vici_text.c tests/mock/vici_text.h
+tests_mock_vici_shell_LDADD = $(VICI_LIBS) $(BASE_LIBS)

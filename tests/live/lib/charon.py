@@ -1,0 +1,183 @@
+"""strongSwan's charon on a host of the lab, without systemd, with ESP in user space;
+and tests/mock/vici_shell, which speaks to it through our VICI client."""
+import glob
+import os
+import queue
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+from .lab import Failure, wait_for
+
+PLUGINS = 'random nonce openssl pem pkcs1 pkcs8 x509 pubkey constraints kdf ' \
+    'kernel-libipsec kernel-netlink socket-default updown vici'
+
+SETTINGS = '''charon {
+    load = %(plugins)s
+    install_routes = yes
+    retransmit_tries = 2
+    retransmit_timeout = 1.0
+    filelog {
+        log {
+            path = %(dir)s/charon.log
+            time_format = %%T
+            time_add_ms = yes
+            default = 1
+            flush_line = yes
+        }
+    }
+    plugins {
+        vici {
+            socket = unix://%(path)s
+        }
+    }
+}
+'''
+
+
+class Charon:
+    def __init__(self, lab, host):
+        self.lab, self.host, self.runs = lab, host, 0
+        self.dir = lab.folder(f'charon-{host}')
+        self.path = os.path.join(self.dir, 'vici')
+        if not shutil.which('charon-systemd'):
+            raise Failure('no charon-systemd: run tools/deps')
+        with open(f'{self.dir}/strongswan.conf', 'w', encoding='utf-8') as f:
+            f.write(SETTINGS % {'plugins': PLUGINS, 'dir': self.dir, 'path': self.path})
+        self.start()
+
+    def start(self):
+        self.runs += 1
+        self.process = self.lab.start(
+            f'charon-{self.host}-{self.runs}', self.host, ['charon-systemd'],
+            env={'STRONGSWAN_CONF': f'{self.dir}/strongswan.conf'})
+        wait_for(f'charon on {self.host}', self.answers)
+
+    def answers(self):
+        if not self.process.running():
+            raise Failure(f'charon on {self.host} ended: see {self.dir}/charon.log')
+        try:
+            return raw(self.path, b'\0\7version') is not None
+        except OSError:
+            return False
+
+    def log(self):
+        with open(f'{self.dir}/charon.log', encoding='utf-8', errors='replace') as f:
+            return f.read()
+
+
+def raw(path, packet, seconds=1.0):
+    """What charon answers to the octets of one packet; None when it does not."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(seconds)
+        s.connect(path)
+        s.sendall(struct.pack('!I', len(packet)) + packet)
+        try:
+            return s.recv(65536) or None
+        except TimeoutError:
+            return None
+
+
+class Line:
+    """One line of the shell: its words, its key=value pairs, and when it was."""
+
+    def __init__(self, text):
+        when, _, self.text = text.partition(' ')
+        self.us = int(when)
+        self.pairs = dict(re.findall(r'(\w+)=(\S*)', self.text))
+
+    def __getitem__(self, key):
+        return self.pairs[key]
+
+    def __repr__(self):
+        return self.text
+
+
+class Shell:
+    """Ours; its client is on the socket of a Charon."""
+
+    def __init__(self, lab, build, path, prefix='cs-'):
+        program = [p for p in glob.glob(f'{build}/**/vici_shell', recursive=True)
+                   if '.libs' not in p]
+        if not program:
+            raise Failure(f'no vici_shell below {build}: build first')
+        self.popen = subprocess.Popen([program[0], path, prefix], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True, bufsize=1)
+        lab.on_close(self.close)
+        self.lines, self.orders, self.seen = queue.Queue(), 0, []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for text in self.popen.stdout:
+            self.lines.put(Line(text.rstrip('\n')))
+
+    def close(self):
+        self.popen.kill()
+        self.popen.wait(5)
+
+    def order(self, text):
+        """Its number, by which the answer is known."""
+        word = text.split()[0]
+        self.popen.stdin.write(text + '\n')
+        self.orders += word != 'timeout'
+        return self.orders
+
+    def _pump(self, seconds):
+        try:
+            self.seen.append(self.lines.get(timeout=max(0, seconds)))
+        except queue.Empty:
+            return False
+        return True
+
+    def find(self, start, **pairs):
+        """Takes the first line like that out of what was seen; or None."""
+        for i, line in enumerate(self.seen):
+            if line.text.startswith(start) and all(line.pairs.get(k) == str(v)
+                                                   for k, v in pairs.items()):
+                return self.seen.pop(i)
+        return None
+
+    def wait(self, start, seconds=5.0, **pairs):
+        end = time.monotonic() + seconds
+        while True:
+            line = self.find(start, **pairs)
+            if line:
+                return line
+            if not self._pump(end - time.monotonic()):
+                raise Failure(f'no "{start}" {pairs or ""} within {seconds:g} s; '
+                              f'but {self.seen}')
+
+    def never(self, start, seconds, **pairs):
+        """Whether no such line comes within that time."""
+        end = time.monotonic() + seconds
+        while self._pump(end - time.monotonic()):
+            pass
+        return self.find(start, **pairs) is None
+
+    def answer(self, number, seconds=5.0):
+        return self.wait(f'answer {number} ', seconds)
+
+    def ask(self, text, seconds=5.0):
+        return self.answer(self.order(text), seconds)
+
+    def good(self, text):
+        """Asks, and charon must say yes."""
+        answer = self.ask(text)
+        if answer['error'] != '0':
+            raise Failure(f'{text}: {answer}')
+        return answer
+
+    def sas(self):
+        """(IKE_SAs, CHILD_SAs), as listed now."""
+        self.good('list')
+        found = []
+        for word in ('sa ', 'child '):
+            lines = []
+            while (line := self.find(word)):
+                lines.append(line)
+            found.append(lines)
+        return found
