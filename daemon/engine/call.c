@@ -172,6 +172,22 @@ static int name_descriptions(struct call *c)
 	return 0;
 }
 
+/* The answer to a late offer comes in an ACK, which nobody can refuse: sealed
+ * descriptions are offered in the INVITE. */
+static int check_late(struct call *c, const struct call_start *s,
+		      struct refusal *no)
+{
+	if (!s->late || !c->body)
+		return 0;
+	*no = (struct refusal){ .status = 488, .warn_code = 399,
+				.phrase = "Not Acceptable Here" };
+	snprintf(no->warn, sizeof no->warn, "an offer is required in INVITE: "
+		 "descriptions are sealed here");
+	snprintf(c->reason, sizeof c->reason, "an INVITE without an offer, and "
+		 "the profile says body = \"%s\"", policy_body(c->body));
+	return E_POLICY;
+}
+
 int call_start(struct engine *e, const struct call_start *s, void *leg,
 	       struct call **out, struct refusal *no)
 {
@@ -184,7 +200,8 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	if ((r = admit_enter(c, s, no)) || (r = admit_room(e, s, no)))
 		goto out;
 	*no = no_memory;
-	if ((r = route_call(c, s, no)) || (r = admit_ring(c, s, no)) ||
+	if ((r = route_call(c, s, no)) || (r = check_late(c, s, no)) ||
+	    (r = admit_ring(c, s, no)) ||
 	    (r = setup_admit(c, s, no)))
 		goto out;
 	enter(e, c);
@@ -306,7 +323,8 @@ static void judge(struct call *c)
 	const struct msg_key_facts *key = call_facts(c);
 	struct verdict_facts f = { .sealed = c->sealing == SEALING_YES,
 				   .forbidden = c->need == NEED_FORBID,
-				   .emergency = c->emergency };
+				   .emergency = c->emergency,
+				   .sdp_signed = c->sdp_vouched };
 
 	if (key && key->suite) {
 		f.keyed = true;
@@ -418,6 +436,7 @@ void call_end(struct call *c, int status, const char *cause)
 	}
 	setup_over(c);
 	filter_drop_jobs(c);
+	bodyclient_end(c);
 	record_call(c, status, cause ? cause : "");
 	media_release(c);
 	keyclient_release(c);

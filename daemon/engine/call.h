@@ -119,6 +119,8 @@ struct body {
 	size_t len;
 	bool secret; /* of what call_filter() gives: it holds keys as they are
 	                and may leave by TLS alone that is verified */
+	bool seal;   /* of what call_filter() gives: it may leave only as
+	                call_seal() makes it */
 };
 
 struct filter_request {
@@ -129,6 +131,7 @@ struct filter_request {
 	bool ours;            /* the answer to an offer of our own making:
 	                         nothing of it goes on */
 	bool secured;         /* as in struct call_start */
+	bool opened;          /* the body is what call_open() gave */
 	struct msg_key_origin origin; /* of the message it came in */
 	struct addr nat;      /* the inside's: the NAT that its sender is
 	                         behind, from where its media come, too, when
@@ -151,6 +154,43 @@ typedef void (*filter_fn)(void *user, const struct refusal *no,
  * before this returns; never after call_end(). An empty body passes as is. */
 void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		 void *user);
+
+/* -- descriptions that are sealed from edge to edge (S/MIME) -------------- */
+
+/* Whether the far end's descriptions must come sealed: call_filter() takes
+ * none that call_open() did not give. */
+bool call_opens(const struct call *c);
+
+/* A message from outside. Borrowed for the call. */
+struct call_given {
+	const char *frag;   /* what it says of itself, lines "Name: value" with
+	                       CRLF: From, To, Call-ID, CSeq, Contact, Date */
+	const char *fields; /* its Content- headers, the same way */
+	struct msg_key_origin origin;
+	const uint8_t *body;
+	size_t len;
+};
+
+/* Opens its body and checks whose it is: fn gets the SDP. fn is called as that
+ * of call_filter(). */
+void call_open(struct call *c, const struct call_given *g, filter_fn fn,
+	       void *user);
+
+/* Borrowed for the callback. */
+struct call_sealed_body {
+	const char *type;        /* Content-Type */
+	const char *disposition; /* or "" */
+	const char *transfer;    /* Content-Transfer-Encoding, or "" */
+	const uint8_t *data;
+	size_t len;
+};
+
+typedef void (*seal_fn)(void *user, const struct refusal *no,
+			const struct call_sealed_body *out);
+/* Seals SDP for a message whose headers are complete; frag as above. fn is
+ * called exactly once, maybe before this returns; never after call_end(). */
+void call_seal(struct call *c, const char *frag, const struct body *sdp,
+	       seal_fn fn, void *user);
 
 /* The call's offers and answers of keys go early (answer = "early"): our offer
  * may ask for it, theirs may be answered so. */

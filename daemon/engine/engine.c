@@ -58,6 +58,7 @@ void engine_rekey_in(struct engine *e, unsigned ms)
 void engine_tick(struct engine *e)
 {
 	unsigned ms;
+	bool asked;
 
 	e->ticking_ms = 0;
 	filter_tick(e);
@@ -65,7 +66,10 @@ void engine_tick(struct engine *e)
 	e->measuring = ms > 0;
 	if (e->rekeying)
 		engine_rekey_in(e, rekey_tick(e));
-	if (glance_tick(e, false) | login_tick(e, false) || e->waiting)
+	asked = glance_tick(e, false);
+	asked |= login_tick(e, false);
+	asked |= bodyclient_tick(e, false);
+	if (asked || e->waiting)
 		tick_in(e, TICK_MS);
 	else if (ms)
 		tick_in(e, ms);
@@ -108,6 +112,7 @@ static void fini(void *state)
 		return;
 	glance_tick(e, true);
 	login_tick(e, true);
+	bodyclient_free(e);
 	record_free(e);
 	guard_free(e->guard);
 	loop_timer_free(e->tick);
@@ -234,15 +239,28 @@ static void unwatch(void *state, void *w)
 
 /* -- siblings ------------------------------------------------------------- */
 
+static int from_keeper(struct engine *e, struct ipc_msg *msg)
+{
+	switch (msg->type) {
+	case MSG_SHOWN:
+		return glance_handle(e, msg);
+	case MSG_DIGEST_CHECKED:
+		return login_handle(e, msg);
+	case MSG_BODY_SEALED:
+	case MSG_BODY_OPENED:
+		return bodyclient_handle(e, msg);
+	default:
+		return keyclient_handle(e, msg);
+	}
+}
+
 static int handle(void *state, enum process from, struct ipc_msg *msg)
 {
 	switch (from) {
 	case PROC_RELAY:
 		return media_handle(state, msg);
 	case PROC_KEEPER:
-		return msg->type == MSG_SHOWN ? glance_handle(state, msg) :
-		       msg->type == MSG_DIGEST_CHECKED ?
-		       login_handle(state, msg) : keyclient_handle(state, msg);
+		return from_keeper(state, msg);
 	default:
 		return E_FORMAT;
 	}
@@ -266,6 +284,7 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 		filter_lost(e, p);
 		glance_tick(e, true);
 		login_tick(e, true);
+		bodyclient_tick(e, true);
 	}
 	s->epoch = epoch;
 	s->starts += epoch != 0;

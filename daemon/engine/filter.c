@@ -235,6 +235,7 @@ static void pass(struct call *c, struct job *j)
 	} else {
 		commit(c, j);
 		body.secret = is_secret(j, d);
+		body.seal = c->body && j->q.from == INSIDE;
 		body.data = out.data;
 		body.len = out.len;
 		finish(c, j, &body);
@@ -394,6 +395,10 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		refuse_now(c, 415, "Unsupported Media Type", fn, user);
 		return;
 	}
+	if (c->body && q->from == OUTSIDE && !q->opened) {
+		refuse_now(c, 488, "Not Acceptable Here", fn, user);
+		return;
+	}
 	j = c->queued < QUEUE_MAX ? job_new(c, q, fn, user) : NULL;
 	if (!j) {
 		refuse_now(c, 500, "Server Internal Error", fn, user);
@@ -415,10 +420,11 @@ static struct job *repeat_new(struct call *c, enum body_role role,
 	if (!d || !d->active || c->queued >= QUEUE_MAX)
 		return NULL;
 	if (d->offerer == INSIDE)
-		q.body = (struct body){ "", (uint8_t *)d->text, d->len, false };
+		q.body = (struct body){ .type = "", .len = d->len,
+					.data = (uint8_t *)d->text };
 	else
-		q.body = (struct body){ "", (uint8_t *)d->active->text,
-					d->active->len, false };
+		q.body = (struct body){ .type = "", .len = d->active->len,
+					.data = (uint8_t *)d->active->text };
 	j = q.body.len ? job_new(c, &q, fn, user) : NULL;
 	if (j)
 		j->own = true;

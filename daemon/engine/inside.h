@@ -90,6 +90,9 @@ struct call {
 	bool secured;      /* the outside's SIP goes by verified TLS, as far
 	                      as is known before it went */
 	enum need need;    /* of its profile, when it began */
+	enum body_mode body; /* the same way: how its SDP goes outside */
+	bool sdp_vouched;  /* what was signed so far was so by a certificate
+	                      that an anchor vouches for */
 	enum sealing sealing;
 	enum rung rung;
 	char *tried[REDIRECTS_MAX]; /* whom it was for before; owned */
@@ -177,6 +180,7 @@ struct engine {
 	struct loop_timer *tick;
 	unsigned ticking_ms; /* 0: the timer is not set */
 	bool measuring; /* media_tick() has work */
+	struct bodying *bodyings; /* bodies at the keeper (bodyclient.c) */
 	struct glance *glances; /* questions to the keeper for the operator */
 	unsigned n_glances;
 	uint64_t last_glance;
@@ -324,6 +328,14 @@ unsigned rekey_tick(struct engine *e);
 void rekey_forget(struct engine *e, void *user); /* engine_forget() */
 /* The call ends: who asked for new keys is told. */
 void rekey_end(struct call *c);
+
+/* bodyclient.c: descriptions that are sealed from edge to edge */
+int bodyclient_handle(struct engine *e, const struct ipc_msg *msg);
+/* The call ends: nobody is told any more. */
+void bodyclient_end(struct call *c);
+void bodyclient_free(struct engine *e); /* tells nobody */
+/* As glance_tick(). */
+bool bodyclient_tick(struct engine *e, bool lost);
 
 /* glance.c */
 void glance_forget(struct engine *e, void *user);

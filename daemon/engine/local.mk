@@ -11,7 +11,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/engine.c daemon/engine/engine.h \
 	daemon/engine/failure.c daemon/engine/failure.h \
 	daemon/engine/filter.c daemon/engine/inside.h daemon/engine/job.h \
-	daemon/engine/glance.c \
+	daemon/engine/bodyclient.c daemon/engine/glance.c \
 	daemon/engine/hop.c daemon/engine/hops.h \
 	daemon/engine/keyclient.c daemon/engine/location.h \
 	daemon/engine/login.c \

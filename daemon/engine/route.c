@@ -75,6 +75,10 @@ static int set_peer(struct call *c, const struct peer *p)
 {
 	snprintf(c->peer, sizeof c->peer, "%s", p ? p->name : "(emergency)");
 	c->need = p ? p->profile->need : NEED_FORBID;
+	if (p && !c->emergency)
+		c->body = p->profile->body;
+	c->sdp_vouched = c->body == BODY_MODE_SIGN ||
+			 c->body == BODY_MODE_SIGN_ENCRYPT;
 	if (c->emergency && c->need == NEED_REQUIRE)
 		c->need = NEED_PREFER;
 	c->sealing = c->need == NEED_REQUIRE ? SEALING_YES :

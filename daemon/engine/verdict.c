@@ -25,7 +25,7 @@ enum want { ANY, NO, YES };
  * unnamed: the far end's is not in the exchange. */
 static const struct {
 	enum want sealed, keyed, readable, bare, hop, verified, first, again,
-		  offerer, confirmed, other, weak, unnamed;
+		  offerer, confirmed, other, weak, unnamed, vouched;
 	struct verdict v;
 } table[] = {
 	{ .sealed = NO,
@@ -61,6 +61,10 @@ static const struct {
 	  .v = { VERDICT_SEALED, "far edge proved the configured credential; "
 				 "the key exchange is weaker than the suite; "
 				 "SDP itself is not authenticated" } },
+	{ .vouched = YES, .unnamed = NO, .weak = NO, .sealed = YES,
+	  .keyed = YES, .bare = NO, .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential, "
+				 "and both sides signed SDP" } },
 	{ .unnamed = YES, .sealed = YES, .keyed = YES, .bare = NO,
 	  .verified = YES,
 	  .v = { VERDICT_SEALED, "far edge proved the configured credential, "
@@ -120,6 +124,7 @@ struct verdict verdict_of(const struct verdict_facts *f)
 	       !fits(table[i].confirmed, f->key.confirmed == 1) ||
 	       !fits(table[i].other, f->key.identity == KEY_IDENTITY_OTHER) ||
 	       !fits(table[i].weak, is_weak(&f->key)) ||
+	       !fits(table[i].vouched, f->sdp_signed) ||
 	       !fits(table[i].unnamed, f->key.identity == KEY_IDENTITY_NONE))
 		i++;
 	return table[i].v;

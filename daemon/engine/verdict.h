@@ -20,6 +20,8 @@ struct verdict_facts {
 	bool sealed;  /* the streams are SRTP outside, for their whole life */
 	bool keyed;   /* keys are agreed and installed in both directions */
 	bool hop;     /* bare keys were shown to verified TLS only */
+	bool sdp_signed; /* SDP of both sides was signed, by certificates that
+			    an anchor vouches for (S/MIME) */
 	bool offerer; /* our side made the keying offer */
 	struct msg_key_facts key;
 };

@@ -10,12 +10,14 @@
  * refused where an offer or answer could stand: the filter fails closed. */
 #include "modules/sip/filter.h"
 
+#include "daemon/base/secret.h"
 #include "daemon/uri.h"
 #include "modules/sip/early.h"
 #include "modules/sip/face.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reoffer.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/sealed.h"
 #include "modules/sip/txn.h"
 
 #include <openssl/evp.h>
@@ -38,12 +40,23 @@ enum body_kind filter_body_kind(const sip_t *sip)
 	type = sip->sip_content_type->c_type;
 	if (!strcasecmp(type, "application/sdp"))
 		return BODY_SDP;
+	if (!strcasecmp(type, "multipart/signed") ||
+	    !strcasecmp(type, "application/pkcs7-mime") ||
+	    !strcasecmp(type, "application/x-pkcs7-mime"))
+		return BODY_SEALED;
 	if (!strncasecmp(type, "multipart/", 10) ||
 	    !strncasecmp(type, "message/", 8) ||
 	    !strncasecmp(type, "application/pkcs7", 17) ||
 	    !strncasecmp(type, "application/sdp", 15))
 		return BODY_HIDDEN;
 	return BODY_OTHER;
+}
+
+bool filter_offers(const sip_t *sip)
+{
+	enum body_kind kind = filter_body_kind(sip);
+
+	return kind == BODY_SDP || kind == BODY_SEALED;
 }
 
 static bool negotiates(const struct txn *t)
@@ -81,7 +94,7 @@ static void hash(uint8_t out[static 32], const char *a, size_t a_len,
 	EVP_MD_CTX_free(ctx);
 }
 
-static void origin_of(const sip_t *sip, struct msg_key_origin *out)
+void filter_origin(const sip_t *sip, struct msg_key_origin *out)
 {
 	const char *id = sip->sip_call_id ? sip->sip_call_id->i_id : "";
 	const char *tag = sip->sip_from && sip->sip_from->a_tag ?
@@ -108,6 +121,10 @@ static void pop(struct passage *p)
 static void passage_free(struct passage *p)
 {
 	msg_destroy(p->msg);
+	msg_destroy(p->out);
+	if (p->sdp)
+		wipe(p->sdp, p->sdp_len); /* it may hold keys */
+	free(p->sdp);
 	free(p);
 }
 
@@ -118,6 +135,57 @@ static bool stays(const struct passage *p, const struct body *out)
 	       !p->txn->initial && !out->len;
 }
 
+/* The message was in the queue until its fate was known. */
+static void settle(struct passage *p, const struct refusal *no,
+		   const struct body *out)
+{
+	pop(p);
+	if (no)
+		txn_refused(p, no);
+	else if (stays(p, out))
+		reoffer_answer(p->txn);
+	else
+		txn_pass(p, out);
+	passage_free(p);
+}
+
+static void on_sealed(void *user, const struct refusal *no,
+		      const struct call_sealed_body *body)
+{
+	const struct refusal fault = reply_no(500, NULL);
+	struct passage *p = user;
+	struct pair *pair = p->txn->pair;
+
+	pair->depth++;
+	pop(p);
+	if (pair->state != PAIR_ENDED) {
+		if (no || !sealed_put(p->out, body))
+			txn_refused(p, no ? no : &fault);
+		else
+			txn_pass_built(p);
+	}
+	passage_free(p);
+	pair->depth--;
+	pair_run(pair);
+}
+
+/* The headers that are bound to the body must be final: the message is built
+ * first, and waits. */
+static void seal(struct passage *p, const struct body *out)
+{
+	const struct refusal no = reply_no(500, NULL);
+	char *frag = NULL;
+
+	p->out = txn_build(p);
+	if (p->out)
+		frag = sealed_frag(sip_object(p->out));
+	if (frag)
+		call_seal(p->txn->pair->call, frag, out, on_sealed, p);
+	else
+		settle(p, &no, NULL);
+	free(frag);
+}
+
 static void filtered(void *user, const struct refusal *no,
 		     const struct body *out)
 {
@@ -125,27 +193,32 @@ static void filtered(void *user, const struct refusal *no,
 	struct pair *pair = p->txn->pair;
 
 	pair->depth++;
-	pop(p);
-	if (pair->state != PAIR_ENDED) {
-		if (no)
-			txn_refused(p, no);
-		else if (stays(p, out))
-			reoffer_answer(p->txn);
-		else
-			txn_pass(p, out);
+	if (pair->state == PAIR_ENDED) {
+		pop(p);
+		passage_free(p);
+	} else if (!no && out->seal && !stays(p, out)) {
+		seal(p, out);
+	} else {
+		settle(p, no, out);
 	}
-	passage_free(p);
 	pair->depth--;
 	pair_run(pair);
 }
 
+static const struct leg *came_from(const struct passage *p)
+{
+	bool back = p->kind == PASS_RESPONSE || p->kind == PASS_EARLY;
+	const struct txn *t = p->txn;
+
+	if (!back)
+		return t->from;
+	return p->called && !t->to->caller ? p->called : t->to;
+}
+
 static void ask(struct passage *p, const sip_t *sip)
 {
-	const struct txn *t = p->txn;
-	bool back = p->kind == PASS_RESPONSE || p->kind == PASS_EARLY;
-	const struct leg *to = p->called && !t->to->caller ? p->called : t->to;
-	const struct leg *came = back ? to : t->from;
-	struct pair *pair = t->pair;
+	struct pair *pair = p->txn->pair;
+	const struct leg *came = came_from(p);
 	struct filter_request q = {
 		.from = came->face->face,
 		.role = role_of(p),
@@ -153,20 +226,66 @@ static void ask(struct passage *p, const sip_t *sip)
 		.final = p->kind == PASS_ACK ||
 			 (p->kind == PASS_RESPONSE &&
 			  sip->sip_status->st_status >= 200),
-		.body = { p->kind == PASS_EARLY ? "application/mikey" :
-						  "application/sdp",
-			  (const uint8_t *)sip->sip_payload->pl_data,
-			  sip->sip_payload->pl_len, false },
+		.body = { .type = p->kind == PASS_EARLY ? "application/mikey" :
+							  "application/sdp",
+			  .data = (const uint8_t *)sip->sip_payload->pl_data,
+			  .len = sip->sip_payload->pl_len },
 		.secured = p->secured,
+		.opened = p->sdp,
 	};
 
-	origin_of(sip, &q.origin);
+	if (p->sdp) {
+		q.body.data = (const uint8_t *)p->sdp;
+		q.body.len = p->sdp_len;
+	}
+	filter_origin(sip, &q.origin);
 	if (q.from == INSIDE && came->hop)
 		uri_address(came->hop, &q.nat);
 	p->waiting = true;
 	pair->depth++;
 	call_filter(pair->call, &q, filtered, p);
 	pair->depth--;
+}
+
+static void on_opened(void *user, const struct refusal *no,
+		      const struct body *out)
+{
+	const struct refusal fault = reply_no(500, NULL);
+	struct passage *p = user;
+	struct pair *pair = p->txn->pair;
+
+	pair->depth++;
+	p->waiting = false;
+	p->sdp = no ? NULL : strndup((const char *)out->data, out->len);
+	p->sdp_len = p->sdp ? strlen(p->sdp) : 0;
+	if (!p->sdp || !p->sdp_len)
+		settle(p, no ? no : &fault, NULL);
+	pair->depth--;
+	pair_run(pair); /* the next step is the core's filter */
+}
+
+/* Where both edges seal descriptions none is read that was not opened. */
+static void open_body(struct passage *p, const sip_t *sip)
+{
+	const struct refusal no = reply_no(500, NULL);
+	struct pair *pair = p->txn->pair;
+	char *frag = sealed_frag(sip), *fields = sealed_fields(sip);
+	struct call_given g = {
+		.frag = frag, .fields = fields,
+		.body = (const uint8_t *)sip->sip_payload->pl_data,
+		.len = sip->sip_payload->pl_len,
+	};
+
+	filter_origin(sip, &g.origin);
+	p->waiting = true;
+	pair->depth++;
+	if (frag && fields)
+		call_open(pair->call, &g, on_opened, p);
+	else
+		settle(p, &no, NULL);
+	pair->depth--;
+	free(frag);
+	free(fields);
 }
 
 /* Ends p, one way or the other, or leaves it with the core. */
@@ -176,20 +295,31 @@ static void step(struct passage *p)
 	enum body_kind kind = filter_body_kind(sip);
 	bool failed = p->kind == PASS_RESPONSE &&
 		      sip->sip_status->st_status >= 300;
+	bool opens = negotiates(p->txn) && !failed &&
+		     sealed_from(p->txn->pair, came_from(p));
 	struct body body = { .type = "" };
 	struct refusal no;
 
-	if (p->kind == PASS_EARLY ||
+	if (opens && !p->sdp && (kind == BODY_SDP || kind == BODY_SEALED)) {
+		open_body(p, sip);
+		return;
+	}
+	if (p->kind == PASS_EARLY || p->sdp ||
 	    (kind == BODY_SDP && negotiates(p->txn) && !failed)) {
 		ask(p, sip);
 		return;
 	}
+	if (kind == BODY_SEALED)
+		kind = BODY_HIDDEN;
 	pop(p);
 	no = reply_no(p->kind == PASS_REQUEST ? 415 : 502,
 		      "a body that cannot be checked");
 	if (kind == BODY_OTHER || (kind == BODY_HIDDEN && !negotiates(p->txn)))
-		body = (struct body){ "", (uint8_t *)sip->sip_payload->pl_data,
-				      sip->sip_payload->pl_len, false };
+		body = (struct body){
+			.type = "",
+			.data = (const uint8_t *)sip->sip_payload->pl_data,
+			.len = sip->sip_payload->pl_len,
+		};
 	if ((kind == BODY_HIDDEN && negotiates(p->txn) && !failed) ||
 	    (kind == BODY_SDP && p->kind == PASS_REQUEST))
 		txn_refused(p, &no);

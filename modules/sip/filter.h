@@ -20,16 +20,24 @@ struct passage {
 	msg_t *msg;         /* as received; owned */
 	bool waiting;       /* the core has it */
 	bool secured;       /* as in struct filter_request */
+	char *sdp;          /* what was sealed in it; owned, or NULL */
+	size_t sdp_len;
+	msg_t *out;         /* what goes on, until its body is sealed; owned */
 };
 
 /* What a body is to us. */
 enum body_kind {
 	BODY_NONE,
 	BODY_SDP,
+	BODY_SEALED, /* S/MIME: SDP where both edges seal it, else hidden */
 	BODY_OTHER, /* passes untouched */
 	BODY_HIDDEN /* could hold SDP where the filter does not look */
 };
 enum body_kind filter_body_kind(const sip_t *sip);
+/* The INVITE that a message belongs to (struct filter_request). */
+void filter_origin(const sip_t *sip, struct msg_key_origin *out);
+/* Whether it has a description, readable or sealed. */
+bool filter_offers(const sip_t *sip);
 
 /* Takes msg. Ends in txn_pass() or txn_refused(), maybe before it returns,
  * never once the pair has ended. called as in struct passage. */

@@ -156,6 +156,8 @@ static bool copies(const msg_header_t *h, unsigned flags)
 	if ((flags & COPY_NO_REFER_TO) &&
 	    h->sh_class == (msg_hclass_t *)sip_refer_to_class)
 		return false;
+	if ((flags & COPY_NO_DATE) && !strcasecmp(name, "Date"))
+		return false;
 	if (border_stops(flags, h, name))
 		return false;
 	fate = header_fate(name, strlen(name));

@@ -32,6 +32,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/reply.c modules/sip/reply.h \
 	modules/sip/request.c modules/sip/request.h \
 	modules/sip/retry.c modules/sip/retry.h \
+	modules/sip/sealed.c modules/sip/sealed.h \
 	modules/sip/session/refresh.c modules/sip/session/refresh.h \
 	modules/sip/session/session.c modules/sip/session/session.h \
 	modules/sip/slots.c modules/sip/slots.h \

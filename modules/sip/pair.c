@@ -95,7 +95,7 @@ static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
 	if (engine_trusts(f->sip->engine, f->face, &start.source))
 		start.rank = rank_of(sip, engine_settings(f->sip->engine)
 						  ->limits.preempt);
-	start.late = filter_body_kind(sip) != BODY_SDP;
+	start.late = !filter_offers(sip);
 	start.caller = url_as_string(home, sip->sip_from->a_url);
 	start.callee = url_as_string(home, sip->sip_request->rq_url);
 	start.head = origin_head(home, sip);

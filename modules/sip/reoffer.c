@@ -23,6 +23,7 @@
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/sealed.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/txn.h"
 
@@ -152,27 +153,69 @@ static bool came_secured(const struct txn *t, nta_outgoing_t *orq)
 	return secured;
 }
 
-static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+/* opened: the answer was sealed. */
+static void filter_answer(struct txn *t, const struct body *body, bool opened)
 {
-	struct filter_request q = { .from = OUTSIDE, .role = BODY_ANSWER,
-				    .final = true, .ours = true,
-				    .secured = came_secured(t, orq) };
+	const struct filter_request q = {
+		.from = OUTSIDE, .role = BODY_ANSWER, .final = true,
+		.ours = true, .secured = t->secured, .body = *body,
+		.opened = opened,
+	};
 	struct pair *pair = t->pair;
 
+	pair->depth++;
+	call_filter(pair->call, &q, on_answer, t);
+	pair->depth--;
+}
+
+static void on_opened(void *user, const struct refusal *no,
+		      const struct body *out)
+{
+	if (no)
+		on_answer(user, no, NULL);
+	else if (!over(user))
+		filter_answer(user, out, true);
+}
+
+static void open_answer(struct txn *t, const sip_t *sip,
+			const struct body *body)
+{
+	char *frag = sealed_frag(sip), *fields = sealed_fields(sip);
+	struct call_given g = { .frag = frag, .fields = fields,
+				.body = body->data, .len = body->len };
+
+	filter_origin(sip, &g.origin);
+	t->pair->depth++;
+	if (frag && fields)
+		call_open(t->pair->call, &g, on_opened, t);
+	else
+		ended(t, REOFFER_FAILED, 0, "out of memory");
+	t->pair->depth--;
+	free(frag);
+	free(fields);
+}
+
+static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+{
+	struct body body = { .type = "application/sdp" };
+
+	t->secured = came_secured(t, orq);
 	leg_retarget(t->to, sip, false);
 	session_agreed(t->to, sip);
 	if (t->method == sip_method_invite)
 		leg_ack(t->to, t, NULL, NULL);
-	if (filter_body_kind(sip) != BODY_SDP) {
+	if (!filter_offers(sip)) {
 		ended(t, REOFFER_FAILED, 0, "a 2xx without an answer");
 		return;
 	}
-	q.body = (struct body){ "application/sdp",
-				(const uint8_t *)sip->sip_payload->pl_data,
-				sip->sip_payload->pl_len, false };
-	pair->depth++;
-	call_filter(pair->call, &q, on_answer, t);
-	pair->depth--;
+	body.data = (const uint8_t *)sip->sip_payload->pl_data;
+	body.len = sip->sip_payload->pl_len;
+	if (sealed_from(t->pair, t->to))
+		open_answer(t, sip, &body);
+	else if (filter_body_kind(sip) == BODY_SDP)
+		filter_answer(t, &body, false);
+	else
+		ended(t, REOFFER_FAILED, 0, "a 2xx without an answer");
 }
 
 static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
@@ -197,6 +240,7 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 
 /* -- the offer ------------------------------------------------------------ */
 
+/* body NULL: it comes sealed, later. */
 static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 {
 	sip_contact_t *c = sip_contact_dup(msg_home(msg), t->to->contact);
@@ -205,19 +249,77 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) &&
-	       header_add(msg, "Content-Type", "application/sdp") &&
-	       body_add(msg, body->data, body->len) &&
+	       (body ? header_add(msg, "Content-Type", "application/sdp") &&
+		       body_add(msg, body->data, body->len)
+		     : sealed_date(msg)) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method, name,
 					 NULL) &&
 	       face_may_leave(msg, leg_hop(t->to), t->to->sips) &&
-	       (!body->secret || face_may_carry(msg, leg_hop(t->to)));
+	       (!body || !body->secret || face_may_carry(msg, leg_hop(t->to)));
+}
+
+static void send_offer(struct txn *t, msg_t *msg)
+{
+	const char *hop = leg_hop(t->to);
+
+	t->cseq = sip_object(msg)->sip_cseq->cs_seq;
+	t->orq = nta_outgoing_mcreate(t->to->face->agent, on_response, t,
+				      *hop ? (url_string_t *)hop : NULL, msg,
+				      TPTAG_IDENT(face_ident(msg, hop)),
+				      TAG_END());
+	if (t->orq)
+		return;
+	msg_destroy(msg);
+	ended(t, REOFFER_FAILED, 0, "the request cannot be sent");
+}
+
+/* t->out has its sealed body now, or never will. */
+static bool seal_fits(struct txn *t, const struct refusal *no,
+		      const struct call_sealed_body *body)
+{
+	return !no && t->out && sealed_put(t->out, body);
+}
+
+static msg_t *take_out(struct txn *t)
+{
+	msg_t *msg = t->out;
+
+	t->out = NULL;
+	return msg;
+}
+
+/* Asks for the body of t->out; fn is called once. */
+static void seal_out(struct txn *t, const struct body *body, seal_fn fn)
+{
+	const struct refusal no = reply_no(500, NULL);
+	char *frag = sealed_frag(sip_object(t->out));
+
+	t->pair->depth++;
+	if (frag)
+		call_seal(t->pair->call, frag, body, fn, t);
+	else
+		fn(t, &no, NULL);
+	t->pair->depth--;
+	free(frag);
+}
+
+static void on_offer_sealed(void *user, const struct refusal *no,
+			    const struct call_sealed_body *body)
+{
+	struct txn *t = user;
+
+	if (over(t))
+		return;
+	if (seal_fits(t, no, body))
+		send_offer(t, take_out(t));
+	else
+		ended(t, REOFFER_FAILED, 0, "the offer cannot be sealed");
 }
 
 static void on_offer(void *user, const struct refusal *no,
 		     const struct body *out)
 {
 	struct txn *t = user;
-	const char *hop = leg_hop(t->to);
 	msg_t *msg;
 
 	if (over(t))
@@ -227,17 +329,15 @@ static void on_offer(void *user, const struct refusal *no,
 		return;
 	}
 	msg = nta_msg_create(t->to->face->agent, 0);
-	if (msg && fill(t, msg, out)) {
-		t->cseq = sip_object(msg)->sip_cseq->cs_seq;
-		t->orq = nta_outgoing_mcreate(
-			t->to->face->agent, on_response, t,
-			*hop ? (url_string_t *)hop : NULL, msg,
-			TPTAG_IDENT(face_ident(msg, hop)), TAG_END());
+	if (!msg || !fill(t, msg, out->seal ? NULL : out)) {
+		msg_destroy(msg);
+		ended(t, REOFFER_FAILED, 0, "the request cannot be sent");
+	} else if (out->seal) {
+		t->out = msg;
+		seal_out(t, out, on_offer_sealed);
+	} else {
+		send_offer(t, msg);
 	}
-	if (t->orq)
-		return;
-	msg_destroy(msg);
-	ended(t, REOFFER_FAILED, 0, "the request cannot be sent");
 }
 
 bool reoffer_is_open(const struct pair *pair)
@@ -307,6 +407,52 @@ static void give_answer(struct txn *t, const struct body *body)
 	su_home_deinit(home);
 }
 
+/* A 200 that is complete but for its body. */
+static msg_t *answer_build(struct txn *t)
+{
+	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
+	sip_contact_t *c = msg ? sip_contact_dup(msg_home(msg),
+						 t->from->contact) : NULL;
+
+	if (c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
+	    header_add(msg, "Allow", SIP_ALLOW) && sealed_date(msg) &&
+	    !nta_incoming_complete_response(t->irq, msg, SIP_200_OK,
+					    TAG_END()))
+		return msg;
+	msg_destroy(msg);
+	return NULL;
+}
+
+static void refuse_offer(struct txn *t, const struct refusal *no)
+{
+	t->final = no->status;
+	reply_refuse(t->irq, no);
+}
+
+static void answer_given(struct txn *t)
+{
+	if (t->final >= 300 || t->method != sip_method_invite)
+		txn_done(t); /* else the ACK comes */
+}
+
+static void on_answer_sealed(void *user, const struct refusal *no,
+			     const struct call_sealed_body *body)
+{
+	const struct refusal fault = reply_no(500, NULL);
+	struct txn *t = user;
+
+	if (over(t) || t->final)
+		return;
+	if (seal_fits(t, no, body)) {
+		t->final = 200;
+		leg_accepted(t->from, t->irq);
+		nta_incoming_mreply(t->irq, take_out(t));
+	} else {
+		refuse_offer(t, no ? no : &fault);
+	}
+	answer_given(t);
+}
+
 static void on_own_answer(void *user, const struct refusal *no,
 			  const struct body *out)
 {
@@ -314,14 +460,17 @@ static void on_own_answer(void *user, const struct refusal *no,
 
 	if (over(t) || t->final)
 		return;
-	if (no) {
-		t->final = no->status;
-		reply_refuse(t->irq, no);
-	} else {
-		give_answer(t, out);
+	if (!no && out->seal && (t->out = answer_build(t))) {
+		seal_out(t, out, on_answer_sealed);
+		return;
 	}
-	if (t->final >= 300 || t->method != sip_method_invite)
-		txn_done(t); /* else the ACK comes */
+	if (no)
+		refuse_offer(t, no);
+	else if (out->seal)
+		refuse_offer(t, &(struct refusal){ .status = 500 });
+	else
+		give_answer(t, out);
+	answer_given(t);
 }
 
 void reoffer_answer(struct txn *t)

@@ -140,6 +140,7 @@ struct txn {
 	struct leg *from, *to;
 	nta_incoming_t *irq; /* NULL once answered and done with */
 	nta_outgoing_t *orq; /* NULL before it was sent */
+	msg_t *out;          /* ours, until its body is sealed (reoffer.c) */
 	struct reliable *reliables;
 	struct loop_timer *patience; /* with the next hop; or NULL (retry.c) */
 	sip_method_t method;

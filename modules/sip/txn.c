@@ -21,6 +21,7 @@
 #include "modules/sip/replaces.h"
 #include "modules/sip/reply.h"
 #include "modules/sip/retry.h"
+#include "modules/sip/sealed.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/tls.h"
 #include "modules/sip/trunk/hops.h"
@@ -49,7 +50,7 @@ struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 	t->to = to;
 	t->irq = irq;
 	t->method = sip->sip_request->rq_method;
-	t->offer = filter_body_kind(sip) == BODY_SDP;
+	t->offer = filter_offers(sip);
 	t->secured = face_secured(from->face, irq);
 	session_read(&t->ask, sip);
 	t->rel100 = sip_has_feature(sip->sip_supported, "100rel") ||
@@ -73,8 +74,10 @@ void txn_done(struct txn *t)
 		nta_incoming_destroy(t->irq);
 	if (t->orq)
 		nta_outgoing_destroy(t->orq);
+	msg_destroy(t->out);
 	t->irq = NULL;
 	t->orq = NULL;
+	t->out = NULL;
 	loop_timer_free(t->patience);
 	t->patience = NULL;
 	t->done = true;
@@ -170,17 +173,38 @@ static const char *const *our_tags(const struct txn *t)
 		? inward : session_tags;
 }
 
-static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
+/* body NULL: a sealed one comes later. */
+static unsigned body_flags(const struct body *body)
+{
+	if (!body)
+		return COPY_NO_DATE;
+	return body->len ? COPY_BODY : 0;
+}
+
+/* Of a sealed one the headers said something else. */
+static bool body_put(msg_t *msg, const struct passage *p,
+		     const struct body *body)
+{
+	if (!body)
+		return sealed_date(msg);
+	return (!p->sdp || !body->len ||
+		header_add(msg, "Content-Type", body->type)) &&
+	       body_add(msg, body->data, body->len);
+}
+
+static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 			 const struct body *body)
 {
+	struct txn *t = p->txn;
 	bool requires = headers_requires(sip, our_tags(t));
 	const char *ruri = t->initial ? call_route(t->pair->call)->target :
 					NULL;
 	struct crossing x = border_crossing(t->pair, t->from->face->face);
 	unsigned border = border_flags(&x, sip, &t->from->privacy);
-	bool full = body && body->len;
-	unsigned flags = (full ? COPY_BODY : 0) | border;
+	unsigned flags = body_flags(body) | border;
 
+	if (p->sdp)
+		flags &= ~COPY_BODY;
 	if (replaces_refers(t->from->face, sip))
 		flags |= COPY_NO_REFER_TO;
 	if (requires)
@@ -193,7 +217,7 @@ static bool request_fill(struct txn *t, msg_t *msg, const sip_t *sip,
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
 	    (t->method == sip_method_prack && !rack_add(msg, t)) ||
-	    (full && !body_add(msg, body->data, body->len)))
+	    !body_put(msg, p, body))
 		return false;
 	return !nta_msg_request_complete(msg, t->to->dialog, t->method,
 					 sip->sip_request->rq_method_name,
@@ -218,39 +242,36 @@ static nta_outgoing_t *request_send(struct txn *t, msg_t *msg)
 				    TPTAG_IDENT(ident), TAG_END());
 }
 
-static void pass_request(struct txn *t, const sip_t *sip,
-			 const struct body *body)
+static msg_t *request_build(const struct passage *p, const struct body *body)
+{
+	const sip_t *sip = sip_object(p->msg);
+	msg_t *msg = nta_msg_create(p->txn->to->face->agent, 0);
+
+	if (msg && request_fill(p, msg, sip, body))
+		return msg;
+	msg_destroy(msg);
+	return NULL;
+}
+
+/* Takes msg, which may be NULL: no memory. secret: its body holds keys. */
+static void request_leave(struct txn *t, const sip_t *sip, msg_t *msg,
+			  bool secret)
 {
 	struct crossing x = border_crossing(t->pair, t->from->face->face);
 	struct refusal no = reply_no(500, "the request cannot be sent on");
-	const char *private;
-	msg_t *msg;
+	const char *private = border_refuses(&x, sip);
 
-	if (t->final || !t->to->dialog)
-		return;
-	if (t->initial && call_route(t->pair->call)->nowhere) {
-		no = reply_no(404, NULL);
-		pair_end(t->pair, &no, no.phrase);
-		return;
-	}
-	msg = nta_msg_create(t->to->face->agent, 0);
-	private = border_refuses(&x, sip);
-	if (private) {
+	if (private)
 		no = reply_no(500, private);
-	} else if (msg && request_fill(t, msg, sip, body)) {
-		if (body && body->secret && !face_may_carry(msg, first_hop(t)))
-			no = reply_no(488, "SDES keys need verified TLS on "
-				      "the next hop");
-		else if (!face_may_leave(msg, first_hop(t), t->to->sips))
-			no = reply_no(480, "a sips: call needs TLS on the next "
-				      "hop");
-		else
-			t->orq = request_send(t, msg);
-	}
+	else if (msg && secret && !face_may_carry(msg, first_hop(t)))
+		no = reply_no(488, "SDES keys need verified TLS on the next "
+			      "hop");
+	else if (msg && !face_may_leave(msg, first_hop(t), t->to->sips))
+		no = reply_no(480, "a sips: call needs TLS on the next hop");
+	else if (msg)
+		t->orq = request_send(t, msg);
 	if (t->orq) {
 		retry_await(t);
-		if (body && body->len && filter_body_kind(sip) == BODY_SDP)
-			session_offered(t, body);
 		early_answer(t, sip);
 		return;
 	}
@@ -259,6 +280,25 @@ static void pass_request(struct txn *t, const sip_t *sip,
 		pair_end(t->pair, &no, no.warn);
 	else
 		refuse(t, &no);
+}
+
+static void pass_request(struct passage *p, const struct body *body)
+{
+	struct txn *t = p->txn;
+	struct refusal no;
+
+	const sip_t *sip = sip_object(p->msg);
+
+	if (t->final || !t->to->dialog)
+		return;
+	if (t->initial && call_route(t->pair->call)->nowhere) {
+		no = reply_no(404, NULL);
+		pair_end(t->pair, &no, no.phrase);
+		return;
+	}
+	request_leave(t, sip, request_build(p, body), body->secret);
+	if (t->orq && body->len && filter_offers(sip))
+		session_offered(t, body);
 }
 
 /* -- the responses -------------------------------------------------------- */
@@ -420,27 +460,29 @@ static bool response_contact(struct txn *t, msg_t *msg, const sip_t *sip,
 	return n >= 0;
 }
 
-static msg_t *response_build(struct txn *t, const sip_t *sip,
-			     const struct body *body)
+static msg_t *response_build(struct passage *p, const struct body *body)
 {
+	const sip_t *sip = sip_object(p->msg);
+	struct txn *t = p->txn;
 	int status = sip->sip_status->st_status, given = status;
 	const char *phrase = sip->sip_status->st_phrase;
-	bool full = body && body->len, success = status >= 200 && status < 300;
+	bool success = status >= 200 && status < 300;
 	bool requires = status >= 200 && headers_requires(sip, session_tags);
 	struct crossing x = border_crossing(t->pair, t->to->face->face);
 	unsigned border = border_flags(&x, sip, &t->to->privacy);
-	unsigned flags = (full ? COPY_BODY : 0) | border |
+	unsigned flags = body_flags(body) | border |
 			 (status < 200 || requires ? COPY_NO_REQUIRE : 0);
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
 
 	if (!msg)
 		return NULL;
+	if (p->sdp)
+		flags &= ~COPY_BODY;
 	if (!headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, border) &&
 	    (!requires || headers_require(msg, sip, session_tags)) &&
 	    (!success || session_response(t, msg)) &&
-	    response_contact(t, msg, sip, &status) &&
-	    (!full || body_add(msg, body->data, body->len)) &&
+	    response_contact(t, msg, sip, &status) && body_put(msg, p, body) &&
 	    !nta_incoming_complete_response(
 		    t->irq, msg, status,
 		    status == given ? phrase : reply_phrase(status), TAG_END()))
@@ -475,51 +517,85 @@ static void response_sent(struct txn *t, const sip_t *sip)
 		pair_over(t->pair, "bye");
 }
 
-static void pass_response(struct passage *p, const sip_t *sip,
-			  const struct body *body)
+/* Takes msg. described: it has SDP. */
+static void response_leave(struct passage *p, msg_t *msg, bool described)
 {
+	const sip_t *sip = sip_object(p->msg);
+	struct txn *t = p->txn;
+
+	if (invite_is_reliable(t, sip)) {
+		invite_reply_reliably(p, sip, msg);
+	} else if (!early_reply(t, sip, described, msg)) {
+		nta_incoming_mreply(t->irq, msg);
+		response_sent(t, sip);
+	}
+}
+
+static void pass_response(struct passage *p, const struct body *body)
+{
+	const sip_t *sip = sip_object(p->msg);
 	struct refusal no = reply_no(500, NULL);
 	struct txn *t = p->txn;
 	msg_t *msg;
 
 	if (t->final || !t->irq)
 		return;
-	if (body && body->secret && !t->secured) {
+	if (body->secret && !t->secured) {
 		no = reply_no(488, "SDES keys need verified TLS");
 		pair_end(t->pair, &no, no.warn);
 		return;
 	}
-	msg = response_build(t, sip, body);
-	if (msg && body && body->len && filter_body_kind(sip) == BODY_SDP &&
+	msg = response_build(p, body);
+	if (msg && body->len && filter_offers(sip) &&
 	    (t->initial || sip->sip_status->st_status >= 200))
 		session_said(t->from, body);
-	if (!msg) {
+	if (msg)
+		response_leave(p, msg, body->len && filter_offers(sip));
+	else
 		pair_end(t->pair, &no, "out of memory");
-	} else if (invite_is_reliable(t, sip)) {
-		invite_reply_reliably(p, sip, msg);
-	} else if (!early_reply(t, sip, body && body->len &&
-				filter_body_kind(sip) == BODY_SDP, msg)) {
-		nta_incoming_mreply(t->irq, msg);
-		response_sent(t, sip);
-	}
 }
 
 /* -- the filter's results ------------------------------------------------- */
 
 void txn_pass(struct passage *p, const struct body *body)
 {
-	const sip_t *sip = sip_object(p->msg);
-
 	if (p->txn->done)
 		return;
 	if (p->kind == PASS_REQUEST)
-		pass_request(p->txn, sip, body);
+		pass_request(p, body);
 	else if (p->kind == PASS_RESPONSE)
-		pass_response(p, sip, body);
+		pass_response(p, body);
 	else if (p->kind == PASS_EARLY)
 		early_taken(p);
 	else
-		invite_pass_ack(p->txn, sip, body);
+		invite_pass_ack(p->txn, sip_object(p->msg), body);
+}
+
+msg_t *txn_build(struct passage *p)
+{
+	const struct txn *t = p->txn;
+
+	if (t->done || t->final)
+		return NULL;
+	if (p->kind == PASS_REQUEST && t->to->dialog)
+		return request_build(p, NULL);
+	if (p->kind == PASS_RESPONSE && t->irq)
+		return response_build(p, NULL);
+	return NULL; /* an ACK: late offers are refused before */
+}
+
+void txn_pass_built(struct passage *p)
+{
+	struct txn *t = p->txn;
+	msg_t *msg = p->out;
+
+	p->out = NULL;
+	if (t->done || t->final)
+		msg_destroy(msg);
+	else if (p->kind == PASS_REQUEST)
+		request_leave(t, sip_object(p->msg), msg, false);
+	else
+		response_leave(p, msg, true);
 }
 
 /* A request that fails is answered; an answer that fails, and whatever fails
@@ -605,8 +681,7 @@ static int glare(const struct leg *leg, const sip_t *sip)
 {
 	sip_method_t m = sip->sip_request->rq_method;
 	bool offers = m == sip_method_invite ||
-		      (m == sip_method_update &&
-		       filter_body_kind(sip) == BODY_SDP);
+		      (m == sip_method_update && filter_offers(sip));
 	const struct txn *t;
 
 	for (t = offers ? leg->pair->txns : NULL; t; t = t->next) {

@@ -15,6 +15,11 @@ int txn_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 
 /* filter.c's results. body NULL or empty: none. */
 void txn_pass(struct passage *p, const struct body *body);
+/* The message that goes on, complete but for its body, which is to be sealed
+ * first; the caller's. NULL: no memory, or it can go nowhere. */
+msg_t *txn_build(struct passage *p);
+/* Sends p->out, that message with its body. */
+void txn_pass_built(struct passage *p);
 void txn_refused(struct passage *p, const struct refusal *no);
 
 /* The pair ends: answers what is open, cancels or acknowledges what is out. */

@@ -150,6 +150,7 @@ static void deliver(struct call *c, const struct filter_request *q,
 	out.len += (size_t)sprintf(text + out.len, "a=branch:%u\r\n",
 				   q->branch);
 	out.data = (uint8_t *)text;
+	out.seal = c->e->bodies && q->from == INSIDE;
 	c->e->filtered++;
 	fn(user, NULL, &out);
 	free(text);
@@ -404,8 +405,10 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 				    "the mock keeper is gone", 0, "" };
 	const char *text = role == BODY_OFFER ? OWN "a=own-offer\r\n"
 					      : OWN "a=own-answer\r\n";
-	const struct body out = { "application/sdp", (const uint8_t *)text,
-				  strlen(text), false };
+	const struct body out = { .type = "application/sdp",
+				  .data = (const uint8_t *)text,
+				  .len = strlen(text),
+				  .seal = c->e->bodies };
 
 	fn(user, c->e->own_no ? &no : NULL, c->e->own_no ? NULL : &out);
 }
@@ -436,11 +439,54 @@ bool call_sealed(const struct call *c)
 	return c->e->sealed;
 }
 
+/* "Sealed" here: the bound headers stand before SDP. */
+bool call_opens(const struct call *c)
+{
+	return c->e->bodies;
+}
+
+void call_seal(struct call *c, const char *frag, const struct body *sdp,
+	       seal_fn fn, void *user)
+{
+	char *text = malloc(strlen(frag) + sdp->len + 3);
+	struct call_sealed_body out = {
+		.type = "multipart/signed;boundary=b", .disposition = "",
+		.transfer = "binary", .data = (uint8_t *)text,
+	};
+
+	out.len = (size_t)sprintf(text, "%s\r\n%.*s", frag, (int)sdp->len,
+				  (const char *)sdp->data);
+	c->e->seals++;
+	fn(user, NULL, &out);
+	free(text);
+}
+
+void call_open(struct call *c, const struct call_given *g, filter_fn fn,
+	       void *user)
+{
+	const struct refusal no = { .status = 488, .warn_code = 399,
+				    .phrase = "Not Acceptable Here",
+				    .warn = "not of this message" };
+	size_t n = strlen(g->frag);
+	struct body out = { .type = "application/sdp",
+			    .data = g->body + n + 2 };
+
+	c->e->opens++;
+	if (g->len < n + 2 || memcmp(g->body, g->frag, n) ||
+	    !strstr(g->fields, "Content-Type: multipart/signed")) {
+		fn(user, &no, NULL);
+		return;
+	}
+	out.len = g->len - n - 2;
+	fn(user, NULL, &out);
+}
+
 void call_refresh(struct call *c, filter_fn fn, void *user)
 {
 	static const char text[] = OWN "a=refresh\r\n";
-	const struct body out = { "application/sdp", (const uint8_t *)text,
-				  strlen(text), false };
+	const struct body out = { .type = "application/sdp",
+				  .data = (const uint8_t *)text,
+				  .len = strlen(text) };
 
 	c->e->refreshed++;
 	fn(user, NULL, &out);

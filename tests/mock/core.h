@@ -47,6 +47,8 @@ struct engine {
 	bool trusted;   /* the outside's word for who is there */
 	unsigned redirects; /* followed; 3 at most */
 	unsigned refreshed; /* call_refresh()es */
+	bool bodies;    /* descriptions go and come sealed outside */
+	unsigned seals, opens;
 	bool keys_only; /* offers of the outside stay here */
 	bool own_no;    /* no offer of our own can be made */
 	unsigned reoffered[4]; /* by enum reoffered */

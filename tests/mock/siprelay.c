@@ -155,6 +155,8 @@ static void set(struct program *p, const char *text)
 		oom = (unsigned)atoi(value);
 	else if (!strncmp(text, "register=", 9))
 		e->settings.register_mode = (enum register_mode)atoi(value);
+	else if (!strncmp(text, "bodies=", 7))
+		e->bodies = atoi(value);
 	else if (!strncmp(text, "keys_only=", 10))
 		e->keys_only = atoi(value);
 	else if (!strncmp(text, "own_no=", 7))

@@ -388,7 +388,7 @@ static void on_filtered(void *user, const struct refusal *no,
 	if (no)
 		o->no = *no;
 	if (!no)
-		o->secret = out->secret;
+		o->secret = out->secret, o->seal = out->seal;
 	if (!no)
 		snprintf(o->body, sizeof o->body, "%.*s", (int)out->len,
 			 (const char *)out->data);
@@ -402,6 +402,7 @@ static void run_body(struct rig *r, struct filter_request q, const char *body,
 	bool end = o->end_call;
 
 	q.secured = r->secured;
+	q.opened = r->opened;
 	memset(o, 0, sizeof *o);
 	o->end_call = end;
 	o->call = r->call;

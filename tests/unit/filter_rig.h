@@ -13,7 +13,7 @@
 struct outcome {
 	unsigned n;           /* how often fn was called */
 	bool passed;
-	bool secret;
+	bool secret, seal;
 	struct refusal no;
 	char body[BODY_MAX];
 	bool end_call;        /* fn ends the call */
@@ -38,6 +38,7 @@ struct rig {
 	int plained_err;
 	uint8_t confirmed;
 	bool bare; /* the keeper's facts are those of SDES */
+	bool opened; /* bodies were sealed, and call_open() gave them */
 	bool secured; /* what comes from outside came by verified TLS */
 	unsigned refuse_answer; /* the n-th line's, from 1, as unsupported */
 	bool recalled;  /* our offers are by the keeper's memory */

@@ -274,6 +274,29 @@ static void refused_offers(void **state)
 		  "c=IN IP4 host.example\r\n" AUDIO("RTP/AVP"), 488, 305);
 }
 
+/* Whatever the signalling does: nothing that it did not open is read, and what
+ * goes out says that it must be sealed. */
+static void descriptions_that_are_sealed(void **state)
+{
+	struct rig *r = rig_new("");
+
+	(void)state;
+	rig_call(r, INSIDE, "p");
+	assert_false(call_opens(r->call));
+	r->call->body = BODY_MODE_SIGN;
+	assert_true(call_opens(r->call));
+	offer(r, INSIDE, PLAIN);
+	passes();
+	assert_true(o.seal);
+	answer(r, OUTSIDE, 0, PLAIN);
+	refused(488, 0);
+	r->opened = true;
+	answer(r, OUTSIDE, 0, PLAIN);
+	passes();
+	assert_false(o.seal);
+	rig_free(r);
+}
+
 static void refused_answers(void **state)
 {
 	static const struct {
@@ -947,6 +970,7 @@ int main(void)
 		cmocka_unit_test(late_offer), cmocka_unit_test(media_level),
 		cmocka_unit_test(media_level_in), cmocka_unit_test(plain_call),
 		cmocka_unit_test(ipv6_phone), cmocka_unit_test(refused_offers),
+		cmocka_unit_test(descriptions_that_are_sealed),
 		cmocka_unit_test(refused_answers),
 		cmocka_unit_test(answer_without_offer),
 		cmocka_unit_test(wrong_type),

@@ -135,6 +135,25 @@ static void identities_are_told(void **state)
 	assert_null(strstr(verdict_of(&f).reason, "names nobody"));
 }
 
+/* It is told where SDP is not only MIKEY's companion, and nowhere else. */
+static void signed_descriptions_are_told(void **state)
+{
+	struct verdict_facts f = { .sealed = true, .keyed = true,
+				   .sdp_signed = true };
+
+	(void)state;
+	f.key.verified = f.key.confirmed = 1;
+	f.key.suite = SUITE_AEAD_AES_128_GCM;
+	assert_int_equal(verdict_of(&f).word, VERDICT_SEALED);
+	assert_non_null(strstr(verdict_of(&f).reason, "both sides signed"));
+	f.key.key_bits = 90;
+	assert_non_null(strstr(verdict_of(&f).reason, "weaker"));
+	f.key.verified = 0;
+	assert_int_equal(verdict_of(&f).word, VERDICT_PEER);
+	f.sealed = false;
+	assert_int_equal(verdict_of(&f).word, VERDICT_PLAIN);
+}
+
 /* A pin is no configured credential, on whichever side. */
 static void a_pin_makes_a_peer(void **state)
 {
@@ -279,6 +298,7 @@ int main(void)
 		cmocka_unit_test(weak_exchanges_are_named),
 		cmocka_unit_test(identities_are_told),
 		cmocka_unit_test(bare_keys), cmocka_unit_test(readable_media),
+		cmocka_unit_test(signed_descriptions_are_told),
 		cmocka_unit_test(a_pin_makes_a_peer),
 		cmocka_unit_test(names), cmocka_unit_test(failures),
 		cmocka_unit_test(complete), cmocka_unit_test(policy_page),

@@ -22,6 +22,7 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/reoffer.h"
 #include "modules/sip/reply.h"
+#include "modules/sip/sealed.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/txn.h"
 
@@ -116,9 +117,9 @@ static void give_core(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		.from = OUTSIDE, .role = BODY_ANSWER, .final = true,
 		.ours = true,
 		.secured = face_delivers_secured(t->to->face, msg),
-		.body = { "application/sdp",
-			  (const uint8_t *)sip->sip_payload->pl_data,
-			  sip->sip_payload->pl_len, false },
+		.body = { .type = "application/sdp",
+			  .data = (const uint8_t *)sip->sip_payload->pl_data,
+			  .len = sip->sip_payload->pl_len },
 	};
 
 	t->pair->depth++;
@@ -216,11 +217,14 @@ static void on_offer(void *user, const struct refusal *no,
 static void by_invite(struct txn *t)
 {
 	const struct said *s = &t->pair->said[t->to->caller];
-	struct body body = { "application/sdp", s->data, s->len, false };
+	struct body body = { .type = "application/sdp", .data = s->data,
+			     .len = s->len };
 	struct pair *pair = t->pair;
 
 	t->own = t->offer = true; /* others hear 491 meanwhile */
-	if (t->to->face->face == OUTSIDE && call_sealed(pair->call)) {
+	if (sealed_from(pair, t->to))
+		fail(t, AGAIN_MS); /* S/MIME both have UPDATE */
+	else if (t->to->face->face == OUTSIDE && call_sealed(pair->call)) {
 		pair->depth++;
 		call_refresh(pair->call, on_offer, t);
 		pair->depth--;

@@ -66,6 +66,7 @@ class Gateway:
         self.answer = settings.pop('answer', 'pickup')
         self.late = settings.pop('late', 'refuse')
         self.trust = settings.pop('trust', 'ca')
+        self.body = settings.pop('body', 'none')
         self.unencrypted = settings.pop('unencrypted', 'refuse')
         self.retarget = settings.pop('retarget', 'refuse')
         self.tls = settings.pop('tls', '')  # group tls; then nothing else is spoken outside
@@ -122,7 +123,8 @@ profiles = {{
             ', '.join(map(quoted, self.suites))} ];
 		answer = {quoted(self.answer)}; late = {quoted(self.late)};
 		retarget = {quoted(self.retarget)}; sdes = {quoted(self.sdes)};
-		trust = {quoted(self.trust)}; unencrypted = {quoted(self.unencrypted)}; }};
+		trust = {quoted(self.trust)}; body = {quoted(self.body)};
+		unencrypted = {quoted(self.unencrypted)}; }};
 	plain = {{ need = "forbid"; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};

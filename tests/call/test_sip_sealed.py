@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Descriptions that are sealed from edge to edge: built, bound to their
+message's headers, opened. The mock core "seals" by putting the bound headers
+before SDP, and opens only what has those of the message it came in."""
+import re
+import sys
+
+from sipscene import SDP, case, main, same
+from sipsock import dialog
+
+TYPE = "multipart/signed;boundary=b"
+
+
+def uri(value):
+    found = re.search(r"<([^>]*)>", value)
+    return found.group(1) if found else value.split(";")[0].strip()
+
+
+def frag(headers):
+    """The bound headers of a message, from a function that gives its headers."""
+    lines = []
+    for name in ("From", "To"):
+        tag = re.search(r"tag=([^;>\s]+)", headers(name))
+        lines.append("%s: <%s>%s" % (name, uri(headers(name)),
+                                     ";tag=" + tag.group(1) if tag else ""))
+    lines += ["Call-ID: " + headers("Call-ID"), "CSeq: " + headers("CSeq")]
+    if headers("Contact"):
+        lines.append("Contact: <%s>" % uri(headers("Contact")))
+    if headers("Date"):
+        lines.append("Date: " + headers("Date"))
+    return "".join(line + "\r\n" for line in lines)
+
+
+def check_sealed(m, what):
+    """A message of the gateway's has its own headers bound to its body."""
+    same(m.get("Content-Type").replace(" ", ""), TYPE, what)
+    same(int(m.get("Content-Length")), len(m.body), "length of " + what)
+    assert m.get("Date"), what + " without Date"
+    bound, sdp = m.body.decode().split("\r\n\r\n", 1)
+    same(bound + "\r\n", frag(m.get), "bound headers of " + what)
+    assert sdp.startswith("v=0"), sdp
+    assert "a=branch" in sdp or "a=own" in sdp, "not by the core: " + sdp
+
+
+def answer(s, req, tag, status="200 OK", body=None, date="Sat, 13 Nov 2027 23:29:00 GMT"):
+    """Answers as a gateway that seals would."""
+    to = req.get("To") + ("" if "tag=" in req.get("To") else ";tag=" + tag)
+    own = {"From": req.get("From"), "To": to, "Call-ID": req.get("Call-ID"),
+           "CSeq": req.get("CSeq"), "Contact": "<%s>" % s.b.own_uri(), "Date": date}
+    s.b.reply(req, status, tag, body=body if body is not None
+              else frag(lambda n: own.get(n, "")) + "\r\n" + SDP,
+              extra="Date: %s\r\nContent-Type: %s\r\n" % (date, TYPE))
+
+
+def sealed_up(s):
+    d, i = s.invite(extra="Date: Mon, 01 Jan 2001 00:00:00 GMT\r\nSubject: tea\r\n")
+    check_sealed(i, "the INVITE")
+    same(i.get("Subject"), "tea", "another header")
+    assert "2001" not in i.get("Date"), "the phone's clock counts"
+    answer(s, i, "B1")
+    ok, _ = s.confirm(d)
+    same(ok.get("Content-Type"), "application/sdp", "type for the phone")
+    assert ok.body.startswith(b"v=0"), ok.body
+    return d, i
+
+
+@case(keys=("bodies=1",))
+def outward(s):
+    d, _ = sealed_up(s)
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=("bodies=1",))
+def answers_that_are_not_of_this_call(s):
+    for n, body in enumerate((SDP, "From: <sip:x@y>\r\n\r\n" + SDP, "")):
+        d, i = s.invite()
+        answer(s, i, "B1", body=body)
+        if not body:
+            s.confirm(d)  # a 2xx without a description: nothing to open
+            s.bye(d)
+            continue
+        s.b.expect("ACK")
+        s.b.reply(s.b.expect("BYE"), "200 OK", contact=False)
+        s.a.expect("SIP/2.0 488")
+        s.a.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+        s.gone(n + 1)
+
+
+def sealed_invite(s, body=None):
+    """An INVITE from outside; its dialog."""
+    d = dialog(ftag="f1")
+    own = {"From": "<sip:alice@inside.example>;tag=f1", "To": "<sip:bob@b.example>",
+           "Call-ID": d["call_id"], "CSeq": "1 INVITE", "Contact": "<%s>" % s.b.own_uri(),
+           "Date": "Sat, 13 Nov 2027 23:29:00 GMT"}
+    if body is None:
+        body = frag(lambda n: own.get(n, "")) + "\r\n" + SDP
+    d["branch"] = s.b.request("INVITE", "sip:bob@b.example", d, body=body,
+                              extra="Date: %s\r\nContent-Type: %s\r\n" % (own["Date"], TYPE))
+    return d
+
+
+@case(keys=("bodies=1",))
+def inward(s):
+    d = sealed_invite(s)
+    i = s.a.expect("INVITE")
+    same(i.get("Content-Type"), "application/sdp", "type for the phone")
+    assert i.body.startswith(b"v=0"), i.body
+    s.a.reply(i, "200 OK", "A1", body=SDP)
+    ok = s.b.expect("SIP/2.0 200")
+    check_sealed(ok, "the 200")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    s.b.request("ACK", d["uri"], d)
+    s.a.expect("ACK")
+    s.bye(d, s.b, s.a)
+    s.gone()
+
+
+@case(keys=("bodies=1",))
+def what_is_not_sealed_for_it_rings_no_phone(s):
+    for body in (SDP, "v=0\r\n", "Call-ID: other\r\n\r\n" + SDP):
+        d = sealed_invite(s, body=body)
+        s.b.expect("SIP/2.0 488")
+        s.b.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.a.quiet()
+    s.gone(3)
+
+
+@case()
+def where_nobody_opens_it_is_refused(s):
+    d = sealed_invite(s)
+    s.b.expect("SIP/2.0 415")
+    s.b.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.a.quiet()
+
+
+@case(keys=("bodies=1",))
+def new_keys_are_sealed_too(s):
+    d, i = sealed_up(s)
+    s.relay.say("reoffer")
+    s.relay.process.stdout.readline()
+    again = s.b.expect("INVITE|UPDATE")
+    check_sealed(again, "our offer")
+    answer(s, again, "B1")
+    s.b.expect("ACK")
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=("bodies=1", "keys_only=1"))
+def their_new_keys_get_a_sealed_answer(s):
+    d, i = sealed_up(s)
+    e = {"call_id": i.get("Call-ID"), "ftag": "B1", "ttag": i.tag("From"), "cseq": 7}
+    own = {"From": i.get("To") + ";tag=B1", "To": i.get("From"), "Call-ID": e["call_id"],
+           "CSeq": "8 INVITE", "Contact": "<%s>" % s.b.own_uri()}
+    s.b.request("INVITE", i.contact(), e, body=frag(lambda n: own.get(n, "")) + "\r\n" + SDP,
+                extra="Content-Type: %s\r\n" % TYPE, From=own["From"], To=own["To"])
+    ok = s.b.expect("SIP/2.0 200")
+    check_sealed(ok, "the answer")
+    s.b.request("ACK", i.contact(), e, From=own["From"], To=own["To"])
+    s.bye(d)
+    s.gone()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
