@@ -94,7 +94,7 @@ static size_t length_of(const struct smime_sealed *s)
 
 static int run_round(struct bench *b, size_t row, int sent, size_t round)
 {
-	const struct smime_to to = { b->card[1], BOB };
+	const struct smime_to to = { .card = b->card[1], .id = BOB };
 	const struct smime_card *known[] = { b->card[0] };
 	const struct smime_seal seal = {
 		.terms = { .credential = b->alice,
