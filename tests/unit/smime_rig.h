@@ -68,7 +68,8 @@ static inline void rig_open(struct smime_rig *g, enum smime_kind kind)
 		g->own[i] = ca_credential(g->cert[i], NULL, rig_key(kind, i),
 					  &g->ca);
 		g->card[i] = rig_card(g->own[i]);
-		g->to[i] = (struct smime_to){ g->card[i], id[i] };
+		g->to[i] = (struct smime_to){ .card = g->card[i],
+						    .id = id[i] };
 	}
 	g->seal = (struct smime_seal){
 		.terms = { .credential = g->own[0], .wall_us = NOW_US },
