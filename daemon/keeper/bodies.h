@@ -31,6 +31,7 @@ struct bodies_terms {
 	enum body_mode mode;              /* how bodies with it must be */
 	bool legacy;                      /* what 2004 used is taken, too */
 	uint64_t wall_us;
+	uint64_t window_us;               /* how far a signed Date may be off */
 	const struct bodies_card *known; /* from earlier messages, or NULL */
 	struct bodies_capabilities able;
 };

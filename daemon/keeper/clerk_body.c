@@ -53,6 +53,7 @@ static int admit(struct clerk *c, struct work *w, struct rate *rate)
 		.mode = w->peer->profile->body,
 		.legacy = c->limits.legacy,
 		.wall_us = clock_wall_us(c->s.clock),
+		.window_us = c->limits.window_us,
 	};
 	w->terms.known = correspondents_get(c->correspondents, w->peer->name,
 					    p->remote_id, &w->terms.able);
@@ -115,23 +116,18 @@ int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 
 /* -- theirs --------------------------------------------------------------- */
 
-/* Taken once, while its Date is near. */
-static int fresh(struct clerk *c, struct work *w, const struct ipc_msg *msg,
+/* Taken once: as long as its Date is near, the cache has it. */
+static int taken_once(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		 const struct bodies_given *in, const struct bodies_opened *o)
 {
 	const struct msg_body_open *m = msg->body;
 	uint64_t now = w->terms.wall_us;
-	uint64_t off = o->stamp_us > now ? o->stamp_us - now
-					 : now - o->stamp_us;
 	uint8_t hash[32];
 	struct replay_case rc = { .hash = hash, .origin = &m->origin,
 				  .peer = w->peer->name, .now_us = now };
 	enum replay_verdict v;
 	int r;
 
-	if (off > c->limits.window_us)
-		return refuse(w, 488, E_EXPIRED, "the signed Date is outside "
-			      "of the time window: is a clock wrong?");
 	if (EVP_Digest(in->body, in->body_len, hash, NULL, EVP_sha256(), NULL)
 	    != 1)
 		return refuse(w, 500, E_INTERNAL, "SHA-256");
@@ -159,7 +155,7 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	if (!r)
 		r = w->how->open(&w->terms, &in, &o, &w->why);
 	if (!r && o.is_signed)
-		r = fresh(c, w, msg, &in, &o);
+		r = taken_once(c, w, msg, &in, &o);
 	if (!r && o.is_signed) {
 		r = trust_keep(c->s.memory, &o.pin, m->party.outward,
 			       w->terms.wall_us, w->why.text);

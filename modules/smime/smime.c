@@ -4,7 +4,9 @@
  *   seal.c, open.c     a MIME entity and the body that protects it
  *   signing.c          SignedData
  *   envelope.c         EnvelopedData and AuthEnvelopedData
- *   frag.c             the headers that a signature binds to the body
+ *   binding.c          is it of the message that it came in (fragment.c, date.c)
+ *   card.c             a far end's certificates
+ *   clear.c            a key in SDP as it is, of old end points
  *   algorithm.c, capability.c   what is taken and sent
  *
  * What is signed is SDP with a fragment of the message's own header beside it,
@@ -14,7 +16,8 @@
 #include "daemon/mime/choice.h"
 #include "daemon/mime/writer.h"
 #include "daemon/module.h"
-#include "modules/smime/frag.h"
+#include "modules/smime/binding.h"
+#include "modules/smime/date.h"
 #include "modules/smime/open.h"
 #include "modules/smime/seal.h"
 #include "modules/smime/smime.h"
@@ -63,43 +66,66 @@ static void card_free(struct bodies_card *c)
 /* -- sealing -------------------------------------------------------------- */
 
 static const struct mime_head sdp_head = { .type = "application/sdp" };
-static const struct mime_head frag_head = {
-	.type = "message/sipfrag",
-	.disposition = "aib;handling=optional", /* RFC 3893 */
-};
+
+static int broken(struct smime_fault *f, int err)
+{
+	return err ? smime_fault(f, SMIME_BROKEN, "%s", err_text(err)) : 0;
+}
+
+/* SDP's entity and the fragment's beside each other. */
+static int write_mixed(const struct buf part[static 2], struct buf *out,
+		       struct smime_fault *f)
+{
+	char boundary[MIME_BOUNDARY_TEXT], type[96];
+	struct mime_bytes all[2];
+	int r;
+
+	for (size_t i = 0; i < 2; i++)
+		all[i] = (struct mime_bytes){ part[i].data, part[i].len };
+	r = mime_boundary(boundary, all, 2);
+	if (r)
+		return broken(f, r);
+	snprintf(type, sizeof type, "multipart/mixed;boundary=\"%s\"",
+		 boundary);
+	mime_put_fields(out, &(struct mime_head){ .type = type });
+	mime_put_multipart(out, boundary, all, 2);
+	return 0;
+}
 
 /* SDP, and beside it what it is bound to. */
+static int write_bound(const struct bodies_text *in, struct buf *out,
+		       struct smime_fault *f)
+{
+	const struct mime_bytes sdp = { in->sdp, in->sdp_len };
+	struct buf part[2] = { buf_of(ENTITY_MAX), buf_of(ENTITY_MAX) };
+	struct smime_fragment of;
+	int r = smime_fragment_read((struct mime_bytes){ in->frag,
+							 in->frag_len },
+				    false, &of, f);
+
+	mime_put_entity(&part[0], &sdp_head, sdp);
+	if (!r)
+		r = broken(f, part[0].err);
+	if (!r)
+		r = smime_aib_write(&of, NULL, &part[1], f);
+	if (!r)
+		r = write_mixed(part, out, f);
+	buf_free(&part[0]);
+	buf_free(&part[1]);
+	return r;
+}
+
 static int write_entity(const struct bodies_text *in, bool binds,
 			struct buf *out, struct smime_fault *f)
 {
-	struct buf part[2] = { buf_of(ENTITY_MAX), buf_of(ENTITY_MAX) };
-	char boundary[MIME_BOUNDARY_TEXT], type[96];
-	struct mime_bytes all[2];
 	int r = 0;
 
-	mime_put_entity(binds ? &part[0] : out, &sdp_head,
-			(struct mime_bytes){ in->sdp, in->sdp_len });
-	if (binds) {
-		mime_put_entity(&part[1], &frag_head,
-				(struct mime_bytes){ in->frag, in->frag_len });
-		for (size_t i = 0; i < 2; i++)
-			all[i] = (struct mime_bytes){ part[i].data,
-						      part[i].len };
-		r = part[0].err ? part[0].err : part[1].err;
-	}
-	if (binds && !r)
-		r = mime_boundary(boundary, all, 2);
-	if (binds && !r) {
-		snprintf(type, sizeof type, "multipart/mixed;boundary=\"%s\"",
-			 boundary);
-		mime_put_fields(out, &(struct mime_head){ .type = type });
-		mime_put_multipart(out, boundary, all, 2);
-	}
-	buf_free(&part[0]);
-	buf_free(&part[1]);
-	if (!r)
-		r = out->err;
-	return r ? smime_fault(f, SMIME_BROKEN, "%s", err_text(r)) : 0;
+	if (binds)
+		r = write_bound(in, out, f);
+	else
+		mime_put_entity(out, &sdp_head, (struct mime_bytes){
+				in->sdp, in->sdp_len });
+	return r ? r : broken(f, out->err);
 }
 
 static int seal(const struct bodies_terms *t, const struct bodies_text *in,
@@ -170,18 +196,29 @@ static int pick(const struct mime *m, struct buf *sdp, struct buf *frag,
 	return 0;
 }
 
-static int check_bound(const struct bodies_given *in, const struct buf *frag,
+static int check_bound(const struct bodies_terms *t,
+		       const struct bodies_given *in, const struct buf *frag,
 		       struct bodies_opened *out, struct smime_fault *f)
 {
-	const struct mime_bytes is = { frag->data, frag->len };
+	const struct smime_when when = { t->wall_us, t->window_us };
+	struct smime_fragment aib, of;
 	int r;
 
 	if (!frag->len)
 		return smime_fault(f, SMIME_MISSING, "no headers are signed "
 				   "with the body: it could be of any call");
-	r = smime_frag_fits(is, (struct mime_bytes){ in->frag, in->frag_len },
-			    f);
-	return r ? r : smime_frag_date(is, &out->stamp_us, f);
+	r = smime_fragment_read((struct mime_bytes){ frag->data, frag->len },
+				false, &aib, f);
+	if (!r)
+		r = smime_fragment_read((struct mime_bytes){
+				in->frag, in->frag_len }, false, &of, f);
+	if (!r)
+		r = smime_aib_check(&aib, &of, NULL, when, f);
+	if (!r && smime_date_read(smime_fragment_get(&aib, "Date", 0),
+				  &out->stamp_us))
+		r = smime_fault(f, SMIME_MALFORMED, "the signed Date cannot "
+				"be read");
+	return r;
 }
 
 /* What is remembered of the signer, if it brought its certificate. */
@@ -206,7 +243,7 @@ static int take(const struct bodies_terms *t, const struct bodies_given *in,
 	int r = pick(&o->content, &sdp, &frag, f);
 
 	if (!r && modes[t->mode].binds)
-		r = check_bound(in, &frag, out, f);
+		r = check_bound(t, in, &frag, out, f);
 	if (!r) {
 		out->sdp = sdp;
 		sdp = buf_of(0);

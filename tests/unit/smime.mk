@@ -15,10 +15,8 @@ tests_unit_test_smime_bad_SOURCES = tests/unit/test_smime_bad.c \
 tests_unit_test_smime_bad_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_smime_bad_LDADD = $(SMIME_TEST_LIBS)
 
-check_PROGRAMS += tests/unit/test_smime_frag tests/unit/test_clerk_body
-TESTS += tests/unit/test_smime_frag tests/unit/test_clerk_body
-tests_unit_test_smime_frag_SOURCES = tests/unit/test_smime_frag.c
-tests_unit_test_smime_frag_LDADD = $(SMIME_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_clerk_body
+TESTS += tests/unit/test_clerk_body
 tests_unit_test_clerk_body_SOURCES = tests/unit/test_clerk_body.c \
 	tests/mock/modules.c \
 	tests/unit/clerk_rig.c tests/unit/clerk_rig.h \
