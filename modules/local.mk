@@ -6,3 +6,4 @@ include modules/sdes/local.mk
 include modules/smime/local.mk
 include modules/srtp/local.mk
 include modules/vici/local.mk
+include modules/xfrm/local.mk

@@ -15,6 +15,7 @@ include tests/unit/smime.mk
 include tests/unit/srtp.mk
 include tests/unit/relay.mk
 include tests/unit/guard.mk
+include tests/unit/xfrm.mk
 include tests/unit/engine.mk
 include tests/unit/sip.mk
 include tests/unit/registrar.mk

@@ -98,3 +98,9 @@ FUZZ_TARGETS += tests/fuzz/fuzz_fragment
 tests_fuzz_fuzz_fragment_SOURCES = tests/fuzz/fuzz_fragment.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_fragment_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_fragment_LDADD = $(SMIME_LIBS) $(BASE_LIBS)
+
+# what the kernel says of IPsec
+FUZZ_TARGETS += tests/fuzz/fuzz_xfrm
+tests_fuzz_fuzz_xfrm_SOURCES = tests/fuzz/fuzz_xfrm.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_xfrm_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_xfrm_LDADD = $(XFRM_LIBS)

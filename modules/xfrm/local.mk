@@ -1,0 +1,10 @@
+# xfrm: SAs and policies in the kernel; a library until there is a tunnel
+# process to be a module of.
+noinst_LIBRARIES += modules/xfrm/libxfrm.a
+modules_xfrm_libxfrm_a_SOURCES = \
+	modules/xfrm/ipsec.c modules/xfrm/ipsec.h \
+	modules/xfrm/refusal.c modules/xfrm/refusal.h \
+	modules/xfrm/reply.c modules/xfrm/reply.h \
+	modules/xfrm/request.c modules/xfrm/request.h
+modules_xfrm_libxfrm_a_CFLAGS = $(AM_CFLAGS) $(MNL_CFLAGS)
+XFRM_LIBS = modules/xfrm/libxfrm.a $(MNL_LIBS) $(BASE_LIBS)
