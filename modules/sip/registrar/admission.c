@@ -1,7 +1,8 @@
 /* admission.c - see admission.h. RFC 3261 22, with the hashes of RFC 8760.
  *
  *   no credentials, or none for our realm  -> challenge
- *   nonce too old or not ours, count used  -> challenge, stale=true
+ *   nonce too old, not ours or not given
+ *   to this address; count used            -> challenge, stale=true
  *   keeper: wrong, or no such user         -> challenge, and a line in the log
  *   keeper does not answer                 -> 503
  *   right                                  -> the request goes on
@@ -109,6 +110,7 @@ static void plain_user(const char *user, char out[static 64])
 		strcpy(out, "?");
 }
 
+/* Of who was given the nonce that he used: so the address is his. */
 static void log_credentials(nta_incoming_t *irq, const char *user,
 			    const char *why)
 {
@@ -118,6 +120,18 @@ static void log_credentials(nta_incoming_t *irq, const char *user,
 	plain_user(user, name);
 	log_line(LOG_CLASS_REFUSED, SIP_TAG, 0, "credentials refused from %s "
 		 "for %s: %s", addr_host(&source, where), name, why);
+}
+
+/* For the operator's eyes only: it may be anybody's address, or the phone that
+ * somebody else's guesses keep out. */
+static void log_useless(nta_incoming_t *irq, const char *user, const char *why)
+{
+	struct addr source = face_source(irq);
+	char where[ADDR_TEXT], name[64];
+
+	plain_user(user, name);
+	log_line(LOG_CLASS_REFUSED, SIP_TAG, 0, "credentials of %s from %s are "
+		 "of no use: %s", name, addr_text(&source, where), why);
 }
 
 /* -- challenges ----------------------------------------------------------- */
@@ -142,7 +156,7 @@ static bool challenge_text(const struct admissions *a, unsigned hash,
 }
 
 static bool put_challenges(const struct admissions *a, const sip_t *sip,
-			   bool stale, msg_t *msg)
+			   const struct addr *whose, bool stale, msg_t *msg)
 {
 	static const unsigned strongest_first[] = { DIGEST_SHA_256,
 						    DIGEST_MD5 };
@@ -151,7 +165,7 @@ static bool put_challenges(const struct admissions *a, const sip_t *sip,
 	char nonce[NONCE_TEXT];
 	msg_header_t *h;
 
-	if (nonce_make(a->nonces, now_us(), nonce))
+	if (nonce_make(a->nonces, whose, now_us(), nonce))
 		return false;
 	for (size_t i = 0; good && i < 2; i++) {
 		if (!(own(a->sip)->hashes & DIGEST_BIT(strongest_first[i])))
@@ -173,9 +187,10 @@ static void challenge(const struct admissions *a, nta_incoming_t *irq,
 		      const struct sip_face *f, const sip_t *sip, bool stale)
 {
 	int status = is_register(sip) ? 401 : 407;
+	struct addr whose = face_source(irq);
 	msg_t *msg = nta_msg_create(f->agent, 0);
 
-	if (msg && put_challenges(a, sip, stale, msg) &&
+	if (msg && put_challenges(a, sip, &whose, stale, msg) &&
 	    !nta_incoming_complete_response(irq, msg, status,
 					    reply_phrase(status), TAG_END())) {
 		nta_incoming_mreply(irq, msg);
@@ -329,8 +344,9 @@ static void verdict(struct waiting *w, int err, const char *rspauth)
 	const sip_t *sip = sip_object(w->msg);
 	struct digest_info info = { .nc = c->nc, .qop = c->qop };
 	const struct admitted who = { c->user, &info };
+	struct addr whose = face_source(w->irq);
 
-	if (!err && nonce_use(w->all->nonces, c->nonce, c->nc)) {
+	if (!err && nonce_use(w->all->nonces, c->nonce, &whose, c->nc)) {
 		challenge(w->all, w->irq, w->face, sip, true);
 		return;
 	}
@@ -344,9 +360,13 @@ static void verdict(struct waiting *w, int err, const char *rspauth)
 		refuse(w->irq, sip, 503, "the keeper does not answer");
 		return;
 	}
-	log_credentials(w->irq, c->user, err == E_FULL ?
-			"too many wrong passwords" : err == E_POLICY ?
-			"not as asked for" : "wrong password or no such user");
+	if (err == E_FULL)
+		log_useless(w->irq, c->user, "too many wrong passwords of this "
+			    "account, none is looked at for now");
+	else
+		log_credentials(w->irq, c->user, err == E_POLICY ?
+				"not as asked for" :
+				"wrong password or no such user");
 	challenge(w->all, w->irq, w->face, sip, false);
 }
 
@@ -414,14 +434,15 @@ static void examine(struct admissions *a, struct sip_face *f,
 		    const struct digest_credentials *c, admitted_fn next)
 {
 	const char *why = look(a, sip, c);
+	struct addr whose = face_source(irq);
 
-	if (why) {
+	if (strcmp(c->opaque, nonces_opaque(a->nonces)) ||
+	    nonce_check(a->nonces, c->nonce, &whose, now_us(),
+			own(a->sip)->nonce_s * 1000000ull)) {
+		challenge(a, irq, f, sip, true);
+	} else if (why) {
 		log_credentials(irq, c->user, why);
 		challenge(a, irq, f, sip, false);
-	} else if (strcmp(c->opaque, nonces_opaque(a->nonces)) ||
-		   nonce_check(a->nonces, c->nonce, now_us(),
-			       own(a->sip)->nonce_s * 1000000ull)) {
-		challenge(a, irq, f, sip, true);
 	} else if (wait_for(a, f, irq, sip, c, next)) {
 		refuse(irq, sip, 503, "the keeper is not there, or has too "
 		       "much to do");
@@ -469,7 +490,7 @@ void admission_ask(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 		return;
 	}
 	if (r != E_NOTFOUND)
-		log_credentials(irq, "?", "malformed");
+		log_useless(irq, "?", "malformed");
 	challenge(a, irq, f, sip, false);
 }
 

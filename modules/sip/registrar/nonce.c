@@ -1,12 +1,12 @@
 /* nonce.c - see nonce.h.
  *
- * A nonce is its time, a random number and a MAC over both, so that giving one
- * away costs no memory. What is kept is for nonces that were used: the highest
- * count and a window of those before it, since requests overtake each other.
- * They lie in sets of a few places; the oldest of a full set goes, and leaves
- * its time behind: no older nonce of that set is known from then on. So a
- * place that is lost can make a phone ask again, and never lets a repeated
- * answer through. */
+ * A nonce is its time, a random number and a MAC over both and the address that
+ * it is for, so that giving one away costs no memory. What is kept is for
+ * nonces that were used: the highest count and a window of those before it,
+ * since requests overtake each other. They lie in sets of a few places; the
+ * oldest of a full set goes, and leaves its time behind: no older nonce of that
+ * set is known from then on. So a place that is lost can make a phone ask
+ * again, and never lets a repeated answer through. */
 #include "modules/sip/registrar/nonce.h"
 
 #include "daemon/base/buf.h"
@@ -98,6 +98,18 @@ static int mac_of(const struct nonces *n, const uint8_t *data, size_t len,
 	return 0;
 }
 
+/* Of time and random number, for that address. */
+static int mac_for(const struct nonces *n, const uint8_t *bytes,
+		   const struct addr *whose, uint8_t out[static MAC])
+{
+	uint8_t all[8 + RANDOM + 1 + sizeof whose->ip];
+
+	memcpy(all, bytes, 8 + RANDOM);
+	all[8 + RANDOM] = whose->family;
+	memcpy(all + 8 + RANDOM + 1, whose->ip, sizeof whose->ip);
+	return mac_of(n, all, sizeof all, out);
+}
+
 int nonces_new(struct nonces **out)
 {
 	struct nonces *n = calloc(1, sizeof *n);
@@ -127,8 +139,8 @@ const char *nonces_opaque(const struct nonces *n)
 	return n->opaque;
 }
 
-int nonce_make(const struct nonces *n, uint64_t now_us,
-	       char out[static NONCE_TEXT])
+int nonce_make(const struct nonces *n, const struct addr *whose,
+	       uint64_t now_us, char out[static NONCE_TEXT])
 {
 	uint8_t bytes[NONCE_BYTES];
 	int r;
@@ -137,7 +149,7 @@ int nonce_make(const struct nonces *n, uint64_t now_us,
 		bytes[i] = (uint8_t)(now_us >> (56 - 8 * i));
 	if (RAND_bytes(bytes + 8, RANDOM) != 1)
 		return E_INTERNAL;
-	r = mac_of(n, bytes, 8 + RANDOM, bytes + 8 + RANDOM);
+	r = mac_for(n, bytes, whose, bytes + 8 + RANDOM);
 	if (!r)
 		to_hex(bytes, sizeof bytes, out);
 	return r;
@@ -145,13 +157,13 @@ int nonce_make(const struct nonces *n, uint64_t now_us,
 
 /* E_EXPIRED unless it is one of ours. */
 static int take_apart(const struct nonces *n, const char *nonce,
-		      struct parts *out)
+		      const struct addr *whose, struct parts *out)
 {
 	uint8_t bytes[NONCE_BYTES] = { 0 }, mac[MAC];
 	struct reader r = reader_of(bytes, sizeof bytes);
 
 	if (from_hex(nonce, bytes, sizeof bytes) ||
-	    mac_of(n, bytes, 8 + RANDOM, mac) ||
+	    mac_for(n, bytes, whose, mac) ||
 	    !equal_ct(mac, bytes + 8 + RANDOM, MAC))
 		return E_EXPIRED;
 	out->made_us = reader_u64(&r);
@@ -160,12 +172,12 @@ static int take_apart(const struct nonces *n, const char *nonce,
 	return 0;
 }
 
-int nonce_check(const struct nonces *n, const char *nonce, uint64_t now_us,
-		uint64_t life_us)
+int nonce_check(const struct nonces *n, const char *nonce,
+		const struct addr *whose, uint64_t now_us, uint64_t life_us)
 {
 	struct parts p;
 
-	if (take_apart(n, nonce, &p) || p.made_us > now_us ||
+	if (take_apart(n, nonce, whose, &p) || p.made_us > now_us ||
 	    now_us - p.made_us > life_us)
 		return E_EXPIRED;
 	return 0;
@@ -210,12 +222,13 @@ static int count(struct use *u, uint32_t nc)
 	return 0;
 }
 
-int nonce_use(struct nonces *n, const char *nonce, uint32_t nc)
+int nonce_use(struct nonces *n, const char *nonce, const struct addr *whose,
+	      uint32_t nc)
 {
 	struct parts p;
 	struct use *u;
 
-	if (take_apart(n, nonce, &p))
+	if (take_apart(n, nonce, whose, &p))
 		return E_EXPIRED;
 	u = place_of(&n->set[(p.mac[0] | p.mac[1] << 8) & (SETS - 1)], &p);
 	if (!u)
