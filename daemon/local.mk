@@ -28,6 +28,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/mime/base64.c daemon/mime/base64.h \
 	daemon/mime/choice.c daemon/mime/choice.h \
 	daemon/mime/field.c daemon/mime/field.h \
+	daemon/mime/keyed.c daemon/mime/keyed.h \
 	daemon/mime/tree.c daemon/mime/tree.h \
 	daemon/mime/writer.c daemon/mime/writer.h \
 	daemon/protocol.c daemon/protocol.h \

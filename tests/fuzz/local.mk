@@ -8,6 +8,7 @@ FUZZ_MAIN = tests/fuzz/replay.c
 endif
 FUZZ_LINK = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_TARGETS = tests/fuzz/fuzz_ipc tests/fuzz/fuzz_conf
+include tests/fuzz/esp.mk
 include tests/fuzz/srtp.mk
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += tests/fuzz/corpora.sh
