@@ -325,6 +325,16 @@ static struct run body_of(const struct scan *s)
 	return body;
 }
 
+/* An old program does not say of its base64 that it is. MIKEY's first byte is
+ * its version, 1, which no text has. */
+static bool looks_base64(struct run body)
+{
+	for (size_t i = 0; i < body.len; i++)
+		if (!is_base64(body.p[i]) && !isspace(body.p[i]))
+			return false;
+	return trim(body).len > 0;
+}
+
 static void mikey_body(struct scan *s)
 {
 	struct run body = body_of(s);
@@ -332,7 +342,7 @@ static void mikey_body(struct scan *s)
 
 	snprintf(e.where, sizeof e.where, "%s%sline %u: application/mikey",
 		 s->message, *s->message ? ", " : "", s->line + 1);
-	if (s->head.base64)
+	if (s->head.base64 || looks_base64(body))
 		tell_base64(s, body, &e);
 	else
 		tell(s, &e);

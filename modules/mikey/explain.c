@@ -7,6 +7,8 @@
 #include "daemon/keeper/rank.h"
 #include "modules/mikey/dh.h"
 #include "modules/mikey/error.h"
+#include "modules/mikey/esp/policy.h"
+#include "modules/mikey/esp/words.h"
 #include "modules/mikey/ident.h"
 #include "modules/mikey/message.h"
 #include "modules/mikey/payload.h"
@@ -33,7 +35,10 @@ static const char *const data_types[] = {
 };
 static const char *const prfs[] = { "MIKEY-1 (HMAC-SHA-1)",
 				    "PRF-HMAC-SHA-256" };
-static const char *const maps[] = { "SRTP-ID", "empty map", "GENERIC-ID" };
+static const char *const maps[] = {
+	"SRTP-ID", "empty map", "GENERIC-ID",
+	[MIKEY_MAP_2005] = "dialect of 2005",
+};
 static const char *const encrs[] = { "NULL (not encrypted!)", "AES-CM-128",
 				     "AES-KW-128", "AES-CM-256" };
 static const char *const macs[] = { "NULL (no MAC!)", "HMAC-SHA-1-160",
@@ -75,16 +80,23 @@ static void put_srtp_id(const struct mikey_cs *cs, struct buf *out)
 	buf_printf(out, "rollover counter %u", cs->roc);
 }
 
+static void put_generic_id(const struct mikey_cs *cs, struct buf *out)
+{
+	buf_printf(out, "\n  CS %u (RFC 6043 6.1.1): protocol %u, %zu "
+		   "policies, %zu bytes of data, SPI of %zu bytes",
+		   cs->id, cs->protocol, cs->policies.len, cs->data.len,
+		   cs->spi.len);
+}
+
 static void put_map(const struct mikey_message *m, struct buf *out)
 {
-	for (size_t i = 0; i < m->n_cs && m->map == MIKEY_MAP_SRTP; i++)
-		put_srtp_id(&m->cs[i], out);
-	for (size_t i = 0; i < m->n_cs && m->map == MIKEY_MAP_GENERIC; i++)
-		buf_printf(out, "\n  CS %u (RFC 6043 6.1.1): protocol %u, %zu "
-			   "policies, %zu bytes of data, SPI of %zu bytes",
-			   m->cs[i].id, m->cs[i].protocol,
-			   m->cs[i].policies.len, m->cs[i].data.len,
-			   m->cs[i].spi.len);
+	for (size_t i = 0; i < m->n_cs; i++)
+		if (mikey_esp_is_session(m, i))
+			mikey_esp_put_session(m, i, out);
+		else if (m->map == MIKEY_MAP_SRTP)
+			put_srtp_id(&m->cs[i], out);
+		else if (m->map == MIKEY_MAP_GENERIC)
+			put_generic_id(&m->cs[i], out);
 }
 
 /* The V flag has a meaning in the initiator's messages only. */
@@ -162,6 +174,19 @@ static void put_suite(const struct mikey_sp *sp, struct buf *out)
 			   1u << (sp->kdr - 1));
 }
 
+static const char *protocol_of(const struct mikey_payload *p)
+{
+	return p->kind == 0 ? " (SRTP)" :
+	       p->kind == MIKEY_PROTOCOL_ESP ? " (ESP)" :
+	       p->kind == MIKEY_PROTOCOL_2005 ? " (ESP, dialect of 2005)" : "";
+}
+
+static const char *param_of(const struct mikey_payload *p, unsigned type)
+{
+	return p->kind ? mikey_esp_policy_name(p->kind, type)
+		       : mikey_sp_name(type);
+}
+
 static void put_policy(const struct mikey_payload *p, struct buf *out)
 {
 	struct reader r = reader_of(p->data.p, p->data.len);
@@ -169,16 +194,16 @@ static void put_policy(const struct mikey_payload *p, struct buf *out)
 	const char *why;
 
 	buf_printf(out, "policy %u, protocol %u%s: ", p->extra, p->kind,
-		   p->kind ? "" : " (SRTP)");
+		   protocol_of(p));
 	if (p->kind == 0 && !mikey_sp_get(p->data, &sp, &why))
 		put_suite(&sp, out);
-	else
+	else if (!mikey_esp_put_policy(p, out))
 		buf_text(out, "no suite we know");
 	while (r.len) {
 		unsigned type = reader_u8(&r);
 		uint8_t len = reader_u8(&r);
 		struct mikey_bytes v = mikey_read_bytes(&r, len);
-		const char *name = mikey_sp_name(type);
+		const char *name = param_of(p, type);
 
 		buf_printf(out, "\n  %u %s = 0x", type,
 			   name ? name : "(unknown)");

@@ -39,7 +39,7 @@ tests_unit_test_mikey_module_LDADD = $(MIKEY_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_mikey_explain
 TESTS += tests/unit/test_mikey_explain
 tests_unit_test_mikey_explain_SOURCES = tests/unit/test_mikey_explain.c \
-	tests/unit/mikey_pair.h \
+	tests/unit/esp_pair.h tests/unit/mikey_pair.h \
 	tests/unit/mikey_vectors.h
 tests_unit_test_mikey_explain_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_unit_test_mikey_explain_LDADD = $(MIKEY_TEST_LIBS)

@@ -95,6 +95,10 @@ static void bodies(void **state)
 		"Content-Type: application/mikey\r\n\r\n\1\0\5\x80\xcd\x17\r\n"
 		"--x y\nContent-Type: application/mikey\n"
 		"Content-Transfer-Encoding: base64\n\n" TEXT "\n--x y--\n";
+	static const char unsaid[] = "INVITE sip:b@b SIP/2.0\r\n"
+		"Content-Type: multipart/mixed; boundary=boun=_dry\r\n\r\n"
+		"--boun=_dry\r\nContent-type: application/mikey\r\n\r\n"
+		TEXT "\r\n\r\n--boun=_dry--\r\n";
 	static const char lone[] = "SIP/2.0 200 OK\nl: 6\n"
 		"C: application/mikey\n\n\1\0\5\x80\xcd\x17\n\n\n";
 
@@ -103,6 +107,8 @@ static void bodies(void **state)
 	assert_int_equal(t.good, 2);
 	assert_string_equal(t.where[0], "INVITE, line 11: application/mikey");
 	assert_int_equal(run(lone, sizeof lone - 1), 1);
+	assert_int_equal(t.good, 1);
+	assert_int_equal(run(unsaid, sizeof unsaid - 1), 1);
 	assert_int_equal(t.good, 1);
 }
 

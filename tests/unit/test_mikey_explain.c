@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/unit/esp_pair.h"
 #include "tests/unit/mikey_pair.h"
 #include "tests/unit/mikey_vectors.h"
 
@@ -52,6 +53,69 @@ static void a_diffie_hellman_exchange(void **state)
 	p.answer.data[p.answer.len - 21] = 0;
 	has_words(&p.answer, answer);
 	pair_close(&p);
+}
+
+/* doc/MIKEY-IPSEC.md. */
+static void tunnels(void **state)
+{
+	static const char *const offer[] = {
+		"GENERIC-ID",
+		"CS 1 (RFC 6043 6.1.1, ESP): tunnel 1, offerer to answerer, "
+		"4 policies, the end left to who answers",
+		"CS 2 (RFC 6043 6.1.1, ESP): tunnel 1, answerer to offerer, "
+		"4 policies, SPI 00001001 at 2001:db8::1, for "
+		"2001:db8::1/128 protocol 17 port 4000 (mask fffe)",
+		"policy 0, protocol 241 (ESP): AES_128_GCM, transport mode, "
+		"scope media, keys live 3600 s, replay window of 128 packets",
+		"1 encryption key length = 0x10", NULL };
+	static const char *const answer[] = {
+		"CS 1 (RFC 6043 6.1.1, ESP): tunnel 1, offerer to answerer, "
+		"1 policies, SPI 00002001 at 2001:db8::2", NULL };
+	struct esp_sides s;
+	struct pair p;
+
+	(void)state;
+	esp_open_lines(&s, 1);
+	pair_open(&p);
+	p.a.esp = &s.a.t;
+	p.b.esp = &s.b.t;
+	assert_int_equal(pair_offer(&p), 0);
+	assert_int_equal(pair_answer(&p), 0);
+	has_words(&p.offer, offer);
+	has_words(&p.answer, answer);
+	pair_close(&p);
+	esp_open(&s);
+	s.a.near[0].at.port = 4501;
+	s.a.near[0].natted = true;
+	pair_open(&p);
+	p.a.esp = &s.a.t;
+	assert_int_equal(pair_offer(&p), 0);
+	has_words(&p.offer, (const char *const[]){
+		"in UDP at port 4501 (a NAT is before it)", NULL });
+	pair_close(&p);
+}
+
+static void the_dialect_of_2005(void **state)
+{
+	static const char *const offer[] = {
+		"2 crypto sessions, dialect of 2005",
+		"CS 1 (ESP, dialect of 2005): policy 0, SPI 00c0ffee, from "
+		"(left open) to 192.0.2.1",
+		"CS 2 (ESP, dialect of 2005): policy 0, SPI left open, from "
+		"192.0.2.1 to (left open)",
+		"policy 0, protocol 7 (ESP, dialect of 2005): "
+		"3DES_CBC_HMAC_SHA1_96, transport mode, scope host",
+		"6 AKEYL = 0x10", NULL };
+	json_t *root;
+	struct vector v = vector_hex(json_array_get(
+		vector_cases("mikey_2005.json", &root), 0), "offer");
+	struct buf b = buf_of(KEYING_MAX);
+
+	(void)state;
+	buf_put(&b, v.bytes, v.len);
+	has_words(&b, offer);
+	buf_free(&b);
+	json_decref(root);
 }
 
 /* doc/NEGOTIATION.md; another vendor's are bytes. */
@@ -182,6 +246,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_diffie_hellman_exchange),
 		cmocka_unit_test(lists_of_priorities),
+		cmocka_unit_test(tunnels),
+		cmocka_unit_test(the_dialect_of_2005),
 		cmocka_unit_test(the_published_offer),
 		cmocka_unit_test(every_payload_has_words),
 		cmocka_unit_test(what_is_broken_is_told_up_to_there),
