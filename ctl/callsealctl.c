@@ -54,6 +54,9 @@ static const struct verb verbs[] = {
 	{ "trust", " [--accept NAME SHA256 | --forget NAME | --mend]", "trust",
 	  "trust", false, false, false, show_trust,
 	  "certificates trusted on first use; or change that (root)" },
+	{ "accounts", "", "accounts", "accounts", false, true, false,
+	  show_accounts, "the gateway's own accounts, and where it is "
+	  "registered" },
 	{ "peers", "", "peers", "peers", false, true, false, show_peers,
 	  "the peers, and which of their next hops work" },
 	{ "registrations", "", "registrations", "registrations", false, true,
@@ -77,8 +80,8 @@ static void usage(FILE *f)
 			verbs[i].help);
 	fputs("\noptions:\n"
 	      "  --json          the daemon's own JSON\n"
-	      "  --watch         again every second (status, calls, peers, "
-	      "registrations)\n"
+	      "  --watch         again every second (status, calls, accounts, "
+	      "peers, registrations)\n"
 	      "  --ended         calls that are over (calls)\n"
 	      "  --accept NAME   the certificate with that fingerprint is "
 	      "NAME's (trust)\n"

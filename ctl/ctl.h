@@ -32,6 +32,7 @@ void show_trace(const json_t *call); /* with its origin */
 void show_rekeyed(const json_t *call); /* it just got new keys */
 void show_registrations(const json_t *registrations);
 void show_peers(const json_t *peers);
+void show_accounts(const json_t *accounts);
 
 /* certs.c: certificates and pins. */
 void show_certs(const json_t *certs);

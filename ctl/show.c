@@ -202,6 +202,33 @@ void show_registrations(const json_t *registrations)
 		puts("no registrations");
 }
 
+/* -- accounts ------------------------------------------------------------- */
+
+static void cell_until(const json_t *o, char out[static CELL])
+{
+	const json_t *expires = json_object_get(o, "expires");
+
+	if (expires)
+		put_duration(out, json_number_value(expires) -
+					  (double)time(NULL));
+	else
+		strcpy(out, "-");
+}
+
+void show_accounts(const json_t *accounts)
+{
+	static const struct column columns[] = {
+		{ "ACCOUNT", "name", NULL }, { "PEER", "peer", NULL },
+		{ "STATE", "state", NULL }, { "EXPIRES IN", NULL, cell_until },
+		{ "TROUBLE", "trouble", NULL }, { NULL, NULL, NULL }
+	};
+
+	if (json_array_size(accounts))
+		put_table(columns, accounts);
+	else
+		puts("no accounts");
+}
+
 /* -- peers ---------------------------------------------------------------- */
 
 static void cell_state(const json_t *o, char out[static CELL])

@@ -95,6 +95,19 @@ static int on_secret(struct child *c, const struct ipc_msg *msg)
 	return 0;
 }
 
+/* MSG_PASSWORD: the same for the password of an account. */
+static int on_password(struct child *c, const struct ipc_msg *msg)
+{
+	const struct msg_password *m = msg->body;
+	int r = c->next ? version_add_password(c->next, m->account, msg->fd)
+			: 0;
+
+	close(msg->fd);
+	if (!c->next_err)
+		c->next_err = r;
+	return 0;
+}
+
 /* MSG_CREDENTIAL: the same for certificates, key and lists. */
 static int on_credential(struct child *c, const struct ipc_msg *msg)
 {
@@ -353,7 +366,8 @@ static int (*const from_parent[MSG_COUNT])(struct child *,
 					    const struct ipc_msg *) = {
 	[MSG_HELLO] = on_hello, [MSG_CONF] = on_conf,
 	[MSG_SECRET] = on_secret, [MSG_CREDENTIAL] = on_credential,
-	[MSG_USERS] = on_users, [MSG_FILE] = on_file,
+	[MSG_PASSWORD] = on_password, [MSG_USERS] = on_users,
+	[MSG_FILE] = on_file,
 	[MSG_PAIR] = on_pair, [MSG_BEGIN] = on_begin,
 	[MSG_PING] = on_ping, [MSG_STOP] = on_stop, [MSG_LEVEL] = on_level,
 	[MSG_TRUST] = on_order,
@@ -564,6 +578,11 @@ int child_file(const struct child *c, const char *name)
 		if (!strcmp(f->name, name))
 			return f->fd;
 	return -1;
+}
+
+const struct secret *child_password(const struct child *c, const char *account)
+{
+	return c->now ? version_password(c->now, account) : NULL;
 }
 
 const struct secret *child_psk(const struct child *c, const char *peer)

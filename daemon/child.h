@@ -61,6 +61,9 @@ unsigned child_restarts(const struct child *c, unsigned *signal);
 int child_file(const struct child *c, const char *name);
 /* Keeper: the pre-shared key of a peer, read once; NULL when none. */
 const struct secret *child_psk(const struct child *c, const char *peer);
+/* Keeper: the password of an account; NULL when none. */
+const struct secret *child_password(const struct child *c,
+				    const char *account);
 /* Keeper: certificates and our private key; NULL when none are configured. */
 const struct credential *child_credential(const struct child *c);
 /* Keeper: the accounts that may register; NULL when there are none. */

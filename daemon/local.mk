@@ -40,6 +40,7 @@ BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 # frame: what the parent and its children share
 noinst_LIBRARIES += daemon/libframe.a
 daemon_libframe_a_SOURCES = \
+	daemon/account.c daemon/account.h \
 	daemon/child.c daemon/child.h \
 	daemon/confine.c daemon/confine.h \
 	daemon/ipc.c daemon/ipc.h daemon/ipc_wire.h \
@@ -47,6 +48,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/landlock.c daemon/landlock.h \
 	daemon/message.c daemon/message.h \
 	daemon/module.c daemon/module.h \
+	daemon/password.c daemon/password.h \
 	daemon/policy.c daemon/policy.h \
 	daemon/process.c daemon/process.h \
 	daemon/psk.c daemon/psk.h \

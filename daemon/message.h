@@ -35,6 +35,7 @@ enum message {
 	MSG_SECRET,  /* keeper only; with a descriptor of the opened file */
 	MSG_CREDENTIAL, /* keeper only; with a descriptor of the opened file */
 	MSG_USERS,   /* keeper only; with the opened file of accounts */
+	MSG_PASSWORD, /* keeper only; with a descriptor of the opened file */
 	MSG_FILE,    /* a descriptor the child needs, by name */
 	MSG_PAIR,    /* with one end of a socket pair to another child */
 	MSG_BEGIN,   /* all that belongs to this configuration was sent */
@@ -70,6 +71,8 @@ enum message {
 
 	MSG_DIGEST_CHECK, /* does a phone know its password? */
 	MSG_DIGEST_CHECKED,
+	MSG_ACCOUNT_ANSWER, /* the digest of an account of ours */
+	MSG_ACCOUNT_ANSWERED,
 
 	MSG_SHOW,        /* what the keeper has, for the operator's eyes */
 	MSG_SHOWN,
@@ -127,6 +130,10 @@ struct msg_credential {
 	uint32_t part; /* enum credential_part */
 	uint32_t pad;
 	char peer[NAME_TEXT]; /* for CREDENTIAL_PEER, else "" */
+};
+
+struct msg_password {
+	char account[NAME_TEXT]; /* whose; fd: the open file */
 };
 
 struct msg_file {
@@ -402,6 +409,31 @@ struct msg_body_opened {
 	uint8_t pinned;    /* as in msg_key_facts */
 	uint8_t pad;
 	char reason[REASON_TEXT];
+};
+
+#define CNONCE_TEXT 64
+
+/* A challenge to one of our accounts (RFC 7616 3.4.1), as the engine read it.
+ * The keeper answers for that account's user, and only for its realm. */
+struct msg_account_answer {
+	char account[NAME_TEXT];
+	char realm[DIGEST_TEXT];
+	char nonce[DIGEST_NONCE];
+	char cnonce[CNONCE_TEXT]; /* with qop */
+	char uri[DIGEST_URI];
+	char method[METHOD_TEXT];
+	uint32_t nc;
+	struct digest_algorithm algorithm;
+	uint8_t qop; /* DIGEST_AUTH or 0 */
+	uint8_t pad;
+};
+
+struct msg_account_answered {
+	int32_t err;
+	uint32_t pad;
+	char response[DIGEST_HEX];
+	char rspauth[DIGEST_HEX]; /* what the server has to prove, if it does */
+	char pad2[6];
 };
 
 enum show { SHOW_CERTS, SHOW_TRUST };

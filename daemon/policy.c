@@ -20,6 +20,8 @@ struct policy {
 	size_t n_profiles;
 	struct peer *peers;
 	size_t n_peers;
+	struct account *accounts;
+	size_t n_accounts;
 };
 
 /* -- key tables ----------------------------------------------------------- */
@@ -298,7 +300,8 @@ static const struct conf_group trust_group = {
 };
 
 const struct conf_group *const policy_groups[] = {
-	&profiles_group, &peers_group, &identity_group, &trust_group, NULL
+	&profiles_group, &peers_group, &accounts_group, &identity_group,
+	&trust_group, NULL
 };
 
 /* -- building ------------------------------------------------------------- */
@@ -541,6 +544,46 @@ static int check_identity(const struct conf *c, struct conf_err *err)
 			 "both or none");
 }
 
+static int check_account(const struct policy *p, const struct conf_node *n,
+			 const struct account *a, struct conf_err *err)
+{
+	const struct account *other;
+
+	if (!policy_peer(p, a->peer))
+		return conf_fail(err, n, "accounts: %s: no peer has the name "
+				 "\"%.60s\"; use the name of one in peers",
+				 a->name, a->peer);
+	for (size_t i = 0; i < p->n_accounts; i++) {
+		other = &p->accounts[i];
+		if (!strcmp(other->name, a->name))
+			return conf_fail(err, n, "accounts: the name \"%s\" is "
+					 "there twice; give each account its "
+					 "own name", a->name);
+	}
+	return 0;
+}
+
+static int read_accounts(struct policy *p, struct conf_err *err)
+{
+	size_t count = conf_count(p->conf, "accounts");
+	const struct conf_node *n;
+	int r;
+
+	p->accounts = calloc(count + 1, sizeof *p->accounts);
+	if (!p->accounts) {
+		strcpy(err->text, "out of memory");
+		return E_NOMEM;
+	}
+	for (; p->n_accounts < count; p->n_accounts++) {
+		n = conf_at(p->conf, "accounts", p->n_accounts);
+		if ((r = account_read(n, &p->accounts[p->n_accounts], err)) ||
+		    (r = check_account(p, n, &p->accounts[p->n_accounts],
+				       err)))
+			return r;
+	}
+	return 0;
+}
+
 static int build(struct policy *p, const struct conf *c, struct conf_err *err)
 {
 	size_t profiles = conf_count(c, "profiles");
@@ -568,7 +611,7 @@ static int build(struct policy *p, const struct conf *c, struct conf_err *err)
 				      err)))
 			return r;
 	}
-	return 0;
+	return read_accounts(p, err);
 }
 
 int policy_new(const struct conf *c, struct policy **out, struct conf_err *err)
@@ -593,6 +636,7 @@ void policy_free(struct policy *p)
 		return;
 	free(p->profiles);
 	free(p->peers);
+	free(p->accounts);
 	free(p);
 }
 
@@ -626,6 +670,28 @@ size_t policy_count(const struct policy *p)
 const struct peer *policy_at(const struct policy *p, size_t i)
 {
 	return i < p->n_peers ? &p->peers[i] : NULL;
+}
+
+const struct account *policy_account_at(const struct policy *p, size_t i)
+{
+	return i < p->n_accounts ? &p->accounts[i] : NULL;
+}
+
+const struct account *policy_account(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_accounts; i++)
+		if (!strcmp(p->accounts[i].name, name))
+			return &p->accounts[i];
+	return NULL;
+}
+
+const struct account *policy_account_for(const struct policy *p,
+					 const char *peer, const char *realm)
+{
+	for (size_t i = 0; i < p->n_accounts; i++)
+		if (account_answers(&p->accounts[i], peer, realm))
+			return &p->accounts[i];
+	return NULL;
 }
 
 /* -- files of the credential ---------------------------------------------- */

@@ -4,6 +4,7 @@
 #ifndef CALLSEAL_POLICY_H
 #define CALLSEAL_POLICY_H
 
+#include "daemon/account.h"
 #include "daemon/base/conf.h"
 #include "daemon/base/suite.h"
 #include "daemon/message.h"
@@ -79,8 +80,8 @@ struct policy_file {
 	const char *path; /* without "file:"; borrowed */
 };
 
-/* The groups "profiles", "peers", "identity" and "trust" as key tables,
- * NULL-terminated. */
+/* The groups "profiles", "peers", "accounts", "identity" and "trust" as key
+ * tables, NULL-terminated. */
 extern const struct conf_group *const policy_groups[];
 
 /* conf is borrowed for the policy's life. */
@@ -93,6 +94,13 @@ const struct peer *policy_match(const struct policy *p, const char *uri);
 const struct peer *policy_peer(const struct policy *p, const char *name);
 size_t policy_count(const struct policy *p);
 const struct peer *policy_at(const struct policy *p, size_t i);
+
+/* Our accounts, by number and by name; NULL when there is none. */
+const struct account *policy_account_at(const struct policy *p, size_t i);
+const struct account *policy_account(const struct policy *p, const char *name);
+/* The first that answers challenges of that peer and realm; NULL: nobody. */
+const struct account *policy_account_for(const struct policy *p,
+					 const char *peer, const char *realm);
 
 /* "none", "sign", ... */
 const char *policy_body(enum body_mode mode);

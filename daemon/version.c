@@ -4,26 +4,34 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/password.h"
 #include "daemon/psk.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* A secret and whose it is: a peer's key, an account's password. */
 struct psk {
 	struct psk *next;
 	char peer[NAME_TEXT];
 	struct secret secret;
 };
 
-void version_wipe(struct version *v)
+static void wipe_list(struct psk **list)
 {
 	struct psk *p;
 
-	while ((p = v->psks)) {
-		v->psks = p->next;
+	while ((p = *list)) {
+		*list = p->next;
 		wipe(p, sizeof *p);
 		free(p);
 	}
+}
+
+void version_wipe(struct version *v)
+{
+	wipe_list(&v->psks);
+	wipe_list(&v->passwords);
 	credential_free(v->credential);
 	v->credential = NULL;
 	digest_users_free(v->users);
@@ -76,29 +84,61 @@ int version_new(const char *text, size_t len, uint32_t generation,
 	return 0;
 }
 
-int version_add_psk(struct version *v, const char *peer, int fd)
+typedef int (*read_fn)(int fd, struct secret *out, const char **why);
+
+static int add_secret(struct psk **list, read_fn read, const char *whose,
+		      int fd, const char **why)
 {
 	struct psk *p = calloc(1, sizeof *p);
-	const char *why = "no memory";
-	int r = p ? psk_read(fd, &p->secret, &why) : E_NOMEM;
+	int r = p ? read(fd, &p->secret, why) : E_NOMEM;
 
 	if (r) {
-		log_error("conf", "pre-shared key of %s: %s", peer, why);
 		free(p);
 		return r;
 	}
-	strncpy(p->peer, peer, sizeof p->peer - 1);
-	p->next = v->psks;
-	v->psks = p;
+	strncpy(p->peer, whose, sizeof p->peer - 1);
+	p->next = *list;
+	*list = p;
 	return 0;
+}
+
+static const struct secret *secret_of(const struct psk *p, const char *whose)
+{
+	while (p && strcmp(p->peer, whose))
+		p = p->next;
+	return p ? &p->secret : NULL;
+}
+
+int version_add_psk(struct version *v, const char *peer, int fd)
+{
+	const char *why = "no memory";
+	int r = add_secret(&v->psks, psk_read, peer, fd, &why);
+
+	if (r)
+		log_error("conf", "pre-shared key of %s: %s", peer, why);
+	return r;
 }
 
 const struct secret *version_psk(const struct version *v, const char *peer)
 {
-	for (const struct psk *p = v->psks; p; p = p->next)
-		if (!strcmp(p->peer, peer))
-			return &p->secret;
-	return NULL;
+	return secret_of(v->psks, peer);
+}
+
+int version_add_password(struct version *v, const char *account, int fd)
+{
+	const char *why = "no memory";
+	int r = add_secret(&v->passwords, password_read, account, fd, &why);
+
+	if (r)
+		log_error("conf", "password of account %s: file %s", account,
+			  why);
+	return r;
+}
+
+const struct secret *version_password(const struct version *v,
+				      const char *account)
+{
+	return secret_of(v->passwords, account);
 }
 
 static int new_credential(struct version *v)

@@ -19,6 +19,7 @@ struct version {
 	struct settings settings;
 	struct policy *policy;
 	struct psk *psks;
+	struct psk *passwords; /* by account */
 	struct credential *credential; /* NULL: none was sent */
 	struct digest_users *users;    /* NULL: none were sent */
 };
@@ -34,6 +35,11 @@ void version_wipe(struct version *v);
 int version_add_psk(struct version *v, const char *peer, int fd);
 /* NULL when there is none. */
 const struct secret *version_psk(const struct version *v, const char *peer);
+
+/* The same for the password of an account. */
+int version_add_password(struct version *v, const char *account, int fd);
+const struct secret *version_password(const struct version *v,
+				      const char *account);
 
 /* Reads one PEM file; logs what is wrong. */
 int version_add_credential(struct version *v, enum credential_part part,

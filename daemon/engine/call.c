@@ -282,6 +282,11 @@ uint64_t call_id(const struct call *c)
 	return c->id;
 }
 
+const char *call_peer(const struct call *c)
+{
+	return c->peer;
+}
+
 const struct call_route *call_route(const struct call *c)
 {
 	return &c->route;

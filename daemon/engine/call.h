@@ -74,6 +74,8 @@ struct call_route {
 int call_start(struct engine *e, const struct call_start *s, void *leg,
 	       struct call **out, struct refusal *no);
 uint64_t call_id(const struct call *c);
+/* The name of its peer. */
+const char *call_peer(const struct call *c);
 const struct call_route *call_route(const struct call *c);
 /* Where a request outside a call goes on the other face; owned by the caller.
  */
@@ -238,6 +240,9 @@ bool call_has_hop(const struct call *c);
  * if it shall go to another one, which call_route() names from now on. It goes
  * through call_filter() anew. */
 bool call_next_hop(struct call *c, const char *why);
+/* An offer of ours came to nothing, but not for what it says: it goes through
+ * call_filter() or call_repeat() once more, and its keys are made anew. */
+void call_offer_again(struct call *c);
 /* A refusal of the call's first offer came with a description: what it says of
  * keys (RFC 4567, an error message) is explained in the log. Nobody vouches for
  * it, so nothing else changes. data is borrowed. */

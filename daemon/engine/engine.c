@@ -68,6 +68,7 @@ void engine_tick(struct engine *e)
 		engine_rekey_in(e, rekey_tick(e));
 	asked = glance_tick(e, false);
 	asked |= login_tick(e, false);
+	asked |= account_tick(e, false);
 	asked |= bodyclient_tick(e, false);
 	if (asked || e->waiting)
 		tick_in(e, TICK_MS);
@@ -112,6 +113,7 @@ static void fini(void *state)
 		return;
 	glance_tick(e, true);
 	login_tick(e, true);
+	account_tick(e, true);
 	bodyclient_free(e);
 	record_free(e);
 	guard_free(e->guard);
@@ -246,6 +248,8 @@ static int from_keeper(struct engine *e, struct ipc_msg *msg)
 		return glance_handle(e, msg);
 	case MSG_DIGEST_CHECKED:
 		return login_handle(e, msg);
+	case MSG_ACCOUNT_ANSWERED:
+		return account_handle(e, msg);
 	case MSG_BODY_SEALED:
 	case MSG_BODY_OPENED:
 		return bodyclient_handle(e, msg);
@@ -285,6 +289,7 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 		glance_tick(e, true);
 		login_tick(e, true);
 		bodyclient_tick(e, true);
+		account_tick(e, true);
 	}
 	s->epoch = epoch;
 	s->starts += epoch != 0;

@@ -51,6 +51,16 @@ int engine_rekey(struct engine *e, uint64_t id, rekey_fn fn, void *user,
 typedef void (*glance_fn)(void *user, uint64_t token, int err, json_t *what);
 int engine_glance(struct engine *e, enum show what, glance_fn fn, void *user,
 		  uint64_t token);
+/* The digest of one of our accounts, which the keeper makes from its password.
+ * fn is called once, later: 0 and the answer (borrowed), or why not (E_POLICY:
+ * the account is not for that realm; E_UNSUPPORTED) and NULL. E_FULL,
+ * E_CLOSED, E_NOMEM: fn is not called. After engine_answer_forget() no fn with
+ * this user is called. */
+typedef void (*answer_fn)(void *user, int err,
+			  const struct msg_account_answered *a);
+int engine_answer(struct engine *e, const struct msg_account_answer *m,
+		  answer_fn fn, void *user);
+void engine_answer_forget(struct engine *e, const void *user);
 /* No fn with this user is called any more. */
 void engine_forget(struct engine *e, void *user);
 /* The last ended and refused calls, newest first. */
@@ -84,6 +94,8 @@ int engine_registrar(struct engine *e, const char *account,
 		     const struct addr *source, const char **hop);
 /* The peers and what is known of their next hops, an array. */
 json_t *engine_peers(const struct engine *e);
+/* Our accounts at peers and their registrations, an array. */
+json_t *engine_accounts(const struct engine *e);
 /* The registered phones, an array. */
 json_t *engine_registrations(const struct engine *e);
 

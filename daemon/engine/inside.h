@@ -187,6 +187,9 @@ struct engine {
 	struct login *logins, **logins_end; /* so, too, about phones */
 	unsigned n_logins;
 	uint64_t last_login;
+	struct question *questions; /* digests that the keeper makes */
+	unsigned n_questions;
+	uint64_t last_question;
 	bool rekeying;  /* rekey_tick() has work */
 	struct loop_timer *stopping;
 	struct counters count;
@@ -336,6 +339,10 @@ void bodyclient_end(struct call *c);
 void bodyclient_free(struct engine *e); /* tells nobody */
 /* As glance_tick(). */
 bool bodyclient_tick(struct engine *e, bool lost);
+
+/* account.c: as glance.c */
+bool account_tick(struct engine *e, bool lost);
+int account_handle(struct engine *e, const struct ipc_msg *msg);
 
 /* glance.c */
 void glance_forget(struct engine *e, void *user);

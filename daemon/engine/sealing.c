@@ -206,6 +206,17 @@ void sealing_anew(struct call *c)
 		c->sealing = SEALING_OPEN;
 }
 
+void call_offer_again(struct call *c)
+{
+	if (!c->deal) {
+		sealing_anew(c);
+	} else if (c->pending && c->pending->offerer == INSIDE) {
+		keyclient_drop(c, c->pending);
+		deal_free(c->pending);
+		c->pending = NULL;
+	}
+}
+
 bool call_retry(struct call *c, int status)
 {
 	if (!may_retry(c, status))

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "daemon/base/err.h"
+#include "daemon/engine/accounts.h"
 #include "daemon/engine/inside.h"
 #include "daemon/engine/location.h"
 
@@ -307,6 +308,13 @@ int engine_hangup(struct engine *e, uint64_t id)
 	LOG_CALL(c, LOG_CLASS_INFO, "hung up by the operator");
 	call_hang_up(c, 480, "ended by the operator");
 	return 0;
+}
+
+json_t *engine_accounts(const struct engine *e)
+{
+	const struct accounts_role *a = core_find(e->core, "accounts", NULL);
+
+	return a ? a->list(a->user) : json_array();
 }
 
 json_t *engine_registrations(const struct engine *e)

@@ -12,6 +12,7 @@
  *   trust.c     certificates trusted on first use, and the operator's orders
  *   digest/     passwords of phones: whether an answer to a challenge is right
  *   show.c      what the operator may see
+ *   account/    digests of our accounts at peers
  *   rate.c      how often a peer may ask
  *   credential.c, certificate.c, certname.c
  *               certificates: ours, a far end's, the names in one
@@ -23,10 +24,12 @@
 #include "daemon/base/log.h"
 #include "daemon/child.h"
 #include "daemon/ipcwatch.h"
+#include "daemon/keeper/account/answer.h"
 #include "daemon/keeper/clerk.h"
 #include "daemon/keeper/digest/judge.h"
 #include "daemon/keeper/memory.h"
 #include "daemon/keeper/pace.h"
+#include "daemon/keeper/rate.h"
 #include "daemon/keeper/replay.h"
 #include "daemon/keeper/show.h"
 
@@ -48,6 +51,7 @@ struct keeper {
 	struct memory *memory;
 	struct clerk *clerk;
 	struct judge *judge;
+	struct rate rate; /* of digests, by account */
 };
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -310,6 +314,22 @@ static int judge(struct keeper *k, const struct ipc_msg *msg)
 	       E_INTERNAL : 0;
 }
 
+/* The digest of an account of ours. */
+static int answer(struct keeper *k, const struct ipc_msg *msg)
+{
+	const struct msg_account_answer *m = msg->body;
+	struct msg_account_answered reply = { .err = E_FULL };
+
+	if (rate_take(&k->rate, m->account, 1, clock_mono_us(&clock_system)))
+		account_answer(child_policy(k->child),
+			       child_password(k->child, m->account), m,
+			       &reply);
+	child_send(k->child, PROC_ENGINE, MSG_ACCOUNT_ANSWERED, msg->id,
+		   &reply, sizeof reply, NULL, 0);
+	wipe(&reply, sizeof reply);
+	return 0;
+}
+
 static int handle(void *state, enum process from, struct ipc_msg *msg)
 {
 	struct keeper *k = state;
@@ -320,6 +340,8 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 		return show(k, msg);
 	if (from == PROC_ENGINE && msg->type == MSG_DIGEST_CHECK)
 		return judge(k, msg);
+	if (from == PROC_ENGINE && msg->type == MSG_ACCOUNT_ANSWER)
+		return answer(k, msg);
 	return k->clerk ? clerk_handle(k->clerk, from, msg) : E_STATE;
 }
 

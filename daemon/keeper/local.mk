@@ -1,6 +1,7 @@
 # The keeper process. libevent only in keeper.c.
 noinst_LIBRARIES += daemon/keeper/libkeeper.a
 daemon_keeper_libkeeper_a_SOURCES = \
+	daemon/keeper/account/answer.c daemon/keeper/account/answer.h \
 	daemon/keeper/alternatives.c daemon/keeper/alternatives.h \
 	daemon/keeper/best.c daemon/keeper/best.h \
 	daemon/keeper/clerk.c daemon/keeper/clerk.h \

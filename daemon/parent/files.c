@@ -11,6 +11,7 @@
 #include "daemon/digest/users.h"
 #include "daemon/keeper/credential.h"
 #include "daemon/parent/parent.h"
+#include "daemon/password.h"
 #include "daemon/psk.h"
 
 #include <errno.h>
@@ -436,6 +437,46 @@ int files_check_users(const struct conf *c, const char *dir)
 			  "digest", own.users + strlen("file:"));
 	digest_users_free(users);
 	return 0;
+}
+
+/* -- passwords ------------------------------------------------------------ */
+
+static int password_fault(const struct account *a, const char *path,
+			  const char *why)
+{
+	log_error(TAG, "account %s: password file %s: %s", a->name, path, why);
+	return E_CONF;
+}
+
+int files_open_password(const struct account *a, const char *dir, int *out)
+{
+	char path[1024], why[256];
+
+	if (path_of(a->password + strlen("file:"), dir, path, sizeof path))
+		return E_SPACE;
+	if (open_checked(path, S_IWGRP | S_IRWXO, out, why))
+		return password_fault(a, path, why);
+	return 0;
+}
+
+int files_check_passwords(const struct policy *policy, const char *dir)
+{
+	const struct account *a;
+	struct secret secret = { 0 };
+	const char *why;
+	int fd, r = 0;
+
+	for (size_t i = 0; (a = policy_account_at(policy, i)); i++) {
+		if (files_open_password(a, dir, &fd)) {
+			r = E_CONF;
+			continue;
+		}
+		if (password_read(fd, &secret, &why))
+			r = password_fault(a, a->password, why);
+		secret_wipe(&secret);
+		close(fd);
+	}
+	return r;
 }
 
 /* -- certificates --------------------------------------------------------- */

@@ -137,6 +137,8 @@ static int check(const struct options *o)
 	if (!r)
 		r = files_check_psks(policy, dir);
 	if (!r)
+		r = files_check_passwords(policy, dir);
+	if (!r)
 		r = files_check_credential(policy, dir);
 	if (!r)
 		r = files_check_tls(conf, dir);

@@ -469,6 +469,19 @@ static int check_psk_files(const struct parent *p)
 	return r;
 }
 
+static int check_password_files(const struct parent *p)
+{
+	const struct account *a;
+	int fd, r = 0;
+
+	for (size_t i = 0; (a = policy_account_at(p->policy, i)); i++)
+		if (files_open_password(a, p->conf_dir, &fd))
+			r = E_CONF;
+		else
+			close(fd);
+	return r;
+}
+
 static int check_credential_files(const struct parent *p)
 {
 	struct policy_file file;
@@ -520,8 +533,9 @@ int parent_run(const struct options *o)
 
 	prepare(&p, o);
 	p.status = EX_CONFIG;
-	if (read_all(&p) || check_psk_files(&p) || check_credential_files(&p) ||
-	    check_users_file(&p) || check_tls_files(p.conf, p.conf_dir))
+	if (read_all(&p) || check_psk_files(&p) || check_password_files(&p) ||
+	    check_credential_files(&p) || check_users_file(&p) ||
+	    check_tls_files(p.conf, p.conf_dir))
 		goto out;
 	p.status = EXIT_FAILURE;
 	if (files_open(o, &p.id, &p.files))

@@ -54,6 +54,10 @@ void files_close(struct files *f);
 /* Opens a peer's pre-shared key file, refusing one that others may read. psk
  * is the configured value, dir the configuration's folder. */
 int files_open_psk(const struct peer *peer, const char *dir, int *fd);
+/* The same for the password of an account. */
+int files_open_password(const struct account *a, const char *dir, int *fd);
+/* Reads every password file once; E_CONF when one is no good. */
+int files_check_passwords(const struct policy *policy, const char *dir);
 /* Opens and reads all of them, and forgets what it read: for --check. */
 int files_check_psks(const struct policy *policy, const char *dir);
 /* The same for a file of our credential: none may be changed by others, a

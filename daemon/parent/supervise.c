@@ -307,6 +307,24 @@ static int send_secrets(struct worker *w, const struct policy *policy)
 	return 0;
 }
 
+static int send_passwords(struct worker *w, const struct policy *policy)
+{
+	const struct account *a;
+	struct msg_password m;
+	int fd, r = 0;
+
+	if (w->process != PROC_KEEPER)
+		return 0;
+	for (size_t i = 0; !r && (a = policy_account_at(policy, i)); i++) {
+		r = files_open_password(a, w->parent->conf_dir, &fd);
+		if (r)
+			return r;
+		memcpy(m.account, a->name, sizeof m.account);
+		r = send_fd(w, MSG_PASSWORD, &m, sizeof m, fd);
+	}
+	return r;
+}
+
 static int send_credential(struct worker *w, const struct policy *policy)
 {
 	struct policy_file file;
@@ -373,9 +391,9 @@ static int send_conf(struct worker *w, const struct conf *conf,
 
 	if ((r = ipc_send(w->ipc, MSG_CONF, 0, &m, sizeof m, text, m.len, -1)))
 		return r;
-	if ((r = send_secrets(w, policy)) || (r = send_credential(w, policy)) ||
-	    (r = send_users(w, conf)) || (r = send_tls(w, conf)) ||
-	    (r = send_list(w, conf)))
+	if ((r = send_secrets(w, policy)) || (r = send_passwords(w, policy)) ||
+	    (r = send_credential(w, policy)) || (r = send_users(w, conf)) ||
+	    (r = send_tls(w, conf)) || (r = send_list(w, conf)))
 		return r;
 	return send_to(w, MSG_BEGIN, &begin, sizeof begin);
 }

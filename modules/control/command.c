@@ -201,6 +201,12 @@ static json_t *cmd_registrations(struct client *c, const json_t *q)
 			  engine_registrations(c->control->engine));
 }
 
+static json_t *cmd_accounts(struct client *c, const json_t *q)
+{
+	(void)q;
+	return reply_with("accounts", engine_accounts(c->control->engine));
+}
+
 static json_t *cmd_peers(struct client *c, const json_t *q)
 {
 	(void)q;
@@ -222,6 +228,7 @@ static const struct {
 	{ "rekey", cmd_rekey, "gives the call with this \"id\" new keys" },
 	{ "certs", cmd_certs, "certificates, anchors, lists and their dates" },
 	{ "trust", cmd_trust, "certificates trusted on first use" },
+	{ "accounts", cmd_accounts, "our accounts at peers, and their state" },
 	{ "peers", cmd_peers, "the peers, and which next hops work" },
 	{ "registrations", cmd_registrations, "the registered phones" },
 	{ "reload", cmd_reload, "asks the parent to read the configuration" },

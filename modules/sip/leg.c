@@ -13,6 +13,8 @@
 #include "modules/sip/face.h"
 #include "modules/sip/headers.h"
 #include "modules/sip/nat/nat.h"
+#include "modules/sip/trunk/auth.h"
+#include "modules/sip/trunk/challenge.h"
 #include "modules/sip/txn.h"
 
 #include <stdio.h>
@@ -321,15 +323,20 @@ static void put(struct leg *leg, msg_t *msg, const char *branch)
 		msg_destroy(msg);
 }
 
-/* Completes it and sends it, if it may leave; takes msg. */
+/* Completes it and sends it, if it may leave; takes msg. A BYE may be
+ * challenged outside. */
 static void say(struct leg *leg, msg_t *msg, sip_method_t method,
 		const char *name)
 {
 	if (!nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
-	    face_may_leave(msg, leg_hop(leg), leg->sips))
-		put(leg, msg, NULL);
-	else
+	    face_may_leave(msg, leg_hop(leg), leg->sips)) {
+		if (method == sip_method_bye && leg->face->face == OUTSIDE)
+			challenge_bye(leg, msg);
+		else
+			put(leg, msg, NULL);
+	} else {
 		msg_destroy(msg);
+	}
 }
 
 static bool ack_fill(msg_t *msg, const struct txn *t, const sip_t *from,
@@ -340,7 +347,9 @@ static bool ack_fill(msg_t *msg, const struct txn *t, const sip_t *from,
 	struct crossing x;
 	unsigned flags;
 
-	if (!cseq || msg_header_insert(msg, NULL, (msg_header_t *)cseq))
+	/* those of its INVITE (RFC 3261 13.2.2.4) */
+	if (!cseq || msg_header_insert(msg, NULL, (msg_header_t *)cseq) ||
+	    !auth_put(t->auth, msg))
 		return false;
 	if (!from)
 		return true;

@@ -37,6 +37,9 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/session/session.c modules/sip/session/session.h \
 	modules/sip/slots.c modules/sip/slots.h \
 	modules/sip/tls.c modules/sip/tls.h modules/sip/tlsname.c \
+	modules/sip/trunk/account.c modules/sip/trunk/account.h \
+	modules/sip/trunk/auth.c modules/sip/trunk/auth.h \
+	modules/sip/trunk/challenge.c modules/sip/trunk/challenge.h \
 	modules/sip/trunk/hops.c modules/sip/trunk/hops.h \
 	modules/sip/trunk/locate.c modules/sip/trunk/locate.h \
 	modules/sip/trunk/server.c modules/sip/trunk/server.h \

@@ -141,6 +141,7 @@ struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
 		pair_free(pair);
 		return NULL;
 	}
+	snprintf(pair->peer, sizeof pair->peer, "%s", call_peer(pair->call));
 	if (make_legs(pair, f, irq, sip)) {
 		*no = reply_no(500, "the call cannot be set up");
 		call_end(pair->call, no->status, no->warn);

@@ -7,8 +7,8 @@
  * Call-ID is ours, else up to 2 s. 408 and 481 mean that the dialog is gone
  * (12.2.1.2). A far end that refuses the keys (488 with Warning 306, or a
  * MIKEY message) ends the call (RFC 4567 4.1.2), and so does an answer whose
- * keys do not hold; other refusals leave everything as it is. A challenge
- * cannot be answered: the password is the phone's.
+ * keys do not hold; other refusals leave everything as it is. A challenge is
+ * answered where we have an account; the phone's password we have not.
  *
  * What the far end offers is answered with a 200 as soon as the core has the
  * answer; its ACK stays here, too. */
@@ -25,6 +25,8 @@
 #include "modules/sip/reply.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/session/session.h"
+#include "modules/sip/trunk/auth.h"
+#include "modules/sip/trunk/challenge.h"
 #include "modules/sip/txn.h"
 
 #include <stdio.h>
@@ -200,6 +202,7 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	struct body body = { .type = "application/sdp" };
 
 	t->secured = came_secured(t, orq);
+	auth_proved(t->auth, sip);
 	leg_retarget(t->to, sip, false);
 	session_agreed(t->to, sip);
 	if (t->method == sip_method_invite)
@@ -218,6 +221,27 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		ended(t, REOFFER_FAILED, 0, "a 2xx without an answer");
 }
 
+static void on_offer(void *user, const struct refusal *no,
+		     const struct body *out);
+
+/* With credentials of ours, and new keys. */
+static void again(struct txn *t, bool good)
+{
+	struct pair *pair = t->pair;
+
+	if (!good) {
+		refused(t, t->answer, NULL);
+		return;
+	}
+	nta_outgoing_destroy(t->orq);
+	t->orq = NULL;
+	t->answer = 0;
+	pair->depth++;
+	call_offer_again(pair->call);
+	call_repeat(pair->call, BODY_OFFER, on_offer, t);
+	pair->depth--;
+}
+
 static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	int status = nta_outgoing_status(orq);
@@ -233,7 +257,7 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		sip = NULL;
 	if (status < 300 && sip)
 		answered(t, orq, sip);
-	else
+	else if (!challenge_answer(t, sip, again))
 		refused(t, status, sip);
 	return 0;
 }
@@ -249,6 +273,7 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) &&
+	       auth_put(t->auth, msg) &&
 	       (body ? header_add(msg, "Content-Type", "application/sdp") &&
 		       body_add(msg, body->data, body->len)
 		     : sealed_date(msg)) &&

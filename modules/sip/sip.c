@@ -22,7 +22,8 @@
  *   retry.c    a first INVITE again: less protected, where that is allowed,
  *              or by another next hop
  *   trunk/     next hops: which there are (locate.c), which work (hops.c,
- *              server.c)
+ *              server.c); our accounts there (account.c), answers to
+ *              challenges (auth.c, challenge.c)
  *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
  *              speaks for
  *   early.c    keys before the phone is picked up
@@ -57,6 +58,9 @@
 #include "modules/sip/request.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/tls.h"
+#include "modules/sip/trunk/account.h"
+#include "modules/sip/trunk/auth.h"
+#include "modules/sip/trunk/challenge.h"
 #include "modules/sip/trunk/hops.h"
 
 #include <stdarg.h>
@@ -242,7 +246,10 @@ static void sip_free(struct sip *s)
 {
 	admissions_free(s->admissions);
 	requests_free(s->requests);
+	challenge_forget(s);
+	accounts_free(s->accounts);
 	hops_free(s->hops);
+	free(s->counts);
 	registry_free(s->registry);
 	face_close(&s->face[INSIDE]);
 	face_close(&s->face[OUTSIDE]);
@@ -283,7 +290,8 @@ static int start(struct core *core, const struct conf *c, void **state)
 	su_log_redirect(NULL, sofia_says, NULL);
 	su_randmem(s->secret, sizeof s->secret);
 	s->merges = merges_new();
-	if (!s->merges) {
+	s->counts = calloc(1, sizeof *s->counts);
+	if (!s->merges || !s->counts) {
 		r = E_NOMEM;
 		goto out;
 	}
@@ -295,6 +303,7 @@ static int start(struct core *core, const struct conf *c, void **state)
 	if ((r = take_tls(s)) || (r = open_faces(s)))
 		goto out;
 	if ((r = hops_new(s, core, &s->hops)) ||
+	    (r = accounts_new(s, core, &s->accounts)) ||
 	    (r = registry_new(s, core, &s->registry)) ||
 	    (r = requests_new(s, &s->requests)) ||
 	    (r = admissions_new(s, &s->admissions)))
@@ -316,7 +325,8 @@ static void drain(void *state)
 	s->draining = true;
 }
 
-/* Every call is told; their last transactions get a bounded time. */
+/* Every call and every registrar is told; their last transactions get a
+ * bounded time. */
 static void last_words(struct sip *s)
 {
 	struct refusal no = reply_no(503, "the gateway is being stopped");
@@ -325,8 +335,10 @@ static void last_words(struct sip *s)
 
 	for (pair = s->pairs; pair; pair = pair->next)
 		pair_end(pair, &no, no.warn);
+	accounts_end(s->accounts);
 	while ((s->bye_us && now - s->bye_us < STOP_REPEAT_US) ||
-	       (s->pairs && now - start < STOP_US)) {
+	       ((s->pairs || accounts_busy(s->accounts)) &&
+		now - start < STOP_US)) {
 		loop_step(s->loop, STOP_STEP_MS);
 		now = clock_mono_us(&clock_system);
 	}
@@ -352,7 +364,9 @@ static int reload(void *state, const struct conf *c)
 	int r = take_tls(s);
 
 	(void)c;
-	return r ? r : hops_reload(s->hops);
+	if (!r)
+		r = hops_reload(s->hops);
+	return r ? r : accounts_reload(s->accounts);
 }
 
 static const char *const provides[] = { "signalling", NULL };

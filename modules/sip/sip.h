@@ -21,6 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct accounts; /* trunk/account.h */
+struct auth;     /* trunk/auth.h */
+struct goodbye;  /* trunk/challenge.c */
 struct admissions; /* registrar/admission.h */
 struct leg;
 struct hop_table; /* trunk/hops.h */
@@ -68,6 +71,9 @@ struct sip {
 	struct admissions *admissions;
 	struct requests *requests;
 	struct hop_table *hops;
+	struct accounts *accounts;
+	struct goodbye *goodbyes; /* our own BYEs to the outside */
+	struct nonce_counts *counts;
 	struct merges *merges;
 	struct pair *pairs;   /* all of them */
 	size_t n_pairs;
@@ -142,6 +148,8 @@ struct txn {
 	nta_outgoing_t *orq; /* NULL before it was sent */
 	msg_t *out;          /* ours, until its body is sealed (reoffer.c) */
 	struct reliable *reliables;
+	struct auth *auth; /* our answer to a challenge; or NULL */
+	void (*again)(struct txn *t, bool good); /* once it is there */
 	struct loop_timer *patience; /* with the next hop; or NULL (retry.c) */
 	sip_method_t method;
 	uint32_t cseq;       /* on the leg it went to */
@@ -178,6 +186,7 @@ struct pair {
 	struct pair *sweep_next;
 	bool to_sweep;
 	struct call *call;      /* the core's; NULL after call_end() */
+	char peer[NAME_TEXT];   /* its peer's name */
 	enum pair_state state;
 	struct leg *caller;
 	struct leg *called;     /* the branches; the first is the winner */

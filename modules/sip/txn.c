@@ -24,6 +24,8 @@
 #include "modules/sip/sealed.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/tls.h"
+#include "modules/sip/trunk/auth.h"
+#include "modules/sip/trunk/challenge.h"
 #include "modules/sip/trunk/hops.h"
 
 #include <stdlib.h>
@@ -80,6 +82,8 @@ void txn_done(struct txn *t)
 	t->out = NULL;
 	loop_timer_free(t->patience);
 	t->patience = NULL;
+	auth_free(t->auth);
+	t->auth = NULL;
 	t->done = true;
 	pair_to_sweep(t->pair);
 }
@@ -94,6 +98,7 @@ void txn_free(struct txn *t)
 	}
 	loop_timer_free(t->patience);
 	said_free(&t->said);
+	auth_free(t->auth);
 	free(t);
 }
 
@@ -217,7 +222,7 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
 	    (t->method == sip_method_prack && !rack_add(msg, t)) ||
-	    !body_put(msg, p, body))
+	    !auth_put(t->auth, msg) || !body_put(msg, p, body))
 		return false;
 	return !nta_msg_request_complete(msg, t->to->dialog, t->method,
 					 sip->sip_request->rq_method_name,
@@ -393,6 +398,10 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		own_failure(t, status);
 		return 0;
 	}
+	if (challenge_answer(t, sip, challenge_relay))
+		return 0;
+	if (t->auth && status < 300)
+		auth_proved(t->auth, sip);
 	if (t->initial && status >= 400 && t->to->face->face == OUTSIDE &&
 	    filter_body_kind(sip) == BODY_SDP && t->pair->call)
 		call_hint(t->pair->call, sip->sip_payload->pl_data,

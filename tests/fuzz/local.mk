@@ -56,7 +56,7 @@ tests_fuzz_fuzz_sdp_LDADD = $(ENGINE_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_sip
 tests_fuzz_fuzz_sip_SOURCES = tests/fuzz/fuzz_sip.c tests/mock/core.c \
-	tests/mock/modules.c \
+	tests/mock/modules.c daemon/keeper/account/answer.c \
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_sip_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_fuzz_fuzz_sip_LDFLAGS = $(FUZZ_LINK)

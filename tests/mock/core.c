@@ -3,10 +3,14 @@
 
 #include "daemon/base/err.h"
 #include "daemon/digest/users.h"
+#include "daemon/keeper/account/answer.h"
+#include "daemon/password.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct call {
 	struct engine *e;
@@ -38,6 +42,8 @@ int core_register(struct core *core, const char *role, const char *name,
 		e->signalling = record;
 	else if (!strcmp(role, "location"))
 		e->location = record;
+	else if (!strcmp(role, "accounts"))
+		e->accounts = record;
 	else if (!strcmp(role, "hops"))
 		e->hops = record;
 	else
@@ -78,6 +84,86 @@ int mock_core_conf(struct engine *e, const char *path)
 	e->conf = conf;
 	e->policy = policy;
 	return 0;
+}
+
+const void *core_find(const struct core *core, const char *role,
+		      const char *name)
+{
+	const struct engine *e = (const struct engine *)(const void *)core;
+
+	(void)name;
+	return strcmp(role, "hops") ? NULL : e->hops;
+}
+
+/* -- the keeper ----------------------------------------------------------- */
+
+struct question {
+	struct question *next;
+	struct loop_timer *timer;
+	struct engine *e;
+	struct msg_account_answer m;
+	answer_fn fn;
+	void *user;
+};
+
+static struct question *questions;
+
+static void question_free(struct question *q)
+{
+	struct question **at = &questions;
+
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
+	loop_timer_free(q->timer);
+	free(q);
+}
+
+/* As the keeper would: from the account's file. */
+static void on_question(void *user)
+{
+	struct question *q = user, copy = *q;
+	const struct account *a =
+		policy_account(q->e->policy, q->m.account);
+	struct msg_account_answered reply;
+	struct secret password = { 0 };
+	const char *why;
+	int fd = a ? open(a->password + 5, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd >= 0 && !q->e->no_keeper)
+		password_read(fd, &password, &why);
+	if (fd >= 0)
+		close(fd);
+	account_answer(q->e->policy, password.len ? &password : NULL, &q->m,
+		       &reply);
+	question_free(q);
+	copy.fn(copy.user, reply.err, reply.err ? NULL : &reply);
+}
+
+int engine_answer(struct engine *e, const struct msg_account_answer *m,
+		  answer_fn fn, void *user)
+{
+	struct question *q = calloc(1, sizeof *q);
+
+	*q = (struct question){ .next = questions, .e = e, .m = *m, .fn = fn,
+				.user = user };
+	questions = q;
+	e->answers++;
+	loop_timer_new(e->loop, on_question, q, &q->timer);
+	loop_timer_set(q->timer, 0);
+	return 0;
+}
+
+void engine_answer_forget(struct engine *e, const void *user)
+{
+	struct question *q = questions, *next;
+
+	(void)e;
+	for (; q; q = next) {
+		next = q->next;
+		if (q->user == user)
+			question_free(q);
+	}
 }
 
 int engine_registrar(struct engine *e, const char *account,
@@ -201,6 +287,19 @@ static int ask_hops(struct call *c, const char *callee)
 		snprintf(c->more[c->n_more++], sizeof c->more[0], "%s",
 			 list[i]);
 	return 0;
+}
+
+const char *call_peer(const struct call *c)
+{
+	const struct peer *p = c->e->policy ?
+		policy_at(c->e->policy, 0) : NULL;
+
+	return p ? p->name : "";
+}
+
+void call_offer_again(struct call *c)
+{
+	c->e->again++;
 }
 
 bool call_has_hop(const struct call *c)

@@ -5,6 +5,7 @@
 #define CALLSEAL_MOCK_CORE_H
 
 #include "daemon/engine/call.h"
+#include "daemon/engine/accounts.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/hops.h"
 #include "daemon/engine/location.h"
@@ -25,6 +26,9 @@ struct engine {
 	const struct signalling *signalling;
 	const struct location *location;
 	const struct hops *hops;
+	const struct accounts_role *accounts;
+	unsigned answers; /* digests that were asked for */
+	bool no_keeper;   /* and which nobody makes */
 	struct conf *conf;     /* or NULL: no peers */
 	struct policy *policy; /* of conf; the first peer that matches a call
 	                          outwards leads it */
@@ -51,6 +55,7 @@ struct engine {
 	unsigned seals, opens;
 	bool keys_only; /* offers of the outside stay here */
 	bool own_no;    /* no offer of our own can be made */
+	unsigned again; /* offers that go out once more */
 	unsigned reoffered[4]; /* by enum reoffered */
 	unsigned again_ms;
 	int last_status; /* of call_end() */

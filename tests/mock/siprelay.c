@@ -24,8 +24,8 @@
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "reoffer" (what
  * the order gave is a line on standard output), "set
- * KEY=VALUE", "stats", "registrations", "peers" (answered on standard output),
- * "drain", "quit". */
+ * KEY=VALUE", "stats", "registrations", "peers", "accounts" (answered on
+ * standard output), "drain", "quit". */
 #include "tests/mock/core.h"
 #include "tests/mock/login.h"
 
@@ -184,6 +184,8 @@ static void set(struct program *p, const char *text)
 	else if (!strncmp(text, "conf=", 5) && p->sip)
 		sip_module.reload(p->sip, mock_core_conf(&p->engine, value) ?
 					  NULL : p->engine.conf);
+	else if (!strncmp(text, "no_keeper=", 10))
+		e->no_keeper = atoi(value);
 	else if (!strncmp(text, "t1=", 3))
 		timers(p, (unsigned)atoi(value));
 }
@@ -195,13 +197,15 @@ static void stats(const struct program *p)
 
 	printf("started=%u ended=%u up=%u won=%u filtered=%u taken=%u last=%d "
 	       "pairs=%zu requests=%zu hints=%u done=%u busy=%u "
-	       "challenged=%u failed=%u again=%u refreshed=%u\n",
+	       "challenged=%u failed=%u again=%u refreshed=%u answers=%u "
+	       "anew=%u\n",
 	       e->started, e->ended, e->up, e->won,
 	       e->filtered, e->taken, e->last_status, s->n_pairs,
 	       requests_count(s->requests), e->hints,
 	       e->reoffered[REOFFER_DONE],
 	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
-	       e->reoffered[REOFFER_FAILED], e->again_ms, e->refreshed);
+	       e->reoffered[REOFFER_FAILED], e->again_ms, e->refreshed,
+	       e->answers, e->again);
 	fflush(stdout);
 }
 
@@ -235,6 +239,17 @@ static void peers(const struct program *p)
 	json_decref(all);
 }
 
+static void accounts(const struct program *p)
+{
+	const struct accounts_role *a = p->engine.accounts;
+	json_t *list = a->list(a->user);
+
+	json_dumpf(list, stdout, JSON_COMPACT);
+	puts("");
+	fflush(stdout);
+	json_decref(list);
+}
+
 static void command(struct program *p, char *line)
 {
 	char *text;
@@ -254,6 +269,8 @@ static void command(struct program *p, char *line)
 		registrations(p);
 	} else if (!strcmp(line, "peers")) {
 		peers(p);
+	} else if (!strcmp(line, "accounts")) {
+		accounts(p);
 	} else if (!strcmp(line, "drain")) {
 		sip_module.drain(p->sip);
 	} else if (!strcmp(line, "quit")) {

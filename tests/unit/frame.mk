@@ -20,3 +20,9 @@ tests_unit_test_confine_SOURCES = tests/unit/test_confine.c
 tests_unit_test_confine_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
 tests_unit_test_child_SOURCES = tests/unit/test_child.c tests/mock/modules.c
 tests_unit_test_child_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_account
+TESTS += tests/unit/test_account
+tests_unit_test_account_SOURCES = tests/unit/test_account.c \
+	daemon/keeper/account/answer.c
+tests_unit_test_account_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)

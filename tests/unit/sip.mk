@@ -10,14 +10,16 @@ TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
 	tests/call/test_sip_nat.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
-	tests/call/test_sip_dns.py tests/call/test_sip_session.py \
+	tests/call/test_sip_dns.py tests/call/test_sip_accounts.py \
+	tests/call/test_sip_session.py \
 	tests/call/test_sip_sealed.py tests/call/test_sip_border.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
 	tests/call/test_sip_nat.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
-	tests/call/test_sip_dns.py tests/call/test_sip_session.py \
+	tests/call/test_sip_dns.py tests/call/test_sip_accounts.py \
+	tests/call/test_sip_session.py \
 	tests/call/test_sip_sealed.py tests/call/test_sip_border.py \
 	tests/call/sipscene.py \
 	tests/call/sipsock.py
@@ -33,7 +35,8 @@ check_PROGRAMS += tests/unit/test_sip_headers
 TESTS += tests/unit/test_sip_headers
 tests_unit_test_sip_headers_SOURCES = tests/unit/test_sip_headers.c \
 	tests/mock/modules.c \
-	tests/mock/core.c tests/mock/core.h
+	tests/mock/core.c tests/mock/core.h \
+	daemon/keeper/account/answer.c
 tests_unit_test_sip_headers_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
 
@@ -49,7 +52,7 @@ tests_unit_test_binding_LDADD = daemon/libframe.a $(BASE_LIBS) \
 check_PROGRAMS += tests/unit/test_tls
 TESTS += tests/unit/test_tls
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/mock/core.c \
-	tests/mock/core.h tests/mock/modules.c
+	tests/mock/core.h tests/mock/modules.c daemon/keeper/account/answer.c
 tests_unit_test_tls_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS) $(TLS_CFLAGS)
 tests_unit_test_tls_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
 

@@ -59,6 +59,10 @@ static const struct {
 	  "\"phone\":\"10.1.1.1:5062\","
 	  "\"transport\":\"tcp\",\"contact\":\"sip:al\\u0007@10.1.1.1\","
 	  "\"since\":1700000000.5,\"expires\":1700000600.5}]}\n" },
+	{ "\"accounts\"", "{\"ok\":true,\"accounts\":[{\"name\":"
+	  "\"us@t.example\",\"peer\":\"far\",\"state\":\"registered\","
+	  "\"expires\":5},{\"name\":\"b\",\"peer\":\"far\",\"state\":"
+	  "\"trying\",\"trouble\":\"no answer\"}]}\n" },
 	{ "\"peers\"", "{\"ok\":true,\"peers\":[{\"name\":\"far\","
 	  "\"match\":\"*@b\",\"profile\":\"p\",\"need\":\"require\","
 	  "\"keepalive_s\":30,\"servers\":[{\"server\":\"sip:one\","
@@ -208,6 +212,15 @@ static void registrations(void **state)
 	has("\"account\": \"alice@a.example\"");
 }
 
+static void accounts(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("accounts"), 0);
+	has("ACCOUNT       PEER  STATE       EXPIRES IN  TROUBLE\n");
+	has("us@t.example  far   registered  0:00:00     -\n");
+	has("b             far   trying      -           no answer\n");
+}
+
 static void peers(void **state)
 {
 	(void)state;
@@ -355,6 +368,7 @@ int main(void)
 		cmocka_unit_test(status), cmocka_unit_test(calls),
 		cmocka_unit_test(ended), cmocka_unit_test(one_call),
 		cmocka_unit_test(registrations),
+		cmocka_unit_test(accounts),
 		cmocka_unit_test(peers),
 		cmocka_unit_test(new_keys),
 		cmocka_unit_test(refused), cmocka_unit_test(usage),

@@ -6,10 +6,10 @@
  * reads the answer. Elsewhere the answer is not looked at: it repeats, too.
  *
  * 408, 481 or silence: the dialog is gone, both legs get a BYE. 422: once more
- * with the interval that it wants. 491: later (RFC 3261 14.1). A challenge we
- * cannot answer, the password is the phone's: the other end decides then when
- * the call is over. Whatever else leaves the session to its end, but is tried
- * again. */
+ * with the interval that it wants. 491: later (RFC 3261 14.1). A challenge is
+ * answered by an account of ours; without one we cannot, the password is the
+ * phone's: the other end decides then when the call is over. Whatever else
+ * leaves the session to its end, but is tried again. */
 #include "modules/sip/session/refresh.h"
 
 #include "daemon/base/clock.h"
@@ -24,6 +24,8 @@
 #include "modules/sip/reply.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/session/session.h"
+#include "modules/sip/trunk/auth.h"
+#include "modules/sip/trunk/challenge.h"
 #include "modules/sip/txn.h"
 
 #include <stdlib.h>
@@ -144,6 +146,24 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		txn_done(t);
 }
 
+static void launch(struct txn *t, const struct body *body);
+static void by_invite(struct txn *t);
+
+static void on_credentials(struct txn *t, bool good)
+{
+	if (!good) {
+		refused(t, t->answer, NULL);
+		return;
+	}
+	nta_outgoing_destroy(t->orq);
+	t->orq = NULL;
+	t->answer = 0;
+	if (t->method == sip_method_update)
+		launch(t, NULL);
+	else
+		by_invite(t);
+}
+
 static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	int status = nta_outgoing_status(orq);
@@ -159,7 +179,7 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		sip = NULL;
 	if (status < 300 && sip)
 		answered(t, orq, sip);
-	else
+	else if (!challenge_answer(t, sip, on_credentials))
 		refused(t, status, sip);
 	return 0;
 }
@@ -173,7 +193,7 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
-	       session_request(t, msg, NULL) &&
+	       session_request(t, msg, NULL) && auth_put(t->auth, msg) &&
 	       (!body || (header_add(msg, "Content-Type",
 				     "application/sdp") &&
 			  body_add(msg, body->data, body->len))) &&
