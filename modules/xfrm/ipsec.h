@@ -51,7 +51,7 @@ struct ipsec_sa {
 	uint16_t window; /* packets of replay window, 1..ESP_WINDOW_MAX */
 	struct ipsec_encap encap;
 	struct ipsec_life life;
-	struct ipsec_selector sel; /* src.base.family 0: what the policies say */
+	struct ipsec_selector sel; /* src.base.family 0: as policies say */
 	struct esp_key key;
 };
 

@@ -172,7 +172,8 @@ static void policies_are_as_iproute2_writes_them(void **state)
 		.sel = { .src = sample_net("10.99.1.1"),
 			 .dst = sample_net("0.0.0.0/0"), .sport = 5060,
 			 .sport_mask = 0xffff, .proto = IPPROTO_UDP },
-		.dir = IPSEC_OUT, .action = IPSEC_BLOCK, .priority = 0x40000000 };
+		.dir = IPSEC_OUT, .action = IPSEC_BLOCK,
+		.priority = 0x40000000 };
 	m = ours(REQUEST_POLICY_ADD, NULL, &p);
 	same(&m, 8, POLICY_HEAD);
 	p.action = IPSEC_BYPASS;
@@ -250,8 +251,8 @@ static void an_sa_comes_back(void **state)
 
 static void a_policy_comes_back(void **state)
 {
-	static const enum ipsec_action actions[] = { IPSEC_PROTECT, IPSEC_BYPASS,
-						   IPSEC_BLOCK };
+	static const enum ipsec_action actions[] = {
+		IPSEC_PROTECT, IPSEC_BYPASS, IPSEC_BLOCK };
 	struct ipsec_policy p = sample_policy();
 	struct message m;
 	struct reply r;
