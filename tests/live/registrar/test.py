@@ -3,32 +3,16 @@
 baresip knows MD5 alone and gives up where anything else is offered, so its
 gateway offers no more; linphone takes the SHA-256 that comes first.
 """
-import hashlib
 import json
-import os
-import pwd
 import re
 import time
 
 from lib import claims, linphone, rtp, sip, speech, stage, ua
-from lib.lab import USER, wait_for
+from lib.accounts import REGISTRAR, write_account
+from lib.lab import wait_for
 from lib.phone import Phone
 
-REGISTRAR = ('register = "local"; registrar = {{ domain = "{}"; users = "file:users"; '
-             'hash = [ {} ]; }};')
 EXPECTED = ('was ended by signal 9',)
-
-
-def write_account(lab, site, user):
-    """As callsealctl digest does."""
-    text = f'{user}:{site}.example:right'.encode()
-    path = f'{lab.folder(f"gate-{site}", user=USER)}/users'
-    with open(path, 'w') as f:
-        for name in ('md5', 'sha256'):
-            f.write(f'{user}:{site}.example:{hashlib.new(name, text).hexdigest()}\n')
-    who = pwd.getpwnam(USER)
-    os.chown(path, who.pw_uid, who.pw_gid)
-    os.chmod(path, 0o600)
 
 
 def setup(t):
