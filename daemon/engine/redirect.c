@@ -93,7 +93,7 @@ int call_redirect(struct call *c, const char *uri)
 	sealing_anew(c);
 	take(c, way);
 	call_free(way);
-	LOG_CALL(c, LOG_CLASS_INFO, "redirected to %s, peer %s, profile %s", uri,
-		 c->peer, c->profile);
+	LOG_CALL(c, LOG_CLASS_INFO, "redirected to %s, peer %s, profile %s",
+		 uri, c->peer, c->profile);
 	return 0;
 }
