@@ -11,9 +11,15 @@
  * lingering after a load: 6 % of a CPU). So we run it step by step, and when
  * some steps running said "now" wait up to a millisecond for events on Sofia's
  * epoll descriptor, which must be found among those that su_root_create()
- * opened. */
+ * opened.
+ *
+ * Its timers go by the wall clock: a step of it would end every transaction
+ * that is open, or leave it without repetitions for as long. The library lets
+ * itself be given another time by a variable that no header declares (configure
+ * pins its version); it gets one that never steps. */
 #include "daemon/engine/loop.h"
 
+#include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 
 #include <errno.h>
@@ -29,6 +35,9 @@
 #define FD_LOOK 256 /* descriptors below this are looked at */
 #define STEP_MAX_MS 1000
 #define HASTY_STEPS 4
+
+/* Called with the wall clock in *now. */
+extern void (*_su_time)(su_time_t *now);
 
 struct loop {
 	su_root_t *root;
@@ -84,6 +93,15 @@ static int find_epoll(const bool before[FD_LOOK])
 	return found ? outer : -1;
 }
 
+/* Since 1900, as all of Sofia's, but only its differences count. */
+static void steady(su_time_t *now)
+{
+	uint64_t us = clock_mono_us(&clock_system);
+
+	now->tv_sec = SU_TIME_EPOCH + (unsigned long)(us / 1000000);
+	now->tv_usec = (unsigned long)(us % 1000000);
+}
+
 int loop_new(struct loop **out)
 {
 	struct loop *l = calloc(1, sizeof *l);
@@ -95,6 +113,7 @@ int loop_new(struct loop **out)
 		free(l);
 		return E_INTERNAL;
 	}
+	_su_time = steady;
 	note_open(open);
 	l->root = su_root_create(NULL);
 	if (!l->root) {

@@ -184,6 +184,33 @@ def bye_to_a_dead_end(s):
     s.gone()
 
 
+@case(keys=("t1=100",))
+def the_wall_clock_steps(s):
+    """An hour on or back: nobody's time is up by it, nor does it stand still."""
+    for step in (3600, -7200, 3600):
+        d, i = s.invite()
+        s.relay.say("set step=%d" % step)
+        s.a.quiet(0.3 * SLOW, skip="SIP/2.0 100 ")
+        s.b.reply(i, "180 Ringing", "B1")
+        s.a.expect("SIP/2.0 180")
+        s.b.reply(i, "200 OK", "B1", body=SDP)
+        ok = s.a.expect("SIP/2.0 200")
+        s.a.expect("SIP/2.0 200", 1 * SLOW)  # it comes again
+        d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+        s.a.request("ACK", d["uri"], d)
+        s.b.expect("ACK", skip="INVITE")
+        s.relay.say("set step=%d" % -step)
+        s.a.quiet(0.3 * SLOW, skip="SIP/2.0 200 ")
+        s.b.quiet(0.1, skip="INVITE")
+        s.a.request("BYE", d["uri"], d)
+        y = s.b.expect("BYE")
+        again = s.b.expect("BYE", 1 * SLOW)  # so does this
+        same(again.data, y.data, "the BYE")
+        s.b.reply(y, "200 OK", contact=False)
+        s.a.expect("SIP/2.0 200")
+    s.gone(3)
+
+
 @case()
 def bye_glare(s):
     d, e = s.up()

@@ -3,6 +3,7 @@
 own, those of the ends, and what ends a call. Time is made: the clock jumps."""
 import re
 import sys
+import time
 
 from sipscene import BOB, SLOW, case, main, same
 from sipsock import SDP, called, dialog
@@ -13,6 +14,7 @@ UPDATES = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n"
 
 def skip(s, seconds):
     s.relay.say("set skip=%d" % seconds)
+    time.sleep(0.05 * SLOW)  # nothing may be under way: its time would be up
 
 
 def asks(m):

@@ -28,7 +28,9 @@ tests_mock_siprelay_SOURCES = tests/mock/siprelay.c tests/mock/modules.c \
 	tests/mock/core.c tests/mock/core.h tests/mock/login.c \
 	tests/mock/login.h
 tests_mock_siprelay_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
-tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc,--wrap=clock_gettime
+tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
+	-Wl,--export-dynamic-symbol=clock_gettime \
+	-Wl,--export-dynamic-symbol=gettimeofday
 tests_mock_siprelay_LDADD = $(SIP_LIBS) $(KEEPER_LIBS) $(FRAME_LIBS)
 
 check_PROGRAMS += tests/unit/test_sip_headers
