@@ -1,6 +1,8 @@
 # xfrm
 EXTRA_DIST += tests/vectors/iproute2_xfrm.txt
-XFRM_TESTS = tests/unit/test_xfrm_request tests/unit/test_xfrm_reply
+XFRM_TESTS = tests/unit/test_xfrm_ledger \
+	tests/unit/test_xfrm_reply tests/unit/test_xfrm_request \
+	tests/unit/test_xfrm_selector
 check_PROGRAMS += $(XFRM_TESTS)
 TESTS += $(XFRM_TESTS)
 tests_unit_test_xfrm_request_SOURCES = tests/unit/test_xfrm_request.c \
@@ -11,3 +13,10 @@ tests_unit_test_xfrm_reply_SOURCES = tests/unit/test_xfrm_reply.c \
 	tests/unit/xfrm_samples.h
 tests_unit_test_xfrm_reply_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_unit_test_xfrm_reply_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
+tests_unit_test_xfrm_ledger_SOURCES = tests/unit/test_xfrm_ledger.c \
+	tests/unit/xfrm_samples.h tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_xfrm_ledger_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_xfrm_ledger_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
+tests_unit_test_xfrm_selector_SOURCES = tests/unit/test_xfrm_selector.c \
+	tests/unit/xfrm_samples.h
+tests_unit_test_xfrm_selector_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,517 @@
+/* ledger.c - slots of 128 bytes. See ledger.h.
+ *
+ * A slot is written in its place by one pwrite(), so that damage stays within
+ * it; it ends in a checksum over its number and bytes. Slot 0, the head, has
+ * the world that the records are of, and the sub-range. The checksum guards
+ * against mishap; whoever may write the file may do as the daemon. */
+#include "modules/xfrm/ledger.h"
+
+#include "daemon/base/buf.h"
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "modules/xfrm/range.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TAG "xfrm"
+#define SLOT 128 /* bytes in the file */
+#define SUM_AT (SLOT - 8)
+
+static const char magic[24] = "callseal ledger 1\n";
+
+struct ledger {
+	int fd;
+	uint8_t world[LEDGER_WORLD];
+	uint32_t range;
+	struct ledger_record *record; /* [i] is slot i + 1 */
+	uint64_t *name;               /* hash of its name in the kernel */
+	size_t most, used, end;       /* end: none is used from there on */
+	size_t hint;                  /* none is free before it */
+	bool damaged;
+};
+
+/* -- bytes ---------------------------------------------------------------- */
+
+static uint64_t sum_of(uint32_t slot, const uint8_t *bytes)
+{
+	uint64_t h = 0xcbf29ce484222325u ^ slot;
+
+	for (size_t i = 0; i < SUM_AT; i++)
+		h = (h ^ bytes[i]) * 0x100000001b3u;
+	return h;
+}
+
+static bool sound(uint32_t slot, const uint8_t *bytes)
+{
+	struct reader r = reader_of(bytes + SUM_AT, 8);
+
+	return reader_u64(&r) == sum_of(slot, bytes);
+}
+
+/* Room for one slot's bytes; they fit, so nothing is allocated. */
+static struct buf room_of(uint8_t bytes[SLOT])
+{
+	memset(bytes, 0, SLOT);
+	return (struct buf){ .data = bytes, .cap = SLOT, .max = SUM_AT };
+}
+
+static int write_bytes(const struct ledger *l, uint32_t slot,
+		       const uint8_t *bytes)
+{
+	ssize_t n;
+
+	do
+		n = pwrite(l->fd, bytes, SLOT, (off_t)slot * SLOT);
+	while (n < 0 && errno == EINTR);
+	return n == SLOT ? 0 : E_IO;
+}
+
+static int write_sealed(const struct ledger *l, uint32_t slot, uint8_t *bytes)
+{
+	uint64_t sum = sum_of(slot, bytes);
+
+	for (int i = 0; i < 8; i++)
+		bytes[SUM_AT + i] = (uint8_t)(sum >> (56 - 8 * i));
+	return write_bytes(l, slot, bytes);
+}
+
+/* 0, E_CLOSED at the end (or in the middle of a slot), E_IO. */
+static int read_bytes(const struct ledger *l, uint32_t slot, uint8_t *bytes)
+{
+	ssize_t n;
+
+	do
+		n = pread(l->fd, bytes, SLOT, (off_t)slot * SLOT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return E_IO;
+	return n == SLOT ? 0 : E_CLOSED;
+}
+
+static void put_addr(struct buf *b, const struct addr *a)
+{
+	buf_u8(b, a->family);
+	buf_put(b, a->ip, sizeof a->ip);
+}
+
+static struct addr get_addr(struct reader *r)
+{
+	struct addr a = { 0 };
+	const uint8_t *ip;
+
+	a.family = reader_u8(r);
+	ip = reader_bytes(r, sizeof a.ip);
+	if (ip)
+		memcpy(a.ip, ip, sizeof a.ip);
+	if (a.family != 0 && a.family != 4 && a.family != 6)
+		reader_fail(r, E_FORMAT);
+	return a;
+}
+
+static void put_net(struct buf *b, const struct net *n)
+{
+	put_addr(b, &n->base);
+	buf_u8(b, n->bits);
+}
+
+static struct net get_net(struct reader *r)
+{
+	struct addr base = get_addr(r);
+
+	return (struct net){ base, reader_u8(r) };
+}
+
+static void put_policy(struct buf *b, const struct ipsec_policy *p)
+{
+	put_net(b, &p->sel.src);
+	put_net(b, &p->sel.dst);
+	buf_u16(b, p->sel.sport);
+	buf_u16(b, p->sel.sport_mask);
+	buf_u16(b, p->sel.dport);
+	buf_u16(b, p->sel.dport_mask);
+	buf_u8(b, p->sel.proto);
+	buf_u8(b, p->dir);
+	buf_u8(b, p->action);
+	buf_u32(b, p->priority);
+	put_addr(b, &p->src);
+	put_addr(b, &p->dst);
+	buf_u32(b, p->spi);
+	buf_u32(b, p->reqid);
+	buf_u8(b, p->mode);
+}
+
+static void get_policy(struct reader *r, struct ipsec_policy *p)
+{
+	p->sel.src = get_net(r);
+	p->sel.dst = get_net(r);
+	p->sel.sport = reader_u16(r);
+	p->sel.sport_mask = reader_u16(r);
+	p->sel.dport = reader_u16(r);
+	p->sel.dport_mask = reader_u16(r);
+	p->sel.proto = reader_u8(r);
+	p->dir = reader_u8(r);
+	p->action = reader_u8(r);
+	p->priority = reader_u32(r);
+	p->src = get_addr(r);
+	p->dst = get_addr(r);
+	p->spi = reader_u32(r);
+	p->reqid = reader_u32(r);
+	p->mode = reader_u8(r);
+}
+
+static void put_sa(struct buf *b, const struct ipsec_sa *sa)
+{
+	put_addr(b, &sa->src);
+	put_addr(b, &sa->dst);
+	buf_u32(b, sa->spi);
+	buf_u32(b, sa->reqid);
+	buf_u8(b, sa->mode);
+}
+
+static void get_sa(struct reader *r, struct ipsec_sa *sa)
+{
+	sa->src = get_addr(r);
+	sa->dst = get_addr(r);
+	sa->spi = reader_u32(r);
+	sa->reqid = reader_u32(r);
+	sa->mode = reader_u8(r);
+}
+
+static int parse(const uint8_t *bytes, struct ledger_record *out)
+{
+	struct reader r = reader_of(bytes, SUM_AT);
+	const char *why;
+
+	*out = (struct ledger_record){ .kind = reader_u8(&r) };
+	if (out->kind == LEDGER_SA)
+		get_sa(&r, &out->sa);
+	else if (out->kind == LEDGER_POLICY)
+		get_policy(&r, &out->policy);
+	else
+		return E_FORMAT;
+	if (r.err)
+		return E_FORMAT;
+	if (out->kind == LEDGER_POLICY)
+		return ipsec_policy_check(&out->policy, &why) ? E_FORMAT : 0;
+	return out->sa.dst.family && out->sa.spi >= ESP_SPI_MIN ? 0 : E_FORMAT;
+}
+
+/* -- names in the kernel -------------------------------------------------- */
+
+static uint64_t hash(uint64_t h, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+
+	while (len--)
+		h = (h ^ *p++) * 0x100000001b3u;
+	return h;
+}
+
+static uint64_t name_of(const struct ledger_record *r)
+{
+	const struct ipsec_selector *s = &r->policy.sel;
+	uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)r->kind;
+
+	if (r->kind == LEDGER_SA) {
+		h = hash(h, r->sa.dst.ip, sizeof r->sa.dst.ip);
+		return hash(h, &r->sa.spi, sizeof r->sa.spi);
+	}
+	h = hash(h, s->src.base.ip, sizeof s->src.base.ip);
+	h = hash(h, s->dst.base.ip, sizeof s->dst.base.ip);
+	h = hash(h, &s->sport, sizeof s->sport);
+	h = hash(h, &s->dport, sizeof s->dport);
+	return hash(h, &r->policy.dir, sizeof r->policy.dir);
+}
+
+static bool same_name(const struct ledger_record *a,
+		      const struct ledger_record *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == LEDGER_SA)
+		return a->sa.spi == b->sa.spi &&
+		       addr_same_host(&a->sa.dst, &b->sa.dst);
+	return a->policy.dir == b->policy.dir &&
+	       ipsec_selector_equal(&a->policy.sel, &b->policy.sel);
+}
+
+/* -- the file ------------------------------------------------------------- */
+
+static int write_head(const struct ledger *l)
+{
+	uint8_t bytes[SLOT];
+	struct buf b = room_of(bytes);
+
+	buf_put(&b, magic, sizeof magic);
+	buf_put(&b, l->world, LEDGER_WORLD);
+	buf_u32(&b, l->range);
+	return write_sealed(l, 0, bytes);
+}
+
+/* E_FORMAT: it is none; *same: of this world. */
+static int read_head(struct ledger *l, bool *same)
+{
+	uint8_t bytes[SLOT];
+	struct reader in = reader_of(bytes, SUM_AT);
+	int r = read_bytes(l, 0, bytes);
+
+	if (r)
+		return r == E_IO ? r : E_FORMAT;
+	if (!sound(0, bytes) ||
+	    memcmp(reader_bytes(&in, sizeof magic), magic, sizeof magic))
+		return E_FORMAT;
+	*same = !memcmp(reader_bytes(&in, LEDGER_WORLD), l->world,
+			LEDGER_WORLD);
+	l->range = reader_u32(&in);
+	return l->range <= RANGE_NONE ? 0 : E_FORMAT;
+}
+
+static int begin(struct ledger *l)
+{
+	return ftruncate(l->fd, 0) ? E_IO : write_head(l);
+}
+
+static bool empty(const uint8_t *bytes)
+{
+	for (size_t i = 0; i < SLOT; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+static int read_slots(struct ledger *l)
+{
+	uint8_t bytes[SLOT];
+	unsigned damaged = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < l->most; i++) {
+		r = read_bytes(l, (uint32_t)i + 1, bytes);
+		if (r)
+			break;
+		if (empty(bytes))
+			continue;
+		if (!sound((uint32_t)i + 1, bytes) ||
+		    parse(bytes, &l->record[i])) {
+			l->record[i].kind = LEDGER_NONE;
+			damaged++;
+			continue;
+		}
+		l->name[i] = name_of(&l->record[i]);
+		l->used++;
+		l->end = i + 1;
+	}
+	l->damaged = damaged;
+	if (damaged)
+		log_error(TAG, "%u records of the ledger are damaged; what is "
+			  "in the kernel in this instance's name goes all the "
+			  "same", damaged);
+	return r == E_CLOSED ? 0 : r;
+}
+
+static int load(struct ledger *l)
+{
+	struct stat st;
+	bool same;
+	int r;
+
+	if (fstat(l->fd, &st))
+		return E_IO;
+	if (!st.st_size)
+		return begin(l);
+	r = read_head(l, &same);
+	if (r == E_FORMAT) {
+		log_error(TAG, "the ledger is damaged: SAs and policies of an "
+			  "earlier run may be left in the kernel; \"ip xfrm "
+			  "state\" and \"ip xfrm policy\" show them (reqids "
+			  "from 0x40000000)");
+		l->range = RANGE_NONE;
+		l->damaged = true;
+		return begin(l);
+	}
+	if (r)
+		return r;
+	return same ? read_slots(l) : begin(l);
+}
+
+int ledger_new(int fd, size_t most, const uint8_t world[static LEDGER_WORLD],
+	       struct ledger **out)
+{
+	struct ledger *l = calloc(1, sizeof *l);
+	int r = E_NOMEM;
+
+	if (!l)
+		return r;
+	l->fd = fd;
+	l->most = most;
+	l->range = RANGE_NONE;
+	memcpy(l->world, world, LEDGER_WORLD);
+	l->record = calloc(most, sizeof *l->record);
+	l->name = calloc(most, sizeof *l->name);
+	if (l->record && l->name && flock(fd, LOCK_EX | LOCK_NB))
+		r = errno == EWOULDBLOCK ? E_EXISTS : E_IO;
+	else if (l->record && l->name)
+		r = load(l);
+	if (r)
+		ledger_free(l);
+	else
+		*out = l;
+	return r;
+}
+
+void ledger_free(struct ledger *l)
+{
+	if (!l)
+		return;
+	free(l->record);
+	free(l->name);
+	free(l);
+}
+
+bool ledger_damaged(const struct ledger *l)
+{
+	return l->damaged;
+}
+
+uint32_t ledger_range(const struct ledger *l)
+{
+	return l->range;
+}
+
+int ledger_set_range(struct ledger *l, uint32_t n)
+{
+	uint32_t old = l->range;
+	int r;
+
+	l->range = n;
+	r = write_head(l);
+	if (r)
+		l->range = old;
+	return r;
+}
+
+/* -- records -------------------------------------------------------------- */
+
+int ledger_put(struct ledger *l, const struct ledger_record *rec,
+	       uint32_t *slot)
+{
+	uint8_t bytes[SLOT];
+	struct buf b = room_of(bytes);
+	size_t i = l->hint;
+	int r;
+
+	while (i < l->most && l->record[i].kind)
+		i++;
+	l->hint = i;
+	if (i == l->most)
+		return E_FULL;
+	buf_u8(&b, (uint8_t)rec->kind);
+	if (rec->kind == LEDGER_SA)
+		put_sa(&b, &rec->sa);
+	else
+		put_policy(&b, &rec->policy);
+	r = write_sealed(l, (uint32_t)i + 1, bytes);
+	if (r)
+		return r;
+	l->record[i] = *rec;
+	/* never more than the file has */
+	l->record[i].sa.key = (struct esp_key){ 0 };
+	l->name[i] = name_of(rec);
+	l->used++;
+	if (i >= l->end)
+		l->end = i + 1;
+	*slot = (uint32_t)i + 1;
+	return 0;
+}
+
+int ledger_drop(struct ledger *l, uint32_t slot)
+{
+	static const uint8_t zero[SLOT];
+	struct ledger_record *r = ledger_at(l, slot);
+
+	if (!r)
+		return 0;
+	r->kind = LEDGER_NONE;
+	l->used--;
+	if (slot - 1 < l->hint)
+		l->hint = slot - 1;
+	while (l->end && !l->record[l->end - 1].kind)
+		l->end--;
+	return write_bytes(l, slot, zero);
+}
+
+struct ledger_record *ledger_at(const struct ledger *l, uint32_t slot)
+{
+	return slot && slot <= l->end && l->record[slot - 1].kind
+		       ? &l->record[slot - 1] : NULL;
+}
+
+uint32_t ledger_next(const struct ledger *l, uint32_t slot)
+{
+	while (slot < l->end)
+		if (ledger_at(l, ++slot))
+			return slot;
+	return 0;
+}
+
+/* The bytes of thousands of records are more than a cache holds, their hashes
+ * are not. */
+static uint32_t find(const struct ledger *l, const struct ledger_record *like)
+{
+	uint64_t name = name_of(like);
+
+	for (uint32_t i = 0; i < l->end; i++)
+		if (l->name[i] == name && same_name(&l->record[i], like))
+			return i + 1;
+	return 0;
+}
+
+uint32_t ledger_find_sa(const struct ledger *l, const struct addr *dst,
+			uint32_t spi)
+{
+	return find(l, &(struct ledger_record){
+		.kind = LEDGER_SA, .sa = { .dst = *dst, .spi = spi } });
+}
+
+uint32_t ledger_find_policy(const struct ledger *l,
+			    const struct ipsec_policy *p)
+{
+	return find(l, &(struct ledger_record){ .kind = LEDGER_POLICY,
+						.policy = *p });
+}
+
+size_t ledger_count(const struct ledger *l)
+{
+	return l->used;
+}
+
+/* -- the world ------------------------------------------------------------ */
+
+int ledger_world(uint8_t out[static LEDGER_WORLD])
+{
+	struct {
+		char boot[64];
+		uint64_t device, inode;
+	} id = { 0 };
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return E_IO;
+	n = read(fd, id.boot, sizeof id.boot);
+	close(fd);
+	if (n <= 0 || stat("/proc/thread-self/ns/net", &st))
+		return E_IO;
+	id.device = st.st_dev;
+	id.inode = st.st_ino;
+	return EVP_Digest(&id, sizeof id, out, NULL, EVP_sha256(), NULL)
+		       ? 0 : E_NOMEM;
+}

@@ -1,0 +1,409 @@
+/* test_xfrm_ledger.c - sub-ranges, keys that are spent, and the ledger: over
+ * restarts, under damage, when full, without memory or disk. */
+#include "config.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "modules/xfrm/keyset.h"
+#include "modules/xfrm/ledger.h"
+#include "modules/xfrm/range.h"
+#include "tests/mock/alloc.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/unit/xfrm_samples.h"
+
+#define SLOT 128
+#define MOST 8
+
+static const uint8_t world[LEDGER_WORLD] = { 1 };
+
+static int fd_new(void)
+{
+	int fd = memfd_create("ledger", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static struct ledger *open_at(int fd)
+{
+	struct ledger *l;
+
+	assert_int_equal(ledger_new(fd, MOST, world, &l), 0);
+	return l;
+}
+
+static struct ledger_record an_sa(uint32_t spi)
+{
+	struct ledger_record r = { .kind = LEDGER_SA, .sa = sample_sa() };
+
+	r.sa.spi = spi;
+	return r;
+}
+
+static struct ledger_record a_policy(uint16_t port)
+{
+	struct ledger_record r = { .kind = LEDGER_POLICY,
+				   .policy = sample_policy() };
+
+	r.policy.sel.sport = port;
+	return r;
+}
+
+static uint32_t put(struct ledger *l, struct ledger_record r)
+{
+	uint32_t slot = 0;
+
+	assert_int_equal(ledger_put(l, &r, &slot), 0);
+	assert_int_not_equal(slot, 0);
+	return slot;
+}
+
+static void a_restart_forgets_nothing_but_keys(void **state)
+{
+	static const uint8_t zero[ESP_KEY_MAX];
+	const struct ledger_record *r;
+	struct ipsec_policy p = a_policy(7).policy;
+	struct addr dst = sample_addr("10.99.2.1");
+	uint8_t bytes[8 * SLOT];
+	int fd = fd_new();
+	struct ledger *l = open_at(fd);
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(ledger_range(l), RANGE_NONE);
+	assert_int_equal(ledger_set_range(l, 77), 0);
+	put(l, an_sa(0x2001));
+	put(l, a_policy(7));
+	put(l, an_sa(0x2002));
+	assert_int_equal(ledger_drop(l, 3), 0);
+	ledger_free(l);
+	n = pread(fd, bytes, sizeof bytes, 0);
+	assert_null(memmem(bytes, (size_t)n, sample_key(1).key, 16));
+	l = open_at(fd);
+	assert_int_equal(ledger_range(l), 77);
+	assert_int_equal(ledger_count(l), 2);
+	assert_false(ledger_damaged(l));
+	r = ledger_at(l, ledger_find_sa(l, &dst, 0x2001));
+	assert_int_equal(r->sa.reqid, 0x40000001);
+	assert_memory_equal(r->sa.key.key, zero, sizeof zero);
+	r = ledger_at(l, ledger_find_policy(l, &p));
+	assert_true(ipsec_selector_equal(&r->policy.sel, &p.sel));
+	assert_int_equal(r->policy.priority, p.priority);
+	assert_int_equal(r->policy.spi, p.spi);
+	assert_int_equal(ledger_find_sa(l, &dst, 0x2002), 0);
+	p.dir = IPSEC_IN;
+	assert_int_equal(ledger_find_policy(l, &p), 0);
+	assert_int_equal(ledger_next(l, 0), 1);
+	assert_int_equal(ledger_next(l, 1), 2);
+	assert_int_equal(ledger_next(l, 2), 0);
+	assert_null(ledger_at(l, 0));
+	assert_null(ledger_at(l, 99));
+	ledger_free(l);
+	close(fd);
+}
+
+static void another_world_has_nothing_of_it(void **state)
+{
+	static const uint8_t other[LEDGER_WORLD] = { 2 };
+	int fd = fd_new();
+	struct ledger *l = open_at(fd);
+
+	(void)state;
+	ledger_set_range(l, 5);
+	put(l, an_sa(0x2001));
+	ledger_free(l);
+	assert_int_equal(ledger_new(fd, MOST, other, &l), 0);
+	assert_int_equal(ledger_range(l), 5);
+	assert_int_equal(ledger_count(l), 0);
+	ledger_free(l);
+	l = open_at(fd);
+	assert_int_equal(ledger_count(l), 0);
+	ledger_free(l);
+	close(fd);
+}
+
+static void the_world_stays_the_same(void **state)
+{
+	uint8_t a[LEDGER_WORLD], b[LEDGER_WORLD];
+
+	(void)state;
+	assert_int_equal(ledger_world(a), 0);
+	assert_int_equal(ledger_world(b), 0);
+	assert_memory_equal(a, b, sizeof a);
+}
+
+static void quiet(enum log_class c, const char *line)
+{
+	(void)c;
+	(void)line;
+}
+
+static void damage_stays_within_its_record(void **state)
+{
+	uint8_t byte;
+	int fd;
+
+	(void)state;
+	log_to(quiet);
+	for (off_t at = 0; at < 2 * SLOT; at += 11) {
+		struct ledger *l;
+
+		fd = fd_new();
+		l = open_at(fd);
+		ledger_set_range(l, 5);
+		put(l, an_sa(0x2001));
+		put(l, a_policy(7));
+		ledger_free(l);
+		assert_int_equal(pread(fd, &byte, 1, at), 1);
+		byte ^= 0x40;
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+		l = open_at(fd);
+		assert_true(ledger_damaged(l));
+		assert_int_equal(ledger_range(l), at < SLOT ? RANGE_NONE : 5);
+		assert_int_equal(ledger_count(l), at < SLOT ? 0 : 1);
+		ledger_free(l);
+		close(fd);
+	}
+	log_to(NULL);
+}
+
+static void it_fills_and_empties(void **state)
+{
+	struct ledger_record more = an_sa(999);
+	int fd = fd_new();
+	struct ledger *l = open_at(fd);
+	uint32_t slot;
+
+	(void)state;
+	for (uint32_t i = 0; i < MOST; i++)
+		assert_int_equal(put(l, an_sa(0x1000 + i)), i + 1);
+	assert_int_equal(ledger_put(l, &more, &slot), E_FULL);
+	ledger_drop(l, 3);
+	assert_int_equal(put(l, more), 3);
+	for (uint32_t i = 1; i <= MOST; i++)
+		ledger_drop(l, i);
+	assert_int_equal(ledger_next(l, 0), 0);
+	assert_int_equal(ledger_drop(l, 1), 0);
+	ledger_free(l);
+	close(fd);
+}
+
+static void without_a_disk_nothing_is_recorded(void **state)
+{
+	struct ledger_record r = an_sa(0x2001);
+	int fd = fd_new(), full = open("/dev/full", O_RDWR | O_CLOEXEC);
+	struct ledger *l = open_at(fd);
+	uint32_t slot;
+
+	(void)state;
+	assert_int_equal(dup2(full, fd), fd);
+	assert_int_equal(ledger_put(l, &r, &slot), E_IO);
+	assert_int_equal(ledger_count(l), 0);
+	assert_int_equal(ledger_set_range(l, 3), E_IO);
+	assert_int_equal(ledger_range(l), RANGE_NONE);
+	ledger_free(l);
+	close(fd);
+	close(full);
+}
+
+static void two_processes_do_not_share_it(void **state)
+{
+	char path[] = "/tmp/callseal-ledger-XXXXXX";
+	int one = mkstemp(path), two = open(path, O_RDWR | O_CLOEXEC);
+	struct ledger *l = open_at(one), *other;
+
+	(void)state;
+	assert_int_equal(ledger_new(two, MOST, world, &other), E_EXISTS);
+	ledger_free(l);
+	close(one);
+	assert_int_equal(ledger_new(two, MOST, world, &other), 0);
+	ledger_free(other);
+	close(two);
+	unlink(path);
+}
+
+/* -- sub-ranges ----------------------------------------------------------- */
+
+static void ranges_do_not_overlap(void **state)
+{
+	struct range last = { 0 };
+
+	(void)state;
+	for (uint32_t n = 0; n < RANGES; n++) {
+		struct range r = range_of(n);
+
+		assert_int_equal(range_of_reqid(r.reqid_first), n);
+		assert_int_equal(range_of_reqid(r.reqid_last), n);
+		assert_true(!n || r.reqid_first == last.reqid_last + 1);
+		assert_true(n ? r.spi_first == last.spi_last + 1
+			      : r.spi_first == 0x100);
+		last = r;
+	}
+	assert_int_equal(last.reqid_last, 0x7fffffff);
+	assert_in_range(last.spi_last, 0xbff00000, 0xbfffffff);
+	assert_int_equal(range_of_reqid(0x3fffffff), RANGE_NONE);
+	assert_int_equal(range_of_reqid(0x80000000), RANGE_NONE);
+}
+
+static void priorities_tell_whose_a_policy_is(void **state)
+{
+	struct range r = range_of(4095);
+	struct ipsec_policy p = sample_policy();
+	uint32_t bypass = range_priority(&r, IPSEC_BYPASS, 0);
+	uint32_t block = range_priority(&r, IPSEC_BLOCK, 0);
+
+	(void)state;
+	for (unsigned rank = 0; rank < RANGE_RANKS; rank++) {
+		uint32_t at = range_priority(&r, IPSEC_PROTECT, rank);
+
+		assert_true(bypass < at && at < block && at < 100000);
+	}
+	p.reqid = r.reqid_first;
+	assert_int_equal(range_of_policy(&p), 4095);
+	p.action = IPSEC_BYPASS;
+	p.priority = bypass;
+	assert_int_equal(range_of_policy(&p), 4095);
+	p.action = IPSEC_BLOCK;
+	assert_int_equal(range_of_policy(&p), RANGE_NONE);
+	p.priority = block;
+	assert_int_equal(range_of_policy(&p), 4095);
+}
+
+static bool taken(void *user, uint32_t n)
+{
+	++*(unsigned *)user;
+	return n % 2;
+}
+
+static bool all_taken(void *user, uint32_t n)
+{
+	(void)user;
+	(void)n;
+	return true;
+}
+
+static void a_range_is_one_processes(void **state)
+{
+	unsigned asked = 0;
+	uint32_t n = 1;
+	int fd, other;
+
+	(void)state;
+	assert_int_equal(range_claim(taken, &asked, &n, &fd), 0);
+	assert_int_equal(n % 2, 0);
+	assert_true(asked);
+	assert_int_equal(range_lock(n, &other), E_EXISTS);
+	close(fd);
+	assert_int_equal(range_lock(n, &other), 0);
+	close(other);
+	assert_int_equal(range_claim(all_taken, NULL, &n, &fd), E_FULL);
+}
+
+/* -- keys ----------------------------------------------------------------- */
+
+static void no_key_comes_twice(void **state)
+{
+	struct esp_key key = sample_key(ESP_AES_128_GCM);
+	struct keyset *s;
+
+	(void)state;
+	assert_int_equal(keyset_new(1000, &s), 0);
+	assert_int_equal(keyset_add(s, &key), 0);
+	assert_int_equal(keyset_add(s, &key), E_REPLAY);
+	key.salt[0] ^= 1; /* another salt does not make it another key */
+	assert_int_equal(keyset_add(s, &key), E_REPLAY);
+	key.key[15] ^= 1;
+	assert_int_equal(keyset_add(s, &key), 0);
+	key.key[16] ^= 1; /* not used */
+	assert_int_equal(keyset_add(s, &key), E_REPLAY);
+	key = sample_key(ESP_AES_256_CBC_SHA256);
+	assert_int_equal(keyset_add(s, &key), 0);
+	key.key[0] ^= 1; /* the authentication key is the same */
+	assert_int_equal(keyset_add(s, &key), E_REPLAY);
+	memcpy(key.auth, key.key, sizeof key.auth);
+	assert_int_equal(keyset_add(s, &key), E_REPLAY);
+	assert_int_equal(keyset_count(s), 4);
+	keyset_free(s);
+}
+
+static void many_keys_are_remembered_up_to_a_bound(void **state)
+{
+	struct esp_key key = sample_key(ESP_AES_256_GCM);
+	struct keyset *s;
+
+	(void)state;
+	assert_int_equal(keyset_new(5000, &s), 0);
+	for (uint32_t i = 0; i < 5000; i++) {
+		memcpy(key.key, &i, sizeof i);
+		assert_int_equal(keyset_add(s, &key), 0);
+	}
+	for (uint32_t i = 0; i < 5000; i += 7) {
+		memcpy(key.key, &i, sizeof i);
+		assert_int_equal(keyset_add(s, &key), E_FULL);
+	}
+	assert_int_equal(keyset_count(s), 5000);
+	keyset_free(s);
+	keyset_free(NULL);
+}
+
+static void with_little_memory(void *user)
+{
+	struct esp_key key = sample_key(ESP_AES_128_GCM);
+	struct ledger *l = NULL;
+	struct keyset *s;
+	int fd = fd_new();
+
+	(void)user;
+	if (!ledger_new(fd, MOST, world, &l))
+		ledger_free(l);
+	close(fd);
+	if (keyset_new(1000, &s))
+		return;
+	for (uint32_t i = 0; i < 100; i++) {
+		size_t before = keyset_count(s);
+		int r;
+
+		memcpy(key.key, &i, sizeof i);
+		r = keyset_add(s, &key);
+		assert_true(r == 0 || r == E_NOMEM);
+		assert_int_equal(keyset_count(s), before + !r);
+	}
+	keyset_free(s);
+}
+
+static void memory_may_run_out(void **state)
+{
+	(void)state;
+	assert_true(alloc_walk(with_little_memory, NULL) >= 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_restart_forgets_nothing_but_keys),
+		cmocka_unit_test(another_world_has_nothing_of_it),
+		cmocka_unit_test(the_world_stays_the_same),
+		cmocka_unit_test(damage_stays_within_its_record),
+		cmocka_unit_test(it_fills_and_empties),
+		cmocka_unit_test(without_a_disk_nothing_is_recorded),
+		cmocka_unit_test(two_processes_do_not_share_it),
+		cmocka_unit_test(ranges_do_not_overlap),
+		cmocka_unit_test(priorities_tell_whose_a_policy_is),
+		cmocka_unit_test(a_range_is_one_processes),
+		cmocka_unit_test(no_key_comes_twice),
+		cmocka_unit_test(many_keys_are_remembered_up_to_a_bound),
+		cmocka_unit_test(memory_may_run_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
