@@ -1,6 +1,6 @@
 # xfrm
 EXTRA_DIST += tests/vectors/iproute2_xfrm.txt
-XFRM_TESTS = tests/unit/test_xfrm_ledger \
+XFRM_TESTS = tests/unit/test_xfrm_ledger tests/unit/test_xfrm_raise \
 	tests/unit/test_xfrm_reply tests/unit/test_xfrm_request \
 	tests/unit/test_xfrm_selector
 check_PROGRAMS += $(XFRM_TESTS)
@@ -20,3 +20,6 @@ tests_unit_test_xfrm_ledger_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
 tests_unit_test_xfrm_selector_SOURCES = tests/unit/test_xfrm_selector.c \
 	tests/unit/xfrm_samples.h
 tests_unit_test_xfrm_selector_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
+tests_unit_test_xfrm_raise_SOURCES = tests/unit/test_xfrm_raise.c \
+	tests/unit/xfrm_samples.h
+tests_unit_test_xfrm_raise_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,278 @@
+/* link.c - requests and events over netlink. See link.h.
+ *
+ * Two sockets, so that a flood of events (any program that adds and deletes
+ * SAs, any packet that wants one) never costs an answer. The buffer for what
+ * comes in is wiped after each use: GETSA shows keys. */
+#include "modules/xfrm/link.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/secret.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <linux/xfrm.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+
+#define IN_ROOM 32768 /* bytes: what the kernel puts into one datagram */
+#define WAIT_MS 1000
+#define EVENTS 64
+#define EVENT_BUFFER (1024 * 1024) /* bytes; some 2000 events */
+
+struct link {
+	struct mnl_socket *ask, *events;
+	uint32_t seq;
+	_Alignas(8) uint8_t in[IN_ROOM];
+};
+
+/* -- opening -------------------------------------------------------------- */
+
+static int why_not(int error, const char **why)
+{
+	switch (error) {
+	case EPROTONOSUPPORT:
+	case EAFNOSUPPORT:
+		*why = "this kernel has no XFRM: modprobe xfrm_user; without "
+		       "CONFIG_XFRM_USER there is no media = \"esp\"";
+		return E_UNSUPPORTED;
+	case EPERM:
+	case EACCES:
+		*why = "CAP_NET_ADMIN is missing: start callseald by its "
+		       "systemd unit, or with that capability";
+		return E_POLICY;
+	case ENOMEM:
+	case ENOBUFS:
+		*why = "no memory for the sockets to the kernel";
+		return E_NOMEM;
+	}
+	*why = "no socket to the kernel's XFRM";
+	return E_IO;
+}
+
+static struct mnl_socket *socket_open(unsigned groups)
+{
+	struct mnl_socket *s = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC);
+	int error;
+
+	if (s && mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID)) {
+		error = errno;
+		mnl_socket_close(s);
+		errno = error;
+		return NULL;
+	}
+	return s;
+}
+
+/* Better answers where the kernel has them: its own words, and no echo of the
+ * request with the key in it. */
+static void set_options(struct mnl_socket *s)
+{
+	int on = 1;
+
+	mnl_socket_setsockopt(s, NETLINK_EXT_ACK, &on, sizeof on);
+	mnl_socket_setsockopt(s, NETLINK_CAP_ACK, &on, sizeof on);
+}
+
+static void set_buffer(struct mnl_socket *s)
+{
+	int fd = mnl_socket_get_fd(s), size = EVENT_BUFFER;
+
+	/* the first takes CAP_NET_ADMIN, the second is cut by rmem_max */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
+int link_open(struct link **out, const char **why)
+{
+	struct link *l = calloc(1, sizeof *l);
+	int r;
+
+	if (!l)
+		return why_not(ENOMEM, why);
+	l->ask = socket_open(0);
+	if (l->ask) /* joining takes the capability; asking finds out late */
+		l->events = socket_open(XFRMGRP_EXPIRE | XFRMGRP_ACQUIRE);
+	if (!l->events) {
+		r = why_not(errno, why);
+		link_close(l);
+		return r;
+	}
+	set_options(l->ask);
+	set_buffer(l->events);
+	*out = l;
+	return 0;
+}
+
+void link_close(struct link *l)
+{
+	if (!l)
+		return;
+	if (l->ask)
+		mnl_socket_close(l->ask);
+	if (l->events)
+		mnl_socket_close(l->events);
+	free(l);
+}
+
+/* -- receiving ------------------------------------------------------------ */
+
+static bool readable(struct mnl_socket *s, int ms)
+{
+	struct pollfd p = { .fd = mnl_socket_get_fd(s), .events = POLLIN };
+
+	return poll(&p, 1, ms) > 0;
+}
+
+/* Bytes, 0 for what is not the kernel's, negative errno. */
+static ssize_t receive(struct link *l, struct mnl_socket *s)
+{
+	struct sockaddr_nl from = { 0 };
+	struct iovec part = { l->in, sizeof l->in };
+	struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof from,
+			    .msg_iov = &part, .msg_iovlen = 1 };
+	ssize_t n = recvmsg(mnl_socket_get_fd(s), &m, MSG_DONTWAIT);
+
+	if (n < 0)
+		return -errno;
+	if (m.msg_flags & MSG_TRUNC)
+		return -ENOBUFS;
+	return from.nl_pid ? 0 : n;
+}
+
+/* -- requests ------------------------------------------------------------- */
+
+struct run {
+	uint32_t first; /* number of the first request */
+	size_t n, open;
+	int *done;
+	link_fn fn;
+	void *user;
+};
+
+static void take(struct run *run, const struct reply *r)
+{
+	size_t i = r->seq - run->first;
+
+	if (i >= run->n || run->done[i] != -1)
+		return; /* of an earlier run that was given up */
+	if (r->kind == REPLY_ACK || r->kind == REPLY_DONE ||
+	    r->kind == REPLY_REFUSED) {
+		run->done[i] = r->error;
+		run->open--;
+	}
+	if (r->kind != REPLY_ACK && r->kind != REPLY_DONE && run->fn)
+		run->fn(run->user, i, r);
+}
+
+static int take_all(struct link *l, struct run *run, size_t len)
+{
+	struct reply r;
+	size_t at = 0;
+	int e;
+
+	while (!(e = reply_next(l->in, len, &at, &r)))
+		take(run, &r);
+	wipe(l->in, len);
+	return e == E_AGAIN ? 0 : E_LOST;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int collect(struct link *l, struct run *run)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	int r = 0;
+
+	while (run->open && !r) {
+		ssize_t n = receive(l, l->ask);
+
+		if (n > 0)
+			r = take_all(l, run, (size_t)n);
+		else if (n == -EAGAIN && now_ms() >= end)
+			r = E_TIMEOUT;
+		else if (n == -EAGAIN)
+			readable(l->ask, WAIT_MS);
+		else if (n && n != -EINTR)
+			r = E_LOST;
+	}
+	return r;
+}
+
+static int send_all(struct link *l, const struct buf *b)
+{
+	ssize_t n;
+
+	do
+		n = mnl_socket_sendto(l->ask, b->data, b->len);
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)b->len)
+		return 0;
+	return errno == ENOBUFS || errno == ENOMEM ? E_NOMEM : E_IO;
+}
+
+int link_run(struct link *l, const struct request *q, size_t n, int *done,
+	     link_fn fn, void *user)
+{
+	struct buf b = buf_of((size_t)LINK_BATCH * REQUEST_ROOM);
+	struct run run = { l->seq + 1, n, n, done, fn, user };
+	int r;
+
+	if (!n || n > LINK_BATCH)
+		return E_ARG;
+	for (size_t i = 0; i < n; i++)
+		request_put(&b, &q[i], ++l->seq);
+	r = b.err ? b.err : send_all(l, &b);
+	buf_free(&b);
+	if (r)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		done[i] = -1;
+	return collect(l, &run);
+}
+
+/* -- events --------------------------------------------------------------- */
+
+int link_events_fd(const struct link *l)
+{
+	return mnl_socket_get_fd(l->events);
+}
+
+static void give_all(struct link *l, size_t len,
+		     void (*fn)(void *user, const struct reply *r), void *user)
+{
+	struct reply r;
+	size_t at = 0;
+
+	while (!reply_next(l->in, len, &at, &r))
+		if (r.kind == REPLY_EXPIRE || r.kind == REPLY_ACQUIRE)
+			fn(user, &r);
+}
+
+int link_events(struct link *l, void (*fn)(void *user, const struct reply *r),
+		void *user)
+{
+	for (int i = 0; i < EVENTS; i++) {
+		ssize_t n = receive(l, l->events);
+
+		if (n == -EAGAIN)
+			return 0;
+		if (n == -ENOBUFS)
+			return E_LOST;
+		if (n < 0 && n != -EINTR)
+			return E_IO;
+		if (n > 0)
+			give_all(l, (size_t)n, fn, user);
+	}
+	return 0;
+}
