@@ -23,4 +23,5 @@ include tests/unit/control.mk
 include tests/unit/vici.mk
 include tests/fuzz/local.mk
 include tests/call/local.mk
+include tests/kernel/local.mk
 include tests/live/local.mk

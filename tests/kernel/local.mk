@@ -1,0 +1,7 @@
+# kernel: what needs a kernel with ESP: run in user-mode-linux, which takes no
+# privilege; skipped, and said so, where that does not start
+TESTS += tests/kernel/xfrm.sh
+EXTRA_DIST += tests/kernel/vm tests/kernel/xfrm.sh tests/kernel/xfrm_guest.py
+check_PROGRAMS += tests/mock/xfrmtool
+tests_mock_xfrmtool_SOURCES = tests/mock/xfrmtool.c
+tests_mock_xfrmtool_LDADD = $(XFRM_LIBS)

@@ -1,0 +1,12 @@
+#!/bin/sh
+# The claims of tests/kernel/xfrm_guest.py about modules/xfrm, on a kernel with
+# ESP.
+set -u
+srcdir=${srcdir:-.}
+tool=tests/mock/xfrmtool
+if nm "$tool" 2>/dev/null | grep -q -e __asan_init -e __tsan_init; then
+	echo "skipped: a sanitizer needs more room than this guest has"
+	exit 77
+fi
+exec "$srcdir/tests/kernel/vm" 170 \
+	python3 "$srcdir/tests/kernel/xfrm_guest.py" "$tool"
