@@ -183,6 +183,29 @@ def key_files(user):
         expect(p.call('-f', p.conf, '--check'), 78, 'no regular file')
 
 
+def passwords(user):
+    """Of accounts at peers: the file's rights and faults, and a reload."""
+    with Place(user) as p:
+        own = config('accounts = ( { uri = "sip:us@t.example"; peer = "*@b.example"; '
+                     'password = "file:secret"; } );')
+        p.write(own)
+        expect(p.call('-f', p.conf, '--check'), 78, 'us@t.example', 'No such file')
+        for text, mode, why in (('word', 0o644, 'chmod g-w,o='), ('', 0o600, 'is empty'),
+                                ('one\ntwo', 0o600, 'more than one line')):
+            p.write_psk(text, mode, 'secret')
+            expect(p.call('-f', p.conf, '--check'), 78, 'account us@t.example', why)
+            expect(p.call(*p.options()), 78, why)
+        p.write_psk('word', name='secret')
+        expect(p.call('-f', p.conf, '--check'), 0, 'configuration is fine')
+        p.start()
+        p.write_psk('', name='secret')
+        said = p.hup(own)
+        assert 'the keeper refuses it' in said and 'stays' in said, said
+        p.write_psk('word', name='secret')
+        assert 'is in force' in p.hup(own)
+        assert p.stop() == 0
+
+
 def accounts(user):
     """The registrar's file: its rights, its faults, and what is only noted."""
     md5, sha = 'alice:a.example:' + 32 * 'a', 'alice:a.example:' + 64 * 'b'
@@ -471,8 +494,8 @@ def an_engine_that_dies_in_a_reload(user):
         assert p.stop() == 0
 
 
-TESTS = (options, check, key_files, accounts, print_config, runs_and_stops, two_instances,
-         killed_children_come_back, back_off_grows, no_orphans, reloads,
+TESTS = (options, check, key_files, passwords, accounts, print_config, runs_and_stops,
+         two_instances, killed_children_come_back, back_off_grows, no_orphans, reloads,
          a_start_that_fails_is_told, unknown_user, low_ports,
          tells_systemd, debugging,
          wrong_configuration_in_a_child, an_engine_that_accuses,
