@@ -35,7 +35,8 @@ int vici_load_conn(struct vici_client *c, const struct vici_conn *conn,
 		   const struct vici_then *then);
 int vici_unload_conn(struct vici_client *c, const char *name,
 		     const struct vici_then *then);
-/* The key is wiped here once it has left. */
+/* The copy of the key that waits here is wiped with the answer at the
+ * latest; what charon does with it is charon's. */
 int vici_load_psk(struct vici_client *c, const struct vici_psk *psk,
 		  const struct vici_then *then);
 int vici_unload_psk(struct vici_client *c, const char *id,

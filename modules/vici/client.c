@@ -109,11 +109,11 @@ static bool talking(const struct vici_client *c)
 	return c->fd >= 0;
 }
 
-static void timer_set(struct event *timer, unsigned ms)
+static int timer_set(struct event *timer, unsigned ms)
 {
 	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
 
-	event_add(timer, &tv);
+	return event_add(timer, &tv) ? E_NOMEM : 0;
 }
 
 /* -- jobs ------------------------------------------------------------------ */
@@ -356,15 +356,18 @@ int vici_client_request(struct vici_client *c, const struct vici_request *rq)
 	r = job_new(c, rq, &j);
 	if (r)
 		return r;
-	if (c->pending_bytes + j->packet.len > VICI_QUEUE_BYTES) {
+	if (c->pending_bytes + j->packet.len > VICI_QUEUE_BYTES)
+		r = E_FULL;
+	else
+		r = timer_set(j->timer, j->timeout_ms);
+	if (r) {
 		job_free(j);
-		return E_FULL;
+		return r;
 	}
 	*c->end = j;
 	c->end = &j->next;
 	c->pending++;
 	c->pending_bytes += j->packet.len;
-	timer_set(j->timer, j->timeout_ms);
 	if (c->await == AWAIT_NOTHING)
 		event_add(c->write, NULL);
 	return 0;
@@ -614,6 +617,8 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	enter(c);
 	r = try_connect(c);
+	if (!r)
+		r = timer_set(c->greet, c->settings->greet_ms);
 	if (r) {
 		snprintf(why, sizeof why, "cannot connect to %s: %s",
 			 c->address.sun_path,
@@ -621,7 +626,6 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 		lose(c, r, why);
 	} else {
 		c->registered = 0;
-		timer_set(c->greet, c->settings->greet_ms);
 		send_small(c, VICI_REQUEST, "version", AWAIT_VERSION);
 	}
 	leave(c);
@@ -691,11 +695,12 @@ int vici_client_new(struct event_base *base,
 	r = settings_check(settings, &c->address);
 	if (!r && (!c->retry || !c->greet || !c->steady))
 		r = E_NOMEM;
+	if (!r)
+		r = timer_set(c->retry, 0);
 	if (r) {
 		destroy(c);
 		return r;
 	}
-	timer_set(c->retry, 0);
 	*out = c;
 	return 0;
 }
