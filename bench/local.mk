@@ -6,7 +6,7 @@ EXTRA_DIST += \
 	bench/signalling/bytes.py bench/signalling/delays.py \
 	bench/signalling/procs.py bench/signalling/targets.py \
 	bench/signalling/kamailio.cfg bench/signalling/uac.xml \
-	bench/signalling/uas.xml
+	bench/signalling/uas.xml bench/tunnel/ike.py
 include bench/transform.mk
 include bench/relay.mk
 

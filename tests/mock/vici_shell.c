@@ -4,8 +4,9 @@
  *
  *   vici_shell SOCKET PREFIX        PREFIX marks the connections that are ours
  *
- * The n-th order that asks charon something is answered by "answer n WORD ...";
- * "up", "down", "event", "sa" and "child" lines come as it happens. */
+ * The n-th order that asks charon something says "order n", and is answered by
+ * "answer n ..."; "up", "down", "event", "sa" and "child" lines come as it
+ * happens. */
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "modules/vici/ask.h"
@@ -375,6 +376,7 @@ static void run_order(struct shell *s, char **w, int n)
 		abort();
 	o->shell = s;
 	o->n = ++s->orders;
+	say("order %u %s", o->n, w[0]);
 	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
 		if (!strcmp(orders[i].word, w[0]) && n > orders[i].words)
 			r = orders[i].run(s, w + 1, &then);
