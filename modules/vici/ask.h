@@ -78,7 +78,8 @@ struct vici_listing {
 };
 
 /* then.done gets E_FORMAT when one of them was not understood. charon waits
- * for an IKE_SA that is busy, so give it time. */
+ * for an IKE_SA that is busy, so give it time. What an event told of is not at
+ * once out of the list: an old child stays some seconds after its rekeying. */
 int vici_list_sas(struct vici_client *c, const struct vici_listing *listing,
 		  const struct vici_then *then);
 

@@ -181,3 +181,17 @@ class Shell:
                 lines.append(line)
             found.append(lines)
         return found
+
+    def settled(self, true):
+        """What is listed as soon as true(ikes, children); an event comes a little before
+        what it tells of has left the list. Failure after some seconds."""
+        found = []
+
+        def listed():
+            found[:] = self.sas()
+            return true(*found)
+        try:
+            wait_for('the SAs', listed, 10)
+        except Failure:
+            raise Failure(f'not the SAs that were to be: {found}') from None
+        return found

@@ -109,7 +109,8 @@ def one_conn_more_children(t, up):
     a.good(f'terminate child_id={second["id"]}')
     down = a.wait('event child-down', name='call-2')
     t.claim('one is ended by its id', down['id'] == second['id'])
-    t.claim('the other stays', [c['id'] for c in a.sas()[1]] == [up['id']])
+    a.settled(lambda _, children: [c['id'] for c in children] == [up['id']])
+    t.claim('the other stays')
 
 
 def rekeyed(t, up):
@@ -123,9 +124,9 @@ def rekeyed(t, up):
     a.good(f'rekey ike_id={up["ike"]}')
     old, new = a.wait('event ike-rekey'), a.wait('event new', conn='cs-peer')
     t.claim('an IKE_SA was rekeyed', old['id'] == up['ike'] != new['id'])
-    ikes, children = a.sas()
-    t.claim('its child moved', [i['id'] for i in ikes] == [new['id']] and
-            children[0]['ike'] == new['id'])
+    a.settled(lambda ikes, children: [i['id'] for i in ikes] == [new['id']] and
+              [(c['ike'], c['state']) for c in children] == [(new['id'], INSTALLED)])
+    t.claim('its child moved')
 
 
 def ended(t):
@@ -133,7 +134,9 @@ def ended(t):
     a.good('terminate conn=cs-peer')
     a.wait('event ike-down', conn='cs-peer')
     t.shell['b'].wait('event ike-down', conn='cs-peer')
-    t.claim('nothing is left', a.sas() == [[], []] and t.shell['b'].sas() == [[], []])
+    for shell in t.shell.values():
+        shell.settled(lambda ikes, children: not ikes and not children)
+    t.claim('nothing is left')
     t.claim('to end what is not there is refused',
             a.ask('terminate conn=cs-peer')['error'] == '-22')
     a.good('unpsk cs-peer')
