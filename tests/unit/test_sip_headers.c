@@ -210,6 +210,10 @@ static void bodies_are_told_apart(void **state)
 			 BODY_HIDDEN);
 	assert_int_equal(kind("c: message/sip\r\n", "x"), BODY_HIDDEN);
 	assert_int_equal(kind("c: application/pkcs7-mime\r\n", "x"),
+			 BODY_SEALED);
+	assert_int_equal(kind("c: multipart/signed;boundary=x\r\n", "--x"),
+			 BODY_SEALED);
+	assert_int_equal(kind("c: application/pkcs7-signature\r\n", "x"),
 			 BODY_HIDDEN);
 	assert_int_equal(kind("c: application/sdpx\r\n", "x"), BODY_HIDDEN);
 	assert_int_equal(kind("c: application/sdp\r\ne: gzip\r\n", "x"),
