@@ -378,13 +378,16 @@ struct msg_body_seal {
 	struct msg_key_party party;
 	uint32_t len;      /* tail: those lines, then SDP */
 	uint32_t frag_len; /* bytes of the lines */
+	uint32_t full;     /* 1: our certificates must go along */
+	uint32_t pad;
 };
 
 struct msg_body_sealed {
 	int32_t err;
 	uint32_t status;   /* when err: what to refuse with, 0: any */
 	uint32_t len;      /* tail: the body */
-	uint32_t pad;
+	uint32_t brief;    /* 1: it only refers to our certificates, which the
+	                      far end should have */
 	char type[CONTENT_TEXT];
 	char disposition[64]; /* or "" */
 	char transfer[32];    /* or "" */

@@ -71,6 +71,16 @@ static void refuse(struct bodying *b, unsigned status, const char *reason)
 		b->sealed(b->user, &no, NULL);
 }
 
+bool bodyclient_retry(struct call *c, int status)
+{
+	if (status != 493 || !c->body_brief || c->body_full)
+		return false;
+	c->body_full = true;
+	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s does not know our certificate: "
+		 "offered again with it", c->peer);
+	return true;
+}
+
 /* -- asking --------------------------------------------------------------- */
 
 static struct bodying *bodying_new(struct call *c, void *user)
@@ -124,7 +134,8 @@ void call_seal(struct call *c, const char *frag, const struct body *sdp,
 	struct bodying *b = bodying_new(c, user);
 	const struct refusal no = refusal_of(500);
 	struct buf tail = buf_of(BODY_TAIL_MAX);
-	struct msg_body_seal m = { .frag_len = (uint32_t)strlen(frag) };
+	struct msg_body_seal m = { .frag_len = (uint32_t)strlen(frag),
+				   .full = c->body_full };
 
 	if (!b) {
 		fn(user, &no, NULL);
@@ -182,6 +193,7 @@ static void sealed(struct bodying *b, const struct ipc_msg *msg)
 		m->type, m->disposition, m->transfer, msg->tail, msg->tail_len
 	};
 
+	b->call->body_brief = !m->err && m->brief;
 	if (m->err)
 		refuse(b, m->status, m->reason);
 	else

@@ -274,7 +274,7 @@ void request_way_free(struct engine *e, struct request_way *w)
 	free(w->target);
 	free(w->next_hop);
 	free(w->routes);
-	*w = (struct request_way){ NULL };
+	*w = (struct request_way){ .target = NULL };
 }
 
 uint64_t call_id(const struct call *c)

@@ -91,6 +91,8 @@ struct call {
 	                      as is known before it went */
 	enum need need;    /* of its profile, when it began */
 	enum body_mode body; /* the same way: how its SDP goes outside */
+	bool body_brief;   /* our last one only referred to our certificate */
+	bool body_full;    /* which the far end did not know */
 	bool sdp_vouched;  /* what was signed so far was so by a certificate
 	                      that an anchor vouches for */
 	enum sealing sealing;
@@ -334,6 +336,9 @@ void rekey_end(struct call *c);
 
 /* bodyclient.c: descriptions that are sealed from edge to edge */
 int bodyclient_handle(struct engine *e, const struct ipc_msg *msg);
+/* The first offer was refused with this status: whether it goes out again,
+ * with our certificates. */
+bool bodyclient_retry(struct call *c, int status);
 /* The call ends: nobody is told any more. */
 void bodyclient_end(struct call *c);
 void bodyclient_free(struct engine *e); /* tells nobody */

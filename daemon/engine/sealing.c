@@ -163,13 +163,18 @@ static bool was_recalled(const struct call *c)
 	return c->pending && c->pending->recalled && !c->again;
 }
 
+/* Nobody has answered the call's first offer yet. */
+static bool unanswered(const struct call *c)
+{
+	return c->from == INSIDE && c->state != CALL_UP && c->won < 0 &&
+	       !c->deal && !c->job && !c->queue;
+}
+
 static bool may_retry(const struct call *c, int status)
 {
-	if (c->from != INSIDE || c->state == CALL_UP || c->won >= 0 ||
-	    c->deal || c->job || c->queue || !leads_down(status))
-		return false;
-	return was_recalled(c) ||
-	       (c->need == NEED_PREFER && c->rung != RUNG_PLAIN);
+	return leads_down(status) &&
+	       (was_recalled(c) ||
+		(c->need == NEED_PREFER && c->rung != RUNG_PLAIN));
 }
 
 /* The next attempt's form. */
@@ -219,6 +224,12 @@ void call_offer_again(struct call *c)
 
 bool call_retry(struct call *c, int status)
 {
+	if (!unanswered(c))
+		return false;
+	if (bodyclient_retry(c, status)) {
+		sealing_anew(c);
+		return true;
+	}
 	if (!may_retry(c, status))
 		return false;
 	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s refused with %d: offered again "

@@ -32,6 +32,7 @@ struct bodies_terms {
 	bool legacy;                      /* what 2004 used is taken, too */
 	uint64_t wall_us;
 	uint64_t window_us;               /* how far a signed Date may be off */
+	bool brief; /* the far end has our certificates: refer to them */
 	const struct bodies_card *known; /* from earlier messages, or NULL */
 	struct bodies_capabilities able;
 };

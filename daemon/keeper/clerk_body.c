@@ -62,6 +62,21 @@ static int admit(struct clerk *c, struct work *w, struct rate *rate)
 
 /* -- ours ----------------------------------------------------------------- */
 
+/* Our certificates travel once. Who encrypted for us has them; whom we call has
+ * them if it answered earlier, or says 493 and hears them then. */
+static bool may_be_brief(struct clerk *c, const struct work *w,
+			 const struct msg_body_seal *m)
+{
+	enum body_mode mode = w->peer->profile->body;
+
+	if (m->full)
+		return false;
+	if (!m->party.outward)
+		return mode == BODY_MODE_SIGN_ENCRYPT;
+	return correspondents_knows_us(c->correspondents, w->peer->name,
+				       m->party.remote_id);
+}
+
 static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		struct bodies_sealed *out)
 {
@@ -79,7 +94,12 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	r = credential_holds(w->terms.credential, m->party.local_id, &fault);
 	if (r)
 		return refuse(w, 403, r, fault.text);
-	return w->how->seal(&w->terms, &in, out, &w->why);
+	w->terms.brief = may_be_brief(c, w, m);
+	r = w->how->seal(&w->terms, &in, out, &w->why);
+	if (!r && m->party.outward && !w->terms.brief)
+		correspondents_told(c->correspondents, w->peer->name,
+				    m->party.remote_id);
+	return r;
 }
 
 static void set(char *out, size_t size, const char *text)
@@ -103,6 +123,7 @@ int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 		clerk_refused(&m->party, reply.err, reply.reason);
 	} else {
 		reply.len = (uint32_t)sealed.body.len;
+		reply.brief = w.terms.brief;
 		set(reply.type, sizeof reply.type, sealed.type);
 		set(reply.disposition, sizeof reply.disposition,
 		    sealed.disposition);
@@ -117,8 +138,9 @@ int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 /* -- theirs --------------------------------------------------------------- */
 
 /* Taken once: as long as its Date is near, the cache has it. */
-static int taken_once(struct clerk *c, struct work *w, const struct ipc_msg *msg,
-		 const struct bodies_given *in, const struct bodies_opened *o)
+static int taken_once(struct clerk *c, struct work *w,
+		      const struct ipc_msg *msg, const struct bodies_given *in,
+		      const struct bodies_opened *o)
 {
 	const struct msg_body_open *m = msg->body;
 	uint64_t now = w->terms.wall_us;
@@ -161,9 +183,13 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 			       w->terms.wall_us, w->why.text);
 		w->why.status = 403;
 	}
-	if (!r && o.is_signed)
+	if (!r && o.is_signed) {
 		correspondents_put(c->correspondents, w->peer->name,
 				   m->party.remote_id, w->how, &o);
+		if (m->party.outward)
+			correspondents_seen(c->correspondents, w->peer->name,
+					    m->party.remote_id);
+	}
 	*out = o;
 	return r;
 }

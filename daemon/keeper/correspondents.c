@@ -13,6 +13,7 @@ struct correspondent {
 	const struct bodies *how;
 	struct bodies_card *card;
 	struct bodies_capabilities able;
+	bool told, knows_us;
 };
 
 struct correspondents {
@@ -30,7 +31,8 @@ int correspondents_new(struct correspondents **out)
 void correspondents_free(struct correspondents *c)
 {
 	for (size_t i = 0; c && i < c->n; i++)
-		c->one[i].how->card_free(c->one[i].card);
+		if (c->one[i].how)
+			c->one[i].how->card_free(c->one[i].card);
 	free(c);
 }
 
@@ -55,25 +57,67 @@ static struct correspondent *room(struct correspondents *c)
 	return oldest;
 }
 
+/* Its entry, made when there is none. NULL: no name of any. */
+static struct correspondent *enter(struct correspondents *c, const char *peer,
+				   const char *id)
+{
+	struct correspondent *at = find(c, peer, id);
+
+	if (at || strlen(peer) >= NAME_TEXT || strlen(id) >= IDENTITY_TEXT)
+		return at;
+	at = room(c);
+	if (at->how)
+		at->how->card_free(at->card);
+	*at = (struct correspondent){ .used = ++c->now };
+	strcpy(at->peer, peer);
+	strcpy(at->id, id);
+	return at;
+}
+
 void correspondents_put(struct correspondents *c, const char *peer,
 			const char *id, const struct bodies *how,
 			struct bodies_opened *o)
 {
 	struct correspondent *at;
 
-	if (!o->card || strlen(peer) >= NAME_TEXT ||
-	    strlen(id) >= IDENTITY_TEXT)
-		return;
-	at = find(c, peer, id);
+	at = o->card ? enter(c, peer, id) : NULL;
 	if (!at)
-		at = room(c);
+		return;
 	if (at->how)
 		at->how->card_free(at->card);
-	*at = (struct correspondent){ .used = ++c->now, .how = how,
-				      .card = o->card, .able = o->able };
+	at->used = ++c->now;
+	at->how = how;
+	at->card = o->card;
+	at->able = o->able;
 	o->card = NULL;
-	strcpy(at->peer, peer);
-	strcpy(at->id, id);
+}
+
+void correspondents_seen(struct correspondents *c, const char *peer,
+			 const char *id)
+{
+	struct correspondent *at = find(c, peer, id);
+
+	if (at && at->told)
+		at->knows_us = true;
+}
+
+void correspondents_told(struct correspondents *c, const char *peer,
+			 const char *id)
+{
+	struct correspondent *at = enter(c, peer, id);
+
+	if (at) {
+		at->told = true;
+		at->knows_us = false;
+	}
+}
+
+bool correspondents_knows_us(struct correspondents *c, const char *peer,
+			     const char *id)
+{
+	const struct correspondent *at = find(c, peer, id);
+
+	return at && at->knows_us;
 }
 
 const struct bodies_card *correspondents_get(struct correspondents *c,

@@ -20,4 +20,15 @@ const struct bodies_card *correspondents_get(struct correspondents *c,
 					     const char *peer, const char *id,
 					     struct bodies_capabilities *able);
 
+/* Our certificates went to it, in a call that a phone of ours made. */
+void correspondents_told(struct correspondents *c, const char *peer,
+			 const char *id);
+/* Something of it was opened. */
+void correspondents_seen(struct correspondents *c, const char *peer,
+			 const char *id);
+/* Whether something of it was opened since: so it has them, as far as can be
+ * known. */
+bool correspondents_knows_us(struct correspondents *c, const char *peer,
+			     const char *id);
+
 #endif

@@ -5,7 +5,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/mime/field.h"
 
-#define MIME_BOUNDARY_TEXT 33 /* with its NUL */
+#define MIME_BOUNDARY_TEXT 17 /* with its NUL */
 
 /* The fields of an entity; NULL: without it. */
 struct mime_head {

@@ -30,8 +30,8 @@ int smime_aib_write(const struct smime_fragment *of, const char *responder,
 		    struct buf *out, struct smime_fault *why);
 /* Checks an AIB whose signature was checked. Each field of it must be in the
  * message, with the same value; From and To with the same URI, and the same tag
- * if the AIB has one. From, Date, Call-ID and CSeq must be there, Contact if the
- * message has it, To in a request. responder: as above; NULL for requests.
+ * if the AIB has one. From, Date, Call-ID and CSeq must be there, Contact if
+ * the message has it, To in a request. responder: as above; NULL for requests.
  * SMIME_MISMATCH. */
 int smime_aib_check(const struct smime_fragment *aib,
 		    const struct smime_fragment *of, const char *responder,

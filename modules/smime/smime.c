@@ -4,7 +4,8 @@
  *   seal.c, open.c     a MIME entity and the body that protects it
  *   signing.c          SignedData
  *   envelope.c         EnvelopedData and AuthEnvelopedData
- *   binding.c          is it of the message that it came in (fragment.c, date.c)
+ *   binding.c          is it of the message that it came in
+ *   fragment.c, date.c its headers
  *   card.c             a far end's certificates
  *   clear.c            a key in SDP as it is, of old end points
  *   algorithm.c, capability.c   what is taken and sent
@@ -141,7 +142,8 @@ static int seal(const struct bodies_terms *t, const struct bodies_text *in,
 		.terms = terms_of(t), .form = modes[t->mode].form,
 		.envelope = { .cipher = smime_cipher_for(&able), .to = &to,
 			      .n_to = 1 },
-		.signing = { .certificates = true, .capabilities = true },
+		.signing = { .certificates = !t->brief, .key_id = t->brief,
+			     .capabilities = !t->brief },
 	};
 	struct smime_fault f = { .reason = SMIME_FINE };
 	struct buf entity = buf_of(ENTITY_MAX);

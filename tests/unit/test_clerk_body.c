@@ -24,6 +24,7 @@ struct ends {
 	struct credential *own[2];
 	struct house a, b;
 	char frag[1024], fields[1024];
+	bool full;
 };
 
 static void give(struct house *h, const char *match, enum body_mode mode,
@@ -90,6 +91,7 @@ static const struct sent *seal(struct ends *e, struct house *h,
 
 	m.party.n = 0;
 	m.party.outward = h == &e->a;
+	m.full = e->full;
 	m.frag_len = (uint32_t)strlen(e->frag);
 	m.len = m.frag_len + sizeof SDP - 1;
 	memcpy(tail.tail, e->frag, m.frag_len);
@@ -254,6 +256,45 @@ static void a_changed_byte_shows_nothing_else(void **state)
 	close_ends(&e);
 }
 
+/* Certificates travel once, until somebody does not know them. */
+static void certificates_travel_once(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+	size_t with;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	assert_false(s.u.sealed.brief);
+	with = s.tail_len;
+	opens_to_sdp(open_at(&e, &e.b, &s, 1));
+	/* nothing is known of Bob's gateway before it answers */
+	assert_false(seal(&e, &e.a, ALICE, BOB)->u.sealed.brief);
+	s = *seal(&e, &e.b, BOB, ALICE);
+	assert_false(s.u.sealed.brief);
+	opens_to_sdp(open_at(&e, &e.a, &s, 1));
+
+	e.a.wall_us = e.b.wall_us += SECOND;
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	assert_true(s.u.sealed.brief);
+	assert_in_range(s.tail_len, 1, with - 500);
+	opens_to_sdp(open_at(&e, &e.b, &s, 1));
+
+	/* a gateway that was restarted knows nobody, and says so */
+	house_reopen(&e.b);
+	refused(open_at(&e, &e.b, &s, 1), E_NOTFOUND, 493, "");
+	e.full = true;
+	s = *seal(&e, &e.a, ALICE, BOB);
+	assert_false(s.u.sealed.brief);
+	opens_to_sdp(open_at(&e, &e.b, &s, 1));
+	e.full = false;
+	assert_false(seal(&e, &e.a, ALICE, BOB)->u.sealed.brief);
+	close_ends(&e);
+}
+
 static void policy_is_the_keepers_own(void **state)
 {
 	static struct ends e;
@@ -319,6 +360,7 @@ int main(void)
 		cmocka_unit_test(for_one_message_once_and_for_a_while),
 		cmocka_unit_test(what_is_less_than_the_profile_wants),
 		cmocka_unit_test(a_changed_byte_shows_nothing_else),
+		cmocka_unit_test(certificates_travel_once),
 		cmocka_unit_test(policy_is_the_keepers_own),
 		cmocka_unit_test(a_broken_request_closes_the_pair),
 	};

@@ -67,6 +67,7 @@ class Gateway:
         self.late = settings.pop('late', 'refuse')
         self.trust = settings.pop('trust', 'ca')
         self.body = settings.pop('body', 'none')
+        self.plain_body = settings.pop('plain_body', 'none')
         self.unencrypted = settings.pop('unencrypted', 'refuse')
         self.retarget = settings.pop('retarget', 'refuse')
         self.tls = settings.pop('tls', '')  # group tls; then nothing else is spoken outside
@@ -125,7 +126,7 @@ profiles = {{
 		retarget = {quoted(self.retarget)}; sdes = {quoted(self.sdes)};
 		trust = {quoted(self.trust)}; body = {quoted(self.body)};
 		unencrypted = {quoted(self.unencrypted)}; }};
-	plain = {{ need = "forbid"; }};
+	plain = {{ need = "forbid"; body = {quoted(self.plain_body)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 }};

@@ -35,6 +35,7 @@ def setup(t):
     t.issuer = certs.Issuer(lab)
     paths = {'a': t.issuer.issue('a', 'URI:sip:a.example'),
              'b': t.issuer.issue('b', 'URI:sip:b.example', curve='P-256')}
+    t.both = put(t, 'both.pem', b''.join(open(path, 'rb').read() for path in paths.values()))
     routes = same.ROUTES.replace('TRANSPORT', 'tcp')
     routes = routes[:routes.rindex('t_relay')].rstrip() + ALTER
     t.proxy = Proxy(lab, routes)
@@ -69,7 +70,7 @@ def verified(t, kind, body):
     der = signature.split(b'\r\n\r\n', 1)[1][:-2]
     out = openssl(t, '-verify', '-inform', 'DER', '-in', put(t, 'signature', der), '-content',
                   put(t, 'content', content[2:-2]), '-binary', '-CAfile', t.issuer.ca,
-                  '-purpose', 'any')
+                  '-purpose', 'any', '-certfile', t.both)  # some only refer to theirs
     t.claim('openssl verifies the signature', out.returncode == 0, out.stderr.decode()[-300:])
     return out.stdout
 
@@ -120,6 +121,32 @@ def check_mode(t, mode):
                    'a' if to == 'b' else 'b')
 
 
+def invites(t, path):
+    """The INVITEs of a capture that went out, each once."""
+    seen = {}
+    for m in sip.messages(path):
+        if m.start.startswith('INVITE') and m.source == t.stage.a.outside:
+            seen.setdefault(m.header('Call-ID'), m.raw)
+    return list(seen.values())
+
+
+def check_certificates(t):
+    """They travel once, and again to a gateway that was restarted."""
+    s = t.stage
+    sizes = []
+    for what in ('known', 'forgotten'):
+        if what == 'forgotten':
+            s.b.stop()
+            s.b.peers[0].more.pop('cert')  # or it would know it all the same
+            s.b.start()
+        s.record()
+        s.talk(s.alice, s.bob, stage.BOB, seconds=1.5)
+        sizes.append([len(raw) for raw in invites(t, s.recorded()['wire'])])
+    t.claim('a known certificate is referred to', len(sizes[0]) == 1, str(sizes))
+    t.claim('a forgotten one is asked for (493) and sent', len(sizes[1]) == 2 and
+            sizes[1][0] < sizes[1][1] - 800, str(sizes))
+
+
 def refused(t, what, reason):
     s = t.stage
     t.claim(f'{what}: no call is left', s.a.gone() and s.b.gone())
@@ -138,6 +165,7 @@ def check(t):
     for gate in (s.a, s.b):
         gate.body = 'sign'
         reloaded(gate)
+    check_certificates(t)
     s.alice.forget()
     s.bob.forget()
     s.alice.dial('sip:altered@b.example')
