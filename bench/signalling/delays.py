@@ -139,25 +139,34 @@ def delays_of(c, ring_us):
 
 
 class MethodPair(targets.SealedPair):
-    """Two gateways keyed by "METHOD ANSWER", as in "mikey-dh early"."""
+    """Two gateways keyed by "METHOD ANSWER", as in "mikey-dh early", or with SDP
+    sealed, too, by P-256 certificates: "mikey-psk pickup sign-encrypt"."""
 
     def __init__(self, name):
         super().__init__()
         self.name = name
-        self.method, self.answer = name.split()
+        self.method, self.answer, *body = name.split()
+        self.body = body[0] if body else "none"
+        self.certs = "mikey-ecdh" if body else self.method
 
     def sealing(self, tmp, site):
-        spec = {"keying": self.method, "more": f'answer = "{self.answer}";',
+        spec = {"keying": self.method,
+                "more": f'answer = "{self.answer}"; body = "{self.body}";',
                 "match": "*@b.example" if site == "a" else "*@a.example"}
         if self.method in beside.CERTIFIED:
             spec["psk"] = ""
-            spec["extra"] = beside.IDENTITY.format(f"{tmp}/{self.method}", site)
+        if self.body != "none":
+            far = "b" if site == "a" else "a"
+            spec["psk"] = spec.get("psk", targets.PSK) + \
+                f' cert = "file:{tmp}/{self.certs}/{far}.pem";'
+        if self.certs in beside.CERTIFIED:
+            spec["extra"] = beside.IDENTITY.format(f"{tmp}/{self.certs}", site)
         return spec
 
     def start(self, tmp):
-        folder = f"{tmp}/{self.method}"
-        if self.method in beside.CERTIFIED and not os.path.exists(folder):
-            beside.certify(folder, self.method)
+        folder = f"{tmp}/{self.certs}"
+        if self.certs in beside.CERTIFIED and not os.path.exists(folder):
+            beside.certify(folder, self.certs)
         super().start(tmp)
 
 
