@@ -1,8 +1,10 @@
 /* link.c - requests and events over netlink. See link.h.
  *
  * Two sockets, so that a flood of events (any program that adds and deletes
- * SAs, any packet that wants one) never costs an answer. The buffer for what
- * comes in is wiped after each use: GETSA shows keys. */
+ * SAs, any packet that wants one) never costs an answer. All answers to a batch
+ * come by one system call. What came is wiped after use: GETSA shows keys. */
+#include "config.h"
+
 #include "modules/xfrm/link.h"
 
 #include "daemon/base/err.h"
@@ -19,7 +21,8 @@
 #include <sys/time.h>
 #include <time.h>
 
-#define IN_ROOM 32768 /* bytes: what the kernel puts into one datagram */
+#define PARTS 8
+#define PART 8192 /* bytes: the kernel puts no more into one datagram */
 #define WAIT_MS 1000
 #define EVENTS 64
 #define EVENT_BUFFER (1024 * 1024) /* bytes; some 2000 events */
@@ -27,7 +30,9 @@
 struct link {
 	struct mnl_socket *ask, *events;
 	uint32_t seq;
-	_Alignas(8) uint8_t in[IN_ROOM];
+	_Alignas(8) uint8_t in[PARTS][PART]; /* answers */
+	/* Apart, since whoever hears an event may ask for something. */
+	_Alignas(8) uint8_t told[PART];
 };
 
 /* -- opening -------------------------------------------------------------- */
@@ -128,20 +133,32 @@ static bool readable(struct mnl_socket *s, int ms)
 	return poll(&p, 1, ms) > 0;
 }
 
-/* Bytes, 0 for what is not the kernel's, negative errno. */
-static ssize_t receive(struct link *l, struct mnl_socket *s)
+/* What is there, up to PARTS datagrams: their number, and the bytes of each (0
+ * for what is not the kernel's); or a negative errno. */
+static int receive(struct mnl_socket *s, uint8_t (*room)[PART], size_t n,
+		   size_t *len)
 {
-	struct sockaddr_nl from = { 0 };
-	struct iovec part = { l->in, sizeof l->in };
-	struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof from,
-			    .msg_iov = &part, .msg_iovlen = 1 };
-	ssize_t n = recvmsg(mnl_socket_get_fd(s), &m, MSG_DONTWAIT);
+	struct mmsghdr m[PARTS] = { 0 };
+	struct sockaddr_nl from[PARTS] = { 0 };
+	struct iovec part[PARTS];
+	int got;
 
-	if (n < 0)
+	for (size_t i = 0; i < n; i++) {
+		part[i] = (struct iovec){ room[i], PART };
+		m[i].msg_hdr = (struct msghdr){
+			.msg_name = &from[i], .msg_namelen = sizeof from[i],
+			.msg_iov = &part[i], .msg_iovlen = 1 };
+	}
+	got = recvmmsg(mnl_socket_get_fd(s), m, (unsigned)n, MSG_DONTWAIT,
+		       NULL);
+	if (got < 0)
 		return -errno;
-	if (m.msg_flags & MSG_TRUNC)
-		return -ENOBUFS;
-	return from.nl_pid ? 0 : n;
+	for (int i = 0; i < got; i++) {
+		if (m[i].msg_hdr.msg_flags & MSG_TRUNC)
+			return -ENOBUFS;
+		len[i] = from[i].nl_pid ? 0 : m[i].msg_len;
+	}
+	return got;
 }
 
 /* -- requests ------------------------------------------------------------- */
@@ -169,16 +186,27 @@ static void take(struct run *run, const struct reply *r)
 		run->fn(run->user, i, r);
 }
 
-static int take_all(struct link *l, struct run *run, size_t len)
+static int take_all(uint8_t *in, struct run *run, size_t len)
 {
 	struct reply r;
 	size_t at = 0;
 	int e;
 
-	while (!(e = reply_next(l->in, len, &at, &r)))
+	while (!(e = reply_next(in, len, &at, &r)))
 		take(run, &r);
-	wipe(l->in, len);
+	wipe(in, len);
 	return e == E_AGAIN ? 0 : E_LOST;
+}
+
+static int take_some(struct link *l, struct run *run, const size_t *len, int n)
+{
+	int r = 0, e;
+
+	for (int i = 0; i < n; i++) {
+		e = take_all(l->in[i], run, len[i]);
+		r = e ? e : r;
+	}
+	return r;
 }
 
 static uint64_t now_ms(void)
@@ -192,13 +220,14 @@ static uint64_t now_ms(void)
 static int collect(struct link *l, struct run *run)
 {
 	uint64_t end = now_ms() + WAIT_MS;
+	size_t len[PARTS];
 	int r = 0;
 
 	while (run->open && !r) {
-		ssize_t n = receive(l, l->ask);
+		int n = receive(l->ask, l->in, PARTS, len);
 
 		if (n > 0)
-			r = take_all(l, run, (size_t)n);
+			r = take_some(l, run, len, n);
 		else if (n == -EAGAIN && now_ms() >= end)
 			r = E_TIMEOUT;
 		else if (n == -EAGAIN)
@@ -254,7 +283,7 @@ static void give_all(struct link *l, size_t len,
 	struct reply r;
 	size_t at = 0;
 
-	while (!reply_next(l->in, len, &at, &r))
+	while (!reply_next(l->told, len, &at, &r))
 		if (r.kind == REPLY_EXPIRE || r.kind == REPLY_ACQUIRE)
 			fn(user, &r);
 }
@@ -262,8 +291,10 @@ static void give_all(struct link *l, size_t len,
 int link_events(struct link *l, void (*fn)(void *user, const struct reply *r),
 		void *user)
 {
+	size_t len;
+
 	for (int i = 0; i < EVENTS; i++) {
-		ssize_t n = receive(l, l->events);
+		int n = receive(l->events, &l->told, 1, &len);
 
 		if (n == -EAGAIN)
 			return 0;
@@ -272,7 +303,7 @@ int link_events(struct link *l, void (*fn)(void *user, const struct reply *r),
 		if (n < 0 && n != -EINTR)
 			return E_IO;
 		if (n > 0)
-			give_all(l, (size_t)n, fn, user);
+			give_all(l, len, fn, user);
 	}
 	return 0;
 }
