@@ -29,6 +29,7 @@ tests_unit_test_mikey_2005_LDADD = $(MIKEY_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_keyed
 TESTS += tests/unit/test_keyed
 tests_unit_test_keyed_SOURCES = tests/unit/test_keyed.c \
-	tests/unit/mikey_vectors.h
+	tests/unit/mikey_vectors.h tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_keyed_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_keyed_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_unit_test_keyed_LDADD = $(BASE_LIBS) $(JANSSON_LIBS) $(UNIT_LIBS)

@@ -75,7 +75,8 @@ tests_unit_test_clerk_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
 tests_unit_test_keying_alloc_SOURCES = tests/unit/test_keying_alloc.c \
-	tests/unit/cert_pair.h tests/mock/ca.c tests/mock/ca.h \
+	tests/unit/cert_pair.h tests/unit/esp_pair.h \
+	tests/mock/ca.c tests/mock/ca.h \
 	tests/mock/alloc.c tests/mock/alloc.h
 tests_unit_test_keying_alloc_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_keying_alloc_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)

@@ -2,6 +2,7 @@
  * read back, what must be refused, and an INVITE in the form of 2005. */
 #include "daemon/base/err.h"
 #include "daemon/mime/keyed.h"
+#include "tests/mock/alloc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,6 +191,35 @@ static void a_message_past_its_bound_is_refused(void **state)
 	read_close(&r);
 }
 
+static void write_and_read(void *user)
+{
+	const enum mime_keyed_form *form = user;
+	struct buf body = buf_of(MIME_BODY_MAX);
+	struct read r = read_open();
+	char type[MIME_KEYED_TYPE];
+	int err = mime_keyed_write(*form, mime_text(SDP), mikey, &body, type);
+
+	if (!err)
+		err = read_bytes(&r, type, (struct mime_bytes){ body.data,
+				 body.len }, true);
+	assert_true(!err || err == E_NOMEM);
+	assert_int_equal(r.mikey.len, err ? 0 : sizeof message);
+	read_close(&r);
+	buf_free(&body);
+}
+
+static void memory_may_run_out(void **state)
+{
+	static enum mime_keyed_form forms[] = {
+		MIME_KEYED_BASE64, MIME_KEYED_BINARY, MIME_KEYED_2005 };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		write_and_read(&forms[i]); /* what is made once */
+		assert_in_range(alloc_walk(write_and_read, &forms[i]), 3, 99);
+	}
+}
+
 /* -- an INVITE of 2005 ---------------------------------------------------- */
 
 static char invite[4096];
@@ -254,6 +284,7 @@ int main(void)
 		cmocka_unit_test(other_bodies_are_judged),
 		cmocka_unit_test(base64_that_is_not_said_is_left_alone),
 		cmocka_unit_test(a_message_past_its_bound_is_refused),
+		cmocka_unit_test(memory_may_run_out),
 		cmocka_unit_test(an_invite_of_2005_is_read),
 	};
 

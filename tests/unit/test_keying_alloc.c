@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/cert_pair.h"
+#include "tests/unit/esp_pair.h"
 
 #define NOW 1900000000000000ull
 
@@ -68,6 +69,12 @@ static void ends_open(struct ends *e)
 	e->b.remote_id = e->a.local_id;
 }
 
+/* Lines or tunnels that have keys. */
+static size_t keyed(const struct keying_result *r)
+{
+	return r->n + r->esp.n;
+}
+
 static void exchange(void *user)
 {
 	struct ends *e = user;
@@ -79,15 +86,15 @@ static void exchange(void *user)
 	const struct keying *k = e->method;
 	int r = k->offer(&e->a, &offer, &p, &early, &why);
 
-	assert_true(r ? early.n == 0 && offer.len == 0 : offer.len > 0);
+	assert_true(r ? !keyed(&early) && offer.len == 0 : offer.len > 0);
 	if (!r) {
 		r = k->answer(&e->b, offer.data, offer.len, &answer, &called,
 			      &why);
-		assert_int_equal(called.n, r ? 0 : 1);
+		assert_int_equal(keyed(&called), r ? 0 : 1);
 	}
 	if (!r) {
 		r = k->finish(p, answer.data, answer.len, NOW, &calling, &why);
-		assert_int_equal(calling.n, r ? 0 : 1);
+		assert_int_equal(keyed(&calling), r ? 0 : 1);
 	}
 	/* not E_AUTH: no memory is nobody's fault. OpenSSL's readers of
 	 * certificates do not always tell, so there any failure will do. */
@@ -106,12 +113,16 @@ static const struct keying *const methods[] = {
 
 static struct certs certs;
 
-static void an_exchange_without_memory(void **state)
+/* With tunnels, or streams where s is NULL. */
+static void exchanges_without_memory(const struct esp_sides *s)
 {
 	struct ends e;
 
-	(void)state;
 	ends_open(&e);
+	if (s) {
+		e.a.esp = &s->a.t;
+		e.b.esp = &s->b.t;
+	}
 	certs_open(&certs);
 	e.a.credential = certs.own[0];
 	e.b.credential = certs.own[1];
@@ -122,6 +133,21 @@ static void an_exchange_without_memory(void **state)
 		assert_in_range(alloc_walk(exchange, &e), 10, 20000);
 	}
 	certs_close(&certs);
+}
+
+static void an_exchange_without_memory(void **state)
+{
+	(void)state;
+	exchanges_without_memory(NULL);
+}
+
+static void tunnels_without_memory(void **state)
+{
+	struct esp_sides s;
+
+	(void)state;
+	esp_open(&s);
+	exchanges_without_memory(&s);
 }
 
 /* Answers an offer, whatever it is; the largest allocation for it. */
@@ -339,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_exchange_without_memory),
+		cmocka_unit_test(tunnels_without_memory),
 		cmocka_unit_test(no_allocation_larger_than_warranted),
 		cmocka_unit_test(the_clerk_without_memory),
 	};
