@@ -200,6 +200,28 @@ int mime_fields_read(struct mime_bytes head, struct mime_fields *out)
 	return r;
 }
 
+int mime_field_find(struct mime_bytes head, const char *name,
+		    struct mime_bytes *value)
+{
+	struct mime_bytes line, own, found = { NULL, 0 };
+
+	while (head.len) {
+		if (take_line(&head, &line))
+			return E_FORMAT;
+		own = take(&line, is_token);
+		skip_space(&line);
+		if (!mime_is(own, name) || !take_char(&line, ':'))
+			continue;
+		if (found.p || !is_clean(line))
+			return E_FORMAT;
+		found = trim(line);
+	}
+	if (!found.p)
+		return E_NOTFOUND;
+	*value = found;
+	return 0;
+}
+
 /* -- parameters ----------------------------------------------------------- */
 
 /* ";" name "=" value. E_NOTFOUND at the end. */

@@ -31,6 +31,11 @@ struct mime_fields {
  * of other names are passed over. */
 int mime_fields_read(struct mime_bytes head, struct mime_fields *out);
 
+/* The value of one field of such lines, of whatever name. E_NOTFOUND; E_FORMAT,
+ * also where it stands twice. */
+int mime_field_find(struct mime_bytes head, const char *name,
+		    struct mime_bytes *value);
+
 struct mime_type {
 	struct mime_bytes type, subtype;
 	struct mime_bytes params; /* well-formed; ask mime_param() */

@@ -5,6 +5,7 @@
 #include "modules/smime/algorithm.h"
 #include "modules/smime/card.h"
 #include "modules/smime/cms.h"
+#include "modules/smime/kek.h"
 #include "modules/smime/terms.h"
 
 #define SMIME_RECIPIENTS 16 /* of a message that is taken */

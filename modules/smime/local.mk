@@ -5,12 +5,14 @@ modules_smime_libsmime_a_SOURCES = \
 	modules/smime/binding.c modules/smime/binding.h \
 	modules/smime/capability.c modules/smime/capability.h \
 	modules/smime/card.c modules/smime/card.h \
+	modules/smime/certs.c modules/smime/certs.h \
 	modules/smime/clear.c modules/smime/clear.h \
 	modules/smime/cms.c modules/smime/cms.h \
 	modules/smime/date.c modules/smime/date.h \
 	modules/smime/envelope.c modules/smime/envelope.h \
 	modules/smime/fault.c modules/smime/fault.h \
 	modules/smime/fragment.c modules/smime/fragment.h \
+	modules/smime/kek.c modules/smime/kek.h \
 	modules/smime/open.c modules/smime/open.h \
 	modules/smime/seal.c modules/smime/seal.h \
 	modules/smime/signing.c modules/smime/signing.h \

@@ -292,6 +292,26 @@ int smime_open(const struct smime_open *how, const struct mime_fields *fields,
 	return run(&o, mime_read(fields, body, &out->content));
 }
 
+/* A key that only a stranger may have put there, or that everybody can read,
+ * is none. */
+int smime_opened_kek(const struct smime_opened *o, struct smime_kek *out)
+{
+	const struct mime_part *root = &o->content.part[0];
+	struct smime_kek k;
+	int r;
+
+	if (!o->n || root->raw.p == root->body.p)
+		return E_NOTFOUND;
+	r = smime_kek_get((struct mime_bytes){ root->raw.p,
+		(size_t)(root->body.p - root->raw.p) - 2 }, &k);
+	if (!r && (!o->is_signed || !o->encrypted))
+		r = E_POLICY;
+	if (!r)
+		*out = k;
+	wipe(&k, sizeof k);
+	return r;
+}
+
 int smime_open_part(const struct smime_open *how, const struct mime_part *part,
 		    struct smime_opened *out, struct smime_fault *why)
 {

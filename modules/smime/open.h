@@ -55,6 +55,10 @@ int smime_open(const struct smime_open *how, const struct mime_fields *fields,
 /* Opens one part of a body that is taken apart already: an AIB beside SDP. */
 int smime_open_part(const struct smime_open *how, const struct mime_part *part,
 		    struct smime_opened *out, struct smime_fault *why);
+/* The session key that came with the content. E_NOTFOUND: none did; E_POLICY:
+ * the content was not both signed and encrypted; E_FORMAT. The caller wipes
+ * it. */
+int smime_opened_kek(const struct smime_opened *o, struct smime_kek *out);
 void smime_opened_free(struct smime_opened *o);
 
 #endif

@@ -7,7 +7,8 @@
  *   binding.c          is it of the message that it came in
  *   fragment.c, date.c its headers
  *   card.c             a far end's certificates
- *   clear.c            a key in SDP as it is, of old end points
+ *   certs.c, kek.c     certificates alone, session keys: not in calls yet
+ *   clear.c            a key in SDP as it is, of old end points; nor that
  *   algorithm.c, capability.c   what is taken and sent
  *
  * What is signed is SDP with a fragment of the message's own header beside it,

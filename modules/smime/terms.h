@@ -16,15 +16,4 @@ struct smime_terms {
 	uint64_t wall_us; /* the only clock there is */
 };
 
-#define SMIME_KEK_ID 16 /* bytes, at most */
-
-/* A key that two ends have in common (RFC 5652 6.2.3): the later messages of
- * a dialog are encrypted under it, without public keys. It proves the far end
- * no better than the message in which it came. */
-struct smime_kek {
-	uint8_t id[SMIME_KEK_ID];
-	size_t id_len;
-	struct secret key; /* 16 or 32 bytes */
-};
-
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "modules/smime/certs.h"
 #include "tests/unit/smime_rig.h"
 
 #include <unistd.h>
@@ -278,6 +279,85 @@ static void session_keys(void **state)
 	rig_close(&g);
 }
 
+/* The key for what follows comes with the first message, once. */
+static void session_keys_travel(void **state)
+{
+	static const struct {
+		enum smime_form form;
+		int r;
+	} rows[] = {
+		{ SMIME_SIGN_ENCRYPT, 0 }, { SMIME_ENCRYPT_SIGN, 0 },
+		{ SMIME_SIGN, E_POLICY }, { SMIME_ENCRYPT, E_POLICY },
+	};
+	struct smime_kek k, got;
+	struct buf entity = buf_of(1000);
+
+	(void)state;
+	rig_open(&g, KIND_P256);
+	assert_int_equal(smime_kek_new(&k, 24), E_ARG);
+	for (size_t i = 0; i < 2 * N(rows); i++) {
+		assert_int_equal(smime_kek_new(&k, i % 2 ? 16 : 32), 0);
+		buf_clear(&entity);
+		smime_kek_put(&k, &entity);
+		buf_text(&entity, ENTITY);
+		must(rig_seal(&g, rows[i / 2].form,
+			      buf_string(&entity)));
+		must(rig_unseal(&g));
+		rig_is_sdp(&g);
+		assert_int_equal(smime_opened_kek(&g.opened, &got),
+				 rows[i / 2].r);
+		if (!rows[i / 2].r) {
+			assert_int_equal(got.id_len, k.id_len);
+			assert_memory_equal(got.id, k.id, k.id_len);
+			assert_true(secret_equal(&got.key, &k.key));
+		}
+		rig_forget(&g);
+	}
+	must(rig_seal(&g, SMIME_SIGN_ENCRYPT, ENTITY));
+	must(rig_unseal(&g));
+	assert_int_equal(smime_opened_kek(&g.opened, &got), E_NOTFOUND);
+	rig_forget(&g);
+	must(rig_seal(&g, SMIME_SIGN_ENCRYPT, "\r\nContent-Session-Key: x"));
+	must(rig_unseal(&g));
+	assert_int_equal(smime_opened_kek(&g.opened, &got), E_NOTFOUND);
+	buf_free(&entity);
+	rig_close(&g);
+}
+
+static void odd_session_keys(void **state)
+{
+	static const struct {
+		const char *head;
+		int r;
+	} rows[] = {
+		{ "Content-Session-Key: kek;id=00;key=00112233445566778899aab"
+		  "bccddeeff\r\n", 0 },
+		{ "A: b\r\ncontent-session-key :kek ; key=00112233445566778899"
+		  "aabbccddeeff; id=00\r\n", 0 },
+		{ "", E_NOTFOUND }, { "A: b\r\n", E_NOTFOUND },
+		{ "Content-Session-Key: kek;id=00;key=0011\r\n", E_FORMAT },
+		{ "Content-Session-Key: kek;id=0;key=00112233445566778899aabb"
+		  "ccddeeff\r\n", E_FORMAT },
+		{ "Content-Session-Key: kek;key=00112233445566778899aabbccddee"
+		  "ff\r\n", E_FORMAT },
+		{ "Content-Session-Key: kek;id=000102030405060708090a0b0c0d0e"
+		  "0f10;key=00112233445566778899aabbccddeeff\r\n", E_FORMAT },
+		{ "Content-Session-Key: kek;id=00;key=00112233445566778899aabb"
+		  "ccddeefg\r\n", E_FORMAT },
+		{ "Content-Session-Key: x;id=00;key=00112233445566778899aabbc"
+		  "cddeeff\r\n", E_FORMAT },
+		{ "Content-Session-Key: kek;id=00;key=00112233445566778899aabb"
+		  "ccddeeff\r\nContent-Session-Key: kek\r\n", E_FORMAT },
+		{ "Content-Session-Key:\r\n", E_FORMAT },
+	};
+	struct smime_kek k;
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++)
+		if (smime_kek_get(mime_text(rows[i].head), &k) != rows[i].r)
+			fail_msg("%s", rows[i].head);
+}
+
 /* Recipients of two kinds in one message. */
 static void several_recipients(void **state)
 {
@@ -396,6 +476,85 @@ static void parts_are_opened_alone(void **state)
 				 "message/sipfrag"));
 	buf_free(&part);
 	buf_free(&all);
+	rig_close(&g);
+}
+
+/* Certificates alone, as a 493 has them: then one can encrypt. */
+static void certificates_alone(void **state)
+{
+	struct smime_terms bob, alice;
+	struct smime_card *card = NULL;
+	struct pin pin;
+	struct mime_fields f;
+	static struct mime m;
+
+	(void)state;
+	for (int i = 0; i < 2 * KINDS; i++) {
+		rig_open(&g, (enum smime_kind)(i / 2));
+		bob = g.open.terms;
+		alice = g.seal.terms;
+		must(smime_certs_write(&bob, i % 2, &g.sealed, &g.why));
+		assert_non_null(strstr(g.sealed.type, "certs-only"));
+		assert_int_equal(rig_reason(&g), SMIME_UNSUPPORTED);
+		f = rig_fields(&g);
+		assert_int_equal(mime_read(&f, (struct mime_bytes){
+			g.sealed.body.data, g.sealed.body.len }, &m), 0);
+		must(smime_certs_read(&alice, &m.part[0], BOB, &card, &pin,
+				      &g.why));
+		assert_int_equal(pin.state, PIN_NONE);
+		rig_forget(&g);
+		g.to[1].card = card;
+		must(rig_seal(&g, SMIME_ENCRYPT, ENTITY));
+		must(rig_unseal(&g));
+		smime_card_free(card);
+		rig_close(&g);
+	}
+}
+
+static void certificates_of_others(void **state)
+{
+	struct smime_card *card = NULL;
+	struct smime_terms t;
+	struct pin pin;
+	struct mime_fields f;
+	static struct mime m;
+
+	(void)state;
+	rig_open(&g, KIND_P256);
+	t = g.seal.terms;
+	must(smime_certs_write(&g.open.terms, false, &g.sealed, &g.why));
+	f = rig_fields(&g);
+	assert_int_equal(mime_read(&f, (struct mime_bytes){
+		g.sealed.body.data, g.sealed.body.len }, &m), 0);
+	assert_int_equal(smime_certs_read(&t, &m.part[0], MALLORY, &card,
+					  &pin, &g.why), E_AUTH);
+	assert_int_equal(g.why.reason, SMIME_SIGNER_REFUSED);
+	t.wall_us += 2ull * 365 * 86400 * 1000000; /* it expired */
+	assert_int_equal(smime_certs_read(&t, &m.part[0], BOB, &card, &pin,
+					  &g.why), E_AUTH);
+	assert_int_equal(g.why.reason, SMIME_SIGNER_REFUSED);
+	t = g.seal.terms;
+	m.part[0].body.len--;
+	assert_int_equal(smime_certs_read(&t, &m.part[0], BOB, &card, &pin,
+					  &g.why), E_FORMAT);
+	m.part[0].body.len++;
+	m.part[0].transfer = MIME_FOREIGN;
+	assert_int_equal(smime_certs_read(&t, &m.part[0], BOB, &card, &pin,
+					  &g.why), E_UNSUPPORTED);
+	rig_forget(&g);
+	must(rig_seal(&g, SMIME_SIGN_OPAQUE, ENTITY)); /* it has a signer */
+	f = rig_fields(&g);
+	assert_int_equal(mime_read(&f, (struct mime_bytes){
+		g.sealed.body.data, g.sealed.body.len }, &m), 0);
+	assert_int_equal(smime_certs_read(&t, &m.part[0], ALICE, &card, &pin,
+					  &g.why), E_UNSUPPORTED);
+	assert_int_equal(mime_read_entity(mime_text(ENTITY), &m), 0);
+	assert_int_equal(smime_certs_read(&t, &m.part[0], ALICE, &card, &pin,
+					  &g.why), E_UNSUPPORTED);
+	assert_null(card);
+	t.credential = NULL;
+	assert_int_equal(smime_certs_write(&t, false, &g.sealed, &g.why),
+			 E_CONF);
 	rig_close(&g);
 }
 
@@ -521,10 +680,14 @@ int main(void)
 		cmocka_unit_test(certificates_are_referred_to),
 		cmocka_unit_test(capabilities_choose_the_cipher),
 		cmocka_unit_test(session_keys),
+		cmocka_unit_test(session_keys_travel),
+		cmocka_unit_test(odd_session_keys),
 		cmocka_unit_test(several_recipients),
 		cmocka_unit_test(the_content_names_the_signer),
 		cmocka_unit_test(plain_bodies_pass_unless_needed),
 		cmocka_unit_test(parts_are_opened_alone),
+		cmocka_unit_test(certificates_alone),
+		cmocka_unit_test(certificates_of_others),
 		cmocka_unit_test(messages_of_rfc6216),
 	};
 
