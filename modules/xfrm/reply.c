@@ -326,7 +326,9 @@ int reply_next(const void *bytes, size_t len, size_t *at, struct reply *out)
 
 	if (!left)
 		return E_AGAIN;
-	if (left > INT32_MAX || !mnl_nlmsg_ok(m, (int)left))
+	/* libmnl compares as int: a length of 4 GB would be less than left */
+	if (left > INT32_MAX || !mnl_nlmsg_ok(m, (int)left) ||
+	    m->nlmsg_len > left)
 		return E_FORMAT;
 	got.seq = m->nlmsg_seq;
 	got.more = m->nlmsg_flags & NLM_F_MULTI;

@@ -237,6 +237,8 @@ static void wild_lengths_and_errors_are_refused(void **state)
 	assert_int_equal(read_one(&s, &r), E_FORMAT);
 	s.bytes[0] = 8;
 	assert_int_equal(read_one(&s, &r), E_FORMAT);
+	memset(s.bytes, 0xff, 4);
+	assert_int_equal(read_one(&s, &r), E_FORMAT);
 }
 
 static void text_is_made_printable(void **state)
