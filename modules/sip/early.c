@@ -82,7 +82,7 @@ static int on_prack(struct reliable *r, nta_reliable_t *rel,
 	pair_to_sweep(t->pair); /* what waited goes on from the loop */
 	if (!prack || !sip)
 		return 0; /* a final response overtook it, or it timed out */
-	if (kind != BODY_SDP && kind != BODY_HIDDEN)
+	if (kind == BODY_NONE || kind == BODY_OTHER)
 		return 200;
 	reply_refuse(prack, &no);
 	nta_incoming_destroy(prack);
