@@ -11,8 +11,9 @@
  * Until the PRACK came, whatever the phone responds waits, but for a failure:
  * a 2xx has to (RFC 3262 3), and an unreliable response between would stop
  * Sofia from repeating the reliable one. Without PRACK the call ends after
- * 64*T1 (invite.c). The phone needs to know nothing of 100rel: a Require of it
- * does not reach it.
+ * 64*T1 (invite.c). The called side needs to know nothing of 100rel: a Require
+ * of it stays here, and what its provisional responses say goes on reliably to
+ * who required that, in either direction.
  *
  * Where a proxy forks one INVITE to several phones of ours, Sofia cannot tell
  * whose response a PRACK acknowledges: such branches are answered with the 2xx,
@@ -51,6 +52,10 @@ bool early_request(struct txn *t, msg_t *msg, const sip_t *sip)
 	const char *accept = sip->sip_accept ? KEYS_TYPE :
 					       "application/sdp, " KEYS_TYPE;
 
+	if (t->initial && t->needs_rel100 &&
+	    !sip_has_feature(sip->sip_supported, "100rel") &&
+	    !header_add(msg, "Supported", "100rel"))
+		return false; /* we require it no more, but can do it */
 	if (!asks(t))
 		return true;
 	t->early = true;
@@ -173,12 +178,23 @@ void early_answer(struct txn *t, const sip_t *sip)
 	buf_free(&keys);
 }
 
+/* Who required it gets it of us, whatever the other side does (RFC 3262 3). An
+ * offer in it would want an answer in the PRACK, for which there is no way
+ * back to who knows no PRACK. */
+static bool has_to_be(const struct txn *t, const sip_t *sip)
+{
+	return t->initial && t->needs_rel100 && t->irq && !t->final &&
+	       !t->pair->forked &&
+	       (t->offer || filter_body_kind(sip) != BODY_SDP);
+}
+
 bool early_reply(struct txn *t, const sip_t *sip, bool answers, msg_t *msg)
 {
 	int status = sip->sip_status->st_status;
 	struct reliable *r;
 
-	if (status <= 100 || status >= 200 || !answers || !answers_early(t))
+	if (status <= 100 || status >= 200 ||
+	    !(has_to_be(t, sip) || (answers && answers_early(t))))
 		return false;
 	r = reliable_own(t);
 	if (!r)

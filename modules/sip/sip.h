@@ -160,6 +160,7 @@ struct txn {
 	bool offer;          /* it carried an offer */
 	bool secured;        /* it came by verified TLS */
 	bool rel100;         /* its sender understands 100rel */
+	bool needs_rel100;   /* and requires it */
 	bool early;          /* we asked for keys before the 2xx (early.c) */
 	bool keyed;          /* we answered so */
 	unsigned unacked;    /* of our own reliable responses, without PRACK */

@@ -55,8 +55,9 @@ struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 	t->offer = filter_offers(sip);
 	t->secured = face_secured(from->face, irq);
 	session_read(&t->ask, sip);
-	t->rel100 = sip_has_feature(sip->sip_supported, "100rel") ||
-		    sip_has_feature(sip->sip_require, "100rel");
+	t->needs_rel100 = sip_has_feature(sip->sip_require, "100rel");
+	t->rel100 = t->needs_rel100 ||
+		    sip_has_feature(sip->sip_supported, "100rel");
 	t->next = t->pair->txns;
 	t->pair->txns = t;
 	nta_incoming_bind(irq, invite_on_ack_cancel, t);
@@ -172,10 +173,9 @@ static bool routes_add(msg_t *msg, const struct txn *t)
 /* Option tags that are between us and the one who requires them. */
 static const char *const *our_tags(const struct txn *t)
 {
-	static const char *const inward[] = { "timer", "100rel", NULL };
+	static const char *const invite[] = { "timer", "100rel", NULL };
 
-	return t->method == sip_method_invite && t->to->face->face == INSIDE
-		? inward : session_tags;
+	return t->initial ? invite : session_tags;
 }
 
 /* body NULL: a sealed one comes later. */

@@ -3,7 +3,7 @@
 asked for and given, lost, repeated, forked; and one INVITE for two phones."""
 import sys
 
-from sipscene import BOB, PORT, T1, case, main, same
+from sipscene import BOB, PORT, T1, SLOW, case, main, same
 from sipsock import SDP, called, dialog
 
 KEYS = "Content-Type: application/mikey\r\nRequire: 100rel\r\nRSeq: %d\r\n"
@@ -291,6 +291,62 @@ def sdp_of_the_phone_goes_reliably(s):
     same(s.b.expect("SIP/2.0 183").get("RSeq"), "", "RSeq of the second")
     picked_up(s, d, i)
     assert all(b"PRACK" not in x for x in s.a.seen), "the phone saw a PRACK"
+
+
+REQUIRES = "Require: 100rel\r\n"
+
+
+def acknowledge(frm, d, p):
+    frm.request("PRACK", d["uri"], d, extra="RAck: %s 1 INVITE\r\n" % p.get("RSeq"))
+    frm.expect("SIP/2.0 200", 2 * SLOW, skip="SIP/2.0 1")
+
+
+def required(s, frm, to, extra="", **kw):
+    """Who requires 100rel has it of us, though the other end knows nothing of it."""
+    d, i = s.invite(extra=REQUIRES + extra, frm=frm, to=to, **kw)
+    same(i.get("Require"), "", "Require")
+    assert "100rel" in ",".join(i.all("Supported")), i.data
+    to.reply(i, "180 Ringing", "B1")
+    ring = frm.expect("SIP/2.0 180", 2 * SLOW)
+    same(ring.get("Require"), "100rel", "Require of the 180")
+    to.reply(i, "183 Progress", "B1", body=SDP)
+    frm.quiet(0.1, skip="SIP/2.0 1(80|00)")  # that waits for the PRACK
+    d["ttag"], d["uri"] = ring.tag("To"), ring.contact()
+    acknowledge(frm, d, ring)
+    early = frm.expect("SIP/2.0 183", 2 * SLOW, skip="SIP/2.0 180")
+    assert int(early.get("RSeq")) > int(ring.get("RSeq")) and early.body, early.data
+    to.reply(i, "200 OK", "B1", body=SDP)
+    frm.quiet(0.1, skip="SIP/2.0 183")
+    acknowledge(frm, d, early)
+    frm.expect("SIP/2.0 200", 2 * SLOW, skip="SIP/2.0 183")
+    frm.request("ACK", d["uri"], d, cseq=1)
+    to.expect("ACK", 2 * SLOW)
+    s.bye(d, frm, to)
+    to.quiet(0.1)
+
+
+@case()
+def required_from_outside(s):
+    required(s, s.b, s.a, uri="sip:alice@a.example")
+    s.gone()
+
+
+@case()
+def required_from_inside(s):
+    required(s, s.a, s.b)
+    d, i = s.invite(extra=REQUIRES)  # and of one who knows it, its own pass
+    s.b.reply(i, "183 Progress", "B1", "Require: 100rel\r\nRSeq: 9\r\n", SDP)
+    p = s.a.expect("SIP/2.0 183")
+    d["ttag"], d["uri"] = p.tag("To"), p.contact()
+    s.a.request("PRACK", d["uri"], d, extra="RAck: %s 1 INVITE\r\n" % p.get("RSeq"))
+    r = s.b.expect("PRACK")
+    same(r.get("RAck").split()[0], "9", "RAck")
+    s.b.reply(r, "200 OK", "B1", contact=False)
+    s.a.expect("SIP/2.0 200")
+    s.b.reply(i, "486 Busy Here", "B1")
+    s.b.expect("ACK")
+    s.a.expect("SIP/2.0 486")
+    s.gone(2)
 
 
 @case(keys=EARLY)
