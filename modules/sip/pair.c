@@ -10,6 +10,7 @@
  * only when it is not on the stack (depth 0); else the sweep does. */
 #include "modules/sip/pair.h"
 
+#include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/uri.h"
@@ -195,6 +196,7 @@ static void end(struct pair *pair, const struct refusal *no, int status,
 	if (was == PAIR_ENDED)
 		return;
 	pair->state = PAIR_ENDED;
+	pair->ended_us = clock_mono_us(&clock_system);
 	pair->end_status = status;
 	snprintf(pair->end_cause, sizeof pair->end_cause, "%s",
 		 cause ? cause : "");
@@ -280,4 +282,25 @@ void pair_sweep(void *sip)
 		if (pair->state == PAIR_ENDED && !pair->txns)
 			pair_free(pair);
 	}
+}
+
+/* An end that rang and then answers neither the CANCEL nor the INVITE would
+ * hold the pair for ever: Sofia waits for it without a timer (RFC 3261 9.1:
+ * after 64*T1 it is over). */
+void pair_give_up(void *sip)
+{
+	struct sip *s = sip;
+	uint64_t now = clock_mono_us(&clock_system);
+	struct pair *pair;
+	struct txn *t;
+
+	for (pair = s->pairs; pair; pair = pair->next) {
+		if (pair->state != PAIR_ENDED ||
+		    now - pair->ended_us < s->patience_us)
+			continue;
+		for (t = pair->txns; t; t = t->next)
+			if (!t->done)
+				txn_done(t);
+	}
+	loop_timer_set(s->patient, (unsigned)(s->patience_us / 4000));
 }

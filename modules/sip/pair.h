@@ -27,5 +27,8 @@ void pair_to_sweep(struct pair *pair);
 void pair_free(struct pair *pair);
 /* The loop's timer: frees what is done with. */
 void pair_sweep(void *sip);
+/* Gives up what ended calls still wait for, after patience_us, and sets its
+ * timer (sip->patient) again. */
+void pair_give_up(void *sip);
 
 #endif

@@ -75,6 +75,7 @@
 #define STOP_US 1000000       /* for what is cancelled or not acknowledged */
 #define STOP_REPEAT_US 600000 /* a lost BYE is repeated once (T1: 500 ms) */
 #define STOP_STEP_MS 20
+#define PATIENCE_US 40000000 /* more than 64*T1 */
 
 extern const struct module sip_module;
 
@@ -256,6 +257,7 @@ static void sip_free(struct sip *s)
 	tls_forget();
 	merges_free(s->merges);
 	loop_timer_free(s->sweeper);
+	loop_timer_free(s->patient);
 	loop_timer_free(s->sessions);
 	su_home_deinit(s->home);
 	free(s);
@@ -297,7 +299,9 @@ static int start(struct core *core, const struct conf *c, void **state)
 	}
 	s->engine = core_process(core);
 	s->loop = engine_loop(s->engine);
+	s->patience_us = PATIENCE_US;
 	if ((r = loop_timer_new(s->loop, pair_sweep, s, &s->sweeper)) ||
+	    (r = loop_timer_new(s->loop, pair_give_up, s, &s->patient)) ||
 	    (r = loop_timer_new(s->loop, session_tick, s, &s->sessions)))
 		goto out;
 	if ((r = take_tls(s)) || (r = open_faces(s)))
@@ -311,6 +315,7 @@ static int start(struct core *core, const struct conf *c, void **state)
 	r = core_register(core, "signalling", role.name, &role);
 	if (r)
 		goto out;
+	pair_give_up(s);
 	*state = s;
 	return 0;
 out:

@@ -79,6 +79,8 @@ struct sip {
 	size_t n_pairs;
 	struct pair *to_sweep;
 	struct loop_timer *sweeper;
+	struct loop_timer *patient; /* pair_give_up() */
+	uint64_t patience_us; /* with what the other end owes an ended call */
 	struct loop_timer *sessions; /* session_tick() */
 	bool sessions_run;
 	uint64_t bye_us;      /* when we last said one by ourselves */
@@ -186,6 +188,7 @@ struct pair {
 	struct pair *next, **prev;
 	struct pair *sweep_next;
 	bool to_sweep;
+	uint64_t ended_us;      /* monotonic */
 	struct call *call;      /* the core's; NULL after call_end() */
 	char peer[NAME_TEXT];   /* its peer's name */
 	enum pair_state state;

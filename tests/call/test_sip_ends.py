@@ -641,5 +641,23 @@ def foreign_dialogs_pass(s):
     s.bye(d)
 
 
+
+@case(keys=("t1=%d" % T1,))
+def rings_and_then_is_silent(s):
+    """It answers neither CANCEL nor INVITE: nothing of the call stays (RFC 3261 9.1)."""
+    d, i = s.invite()
+    s.b.reply(i, "180 Ringing", "B1")
+    s.a.expect("SIP/2.0 180")
+    s.relay.say("hangup 480 enough")
+    s.a.expect("SIP/2.0 480")
+    s.a.request("ACK", BOB, d, branch=d["branch"], cseq=1)
+    s.b.expect("CANCEL")
+    end = time.monotonic() + 8 * SLOW
+    while s.relay.stats()["pairs"]:
+        assert time.monotonic() < end, "the pair is still there"
+        time.sleep(0.1)
+    s.gone()
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -31,6 +31,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/digest/users.h"
+#include "modules/sip/pair.h"
 #include "modules/sip/request.h"
 #include "modules/sip/sip.h"
 
@@ -112,6 +113,8 @@ static void timers(struct program *p, unsigned t1)
 				     NTATAG_SIP_T1X64(64 * t1),
 				     NTATAG_SIP_T2(8 * t1),
 				     NTATAG_SIP_T4(10 * t1), TAG_END());
+	s->patience_us = 80 * 1000ull * t1;
+	pair_give_up(s);
 }
 
 /* Redirections are followed, but not to the inside: its listeners, and ... */
