@@ -103,7 +103,8 @@ bool call_trusts(const struct call *c);
  */
 bool call_names(const struct call *c);
 /* Whether the outside may send the call's phone on to this URI, by redirection
- * or transfer: where a call must be sealed, only to where it must be, too. An
+ * or transfer: where a call must be sealed, only to where it must be, too, and
+ * where descriptions are signed or encrypted, to where they are as well. An
  * answer that anybody can forge would else make the phone call in clear. */
 bool call_may_lead(const struct call *c, const char *uri);
 

@@ -23,11 +23,12 @@ static const struct profile *profile_of(const struct call *c)
 	return p ? p->profile : NULL;
 }
 
+/* Where descriptions are sealed, keys come within them or not at all. */
 bool call_wants_early(const struct call *c)
 {
 	const struct profile *p = profile_of(c);
 
-	return call_sealed(c) && p && p->early;
+	return call_sealed(c) && !c->body && p && p->early;
 }
 
 /* The deal of the first INVITE, if its keying goes in one MIKEY message. */

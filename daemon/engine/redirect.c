@@ -67,6 +67,8 @@ static void take(struct call *c, struct call *way)
 	memcpy(c->peer, way->peer, sizeof c->peer);
 	c->secured = way->secured;
 	c->need = way->need;
+	c->body = way->body;
+	c->sdp_vouched = way->sdp_vouched;
 	c->sealing = way->sealing;
 	c->emergency = way->emergency;
 	c->rung = RUNG_SEALED;
@@ -84,7 +86,8 @@ int call_redirect(struct call *c, const char *uri)
 		return E_FULL;
 	if (!call_may_lead(c, uri)) {
 		LOG_CALL(c, LOG_CLASS_REFUSED, "peer %s: not followed to %s, "
-			 "where the call need not be sealed", c->peer, uri);
+			 "where the call need not be sealed as it is", c->peer,
+			 uri);
 		return E_POLICY;
 	}
 	r = decide(c, uri, &way);

@@ -99,11 +99,20 @@ static int find_peer(struct call *c, struct refusal *no)
 	return set_peer(c, p);
 }
 
+/* Descriptions that are signed, or encrypted, stay so. */
+static bool seals_as_well(enum body_mode to, enum body_mode now)
+{
+	return now == BODY_MODE_NONE || to == now ||
+	       to == BODY_MODE_SIGN_ENCRYPT;
+}
+
 bool call_may_lead(const struct call *c, const char *uri)
 {
 	const struct peer *p =
 		policy_match(child_policy(c->engine->child), uri);
 
+	if (!seals_as_well(p ? p->profile->body : BODY_MODE_NONE, c->body))
+		return false;
 	return c->sealing == SEALING_NO || (p && p->profile->need <= c->need);
 }
 

@@ -69,6 +69,30 @@ static void its_own_decision(void **state)
 	rig_free(r);
 }
 
+/* S/MIME, too: what it gives to descriptions is taken on, and not given up. */
+static void nor_around_signatures(void **state)
+{
+	struct rig *r = rig_new("");
+	struct call *c = rig_call(r, INSIDE, "s");
+
+	(void)state;
+	offered(r, false);
+	assert_true(call_opens(c));
+	assert_int_equal(call_redirect(c, "sip:x@p.example"), E_POLICY);
+	rig_free(r);
+	r = rig_new("");
+	c = rig_call(r, INSIDE, "p");
+	offered(r, false);
+	assert_false(call_opens(c));
+	assert_int_equal(call_redirect(c, "sip:x@s.example"), 0);
+	assert_true(call_opens(c));
+	offered(r, false);
+	rig_filter(r, OUTSIDE, BODY_ANSWER, 0, PLAIN, &o);
+	assert_false(o.passed);
+	assert_int_equal(o.no.status, 488);
+	rig_free(r);
+}
+
 static void not_for_ever(void **state)
 {
 	struct rig *r = rig_new("");
@@ -108,6 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(not_around_require),
 		cmocka_unit_test(its_own_decision),
+		cmocka_unit_test(nor_around_signatures),
 		cmocka_unit_test(not_for_ever),
 		cmocka_unit_test(not_too_late),
 	};
