@@ -176,6 +176,7 @@ static void seal(struct passage *p, const struct body *out)
 	const struct refusal no = reply_no(500, NULL);
 	char *frag = NULL;
 
+	p->secret = out->secret;
 	p->out = txn_build(p);
 	if (p->out)
 		frag = sealed_frag(sip_object(p->out));

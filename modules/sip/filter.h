@@ -23,6 +23,7 @@ struct passage {
 	char *sdp;          /* what was sealed in it; owned, or NULL */
 	size_t sdp_len;
 	msg_t *out;         /* what goes on, until its body is sealed; owned */
+	bool secret;        /* its description, as in struct body */
 };
 
 /* What a body is to us. */

@@ -264,7 +264,7 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 
 /* -- the offer ------------------------------------------------------------ */
 
-/* body NULL: it comes sealed, later. */
+/* One that is sealed comes later. */
 static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 {
 	sip_contact_t *c = sip_contact_dup(msg_home(msg), t->to->contact);
@@ -274,13 +274,14 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) &&
 	       auth_put(t->auth, msg) &&
-	       (body ? header_add(msg, "Content-Type", "application/sdp") &&
-		       body_add(msg, body->data, body->len)
-		     : sealed_date(msg)) &&
+	       (!body->seal ? header_add(msg, "Content-Type",
+					 "application/sdp") &&
+			      body_add(msg, body->data, body->len)
+			    : sealed_date(msg)) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method, name,
 					 NULL) &&
 	       face_may_leave(msg, leg_hop(t->to), t->to->sips) &&
-	       (!body || !body->secret || face_may_carry(msg, leg_hop(t->to)));
+	       (!body->secret || face_may_carry(msg, leg_hop(t->to)));
 }
 
 static void send_offer(struct txn *t, msg_t *msg)
@@ -354,7 +355,7 @@ static void on_offer(void *user, const struct refusal *no,
 		return;
 	}
 	msg = nta_msg_create(t->to->face->agent, 0);
-	if (!msg || !fill(t, msg, out->seal ? NULL : out)) {
+	if (!msg || !fill(t, msg, out)) {
 		msg_destroy(msg);
 		ended(t, REOFFER_FAILED, 0, "the request cannot be sent");
 	} else if (out->seal) {
@@ -440,7 +441,8 @@ static msg_t *answer_build(struct txn *t)
 						 t->from->contact) : NULL;
 
 	if (c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
-	    header_add(msg, "Allow", SIP_ALLOW) && sealed_date(msg) &&
+	    header_add(msg, "Allow", SIP_ALLOW) && session_response(t, msg) &&
+	    sealed_date(msg) &&
 	    !nta_incoming_complete_response(t->irq, msg, SIP_200_OK,
 					    TAG_END()))
 		return msg;
@@ -481,6 +483,7 @@ static void on_answer_sealed(void *user, const struct refusal *no,
 static void on_own_answer(void *user, const struct refusal *no,
 			  const struct body *out)
 {
+	const struct refusal fault = reply_no(500, NULL);
 	struct txn *t = user;
 
 	if (over(t) || t->final)
@@ -489,10 +492,8 @@ static void on_own_answer(void *user, const struct refusal *no,
 		seal_out(t, out, on_answer_sealed);
 		return;
 	}
-	if (no)
-		refuse_offer(t, no);
-	else if (out->seal)
-		refuse_offer(t, &(struct refusal){ .status = 500 });
+	if (no || out->seal)
+		refuse_offer(t, no ? no : &fault);
 	else
 		give_answer(t, out);
 	answer_given(t);

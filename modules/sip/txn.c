@@ -540,6 +540,18 @@ static void response_leave(struct passage *p, msg_t *msg, bool described)
 	}
 }
 
+/* Ends the call rather than to send keys where others may read them; signed
+ * ones are as readable. */
+static bool exposes(struct txn *t, bool secret)
+{
+	struct refusal no = reply_no(488, "SDES keys need verified TLS");
+
+	if (!secret || t->secured)
+		return false;
+	pair_end(t->pair, &no, no.warn);
+	return true;
+}
+
 static void pass_response(struct passage *p, const struct body *body)
 {
 	const sip_t *sip = sip_object(p->msg);
@@ -547,13 +559,8 @@ static void pass_response(struct passage *p, const struct body *body)
 	struct txn *t = p->txn;
 	msg_t *msg;
 
-	if (t->final || !t->irq)
+	if (t->final || !t->irq || exposes(t, body->secret))
 		return;
-	if (body->secret && !t->secured) {
-		no = reply_no(488, "SDES keys need verified TLS");
-		pair_end(t->pair, &no, no.warn);
-		return;
-	}
 	msg = response_build(p, body);
 	if (msg && body->len && filter_offers(sip) &&
 	    (t->initial || sip->sip_status->st_status >= 200))
@@ -599,12 +606,15 @@ void txn_pass_built(struct passage *p)
 	msg_t *msg = p->out;
 
 	p->out = NULL;
-	if (t->done || t->final)
+	if (t->done || t->final) {
 		msg_destroy(msg);
-	else if (p->kind == PASS_REQUEST)
-		request_leave(t, sip_object(p->msg), msg, false);
-	else
+	} else if (p->kind == PASS_REQUEST) {
+		request_leave(t, sip_object(p->msg), msg, p->secret);
+	} else if (exposes(t, p->secret)) {
+		msg_destroy(msg);
+	} else {
 		response_leave(p, msg, true);
+	}
 }
 
 /* A request that fails is answered; an answer that fails, and whatever fails
@@ -729,6 +739,15 @@ static bool too_many(const struct pair *pair)
 	return n >= TXNS_MAX;
 }
 
+/* An INVITE without an offer where descriptions are sealed: the answer would
+ * come in an ACK, which nobody can refuse. */
+static bool late(const struct leg *leg, const sip_t *sip)
+{
+	return sip->sip_request->rq_method == sip_method_invite &&
+	       !filter_offers(sip) && leg->pair->call &&
+	       call_opens(leg->pair->call);
+}
+
 /* Where a REFER sends its receiver; NULL when that is said twice: we and the
  * phone might read different ones. */
 static const url_t *refer_target(const sip_t *sip)
@@ -759,6 +778,9 @@ static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		no.status = 483;
 	if (!no.status && leads_out(leg, sip))
 		no.status = 403;
+	if (!no.status && late(leg, sip))
+		no = reply_no(488, "an offer is required in INVITE: "
+			      "descriptions are sealed here");
 	if (!no.status)
 		no.status = session_asked(leg, sip);
 	if (!no.status)

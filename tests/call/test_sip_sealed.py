@@ -4,6 +4,7 @@ message's headers, opened. The mock core "seals" by putting the bound headers
 before SDP, and opens only what has those of the message it came in."""
 import re
 import sys
+import time
 
 from sipscene import SDP, case, main, same
 from sipsock import dialog
@@ -147,17 +148,65 @@ def new_keys_are_sealed_too(s):
     s.gone()
 
 
-@case(keys=("bodies=1", "keys_only=1"))
-def their_new_keys_get_a_sealed_answer(s):
-    d, i = sealed_up(s)
+def their_offer(s, i):
+    """A re-INVITE of the far end's; its dialog, its From and To."""
     e = {"call_id": i.get("Call-ID"), "ftag": "B1", "ttag": i.tag("From"), "cseq": 7}
     own = {"From": i.get("To") + ";tag=B1", "To": i.get("From"), "Call-ID": e["call_id"],
            "CSeq": "8 INVITE", "Contact": "<%s>" % s.b.own_uri()}
-    s.b.request("INVITE", i.contact(), e, body=frag(lambda n: own.get(n, "")) + "\r\n" + SDP,
-                extra="Content-Type: %s\r\n" % TYPE, From=own["From"], To=own["To"])
+    ends = {"From": own["From"], "To": own["To"]}
+    e["branch"] = s.b.request("INVITE", i.contact(), e,
+                              body=frag(lambda n: own.get(n, "")) + "\r\n" + SDP,
+                              extra="Content-Type: %s\r\nSupported: timer\r\n"
+                                    "Session-Expires: 1800\r\n" % TYPE, **ends)
+    return e, ends
+
+
+@case(keys=("bodies=1", "keys_only=1"))
+def their_new_keys_get_a_sealed_answer(s):
+    d, i = sealed_up(s)
+    e, ends = their_offer(s, i)
     ok = s.b.expect("SIP/2.0 200")
     check_sealed(ok, "the answer")
-    s.b.request("ACK", i.contact(), e, From=own["From"], To=own["To"])
+    assert "1800" in (ok.get("Session-Expires") or ""), "the session has no timer any more"
+    s.b.request("ACK", i.contact(), e, **ends)
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=("bodies=1", "seal_ms=300"))
+def ended_while_it_is_sealed(s):
+    d = dialog()
+    branch = s.a.request("INVITE", "sip:bob@b.example", d, body=SDP)
+    s.a.expect("SIP/2.0 100")
+    s.a.request("CANCEL", "sip:bob@b.example", d, branch=branch)
+    s.a.expect("SIP/2.0 200")
+    s.a.expect("SIP/2.0 487")
+    s.a.request("ACK", "sip:bob@b.example", d, branch=branch)
+    time.sleep(0.6)
+    s.b.quiet()
+    s.gone()
+
+
+@case(keys=("bodies=1", "secret=1"))
+def a_signature_hides_no_keys(s):
+    d = dialog()
+    branch = s.a.request("INVITE", "sip:bob@b.example", d, body=SDP)
+    s.a.expect("SIP/2.0 488")
+    s.a.request("ACK", "sip:bob@b.example", d, branch=branch)
+    d = sealed_invite(s)
+    s.a.reply(s.a.expect("INVITE"), "183 Session Progress", "A1", body=SDP)
+    s.b.expect("SIP/2.0 488")
+    s.b.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.a.expect("CANCEL")
+
+
+@case(keys=("bodies=1",))
+def an_offer_comes_first_in_a_dialog_too(s):
+    d, _ = sealed_up(s)
+    branch = s.a.request("INVITE", d["uri"], d)
+    s.a.expect("SIP/2.0 488")
+    s.a.request("ACK", d["uri"], d, branch=branch)
+    s.b.quiet()
     s.bye(d)
     s.gone()
 

@@ -26,6 +26,10 @@ struct call {
 	filter_fn fn;
 	void *user;
 	bool waiting, up;
+	struct loop_timer *sealer;
+	char *sealed; /* on its way */
+	seal_fn seal_fn;
+	void *seal_user;
 };
 
 struct core {
@@ -237,6 +241,7 @@ static void deliver(struct call *c, const struct filter_request *q,
 				   q->branch);
 	out.data = (uint8_t *)text;
 	out.seal = c->e->bodies && q->from == INSIDE;
+	out.secret = c->e->secret && q->from == INSIDE;
 	c->e->filtered++;
 	fn(user, NULL, &out);
 	free(text);
@@ -544,20 +549,35 @@ bool call_opens(const struct call *c)
 	return c->e->bodies;
 }
 
-void call_seal(struct call *c, const char *frag, const struct body *sdp,
-	       seal_fn fn, void *user)
+static void on_sealed(void *user)
 {
-	char *text = malloc(strlen(frag) + sdp->len + 3);
+	struct call *c = user;
+	char *text = c->sealed;
 	struct call_sealed_body out = {
 		.type = "multipart/signed;boundary=b", .disposition = "",
 		.transfer = "binary", .data = (uint8_t *)text,
+		.len = strlen(text),
 	};
 
-	out.len = (size_t)sprintf(text, "%s\r\n%.*s", frag, (int)sdp->len,
-				  (const char *)sdp->data);
+	c->sealed = NULL;
 	c->e->seals++;
-	fn(user, NULL, &out);
+	c->seal_fn(c->seal_user, NULL, &out);
 	free(text);
+}
+
+void call_seal(struct call *c, const char *frag, const struct body *sdp,
+	       seal_fn fn, void *user)
+{
+	c->sealed = malloc(strlen(frag) + sdp->len + 3);
+	sprintf(c->sealed, "%s\r\n%.*s", frag, (int)sdp->len,
+		(const char *)sdp->data);
+	c->seal_fn = fn;
+	c->seal_user = user;
+	if (!c->e->seal_ms)
+		on_sealed(c);
+	else if (c->sealer ||
+		 !loop_timer_new(c->e->loop, on_sealed, c, &c->sealer))
+		loop_timer_set(c->sealer, c->e->seal_ms);
 }
 
 void call_open(struct call *c, const struct call_given *g, filter_fn fn,
@@ -622,6 +642,8 @@ void call_end(struct call *c, int status, const char *cause)
 	c->e->ended++;
 	c->e->last_status = status;
 	loop_timer_free(c->timer);
+	loop_timer_free(c->sealer);
+	free(c->sealed);
 	free((void *)(uintptr_t)c->late.body.data);
 	free(c);
 }

@@ -52,6 +52,8 @@ struct engine {
 	unsigned redirects; /* followed; 3 at most */
 	unsigned refreshed; /* call_refresh()es */
 	bool bodies;    /* descriptions go and come sealed outside */
+	bool secret;    /* what goes outside has keys as they are */
+	unsigned seal_ms; /* how long it takes to seal; one at a time */
 	unsigned seals, opens;
 	bool keys_only; /* offers of the outside stay here */
 	bool own_no;    /* no offer of our own can be made */

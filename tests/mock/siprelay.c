@@ -173,6 +173,10 @@ static void set(struct program *p, const char *text)
 		e->settings.register_mode = (enum register_mode)atoi(value);
 	else if (!strncmp(text, "bodies=", 7))
 		e->bodies = atoi(value);
+	else if (!strncmp(text, "secret=", 7))
+		e->secret = atoi(value);
+	else if (!strncmp(text, "seal_ms=", 8))
+		e->seal_ms = (unsigned)atoi(value);
 	else if (!strncmp(text, "keys_only=", 10))
 		e->keys_only = atoi(value);
 	else if (!strncmp(text, "own_no=", 7))
