@@ -256,7 +256,8 @@ static void on_cancel(struct txn *t)
 	}
 	t->final = 487;
 	reply_refuse(t->irq, &no);
-	txn_done(t);
+	if (!t->local)
+		txn_done(t); /* else who makes the answer comes back */
 }
 
 static void on_no_ack(struct txn *t)

@@ -468,8 +468,12 @@ static void on_answer_sealed(void *user, const struct refusal *no,
 	const struct refusal fault = reply_no(500, NULL);
 	struct txn *t = user;
 
-	if (over(t) || t->final)
+	if (over(t))
 		return;
+	if (t->final) {
+		txn_done(t); /* cancelled meanwhile */
+		return;
+	}
 	if (seal_fits(t, no, body)) {
 		t->final = 200;
 		leg_accepted(t->from, t->irq);
@@ -486,8 +490,12 @@ static void on_own_answer(void *user, const struct refusal *no,
 	const struct refusal fault = reply_no(500, NULL);
 	struct txn *t = user;
 
-	if (over(t) || t->final)
+	if (over(t))
 		return;
+	if (t->final) {
+		txn_done(t);
+		return;
+	}
 	if (!no && out->seal && (t->out = answer_build(t))) {
 		seal_out(t, out, on_answer_sealed);
 		return;

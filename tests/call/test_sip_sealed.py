@@ -173,6 +173,20 @@ def their_new_keys_get_a_sealed_answer(s):
     s.gone()
 
 
+@case(keys=("bodies=1", "keys_only=1", "seal_ms=300"))
+def cancelled_while_it_is_sealed(s):
+    d, i = sealed_up(s)
+    e, ends = their_offer(s, i)
+    s.b.expect("SIP/2.0 100")
+    s.b.request("CANCEL", i.contact(), e, branch=e["branch"], **ends)
+    s.b.expect("SIP/2.0 200")  # of the CANCEL
+    s.b.expect("SIP/2.0 487")
+    s.b.request("ACK", i.contact(), e, branch=e["branch"], **ends)
+    time.sleep(0.6)  # the keeper's answer finds nobody
+    s.bye(d)
+    s.gone()
+
+
 @case(keys=("bodies=1", "seal_ms=300"))
 def ended_while_it_is_sealed(s):
     d = dialog()
