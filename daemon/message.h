@@ -400,7 +400,9 @@ struct msg_body_open {
 	uint32_t len;        /* tail: the lines, Content- headers, the body */
 	uint32_t frag_len;   /* bytes of the lines */
 	uint32_t fields_len; /* bytes of the headers */
-	uint32_t pad;
+	uint8_t response;    /* to a request of ours: nobody can repeat it
+	                        later, in no transaction */
+	uint8_t pad[3];
 };
 
 struct msg_body_opened {

@@ -157,6 +157,7 @@ void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	const struct refusal no = refusal_of(500);
 	struct buf tail = buf_of(BODY_TAIL_MAX);
 	struct msg_body_open m = { .origin = g->origin,
+				   .response = g->response,
 				   .frag_len = (uint32_t)strlen(g->frag),
 				   .fields_len = (uint32_t)strlen(g->fields) };
 
@@ -210,7 +211,7 @@ static void opened(struct bodying *b, const struct ipc_msg *msg)
 		refuse(b, m->status, m->reason);
 		return;
 	}
-	if (m->is_signed && m->pinned)
+	if (!m->is_signed || m->pinned) /* policy may be another by now */
 		b->call->sdp_vouched = false;
 	b->opened(b->user, NULL, &out);
 }

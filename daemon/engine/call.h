@@ -170,6 +170,7 @@ struct call_given {
 	                       CRLF: From, To, Call-ID, CSeq, Contact, Date */
 	const char *fields; /* its Content- headers, the same way */
 	struct msg_key_origin origin;
+	bool response;
 	const uint8_t *body;
 	size_t len;
 };

@@ -69,6 +69,8 @@ struct bodies_opened {
 	struct buf sdp;  /* owned, wiped */
 	bool is_signed, encrypted;
 	uint64_t stamp_us; /* Date of a signed one, UTC */
+	uint8_t mark[32];  /* SHA-256 of what counts of a signed one, be the
+	                      bytes around it what they may */
 	struct pin pin;    /* to be kept if all else is fine */
 	struct bodies_card *card; /* the signer's, owned; NULL: it did not
 	                             bring any */

@@ -273,6 +273,7 @@ static void open_body(struct passage *p, const sip_t *sip)
 	char *frag = sealed_frag(sip), *fields = sealed_fields(sip);
 	struct call_given g = {
 		.frag = frag, .fields = fields,
+		.response = sip->sip_status != NULL,
 		.body = (const uint8_t *)sip->sip_payload->pl_data,
 		.len = sip->sip_payload->pl_len,
 	};

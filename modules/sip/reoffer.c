@@ -184,6 +184,7 @@ static void open_answer(struct txn *t, const sip_t *sip,
 {
 	char *frag = sealed_frag(sip), *fields = sealed_fields(sip);
 	struct call_given g = { .frag = frag, .fields = fields,
+				.response = true,
 				.body = body->data, .len = body->len };
 
 	filter_origin(sip, &g.origin);

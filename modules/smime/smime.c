@@ -24,6 +24,7 @@
 #include "modules/smime/seal.h"
 #include "modules/smime/smime.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -199,6 +200,24 @@ static int pick(const struct mime *m, struct buf *sdp, struct buf *frag,
 	return 0;
 }
 
+/* Of the signed headers, a zero byte, SDP. What somebody who repeats them can
+ * write in another way (boundaries, certificates, unsigned attributes, the
+ * signature itself) is not in it. */
+static int mark(const struct buf *frag, const struct buf *sdp,
+		uint8_t out[static 32], struct smime_fault *f)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool fine = ctx &&
+		    EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		    EVP_DigestUpdate(ctx, frag->data, frag->len) == 1 &&
+		    EVP_DigestUpdate(ctx, "", 1) == 1 &&
+		    EVP_DigestUpdate(ctx, sdp->data, sdp->len) == 1 &&
+		    EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	return fine ? 0 : broken(f, E_INTERNAL);
+}
+
 static int check_bound(const struct bodies_terms *t,
 		       const struct bodies_given *in, const struct buf *frag,
 		       struct bodies_opened *out, struct smime_fault *f)
@@ -247,6 +266,8 @@ static int take(const struct bodies_terms *t, const struct bodies_given *in,
 
 	if (!r && modes[t->mode].binds)
 		r = check_bound(t, in, &frag, out, f);
+	if (!r)
+		r = mark(&frag, &sdp, out->mark, f);
 	if (!r) {
 		out->sdp = sdp;
 		sdp = buf_of(0);

@@ -110,12 +110,14 @@ static const struct sent *seal(struct ends *e, struct house *h,
 }
 
 /* As a message of that dialog; body from a sealed one. */
-static const struct sent *open_at(struct ends *e, struct house *h,
-				  const struct sent *body, uint8_t dialog)
+static const struct sent *open_as(struct ends *e, struct house *h,
+				  const struct sent *body, uint8_t dialog,
+				  bool response)
 {
 	struct sent tail = { .tail_len = 0 };
 	struct msg_body_open m = { .origin = { .dialog = { dialog },
-					       .branch = { 1 }, .cseq = 7 } };
+					       .branch = { 1 }, .cseq = 7 },
+				   .response = response };
 	bool inward = h == &e->b;
 
 	m.party = inward ? party(2, BOB, ALICE) : party(1, ALICE, BOB);
@@ -131,6 +133,12 @@ static const struct sent *open_at(struct ends *e, struct house *h,
 	       body->tail_len);
 	assert_int_equal(tell(h, MSG_BODY_OPEN, 2, &m, sizeof m, &tail), 0);
 	return last(h, MSG_BODY_OPENED);
+}
+
+static const struct sent *open_at(struct ends *e, struct house *h,
+				  const struct sent *body, uint8_t dialog)
+{
+	return open_as(e, h, body, dialog, false);
 }
 
 static void opens_to_sdp(const struct sent *s)
@@ -202,6 +210,41 @@ static void for_one_message_once_and_for_a_while(void **state)
 	opens_to_sdp(open_at(&e, &e.b, &s, 1));
 	refused(open_at(&e, &e.b, &s, 1), E_REPLAY, 488, "seen before");
 	refused(open_at(&e, &e.b, &s, 2), E_REPLAY, 488, "seen before");
+	close_ends(&e);
+}
+
+/* Who repeats it may write what no signature covers in another way. */
+static void however_it_is_written(void **state)
+{
+	static const char type[] = "application/pkcs7-signature";
+	static struct ends e;
+	static struct sent s;
+	char *at;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	opens_to_sdp(open_at(&e, &e.b, &s, 1));
+	at = strstr((char *)s.tail, type);
+	assert_non_null(at);
+	at[0] = 'A';
+	refused(open_at(&e, &e.b, &s, 2), E_REPLAY, 488, "seen before");
+	close_ends(&e);
+}
+
+/* A 183 and its 200 may have the same body. */
+static void a_response_says_it_again(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.b, BOB, ALICE);
+	opens_to_sdp(open_as(&e, &e.a, &s, 1, true));
+	opens_to_sdp(open_as(&e, &e.a, &s, 1, true));
 	close_ends(&e);
 }
 
@@ -358,6 +401,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mode_there_and_back),
 		cmocka_unit_test(for_one_message_once_and_for_a_while),
+		cmocka_unit_test(however_it_is_written),
+		cmocka_unit_test(a_response_says_it_again),
 		cmocka_unit_test(what_is_less_than_the_profile_wants),
 		cmocka_unit_test(a_changed_byte_shows_nothing_else),
 		cmocka_unit_test(certificates_travel_once),
