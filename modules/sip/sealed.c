@@ -1,6 +1,7 @@
 #include "modules/sip/sealed.h"
 
 #include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
 #include "modules/sip/headers.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #define FRAG_MAX 4096
 #define FIELDS_MAX 4096
+#define SINCE_1900_S 2208988800ul /* until 1970: Sofia counts from there */
 
 bool sealed_from(const struct pair *pair, const struct leg *from)
 {
@@ -92,9 +94,12 @@ char *sealed_fields(const sip_t *sip)
 	return text_of(&b);
 }
 
+/* The wall clock's: Sofia's own is another (daemon/engine/loop.c). */
 bool sealed_date(msg_t *msg)
 {
-	sip_date_t *date = sip_date_create(msg_home(msg), sip_now());
+	sip_time_t now = (sip_time_t)(clock_wall_us(&clock_system) / 1000000) +
+			 SINCE_1900_S;
+	sip_date_t *date = sip_date_create(msg_home(msg), now);
 
 	return date && !msg_header_insert(msg, NULL, (msg_header_t *)date);
 }

@@ -5,6 +5,7 @@ before SDP, and opens only what has those of the message it came in."""
 import re
 import sys
 import time
+from email.utils import parsedate_to_datetime
 
 from sipscene import SDP, case, main, same
 from sipsock import dialog
@@ -36,7 +37,8 @@ def check_sealed(m, what):
     """A message of the gateway's has its own headers bound to its body."""
     same(m.get("Content-Type").replace(" ", ""), TYPE, what)
     same(int(m.get("Content-Length")), len(m.body), "length of " + what)
-    assert m.get("Date"), what + " without Date"
+    off = parsedate_to_datetime(m.get("Date")).timestamp() - time.time()
+    assert abs(off) < 60, "%s: Date is off by %d s" % (what, off)
     bound, sdp = m.body.decode().split("\r\n\r\n", 1)
     same(bound + "\r\n", frag(m.get), "bound headers of " + what)
     assert sdp.startswith("v=0"), sdp
