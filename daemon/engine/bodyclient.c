@@ -123,7 +123,8 @@ static void ask(struct bodying *b, enum message type, const void *m,
 		engine_glance_soon(e);
 		return;
 	}
-	refuse(b, r == E_CLOSED || r == E_FULL ? 503 : 500,
+	refuse(b, r == E_CLOSED || r == E_FULL ? 503 :
+	       r == E_SPACE && b->opened ? 400 : 500,
 	       r == E_CLOSED ? "the keeper is not there" : err_text(r));
 	free(b);
 }

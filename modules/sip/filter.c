@@ -251,13 +251,14 @@ static void ask(struct passage *p, const sip_t *sip)
 static void on_opened(void *user, const struct refusal *no,
 		      const struct body *out)
 {
-	const struct refusal fault = reply_no(500, NULL);
+	const struct refusal fault = reply_no(400, "malformed description");
+	bool bad = no || !out->len || memchr(out->data, 0, out->len);
 	struct passage *p = user;
 	struct pair *pair = p->txn->pair;
 
 	pair->depth++;
 	p->waiting = false;
-	p->sdp = no ? NULL : strndup((const char *)out->data, out->len);
+	p->sdp = bad ? NULL : strndup((const char *)out->data, out->len);
 	p->sdp_len = p->sdp ? strlen(p->sdp) : 0;
 	if (!p->sdp || !p->sdp_len)
 		settle(p, no ? no : &fault, NULL);
