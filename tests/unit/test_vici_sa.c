@@ -66,8 +66,8 @@ static void selectors_that_do_not_fit(void **state)
 		"10.0.0.0/24[udp/OPAQUE]", "10.0.0.0/24[udp/2-1]",
 		"10.0.0.0/24[udp/1-65536]", "10.0.0.0/24[256]",
 		"10.0.0.0/24[icmp/8(0)]", "10.0.0.0/24[gre/0/0]",
-		"1:2:3:4:5:6:7:8/1281111111111111111111111111111111111111111"
-		"1111111111111111111",
+		("1:2:3:4:5:6:7:8/1281111111111111111111111111111111111111111"
+		"1111111111111111111"),
 	};
 	struct vici_selector s;
 
@@ -233,8 +233,8 @@ static void what_is_wrong_with_an_sa(void **state)
 		"a { uniqueid = 1 child-sas { c = 1 } }",
 		"a { uniqueid = 1 child-sas { c { } } }",
 		"a { uniqueid = 1 child-sas { c { uniqueid = 1 } d { } } }",
-		"a { uniqueid = 1 child-sas { "
-		"c { uniqueid = 1 spi-in = g } } }",
+		("a { uniqueid = 1 child-sas { "
+		"c { uniqueid = 1 spi-in = g } } }"),
 	};
 	struct vici_ike ike;
 
