@@ -3,7 +3,8 @@
 EXTRA_PROGRAMS =
 EXTRA_DIST += \
 	bench/signalling/bench.py bench/signalling/beside.py \
-	bench/signalling/bytes.py bench/signalling/delays.py \
+	bench/signalling/bytes.py bench/signalling/sealed_bytes.py \
+	bench/signalling/delays.py \
 	bench/signalling/procs.py bench/signalling/targets.py \
 	bench/signalling/kamailio.cfg bench/signalling/uac.xml \
 	bench/signalling/uas.xml bench/tunnel/ike.py

@@ -29,7 +29,7 @@ EXTRA_DIST += etc/callseal.conf systemd/callseald.service.in \
 	systemd/callseal.tmpfiles.in systemd/callseal.sysusers \
 	doc/ARCHITECTURE.md doc/SECURITY.md doc/RFC.md doc/POLICY.md doc/MIKEY-ECC.md \
 	doc/MIKEY-IPSEC.md \
-	doc/NEGOTIATION.md
+	doc/NEGOTIATION.md doc/SMIME.md
 
 # An operator's configuration is never overwritten; a new example lies beside
 # it. systemd wants the snippets under their .conf names.

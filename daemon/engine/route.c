@@ -146,7 +146,7 @@ static const struct location *location(const struct engine *e)
 static int way_registered(struct call *c)
 {
 	const struct location *l = location(c->engine);
-	struct location_way way;
+	struct location_way way = { .nat = false };
 	char *account;
 
 	if (!l || l->find(l->user, c->callee, &way))

@@ -262,7 +262,7 @@ static void on_late(void *user)
 static void ask_location(struct call *c, const struct call_start *s)
 {
 	const struct location *l = c->e->location;
-	struct location_way way;
+	struct location_way way = { .nat = false };
 
 	if (s->from == INSIDE) {
 		snprintf(c->routes, sizeof c->routes, "%s",
