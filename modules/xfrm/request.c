@@ -107,10 +107,13 @@ static void head_reserve(struct nlmsghdr *m, const struct request *q)
 
 static void head_sa_name(struct nlmsghdr *m, const struct request *q)
 {
-	struct xfrm_usersa_id id = {
-		.daddr = address_of(&q->sa->dst), .spi = htonl(q->sa->spi),
-		.family = family_of(&q->sa->dst), .proto = IPPROTO_ESP };
+	struct xfrm_usersa_id id;
 
+	memset(&id, 0, sizeof id); /* its padding leaves, too */
+	id.daddr = address_of(&q->sa->dst);
+	id.spi = htonl(q->sa->spi);
+	id.family = family_of(&q->sa->dst);
+	id.proto = IPPROTO_ESP;
 	put_head(m, &id, sizeof id);
 }
 
@@ -144,10 +147,11 @@ static void head_policy(struct nlmsghdr *m, const struct request *q)
 
 static void head_policy_name(struct nlmsghdr *m, const struct request *q)
 {
-	struct xfrm_userpolicy_id id = {
-		.sel = selector_of(&q->policy->sel),
-		.dir = dirs[q->policy->dir] };
+	struct xfrm_userpolicy_id id;
 
+	memset(&id, 0, sizeof id);
+	id.sel = selector_of(&q->policy->sel);
+	id.dir = dirs[q->policy->dir];
 	put_head(m, &id, sizeof id);
 }
 
