@@ -37,7 +37,7 @@ static void only_over_tls(void **state)
 {
 	struct msg_key_party p = party(1, "sip:alice@a.example",
 				       "sip:bob@b.example");
-	struct house h;
+	static struct house h;
 
 	(void)state;
 	open_house(&h, "b.example");
@@ -57,7 +57,7 @@ static void answers_of_a_long_call(void **state)
 	const struct msg_key *first, *key = NULL;
 	const struct sent *f;
 	uint64_t exchange, before;
-	struct house h;
+	static struct house h;
 
 	(void)state;
 	open_house(&h, "b.example");
@@ -95,7 +95,7 @@ static void answers_of_a_long_call(void **state)
 static void forks_are_bounded(void **state)
 {
 	uint64_t exchange;
-	struct house h;
+	static struct house h;
 	unsigned n = 0;
 
 	(void)state;
@@ -119,7 +119,7 @@ static void offers_come_again(void **state)
 				     .cseq = 2 };
 	struct sent text = { .tail_len = 0 };
 	const struct sent *s;
-	struct house h;
+	static struct house h;
 	uint64_t key;
 
 	(void)state;
@@ -161,7 +161,7 @@ static void what_answered_us_with_keys_may_not_be_plain(void **state)
 	struct msg_key_party p = party(2, "sip:alice@a.example",
 				       "sip:bob@b.example");
 	uint64_t exchange;
-	struct house h;
+	static struct house h;
 
 	(void)state;
 	open_house(&h, "b.example");
@@ -193,7 +193,7 @@ static void a_full_memory_allows_nothing_in_clear(void **state)
 	const struct memory_record pin = { .kind = MEMORY_PIN, .name = "them x",
 					   .data = (const uint8_t *)"x",
 					   .len = 1 };
-	struct house h;
+	static struct house h;
 
 	(void)state;
 	open_house(&h, "b.example");
