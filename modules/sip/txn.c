@@ -403,7 +403,8 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	if (t->auth && status < 300)
 		auth_proved(t->auth, sip);
 	if (t->initial && status >= 400 && t->to->face->face == OUTSIDE &&
-	    filter_body_kind(sip) == BODY_SDP && t->pair->call)
+	    filter_body_kind(sip) == BODY_SDP && t->pair->call &&
+	    !call_opens(t->pair->call)) /* it would come sealed */
 		call_hint(t->pair->call, sip->sip_payload->pl_data,
 			  sip->sip_payload->pl_len);
 	if (t->initial && status >= 300 && retry_invite(t, sip))
