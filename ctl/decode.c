@@ -9,7 +9,7 @@
 #include "ctl/extract.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/err.h"
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "daemon/psk.h"
 #include "modules/mikey/explain.h"
 #include "modules/mikey/witness.h"

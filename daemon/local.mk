@@ -17,14 +17,14 @@ daemon_libbase_a_SOURCES = \
 	daemon/digest/digest.c daemon/digest/digest.h \
 	daemon/digest/field.c \
 	daemon/digest/users.c daemon/digest/users.h \
-	daemon/keeper/certificate.c \
-	daemon/keeper/certname.c daemon/keeper/certname.h \
-	daemon/keeper/credential.c daemon/keeper/credential.h \
-	daemon/keeper/credential_cms.h daemon/keeper/credential_inside.h \
-	daemon/keeper/memory.c daemon/keeper/memory.h \
+	daemon/keeper/certs/certificate.c \
+	daemon/keeper/certs/certname.c daemon/keeper/certs/certname.h \
+	daemon/keeper/certs/credential.c daemon/keeper/certs/credential.h \
+	daemon/keeper/certs/credential_cms.h daemon/keeper/certs/credential_inside.h \
+	daemon/keeper/memory/memory.c daemon/keeper/memory/memory.h \
 	daemon/keeper/pace.c daemon/keeper/pace.h \
 	daemon/keeper/rank.c daemon/keeper/rank.h \
-	daemon/keeper/signature.c daemon/keeper/signature.h \
+	daemon/keeper/certs/signature.c daemon/keeper/certs/signature.h \
 	daemon/mime/base64.c daemon/mime/base64.h \
 	daemon/mime/choice.c daemon/mime/choice.h \
 	daemon/mime/field.c daemon/mime/field.h \
@@ -32,8 +32,8 @@ daemon_libbase_a_SOURCES = \
 	daemon/mime/tree.c daemon/mime/tree.h \
 	daemon/mime/writer.c daemon/mime/writer.h \
 	daemon/protocol.c daemon/protocol.h \
-	daemon/keeper/trust.c daemon/keeper/trust.h \
-	daemon/keeper/verified.c daemon/keeper/verified.h \
+	daemon/keeper/certs/trust.c daemon/keeper/certs/trust.h \
+	daemon/keeper/certs/verified.c daemon/keeper/certs/verified.h \
 	daemon/uri.c daemon/uri.h
 BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 

@@ -6,7 +6,7 @@
 #include "daemon/base/conf.h"
 #include "daemon/base/secret.h"
 #include "daemon/digest/users.h"
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "daemon/policy.h"
 #include "daemon/settings.h"
 

@@ -6,8 +6,8 @@
 #include "daemon/base/clock.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/guard/guard.h"
-#include "daemon/engine/job.h"
-#include "daemon/engine/verdict.h"
+#include "daemon/engine/body/job.h"
+#include "daemon/engine/report/verdict.h"
 
 #define CALL_BUCKETS 4096   /* of both hash tables; a power of two */
 #define ENDED_KEPT 64       /* ended calls that the CLI can show */

@@ -4,31 +4,31 @@ noinst_LIBRARIES += daemon/engine/libengine.a
 daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/account.c daemon/engine/accounts.h \
 	daemon/engine/admit.c \
-	daemon/engine/answer.c \
+	daemon/engine/body/answer.c \
 	daemon/engine/call.c daemon/engine/call.h \
-	daemon/engine/deal.c daemon/engine/deal.h \
-	daemon/engine/dual.c \
-	daemon/engine/early.c \
+	daemon/engine/body/deal.c daemon/engine/body/deal.h \
+	daemon/engine/body/dual.c \
+	daemon/engine/body/early.c \
 	daemon/engine/engine.c daemon/engine/engine.h \
-	daemon/engine/failure.c daemon/engine/failure.h \
-	daemon/engine/filter.c daemon/engine/inside.h daemon/engine/job.h \
-	daemon/engine/bodyclient.c daemon/engine/glance.c \
-	daemon/engine/hop.c daemon/engine/hops.h \
-	daemon/engine/keyclient.c daemon/engine/location.h \
+	daemon/engine/report/failure.c daemon/engine/report/failure.h \
+	daemon/engine/body/filter.c daemon/engine/inside.h daemon/engine/body/job.h \
+	daemon/engine/bodyclient.c daemon/engine/report/glance.c \
+	daemon/engine/way/hop.c daemon/engine/way/hops.h \
+	daemon/engine/keyclient.c daemon/engine/way/location.h \
 	daemon/engine/login.c \
 	daemon/engine/media.c \
-	daemon/engine/offer.c \
-	daemon/engine/record.c daemon/engine/redirect.c \
-	daemon/engine/rekey.c \
-	daemon/engine/rewrite.c \
-	daemon/engine/route.c daemon/engine/sealing.c \
-	daemon/engine/sdp.c daemon/engine/sdp.h \
-	daemon/engine/sdpcap.c \
-	daemon/engine/sdpwrite.c daemon/engine/sdptext.h \
+	daemon/engine/body/offer.c \
+	daemon/engine/report/record.c daemon/engine/way/redirect.c \
+	daemon/engine/body/rekey.c \
+	daemon/engine/body/rewrite.c \
+	daemon/engine/way/route.c daemon/engine/body/sealing.c \
+	daemon/engine/sdp/sdp.c daemon/engine/sdp/sdp.h \
+	daemon/engine/sdp/sdpcap.c \
+	daemon/engine/sdp/sdpwrite.c daemon/engine/sdp/sdptext.h \
 	daemon/engine/setup.c \
-	daemon/engine/status.c \
-	daemon/engine/trace.c \
-	daemon/engine/verdict.c daemon/engine/verdict.h
+	daemon/engine/report/status.c \
+	daemon/engine/report/trace.c \
+	daemon/engine/report/verdict.c daemon/engine/report/verdict.h
 # who is let in; by itself, for what has no engine
 noinst_LIBRARIES += daemon/engine/libguard.a
 daemon_engine_libguard_a_SOURCES = \

@@ -5,7 +5,7 @@
 #define CALLSEAL_KEEPER_ALTERNATIVES_H
 
 #include "daemon/bundle.h"
-#include "daemon/keeper/permit.h"
+#include "daemon/keeper/clerk/permit.h"
 #include "daemon/keeper/rank.h"
 
 /* One message of an offer. */

@@ -7,7 +7,7 @@
 #define CALLSEAL_KEEPER_BODIES_H
 
 #include "daemon/base/buf.h"
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "daemon/keeper/keying.h"
 #include "daemon/policy.h"
 

@@ -5,7 +5,7 @@
 
 #include "daemon/keeper/alternatives.h"
 #include "daemon/keeper/keying.h"
-#include "daemon/keeper/memory.h"
+#include "daemon/keeper/memory/memory.h"
 #include "daemon/message.h"
 
 #include <stdbool.h>

@@ -11,7 +11,7 @@
 #include "daemon/base/suite.h"
 #include "daemon/keeper/keying_esp.h"
 #include "daemon/keeper/rank.h"
-#include "daemon/keeper/trust.h"
+#include "daemon/keeper/certs/trust.h"
 #include "daemon/message.h"
 
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef CALLSEAL_KEEPER_SHIPPING_H
 #define CALLSEAL_KEEPER_SHIPPING_H
 
-#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/clerk/clerk.h"
 #include "daemon/keeper/docket.h"
 
 struct shipping {

@@ -6,9 +6,9 @@
 #include "daemon/keeper/show.h"
 
 #include "daemon/base/err.h"
-#include "daemon/keeper/certname.h"
-#include "daemon/keeper/credential_inside.h"
-#include "daemon/keeper/signature.h"
+#include "daemon/keeper/certs/certname.h"
+#include "daemon/keeper/certs/credential_inside.h"
+#include "daemon/keeper/certs/signature.h"
 
 #include <jansson.h>
 #include <openssl/err.h>

@@ -3,8 +3,8 @@
 #ifndef CALLSEAL_KEEPER_SHOW_H
 #define CALLSEAL_KEEPER_SHOW_H
 
-#include "daemon/keeper/credential.h"
-#include "daemon/keeper/memory.h"
+#include "daemon/keeper/certs/credential.h"
+#include "daemon/keeper/memory/memory.h"
 
 /* Our certificates, whom we believe, lists, peers' certificates, and warnings
  * of what is over or soon will be; see callseal-control(7). c may be NULL.

@@ -9,7 +9,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/digest/users.h"
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "daemon/parent/parent.h"
 #include "daemon/password.h"
 #include "daemon/psk.h"

@@ -13,7 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "daemon/keeper/trust.h"
+#include "daemon/keeper/certs/trust.h"
 #include "daemon/parent/parent.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #ifndef CALLSEAL_MIKEY_ENVELOPE_H
 #define CALLSEAL_MIKEY_ENVELOPE_H
 
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "daemon/keeper/keying.h"
 #include "modules/mikey/kemac.h"
 #include "modules/mikey/psk.h"

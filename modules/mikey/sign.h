@@ -2,7 +2,7 @@
 #ifndef CALLSEAL_MIKEY_SIGN_H
 #define CALLSEAL_MIKEY_SIGN_H
 
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "daemon/keeper/keying.h"
 #include "modules/mikey/message.h"
 #include "modules/mikey/psk.h"

@@ -5,7 +5,7 @@
 #define CALLSEAL_MIKEY_WITNESS_H
 
 #include "daemon/base/secret.h"
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "daemon/keeper/keying.h"
 
 #include <stddef.h>

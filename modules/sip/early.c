@@ -23,10 +23,10 @@
 #include "modules/sip/early.h"
 
 #include "daemon/base/err.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/message/reply.h"
 
 #include <stdlib.h>
 #include <string.h>

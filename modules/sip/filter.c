@@ -13,10 +13,10 @@
 #include "daemon/base/secret.h"
 #include "daemon/uri.h"
 #include "modules/sip/early.h"
-#include "modules/sip/face.h"
+#include "modules/sip/transport/face.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reoffer.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/txn.h"
 

@@ -10,12 +10,12 @@
 
 #include "daemon/base/log.h"
 #include "modules/sip/early.h"
-#include "modules/sip/face.h"
+#include "modules/sip/transport/face.h"
 #include "modules/sip/leg.h"
-#include "modules/sip/merge.h"
+#include "modules/sip/message/merge.h"
 #include "modules/sip/pair.h"
-#include "modules/sip/replaces.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/message/replaces.h"
+#include "modules/sip/message/reply.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/txn.h"
 

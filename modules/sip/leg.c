@@ -10,8 +10,8 @@
 
 #include "daemon/base/clock.h"
 #include "modules/sip/border/border.h"
-#include "modules/sip/face.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/transport/face.h"
+#include "modules/sip/message/headers.h"
 #include "modules/sip/nat/nat.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"

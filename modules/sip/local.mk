@@ -6,37 +6,37 @@ daemon_engine_libloop_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 LOOP_LIBS = daemon/engine/libloop.a $(SOFIA_LIBS)
 
 modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
-	modules/sip/binding.c modules/sip/binding.h \
+	modules/sip/registration/binding.c modules/sip/registration/binding.h \
 	modules/sip/border/border.c modules/sip/border/border.h \
 	modules/sip/early.c modules/sip/early.h \
-	modules/sip/face.c modules/sip/face.h \
+	modules/sip/transport/face.c modules/sip/transport/face.h \
 	modules/sip/filter.c modules/sip/filter.h \
-	modules/sip/gate.c modules/sip/gate.h \
-	modules/sip/headers.c modules/sip/headers.h \
+	modules/sip/transport/gate.c modules/sip/transport/gate.h \
+	modules/sip/message/headers.c modules/sip/message/headers.h \
 	modules/sip/invite.c modules/sip/invite.h \
 	modules/sip/leg.c modules/sip/leg.h \
-	modules/sip/location.c modules/sip/location.h \
-	modules/sip/merge.c modules/sip/merge.h \
+	modules/sip/registration/location.c modules/sip/registration/location.h \
+	modules/sip/message/merge.c modules/sip/message/merge.h \
 	modules/sip/nat/keepalive.c modules/sip/nat/keepalive.h \
 	modules/sip/nat/nat.c modules/sip/nat/nat.h \
-	modules/sip/origin.c modules/sip/origin.h \
+	modules/sip/message/origin.c modules/sip/message/origin.h \
 	modules/sip/pair.c modules/sip/pair.h \
-	modules/sip/register.c modules/sip/register.h \
-	modules/sip/rank.c modules/sip/rank.h \
+	modules/sip/registration/register.c modules/sip/registration/register.h \
+	modules/sip/border/rank.c modules/sip/border/rank.h \
 	modules/sip/registrar/admission.c modules/sip/registrar/admission.h \
 	modules/sip/registrar/contact.c modules/sip/registrar/contact.h \
 	modules/sip/registrar/nonce.c modules/sip/registrar/nonce.h \
 	modules/sip/registrar/registrar.c modules/sip/registrar/registrar.h \
-	modules/sip/replaces.c modules/sip/replaces.h \
+	modules/sip/message/replaces.c modules/sip/message/replaces.h \
 	modules/sip/reoffer.c modules/sip/reoffer.h \
-	modules/sip/reply.c modules/sip/reply.h \
+	modules/sip/message/reply.c modules/sip/message/reply.h \
 	modules/sip/request.c modules/sip/request.h \
 	modules/sip/retry.c modules/sip/retry.h \
 	modules/sip/sealed.c modules/sip/sealed.h \
 	modules/sip/session/refresh.c modules/sip/session/refresh.h \
 	modules/sip/session/session.c modules/sip/session/session.h \
-	modules/sip/slots.c modules/sip/slots.h \
-	modules/sip/tls.c modules/sip/tls.h modules/sip/tlsname.c \
+	modules/sip/registration/slots.c modules/sip/registration/slots.h \
+	modules/sip/transport/tls.c modules/sip/transport/tls.h modules/sip/transport/tlsname.c \
 	modules/sip/trunk/account.c modules/sip/trunk/account.h \
 	modules/sip/trunk/auth.c modules/sip/trunk/auth.h \
 	modules/sip/trunk/challenge.c modules/sip/trunk/challenge.h \

@@ -24,12 +24,12 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "modules/sip/border/border.h"
-#include "modules/sip/face.h"
+#include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 #include "modules/sip/nat/nat.h"
-#include "modules/sip/replaces.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/message/replaces.h"
+#include "modules/sip/message/reply.h"
 #include "modules/sip/trunk/hops.h"
 
 #include <stdio.h>

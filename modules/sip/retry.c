@@ -20,9 +20,9 @@
 #include "daemon/engine/loop.h"
 #include "daemon/uri.h"
 #include "modules/sip/filter.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 #include "modules/sip/leg.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/message/reply.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/trunk/hops.h"
 

@@ -2,7 +2,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 
 #include <stdlib.h>
 #include <string.h>

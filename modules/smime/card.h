@@ -1,11 +1,11 @@
 /* card.h - a far end's certificates, read once and kept: to read one takes
  * OpenSSL 3.0 as long as to check several signatures. A card proves nothing by
  * itself; who uses one verifies it for an identity and a use, which is
- * remembered (daemon/keeper/verified.h). */
+ * remembered (daemon/keeper/certs/verified.h). */
 #ifndef CALLSEAL_SMIME_CARD_H
 #define CALLSEAL_SMIME_CARD_H
 
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "modules/smime/fault.h"
 
 #include <openssl/x509.h>

@@ -4,8 +4,8 @@
 #include "modules/smime/certs.h"
 
 #include "daemon/base/err.h"
-#include "daemon/keeper/certname.h"
-#include "daemon/keeper/credential_cms.h"
+#include "daemon/keeper/certs/certname.h"
+#include "daemon/keeper/certs/credential_cms.h"
 #include "daemon/mime/base64.h"
 
 #include <openssl/err.h>

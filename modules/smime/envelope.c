@@ -14,7 +14,7 @@
 #include "modules/smime/envelope.h"
 
 #include "daemon/base/err.h"
-#include "daemon/keeper/credential_cms.h"
+#include "daemon/keeper/certs/credential_cms.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>

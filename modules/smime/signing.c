@@ -16,7 +16,7 @@
 #include "modules/smime/signing.h"
 
 #include "daemon/base/err.h"
-#include "daemon/keeper/credential_cms.h"
+#include "daemon/keeper/certs/credential_cms.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>

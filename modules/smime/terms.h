@@ -3,7 +3,7 @@
 #define CALLSEAL_SMIME_TERMS_H
 
 #include "daemon/base/secret.h"
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 #include "daemon/mime/field.h"
 
 #include <stdbool.h>

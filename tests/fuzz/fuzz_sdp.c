@@ -1,7 +1,7 @@
 /* fuzz_sdp.c - session descriptions: whatever is read can be written for the
  * other leg, what was written can be read, and in a sealed call none of the
  * sender's key material is in it. */
-#include "daemon/engine/sdp.h"
+#include "daemon/engine/sdp/sdp.h"
 
 #include <stdint.h>
 #include <stdlib.h>

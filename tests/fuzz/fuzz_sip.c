@@ -2,9 +2,9 @@
  * of a call: which headers are copied, what the body is, whether it looped.
  * A copied line must not hold a second one (header smuggling), nor one that
  * belongs to a leg. */
-#include "modules/sip/face.h"
+#include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 
 #include <stdlib.h>
 #include <string.h>

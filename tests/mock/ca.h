@@ -3,7 +3,7 @@
 #ifndef CALLSEAL_TEST_CA_H
 #define CALLSEAL_TEST_CA_H
 
-#include "daemon/keeper/credential.h"
+#include "daemon/keeper/certs/credential.h"
 
 #include <openssl/x509.h>
 

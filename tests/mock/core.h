@@ -7,8 +7,8 @@
 #include "daemon/engine/call.h"
 #include "daemon/engine/accounts.h"
 #include "daemon/engine/engine.h"
-#include "daemon/engine/hops.h"
-#include "daemon/engine/location.h"
+#include "daemon/engine/way/hops.h"
+#include "daemon/engine/way/location.h"
 #include "daemon/module.h"
 
 /* What the filter does with the bodies of one role. */

@@ -27,7 +27,7 @@
  * the real one, state by state. */
 #include "daemon/base/err.h"
 #include "daemon/keeper/alternatives.h"
-#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/clerk/clerk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #ifndef CALLSEAL_CLERK_RIG_H
 #define CALLSEAL_CLERK_RIG_H
 
-#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/clerk/clerk.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -27,13 +27,13 @@ tests_unit_test_admit_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_rank_header
 TESTS += tests/unit/test_rank_header
 tests_unit_test_rank_header_SOURCES = tests/unit/test_rank_header.c \
-	modules/sip/rank.c
+	modules/sip/border/rank.c
 tests_unit_test_rank_header_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_unit_test_rank_header_LDADD = $(SOFIA_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_origin
 TESTS += tests/unit/test_origin
 tests_unit_test_origin_SOURCES = tests/unit/test_origin.c \
-	modules/sip/origin.c
+	modules/sip/message/origin.c
 tests_unit_test_origin_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_unit_test_origin_LDADD = $(SOFIA_LIBS) $(UNIT_LIBS)

@@ -45,7 +45,7 @@ tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_binding
 TESTS += tests/unit/test_binding
 tests_unit_test_binding_SOURCES = tests/unit/test_binding.c \
-	modules/sip/binding.c modules/sip/location.c modules/sip/slots.c \
+	modules/sip/registration/binding.c modules/sip/registration/location.c modules/sip/registration/slots.c \
 	tests/mock/alloc.c tests/mock/alloc.h
 tests_unit_test_binding_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_binding_LDADD = daemon/libframe.a $(BASE_LIBS) \

@@ -6,7 +6,7 @@
 #include "daemon/base/log.h"
 #include "daemon/bundle.h"
 #include "daemon/keeper/docket.h"
-#include "daemon/keeper/memory.h"
+#include "daemon/keeper/memory/memory.h"
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/psk.h"
 #include "modules/mikey/ranks.h"

@@ -4,9 +4,9 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "modules/sip/binding.h"
-#include "modules/sip/location.h"
-#include "modules/sip/slots.h"
+#include "modules/sip/registration/binding.h"
+#include "modules/sip/registration/location.h"
+#include "modules/sip/registration/slots.h"
 #include "tests/mock/alloc.h"
 
 #include <setjmp.h>

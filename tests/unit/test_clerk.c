@@ -2,9 +2,9 @@
  * made clock; keys by real MIKEY. */
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/clerk/clerk.h"
 #include "daemon/keeper/docket.h"
-#include "daemon/keeper/memory.h"
+#include "daemon/keeper/memory/memory.h"
 #include "daemon/keeper/rate.h"
 #include "daemon/keeper/replay.h"
 #include "modules/mikey/psk.h"

@@ -3,7 +3,7 @@
  * and takes none when it cannot. The method here is MIKEY's with a counter
  * beside the timestamp. */
 #include "daemon/base/err.h"
-#include "daemon/keeper/memory.h"
+#include "daemon/keeper/memory/memory.h"
 #include "daemon/keeper/replay.h"
 #include "modules/mikey/psk.h"
 #include "tests/unit/clerk_rig.h"

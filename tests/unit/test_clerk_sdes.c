@@ -1,7 +1,7 @@
 /* test_clerk_sdes.c - SDES in the keeper: who may use it, and keys that change
  * with every answer of a long call. */
 #include "daemon/base/err.h"
-#include "daemon/keeper/memory.h"
+#include "daemon/keeper/memory/memory.h"
 #include "modules/sdes/exchange.h"
 #include "tests/unit/clerk_rig.h"
 

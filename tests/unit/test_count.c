@@ -1,6 +1,6 @@
 /* test_count.c - counters of far ends without a clock: remembered by owner,
  * across a restart, and refused when what was known is lost. */
-#include "daemon/keeper/count.h"
+#include "daemon/keeper/memory/count.h"
 
 #include "daemon/base/err.h"
 

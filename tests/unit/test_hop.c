@@ -3,7 +3,7 @@
 #include "tests/unit/filter_rig.h"
 
 #include "daemon/base/err.h"
-#include "daemon/engine/hops.h"
+#include "daemon/engine/way/hops.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * key of half a call. */
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "daemon/keeper/clerk.h"
+#include "daemon/keeper/clerk/clerk.h"
 #include "daemon/keeper/replay.h"
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/psk.h"

@@ -4,7 +4,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "daemon/keeper/memory.h"
+#include "daemon/keeper/memory/memory.h"
 #include "tests/mock/alloc.h"
 
 #include <fcntl.h>

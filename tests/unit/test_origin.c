@@ -1,5 +1,5 @@
 /* test_origin.c - what is kept of a request for a trace. */
-#include "modules/sip/origin.h"
+#include "modules/sip/message/origin.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* test_rank_header.c - Resource-Priority (RFC 4412): values, namespaces. */
-#include "modules/sip/rank.h"
+#include "modules/sip/border/rank.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #include "tests/unit/filter_rig.h"
 
 #include "daemon/base/err.h"
-#include "daemon/engine/location.h"
+#include "daemon/engine/way/location.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

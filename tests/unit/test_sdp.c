@@ -1,7 +1,7 @@
 /* Session descriptions: what is read, and the bytes that the other leg gets,
  * against files in tests/vectors/sdp. */
 #include "daemon/base/err.h"
-#include "daemon/engine/sdp.h"
+#include "daemon/engine/sdp/sdp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

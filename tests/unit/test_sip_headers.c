@@ -1,8 +1,8 @@
 /* test_sip_headers.c - what passes from leg to leg, what a body is, the loop
  * mark: the parts of modules/sip that need no socket. */
-#include "modules/sip/face.h"
+#include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 #include "modules/sip/leg.h"
 #include "tests/mock/core.h"
 

@@ -13,7 +13,7 @@
 #include "tests/mock/alloc.h"
 #include "tests/unit/smime_rig.h"
 
-#include "daemon/keeper/credential_cms.h"
+#include "daemon/keeper/certs/credential_cms.h"
 
 #include <openssl/rsa.h>
 #include <stdlib.h>

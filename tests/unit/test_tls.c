@@ -2,7 +2,7 @@
 #include "daemon/base/err.h"
 #include "daemon/tlsfile.h"
 #include "daemon/uri.h"
-#include "modules/sip/tls.h"
+#include "modules/sip/transport/tls.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

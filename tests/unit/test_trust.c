@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/log.h"
-#include "daemon/keeper/trust.h"
+#include "daemon/keeper/certs/trust.h"
 #include "tests/unit/cert_pair.h"
 
 static X509 *self[2]; /* Alice's, Bob's: each signs for itself */

@@ -1,7 +1,7 @@
 /* The verdict and the table of failures: pure functions, all of their rows. */
 #include "daemon/base/err.h"
-#include "daemon/engine/failure.h"
-#include "daemon/engine/verdict.h"
+#include "daemon/engine/report/failure.h"
+#include "daemon/engine/report/verdict.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -17,7 +17,7 @@
  * phone answers. */
 #include "modules/sip/border/border.h"
 
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 
 #include <string.h>
 #include <strings.h>

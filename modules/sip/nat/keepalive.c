@@ -12,9 +12,9 @@
 
 #include "daemon/base/err.h"
 #include "daemon/uri.h"
-#include "modules/sip/binding.h"
-#include "modules/sip/face.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/registration/binding.h"
+#include "modules/sip/transport/face.h"
+#include "modules/sip/message/headers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

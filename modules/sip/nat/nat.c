@@ -7,7 +7,7 @@
  * in between, who knows the way; a Via that names a host says nothing. */
 #include "modules/sip/nat/nat.h"
 
-#include "modules/sip/face.h"
+#include "modules/sip/transport/face.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -22,9 +22,9 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/digest/users.h"
-#include "modules/sip/face.h"
+#include "modules/sip/transport/face.h"
 #include "modules/sip/registrar/nonce.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/message/reply.h"
 
 #include <stdio.h>
 #include <stdlib.h>

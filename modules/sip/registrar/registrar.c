@@ -13,13 +13,13 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "modules/sip/binding.h"
-#include "modules/sip/face.h"
-#include "modules/sip/headers.h"
-#include "modules/sip/register.h"
+#include "modules/sip/registration/binding.h"
+#include "modules/sip/transport/face.h"
+#include "modules/sip/message/headers.h"
+#include "modules/sip/registration/register.h"
 #include "modules/sip/registrar/admission.h"
 #include "modules/sip/registrar/contact.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/message/reply.h"
 
 #include <inttypes.h>
 #include <stdio.h>

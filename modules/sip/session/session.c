@@ -17,10 +17,10 @@
 
 #include "daemon/base/clock.h"
 #include "modules/sip/filter.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/message/reply.h"
 #include "modules/sip/session/refresh.h"
 #include "modules/sip/txn.h"
 

@@ -9,7 +9,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "modules/sip/headers.h"
+#include "modules/sip/message/headers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "modules/sip/trunk/challenge.h"
 
 #include "daemon/base/log.h"
-#include "modules/sip/face.h"
+#include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/nat/nat.h"

@@ -9,7 +9,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "daemon/engine/hops.h"
+#include "daemon/engine/way/hops.h"
 #include "modules/sip/trunk/locate.h"
 #include "modules/sip/trunk/server.h"
 

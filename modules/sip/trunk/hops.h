@@ -1,5 +1,5 @@
 /* hops.h - the next hops that the configuration names, and which of their
- * servers work: the role "hops" (daemon/engine/hops.h). Engine thread. */
+ * servers work: the role "hops" (daemon/engine/way/hops.h). Engine thread. */
 #ifndef CALLSEAL_SIP_HOPS_H
 #define CALLSEAL_SIP_HOPS_H
 

@@ -11,9 +11,9 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
-#include "modules/sip/face.h"
-#include "modules/sip/headers.h"
-#include "modules/sip/reply.h"
+#include "modules/sip/transport/face.h"
+#include "modules/sip/message/headers.h"
+#include "modules/sip/message/reply.h"
 
 #include <stdio.h>
 #include <stdlib.h>

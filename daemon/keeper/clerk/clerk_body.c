@@ -1,0 +1,222 @@
+/* clerk_body.c - the bodies of SIP messages, sealed for the far end and opened,
+ * by our own policy. A signature is good for one message: its Date must be
+ * near, and the replay cache, which is that of keying, remembers it as long. */
+#include "daemon/keeper/clerk/clerk_inside.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/keeper/certs/correspondents.h"
+#include "daemon/keeper/replay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COST 1
+
+/* One request on its way. */
+struct work {
+	const struct msg_key_party *party;
+	const struct peer *peer;
+	const struct bodies *how;
+	struct bodies_terms terms;
+	struct bodies_fault why;
+};
+
+static int refuse(struct work *w, unsigned status, int err, const char *text)
+{
+	w->why.status = status;
+	snprintf(w->why.text, sizeof w->why.text, "%s", text);
+	return err;
+}
+
+static int admit(struct clerk *c, struct work *w, struct rate *rate)
+{
+	const struct msg_key_party *p = w->party;
+	struct keying_fault fault = { "" };
+	const struct credential *own = NULL;
+	int r = permit_bodies(&c->s, p, &w->peer, &fault);
+
+	if (!r)
+		r = permit_credential(&c->s, w->peer, &own, &fault);
+	if (r)
+		return refuse(w, 403, r, fault.text);
+	w->how = c->s.bodies ? c->s.bodies(c->s.user) : NULL;
+	if (!w->how)
+		return refuse(w, 500, E_NOTFOUND, "no module seals bodies");
+	if (!rate_take(rate, w->peer->name, COST, clock_mono_us(c->s.clock)))
+		return refuse(w, 503, E_FULL, "too many requests of this peer");
+	w->terms = (struct bodies_terms){
+		.local_id = p->local_id, .remote_id = p->remote_id,
+		.peer = w->peer->name, .credential = own,
+		.trust = { w->peer->profile->tofu, c->s.memory },
+		.mode = w->peer->profile->body,
+		.legacy = c->limits.legacy,
+		.wall_us = clock_wall_us(c->s.clock),
+		.window_us = c->limits.window_us,
+	};
+	w->terms.known = correspondents_get(c->correspondents, w->peer->name,
+					    p->remote_id, &w->terms.able);
+	return 0;
+}
+
+/* -- ours ----------------------------------------------------------------- */
+
+/* Our certificates travel once. Who encrypted for us has them; whom we call has
+ * them if it answered earlier, or says 493 and hears them then. */
+static bool may_be_brief(struct clerk *c, const struct work *w,
+			 const struct msg_body_seal *m)
+{
+	enum body_mode mode = w->peer->profile->body;
+
+	if (m->full)
+		return false;
+	if (!m->party.outward)
+		return mode == BODY_MODE_SIGN_ENCRYPT;
+	return correspondents_knows_us(c->correspondents, w->peer->name,
+				       m->party.remote_id);
+}
+
+static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
+		struct bodies_sealed *out)
+{
+	const struct msg_body_seal *m = msg->body;
+	const struct bodies_text in = {
+		.frag = msg->tail, .frag_len = m->frag_len,
+		.sdp = msg->tail + m->frag_len,
+		.sdp_len = msg->tail_len - m->frag_len,
+	};
+	struct credential_fault fault;
+	int r = admit(c, w, &c->offers);
+
+	if (r)
+		return r;
+	r = credential_holds(w->terms.credential, m->party.local_id, &fault);
+	if (r)
+		return refuse(w, 403, r, fault.text);
+	w->terms.brief = may_be_brief(c, w, m);
+	r = w->how->seal(&w->terms, &in, out, &w->why);
+	if (!r && m->party.outward && !w->terms.brief)
+		correspondents_told(c->correspondents, w->peer->name,
+				    m->party.remote_id);
+	return r;
+}
+
+static void set(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text ? text : "");
+}
+
+int clerk_seal(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_body_seal *m = msg->body;
+	struct work w = { .party = &m->party };
+	struct bodies_sealed sealed = { .body = buf_of(BODY_TAIL_MAX) };
+	struct msg_body_sealed reply = { .err = 0 };
+
+	if (permit_names(&m->party) || m->frag_len > msg->tail_len)
+		return E_FORMAT;
+	reply.err = seal(c, &w, msg, &sealed);
+	if (reply.err) {
+		reply.status = w.why.status;
+		memcpy(reply.reason, w.why.text, sizeof reply.reason);
+		clerk_refused(&m->party, reply.err, reply.reason);
+	} else {
+		reply.len = (uint32_t)sealed.body.len;
+		reply.brief = w.terms.brief;
+		set(reply.type, sizeof reply.type, sealed.type);
+		set(reply.disposition, sizeof reply.disposition,
+		    sealed.disposition);
+		set(reply.transfer, sizeof reply.transfer, sealed.transfer);
+	}
+	clerk_tell(c, MSG_BODY_SEALED, msg->id, &reply, sizeof reply,
+		   &sealed.body);
+	buf_free(&sealed.body);
+	return 0;
+}
+
+/* -- theirs --------------------------------------------------------------- */
+
+/* Taken once: as long as its Date is near, the cache has it. A response is of
+ * our transaction, whose Call-ID, tag and CSeq are signed: there it may say the
+ * same again. */
+static int taken_once(struct clerk *c, struct work *w,
+		      const struct ipc_msg *msg, const struct bodies_opened *o)
+{
+	const struct msg_body_open *m = msg->body;
+	uint64_t now = w->terms.wall_us;
+	struct replay_case rc = { .hash = o->mark, .origin = &m->origin,
+				  .peer = w->peer->name, .now_us = now };
+	enum replay_verdict v;
+	int r;
+
+	if (m->response)
+		return 0;
+	v = replay_check(c->replay, &rc);
+	if (v == REPLAY_SEEN)
+		return refuse(w, 488, E_REPLAY, "the signed body was seen "
+			      "before: somebody repeats it");
+	r = v == REPLAY_NEW ? replay_add(c->replay, &rc, o->stamp_us) : 0;
+	return r ? refuse(w, 503, r, "the replay cache does not take it") : 0;
+}
+
+static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
+		     struct bodies_opened *out)
+{
+	const struct msg_body_open *m = msg->body;
+	const struct bodies_given in = {
+		.frag = msg->tail, .frag_len = m->frag_len,
+		.fields = msg->tail + m->frag_len, .fields_len = m->fields_len,
+		.body = msg->tail + m->frag_len + m->fields_len,
+		.body_len = msg->tail_len - m->frag_len - m->fields_len,
+	};
+	struct bodies_opened o = { .sdp = buf_of(BODY_TAIL_MAX) };
+	int r = admit(c, w, &c->answers);
+
+	if (!r)
+		r = w->how->open(&w->terms, &in, &o, &w->why);
+	if (!r && o.is_signed)
+		r = taken_once(c, w, msg, &o);
+	if (!r && o.is_signed) {
+		r = trust_keep(c->s.memory, &o.pin, m->party.outward,
+			       w->terms.wall_us, w->why.text);
+		w->why.status = 403;
+	}
+	if (!r && o.is_signed) {
+		correspondents_put(c->correspondents, w->peer->name,
+				   m->party.remote_id, w->how, &o);
+		if (m->party.outward)
+			correspondents_seen(c->correspondents, w->peer->name,
+					    m->party.remote_id);
+	}
+	*out = o;
+	return r;
+}
+
+int clerk_open(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_body_open *m = msg->body;
+	struct work w = { .party = &m->party };
+	struct bodies_opened o = { .card = NULL };
+	struct msg_body_opened reply = { .err = 0 };
+
+	if (permit_names(&m->party) || m->frag_len > msg->tail_len ||
+	    m->fields_len > msg->tail_len - m->frag_len)
+		return E_FORMAT;
+	reply.err = open_body(c, &w, msg, &o);
+	if (reply.err) {
+		reply.status = w.why.status;
+		memcpy(reply.reason, w.why.text, sizeof reply.reason);
+		clerk_refused(&m->party, reply.err, reply.reason);
+	} else {
+		reply.len = (uint32_t)o.sdp.len;
+		reply.is_signed = o.is_signed;
+		reply.encrypted = o.encrypted;
+		reply.pinned = (uint8_t)o.pin.state;
+	}
+	clerk_tell(c, MSG_BODY_OPENED, msg->id, &reply, sizeof reply,
+		   reply.err ? NULL : &o.sdp);
+	buf_free(&o.sdp);
+	if (o.card)
+		w.how->card_free(o.card);
+	return 0;
+}

@@ -1,0 +1,71 @@
+/* clerk_inside.h - the clerk's own structs, for its files only. */
+#ifndef CALLSEAL_KEEPER_CLERK_INSIDE_H
+#define CALLSEAL_KEEPER_CLERK_INSIDE_H
+
+#include "daemon/base/buf.h"
+#include "daemon/keeper/alternatives.h"
+#include "daemon/keeper/clerk/clerk.h"
+#include "daemon/keeper/docket.h"
+#include "daemon/keeper/clerk/permit.h"
+#include "daemon/keeper/rate.h"
+#include "daemon/keeper/shipping.h"
+
+#define SECOND_US 1000000ull
+
+struct clerk {
+	struct clerk_services s;
+	struct clerk_limits limits;
+	uint32_t engine, relay; /* epochs of the siblings, 0: not there */
+	struct dockets *dockets;
+	struct shipping keys;
+	struct replay *replay;
+	struct correspondents *correspondents;
+	struct rate offers, answers; /* ours; theirs, or in their name */
+};
+
+/* A request on its way; the fault is what the engine will read. */
+struct request {
+	const struct msg_key_party *party;
+	struct permit permit;
+	const struct bundle *offer;    /* of the far end; NULL: ours */
+	struct alternatives_pick pick; /* what of it counts */
+	bool update;                   /* ours goes on with a bundle */
+	struct keying_terms terms;
+	enum suite suites[SUITE_COUNT];
+	size_t n_suites;
+	uint32_t ssrc[STREAM_MAX];
+	struct keying_fault fault;
+	bool fork; /* the message was taken, on another branch */
+	struct keying_counter last; /* of the far end */
+};
+
+/* clerk.c */
+/* A refusal in the keeper's own log. */
+void clerk_refused(const struct msg_key_party *p, int err, const char *why);
+/* A message to the engine; tail may be NULL. */
+int clerk_tell(struct clerk *c, enum message type, uint64_t id,
+	       const void *body, size_t len, const struct buf *tail);
+/* An exchange is over. Without an accepted answer its keys are for nobody. */
+void clerk_end(struct clerk *c, struct exchange *x);
+
+/* clerk_request.c */
+/* Finds peer, method and key by our own policy, and fills the terms: 0, or the
+ * fault says why not. */
+int request_admit(struct clerk *c, struct request *q);
+/* Fills the fault from a code; returns err. */
+int request_fault(struct request *q, int err, const char *why);
+/* Why the method is what it is, for the operator (enum key_choice): dflt
+ * without lists. */
+uint8_t request_choice(uint8_t dflt, bool ranked, bool by_rank);
+uint8_t request_choice_without(const struct request *q, uint8_t otherwise);
+
+/* clerk_offer.c, clerk_answer.c, clerk_finish.c: one message of the engine
+ * each, as ipc_ops.handle. */
+int clerk_offer(struct clerk *c, struct ipc_msg *msg);
+int clerk_answer(struct clerk *c, struct ipc_msg *msg);
+int clerk_finish(struct clerk *c, struct ipc_msg *msg);
+/* clerk_body.c, the same way */
+int clerk_seal(struct clerk *c, struct ipc_msg *msg);
+int clerk_open(struct clerk *c, struct ipc_msg *msg);
+
+#endif

@@ -1,0 +1,82 @@
+/* reply.c - answers of our own: refusals with their Warning (RFC 3261 20.43),
+ * and what an OPTIONS to us gets. */
+#include "modules/sip/message/reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+
+const char *reply_phrase(int status)
+{
+	const char *phrase = sip_status_phrase(status);
+
+	return phrase ? phrase : "Failed";
+}
+
+struct refusal reply_no(int status, const char *text)
+{
+	struct refusal no = { .status = status };
+
+	no.phrase = reply_phrase(status);
+	if (text) {
+		no.warn_code = 399; /* miscellaneous */
+		snprintf(no.warn, sizeof no.warn, "%s", text);
+	}
+	return no;
+}
+
+/* The text stands in a quoted string. */
+static void warning_of(const struct refusal *no, char *out, size_t room)
+{
+	char text[REASON_TEXT], *c;
+
+	snprintf(text, sizeof text, "%s", no->warn);
+	for (c = text; *c; c++)
+		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
+			*c = '\'';
+	snprintf(out, room, "%03u callseal \"%s\"", no->warn_code % 1000, text);
+}
+
+/* A description without media that has only the keying protocol's error (RFC
+ * 3261 21.4.26, RFC 4567 4.1.2). */
+static void keys_of(const struct refusal *no, char *out, size_t room)
+{
+	snprintf(out, room, "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\n"
+		 "t=0 0\r\na=key-mgmt:mikey %s\r\n", no->keys);
+}
+
+void reply_refuse(nta_incoming_t *irq, const struct refusal *no)
+{
+	char warning[REASON_TEXT + 32] = "", after[16];
+	char keys[REFUSAL_KEYS + 128] = "";
+	int status = no->status;
+
+	if (status < 400 || status > 699)
+		status = 500;
+	if (no->warn_code)
+		warning_of(no, warning, sizeof warning);
+	if (no->keys[0])
+		keys_of(no, keys, sizeof keys);
+	snprintf(after, sizeof after, "%u", no->retry_after_s);
+	nta_incoming_treply(
+		irq, status, no->phrase ? no->phrase : reply_phrase(status),
+		TAG_IF(*warning, SIPTAG_WARNING_STR(warning)),
+		TAG_IF(no->retry_after_s, SIPTAG_RETRY_AFTER_STR(after)),
+		TAG_IF(status == 405, SIPTAG_ALLOW_STR(SIP_ALLOW)),
+		TAG_IF(status == 422, SIPTAG_MIN_SE_STR("90")), /* RFC 4028 */
+		TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
+		TAG_IF(*keys, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+		TAG_IF(*keys, SIPTAG_PAYLOAD_STR(keys)),
+		TAG_END());
+}
+
+void reply_options(nta_incoming_t *irq)
+{
+	nta_incoming_treply(irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW),
+			    SIPTAG_ACCEPT_STR("application/sdp"),
+			    SIPTAG_ACCEPT_ENCODING_STR("identity"),
+			    SIPTAG_SUPPORTED_STR("100rel, timer"), TAG_END());
+}

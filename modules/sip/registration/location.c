@@ -1,0 +1,182 @@
+/* location.c - where registered phones are: daemon/engine/way/location.h over
+ * the table of bindings.
+ *
+ * A call inwards bears the token that we registered upstream as the user part
+ * of its Request-URI, or the name of an account of our own registrar, which
+ * leads to the phone that the account prefers (q), among equals to the one that
+ * registered last. The phone gets its own Contact
+ * as the Request-URI. The message goes to that Contact's host and port if the
+ * REGISTER came from this host, else to where the REGISTER came from: then
+ * the Contact is behind a NAT (RFC 3581). Either way the transport is the one
+ * that it registered over; a connection that still stands is used again. */
+#include "modules/sip/registration/location.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/err.h"
+#include "daemon/uri.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIP_PORT 5060
+#define SIPS_PORT 5061
+
+static uint64_t now(void)
+{
+	return clock_wall_us(&clock_system);
+}
+
+/* Whether it is where the REGISTER came from, and not its Contact. */
+static bool way_to(const struct binding *e, char *out, size_t room)
+{
+	struct addr at;
+	char where[ADDR_TEXT];
+	bool nat = !uri_address(e->contact, &at) ||
+		   !addr_same_host(&at, &e->source);
+
+	if (nat)
+		at = e->source;
+	if (!at.port)
+		at.port = strcmp(e->proto, "tls") ? SIP_PORT : SIPS_PORT;
+	snprintf(out, room, "sip:%s;transport=%s", addr_text(&at, where),
+		 e->proto);
+	return nat;
+}
+
+/* The user part, when it can be a token. */
+static bool token_of(const char *uri, char out[static TOKEN_TEXT])
+{
+	const char *user = strchr(uri, ':');
+	size_t len;
+
+	if (!user)
+		return false;
+	user++;
+	len = strcspn(user, "@");
+	if (len != TOKEN_TEXT - 1 || user[len] != '@')
+		return false;
+	memcpy(out, user, len);
+	out[len] = 0;
+	return true;
+}
+
+/* Of an account of ours: by q, then the latest. */
+static const struct binding *best_of(const struct bindings *b, const char *uri)
+{
+	const struct binding *e = NULL, *best = NULL;
+	char name[URI_NAME_TEXT];
+	uint64_t at = now();
+
+	if (!uri_name(uri, name))
+		return NULL;
+	while ((e = bindings_next(b, name, e)))
+		if (e->local && e->expires_us > at &&
+		    (!best || e->q > best->q ||
+		     (e->q == best->q && e->since_us > best->since_us)))
+			best = e;
+	return best;
+}
+
+static int find(void *user, const char *uri, struct location_way *out)
+{
+	const struct binding *e = NULL;
+	char token[TOKEN_TEXT];
+
+	if (token_of(uri, token))
+		e = bindings_find(user, token, now());
+	if (!e || e->local)
+		e = best_of(user, uri);
+	if (!e)
+		return E_NOTFOUND;
+	snprintf(out->account, sizeof out->account, "sip:%s", e->account);
+	snprintf(out->target, sizeof out->target, "%s", e->contact);
+	out->nat = way_to(e, out->next_hop, sizeof out->next_hop);
+	return 0;
+}
+
+static const char *routes(void *user, const char *caller,
+			  const struct addr *source)
+{
+	const struct binding *e = NULL;
+	char name[URI_NAME_TEXT];
+	uint64_t at = now();
+
+	if (!uri_name(caller, name))
+		return "";
+	while ((e = bindings_next(user, name, e)))
+		if (addr_same_host(&e->source, source) && e->expires_us > at)
+			return e->routes;
+	return "";
+}
+
+/* -- the list ------------------------------------------------------------- */
+
+struct all {
+	const struct binding **at;
+	size_t n;
+};
+
+static void collect(const struct binding *e, void *user)
+{
+	struct all *all = user;
+
+	all->at[all->n++] = e;
+}
+
+static int by_account(const void *a, const void *b)
+{
+	const struct binding *const *x = a, *const *y = b;
+	int r = strcmp((*x)->account, (*y)->account);
+
+	return r ? r : strcmp((*x)->contact, (*y)->contact);
+}
+
+static double seconds(uint64_t us)
+{
+	return (double)(us / 1000) / 1e3;
+}
+
+static json_t *object_of(const struct binding *e)
+{
+	char where[ADDR_TEXT];
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:f,s:f}",
+			      "account", e->account,
+			      "kind", e->local ? "local" : "pass",
+			      "phone", addr_text(&e->source, where),
+			      "transport", e->proto, "contact", e->contact,
+			      "since", seconds(e->since_us),
+			      "expires", seconds(e->expires_us));
+
+	if (o && *e->routes)
+		json_object_set_new(o, "service_route",
+				    json_string(e->routes));
+	return o;
+}
+
+static json_t *list(void *user)
+{
+	struct all all = { 0 };
+	json_t *out = json_array();
+	uint64_t at = now();
+
+	all.at = calloc(bindings_count(user) + 1, sizeof(void *));
+	if (!out || !all.at) {
+		free(all.at);
+		json_decref(out);
+		return NULL;
+	}
+	bindings_each(user, collect, &all);
+	qsort(all.at, all.n, sizeof *all.at, by_account);
+	for (size_t i = 0; i < all.n; i++)
+		if (all.at[i]->expires_us > at)
+			json_array_append_new(out, object_of(all.at[i]));
+	free(all.at);
+	return out;
+}
+
+struct location location_of(struct bindings *b)
+{
+	return (struct location){ .name = "sip", .user = b, .find = find,
+				  .routes = routes, .list = list };
+}
