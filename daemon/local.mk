@@ -56,6 +56,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/screening.c daemon/screening.h \
 	daemon/settings.c daemon/settings.h \
 	daemon/tlsfile.c daemon/tlsfile.h \
+	daemon/tunneling.c daemon/tunneling.h \
 	daemon/version.c daemon/version.h
 FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS) $(EVENT_LIBS)
 

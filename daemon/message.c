@@ -43,6 +43,7 @@ struct row {
 #define COUNTED(s, n) sizeof(struct s), NO_OFFSET, 0, offsetof(struct s, n)
 #define TAILED(s, max) sizeof(struct s), offsetof(struct s, len), max
 #define SHOWN_MAX (IPC_BODY_MAX - sizeof(struct msg_shown))
+#define LISTED_MAX (IPC_BODY_MAX - sizeof(struct msg_tunnel_listed))
 #define CONF_MAX (IPC_BODY_MAX - sizeof(struct msg_conf))
 #define PARTY(s) TEXT(s, party.peer), TEXT(s, party.local_id), \
 		 TEXT(s, party.remote_id)
@@ -184,6 +185,28 @@ static const struct row table[MSG_COUNT] = {
 		PLAIN(msg_stream_stats), { NONE } },
 	[MSG_STREAM_EVENT] = { "stream-event", RELAY, ENGINE, 0,
 		PLAIN(msg_stream_event), { NONE } },
+
+	[MSG_TUNNEL_KEY] = { "tunnel-key", KEEPER, TUNNEL, 0,
+		PLAIN(msg_tunnel_key), { TEXT(msg_tunnel_key, peer) } },
+	[MSG_TUNNEL_KEY_GONE] = { "tunnel-key-gone", KEEPER, TUNNEL, 0,
+		PLAIN(msg_key_gone), { NONE } },
+	[MSG_TUNNEL_RESERVE] = { "tunnel-reserve", ENGINE, TUNNEL, 0,
+		COUNTED(msg_tunnel_reserve, n), { NONE } },
+	[MSG_TUNNEL_RESERVED] = { "tunnel-reserved", TUNNEL, ENGINE, 0,
+		COUNTED(msg_tunnel_reserved, n),
+		{ TEXT(msg_tunnel_reserved, reason) } },
+	[MSG_TUNNEL_RAISE] = { "tunnel-raise", ENGINE, TUNNEL, 0,
+		PLAIN(msg_tunnel_raise), { NONE } },
+	[MSG_TUNNEL_RAISED] = { "tunnel-raised", TUNNEL, ENGINE, 0,
+		PLAIN(msg_tunnel_raised),
+		{ TEXT(msg_tunnel_raised, reason) } },
+	[MSG_TUNNEL_DROP] = { "tunnel-drop", ENGINE, TUNNEL, 0,
+		PLAIN(msg_tunnel_drop), { NONE } },
+	[MSG_TUNNEL_LIST] = { "tunnel-list", ENGINE, TUNNEL, 0, EMPTY },
+	[MSG_TUNNEL_LISTED] = { "tunnel-listed", TUNNEL, ENGINE, 0,
+		TAILED(msg_tunnel_listed, LISTED_MAX), NO_OFFSET, { NONE } },
+	[MSG_TUNNEL_EVENT] = { "tunnel-event", TUNNEL, ENGINE, 0,
+		PLAIN(msg_tunnel_event), { NONE } },
 };
 
 static const struct row *row_of(unsigned type)

@@ -9,6 +9,7 @@
 #define CALLSEAL_MESSAGE_H
 
 #include "daemon/base/addr.h"
+#include "daemon/base/esp.h"
 #include "daemon/base/suite.h"
 #include "daemon/digest/digest.h"
 
@@ -92,6 +93,21 @@ enum message {
 	/* relay -> engine, unasked */
 	MSG_STREAM_EVENT,
 
+	/* keeper -> tunnel */
+	MSG_TUNNEL_KEY,
+	MSG_TUNNEL_KEY_GONE,
+
+	/* engine -> tunnel, and the answers */
+	MSG_TUNNEL_RESERVE,
+	MSG_TUNNEL_RESERVED,
+	MSG_TUNNEL_RAISE,
+	MSG_TUNNEL_RAISED, /* the answer, once the keys are there */
+	MSG_TUNNEL_DROP,   /* no answer */
+	MSG_TUNNEL_LIST,
+	MSG_TUNNEL_LISTED,
+	/* tunnel -> engine, unasked */
+	MSG_TUNNEL_EVENT,
+
 	MSG_COUNT
 };
 
@@ -142,6 +158,7 @@ struct msg_file {
 	                         "memory": what it knows of far ends;
 	                         "record": the call record, for appending;
 	                         "bindings": the registered phones;
+	                         "ledger": the tunnel's SAs and policies;
 	                         "tls.cert", "tls.key", "tls.ca": the engine's
 	                         files of TLS, again at each reload */
 };
@@ -199,6 +216,10 @@ struct msg_trusted {
 struct msg_key_line {
 	uint32_t stream; /* the relay's id */
 	uint32_t ssrc;   /* which the relay will send with */
+	/* Where the profile wants media = "esp": */
+	uint32_t tunnel;   /* the tunnel's id; 0: the line is a stream */
+	uint32_t spi;      /* that was reserved for it */
+	struct addr local; /* where its media arrive, by esp_media_end() */
 };
 
 /* A key of one direction is named by its id: keeper epoch << 32 | counter.
@@ -298,7 +319,9 @@ struct msg_key_facts {
 	char method[32];    /* "mikey-psk" */
 	uint8_t choice;     /* enum key_choice: why this method */
 	uint8_t identity;   /* enum key_identity */
-	uint8_t pad2[6];
+	uint8_t esp;        /* enum esp_suite: tunnels were keyed, suite does
+	                       not count; ESP_NONE: streams */
+	uint8_t pad2[5];
 	char other[NAME_TEXT]; /* KEY_IDENTITY_OTHER: which, cut to fit */
 };
 
@@ -311,7 +334,9 @@ struct msg_key_answered {
 	uint32_t repeat; /* 1: unchanged, the keys in force stay */
 	uint32_t chosen; /* which of the offer's messages; 0: the actual one */
 	uint32_t pad;
-	struct msg_key_ids key[STREAM_MAX];
+	struct msg_key_ids key[STREAM_MAX]; /* of a tunnel: both are one id */
+	struct addr far[STREAM_MAX]; /* of a tunnel: where the far end's media
+	                                arrive, as its keying message says */
 	struct msg_key_facts facts;
 	char reason[REASON_TEXT];
 };
@@ -328,6 +353,7 @@ struct msg_key_finished {
 	uint32_t chosen; /* which of our messages it answers; 0: the actual */
 	uint32_t pad;
 	struct msg_key_ids key[STREAM_MAX];
+	struct addr far[STREAM_MAX]; /* as in msg_key_answered */
 	struct msg_key_facts facts;
 	char reason[REASON_TEXT];
 };
@@ -474,13 +500,39 @@ struct msg_key_gone {
 	uint64_t key_id;
 };
 
+/* -- keeper and tunnel ---------------------------------------------------- */
+
+/* Both SAs of one tunnel under one key id, which is bound to call and tunnel.
+ * What they are and whom they reach is the keeper's word, from the keying
+ * message that it verified; the engine's is only when. */
+struct msg_tunnel_key {
+	uint64_t key_id;
+	uint64_t call;
+	uint32_t tunnel;
+	uint32_t life_s, life_kib; /* life_kib 0: any number of bytes */
+	uint16_t window;           /* packets of replay window */
+	uint8_t mode;              /* enum esp_mode */
+	uint8_t scope;             /* enum esp_scope */
+	uint32_t udp;              /* 1: in UDP, between the ends' ports */
+	uint32_t pad;
+	char peer[NAME_TEXT];      /* whose tunnel: its name in the policy */
+	struct esp_end near, far;
+	struct esp_key in, out;
+};
+
+/* MSG_TUNNEL_KEY_GONE is a struct msg_key_gone: what is raised with it goes. */
+
 /* -- engine and relay ----------------------------------------------------- */
 
 enum face { INSIDE, OUTSIDE }; /* index of two-element arrays */
 
 /* What a stream is outside. MAYBE is as SEALED, but may become CLEAR by one
- * STREAM_SET before a key of it has protected anything. */
-enum stream_seal { STREAM_CLEAR, STREAM_SEALED, STREAM_MAYBE };
+ * STREAM_SET before a key of it has protected anything. TUNNEL is RTP as it is
+ * on a port of tunnel.ports, which the kernel lets through in ESP only; what
+ * comes from the phone before may_send waits, bounded. */
+enum stream_seal {
+	STREAM_CLEAR, STREAM_SEALED, STREAM_MAYBE, STREAM_TUNNEL
+};
 
 struct msg_stream_line {
 	uint8_t family[2]; /* 4 or 6, by face: where we open ports */
@@ -594,6 +646,63 @@ struct msg_stream_event {
 	uint32_t stream;
 	uint32_t event;  /* enum stream_event */
 	uint64_t detail;
+};
+
+/* -- engine and tunnel ---------------------------------------------------- */
+
+/* An SPI for each line, before any message names it (RFC 4303 2.1). Reserved
+ * ones go with their tunnel. */
+struct msg_tunnel_reserve {
+	uint64_t call;
+	uint32_t n;
+	uint32_t pad;
+	struct addr local[STREAM_MAX]; /* the relay's outside ports; RTCP is
+	                                  the next one */
+};
+
+struct msg_tunnel_reserved {
+	int32_t err; /* E_FULL, E_POLICY: not a port of tunnel.ports,
+	                E_UNSUPPORTED: the kernel has no ESP */
+	uint32_t n;
+	uint32_t tunnel[STREAM_MAX]; /* id, never reused within an epoch */
+	uint32_t spi[STREAM_MAX];
+	char reason[REASON_TEXT]; /* when err */
+};
+
+/* Both SAs and their policies, or none. Waits for the key; E_TIMEOUT when it
+ * does not come, E_AUTH when it is bound to something else. A second RAISE
+ * with another key replaces the first: the new SAs are there before the old
+ * ones go. */
+struct msg_tunnel_raise {
+	uint32_t tunnel;
+	uint32_t pad;
+	uint64_t key_id;
+};
+
+struct msg_tunnel_raised {
+	uint32_t tunnel;
+	int32_t err;
+	char reason[REASON_TEXT]; /* when err: what the kernel said, the cure */
+};
+
+struct msg_tunnel_drop {
+	uint32_t tunnel;
+};
+
+/* MSG_TUNNEL_LIST has no body. */
+struct msg_tunnel_listed {
+	int32_t err;
+	uint32_t len; /* tail: a JSON object; nothing in it is secret */
+};
+
+enum tunnel_event {
+	TUNNEL_EVENT_SOFT = 1, /* new keys are wanted */
+	TUNNEL_EVENT_GONE = 2  /* an SA is no more; nothing passes */
+};
+
+struct msg_tunnel_event {
+	uint32_t tunnel;
+	uint32_t event; /* enum tunnel_event */
 };
 
 #endif

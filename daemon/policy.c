@@ -103,6 +103,14 @@ static const char *const bodies[] = {
 	[BODY_MODE_SIGN_ENCRYPT] = "sign-encrypt",
 	NULL
 };
+static const char *const medias[] = {
+	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", NULL
+};
+/* By their names; what only old peers have is never offered. */
+static const char *const esp_suites[] = {
+	"AES_128_GCM", "AES_256_GCM", "AES_128_CBC_HMAC_SHA256_128",
+	"AES_256_CBC_HMAC_SHA256_128", NULL
+};
 static const char *const trusts[] = { "ca", "tofu", NULL };
 
 static const struct conf_key profile_keys[] = {
@@ -175,6 +183,18 @@ static const struct conf_key profile_keys[] = {
 		  "both. Encrypting takes the far end's certificate: its "
 		  "peer's cert, or the one that it signed with before. Not "
 		  "with answer = \"early\" or late = \"allow\"." },
+	{ .name = "media", .type = CONF_WORD, .choices = medias,
+	  .dflt = "srtp",
+	  .help = "In what media go outside. srtp: each packet by itself. "
+		  "esp: as they are, in IPsec tunnels of the kernel, one a "
+		  "media line, which the call's keying (any of mikey) raises "
+		  "and its end removes; they leave from tunnel.ports, where "
+		  "nothing passes but in a tunnel. Both ends must be set to "
+		  "it; with need = \"require\" only." },
+	{ .name = "esp", .type = CONF_WORDS, .choices = esp_suites,
+	  .dflt = "AES_128_GCM,AES_256_GCM",
+	  .help = "Suites of ESP that may be used with media = \"esp\", best "
+		  "first." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -366,6 +386,46 @@ static int read_body(const struct conf_node *n, struct profile *p,
 	return 0;
 }
 
+/* What tunnels do not go with. */
+static const char *against_esp(const struct profile *p)
+{
+	for (size_t i = 0; i < p->n_keying; i++)
+		if (protocol_of(p->keying[i]) != PROTOCOL_MIKEY)
+			return "keying by sdes";
+	if (p->need != NEED_REQUIRE)
+		return "a need that is not \"require\"";
+	if (p->body)
+		return "body";
+	if (p->early)
+		return "answer = \"early\"";
+	if (p->late)
+		return "late = \"allow\"";
+	return NULL;
+}
+
+static int read_media(const struct conf_node *n, struct profile *p,
+		      struct conf_err *err)
+{
+	const char *against;
+
+	while (strcmp(medias[p->media], conf_text(n, "media")))
+		p->media++;
+	for (size_t i = 0; i < conf_texts(n, "esp") && i < ESP_SUITES; i++)
+		p->esp[p->n_esp++] =
+			esp_suite_by_name(conf_text_at(n, "esp", i));
+	if (p->media != MEDIA_ESP)
+		return 0;
+	against = against_esp(p);
+	if (against)
+		return conf_fail(err, n, "profiles.%s.media: \"esp\" does not "
+				 "go with %s; leave one of them out", p->name,
+				 against);
+	if (!p->n_esp)
+		return conf_fail(err, n, "profiles.%s.esp: media = \"esp\" "
+				 "takes at least one suite", p->name);
+	return 0;
+}
+
 static int read_profile(const struct conf_node *n, struct profile *p,
 			struct conf_err *err)
 {
@@ -404,7 +464,9 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 				 "\"forbid\" uses none; leave it out or set "
 				 "need = \"require\"", p->name);
 	r = check_readable(n, p, err);
-	return r ? r : read_body(n, p, err);
+	if (!r)
+		r = read_body(n, p, err);
+	return r ? r : read_media(n, p, err);
 }
 
 static const struct profile *find_profile(const struct policy *p,
@@ -670,6 +732,14 @@ size_t policy_count(const struct policy *p)
 const struct peer *policy_at(const struct policy *p, size_t i)
 {
 	return i < p->n_peers ? &p->peers[i] : NULL;
+}
+
+bool policy_tunnels(const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_peers; i++)
+		if (p->peers[i].profile->media == MEDIA_ESP)
+			return true;
+	return false;
 }
 
 const struct account *policy_account_at(const struct policy *p, size_t i)

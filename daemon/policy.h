@@ -6,6 +6,7 @@
 
 #include "daemon/account.h"
 #include "daemon/base/conf.h"
+#include "daemon/base/esp.h"
 #include "daemon/base/suite.h"
 #include "daemon/message.h"
 
@@ -38,6 +39,12 @@ enum body_mode {
 	BODY_MODE_SIGN_ENCRYPT /* signed, and that is encrypted */
 };
 
+/* In what media go outside. */
+enum media_way {
+	MEDIA_SRTP,
+	MEDIA_ESP /* keyed by MIKEY, in the kernel */
+};
+
 /* Over what SIP may go when it carries keys as they are (SDES). */
 enum sdes_way { SDES_TLS, SDES_ANY };
 
@@ -57,6 +64,9 @@ struct profile {
 	enum sdes_way sdes;
 	enum negotiate negotiate;
 	enum body_mode body;
+	enum media_way media;
+	enum esp_suite esp[ESP_SUITES]; /* best first */
+	size_t n_esp;
 };
 
 struct peer {
@@ -101,6 +111,9 @@ const struct account *policy_account(const struct policy *p, const char *name);
 /* The first that answers challenges of that peer and realm; NULL: nobody. */
 const struct account *policy_account_for(const struct policy *p,
 					 const char *peer, const char *realm);
+
+/* Whether calls of some peer need tunnels. */
+bool policy_tunnels(const struct policy *p);
 
 /* "none", "sign", ... */
 const char *policy_body(enum body_mode mode);

@@ -74,7 +74,7 @@ static int net_valid(const char *value, const char **why)
 }
 
 /* RTP takes the even port of a pair and RTCP the odd one behind it. */
-static int parse_ports(const char *text, unsigned *min, unsigned *max)
+int settings_ports(const char *text, unsigned *min, unsigned *max)
 {
 	unsigned a, b;
 	char end;
@@ -88,13 +88,13 @@ static int parse_ports(const char *text, unsigned *min, unsigned *max)
 	return 0;
 }
 
-static int ports_valid(const char *value, const char **why)
+int settings_ports_valid(const char *value, const char **why)
 {
 	unsigned a, b;
 
 	*why = "\"FIRST-LAST\", FIRST even, LAST odd, within 1024-65535, at "
 	       "least four ports";
-	return parse_ports(value, &a, &b);
+	return settings_ports(value, &a, &b);
 }
 
 static int user_valid(const char *value, const char **why)
@@ -219,7 +219,7 @@ static const struct conf_key tls_keys[] = {
 
 static const struct conf_key media_keys[] = {
 	{ .name = "ports", .type = CONF_TEXT, .dflt = "16384-32767",
-	  .valid = ports_valid, .reload = RELOAD_RESTART,
+	  .valid = settings_ports_valid, .reload = RELOAD_RESTART,
 	  .help = "UDP ports for media on both faces; each call takes two a "
 		  "media line and face." },
 	{ .name = "workers", .type = CONF_INT, .dflt = "1", .min = 1, .max = 64,
@@ -422,6 +422,7 @@ const struct conf_group *const *settings_groups(void)
 		all[n++] = policy_groups[i];
 	all[n++] = &phones_group;
 	all[n++] = &registrar_group;
+	all[n++] = &tunnel_group;
 	add_modules(all, n);
 	return all;
 }
@@ -580,9 +581,10 @@ static int read_rest(const struct conf *c, struct settings *s,
 		     struct conf_err *err)
 {
 	const struct conf_node *n = conf_one(c, "media");
+	int r;
 
 	read_tls(c, &s->tls);
-	if (parse_ports(conf_text(n, "ports"), &s->port_min, &s->port_max))
+	if (settings_ports(conf_text(n, "ports"), &s->port_min, &s->port_max))
 		return conf_fail(err, n, "media.ports");
 	s->workers = (unsigned)conf_int(n, "workers");
 	s->media_loop = conf_text(n, "loop");
@@ -598,6 +600,8 @@ static int read_rest(const struct conf *c, struct settings *s,
 				 "90 to 604800", s->session_s);
 	read_limits(c, s);
 	screening_read(c, &s->screening);
+	if ((r = tunneling_read(c, &s->tunnel, err)))
+		return r;
 	s->register_mode = register_mode_of(c);
 	return registrar_read(c, &s->registrar, err);
 }
@@ -738,6 +742,41 @@ static int check_phones(const struct conf *c, struct conf_err *err)
 	return 0;
 }
 
+static bool overlap(unsigned a_min, unsigned a_max, unsigned b_min,
+		    unsigned b_max)
+{
+	return a_min <= b_max && b_min <= a_max;
+}
+
+/* Nothing but ESP passes the ports of tunnels, so nobody else may have them. */
+static int check_tunnel(const struct conf *c, const struct settings *s,
+			const struct policy *policy, struct conf_err *err)
+{
+	const struct conf_node *n = conf_one(c, "tunnel");
+	const struct tunnel_settings *t = &s->tunnel;
+	const struct listener *l;
+
+	if (!policy_tunnels(policy))
+		return 0;
+	if (overlap(t->port_min, t->port_max, s->port_min, s->port_max))
+		return conf_fail(err, n, "tunnel.ports: %u-%u and media.ports "
+				 "(%u-%u) overlap; give tunnels ports of their "
+				 "own", t->port_min, t->port_max, s->port_min,
+				 s->port_max);
+	for (size_t i = 0; (l = listener_at(s, i)); i++)
+		if (overlap(t->port_min, t->port_max, l->addr.port,
+			    l->addr.port))
+			return conf_fail(err, n, "tunnel.ports: port %u of a "
+					 "listener lies within; choose others",
+					 l->addr.port);
+	if (s->face[OUTSIDE].public[0].family ||
+	    s->face[OUTSIDE].public[1].family)
+		return conf_fail(err, conf_one(c, "outside"), "outside.public: "
+				 "media in ESP do not pass a NAT; leave it "
+				 "out, or use media = \"srtp\"");
+	return 0;
+}
+
 /* A route by TLS needs a TLS listener: we connect from it. */
 static int check_routes(const struct conf *c, const struct settings *s,
 			const struct policy *policy, struct conf_err *err)
@@ -776,6 +815,8 @@ int settings_check(const struct conf *c, struct conf_err *err)
 	    (r = screening_check(c, err)) || (r = policy_new(c, &policy, err)))
 		return r;
 	r = check_routes(c, &s, policy, err);
+	if (!r)
+		r = check_tunnel(c, &s, policy, err);
 	policy_free(policy);
 	if (r)
 		return r;

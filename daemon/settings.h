@@ -8,6 +8,7 @@
 #include "daemon/message.h"
 #include "daemon/registrar.h"
 #include "daemon/screening.h"
+#include "daemon/tunneling.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -87,11 +88,18 @@ struct settings {
 	unsigned nat_keepalive_s; /* of phones behind a NAT; 0: none */
 	struct limits limits;
 	struct screening screening;
+	struct tunnel_settings tunnel;
 	enum register_mode register_mode;
 	struct registrar_settings registrar;
 	bool redirect_follow; /* calls.redirect = "follow" */
 	unsigned session_s; /* of a session timer; 0: none of our own */
 };
+
+/* "FIRST-LAST": whole pairs of an even port for RTP and an odd one for RTCP.
+ * E_FORMAT. */
+int settings_ports(const char *text, unsigned *min, unsigned *max);
+/* The same, for key tables. */
+int settings_ports_valid(const char *value, const char **why);
 
 /* Reads and checks the groups; strings are borrowed from c. */
 int settings_read(const struct conf *c, struct settings *out,

@@ -46,6 +46,26 @@ static unsigned width(const struct addr *a)
 	return a->family == 4 ? 32 : 128;
 }
 
+int esp_media_end(const struct addr *local, uint32_t spi, struct esp_end *out)
+{
+	struct addr host = *local;
+	struct esp_end e = { .spi = spi, .n = 1 };
+	const char *why;
+
+	if (!local->port || local->port & 1)
+		return E_ARG;
+	host.port = 0;
+	e.at = host;
+	e.sel[0] = (struct esp_selector){
+		.net = { .base = host, .bits = (uint8_t)width(&host) },
+		.port = local->port, .mask = 0xfffe, .protocol = UDP,
+	};
+	if (esp_end_check(&e, ESP_MEDIA, ESP_TRANSPORT, &why))
+		return E_ARG;
+	*out = e;
+	return 0;
+}
+
 /* Whether it can be the address of one host. */
 static bool is_host(const struct addr *a)
 {

@@ -72,6 +72,10 @@ struct esp_end {
 	struct esp_selector sel[ESP_SELECTORS_MAX];
 };
 
+/* Our end of a line of media (ESP_MEDIA, transport mode): UDP to this port and
+ * the next, RTP's and RTCP's. The port is even. E_ARG. */
+int esp_media_end(const struct addr *local, uint32_t spi, struct esp_end *out);
+
 /* Whether an end is sound by itself, for a scope and a mode: *why (static text)
  * says what is not. E_ARG. */
 int esp_end_check(const struct esp_end *e, enum esp_scope scope,

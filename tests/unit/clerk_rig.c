@@ -220,8 +220,9 @@ const struct sent *answer(struct house *h, const struct sent *message,
 		.len = (uint32_t)message->tail_len,
 	};
 
-	m.party.line[0] = (struct msg_key_line){ w.stream ? w.stream : 21,
-						 0x22222222 };
+	m.party.line[0] = (struct msg_key_line){
+		.stream = w.stream ? w.stream : 21, .ssrc = 0x22222222,
+	};
 	assert_int_equal(tell(h, MSG_KEY_ANSWER, 6, &m, sizeof m, message),
 			 0);
 	assert_int_equal(last(h, MSG_KEY_ANSWERED)->id, 6);

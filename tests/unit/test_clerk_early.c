@@ -33,7 +33,8 @@ static const struct sent *ask(struct house *h, const struct sent *message,
 		.when = when,
 	};
 
-	m.party.line[0] = (struct msg_key_line){ 21, 0x22222222 };
+	m.party.line[0] = (struct msg_key_line){ .stream = 21,
+		.ssrc = 0x22222222 };
 	assert_int_equal(tell(h, MSG_KEY_ANSWER, 6, &m, sizeof m, message), 0);
 	return last(h, MSG_KEY_ANSWERED);
 }

@@ -102,6 +102,30 @@ static void media_ends_have_a_port_or_two(void **state)
 	assert_int_equal(check(&e, ESP_HOST), E_ARG);
 }
 
+static void a_line_of_media_has_an_end(void **state)
+{
+	struct esp_end e;
+	struct addr a;
+
+	(void)state;
+	assert_int_equal(addr_parse("192.0.2.1:40000", &a), 0);
+	assert_int_equal(esp_media_end(&a, 0x1000, &e), 0);
+	assert_int_equal(check(&e, ESP_MEDIA), 0);
+	assert_int_equal(e.sel[0].port, 40000);
+	assert_int_equal(e.sel[0].mask, 0xfffe);
+	assert_int_equal(e.at.port, 0); /* of no encapsulation */
+	assert_int_equal(esp_media_end(&a, ESP_SPI_MIN - 1, &e), E_ARG);
+	a.port = 40001;
+	assert_int_equal(esp_media_end(&a, 0x1000, &e), E_ARG);
+	a.port = 0;
+	assert_int_equal(esp_media_end(&a, 0x1000, &e), E_ARG);
+	assert_int_equal(addr_parse("0.0.0.0:40000", &a), 0);
+	assert_int_equal(esp_media_end(&a, 0x1000, &e), E_ARG);
+	assert_int_equal(addr_parse("[2001:db8::1]:40000", &a), 0);
+	assert_int_equal(esp_media_end(&a, 0x1000, &e), 0);
+	assert_int_equal(e.sel[0].net.bits, 128);
+}
+
 static void unsound_addresses_are_refused(void **state)
 {
 	static const char *const hosts[] = { "0.0.0.0", "224.0.0.1", "::",
@@ -174,6 +198,7 @@ int main(void)
 		cmocka_unit_test(every_suite_has_a_whole_row),
 		cmocka_unit_test(sound_ends_are_taken),
 		cmocka_unit_test(media_ends_have_a_port_or_two),
+		cmocka_unit_test(a_line_of_media_has_an_end),
 		cmocka_unit_test(unsound_addresses_are_refused),
 		cmocka_unit_test(unsound_selectors_are_refused),
 		cmocka_unit_test(networks_want_tunnel_mode),

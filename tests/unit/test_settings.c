@@ -92,6 +92,10 @@ static void media_follow_the_listeners_or_are_named(void **state)
 	conf_free(c);
 }
 
+#define TUNNELS(more) "profiles = { s = { need = \"require\"; media = " \
+	"\"esp\"; keying = [ \"mikey-psk\" ]; }; }; peers = ( { match = " \
+	"\"*\"; psk = \"file:k\"; profile = \"s\"; } ); " more
+
 static void wrong_settings_are_refused(void **state)
 {
 	static const struct {
@@ -162,6 +166,21 @@ static void wrong_settings_are_refused(void **state)
 		{ "registrar = { hash = [ ]; };", "registrar.hash: is empty" },
 		{ "registrar = { expires_min = 500; expires_max = 400; };",
 		  "registrar.expires_min: 500 is more than" },
+		{ TUNNELS("tunnel = { ports = \"16384-17383\"; };"),
+		  "tunnel.ports: 16384-17383 and media.ports (16384-32767) "
+		  "overlap" },
+		{ TUNNELS("tunnel = { ports = \"4000-5999\"; };"),
+		  "tunnel.ports: port 5060 of a listener" },
+		{ TUNNELS("outside = { public = ( \"192.0.2.1\" ); };"),
+		  "media in ESP do not pass a NAT" },
+		{ "tunnel = { ports = \"40001-40999\"; };", "FIRST even" },
+		{ "profiles = { s = { need = \"prefer\"; media = \"esp\"; "
+		  "keying = [ \"mikey-psk\" ]; }; };",
+		  "profiles.s.media: \"esp\" does not go with a need" },
+		{ "profiles = { s = { need = \"require\"; media = \"esp\"; "
+		  "keying = [ \"sdes\" ]; }; };", "keying by sdes" },
+		{ "profiles = { s = { need = \"require\"; media = \"esp\"; "
+		  "esp = [ ]; keying = [ \"mikey-psk\" ]; }; };", "esp" },
 		{ "peers = ( { match = \"*\"; profile = \"x\"; } );",
 		  "no profile \"x\"" },
 	};

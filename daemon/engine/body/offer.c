@@ -388,6 +388,9 @@ int offer_read(struct call *c, struct job *j)
 	uint8_t digest[32];
 	int r = dual_restore(c, j);
 
+	if (call_profile(c) && call_profile(c)->media == MEDIA_ESP)
+		return job_fail(j, STAGE_OFFER, E_UNSUPPORTED, "calls with "
+				"media = \"esp\" are not in this version yet");
 	if (!r)
 		r = sdp_read(j->data, j->q.body.len, &j->sdp, &why);
 	if (r)

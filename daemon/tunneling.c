@@ -1,0 +1,45 @@
+/* tunneling.c - see tunneling.h. */
+#include "daemon/tunneling.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/esp.h"
+#include "daemon/settings.h"
+
+static const struct conf_key tunnel_keys[] = {
+	{ .name = "ports", .type = CONF_TEXT, .dflt = "40000-40999",
+	  .valid = settings_ports_valid, .reload = RELOAD_RESTART,
+	  .help = "UDP ports of the outside for media that go in ESP (media = "
+		  "\"esp\" of a profile); each call takes two a media line. "
+		  "The kernel lets nothing else through them, from start to "
+		  "end: none of them may be in media.ports." },
+	{ .name = "life", .type = CONF_INT, .dflt = "3600", .min = 300,
+	  .max = 86400, .unit = "s", .reload = RELOAD_LIVE,
+	  .help = "How long a key of ESP is used; new ones are agreed on "
+		  "before." },
+	{ .name = "window", .type = CONF_INT, .dflt = "256",
+	  .min = ESP_WINDOW_MIN, .max = ESP_WINDOW_MAX, .unit = "packets",
+	  .reload = RELOAD_LIVE,
+	  .help = "How far packets may be out of order (RFC 4303 3.4.3)." },
+	{ .name = NULL }
+};
+
+const struct conf_group tunnel_group = {
+	"tunnel", CONF_ONE, tunnel_keys,
+	"Media in ESP, by the kernel's IPsec, where a profile has media = "
+	"\"esp\"."
+};
+
+int tunneling_read(const struct conf *c, struct tunnel_settings *out,
+		   struct conf_err *err)
+{
+	const struct conf_node *n = conf_one(c, "tunnel");
+	struct tunnel_settings t = {
+		.life_s = (uint32_t)conf_int(n, "life"),
+		.window = (uint16_t)conf_int(n, "window"),
+	};
+
+	if (settings_ports(conf_text(n, "ports"), &t.port_min, &t.port_max))
+		return conf_fail(err, n, "tunnel.ports");
+	*out = t;
+	return 0;
+}

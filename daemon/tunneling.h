@@ -1,0 +1,23 @@
+/* tunneling.h - the config group "tunnel": media in ESP. See
+ * callseal.conf(5). */
+#ifndef CALLSEAL_TUNNELING_H
+#define CALLSEAL_TUNNELING_H
+
+#include "daemon/base/conf.h"
+
+#include <stdint.h>
+
+struct tunnel_settings {
+	/* UDP ports for media that go in ESP and not otherwise, even .. odd;
+	 * none of media.ports. */
+	unsigned port_min, port_max;
+	uint32_t life_s;  /* of a key */
+	uint16_t window;  /* packets of replay window */
+};
+
+extern const struct conf_group tunnel_group;
+
+int tunneling_read(const struct conf *c, struct tunnel_settings *out,
+		   struct conf_err *err);
+
+#endif
