@@ -670,12 +670,14 @@ struct msg_tunnel_reserved {
 };
 
 /* Both SAs and their policies, or none. Waits for the key; E_TIMEOUT when it
- * does not come, E_AUTH when it is bound to something else. A second RAISE
- * with another key replaces the first: the new SAs are there before the old
- * ones go. */
+ * does not come, E_AUTH when it is bound to something else.
+ *
+ * New keys have SPIs of their own, so they are another tunnel, reserved for the
+ * same call and port: it takes over the policies of the one that it is raised
+ * instead of, whose SAs go a little later. */
 struct msg_tunnel_raise {
 	uint32_t tunnel;
-	uint32_t pad;
+	uint32_t instead; /* the tunnel that it replaces; 0: none */
 	uint64_t key_id;
 };
 
