@@ -691,10 +691,17 @@ struct msg_tunnel_drop {
 	uint32_t tunnel;
 };
 
-/* MSG_TUNNEL_LIST has no body. */
+/* All tunnels may be more than a message holds. */
+struct msg_tunnel_list {
+	uint32_t after; /* tunnels with a greater id only; 0: from the first */
+	uint32_t pad;
+};
+
 struct msg_tunnel_listed {
 	int32_t err;
-	uint32_t len; /* tail: a JSON object; nothing in it is secret */
+	uint32_t len;  /* tail: a JSON object; nothing in it is secret */
+	uint32_t next; /* more are there: ask for what is after this one */
+	uint32_t pad;
 };
 
 enum tunnel_event {
