@@ -331,7 +331,7 @@ static void judge(struct call *c)
 				   .emergency = c->emergency,
 				   .sdp_signed = c->sdp_vouched };
 
-	if (key && key->suite) {
+	if (key && verdict_suite(key)) {
 		f.keyed = true;
 		f.offerer = c->deal->offerer == INSIDE;
 		f.key = *key;
@@ -372,14 +372,14 @@ void call_won(struct call *c, unsigned branch)
 static void say(const struct call *c, const char *what)
 {
 	const struct msg_key_facts *key = call_facts(c);
-	const struct suite_info *suite = key ? suite_info(key->suite) : NULL;
+	const char *suite = key ? verdict_suite(key) : NULL;
 
 	LOG_CALL(c, LOG_CLASS_INFO,
 		 "%s: %s -> %s, peer %s, verdict %s (%s), method %s, suite %s",
 		 what, c->caller, c->callee, c->peer,
 		 verdict_name(c->verdict.word), c->verdict.reason,
 		 suite ? key->method : "none",
-		 suite ? suite->name : "none");
+		 suite ? suite : "none");
 }
 
 void call_up(struct call *c)
@@ -391,6 +391,7 @@ void call_up(struct call *c)
 	guard_rang(c->engine->guard, &c->ticket);
 	c->up_us = clock_wall_us(c->engine->clock);
 	c->engine->count.up++;
+	media_open(c);
 	judge(c);
 	say(c, "up");
 	rekey_up(c);
@@ -443,6 +444,7 @@ void call_end(struct call *c, int status, const char *cause)
 	filter_drop_jobs(c);
 	bodyclient_end(c);
 	record_call(c, status, cause ? cause : "");
+	tunnelclient_release(c);
 	media_release(c);
 	keyclient_release(c);
 	leave(c);

@@ -117,7 +117,8 @@ int call_redirect(struct call *c, const char *uri);
 enum body_role { BODY_OFFER, BODY_ANSWER }; /* RFC 3264 */
 
 struct body {
-	const char *type; /* Content-Type without parameters; "" when len 0 */
+	const char *type; /* Content-Type, with parameters where it is a
+	                     multipart; "" when len 0 */
 	const uint8_t *data;
 	size_t len;
 	bool secret; /* of what call_filter() gives: it holds keys as they are
@@ -215,7 +216,11 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn,
 /* The same as an offer, with the keys in force where they are still ours to
  * offer: it refreshes a session and changes nothing. */
 void call_refresh(struct call *c, filter_fn fn, void *user);
-/* Its streams are SRTP outside, or may turn out to be. */
+/* Its descriptions go outside, and come from there, as packages with their keys
+ * beside them: multipart/mixed (media = "esp"). call_filter() makes and opens
+ * them. */
+bool call_packages(const struct call *c);
+/* Its streams are SRTP outside, or may turn out to be, or go in ESP. */
 bool call_sealed(const struct call *c);
 
 enum reoffered {

@@ -265,6 +265,8 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 		return media_handle(state, msg);
 	case PROC_KEEPER:
 		return from_keeper(state, msg);
+	case PROC_TUNNEL:
+		return tunnelclient_handle(state, msg);
 	default:
 		return E_FORMAT;
 	}
@@ -284,6 +286,8 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 		log_error("engine", "the %s is gone", process_name(p));
 	if (s->epoch && p == PROC_RELAY)
 		media_lost(e);
+	if (s->epoch && p == PROC_TUNNEL)
+		tunnelclient_lost(e);
 	if (s->epoch && p == PROC_KEEPER) {
 		filter_lost(e, p);
 		glance_tick(e, true);

@@ -16,6 +16,7 @@
 #define REDIRECTS_MAX 5     /* that one call follows */
 #define RELAY_DEADLINE_MS 2000
 #define KEEPER_DEADLINE_MS 5000
+#define TUNNEL_DEADLINE_MS 3000
 #define TICK_MS 100
 #define SETUP_SOURCES 4096 /* counts of calls in set-up */
 #define SETUP_PEERS 256
@@ -30,6 +31,7 @@ struct line {
 	uint32_t stream;      /* 0: none */
 	uint32_t ssrc;        /* ours on the sealed leg */
 	struct addr local[2]; /* our RTP ports, by face */
+	uint32_t tunnel;      /* raised for it; 0: none */
 	uint64_t first_us[2]; /* wall clock of the first packet, by face */
 	struct msg_stream_stats *stats; /* owned; or NULL */
 };
@@ -91,6 +93,7 @@ struct call {
 	                      as is known before it went */
 	enum need need;    /* of its profile, when it began */
 	enum body_mode body; /* the same way: how its SDP goes outside */
+	bool tunnelled;    /* the same way: its media go in ESP */
 	bool body_brief;   /* our last one only referred to our certificate */
 	bool body_full;    /* which the far end did not know */
 	bool sdp_vouched;  /* what was signed so far was so by a certificate
@@ -292,6 +295,9 @@ int media_ports(struct call *c, struct job *j);
  * this side of a NAT. */
 void media_nat(struct call *c, struct job *j);
 int media_bind(struct call *c, struct job *j);
+/* The far end can open what goes in the tunnels of an answer of ours: what the
+ * phone has said meanwhile goes out. */
+void media_open(struct call *c);
 /* Turns media to this branch, without waiting. */
 void media_turn(struct call *c, const struct branch *b);
 void media_release(struct call *c);
@@ -318,6 +324,18 @@ char *keyclient_text(enum protocol p, const uint8_t *data, size_t len);
 /* The reverse; returns the length or E_FORMAT. */
 int keyclient_bytes(enum protocol p, struct sdp_text text, uint8_t *out,
 		    size_t room);
+
+/* tunnelclient.c: the tunnel process's client. The first two return as those
+ * of media.c do. */
+int tunnelclient_reserve(struct call *c, struct job *j);
+int tunnelclient_raise(struct call *c, struct job *j);
+/* What a deal has reserved and did not raise. NULL is allowed. */
+void tunnelclient_drop(struct engine *e, struct deal *d);
+/* All of a call that ends. */
+void tunnelclient_release(struct call *c);
+int tunnelclient_handle(struct engine *e, const struct ipc_msg *msg);
+/* The tunnel process is gone: calls with tunnels end. */
+void tunnelclient_lost(struct engine *e);
 
 /* rekey.c: new keys for calls that are up */
 /* The call is up. */

@@ -116,6 +116,11 @@ static void fill_party(const struct call *c, const struct job *j, unsigned x,
 		if (lines >> i & 1) {
 			p->line[p->n].stream = c->line[i].stream;
 			p->line[p->n].ssrc = c->line[i].ssrc;
+			if (c->tunnelled) {
+				p->line[p->n].tunnel = d->tunnel[i];
+				p->line[p->n].spi = d->spi[i];
+				p->line[p->n].local = c->line[i].local[OUTSIDE];
+			}
 			p->n++;
 		}
 }
@@ -280,6 +285,33 @@ static int take_keys(const struct deal *d, unsigned x,
 	return 0;
 }
 
+/* What was keyed is what the call is of. */
+static bool facts_sound(const struct call *c, const struct msg_key_facts *f)
+{
+	return c->tunnelled ? esp_suite_info(f->esp) != NULL
+			    : !f->esp && suite_info(f->suite) != NULL;
+}
+
+/* Where the far end's media arrive stands in its keying message, under its MAC
+ * or signature, and in SDP, which nobody vouches for: they must be the same. */
+static bool far_fits(const struct call *c, unsigned x, const struct addr *far,
+		     const struct endpoint *end)
+{
+	uint32_t lines = lines_of(job_deal(c->job), x);
+
+	for (unsigned i = 0; c->tunnelled && i < SDP_LINES_MAX; i++) {
+		if (!(lines >> i & 1))
+			continue;
+		if (end[i].accepted && !addr_equal(&end[i].rtp, far))
+			return false;
+		far++;
+	}
+	return true;
+}
+
+#define FAR_REASON "SDP names another address for media than the keying " \
+		   "message: somebody on the way has changed it"
+
 /* Several exchanges: the call is as good as the worst of them. */
 static void merge_facts(struct msg_key_facts *all,
 			const struct msg_key_facts *f)
@@ -385,10 +417,12 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 	d->exchange[x].later = !m->n;
 	if (!m->n)
 		return c->job->q.role == BODY_OFFER ? 0 : E_FORMAT;
-	if (!suite_info(m->facts.suite) ||
+	if (!facts_sound(c, &m->facts) ||
 	    m->chosen > d->exchange[x].n_also ||
 	    take_keys(d, x, m->key, m->n, false, d->key))
 		return E_FORMAT;
+	if (!far_fits(c, x, m->far, d->end))
+		return E_AUTH;
 	if (c->job->branch)
 		memcpy(c->job->branch->key, d->key, sizeof d->key);
 	d->exchange[x].chosen = m->chosen;
@@ -432,6 +466,7 @@ static void keep_error(struct job *j, const struct ipc_msg *msg)
 static int handle_answered(struct engine *e, const struct ipc_msg *msg)
 {
 	const struct msg_key_answered *m = msg->body;
+	const char *reason = m->reason;
 	struct call *c;
 	int x, r = m->err;
 
@@ -440,11 +475,13 @@ static int handle_answered(struct engine *e, const struct ipc_msg *msg)
 		return 0;
 	if (!r && (r = take_answered(c, (unsigned)x, msg)) == E_FORMAT)
 		return broken(c, STAGE_KEY_ANSWER);
+	if (r == E_AUTH && !m->err)
+		reason = FAR_REASON;
 	if (r)
-		r = refuse_line(c, (unsigned)x, r, m->reason);
+		r = refuse_line(c, (unsigned)x, r, reason);
 	if (r)
 		keep_error(c->job, msg);
-	filter_go_on(c, STAGE_KEY_ANSWER, r, m->reason);
+	filter_go_on(c, STAGE_KEY_ANSWER, r, reason);
 	return 0;
 }
 
@@ -484,7 +521,7 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 		return 0;
 	b = c->job->branch;
 	if (!r) {
-		if (!suite_info(m->facts.suite) ||
+		if (!facts_sound(c, &m->facts) ||
 		    m->chosen > job_deal(c->job)->exchange[x].n_also ||
 		    take_keys(job_deal(c->job), (unsigned)x, m->key, m->n,
 			      false, b->key))
@@ -494,6 +531,9 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 			r = E_FORMAT;
 			reason = "a=acfg does not name the keying message "
 				 "that was answered";
+		} else if (!far_fits(c, (unsigned)x, m->far, b->end)) {
+			r = E_AUTH;
+			reason = FAR_REASON;
 		}
 	}
 	filter_go_on(c, STAGE_KEY_FINISH, r, reason);
@@ -543,6 +583,7 @@ void keyclient_drop(struct call *c, struct deal *d)
 {
 	for (unsigned i = 0; !d->kept && i < d->n_exchanges; i++)
 		drop_exchange(c->engine, d->exchange[i].id);
+	tunnelclient_drop(c->engine, d);
 }
 
 void keyclient_won(struct call *c)

@@ -18,6 +18,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/login.c \
 	daemon/engine/media.c \
 	daemon/engine/body/offer.c \
+	daemon/engine/body/package.c daemon/engine/body/package.h \
 	daemon/engine/report/record.c daemon/engine/way/redirect.c \
 	daemon/engine/body/rekey.c \
 	daemon/engine/body/rewrite.c \
@@ -27,7 +28,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/sdp/sdpwrite.c daemon/engine/sdp/sdptext.h \
 	daemon/engine/setup.c \
 	daemon/engine/report/status.c \
-	daemon/engine/report/trace.c \
+	daemon/engine/report/trace.c daemon/engine/tunnelclient.c \
 	daemon/engine/report/verdict.c daemon/engine/report/verdict.h
 # who is let in; by itself, for what has no engine
 noinst_LIBRARIES += daemon/engine/libguard.a

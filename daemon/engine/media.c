@@ -43,7 +43,8 @@ static void fill_line(const struct call *c, const struct job *j, unsigned i,
 
 	out->family[from] = m->addr.family;
 	out->family[to] = family_for(c, to, m->addr.family);
-	out->sealed = c->sealing == SEALING_MAYBE ? STREAM_MAYBE :
+	out->sealed = c->tunnelled ? STREAM_TUNNEL :
+		      c->sealing == SEALING_MAYBE ? STREAM_MAYBE :
 		      call_sealed(c) ? STREAM_SEALED : STREAM_CLEAR;
 	out->clock_hz = m->clock_hz;
 }
@@ -185,7 +186,7 @@ static bool offer_set(const struct call *c, const struct job *j, unsigned i,
 		return false;
 	if (!c->deal)
 		set_remote(set, d->offerer, &d->end[i], false);
-	if (j->rekey && d->key[i].recv) {
+	if (j->rekey && d->key[i].recv && !c->tunnelled) {
 		set->set_keys = 1;
 		set->key = d->key[i];
 	}
@@ -201,12 +202,13 @@ static void branch_ends(const struct deal *d, const struct branch *b,
 	set_remote(set, other, &b->end[i], b->end[i].mux);
 }
 
-static void branch_keys(const struct branch *b, unsigned i,
-			enum stream_send_when when, struct msg_stream_set *set)
+static void branch_keys(const struct call *c, const struct branch *b,
+			unsigned i, enum stream_send_when when,
+			struct msg_stream_set *set)
 {
 	set->may_send = (uint8_t)when;
 	set->clear = b->clear;
-	if (b->key[i].send) {
+	if (b->key[i].send && !c->tunnelled) { /* else they are the kernel's */
 		set->set_keys = 1;
 		set->key = b->key[i];
 	}
@@ -226,12 +228,16 @@ static bool early_set(const struct job *j, unsigned i,
 	return true;
 }
 
-/* Who answers in a running call waits until the far end has the new keys. */
+/* Who answers in a running call waits until the far end has the new keys; where
+ * they are those of tunnels, in set-up, too: media_open(). */
 static enum stream_send_when send_when(const struct call *c,
 				       const struct job *j)
 {
-	return c->state == CALL_UP && job_deal(j)->offerer == OUTSIDE
-		? STREAM_SEND_PROVEN : STREAM_SEND_NOW;
+	if (job_deal(j)->offerer == INSIDE)
+		return STREAM_SEND_NOW;
+	if (c->tunnelled)
+		return c->state == CALL_UP ? STREAM_SEND_NOW : STREAM_SEND_NO;
+	return c->state == CALL_UP ? STREAM_SEND_PROVEN : STREAM_SEND_NOW;
 }
 
 static bool job_set(const struct call *c, const struct job *j, unsigned i,
@@ -246,8 +252,17 @@ static bool job_set(const struct call *c, const struct job *j, unsigned i,
 	/* where only keys change, media stays where it has learnt to go */
 	if (!j->own && !j->q.ours)
 		branch_ends(job_deal(j), j->branch, i, set);
-	branch_keys(j->branch, i, send_when(c, j), set);
+	branch_keys(c, j->branch, i, send_when(c, j), set);
 	return true;
+}
+
+/* Fail closed: no sealed stream may send without its keys. */
+static bool may_set(const struct call *c, unsigned i,
+		    const struct msg_stream_set *set)
+{
+	if (c->tunnelled)
+		return !set->may_send || c->line[i].tunnel;
+	return !call_sealed(c) || !set->may_send || set->set_keys || set->clear;
 }
 
 int media_bind(struct call *c, struct job *j)
@@ -261,9 +276,7 @@ int media_bind(struct call *c, struct job *j)
 
 		if (!job_set(c, j, i, &set))
 			continue;
-		/* Fail closed: no sealed stream may send without its keys. */
-		if (call_sealed(c) && set.may_send && !set.set_keys &&
-		    !set.clear)
+		if (!may_set(c, i, &set))
 			return job_fail(j, STAGE_BIND, E_STATE,
 					"a sealed line without keys");
 		r = send_set(c, job_request(c, j, i), &set);
@@ -281,8 +294,21 @@ void media_turn(struct call *c, const struct branch *b)
 		if (!b->end[i].accepted || !set.stream)
 			continue;
 		branch_ends(c->deal, b, i, &set);
-		branch_keys(b, i, STREAM_SEND_NOW, &set);
-		if (!call_sealed(c) || set.set_keys || set.clear)
+		branch_keys(c, b, i, STREAM_SEND_NOW, &set);
+		if (may_set(c, i, &set))
+			send_set(c, call_request(c), &set);
+	}
+}
+
+void media_open(struct call *c)
+{
+	const struct branch *b = c->deal ? c->deal->active : NULL;
+
+	for (unsigned i = 0; c->tunnelled && b && i < SDP_LINES_MAX; i++) {
+		struct msg_stream_set set = { .stream = c->line[i].stream,
+					      .may_send = STREAM_SEND_NOW };
+
+		if (b->end[i].accepted && set.stream && c->line[i].tunnel)
 			send_set(c, call_request(c), &set);
 	}
 }
@@ -416,6 +442,8 @@ static int handle_event(struct engine *e, const struct ipc_msg *msg)
 	case STREAM_EVENT_FIRST:
 		if (m->detail <= OUTSIDE)
 			l->first_us[m->detail] = clock_wall_us(e->clock);
+		if (m->detail == OUTSIDE) /* it has the tunnel, too */
+			media_open(l->call);
 		return 0;
 	case STREAM_EVENT_IDLE:
 	case STREAM_EVENT_QUIET:

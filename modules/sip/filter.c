@@ -44,6 +44,8 @@ enum body_kind filter_body_kind(const sip_t *sip)
 	    !strcasecmp(type, "application/pkcs7-mime") ||
 	    !strcasecmp(type, "application/x-pkcs7-mime"))
 		return BODY_SEALED;
+	if (!strcasecmp(type, "multipart/mixed"))
+		return BODY_PACKAGE;
 	if (!strncasecmp(type, "multipart/", 10) ||
 	    !strncasecmp(type, "message/", 8) ||
 	    !strncasecmp(type, "application/pkcs7", 17) ||
@@ -56,7 +58,28 @@ bool filter_offers(const sip_t *sip)
 {
 	enum body_kind kind = filter_body_kind(sip);
 
-	return kind == BODY_SDP || kind == BODY_SEALED;
+	return kind == BODY_SDP || kind == BODY_SEALED || kind == BODY_PACKAGE;
+}
+
+bool filter_packaged(const struct pair *pair, const struct leg *from)
+{
+	return from->face->face == OUTSIDE && pair->call &&
+	       call_packages(pair->call);
+}
+
+struct body filter_body(su_home_t *home, const sip_t *sip)
+{
+	struct body body = { .type = "" };
+	const char *type = sip_header_as_string(home,
+			(const sip_header_t *)sip->sip_content_type);
+
+	if (!type)
+		return body;
+	body.type = filter_body_kind(sip) == BODY_SDP ? "application/sdp" :
+							type;
+	body.data = (const uint8_t *)sip->sip_payload->pl_data;
+	body.len = sip->sip_payload->pl_len;
+	return body;
 }
 
 static bool negotiates(const struct txn *t)
@@ -218,6 +241,8 @@ static const struct leg *came_from(const struct passage *p)
 
 static void ask(struct passage *p, const sip_t *sip)
 {
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	const struct refusal no = reply_no(500, "out of memory");
 	struct pair *pair = p->txn->pair;
 	const struct leg *came = came_from(p);
 	struct filter_request q = {
@@ -227,25 +252,29 @@ static void ask(struct passage *p, const sip_t *sip)
 		.final = p->kind == PASS_ACK ||
 			 (p->kind == PASS_RESPONSE &&
 			  sip->sip_status->st_status >= 200),
-		.body = { .type = p->kind == PASS_EARLY ? "application/mikey" :
-							  "application/sdp",
-			  .data = (const uint8_t *)sip->sip_payload->pl_data,
-			  .len = sip->sip_payload->pl_len },
 		.secured = p->secured,
 		.opened = p->sdp,
 	};
 
-	if (p->sdp) {
-		q.body.data = (const uint8_t *)p->sdp;
-		q.body.len = p->sdp_len;
-	}
+	su_home_init(home);
+	q.body = filter_body(home, sip);
+	if (p->kind == PASS_EARLY)
+		q.body.type = "application/mikey";
+	if (p->sdp)
+		q.body = (struct body){ .type = "application/sdp",
+					.data = (const uint8_t *)p->sdp,
+					.len = p->sdp_len };
 	filter_origin(sip, &q.origin);
 	if (q.from == INSIDE && came->hop)
 		uri_address(came->hop, &q.nat);
 	p->waiting = true;
 	pair->depth++;
-	call_filter(pair->call, &q, filtered, p);
+	if (q.body.len)
+		call_filter(pair->call, &q, filtered, p);
+	else
+		filtered(p, &no, NULL);
 	pair->depth--;
+	su_home_deinit(home);
 }
 
 static void on_opened(void *user, const struct refusal *no,
@@ -307,12 +336,16 @@ static void step(struct passage *p)
 		open_body(p, sip);
 		return;
 	}
+	if (kind == BODY_PACKAGE &&
+	    !filter_packaged(p->txn->pair, came_from(p)))
+		kind = BODY_HIDDEN;
 	if (p->kind == PASS_EARLY || p->sdp ||
-	    (kind == BODY_SDP && negotiates(p->txn) && !failed)) {
+	    ((kind == BODY_SDP || kind == BODY_PACKAGE) &&
+	     negotiates(p->txn) && !failed)) {
 		ask(p, sip);
 		return;
 	}
-	if (kind == BODY_SEALED)
+	if (kind == BODY_SEALED || kind == BODY_PACKAGE)
 		kind = BODY_HIDDEN;
 	pop(p);
 	no = reply_no(p->kind == PASS_REQUEST ? 415 : 502,

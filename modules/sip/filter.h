@@ -31,14 +31,22 @@ enum body_kind {
 	BODY_NONE,
 	BODY_SDP,
 	BODY_SEALED, /* S/MIME: SDP where both edges seal it, else hidden */
+	BODY_PACKAGE, /* multipart/mixed: SDP and its keys, where tunnels are
+			 keyed so, else hidden */
 	BODY_OTHER, /* passes untouched */
 	BODY_HIDDEN /* could hold SDP where the filter does not look */
 };
 enum body_kind filter_body_kind(const sip_t *sip);
 /* The INVITE that a message belongs to (struct filter_request). */
 void filter_origin(const sip_t *sip, struct msg_key_origin *out);
-/* Whether it has a description, readable or sealed. */
+/* Whether it has a description, readable, sealed or in a package. */
 bool filter_offers(const sip_t *sip);
+
+/* What comes from there is in packages, if it has keys. */
+bool filter_packaged(const struct pair *pair, const struct leg *from);
+/* The body of a message, its type with all parameters; borrowed from home and
+ * message. NULL data: no memory. */
+struct body filter_body(su_home_t *home, const sip_t *sip);
 
 /* Takes msg. Ends in txn_pass() or txn_refused(), maybe before it returns,
  * never once the pair has ended. called as in struct passage. */

@@ -200,7 +200,8 @@ static void open_answer(struct txn *t, const sip_t *sip,
 
 static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
-	struct body body = { .type = "application/sdp" };
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	struct body body;
 
 	t->secured = came_secured(t, orq);
 	auth_proved(t->auth, sip);
@@ -212,14 +213,16 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		ended(t, REOFFER_FAILED, 0, "a 2xx without an answer");
 		return;
 	}
-	body.data = (const uint8_t *)sip->sip_payload->pl_data;
-	body.len = sip->sip_payload->pl_len;
+	su_home_init(home);
+	body = filter_body(home, sip);
 	if (sealed_from(t->pair, t->to))
 		open_answer(t, sip, &body);
-	else if (filter_body_kind(sip) == BODY_SDP)
+	else if (filter_body_kind(sip) == BODY_SDP ||
+		 filter_packaged(t->pair, t->to))
 		filter_answer(t, &body, false);
 	else
 		ended(t, REOFFER_FAILED, 0, "a 2xx without an answer");
+	su_home_deinit(home);
 }
 
 static void on_offer(void *user, const struct refusal *no,
@@ -275,8 +278,7 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) &&
 	       auth_put(t->auth, msg) &&
-	       (!body->seal ? header_add(msg, "Content-Type",
-					 "application/sdp") &&
+	       (!body->seal ? header_add(msg, "Content-Type", body->type) &&
 			      body_add(msg, body->data, body->len)
 			    : sealed_date(msg)) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method, name,
@@ -425,7 +427,7 @@ static void give_answer(struct txn *t, const struct body *body)
 							  expires)),
 				    TAG_IF(timed && t->ask.timer,
 					   SIPTAG_REQUIRE_STR("timer")),
-				    SIPTAG_CONTENT_TYPE_STR("application/sdp"),
+				    SIPTAG_CONTENT_TYPE_STR(body->type),
 				    SIPTAG_PAYLOAD(payload), TAG_END());
 	} else {
 		nta_incoming_treply(t->irq, SIP_500_INTERNAL_SERVER_ERROR,

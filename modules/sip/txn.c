@@ -29,6 +29,7 @@
 #include "modules/sip/trunk/hops.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/nta_tag.h>
@@ -186,13 +187,24 @@ static unsigned body_flags(const struct body *body)
 	return body->len ? COPY_BODY : 0;
 }
 
-/* Of a sealed one the headers said something else. */
+/* It left its seal or package here, or gets one: the headers that came with it
+ * say something else. */
+static bool is_retyped(const struct passage *p, const struct body *body)
+{
+	const sip_t *sip = sip_object(p->msg);
+
+	return p->sdp || (body && body->len && *body->type &&
+			  sip->sip_content_type &&
+			  strcasecmp(sip->sip_content_type->c_type,
+				     body->type));
+}
+
 static bool body_put(msg_t *msg, const struct passage *p,
 		     const struct body *body)
 {
 	if (!body)
 		return sealed_date(msg);
-	return (!p->sdp || !body->len ||
+	return (!body->len || !is_retyped(p, body) ||
 		header_add(msg, "Content-Type", body->type)) &&
 	       body_add(msg, body->data, body->len);
 }
@@ -208,7 +220,7 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 	unsigned border = border_flags(&x, sip, &t->from->privacy);
 	unsigned flags = body_flags(body) | border;
 
-	if (p->sdp)
+	if (is_retyped(p, body))
 		flags &= ~COPY_BODY;
 	if (replaces_refers(t->from->face, sip))
 		flags |= COPY_NO_REFER_TO;
@@ -486,7 +498,7 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 
 	if (!msg)
 		return NULL;
-	if (p->sdp)
+	if (is_retyped(p, body))
 		flags &= ~COPY_BODY;
 	if (!headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, border) &&

@@ -387,7 +387,7 @@ def bodies_that_hide(s):
     s.a.reply(s.a.expect("OPTIONS"), "200 OK", body=SDP)
     same(s.b.expect("SIP/2.0 200").body, b"", "SDP outside offer and answer")
     s.bye(d)
-    s.gone(2)  # that of S/MIME was a call until its peer was known
+    s.gone(3)  # those of S/MIME and tunnels were calls until their peer was known
 
 
 @case()

@@ -224,11 +224,40 @@ bool engine_trusts(const struct engine *e, enum face from,
 	return guard_trusts(e->guard, &e->settings, from, source);
 }
 
+#define PACKAGE "multipart/mixed;boundary=b"
+
+/* A package is SDP between two lines, here. */
+static void repack(const struct call *c, const struct filter_request *q,
+		   struct body *out)
+{
+	static char text[8192];
+	const char *begin = strstr((const char *)out->data, "v=0");
+
+	if (!c->e->packages)
+		return;
+	snprintf(text, sizeof text, q->from == INSIDE ? "--b\r\n%.*s--b--\r\n"
+						      : "%.*s",
+		 (int)(out->len - (size_t)(begin - (const char *)out->data)),
+		 begin);
+	out->type = q->from == INSIDE ? PACKAGE : "application/sdp";
+	out->data = (const uint8_t *)text;
+	out->len = strlen(text);
+}
+
 static void deliver(struct call *c, const struct filter_request *q,
 		    filter_fn fn, void *user)
 {
 	struct body out = q->body;
 	char *text = malloc(q->body.len + 32);
+	bool open = c->e->packages && q->from == OUTSIDE;
+	struct refusal no = { .status = 488, .phrase = "No Package" };
+
+	if (open && strcmp(q->body.type, PACKAGE) &&
+	    strcmp(q->body.type, "multipart/mixed; boundary=b")) {
+		free(text);
+		fn(user, &no, NULL);
+		return;
+	}
 
 	if (!strcmp(q->body.type, "application/mikey")) {
 		c->e->taken++;
@@ -243,6 +272,7 @@ static void deliver(struct call *c, const struct filter_request *q,
 	out.seal = c->e->bodies && q->from == INSIDE;
 	out.secret = c->e->secret && q->from == INSIDE;
 	c->e->filtered++;
+	repack(c, q, &out);
 	fn(user, NULL, &out);
 	free(text);
 }
@@ -541,6 +571,11 @@ bool call_names(const struct call *c)
 bool call_sealed(const struct call *c)
 {
 	return c->e->sealed;
+}
+
+bool call_packages(const struct call *c)
+{
+	return c->e->packages;
 }
 
 /* "Sealed" here: the bound headers stand before SDP. */

@@ -51,6 +51,7 @@ struct engine {
 	bool trusted;   /* the outside's word for who is there */
 	unsigned redirects; /* followed; 3 at most */
 	unsigned refreshed; /* call_refresh()es */
+	bool packages;  /* those of the outside have keys beside them */
 	bool bodies;    /* descriptions go and come sealed outside */
 	bool secret;    /* what goes outside has keys as they are */
 	unsigned seal_ms; /* how long it takes to seal; one at a time */

@@ -171,6 +171,8 @@ static void set(struct program *p, const char *text)
 		oom = (unsigned)atoi(value);
 	else if (!strncmp(text, "register=", 9))
 		e->settings.register_mode = (enum register_mode)atoi(value);
+	else if (!strncmp(text, "packages=", 9))
+		e->packages = atoi(value);
 	else if (!strncmp(text, "bodies=", 7))
 		e->bodies = atoi(value);
 	else if (!strncmp(text, "secret=", 7))

@@ -12,6 +12,12 @@ tests_unit_test_filter_late_SOURCES = tests/unit/test_filter_late.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_late_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_filter_tunnel
+TESTS += tests/unit/test_filter_tunnel
+tests_unit_test_filter_tunnel_SOURCES = tests/unit/test_filter_tunnel.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_tunnel_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_filter_early
 TESTS += tests/unit/test_filter_early
 tests_unit_test_filter_early_SOURCES = tests/unit/test_filter_early.c \

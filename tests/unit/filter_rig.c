@@ -33,6 +33,8 @@ static const char conf[] =
 	"  first = { need = \"prefer\"; keying = [ \"mikey-psk\" ]; };"
 	"  taken = { need = \"allow\"; keying = [ \"mikey-psk\" ]; };"
 	"  plain = { need = \"forbid\"; };"
+	"  tunnel = { need = \"require\"; keying = [ \"mikey-psk\" ];"
+	"    media = \"esp\"; };"
 	"  signed = { need = \"forbid\"; body = \"sign\"; }; };"
 	"peers = ( { match = \"*@b.example\"; profile = \"sealed\";"
 	"    name = \"b\"; psk = \"file:b.psk\";"
@@ -53,6 +55,8 @@ static const char conf[] =
 	"  { match = \"*@first.example\"; profile = \"first\";"
 	"    psk = \"file:b.psk\"; },"
 	"  { match = \"*@taken.example\"; profile = \"taken\";"
+	"    psk = \"file:b.psk\"; },"
+	"  { match = \"*@esp.example\"; profile = \"tunnel\"; name = \"esp\";"
 	"    psk = \"file:b.psk\"; },"
 	"  { match = \"*@s.example\"; profile = \"signed\"; name = \"s\"; },"
 	"  { match = \"*@p.example\"; profile = \"plain\"; name = \"p\"; } );"
@@ -127,6 +131,7 @@ struct rig *rig_new(const char *more_conf)
 	assert_int_equal(engine_ops.prepare(r->e), 0);
 	engine_ops.sibling(r->e, PROC_RELAY, 3);
 	engine_ops.sibling(r->e, PROC_KEEPER, 4);
+	engine_ops.sibling(r->e, PROC_TUNNEL, 5);
 	return r;
 }
 
@@ -176,6 +181,15 @@ int rig_relay_says(struct rig *r, enum message type, uint64_t id, void *body,
 			     .fd = -1 };
 
 	return engine_ops.handle(r->e, PROC_RELAY, &m);
+}
+
+int rig_tunnel_says(struct rig *r, enum message type, uint64_t id, void *body,
+		    size_t len)
+{
+	struct ipc_msg m = { .type = type, .id = id, .body = body, .len = len,
+			     .fd = -1 };
+
+	return engine_ops.handle(r->e, PROC_TUNNEL, &m);
 }
 
 /* -- the relay ------------------------------------------------------------ */
@@ -263,6 +277,19 @@ static const struct msg_key_facts good = {
 	.suite = SUITE_AEAD_AES_128_GCM, .verified = 1, .method = "mikey-psk"
 };
 
+/* A tunnel has one id for both directions. */
+static void fill_tunnels(const struct rig *r, const struct msg_key_party *p,
+			 struct msg_key_ids *key, struct addr *far,
+			 struct msg_key_facts *f)
+{
+	for (unsigned i = 0; i < p->n && p->line[i].tunnel; i++) {
+		key[i].send = key[i].recv;
+		far[i] = r->far;
+		f->suite = SUITE_NONE;
+		f->esp = ESP_AES_128_GCM;
+	}
+}
+
 static void fill_facts(const struct rig *r, struct msg_key_facts *f)
 {
 	if (!r->bare)
@@ -304,6 +331,7 @@ static void keeper_answer(struct rig *r, const struct mock_sent *s)
 	}
 	new_keys(r, a.key, a.n);
 	fill_facts(r, &a.facts);
+	fill_tunnels(r, &r->answer.party, a.key, a.far, &a.facts);
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_ANSWERED, s->id, &a,
@@ -321,6 +349,7 @@ static void keeper_finish(struct rig *r, const struct mock_sent *s)
 	fill_facts(r, &a.facts);
 	a.n = r->offer.party.n;
 	new_keys(r, a.key, a.n);
+	fill_tunnels(r, &r->offer.party, a.key, a.far, &a.facts);
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_FINISHED, s->id, &a,
@@ -368,15 +397,62 @@ static bool keeper_answers(struct rig *r, const struct mock_sent *s)
 	}
 }
 
+/* -- the tunnel process --------------------------------------------------- */
+
+static void tunnel_reserve(struct rig *r, const struct mock_sent *s)
+{
+	struct msg_tunnel_reserved a = { .err = r->reserved_err };
+
+	memcpy(&r->reserve, s->body.bytes, sizeof r->reserve);
+	r->reserves++;
+	for (a.n = 0; !a.err && a.n < r->reserve.n; a.n++) {
+		a.tunnel[a.n] = ++r->last_tunnel;
+		a.spi[a.n] = 0x1000 + r->last_tunnel;
+	}
+	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_RESERVED, s->id, &a,
+					 sizeof a), 0);
+}
+
+static void tunnel_raise(struct rig *r, const struct mock_sent *s)
+{
+	struct msg_tunnel_raise *m = &r->raise[r->raises++ % 16];
+	struct msg_tunnel_raised a = { .err = r->raised_err };
+
+	memcpy(m, s->body.bytes, sizeof *m);
+	a.tunnel = m->tunnel;
+	if (a.err)
+		strcpy(a.reason, "the kernel said no");
+	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_RAISED, s->id, &a,
+					 sizeof a), 0);
+}
+
+static bool tunnel_answers(struct rig *r, const struct mock_sent *s)
+{
+	switch (s->type) {
+	case MSG_TUNNEL_RESERVE:
+		tunnel_reserve(r, s);
+		return true;
+	case MSG_TUNNEL_RAISE:
+		tunnel_raise(r, s);
+		return true;
+	case MSG_TUNNEL_DROP:
+		r->tunnel_drops++;
+		return true;
+	default:
+		return false;
+	}
+}
+
 void rig_pump(struct rig *r)
 {
 	const struct mock_sent *s;
 	struct mock_sent one;
 
-	while (!r->hold_relay && !r->hold_keeper &&
+	while (!r->hold_relay && !r->hold_keeper && !r->hold_tunnel &&
 	       (s = mock_child_take(r->child, MSG_NONE))) {
 		one = *s;
-		assert_true(relay_answers(r, &one) || keeper_answers(r, &one));
+		assert_true(relay_answers(r, &one) || keeper_answers(r, &one) ||
+			    tunnel_answers(r, &one));
 	}
 }
 
@@ -393,6 +469,7 @@ static void on_filtered(void *user, const struct refusal *no,
 		o->no = *no;
 	if (!no)
 		o->secret = out->secret, o->seal = out->seal;
+	snprintf(o->type, sizeof o->type, "%s", no ? "" : out->type);
 	if (!no)
 		snprintf(o->body, sizeof o->body, "%.*s", (int)out->len,
 			 (const char *)out->data);

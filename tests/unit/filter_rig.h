@@ -15,7 +15,7 @@ struct outcome {
 	bool passed;
 	bool secret, seal;
 	struct refusal no;
-	char body[BODY_MAX];
+	char body[BODY_MAX], type[80];
 	bool end_call;        /* fn ends the call */
 	struct call *call;
 };
@@ -47,7 +47,9 @@ struct rig {
 	unsigned keys_short; /* so many lines get none: a broken keeper */
 	uint64_t idle_us; /* of every stream */
 	uint64_t quieter_us; /* so much more the outside is */
-	bool hold_relay, hold_keeper; /* they say nothing */
+	bool hold_relay, hold_keeper, hold_tunnel; /* they say nothing */
+	int reserved_err, raised_err;
+	struct addr far; /* of the far end's tunnels, as the keeper says */
 	uint32_t last_stream;
 	uint64_t last_key;
 	/* seen */
@@ -58,6 +60,10 @@ struct rig {
 	struct msg_key_finish finish;
 	struct msg_key_plain plain;
 	unsigned plains;
+	struct msg_tunnel_reserve reserve;
+	struct msg_tunnel_raise raise[16];
+	uint32_t last_tunnel;
+	unsigned reserves, raises, tunnel_drops;
 	uint8_t seal; /* of the last streams asked for */
 	unsigned offers, answers, finishes, drops, wins, releases, adds, dels;
 };
@@ -80,6 +86,8 @@ int rig_keeper_says(struct rig *r, enum message type, uint64_t id, void *body,
 		    size_t len, const char *tail);
 int rig_relay_says(struct rig *r, enum message type, uint64_t id, void *body,
 		   size_t len);
+int rig_tunnel_says(struct rig *r, enum message type, uint64_t id, void *body,
+		    size_t len);
 extern char rig_log[16384]; /* every line since rig_new() */
 
 #endif

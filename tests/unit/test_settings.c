@@ -92,15 +92,59 @@ static void media_follow_the_listeners_or_are_named(void **state)
 	conf_free(c);
 }
 
+struct wrong {
+	const char *text, *says;
+};
+
+static void refuses(const struct wrong *rows, size_t n)
+{
+	struct conf_err err;
+	struct settings s;
+
+	for (size_t i = 0; i < n; i++) {
+		struct conf *c = NULL;
+
+		*err.text = 0;
+		assert_int_equal(read_text(rows[i].text, &c, &s, &err),
+				 E_CONF);
+		if (!strstr(err.text, rows[i].says))
+			fail_msg("\"%s\" is not in: %s", rows[i].says,
+				 err.text);
+		conf_free(c);
+	}
+}
+
 #define TUNNELS(more) "profiles = { s = { need = \"require\"; media = " \
 	"\"esp\"; keying = [ \"mikey-psk\" ]; }; }; peers = ( { match = " \
 	"\"*\"; psk = \"file:k\"; profile = \"s\"; } ); " more
 
+static void tunnels_have_ports_of_their_own(void **state)
+{
+	static const struct wrong rows[] = {
+		{ TUNNELS("tunnel = { ports = \"16384-17383\"; };"),
+		  "tunnel.ports: 16384-17383 and media.ports (16384-32767) "
+		  "overlap" },
+		{ TUNNELS("tunnel = { ports = \"4000-5999\"; };"),
+		  "tunnel.ports: port 5060 of a listener" },
+		{ TUNNELS("outside = { public = ( \"192.0.2.1\" ); };"),
+		  "media in ESP do not pass a NAT" },
+		{ "tunnel = { ports = \"40001-40999\"; };", "FIRST even" },
+		{ "profiles = { s = { need = \"prefer\"; media = \"esp\"; "
+		  "keying = [ \"mikey-psk\" ]; }; };",
+		  "profiles.s.media: \"esp\" does not go with a need" },
+		{ "profiles = { s = { need = \"require\"; media = \"esp\"; "
+		  "keying = [ \"sdes\" ]; }; };", "keying by sdes" },
+		{ "profiles = { s = { need = \"require\"; media = \"esp\"; "
+		  "esp = [ ]; keying = [ \"mikey-psk\" ]; }; };", "esp" },
+	};
+
+	(void)state;
+	refuses(rows, sizeof rows / sizeof *rows);
+}
+
 static void wrong_settings_are_refused(void **state)
 {
-	static const struct {
-		const char *text, *says;
-	} rows[] = {
+	static const struct wrong rows[] = {
 		{ "inside = { listen = ( \"sctp:127.0.0.1:5061\" ); };",
 		  "t:1: inside.listen[1]: wrong value \"sctp:127.0.0.1:5061\"; "
 		  "allowed: \"udp:ADDRESS:PORT\"" },
@@ -166,39 +210,12 @@ static void wrong_settings_are_refused(void **state)
 		{ "registrar = { hash = [ ]; };", "registrar.hash: is empty" },
 		{ "registrar = { expires_min = 500; expires_max = 400; };",
 		  "registrar.expires_min: 500 is more than" },
-		{ TUNNELS("tunnel = { ports = \"16384-17383\"; };"),
-		  "tunnel.ports: 16384-17383 and media.ports (16384-32767) "
-		  "overlap" },
-		{ TUNNELS("tunnel = { ports = \"4000-5999\"; };"),
-		  "tunnel.ports: port 5060 of a listener" },
-		{ TUNNELS("outside = { public = ( \"192.0.2.1\" ); };"),
-		  "media in ESP do not pass a NAT" },
-		{ "tunnel = { ports = \"40001-40999\"; };", "FIRST even" },
-		{ "profiles = { s = { need = \"prefer\"; media = \"esp\"; "
-		  "keying = [ \"mikey-psk\" ]; }; };",
-		  "profiles.s.media: \"esp\" does not go with a need" },
-		{ "profiles = { s = { need = \"require\"; media = \"esp\"; "
-		  "keying = [ \"sdes\" ]; }; };", "keying by sdes" },
-		{ "profiles = { s = { need = \"require\"; media = \"esp\"; "
-		  "esp = [ ]; keying = [ \"mikey-psk\" ]; }; };", "esp" },
 		{ "peers = ( { match = \"*\"; profile = \"x\"; } );",
 		  "no profile \"x\"" },
 	};
-	struct conf_err err;
-	struct settings s;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct conf *c = NULL;
-
-		*err.text = 0;
-		assert_int_equal(read_text(rows[i].text, &c, &s, &err),
-				 E_CONF);
-		if (!strstr(err.text, rows[i].says))
-			fail_msg("\"%s\" is not in: %s", rows[i].says,
-				 err.text);
-		conf_free(c);
-	}
+	refuses(rows, sizeof rows / sizeof *rows);
 }
 
 static void lists_are_bounded(void **state)
@@ -224,6 +241,7 @@ int main(void)
 		cmocka_unit_test(the_printed_default_passes_all_checks),
 		cmocka_unit_test(media_follow_the_listeners_or_are_named),
 		cmocka_unit_test(wrong_settings_are_refused),
+		cmocka_unit_test(tunnels_have_ports_of_their_own),
 		cmocka_unit_test(lists_are_bounded),
 	};
 

@@ -66,6 +66,8 @@ struct deal {
 	size_t len;
 	struct endpoint end[SDP_LINES_MAX];    /* the offerer's */
 	struct msg_key_ids key[SDP_LINES_MAX]; /* fixed by the offer alone */
+	uint32_t tunnel[SDP_LINES_MAX]; /* reserved, not raised; 0: none */
+	uint32_t spi[SDP_LINES_MAX];    /* of those */
 	unsigned n_exchanges;
 	struct exchange exchange[STREAM_MAX];
 	struct msg_key_facts facts; /* when we answered */

@@ -4,7 +4,9 @@
  *   step    offer                          answer
  *   READ    parse, check by profile        parse, match with the offer
  *   PORTS   relay opens ports              -
+ *   RESERVE SPIs, for media in ESP         -
  *   KEYS    keeper: offer, or check theirs keeper: finish (if we offered)
+ *   RAISE   -                              SAs, for media in ESP
  *   BIND    relay takes address and keys   relay takes both addresses, keys,
  *           (may receive)                  may send
  *   WRITE   the description for the other leg
@@ -16,6 +18,7 @@
  * WRITE. The order is the same for plain calls, whose KEYS step is empty. */
 #include "daemon/base/err.h"
 #include "daemon/base/secret.h"
+#include "daemon/engine/body/package.h"
 #include "daemon/engine/inside.h"
 
 #include <stdlib.h>
@@ -52,7 +55,9 @@ static const struct {
 } steps[] = {
 	[STEP_READ] = { step_read, 0, true },
 	[STEP_PORTS] = { step_ports, RELAY_DEADLINE_MS, false },
+	[STEP_RESERVE] = { tunnelclient_reserve, TUNNEL_DEADLINE_MS, false },
 	[STEP_KEYS] = { step_keys, KEEPER_DEADLINE_MS, false },
+	[STEP_RAISE] = { tunnelclient_raise, TUNNEL_DEADLINE_MS, false },
 	[STEP_BIND] = { step_bind, RELAY_DEADLINE_MS, false },
 };
 
@@ -104,6 +109,7 @@ static void job_free(struct job *j)
 	if (!j)
 		return;
 	engine_wait_end(j->engine, j);
+	tunnelclient_drop(j->engine, j->deal);
 	deal_free(j->deal);
 	branch_free(j->branch);
 	free(j->early);
@@ -152,6 +158,7 @@ static void take_answer(struct call *c, struct job *j)
 
 	if (d == c->pending) {
 		fresh = call_sealed(c) && !d->kept;
+		tunnelclient_drop(c->engine, d); /* of lines declined */
 		deal_free(c->deal);
 		c->deal = d;
 		c->pending = NULL;
@@ -222,12 +229,33 @@ static bool is_secret(const struct job *j, const struct deal *d)
 	       d->hop;
 }
 
+/* The body that leaves, and its type. */
+static int write_body(struct call *c, struct job *j, struct buf *out,
+		      char type[static MIME_KEYED_TYPE])
+{
+	struct buf sdp = buf_of(IPC_BODY_MAX);
+	bool package = c->tunnelled && j->q.from == INSIDE;
+	int r;
+
+	strcpy(type, j->early ? "" : "application/sdp");
+	if (j->early)
+		return 0;
+	if (!package)
+		return rewrite_body(c, j, out);
+	r = rewrite_body(c, j, &sdp);
+	if (!r)
+		r = package_close(sdp.data, sdp.len, out, type);
+	buf_free(&sdp);
+	return r;
+}
+
 static void pass(struct call *c, struct job *j)
 {
 	const struct deal *d = job_deal(j);
 	struct buf out = buf_of(IPC_BODY_MAX);
-	struct body body = { .type = j->early ? "" : "application/sdp" };
-	int r = j->early ? 0 : rewrite_body(c, j, &out);
+	char type[MIME_KEYED_TYPE];
+	struct body body = { .type = type };
+	int r = write_body(c, j, &out, type);
 
 	if (r) {
 		job_fail(j, STAGE_OFFER, r, NULL);
@@ -380,26 +408,13 @@ static void enqueue(struct call *c, struct job *j)
 	c->queued++;
 }
 
-void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
-		 void *user)
+static void begin(struct call *c, const struct filter_request *q, filter_fn fn,
+		  void *user)
 {
 	struct engine *e = c->engine;
 	uint64_t id = c->id;
-	struct job *j;
+	struct job *j = c->queued < QUEUE_MAX ? job_new(c, q, fn, user) : NULL;
 
-	if (!q->body.len) {
-		fn(user, NULL, &q->body);
-		return;
-	}
-	if (!is_type(q, "application/sdp") && !is_early(q)) {
-		refuse_now(c, 415, "Unsupported Media Type", fn, user);
-		return;
-	}
-	if (c->body && q->from == OUTSIDE && !q->opened) {
-		refuse_now(c, 488, "Not Acceptable Here", fn, user);
-		return;
-	}
-	j = c->queued < QUEUE_MAX ? job_new(c, q, fn, user) : NULL;
 	if (!j) {
 		refuse_now(c, 500, "Server Internal Error", fn, user);
 		return;
@@ -407,6 +422,50 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 	enqueue(c, j);
 	if (!c->job) /* else it waits, and goes on by an answer */
 		run_queue(e, id);
+}
+
+/* What comes for tunnels has its keying message beside SDP, or is refused for
+ * want of one as any other body. */
+static void begin_package(struct call *c, const struct filter_request *q,
+			  filter_fn fn, void *user)
+{
+	struct filter_request own = *q;
+	struct buf sdp = buf_of(IPC_BODY_MAX);
+	int r = package_open(q->body.type, q->body.data, q->body.len, &sdp);
+
+	own.body = (struct body){ .type = "application/sdp", .data = sdp.data,
+				  .len = sdp.len };
+	if (r == E_UNSUPPORTED)
+		refuse_now(c, 415, "Unsupported Media Type", fn, user);
+	else if (r == E_NOTFOUND)
+		refuse_now(c, 488, "Not Acceptable Here", fn, user);
+	else if (r)
+		refuse_now(c, 400, "Bad Request", fn, user);
+	else
+		begin(c, &own, fn, user);
+	buf_free(&sdp);
+}
+
+bool call_packages(const struct call *c)
+{
+	return c->tunnelled;
+}
+
+void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
+		 void *user)
+{
+	if (!q->body.len) {
+		fn(user, NULL, &q->body);
+	} else if (c->tunnelled && q->from == OUTSIDE &&
+		   !is_type(q, "application/sdp")) {
+		begin_package(c, q, fn, user);
+	} else if (!is_type(q, "application/sdp") && !is_early(q)) {
+		refuse_now(c, 415, "Unsupported Media Type", fn, user);
+	} else if (c->body && q->from == OUTSIDE && !q->opened) {
+		refuse_now(c, 488, "Not Acceptable Here", fn, user);
+	} else {
+		begin(c, q, fn, user);
+	}
 }
 
 static struct job *repeat_new(struct call *c, enum body_role role,
@@ -550,6 +609,9 @@ static enum stage stage_of(const struct job *j)
 		if (j->plain)
 			return STAGE_PLAIN;
 		return keyclient_stage(j);
+	case STEP_RESERVE:
+	case STEP_RAISE:
+		return STAGE_TUNNEL;
 	default:
 		return STAGE_BIND;
 	}
@@ -560,42 +622,47 @@ static void fail_waiting(struct call *c, int err, const char *reason)
 	filter_go_on(c, stage_of(c->job), err, reason);
 }
 
-struct lost {
-	enum process process;
-	const char *reason;
-};
+/* Whom a waiting job waits for. */
+static enum process asked(const struct job *j)
+{
+	switch (stage_of(j)) {
+	case STAGE_PORTS:
+	case STAGE_BIND:
+		return PROC_RELAY;
+	case STAGE_TUNNEL:
+		return PROC_TUNNEL;
+	default:
+		return PROC_KEEPER;
+	}
+}
 
 static void lose(struct call *c, void *user)
 {
-	const struct lost *l = user;
-	bool keeper;
+	enum process p = *(const enum process *)user;
+	char reason[REASON_TEXT];
 
-	if (!c->job || !c->job->waiting || c->running)
+	if (!c->job || !c->job->waiting || c->running || asked(c->job) != p)
 		return;
-	keeper = c->job->step == STEP_KEYS;
-	if (keeper == (l->process == PROC_KEEPER))
-		fail_waiting(c, E_CLOSED, l->reason);
+	snprintf(reason, sizeof reason, "the %s is gone", process_name(p));
+	fail_waiting(c, E_CLOSED, reason);
 }
 
 void filter_lost(struct engine *e, enum process p)
 {
-	struct lost l = { p, p == PROC_KEEPER ? "the keeper is gone"
-					      : "the relay is gone" };
-
-	call_each(e, lose, &l);
+	call_each(e, lose, &p);
 }
 
 static void expire(struct call *c, void *user)
 {
 	uint64_t now = *(const uint64_t *)user;
 	struct job *j = c->job;
-	bool keeper;
+	char reason[REASON_TEXT];
 
 	if (!j || !j->waiting || now < j->deadline_us)
 		return;
-	keeper = j->step == STEP_KEYS;
-	fail_waiting(c, E_TIMEOUT, keeper ? "the keeper did not answer in time"
-					  : "the relay did not answer in time");
+	snprintf(reason, sizeof reason, "the %s did not answer in time",
+		 process_name(asked(j)));
+	fail_waiting(c, E_TIMEOUT, reason);
 }
 
 /* Walks all calls only when the oldest waiting job may be late. */

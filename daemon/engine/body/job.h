@@ -7,7 +7,10 @@
 #include "daemon/engine/body/deal.h"
 #include "daemon/engine/report/failure.h"
 
-enum step { STEP_READ, STEP_PORTS, STEP_KEYS, STEP_BIND, STEP_WRITE };
+enum step {
+	STEP_READ, STEP_PORTS, STEP_RESERVE, STEP_KEYS, STEP_RAISE, STEP_BIND,
+	STEP_WRITE
+};
 
 /* One body on its way through call_filter(). */
 struct job {

@@ -340,7 +340,8 @@ static int plan_offer(const struct call *c, struct job *j)
 				"sdes");
 	d->protocol = protocol_of(p->keying[i]);
 	d->hop = p->sdes == SDES_TLS;
-	d->media_level = d->protocol == PROTOCOL_SDES || level_is_media(c);
+	d->media_level = d->protocol == PROTOCOL_SDES ||
+			 (level_is_media(c) && !c->tunnelled);
 	d->n_exchanges = d->media_level
 		? (unsigned)__builtin_popcount(d->usable) : 1;
 	return 0;
@@ -388,9 +389,6 @@ int offer_read(struct call *c, struct job *j)
 	uint8_t digest[32];
 	int r = dual_restore(c, j);
 
-	if (call_profile(c) && call_profile(c)->media == MEDIA_ESP)
-		return job_fail(j, STAGE_OFFER, E_UNSUPPORTED, "calls with "
-				"media = \"esp\" are not in this version yet");
 	if (!r)
 		r = sdp_read(j->data, j->q.body.len, &j->sdp, &why);
 	if (r)

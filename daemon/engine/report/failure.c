@@ -14,9 +14,11 @@
 #define OURS 500, "Server Internal Error"
 
 #define RELAY_CURE "is the relay running? see callsealctl status"
+#define TUNNEL_CURE "is the tunnel process running? see callsealctl status"
 #define KEEPER_CURE "is the keeper running? see callsealctl status"
 #define NO_RELAY UNAVAILABLE, 399, "the gateway's media relay does not answer"
 #define NO_KEEPER UNAVAILABLE, 399, "the gateway's key keeper does not answer"
+#define NO_TUNNEL UNAVAILABLE, 399, "the gateway's tunnels do not answer"
 #define FAULT OURS, 399, "a fault of the gateway"
 #define BUSY UNAVAILABLE, 399, "too many key exchanges at once"
 
@@ -149,6 +151,18 @@ static const struct failure table[] = {
 	  "transport=tls, set tls.verify (\"mutual\" for calls that it makes "
 	  "to us), or its profile sdes = \"any\"" },
 
+	{ STAGE_TUNNEL, E_CLOSED, NO_TUNNEL, 5, LOG_CLASS_ERROR,
+	  TUNNEL_CURE },
+	{ STAGE_TUNNEL, E_TIMEOUT, NO_TUNNEL, 5, LOG_CLASS_ERROR,
+	  "keeper or kernel did not deliver in time: see the tunnel's log" },
+	{ STAGE_TUNNEL, E_FULL, UNAVAILABLE, 399,
+	  "no room for a tunnel at the gateway", 5, LOG_CLASS_ERROR,
+	  "see callsealctl sas" },
+	{ STAGE_TUNNEL, E_POLICY, NOT_HERE, 399, "tunnel not allowed", 0,
+	  LOG_CLASS_REFUSED, "see the reason: a tunnel leads to the far end's "
+	  "media and nowhere else" },
+	{ STAGE_TUNNEL, 0, FAULT, 0, LOG_CLASS_ERROR, "see the tunnel's log" },
+
 	{ STAGE_BIND, E_CLOSED, NO_RELAY, 5, LOG_CLASS_ERROR,
 	  RELAY_CURE },
 	{ STAGE_BIND, E_TIMEOUT, NO_RELAY, 5, LOG_CLASS_ERROR,
@@ -182,6 +196,7 @@ const char *stage_name(enum stage stage)
 		[STAGE_KEY_ANSWER] = "key-answer",
 		[STAGE_KEY_FINISH] = "key-finish",
 		[STAGE_EXPOSED] = "exposed",
+		[STAGE_TUNNEL] = "tunnel",
 		[STAGE_BIND] = "bind",
 		[STAGE_QUEUE] = "queue",
 	};

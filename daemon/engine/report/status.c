@@ -141,7 +141,7 @@ static void put_method(json_t *o, const struct msg_key_facts *key)
 	if (why)
 		json_object_set_new(o, "chosen", json_string(why));
 	json_object_set_new(o, "suite",
-			    json_string(suite_info(key->suite)->name));
+			    json_string(verdict_suite(key)));
 	if (key->identity == KEY_IDENTITY_OTHER)
 		json_object_set_new(o, "keyed_as", json_string(key->other));
 	if (key->key_bits)
@@ -152,7 +152,6 @@ static void put_method(json_t *o, const struct msg_key_facts *key)
 static void put_protection(json_t *o, const struct call *c)
 {
 	const struct msg_key_facts *key = call_facts(c);
-	const struct suite_info *suite = key ? suite_info(key->suite) : NULL;
 
 	if (c->state == CALL_UP) {
 		json_object_set_new(o, "verdict",
@@ -160,7 +159,7 @@ static void put_protection(json_t *o, const struct call *c)
 		json_object_set_new(o, "reason",
 				    json_string(c->verdict.reason));
 	}
-	if (suite)
+	if (key && verdict_suite(key))
 		put_method(o, key);
 	if (call_sealed(c) && c->state == CALL_UP)
 		json_object_set_new(o, "rekeys",

@@ -84,10 +84,19 @@ static bool fits(enum want want, bool is)
 /* What is not told is taken for the 128 bits that every method must have. */
 static bool is_weak(const struct msg_key_facts *key)
 {
+	const struct esp_suite_info *esp = esp_suite_info(key->esp);
 	const struct suite_info *s = suite_info(key->suite);
 	unsigned bits = key->key_bits ? key->key_bits : 128;
 
-	return s && bits < s->key_len * 8u;
+	return esp ? bits < esp->key_len * 8u : s && bits < s->key_len * 8u;
+}
+
+const char *verdict_suite(const struct msg_key_facts *key)
+{
+	const struct esp_suite_info *esp = esp_suite_info(key->esp);
+	const struct suite_info *s = suite_info(key->suite);
+
+	return esp ? esp->name : s ? s->name : NULL;
 }
 
 static bool is_readable(const struct msg_key_facts *key)

@@ -17,7 +17,8 @@ struct verdict {
 struct verdict_facts {
 	bool forbidden; /* the profile forbids sealing */
 	bool emergency; /* it went out whether it could be sealed or not */
-	bool sealed;  /* the streams are SRTP outside, for their whole life */
+	bool sealed;  /* the streams are SRTP or in ESP outside, for their
+			 whole life */
 	bool keyed;   /* keys are agreed and installed in both directions */
 	bool hop;     /* bare keys were shown to verified TLS only */
 	bool sdp_signed; /* SDP of both sides was signed, by certificates that
@@ -29,5 +30,7 @@ struct verdict_facts {
 /* The only judge. Never better than the truth: what is not known is false. */
 struct verdict verdict_of(const struct verdict_facts *f);
 const char *verdict_name(enum verdict_word w);
+/* The name of what media are protected by; NULL: nothing was keyed. */
+const char *verdict_suite(const struct msg_key_facts *key);
 
 #endif

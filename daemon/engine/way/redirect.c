@@ -72,7 +72,9 @@ static void take(struct call *c, struct call *way)
 	c->sealing = way->sealing;
 	c->emergency = way->emergency;
 	c->rung = RUNG_SEALED;
-	c->again = c->pressed = c->avp = false;
+	c->tunnelled = way->tunnelled;
+	c->avp = way->avp;
+	c->again = c->pressed = false;
 }
 
 int call_redirect(struct call *c, const char *uri)

@@ -77,6 +77,9 @@ static int set_peer(struct call *c, const struct peer *p)
 	c->need = p ? p->profile->need : NEED_FORBID;
 	if (p && !c->emergency)
 		c->body = p->profile->body;
+	/* RTP/AVP, then, and a tunnel around it (the profile requires it) */
+	c->tunnelled = c->avp = p && !c->emergency &&
+				p->profile->media == MEDIA_ESP;
 	c->sdp_vouched = c->body == BODY_MODE_SIGN ||
 			 c->body == BODY_MODE_SIGN_ENCRYPT;
 	if (c->emergency && c->need == NEED_REQUIRE)

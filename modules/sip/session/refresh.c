@@ -115,18 +115,19 @@ static void on_answer(void *user, const struct refusal *no,
 static void give_core(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	msg_t *msg = nta_outgoing_getresponse(orq);
+	su_home_t home[1] = { SU_HOME_INIT(home) };
 	struct filter_request q = {
 		.from = OUTSIDE, .role = BODY_ANSWER, .final = true,
 		.ours = true,
 		.secured = face_delivers_secured(t->to->face, msg),
-		.body = { .type = "application/sdp",
-			  .data = (const uint8_t *)sip->sip_payload->pl_data,
-			  .len = sip->sip_payload->pl_len },
 	};
 
+	su_home_init(home);
+	q.body = filter_body(home, sip);
 	t->pair->depth++;
 	call_filter(t->pair->call, &q, on_answer, t);
 	t->pair->depth--;
+	su_home_deinit(home);
 	msg_destroy(msg);
 }
 
@@ -140,7 +141,7 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	if (invite)
 		leg_ack(t->to, t, NULL, NULL);
 	if (invite && t->to->face->face == OUTSIDE &&
-	    call_sealed(t->pair->call) && filter_body_kind(sip) == BODY_SDP)
+	    call_sealed(t->pair->call) && filter_offers(sip))
 		give_core(t, orq, sip);
 	else
 		txn_done(t);
@@ -194,8 +195,7 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) && auth_put(t->auth, msg) &&
-	       (!body || (header_add(msg, "Content-Type",
-				     "application/sdp") &&
+	       (!body || (header_add(msg, "Content-Type", body->type) &&
 			  body_add(msg, body->data, body->len))) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method,
 					 invite ? "INVITE" : "UPDATE", NULL) &&

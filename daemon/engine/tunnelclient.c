@@ -1,0 +1,236 @@
+/* tunnelclient.c - the engine as the tunnel process's client, where media go in
+ * ESP: an SPI for each line before any message names it, both SAs when the
+ * keeper has agreed on their keys, and their end (RULES: inbound before its
+ * SPI leaves). Ends, suites and keys never come here: the keeper ships them to
+ * the tunnel process itself.
+ *
+ * A tunnel that is reserved is its deal's, one that is raised its line's. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <string.h>
+
+static int tunnel_fail(struct job *j, enum stage stage, int r)
+{
+	return job_fail(j, stage, r,
+			r == E_CLOSED ? "the tunnel process is not there"
+				      : NULL);
+}
+
+static int tell(struct engine *e, enum message type, uint64_t id,
+		const void *body, size_t len)
+{
+	return child_send(e->child, PROC_TUNNEL, type, id, body, len, NULL, 0);
+}
+
+static void drop(struct engine *e, uint32_t *tunnel)
+{
+	const struct msg_tunnel_drop m = { *tunnel };
+
+	if (*tunnel)
+		tell(e, MSG_TUNNEL_DROP, 0, &m, sizeof m);
+	*tunnel = 0;
+}
+
+/* -- SPIs ----------------------------------------------------------------- */
+
+int tunnelclient_reserve(struct call *c, struct job *j)
+{
+	struct msg_tunnel_reserve m = { .call = c->id };
+	int r;
+
+	if (!c->tunnelled || !j->rekey || j->q.role != BODY_OFFER)
+		return 0;
+	for (unsigned i = 0; i < j->sdp.n; i++)
+		if (j->deal->usable >> i & 1)
+			m.local[m.n++] = c->line[i].local[OUTSIDE];
+	r = tell(c->engine, MSG_TUNNEL_RESERVE, job_request(c, j, 0), &m,
+		 sizeof m);
+	return r ? tunnel_fail(j, STAGE_TUNNEL, r) : E_AGAIN;
+}
+
+static bool reserved_sound(const struct deal *d,
+			   const struct msg_tunnel_reserved *m)
+{
+	if (m->n != (unsigned)__builtin_popcount(d->usable))
+		return false;
+	for (unsigned i = 0; i < m->n; i++)
+		if (!m->tunnel[i] || m->spi[i] < ESP_SPI_MIN)
+			return false;
+	return true;
+}
+
+static void take_reserved(struct deal *d, const struct msg_tunnel_reserved *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		if (d->usable >> i & 1) {
+			d->tunnel[i] = m->tunnel[n];
+			d->spi[i] = m->spi[n++];
+		}
+}
+
+/* What came too late for its call would stay reserved. */
+static void give_back(struct engine *e, const struct msg_tunnel_reserved *m)
+{
+	uint32_t tunnel;
+
+	for (unsigned i = 0; !m->err && i < m->n; i++) {
+		tunnel = m->tunnel[i];
+		drop(e, &tunnel);
+	}
+}
+
+static int handle_reserved(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_reserved *m = msg->body;
+	struct call *c;
+
+	if (filter_reply(e, msg->id, STEP_RESERVE, &c) < 0) {
+		give_back(e, m);
+		return 0;
+	}
+	if (!m->err && !reserved_sound(c->job->deal, m)) {
+		filter_go_on(c, STAGE_TUNNEL, E_INTERNAL,
+			     "the tunnel process's message is malformed");
+		return E_FORMAT;
+	}
+	if (!m->err)
+		take_reserved(c->job->deal, m);
+	filter_go_on(c, STAGE_TUNNEL, m->err, m->reason);
+	return 0;
+}
+
+/* -- SAs ------------------------------------------------------------------ */
+
+static int raise_line(struct call *c, struct job *j, unsigned i)
+{
+	const struct msg_tunnel_raise m = {
+		.tunnel = job_deal(j)->tunnel[i],
+		.instead = c->line[i].tunnel,
+		.key_id = j->branch->key[i].send,
+	};
+
+	if (!m.tunnel) /* the keys in force stay, and with them the tunnel */
+		return c->line[i].tunnel ? 0 : E_STATE;
+	return tell(c->engine, MSG_TUNNEL_RAISE, job_request(c, j, i), &m,
+		    sizeof m);
+}
+
+int tunnelclient_raise(struct call *c, struct job *j)
+{
+	int r = 0;
+
+	if (!c->tunnelled || j->q.role != BODY_ANSWER || j->early ||
+	    !job_may_apply(c, j))
+		return 0;
+	for (unsigned i = 0; i < job_deal(j)->n && !r; i++)
+		if (j->branch->end[i].accepted)
+			r = raise_line(c, j, i);
+	if (r)
+		return tunnel_fail(j, STAGE_TUNNEL, r);
+	return j->waiting ? E_AGAIN : 0;
+}
+
+static int handle_raised(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_raised *m = msg->body;
+	struct call *c;
+	struct deal *d;
+	int i = filter_reply(e, msg->id, STEP_RAISE, &c);
+
+	if (i < 0)
+		return 0; /* its call has let go of it */
+	d = job_deal(c->job);
+	if (!m->err && d->tunnel[i] == m->tunnel) {
+		c->line[i].tunnel = m->tunnel; /* the old one is replaced */
+		d->tunnel[i] = 0;
+	}
+	filter_go_on(c, STAGE_TUNNEL, m->err, m->reason);
+	return 0;
+}
+
+/* -- the end -------------------------------------------------------------- */
+
+void tunnelclient_drop(struct engine *e, struct deal *d)
+{
+	for (unsigned i = 0; d && i < SDP_LINES_MAX; i++)
+		drop(e, &d->tunnel[i]);
+}
+
+void tunnelclient_release(struct call *c)
+{
+	tunnelclient_drop(c->engine, c->deal);
+	tunnelclient_drop(c->engine, c->pending);
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		drop(c->engine, &c->line[i].tunnel);
+}
+
+static void lose(struct call *c, void *user)
+{
+	(void)user;
+	if (c->tunnelled)
+		call_hang_up(c, 503, "tunnel process lost");
+}
+
+void tunnelclient_lost(struct engine *e)
+{
+	filter_lost(e, PROC_TUNNEL);
+	call_each(e, lose, NULL);
+}
+
+/* -- events --------------------------------------------------------------- */
+
+struct wanted {
+	uint32_t tunnel, event;
+};
+
+static bool has_tunnel(const struct call *c, uint32_t tunnel)
+{
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		if (c->line[i].tunnel == tunnel)
+			return true;
+	return false;
+}
+
+static void take_event(struct call *c, void *user)
+{
+	const struct wanted *w = user;
+
+	if (!has_tunnel(c, w->tunnel))
+		return;
+	if (w->event == TUNNEL_EVENT_SOFT) {
+		rekey_soon(c, "a tunnel's keys are nearly used up");
+		return;
+	}
+	LOG_CALL(c, LOG_CLASS_ERROR, "audit: peer %s: the tunnel is gone from "
+		 "the kernel: ended, nothing passes", c->peer);
+	call_hang_up(c, 480, "tunnel gone");
+}
+
+static int handle_event(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_event *m = msg->body;
+	struct wanted w = { m->tunnel, m->event };
+
+	if (!m->tunnel || (m->event != TUNNEL_EVENT_SOFT &&
+			   m->event != TUNNEL_EVENT_GONE))
+		return E_FORMAT;
+	call_each(e, take_event, &w);
+	return 0;
+}
+
+int tunnelclient_handle(struct engine *e, const struct ipc_msg *msg)
+{
+	switch (msg->type) {
+	case MSG_TUNNEL_RESERVED:
+		return handle_reserved(e, msg);
+	case MSG_TUNNEL_RAISED:
+		return handle_raised(e, msg);
+	case MSG_TUNNEL_EVENT:
+		return handle_event(e, msg);
+	default:
+		return E_FORMAT;
+	}
+}

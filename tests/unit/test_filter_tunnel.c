@@ -1,0 +1,437 @@
+/* test_filter_tunnel.c - calls whose media go in ESP: when SPIs are reserved,
+ * SAs raised and dropped, what the relay may send meanwhile, and that nothing
+ * else is taken from outside. */
+#include "tests/unit/filter_rig.h"
+
+#include "daemon/base/err.h"
+#include "daemon/engine/body/package.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEAD "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\n" \
+	     "c=IN IP4 127.0.0.9\r\nt=0 0\r\n"
+#define HOLD "v=0\r\no=- 1 2 IN IP4 127.0.0.9\r\ns=-\r\n" \
+	     "c=IN IP4 127.0.0.9\r\nt=0 0\r\n"
+#define AUDIO "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+#define VIDEO "m=video 4000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
+#define SDP HEAD AUDIO
+#define MGMT "a=key-mgmt:mikey " RIG_MIKEY "\r\n"
+
+static struct outcome o;
+
+/* A package of this SDP, as the far end makes it. */
+static const char *packed(const char *head, const char *media,
+			  char type[static MIME_KEYED_TYPE])
+{
+	static struct buf b;
+	char text[2048];
+
+	buf_free(&b);
+	b = buf_of(4096);
+	snprintf(text, sizeof text, "%s" MGMT "%s", head, media);
+	assert_int_equal(package_close(text, strlen(text), &b, type), 0);
+	return buf_string(&b);
+}
+
+static void outside(struct rig *r, enum body_role role, const char *head,
+		    const char *media)
+{
+	char type[MIME_KEYED_TYPE];
+	const char *body = packed(head, media, type);
+
+	r->type = type;
+	rig_filter(r, OUTSIDE, role, 0, body, &o);
+	r->type = NULL;
+}
+
+static void inside(struct rig *r, enum body_role role, const char *body)
+{
+	rig_filter(r, INSIDE, role, 0, body, &o);
+}
+
+static void passes(void)
+{
+	if (!o.passed)
+		fail_msg("refused with %d %s\n%s", o.no.status, o.no.warn,
+			 rig_log);
+	assert_int_equal(o.n, 1);
+}
+
+static void refused(int status)
+{
+	assert_int_equal(o.n, 1);
+	assert_false(o.passed);
+	assert_int_equal(o.no.status, status);
+}
+
+static const struct msg_stream_set *last_set(const struct rig *r)
+{
+	return &r->set[(r->n_set - 1) % 64];
+}
+
+static struct rig *rig(enum face from)
+{
+	struct rig *r = rig_new("");
+
+	addr_parse("127.0.0.9:4000", &r->far);
+	r->late_keys = true;
+	rig_call(r, from, "esp");
+	return r;
+}
+
+/* What leaves: its keying message is beside SDP, which says RTP/AVP. */
+static void package_is_sound(void)
+{
+	struct buf sdp = buf_of(4096);
+
+	assert_non_null(strstr(o.type, "multipart/mixed"));
+	assert_int_equal(package_open(o.type, o.body, strlen(o.body), &sdp), 0);
+	assert_non_null(strstr(buf_string(&sdp), "RTP/AVP 0"));
+	assert_null(strstr(o.body, "key-mgmt"));
+	assert_non_null(strstr(o.body, "application/mikey"));
+	buf_free(&sdp);
+}
+
+static void a_call_of_ours(void **state)
+{
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	inside(r, BODY_OFFER, SDP);
+	passes();
+	package_is_sound();
+	assert_int_equal(r->seal, STREAM_TUNNEL);
+	assert_int_equal(r->reserves, 1);
+	assert_int_equal(r->reserve.n, 1);
+	assert_int_equal(r->reserve.local[0].port,
+			 r->call->line[0].local[OUTSIDE].port);
+	assert_int_equal(r->offer.party.line[0].tunnel, 1);
+	assert_int_equal(r->offer.party.line[0].spi, 0x1001);
+	assert_true(addr_equal(&r->offer.party.line[0].local,
+			       &r->call->line[0].local[OUTSIDE]));
+	assert_int_equal(r->raises, 0);
+	assert_false(last_set(r)->may_send);
+
+	outside(r, BODY_ANSWER, HEAD, AUDIO);
+	passes();
+	assert_string_equal(o.type, "application/sdp");
+	assert_null(strstr(o.body, "key-mgmt"));
+	assert_int_equal(r->raises, 1);
+	assert_int_equal(r->raise[0].tunnel, 1);
+	assert_int_equal(r->raise[0].instead, 0);
+	assert_int_equal(r->raise[0].key_id, r->last_key);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	assert_false(last_set(r)->set_keys);
+	call_won(r->call, 0);
+	call_up(r->call);
+	assert_int_equal(r->call->verdict.word, VERDICT_SEALED);
+	assert_non_null(strstr(rig_log, "suite AES_128_GCM"));
+	call_end(r->call, 200, "bye");
+	r->call = NULL;
+	rig_pump(r);
+	assert_int_equal(r->tunnel_drops, 1);
+	rig_free(r);
+}
+
+/* Who answers has the SAs before its answer leaves, and sends when the far end
+ * has them: at the ACK, or when something came through. */
+static void a_call_of_theirs(bool early)
+{
+	struct rig *r = rig(OUTSIDE);
+	struct msg_stream_event ev = { .event = STREAM_EVENT_FIRST,
+				       .detail = OUTSIDE };
+	unsigned sets;
+
+	outside(r, BODY_OFFER, HEAD, AUDIO);
+	passes();
+	assert_int_equal(r->reserves, 1);
+	assert_int_equal(r->answer.party.line[0].spi, 0x1001);
+	assert_int_equal(r->raises, 0);
+	inside(r, BODY_ANSWER, SDP);
+	passes();
+	package_is_sound();
+	assert_int_equal(r->raises, 1);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NO);
+	assert_true(last_set(r)->set_remote[OUTSIDE]);
+	sets = r->n_set;
+	ev.stream = r->call->line[0].stream;
+	if (early)
+		rig_relay_says(r, MSG_STREAM_EVENT, 0, &ev, sizeof ev);
+	call_won(r->call, 0);
+	if (!early)
+		call_up(r->call);
+	rig_pump(r);
+	assert_true(r->n_set > sets);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	rig_free(r);
+}
+
+static void the_answerer_waits_for_the_ack(void **state)
+{
+	(void)state;
+	a_call_of_theirs(false);
+}
+
+static void the_answerer_waits_for_media(void **state)
+{
+	(void)state;
+	a_call_of_theirs(true);
+}
+
+/* A method that is dear: keys at pick-up, for the SPI that was reserved. */
+static void keys_at_pick_up(void **state)
+{
+	struct rig *r = rig(OUTSIDE);
+
+	(void)state;
+	r->dear = true;
+	r->early = true;
+	outside(r, BODY_OFFER, HEAD, AUDIO);
+	passes();
+	r->early = false;
+	inside(r, BODY_ANSWER, SDP);
+	passes();
+	assert_int_equal(r->answers, 2);
+	assert_int_equal(r->reserves, 1);
+	assert_int_equal(r->answer.party.line[0].spi, 0x1001);
+	assert_int_equal(r->raises, 1);
+	rig_free(r);
+}
+
+/* SDP is not authenticated: where media go is the keying message's word. */
+static void media_lead_where_the_keys_do(void **state)
+{
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	addr_parse("127.0.0.66:4000", &r->far);
+	inside(r, BODY_OFFER, SDP);
+	passes();
+	outside(r, BODY_ANSWER, HEAD, AUDIO);
+	refused(488);
+	assert_int_equal(r->raises, 0);
+	assert_non_null(strstr(rig_log, "another address"));
+	rig_free(r);
+
+	r = rig(OUTSIDE);
+	r->far.port = 4002;
+	outside(r, BODY_OFFER, HEAD, AUDIO);
+	refused(488);
+	rig_free(r);
+}
+
+static void only_packages_are_taken(void **state)
+{
+	static const char *const bodies[] = {
+		SDP,                     /* in clear */
+		HEAD MGMT "m=audio 4000 RTP/SAVP 0\r\n", /* SRTP */
+	};
+	struct rig *r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+		r = rig(OUTSIDE);
+		rig_filter(r, OUTSIDE, BODY_OFFER, 0, bodies[i], &o);
+		refused(488);
+		assert_int_equal(r->answers, 0);
+		rig_free(r);
+		r = rig(INSIDE);
+		inside(r, BODY_OFFER, SDP);
+		rig_filter(r, OUTSIDE, BODY_ANSWER, 0, bodies[i], &o);
+		refused(488);
+		assert_int_equal(r->raises, 0);
+		rig_free(r);
+	}
+	r = rig(OUTSIDE);
+	r->type = "multipart/mixed; boundary=b";
+	rig_filter(r, OUTSIDE, BODY_OFFER, 0, "--b\r\n"
+		   "Content-Type: application/sdp\r\n\r\n" SDP "\r\n--b--\r\n",
+		   &o);
+	refused(488);
+	rig_filter(r, OUTSIDE, BODY_OFFER, 0, "--c\r\n\r\n--c--\r\n", &o);
+	refused(400);
+	rig_free(r);
+	r = rig(OUTSIDE); /* SDP with keys of its own beside the others */
+	outside(r, BODY_OFFER, HEAD MGMT, AUDIO);
+	refused(400);
+	rig_free(r);
+}
+
+/* And packages are for tunnels only. */
+static void others_take_no_package(void **state)
+{
+	struct rig *r = rig_new("");
+
+	(void)state;
+	rig_call(r, OUTSIDE, "b");
+	outside(r, BODY_OFFER, HEAD, AUDIO);
+	refused(415);
+	rig_free(r);
+}
+
+/* Keys that are not those of a tunnel, or no tunnel at all. */
+static void nothing_passes_without_a_tunnel(void **state)
+{
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	r->reserved_err = E_UNSUPPORTED;
+	inside(r, BODY_OFFER, SDP);
+	refused(500);
+	rig_free(r);
+
+	r = rig(INSIDE);
+	inside(r, BODY_OFFER, SDP);
+	r->raised_err = E_FULL;
+	outside(r, BODY_ANSWER, HEAD, AUDIO);
+	refused(503);
+	assert_false(last_set(r)->may_send);
+	assert_non_null(strstr(rig_log, "the kernel said no"));
+	call_end(r->call, 503, "no tunnel");
+	r->call = NULL;
+	rig_pump(r);
+	assert_int_equal(r->tunnel_drops, 1);
+	rig_free(r);
+
+	r = rig(INSIDE);
+	r->hold_tunnel = true;
+	inside(r, BODY_OFFER, SDP);
+	rig_pass_time(r, RELAY_DEADLINE_MS);
+	while (!o.n)
+		rig_pass_time(r, 1000);
+	refused(503);
+	r->hold_tunnel = false;
+	rig_free(r);
+
+	r = rig(INSIDE);
+	mock_child_refuse(r->child, PROC_TUNNEL, E_CLOSED);
+	inside(r, BODY_OFFER, SDP);
+	refused(503);
+	mock_child_refuse(r->child, PROC_TUNNEL, 0);
+	rig_free(r);
+}
+
+static void up(struct rig *r)
+{
+	inside(r, BODY_OFFER, SDP);
+	outside(r, BODY_ANSWER, HEAD, AUDIO);
+	passes();
+	call_won(r->call, 0);
+	call_up(r->call);
+	rig_pump(r);
+}
+
+/* New keys are another tunnel, which takes over. */
+static void new_keys_replace_the_tunnel(void **state)
+{
+	struct rig *r = rig(INSIDE);
+	char type[MIME_KEYED_TYPE];
+	const char *body;
+
+	(void)state;
+	up(r);
+	rig_repeat(r, BODY_OFFER, &o);
+	passes();
+	package_is_sound();
+	assert_int_equal(r->reserves, 2);
+	assert_int_equal(r->offer.party.line[0].spi, 0x1002);
+	body = packed(HOLD, AUDIO, type);
+	r->type = type;
+	rig_answer_own(r, body, &o);
+	r->type = NULL;
+	passes();
+	assert_int_equal(r->raises, 2);
+	assert_int_equal(r->raise[1].tunnel, 2);
+	assert_int_equal(r->raise[1].instead, 1);
+	assert_int_equal(r->call->line[0].tunnel, 2);
+	assert_int_equal(r->tunnel_drops, 0);
+	rig_free(r);
+}
+
+/* A phone's hold changes no key, and no tunnel. */
+static void hold_keeps_the_tunnel(void **state)
+{
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	up(r);
+	inside(r, BODY_OFFER, HOLD AUDIO "a=sendonly\r\n");
+	passes();
+	outside(r, BODY_ANSWER, HOLD, AUDIO "a=recvonly\r\n");
+	passes();
+	assert_int_equal(r->reserves, 1);
+	assert_int_equal(r->raises, 1);
+	rig_free(r);
+}
+
+/* What is offered and declined leaves no tunnel behind. */
+static void a_declined_line_has_none(void **state)
+{
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	inside(r, BODY_OFFER, SDP VIDEO);
+	passes();
+	assert_int_equal(r->reserve.n, 2);
+	outside(r, BODY_ANSWER, HEAD,
+		AUDIO "m=video 0 RTP/AVP 96\r\n");
+	passes();
+	rig_pump(r);
+	assert_int_equal(r->raises, 1);
+	assert_int_equal(r->tunnel_drops, 1);
+	rig_free(r);
+}
+
+static void a_lost_tunnel_ends_the_call(void **state)
+{
+	struct msg_tunnel_event ev = { 1, TUNNEL_EVENT_SOFT };
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	up(r);
+	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_EVENT, 0, &ev,
+					 sizeof ev), 0);
+	rig_pass_time(r, 1000);
+	assert_int_equal(r->reoffers, 1);
+	ev.event = TUNNEL_EVENT_GONE;
+	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_EVENT, 0, &ev,
+					 sizeof ev), 0);
+	assert_int_equal(r->hangups, 1);
+	ev.event = 9;
+	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_EVENT, 0, &ev,
+					 sizeof ev), E_FORMAT);
+	rig_free(r);
+
+	r = rig(INSIDE);
+	up(r);
+	engine_ops.sibling(r->e, PROC_TUNNEL, 0);
+	assert_int_equal(r->hangups, 1);
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_call_of_ours),
+		cmocka_unit_test(the_answerer_waits_for_the_ack),
+		cmocka_unit_test(the_answerer_waits_for_media),
+		cmocka_unit_test(keys_at_pick_up),
+		cmocka_unit_test(media_lead_where_the_keys_do),
+		cmocka_unit_test(only_packages_are_taken),
+		cmocka_unit_test(others_take_no_package),
+		cmocka_unit_test(nothing_passes_without_a_tunnel),
+		cmocka_unit_test(new_keys_replace_the_tunnel),
+		cmocka_unit_test(hold_keeps_the_tunnel),
+		cmocka_unit_test(a_declined_line_has_none),
+		cmocka_unit_test(a_lost_tunnel_ends_the_call),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
