@@ -98,8 +98,8 @@ bool ask_is(const struct ledger_record *r, const struct reply *seen)
 	    !ipsec_selector_equal(&a->sel, &b->sel))
 		return false;
 	return a->action != IPSEC_PROTECT ||
-	       (a->reqid == b->reqid && a->spi == b->spi &&
-		a->mode == b->mode && same_end(&a->src, &b->src) &&
+	       (a->reqid == b->reqid && a->mode == b->mode &&
+		same_end(&a->src, &b->src) &&
 		same_end(&a->dst, &b->dst));
 }
 

@@ -33,7 +33,8 @@ struct request ask_about(const struct ledger_record *r,
  * whose thing is gone. */
 int ask_remove(struct xfrm *x, const uint32_t *slot, size_t n,
 	       struct xfrm_why *why);
-/* A reply shows the very thing that the record is of. */
+/* A reply shows the very thing that the record is of. The SPI in a policy's
+ * template does not count: xfrm_turn() may have ended halfway. */
 bool ask_is(const struct ledger_record *r, const struct reply *seen);
 
 #endif

@@ -399,11 +399,23 @@ int ledger_set_range(struct ledger *l, uint32_t n)
 
 /* -- records -------------------------------------------------------------- */
 
-int ledger_put(struct ledger *l, const struct ledger_record *rec,
-	       uint32_t *slot)
+static int write_record(const struct ledger *l, uint32_t slot,
+			const struct ledger_record *rec)
 {
 	uint8_t bytes[SLOT];
 	struct buf b = room_of(bytes);
+
+	buf_u8(&b, (uint8_t)rec->kind);
+	if (rec->kind == LEDGER_SA)
+		put_sa(&b, &rec->sa);
+	else
+		put_policy(&b, &rec->policy);
+	return write_sealed(l, slot, bytes);
+}
+
+int ledger_put(struct ledger *l, const struct ledger_record *rec,
+	       uint32_t *slot)
+{
 	size_t i = l->hint;
 	int r;
 
@@ -412,12 +424,7 @@ int ledger_put(struct ledger *l, const struct ledger_record *rec,
 	l->hint = i;
 	if (i == l->most)
 		return E_FULL;
-	buf_u8(&b, (uint8_t)rec->kind);
-	if (rec->kind == LEDGER_SA)
-		put_sa(&b, &rec->sa);
-	else
-		put_policy(&b, &rec->policy);
-	r = write_sealed(l, (uint32_t)i + 1, bytes);
+	r = write_record(l, (uint32_t)i + 1, rec);
 	if (r)
 		return r;
 	l->record[i] = *rec;
@@ -428,6 +435,19 @@ int ledger_put(struct ledger *l, const struct ledger_record *rec,
 	if (i >= l->end)
 		l->end = i + 1;
 	*slot = (uint32_t)i + 1;
+	return 0;
+}
+
+int ledger_turn(struct ledger *l, uint32_t slot, uint32_t spi)
+{
+	struct ledger_record *r = ledger_at(l, slot), turned = *r;
+
+	turned.policy.spi = spi;
+	if (write_record(l, slot, &turned)) {
+		write_record(l, slot, r); /* as far as there is a disk */
+		return E_IO;
+	}
+	r->policy.spi = spi;
 	return 0;
 }
 

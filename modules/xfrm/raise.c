@@ -342,6 +342,38 @@ int xfrm_reserve(struct xfrm *x, const struct ipsec_sa *sa, uint32_t *slot,
 	return r;
 }
 
+/* -- turning -------------------------------------------------------------- */
+
+/* The record first, as always; either SPI is known again by a sweep. */
+int xfrm_turn(struct xfrm *x, uint32_t slot, uint32_t spi,
+	      struct xfrm_why *why)
+{
+	const struct ledger_record *rec = ledger_at(x->ledger, slot);
+	struct ipsec_policy p;
+	struct request q = { .kind = REQUEST_POLICY_UPDATE, .policy = &p };
+	uint32_t old;
+	int done, r;
+
+	why->at = 0;
+	if (!rec || rec->kind != LEDGER_POLICY || !rec->policy.spi ||
+	    spi < ESP_SPI_MIN)
+		return ask_failed(why, E_ARG, "no policy to turn to SPI 0x%08x",
+				  spi);
+	p = rec->policy;
+	old = p.spi;
+	p.spi = spi;
+	if (ledger_turn(x->ledger, slot, spi))
+		return ask_failed(why, E_IO, "the ledger cannot record it: %s",
+				  strerror(errno));
+	r = link_run(x->link, &q, 1, &done, NULL, NULL);
+	if (!r && !done)
+		return 0;
+	ledger_turn(x->ledger, slot, old);
+	return r ? ask_failed(why, E_IO, "no answer from the kernel: %s",
+			      err_text(r))
+		 : ask_refused(why, &q, done, "");
+}
+
 /* -- removing ------------------------------------------------------------- */
 
 int xfrm_drop(struct xfrm *x, const uint32_t *slot, size_t n,

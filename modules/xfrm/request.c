@@ -4,7 +4,8 @@
  * and which attributes may follow; each of those decides whether it applies.
  * The structures are those of <linux/xfrm.h>; what its comments leave open is
  * as the kernel's net/xfrm/xfrm_user.c reads it. There is no way here to
- * flush, or to replace what is there. */
+ * flush; what is there is replaced by POLICY_UPDATE alone, for policies of
+ * ours. */
 #include "modules/xfrm/request.h"
 
 #include "daemon/base/secret.h"
@@ -288,6 +289,8 @@ static const struct row {
 	[REQUEST_POLICY_ADD] = { "add a policy", XFRM_MSG_NEWPOLICY,
 				 NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
 				 head_policy, of_policy },
+	[REQUEST_POLICY_UPDATE] = { "change a policy", XFRM_MSG_UPDPOLICY,
+				    NLM_F_ACK, head_policy, of_policy },
 	[REQUEST_POLICY_DELETE] = { "delete a policy", XFRM_MSG_DELPOLICY,
 				    NLM_F_ACK, head_policy_name, of_none },
 	[REQUEST_POLICY_GET] = { "read a policy", XFRM_MSG_GETPOLICY,

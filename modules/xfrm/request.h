@@ -17,6 +17,8 @@ enum request_kind {
 	REQUEST_SA_GET,
 	REQUEST_SA_DUMP,    /* all there are */
 	REQUEST_POLICY_ADD, /* fails when the name is taken, whoever has it */
+	REQUEST_POLICY_UPDATE, /* takes the place of what has the name, in one
+	                          step; makes it where there is none */
 	REQUEST_POLICY_DELETE,
 	REQUEST_POLICY_GET,
 	REQUEST_POLICY_DUMP,

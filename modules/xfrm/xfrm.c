@@ -9,8 +9,8 @@
  *   sweep.c     after a crash                   watch.c   events and lists
  *   probe.c     what this kernel can            ask.c     what these share
  *
- * It flushes nothing and replaces nothing: other programs' SAs and policies
- * are in the same tables. */
+ * It flushes nothing and replaces nothing but policies of its own: other
+ * programs' SAs and policies are in the same tables. */
 #include "modules/xfrm/xfrm.h"
 
 #include "daemon/base/err.h"

@@ -76,6 +76,12 @@ struct xfrm_wanted {
  * refusal.h. A key counts as installed also when it failed. */
 int xfrm_raise(struct xfrm *x, const struct xfrm_wanted *w, uint32_t *slot,
 	       struct xfrm_why *why);
+/* From now on that policy of ours, an outbound one that protects, leads into
+ * the SA of its reqid with this SPI, which is there: no packet goes in between
+ * without one. E_ARG: it is none; others by refusal.h, and then nothing
+ * changed. */
+int xfrm_turn(struct xfrm *x, uint32_t slot, uint32_t spi,
+	      struct xfrm_why *why);
 /* Removes them, policies first; what is gone already is no error, nor is slot
  * 0. E_IO: something is still there; it stays in the ledger. */
 int xfrm_drop(struct xfrm *x, const uint32_t *slot, size_t n,

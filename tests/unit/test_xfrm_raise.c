@@ -1,10 +1,8 @@
-/* test_xfrm_raise.c - adding, removing and sweeping against a kernel of ours
- * that refuses, loses answers and forgets on demand; it stands in for link.c.
- */
+/* test_xfrm_raise.c - adding, turning, removing and sweeping against a kernel of
+ * ours (tests/mock/xfrmkernel.h). */
 #include "config.h"
 
 #include "daemon/base/err.h"
-#include "modules/xfrm/link.h"
 #include "modules/xfrm/xfrm.h"
 
 #include <errno.h>
@@ -17,185 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/mock/xfrmkernel.h"
 #include "tests/unit/xfrm_samples.h"
-
-/* -- the kernel ----------------------------------------------------------- */
-
-#define ROOM 64
-
-struct link {
-	struct ipsec_sa sa[ROOM];
-	struct ipsec_policy policy[ROOM];
-	bool is_sa[ROOM], is_policy[ROOM], reserved[ROOM];
-	int error;           /* given to the request numbered fail_at */
-	unsigned fail_at;    /* from 1, counted over all; 0: none */
-	unsigned lose_from;  /* answers from that request on are lost, once */
-	unsigned asked;
-	const struct reply *event; /* the next link_events() gives it */
-	int events;          /* what link_events() returns */
-};
-
-static struct link kernel;
-
-int link_open(struct link **out, const char **why)
-{
-	(void)why;
-	*out = &kernel;
-	return 0;
-}
-
-void link_close(struct link *l)
-{
-	(void)l;
-}
-
-int link_events_fd(const struct link *l)
-{
-	(void)l;
-	return -1;
-}
-
-int link_events(struct link *l, void (*fn)(void *user, const struct reply *r),
-		void *user)
-{
-	if (l->event)
-		fn(user, l->event);
-	return l->events;
-}
-
-static int find_sa(const struct link *l, const struct ipsec_sa *sa)
-{
-	for (int i = 0; i < ROOM; i++)
-		if (l->is_sa[i] && l->sa[i].spi == sa->spi &&
-		    addr_same_host(&l->sa[i].dst, &sa->dst))
-			return i;
-	return -1;
-}
-
-static int find_policy(const struct link *l, const struct ipsec_policy *p)
-{
-	for (int i = 0; i < ROOM; i++)
-		if (l->is_policy[i] && l->policy[i].dir == p->dir &&
-		    ipsec_selector_equal(&l->policy[i].sel, &p->sel))
-			return i;
-	return -1;
-}
-
-static int add_sa(struct link *l, const struct ipsec_sa *sa, bool reserved)
-{
-	int i = 0;
-
-	if (find_sa(l, sa) >= 0)
-		return reserved ? ENOENT : EEXIST;
-	while (l->is_sa[i])
-		i++;
-	l->sa[i] = *sa;
-	l->is_sa[i] = true;
-	l->reserved[i] = reserved;
-	return 0;
-}
-
-static int add_policy(struct link *l, const struct ipsec_policy *p)
-{
-	int i = 0;
-
-	if (find_policy(l, p) >= 0)
-		return EEXIST;
-	while (l->is_policy[i])
-		i++;
-	l->policy[i] = *p;
-	l->is_policy[i] = true;
-	return 0;
-}
-
-static void show(struct link *l, size_t i, int sa, int policy, link_fn fn,
-		 void *user)
-{
-	struct reply r = { .kind = sa >= 0 ? REPLY_SA : REPLY_POLICY };
-
-	if (sa >= 0) {
-		r.sa = l->sa[sa];
-		r.reserved = l->reserved[sa];
-	} else {
-		r.policy = l->policy[policy];
-	}
-	if (fn)
-		fn(user, i, &r);
-}
-
-static int perform(struct link *l, const struct request *q, size_t n,
-		   link_fn fn, void *user)
-{
-	int i = q->sa ? find_sa(l, q->sa)
-		      : q->policy ? find_policy(l, q->policy) : -1;
-
-	switch (q->kind) {
-	case REQUEST_SA_ADD:
-		return add_sa(l, q->sa, false);
-	case REQUEST_SA_RESERVE:
-		return add_sa(l, q->sa, true);
-	case REQUEST_SA_UPDATE:
-		if (i < 0)
-			return ESRCH;
-		l->sa[i] = *q->sa;
-		l->reserved[i] = false;
-		return 0;
-	case REQUEST_SA_DELETE:
-		if (i < 0)
-			return ESRCH;
-		l->is_sa[i] = false;
-		return 0;
-	case REQUEST_POLICY_ADD:
-		return add_policy(l, q->policy);
-	case REQUEST_POLICY_DELETE:
-		if (i < 0)
-			return ENOENT;
-		l->is_policy[i] = false;
-		return 0;
-	case REQUEST_SA_GET:
-		if (i >= 0)
-			show(l, n, i, -1, fn, user);
-		return i < 0 ? ESRCH : 0;
-	case REQUEST_POLICY_GET:
-		if (i >= 0)
-			show(l, n, -1, i, fn, user);
-		return i < 0 ? ENOENT : 0;
-	default:
-		for (int k = 0; k < ROOM; k++)
-			if (q->kind == REQUEST_SA_DUMP ? l->is_sa[k]
-						       : l->is_policy[k])
-				show(l, n, q->kind == REQUEST_SA_DUMP ? k : -1,
-				     k, fn, user);
-		return 0;
-	}
-}
-
-int link_run(struct link *l, const struct request *q, size_t n, int *done,
-	     link_fn fn, void *user)
-{
-	bool lost = false;
-
-	for (size_t i = 0; i < n; i++) {
-		bool fails = ++l->asked == l->fail_at;
-
-		lost |= l->lose_from && l->asked >= l->lose_from;
-		done[i] = fails ? l->error : perform(l, &q[i], i, fn, user);
-		if (lost)
-			done[i] = -1;
-	}
-	if (lost)
-		l->lose_from = 0;
-	return lost ? E_LOST : 0;
-}
-
-static unsigned in_kernel(void)
-{
-	unsigned n = 0;
-
-	for (int i = 0; i < ROOM; i++)
-		n += kernel.is_sa[i] + kernel.is_policy[i];
-	return n;
-}
 
 /* -- what is wanted ------------------------------------------------------- */
 
@@ -272,11 +93,11 @@ static void up_and_down(void **state)
 
 	(void)state;
 	assert_int_equal(raise_it(u), 0);
-	assert_int_equal(in_kernel(), 4);
+	assert_int_equal(xfrmkernel_count(), 4);
 	assert_int_equal(recorded(), 4);
 	assert_int_equal(xfrm_drop(x, u->slot, 4, &why), 0);
 	assert_int_equal(xfrm_drop(x, u->slot, 4, &why), 0);
-	assert_int_equal(in_kernel() + recorded(), 0);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
 }
 
 /* Each of the four is refused in turn: none of the others stays. */
@@ -294,7 +115,7 @@ static void all_or_nothing(void **state)
 			assert_true(raise_it(u) < 0);
 			assert_int_equal(why.at, k - 1);
 			assert_int_equal(why.error, errors[e]);
-			assert_int_equal(in_kernel() + recorded(), 0);
+			assert_int_equal(xfrmkernel_count() + recorded(), 0);
 		}
 }
 
@@ -307,17 +128,17 @@ static void lost_answers_leave_nothing(void **state)
 
 		kernel.lose_from = kernel.asked + k;
 		assert_int_equal(raise_it(u), E_IO);
-		assert_int_equal(in_kernel() + recorded(), 0);
+		assert_int_equal(xfrmkernel_count() + recorded(), 0);
 	}
 	{
 		struct wanted *u = want(9);
 		struct ipsec_sa foreign = u->sa[0];
 
 		foreign.reqid = 1;
-		assert_int_equal(add_sa(&kernel, &foreign, false), 0);
+		assert_int_equal(xfrmkernel_add(&foreign), 0);
 		kernel.lose_from = kernel.asked + 1;
 		assert_int_equal(raise_it(u), E_IO);
-		assert_int_equal(in_kernel(), 1);
+		assert_int_equal(xfrmkernel_count(), 1);
 		assert_int_equal(recorded(), 0);
 	}
 }
@@ -333,13 +154,13 @@ static void what_cannot_be_removed_stays_recorded(void **state)
 	kernel.error = EPERM;
 	assert_int_equal(xfrm_drop(x, u->slot, 4, &why), E_IO);
 	assert_non_null(strstr(why.text, "CAP_NET_ADMIN"));
-	assert_int_equal(in_kernel(), 1);
+	assert_int_equal(xfrmkernel_count(), 1);
 	assert_int_equal(recorded(), 1);
 	kernel.lose_from = kernel.asked + 1;
 	restart();
 	kernel.lose_from = 0;
 	assert_int_equal(xfrm_sweep(x, false, &swept, &why), 0);
-	assert_int_equal(in_kernel() + recorded(), 0);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
 }
 
 static void names_and_keys_of_others_are_refused(void **state)
@@ -362,7 +183,7 @@ static void names_and_keys_of_others_are_refused(void **state)
 	assert_non_null(strstr(why.text, "reserved"));
 	assert_int_equal(xfrm_raise(x, &(struct xfrm_wanted){ .n_sa = 0 },
 				    u->slot, &why), E_ARG);
-	assert_int_equal(in_kernel() + recorded(), 0);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
 }
 
 static void a_sweep_touches_only_its_own(void **state)
@@ -377,14 +198,14 @@ static void a_sweep_touches_only_its_own(void **state)
 	foreign.spi = 0x777;
 	like_ours = u->sa[0];
 	like_ours.spi = 0x778; /* our reqid, but nobody recorded it */
-	add_sa(&kernel, &foreign, false);
-	add_sa(&kernel, &like_ours, false);
+	xfrmkernel_add(&foreign);
+	xfrmkernel_add(&like_ours);
 	restart();
 	assert_int_equal(xfrm_sweep(x, false, &swept, &why), 0);
 	assert_int_equal(swept.sas, 2);
 	assert_int_equal(swept.policies, 2);
 	assert_int_equal(swept.foreign, 1);
-	assert_int_equal(in_kernel(), 2);
+	assert_int_equal(xfrmkernel_count(), 2);
 	assert_int_equal(recorded(), 0);
 }
 
@@ -399,7 +220,57 @@ static void what_went_by_itself_is_forgotten(void **state)
 	assert_int_equal(xfrm_sweep(x, false, &swept, &why), 0);
 	assert_int_equal(swept.gone, 2);
 	assert_int_equal(swept.policies, 2);
-	assert_int_equal(in_kernel() + recorded(), 0);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+static const struct ipsec_policy *outbound(void)
+{
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++)
+		if (kernel.is_policy[i] && kernel.policy[i].dir == IPSEC_OUT)
+			return &kernel.policy[i];
+	return NULL;
+}
+
+static void a_policy_turns_to_new_keys(void **state)
+{
+	struct wanted *u = want(1);
+	uint32_t in, out;
+
+	(void)state;
+	assert_int_equal(raise_it(u), 0);
+	in = u->slot[2 + IPSEC_IN];
+	out = u->slot[2 + IPSEC_OUT];
+	assert_int_equal(xfrm_turn(x, out, 0x7777, &why), 0);
+	assert_int_equal(outbound()->spi, 0x7777);
+	assert_int_equal(xfrm_turn(x, in, 0x7777, &why), E_ARG);
+	assert_int_equal(xfrm_turn(x, u->slot[0], 0x7777, &why), E_ARG);
+	assert_int_equal(xfrm_turn(x, 99, 0x7777, &why), E_ARG);
+	kernel.fail_at = kernel.asked + 1;
+	kernel.error = EPERM;
+	assert_int_equal(xfrm_turn(x, out, 0x8888, &why), E_POLICY);
+	assert_int_equal(outbound()->spi, 0x7777);
+	assert_int_equal(xfrm_drop(x, u->slot, 4, &why), 0);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* Whether the kernel did it or not: a sweep knows the policy again. */
+static void a_turn_that_ended_halfway_is_swept(void **state)
+{
+	struct xfrm_swept swept;
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct wanted *u = want(1 + k);
+
+		assert_int_equal(raise_it(u), 0);
+		kernel.lose_from = kernel.asked + 1;
+		kernel.lose_whole = k;
+		assert_int_equal(xfrm_turn(x, u->slot[3], 0x7777, &why), E_IO);
+		restart();
+		assert_int_equal(xfrm_sweep(x, false, &swept, &why), 0);
+		assert_int_equal(swept.policies, 2);
+		assert_int_equal(xfrmkernel_count() + recorded(), 0);
+	}
 }
 
 static void block_policies_outlive_a_restart(void **state)
@@ -416,12 +287,12 @@ static void block_policies_outlive_a_restart(void **state)
 	assert_int_equal(xfrm_raise(x, &w, &again, &why), E_EXISTS);
 	restart();
 	assert_int_equal(xfrm_sweep(x, true, &swept, &why), 0);
-	assert_int_equal(in_kernel(), 1);
+	assert_int_equal(xfrmkernel_count(), 1);
 	assert_int_equal(xfrm_raise(x, &w, &again, &why), 0);
 	assert_int_equal(again, slot);
 	assert_int_equal(xfrm_raise(x, &w, &slot, &why), E_EXISTS);
 	assert_int_equal(xfrm_drop(x, &again, 1, &why), 0);
-	assert_int_equal(in_kernel() + recorded(), 0);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
 }
 
 struct heard {
@@ -485,6 +356,10 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_went_by_itself_is_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_policy_turns_to_new_keys,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_turn_that_ended_halfway_is_swept, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			block_policies_outlive_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_find_their_slot, setup,

@@ -168,6 +168,10 @@ static void policies_are_as_iproute2_writes_them(void **state)
 
 	(void)state;
 	same(&m, 7, POLICY_HEAD);
+	m.bytes[4] += 6; /* XFRM_MSG_UPDPOLICY, not to be made only */
+	m.bytes[7] = 0;
+	assert_memory_equal(ours(REQUEST_POLICY_UPDATE, NULL, &p).bytes,
+			    m.bytes, m.len);
 	p = (struct ipsec_policy){
 		.sel = { .src = sample_net("10.99.1.1"),
 			 .dst = sample_net("0.0.0.0/0"), .sport = 5060,

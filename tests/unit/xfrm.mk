@@ -21,5 +21,5 @@ tests_unit_test_xfrm_selector_SOURCES = tests/unit/test_xfrm_selector.c \
 	tests/unit/xfrm_samples.h
 tests_unit_test_xfrm_selector_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
 tests_unit_test_xfrm_raise_SOURCES = tests/unit/test_xfrm_raise.c \
-	tests/unit/xfrm_samples.h
+	tests/unit/xfrm_samples.h tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
 tests_unit_test_xfrm_raise_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
