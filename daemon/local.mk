@@ -55,6 +55,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/registrar.c daemon/registrar.h \
 	daemon/screening.c daemon/screening.h \
 	daemon/settings.c daemon/settings.h \
+	daemon/spent.c daemon/spent.h \
 	daemon/tlsfile.c daemon/tlsfile.h \
 	daemon/tunneling.c daemon/tunneling.h \
 	daemon/version.c daemon/version.h

@@ -5,26 +5,20 @@
  *
  * A parked key has no deadline of its own: it goes with its stream or with
  * KEY_GONE, and a stream holds KEYRING_OF_STREAM at most. (A phone may ring for
- * minutes before its stream is told to use the key.)
- *
- * Tombstones: the keeper counts ids up and ships them nearly in order, so one
- * bit for each of the last 2^18 ids of this keeper is enough; what is older
- * counts as seen. */
+ * minutes before its stream is told to use the key.) */
 #include "daemon/relay/keyring.h"
 
 #include "daemon/base/err.h"
 #include "daemon/base/secret.h"
+#include "daemon/spent.h"
 
 #include <stdlib.h>
 
 #define BUCKETS 4096
-#define IDS (UINT32_C(1) << 18)
 
 struct keyring {
 	struct held_key *buckets[BUCKETS];
-	uint32_t epoch;  /* of the keeper whose ids are in bits */
-	uint32_t top;    /* highest counter seen */
-	uint64_t bits[IDS / 64];
+	struct spent spent;
 };
 
 int keyring_new(struct keyring **out)
@@ -42,54 +36,14 @@ void keyring_free(struct keyring *k)
 	free(k);
 }
 
-/* -- tombstones ----------------------------------------------------------- */
-
-static uint64_t *word_of(struct keyring *k, uint32_t counter)
-{
-	return &k->bits[counter % IDS / 64];
-}
-
 bool keyring_seen(const struct keyring *k, uint64_t id)
 {
-	uint32_t epoch = (uint32_t)(id >> 32), counter = (uint32_t)id;
-
-	if (epoch != k->epoch)
-		return epoch < k->epoch;
-	if (counter > k->top)
-		return false;
-	if (k->top - counter >= IDS)
-		return true;
-	return k->bits[counter % IDS / 64] >> counter % 64 & 1;
-}
-
-/* Forgets all bits between the old top and the new one. */
-static void rise(struct keyring *k, uint32_t counter)
-{
-	uint32_t steps = counter - k->top;
-
-	if (steps > IDS)
-		steps = IDS;
-	for (uint32_t i = counter - steps + 1; steps; steps--, i++)
-		*word_of(k, i) &= ~(UINT64_C(1) << i % 64);
-	k->top = counter;
+	return spent_seen(&k->spent, id);
 }
 
 int keyring_mark(struct keyring *k, uint64_t id)
 {
-	uint32_t epoch = (uint32_t)(id >> 32), counter = (uint32_t)id;
-
-	if (keyring_seen(k, id))
-		return E_REPLAY;
-	if (epoch != k->epoch) {
-		for (size_t i = 0; i < IDS / 64; i++)
-			k->bits[i] = 0;
-		k->epoch = epoch;
-		k->top = 0;
-	}
-	if (counter > k->top)
-		rise(k, counter);
-	*word_of(k, counter) |= UINT64_C(1) << counter % 64;
-	return 0;
+	return spent_mark(&k->spent, id);
 }
 
 /* -- the table ------------------------------------------------------------ */
