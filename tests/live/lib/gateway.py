@@ -10,7 +10,7 @@ import subprocess
 
 from .lab import USER, Failure, wait_for
 
-CHILDREN = ('engine', 'keeper', 'relay')
+CHILDREN = ('engine', 'keeper', 'relay', 'tunnel')
 SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80']
 
 
@@ -75,6 +75,8 @@ class Gateway:
         self.workers = settings.pop('workers', 1)
         self.ports = settings.pop('ports', '16384-32767')
         self.media = settings.pop('media', '')  # more of the group media
+        self.sealed = settings.pop('sealed', '')  # more of the profile "sealed"
+        self.capability = settings.pop('capability', '')  # that it keeps as that user
         self.extra = settings.pop('extra', '')
         self.public = settings.pop('public', '')
         self.options = settings.pop('options', [])
@@ -125,7 +127,7 @@ profiles = {{
 		answer = {quoted(self.answer)}; late = {quoted(self.late)};
 		retarget = {quoted(self.retarget)}; sdes = {quoted(self.sdes)};
 		trust = {quoted(self.trust)}; body = {quoted(self.body)};
-		unencrypted = {quoted(self.unencrypted)}; }};
+		unencrypted = {quoted(self.unencrypted)}; {self.sealed} }};
 	plain = {{ need = "forbid"; body = {quoted(self.plain_body)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
@@ -155,9 +157,15 @@ phones = ( {', '.join(phones)} );
 
     def start(self):
         self.write()
-        self.process = self.lab.start(f'callseald-{self.site}', self.host, [
-            f'{self.lab.bin}/callseald', '-f', self.path, '--state-dir', self.state,
-            '--run-dir', self.run_dir, '--foreground', *self.options], user=USER)
+        argv = [f'{self.lab.bin}/callseald', '-f', self.path, '--state-dir', self.state,
+                '--run-dir', self.run_dir, '--foreground', *self.options]
+        if self.capability:  # as systemd gives it: AmbientCapabilities
+            who = pwd.getpwnam(USER)
+            argv = ['setpriv', '--reuid', str(who.pw_uid), '--regid', str(who.pw_gid),
+                    '--clear-groups', '--inh-caps', f'+{self.capability}', '--ambient-caps',
+                    f'+{self.capability}', *argv]
+        self.process = self.lab.start(f'callseald-{self.site}', self.host, argv,
+                                      user=None if self.capability else USER)
         wait_for(f'callseald at {self.host}', self._ready, 15)
         return self
 

@@ -110,7 +110,7 @@ class Lab:
     def __init__(self, sites='ab', programs=None, keep=False, net=Net):
         """programs: callseald's and callsealctl's paths; they are copied, so that
         an ordinary user reaches them wherever the build lies."""
-        self.dir = tempfile.mkdtemp(prefix='callseal-live-', dir='/tmp')
+        self.dir = tempfile.mkdtemp(prefix='callseal-live-', dir=tempfile.gettempdir())
         os.chmod(self.dir, 0o755)
         self.keep = keep
         self.processes = []

@@ -28,6 +28,16 @@ def frames(path):
             yield seconds + parts * unit, frame
 
 
+def protocols(path):
+    """How many IP packets of each protocol (50: ESP), fragments counted."""
+    count = collections.Counter()
+    for _, frame in frames(path):
+        kind = struct.unpack_from('!H', frame, 12)[0]
+        if kind in (0x0800, 0x86dd):
+            count[frame[23] if kind == 0x0800 else frame[20]] += 1
+    return count
+
+
 def packets(path):
     """Every UDP datagram and TCP segment, in the order captured."""
     parts = {}
