@@ -15,10 +15,6 @@
  * of it stays here, and what its provisional responses say goes on reliably to
  * who required that, in either direction.
  *
- * Where a proxy forks one INVITE to several phones of ours, Sofia cannot tell
- * whose response a PRACK acknowledges: such branches are answered with the 2xx,
- * which holds the same keys in any case.
- *
  * Does not do: an offer in the PRACK (488), SDP of our own making. */
 #include "modules/sip/early.h"
 
@@ -26,6 +22,7 @@
 #include "modules/sip/message/headers.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
+#include "modules/sip/reliable.h"
 #include "modules/sip/message/reply.h"
 
 #include <stdlib.h>
@@ -83,7 +80,6 @@ static int on_prack(struct reliable *r, nta_reliable_t *rel,
 
 	r->rel = NULL;
 	nta_reliable_destroy(rel);
-	t->unacked--;
 	pair_to_sweep(t->pair); /* what waited goes on from the loop */
 	if (!prack || !sip)
 		return 0; /* a final response overtook it, or it timed out */
@@ -94,43 +90,29 @@ static int on_prack(struct reliable *r, nta_reliable_t *rel,
 	return 0;
 }
 
-static struct reliable *reliable_own(struct txn *t)
+/* Takes msg. If it cannot be sent, keys come with the 2xx. */
+static void tell(struct txn *t, struct reliable *r, msg_t *msg)
 {
-	struct reliable *r = calloc(1, sizeof *r);
-
-	if (!r)
-		return NULL;
-	r->txn = t;
-	r->next = t->reliables;
-	t->reliables = r;
-	return r;
-}
-
-static void sent(struct txn *t, struct reliable *r, nta_reliable_t *rel)
-{
-	r->rel = rel;
-	if (!rel)
-		return; /* it will be answered with the 2xx */
-	t->unacked++;
-	t->keyed = true;
+	t->keyed |= reliable_send(r, on_prack, msg);
 }
 
 static void send_keys(struct txn *t, const struct buf *keys)
 {
-	su_home_t home[1] = { SU_HOME_INIT(home) };
-	struct reliable *r = reliable_own(t);
-	sip_payload_t *body;
+	struct reliable *r = reliable_new(t, NULL);
+	msg_t *msg = r ? nta_msg_create(t->from->face->agent, 0) : NULL;
 
-	su_home_init(home);
-	body = sip_payload_create(home, keys->data, (isize_t)keys->len);
-	if (r && body)
-		sent(t, r, nta_reliable_treply(
-			t->irq, on_prack, r, 183, "Session Progress",
-			SIPTAG_CONTACT(t->from->contact),
-			SIPTAG_CONTENT_TYPE_STR(KEYS_TYPE),
-			SIPTAG_CONTENT_DISPOSITION_STR(KEYS_DISPOSITION),
-			SIPTAG_PAYLOAD(body), TAG_END()));
-	su_home_deinit(home);
+	if (!msg)
+		return;
+	if (body_add(msg, keys->data, keys->len) &&
+	    !nta_incoming_complete_response(
+		    t->irq, msg, 183, "Session Progress",
+		    SIPTAG_CONTACT(t->from->contact),
+		    SIPTAG_CONTENT_TYPE_STR(KEYS_TYPE),
+		    SIPTAG_CONTENT_DISPOSITION_STR(KEYS_DISPOSITION),
+		    TAG_END()))
+		tell(t, r, msg);
+	else
+		msg_destroy(msg);
 }
 
 /* Keys of a far end that said that it can be answered reliably. */
@@ -138,34 +120,7 @@ static bool answers_early(const struct txn *t)
 {
 	return t->initial && t->offer && t->irq && !t->final && t->rel100 &&
 	       t->from->face->face == OUTSIDE && !t->keyed &&
-	       !t->pair->forked &&
 	       t->pair->call && call_wants_early(t->pair->call);
-}
-
-static void abandon(struct txn *t)
-{
-	for (struct reliable *r = t->reliables; r; r = r->next)
-		if (!r->leg && r->rel) {
-			nta_reliable_destroy(r->rel);
-			r->rel = NULL;
-		}
-	t->unacked = 0;
-	pair_to_sweep(t->pair);
-}
-
-void early_forked(struct pair *pair)
-{
-	struct pair *other;
-
-	for (other = pair->sip->pairs; other; other = other->next) {
-		if (other == pair || !pair->invite ||
-		    other->invite != pair->invite)
-			continue;
-		pair->forked = other->forked = true;
-		for (struct txn *t = other->txns; t; t = t->next)
-			if (t->unacked)
-				abandon(t);
-	}
 }
 
 void early_answer(struct txn *t, const sip_t *sip)
@@ -184,7 +139,6 @@ void early_answer(struct txn *t, const sip_t *sip)
 static bool has_to_be(const struct txn *t, const sip_t *sip)
 {
 	return t->initial && t->needs_rel100 && t->irq && !t->final &&
-	       !t->pair->forked &&
 	       (t->offer || filter_body_kind(sip) != BODY_SDP);
 }
 
@@ -196,10 +150,10 @@ bool early_reply(struct txn *t, const sip_t *sip, bool answers, msg_t *msg)
 	if (status <= 100 || status >= 200 ||
 	    !(has_to_be(t, sip) || (answers && answers_early(t))))
 		return false;
-	r = reliable_own(t);
+	r = reliable_new(t, NULL);
 	if (!r)
 		return false;
-	sent(t, r, nta_reliable_mreply(t->irq, on_prack, r, msg));
+	tell(t, r, msg);
 	return true;
 }
 
@@ -213,7 +167,7 @@ bool early_holds(const struct passage *p)
 {
 	const struct txn *t = p->txn;
 
-	if (p->kind != PASS_RESPONSE || !t->unacked)
+	if (p->kind != PASS_RESPONSE || !reliable_waits(t))
 		return false;
 	for (; p; p = p->next)
 		if (p->txn == t && is_failure(p))

@@ -16,9 +16,6 @@ void early_answer(struct txn *t, const sip_t *sip);
 /* Sends the phone's provisional response reliably, if the answer in it is the
  * first that the far end gets and it understands that; true: msg is taken. */
 bool early_reply(struct txn *t, const sip_t *sip, bool answers, msg_t *msg);
-/* A first INVITE that other pairs may have got on another branch of a fork:
- * nothing of ours is sent reliably to it then, nor waits for a PRACK. */
-void early_forked(struct pair *pair);
 /* Whether this message, the first of its queue, waits until what we sent
  * reliably is acknowledged (RFC 3262 3). */
 bool early_holds(const struct passage *p);

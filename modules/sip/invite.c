@@ -12,8 +12,8 @@
 #include "modules/sip/early.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/leg.h"
-#include "modules/sip/message/merge.h"
 #include "modules/sip/pair.h"
+#include "modules/sip/reliable.h"
 #include "modules/sip/message/replaces.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/session/session.h"
@@ -62,16 +62,12 @@ static bool out_of_order(const struct txn *t, const struct leg *leg,
 static struct reliable *reliable_note(struct txn *t, struct leg *leg,
 				      const sip_t *sip)
 {
-	struct reliable *r = calloc(1, sizeof *r);
+	struct reliable *r = reliable_new(t, leg);
 
 	if (!r)
 		return NULL;
-	r->txn = t;
-	r->leg = leg;
 	r->rseq = sip->sip_rseq->rs_response;
 	r->offer = !t->offer && filter_body_kind(sip) == BODY_SDP;
-	r->next = t->reliables;
-	t->reliables = r;
 	return r;
 }
 
@@ -178,7 +174,7 @@ void invite_reply_reliably(struct passage *p, const sip_t *sip, msg_t *msg)
 	if (!r)
 		msg_destroy(msg);
 	else
-		r->rel = nta_reliable_mreply(t->irq, on_prack, r, msg);
+		(void)reliable_send(r, on_prack, msg);
 }
 
 void invite_answered(struct txn *t, const sip_t *sip)
@@ -404,9 +400,8 @@ int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 		return 0;
 	}
 	t->initial = true;
-	pair->invite = merge_invite(f->sip, f->face, sip);
 	if (t->rel100)
-		early_forked(pair);
+		pair_siblings(pair, sip);
 	filter_pass(t, PASS_REQUEST, pair->called,
 		    nta_incoming_getrequest(irq));
 	return 0;

@@ -28,6 +28,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/registrar/nonce.c modules/sip/registrar/nonce.h \
 	modules/sip/registrar/registrar.c modules/sip/registrar/registrar.h \
 	modules/sip/message/replaces.c modules/sip/message/replaces.h \
+	modules/sip/reliable.c modules/sip/reliable.h \
 	modules/sip/reoffer.c modules/sip/reoffer.h \
 	modules/sip/message/reply.c modules/sip/message/reply.h \
 	modules/sip/request.c modules/sip/request.h \

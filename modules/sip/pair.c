@@ -17,6 +17,7 @@
 #include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
+#include "modules/sip/message/merge.h"
 #include "modules/sip/message/origin.h"
 #include "modules/sip/border/rank.h"
 #include "modules/sip/message/reply.h"
@@ -150,6 +151,18 @@ struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
 		return NULL;
 	}
 	return pair;
+}
+
+void pair_siblings(struct pair *pair, const sip_t *invite)
+{
+	struct pair *other;
+
+	pair->invite = merge_invite(pair->sip, pair->caller->face->face,
+				    invite);
+	for (other = pair->sip->pairs; pair->invite && other;
+	     other = other->next)
+		if (other != pair && other->invite == pair->invite)
+			pair->forked = other->forked = true;
 }
 
 uint64_t pair_id(const struct pair *pair)

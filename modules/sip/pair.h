@@ -8,6 +8,8 @@
  * says why; nothing is left behind. */
 struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
 		      const sip_t *sip, struct refusal *no);
+/* Its first INVITE is there: finds those that are branches of the same one. */
+void pair_siblings(struct pair *pair, const sip_t *invite);
 /* The core's id of the call, for the log; 0 once it is released. */
 uint64_t pair_id(const struct pair *pair);
 /* Works on the queue of filter.c. */

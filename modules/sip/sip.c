@@ -26,6 +26,7 @@
  *              challenges (auth.c, challenge.c)
  *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
  *              speaks for
+ *   reliable.c reliable responses, and whose PRACK it is
  *   early.c    keys before the phone is picked up
  *   merge.c    the same request on two ways
  *   headers.c  what passes end to end, byte for byte

@@ -136,7 +136,9 @@ struct reliable {
 	struct leg *leg;         /* NULL: of our own making (early.c) */
 	struct reliable *next; /* of the txn */
 	nta_reliable_t *rel;   /* NULL once acknowledged */
+	nta_prack_f *on_prack; /* what it calls then */
 	uint32_t rseq;         /* as the far side counts */
+	uint32_t told;         /* as we do */
 	bool offer;            /* its body was an offer */
 };
 
@@ -165,7 +167,6 @@ struct txn {
 	bool needs_rel100;   /* and requires it */
 	bool early;          /* we asked for keys before the 2xx (early.c) */
 	bool keyed;          /* we answered so */
-	unsigned unacked;    /* of our own reliable responses, without PRACK */
 	bool prack_answer;   /* PRACK: its body answers a reliable offer */
 	bool acked;          /* INVITE: the ACK went to the other leg */
 	bool own;            /* an offer of ours (reoffer.c): irq is NULL */

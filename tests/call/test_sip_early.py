@@ -424,21 +424,30 @@ def forked_to_two_phones_of_ours(s):
     s.gone(2)
 
 
+def branch_prack(s, d, response, cseq=2):
+    e = dict(d, ttag=response.tag("To"))
+    s.b.request("PRACK", response.contact(), e, cseq=cseq,
+                extra="RAck: %s 1 INVITE\r\n" % response.get("RSeq"))
+
+
 @case(inside=",", keys=EARLY)
-def a_fork_is_answered_with_the_200(s):
-    """A PRACK could not be told to its branch: the first's is not waited for."""
+def each_branch_has_its_keys_early(s):
     phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
     uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(phones)]
     d = dialog()
-    s.b.request("INVITE", uris[0], d, body=SDP, cseq=1, extra=ASKS)
-    invites = [phones[0].expect("INVITE")]
-    s.b.expect("SIP/2.0 183")
-    s.b.request("INVITE", uris[1], d, body=SDP, cseq=1, extra=ASKS)
-    invites.append(phones[1].expect("INVITE"))
-    for n, (i, p) in enumerate(zip(invites, phones)):
+    told = []
+    for uri in uris:
+        s.b.request("INVITE", uri, d, body=SDP, cseq=1, extra=ASKS)
+        told.append(s.b.expect("SIP/2.0 183"))
+        same(told[-1].get("Content-Type"), "application/mikey", "its body")
+    for r, p in zip(told, phones):
+        i = p.expect("INVITE")
         p.reply(i, "200 OK", "A", body=SDP)
-        ok = s.b.expect("SIP/2.0 200")
-        e = dict(d, ttag=ok.tag("To"), uri=ok.contact(), cseq=1)
+        s.b.quiet(0.1)  # the 2xx waits
+        branch_prack(s, d, r)
+        same([s.b.expect("SIP/2.0 200").get("CSeq") for _ in "12"], ["2 PRACK", "1 INVITE"],
+             "what it gets")
+        e = dict(d, ttag=r.tag("To"), uri=r.contact(), cseq=2)
         s.b.request("ACK", e["uri"], e, cseq=1)
         p.expect("ACK")
         s.bye(e, s.b, p)
@@ -469,6 +478,47 @@ def both_phones_answer(s):
         same(r.tag("From"), e["ttag"], "whose INFO")
         s.b.reply(r, "200 OK")
         p.expect("SIP/2.0 200")
+        s.bye(e, s.b, p)
+    s.gone(2)
+
+
+@case(inside=",", keys=("t1=%d" % T1,))
+def forked_prack_finds_its_phone(s):
+    """Two phones of ours, both reliable, both acknowledged, in either order."""
+    phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
+    uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(phones)]
+    d = dialog()
+    early = []
+    for n, (uri, p) in enumerate(zip(uris, phones)):
+        s.b.request("INVITE", uri, d, body=SDP, cseq=1, extra="Supported: 100rel\r\n")
+        i = p.expect("INVITE")
+        p.reply(i, "183 Session Progress", "A%d" % n, body=SDP,
+                extra="Require: 100rel\r\nRSeq: 7\r\n")
+        early.append((i, s.b.expect("SIP/2.0 183"), p, "A%d" % n))
+        p.reply(i, "180 Ringing", "A%d" % n, extra="Require: 100rel\r\nRSeq: 8\r\n")
+    s.b.quiet(3 * T1 / 1000, skip="SIP/2.0 (100|183)")  # the 180s wait, the 183s come again
+    for i, r, p, tag in reversed(early):
+        branch_prack(s, d, r)
+        k = p.expect("PRACK")
+        same(k.get("RAck"), "7 %s" % i.get("CSeq"), "RAck")
+        p.reply(k, "200 OK", tag, contact=False)
+        done = s.b.expect("SIP/2.0 (200|180)", skip="SIP/2.0 (100|183)"), s.b.expect(
+            "SIP/2.0 (200|180)", skip="SIP/2.0 (100|183)")
+        same({m.tag("To") for m in done}, {r.tag("To")}, "whose")
+        same({m.get("CSeq") for m in done}, {"2 PRACK", "1 INVITE"}, "of what")
+        ringing = [m for m in done if m.status == 180][0]
+        same(int(ringing.get("RSeq")), int(r.get("RSeq")) + 1, "RSeq")
+        branch_prack(s, d, ringing, cseq=3)
+        k = p.expect("PRACK")
+        p.reply(k, "200 OK", tag, contact=False)
+        s.b.expect("SIP/2.0 200", skip="SIP/2.0 (100|183)")
+    s.b.quiet(8 * T1 / 1000)  # and nothing is repeated
+    for i, r, p, tag in early:
+        p.reply(i, "200 OK", tag)
+        ok = s.b.expect("SIP/2.0 200")
+        e = dict(d, ttag=ok.tag("To"), uri=ok.contact(), cseq=3)
+        s.b.request("ACK", e["uri"], e, cseq=1)
+        p.expect("ACK")
         s.bye(e, s.b, p)
     s.gone(2)
 

@@ -13,6 +13,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "modules/sip/reliable.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -72,7 +73,8 @@ static void take(tp_stack_t *agent, tport_t *tp, msg_t *msg,
 {
 	switch (ask(agent, msg)) {
 	case GUARD_PASS:
-		behind->tpac_recv(agent, tp, msg, magic, received);
+		if (!reliable_prack(nta_agent_magic(agent), msg))
+			behind->tpac_recv(agent, tp, msg, magic, received);
 		break;
 	case GUARD_REFUSE:
 		refuse(agent, msg);

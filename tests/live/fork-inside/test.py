@@ -2,7 +2,7 @@
 
 Both phones of an account registered through their gateway; both ring, one is picked
 up, the other is cancelled. By a pre-shared key, then by Diffie-Hellman, then with profiles
-that want keys early: a fork has them with the 200.
+that want keys early: each branch has its own.
 """
 import json
 import time
