@@ -5,6 +5,13 @@ modules_vici_libvici_a_SOURCES = \
 	modules/vici/ask.c modules/vici/ask.h \
 	modules/vici/client.c modules/vici/client.h \
 	modules/vici/conn.c modules/vici/conn.h \
+	modules/vici/ike/adopt.c \
+	modules/vici/ike/child.c \
+	modules/vici/ike/ike.c modules/vici/ike/ike.h \
+	modules/vici/ike/inside.h \
+	modules/vici/ike/name.c \
+	modules/vici/ike/peer.c \
+	modules/vici/ike/use.c \
 	modules/vici/message.c modules/vici/message.h \
 	modules/vici/packet.c modules/vici/packet.h \
 	modules/vici/sa.c modules/vici/sa.h \

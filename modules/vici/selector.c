@@ -27,6 +27,28 @@ bool vici_selector_equal(const struct vici_selector *a,
 	       a->port == b->port && a->port_last == b->port_last;
 }
 
+static bool net_within(const struct net *inner, const struct net *outer)
+{
+	return inner->bits >= outer->bits && net_contains(outer, &inner->base);
+}
+
+bool vici_selector_within(const struct vici_selector *inner,
+			  const struct vici_selector *outer)
+{
+	return net_within(&inner->net, &outer->net) &&
+	       (!outer->protocol || outer->protocol == inner->protocol) &&
+	       inner->port >= outer->port &&
+	       inner->port_last <= outer->port_last;
+}
+
+bool vici_selectors_meet(const struct vici_selector *a,
+			 const struct vici_selector *b)
+{
+	return (net_within(&a->net, &b->net) || net_within(&b->net, &a->net)) &&
+	       (!a->protocol || !b->protocol || a->protocol == b->protocol) &&
+	       a->port <= b->port_last && b->port <= a->port_last;
+}
+
 static bool any_port(const struct vici_selector *s)
 {
 	return s->port == 0 && s->port_last == PORT_ANY_LAST;

@@ -25,6 +25,12 @@ struct vici_selectors {
 
 bool vici_selector_equal(const struct vici_selector *a,
 			 const struct vici_selector *b);
+/* Whether every packet that outer does not take, inner does not either. */
+bool vici_selector_within(const struct vici_selector *inner,
+			  const struct vici_selector *outer);
+/* Whether some packet is of both. */
+bool vici_selectors_meet(const struct vici_selector *a,
+			 const struct vici_selector *b);
 /* E_ARG for ports without a protocol, an empty range or no net. */
 int vici_selector_text(const struct vici_selector *s,
 		       char out[static VICI_SELECTOR_TEXT]);

@@ -21,6 +21,8 @@ struct charon {
 	const char *unknown, *silent, *streams, *version;
 	const void *answer;
 	size_t answer_len;
+	bool (*command)(void *user, const char *command);
+	void *command_user;
 	char stream[VICI_NAME_MAX + 1]; /* registered last */
 };
 
@@ -77,6 +79,8 @@ static void say_version(struct charon *c)
 
 static void requested(struct charon *c, const char *name)
 {
+	if (c->command && c->command(c->command_user, name))
+		return;
 	if (is(c->silent, name))
 		return;
 	for (unsigned i = 0; is(c->streams, name) && i < c->events; i++)
@@ -243,6 +247,13 @@ void charon_answer(struct charon *c, const void *message, size_t len)
 {
 	c->answer = message;
 	c->answer_len = len;
+}
+
+void charon_on_command(struct charon *c,
+		       bool (*fn)(void *user, const char *command), void *user)
+{
+	c->command = fn;
+	c->command_user = user;
 }
 
 void charon_deaf(struct charon *c, bool deaf)

@@ -29,6 +29,10 @@ void charon_streams(struct charon *c, const char *command, unsigned events);
 void charon_version(struct charon *c, const char *version);
 /* What other commands answer: "success = yes" if never told. Borrowed. */
 void charon_answer(struct charon *c, const void *message, size_t len);
+/* Called for each command before it is answered; true: it was answered there.
+ * NULL: none. */
+void charon_on_command(struct charon *c,
+		       bool (*fn)(void *user, const char *command), void *user);
 /* Nothing is read while deaf. */
 void charon_deaf(struct charon *c, bool deaf);
 

@@ -77,6 +77,49 @@ static void selectors_that_do_not_fit(void **state)
 			fail_msg("taken: %s", odd[i]);
 }
 
+static struct vici_selector selector(const char *text)
+{
+	struct vici_selector s;
+
+	assert_int_equal(vici_selector_read(text_of(text), &s), 0);
+	return s;
+}
+
+static void selectors_among_each_other(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool within, meet; /* a within b; a and b, either way round */
+	} rows[] = {
+		{ "10.0.0.0/24", "10.0.0.0/24", true, true },
+		{ "10.0.0.1/32", "10.0.0.0/24", true, true },
+		{ "10.0.0.0/24", "10.0.0.1/32", false, true },
+		{ "10.0.1.1/32", "10.0.0.0/24", false, false },
+		{ "fd99::1/128", "0.0.0.0/0", false, false },
+		{ "10.0.0.1/32[udp]", "10.0.0.0/24", true, true },
+		{ "10.0.0.1/32", "10.0.0.0/24[udp]", false, true },
+		{ "10.0.0.1/32[udp]", "10.0.0.0/24[tcp]", false, false },
+		{ "10.0.0.1/32[udp/5-6]", "10.0.0.1/32[udp/5-6]", true, true },
+		{ "10.0.0.1/32[udp/5]", "10.0.0.1/32[udp/5-6]", true, true },
+		{ "10.0.0.1/32[udp/5-7]", "10.0.0.1/32[udp/5-6]", false, true },
+		{ "10.0.0.1/32[udp/4-6]", "10.0.0.1/32[udp/5-6]", false, true },
+		{ "10.0.0.1/32[udp/7]", "10.0.0.1/32[udp/5-6]", false, false },
+		{ "10.0.0.1/32[udp/5]", "10.0.0.1/32", true, true },
+		{ "10.0.0.1/32[udp]", "10.0.0.1/32[udp/5]", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct vici_selector a = selector(rows[i].a);
+		struct vici_selector b = selector(rows[i].b);
+
+		if (vici_selector_within(&a, &b) != rows[i].within ||
+		    vici_selectors_meet(&a, &b) != rows[i].meet ||
+		    vici_selectors_meet(&b, &a) != rows[i].meet)
+			fail_msg("%s, %s", rows[i].a, rows[i].b);
+	}
+}
+
 static void selectors_that_are_not_written(void **state)
 {
 	char text[VICI_SELECTOR_TEXT];
@@ -378,6 +421,7 @@ int main(void)
 		cmocka_unit_test(selectors_go_both_ways),
 		cmocka_unit_test(selectors_that_do_not_fit),
 		cmocka_unit_test(selectors_that_are_not_written),
+		cmocka_unit_test(selectors_among_each_other),
 		cmocka_unit_test(an_sa_with_children),
 		cmocka_unit_test(an_sa_of_others_half_made),
 		cmocka_unit_test(selectors_past_the_room_are_odd),

@@ -1,5 +1,6 @@
 # VICI
 VICI_TESTS = tests/unit/test_vici_ask tests/unit/test_vici_client \
+	tests/unit/test_vici_ike \
 	tests/unit/test_vici_message tests/unit/test_vici_sa
 VICI_MOCK = tests/mock/alloc.c tests/mock/alloc.h \
 	tests/mock/charon.c tests/mock/charon.h \
@@ -14,6 +15,9 @@ tests_unit_test_vici_client_SOURCES = tests/unit/test_vici_client.c \
 	$(VICI_MOCK)
 tests_unit_test_vici_client_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_vici_client_LDADD = $(VICI_TEST_LIBS)
+tests_unit_test_vici_ike_SOURCES = tests/unit/test_vici_ike.c $(VICI_MOCK)
+tests_unit_test_vici_ike_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_vici_ike_LDADD = $(VICI_TEST_LIBS)
 tests_unit_test_vici_message_SOURCES = tests/unit/test_vici_message.c \
 	tests/mock/alloc.c tests/mock/alloc.h
 tests_unit_test_vici_message_LDFLAGS = $(ALLOC_WRAP)
@@ -24,8 +28,11 @@ tests_unit_test_vici_sa_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DCORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus/vici"'
 tests_unit_test_vici_sa_LDADD = $(VICI_TEST_LIBS)
 
-# by "make" already: tests/live/vici drives it
+# by "make" already: tests/live/vici and tests/live/ike drive them
 noinst_PROGRAMS += tests/mock/vici_shell
 tests_mock_vici_shell_SOURCES = tests/mock/vici_shell.c \
 	tests/mock/vici_text.c tests/mock/vici_text.h
 tests_mock_vici_shell_LDADD = $(VICI_LIBS) $(BASE_LIBS)
+noinst_PROGRAMS += tests/mock/ike_shell
+tests_mock_ike_shell_SOURCES = tests/mock/ike_shell.c
+tests_mock_ike_shell_LDADD = $(VICI_LIBS) $(BASE_LIBS)

@@ -1,5 +1,6 @@
 """strongSwan's charon on a host of the lab, without systemd, with ESP in user space;
-and tests/mock/vici_shell, which speaks to it through our VICI client."""
+tests/mock/vici_shell, which speaks to it through our VICI client; and
+tests/mock/ike_shell, which has it raise tunnels."""
 import glob
 import os
 import queue
@@ -97,15 +98,15 @@ class Line:
         return self.text
 
 
-class Shell:
-    """Ours; its client is on the socket of a Charon."""
+class Lines:
+    """A program of ours that takes orders by lines and tells by lines."""
 
-    def __init__(self, lab, build, path, prefix='cs-'):
-        program = [p for p in glob.glob(f'{build}/**/vici_shell', recursive=True)
-                   if '.libs' not in p]
-        if not program:
-            raise Failure(f'no vici_shell below {build}: build first')
-        self.popen = subprocess.Popen([program[0], path, prefix], stdin=subprocess.PIPE,
+    def __init__(self, lab, build, program, *args):
+        paths = [p for p in glob.glob(f'{build}/**/{program}', recursive=True)
+                 if '.libs' not in p]
+        if not paths:
+            raise Failure(f'no {program} below {build}: build first')
+        self.popen = subprocess.Popen([paths[0], *args], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, text=True, bufsize=1)
         lab.on_close(self.close)
         self.lines, self.orders, self.seen = queue.Queue(), 0, []
@@ -118,13 +119,6 @@ class Shell:
     def close(self):
         self.popen.kill()
         self.popen.wait(5)
-
-    def order(self, text):
-        """Its number, by which the answer is known."""
-        word = text.split()[0]
-        self.popen.stdin.write(text + '\n')
-        self.orders += word != 'timeout'
-        return self.orders
 
     def _pump(self, seconds):
         try:
@@ -157,6 +151,20 @@ class Shell:
         while self._pump(end - time.monotonic()):
             pass
         return self.find(start, **pairs) is None
+
+
+class Shell(Lines):
+    """The VICI client, on the socket of a Charon."""
+
+    def __init__(self, lab, build, path, prefix='cs-'):
+        super().__init__(lab, build, 'vici_shell', path, prefix)
+
+    def order(self, text):
+        """Its number, by which the answer is known."""
+        word = text.split()[0]
+        self.popen.stdin.write(text + '\n')
+        self.orders += word != 'timeout'
+        return self.orders
 
     def answer(self, number, seconds=5.0):
         return self.wait(f'answer {number} ', seconds)
@@ -195,3 +203,21 @@ class Shell:
         except Failure:
             raise Failure(f'not the SAs that were to be: {found}') from None
         return found
+
+
+class Ike(Lines):
+    """modules/vici/ike, on the socket of a Charon."""
+
+    def __init__(self, lab, build, path, key, prefix='cs-'):
+        super().__init__(lab, build, 'ike_shell', path, prefix, key)
+
+    def order(self, text):
+        """What it gives, which is a number; Failure when it is refused."""
+        line = self.try_order(text)
+        if line['error'] != '0':
+            raise Failure(f'{text}: {line}')
+        return int(line.text.split()[2])
+
+    def try_order(self, text):
+        self.popen.stdin.write(text + '\n')
+        return self.wait(f'did {text.split()[0]} ')

@@ -1,0 +1,86 @@
+/* adopt.c - what charon has already when we come: the tunnels that somebody
+ * wants are taken over, and what nobody knows is ended later. See ike.h. */
+#include "modules/vici/ike/inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void each_of_peer(void *user, struct vici_ike *ike)
+{
+	struct peer *p = user;
+	struct vici_child_sa sa;
+	struct child *c;
+
+	if (p->dead || !vici_text_is(ike->conn, p->name) ||
+	    ike->state != VICI_IKE_ESTABLISHED)
+		return;
+	while (!vici_ike_child(ike, &sa)) {
+		c = peer_child(p, sa.name);
+		if (c && sa.state == VICI_CHILD_INSTALLED)
+			child_gained(c, 0, ike->id, &sa);
+	}
+}
+
+int adopt_peer(struct peer *p, vici_result_fn done)
+{
+	struct vici_listing listing = {
+		.prefix = p->m->settings->prefix, .conn = p->name,
+		.each = each_of_peer
+	};
+	struct vici_then then = ike_then(p->m, done, p);
+
+	return vici_list_sas(p->m->client, &listing, &then);
+}
+
+/* -- what nobody knows ----------------------------------------------------- */
+
+static void nothing(void *user, int err, const struct vici_result *result)
+{
+	(void)user;
+	(void)err;
+	(void)result;
+}
+
+static void end_ike(struct ike *m, const struct vici_ike *ike)
+{
+	struct vici_which which = { .ike_id = ike->id };
+	struct vici_then then = ike_then(m, nothing, NULL);
+	char name[VICI_NAME_MAX + 1];
+
+	snprintf(name, sizeof name, "%.*s", (int)ike->conn.len, ike->conn.p);
+	vici_terminate(m->client, &which, true, &then);
+	vici_unload_conn(m->client, name, &then);
+}
+
+static void end_children(struct peer *p, struct vici_ike *ike)
+{
+	struct vici_child_sa sa;
+
+	while (!vici_ike_child(ike, &sa))
+		if (sa.state == VICI_CHILD_INSTALLED &&
+		    !peer_child(p, sa.name))
+			child_end_sa(p->m, sa.id);
+}
+
+static void each_of_all(void *user, struct vici_ike *ike)
+{
+	struct ike *m = user;
+	struct peer *p = ike->ours ? peer_find(m, ike->conn) : NULL;
+
+	if (!ike->ours)
+		return;
+	if (p)
+		end_children(p, ike);
+	else
+		end_ike(m, ike);
+}
+
+void adopt_sweep(struct ike *m)
+{
+	struct vici_listing listing = {
+		.prefix = m->settings->prefix, .each = each_of_all
+	};
+	struct vici_then then = ike_then(m, nothing, m);
+
+	vici_list_sas(m->client, &listing, &then);
+}

@@ -1,0 +1,347 @@
+/* peer.c - what charon must have of a peer before a tunnel to it is raised: the
+ * key, then the connection with all its children; then what charon has by that
+ * name already is taken over. See ike.h. */
+#include "modules/vici/ike/inside.h"
+
+#include "daemon/base/err.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void release(struct peer *p)
+{
+	for (unsigned side = 0; side < 2; side++)
+		for (unsigned i = 0; i < IKE_CERTS_MAX; i++)
+			free((void *)p->certs[side][i].p);
+	free(p->ours);
+	free(p->theirs);
+	free(p->proposal);
+	free(p);
+}
+
+void peer_free(struct peer *p)
+{
+	struct peer **at = &p->m->peers;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	while (p->children)
+		child_free(p->children);
+	p->dead = true;
+	if (!p->pending)
+		release(p);
+}
+
+struct peer *peer_find(const struct ike *m, struct vici_text conn)
+{
+	struct peer *p = m->peers;
+
+	while (p && !vici_text_is(conn, p->name))
+		p = p->next;
+	return p;
+}
+
+struct peer *peer_named(const struct ike *m, const char *name)
+{
+	struct peer *p = m->peers;
+
+	while (p && strcmp(p->bare, name))
+		p = p->next;
+	return p;
+}
+
+struct child *peer_child(const struct peer *p, struct vici_text name)
+{
+	struct child *c = p->children;
+
+	while (c && !vici_text_is(name, c->name))
+		c = c->next;
+	return c;
+}
+
+/* -- what is copied -------------------------------------------------------- */
+
+static int copy_certs(struct peer *p, unsigned side, struct vici_side *s)
+{
+	uint8_t *copy;
+
+	if (s->n_certs > IKE_CERTS_MAX)
+		return E_ARG;
+	for (size_t i = 0; i < s->n_certs; i++) {
+		copy = malloc(s->certs[i].len + 1);
+		if (!copy)
+			return E_NOMEM;
+		memcpy(copy, s->certs[i].p, s->certs[i].len);
+		p->certs[side][i] = (struct vici_bytes){ copy,
+							 s->certs[i].len };
+	}
+	s->certs = p->certs[side];
+	return 0;
+}
+
+static int copy_text(const char **text, char **copy)
+{
+	if (!*text)
+		return 0;
+	*text = *copy = strdup(*text);
+	return *copy ? 0 : E_NOMEM;
+}
+
+static int fill(struct peer *p, const struct ike_peer *from)
+{
+	int r;
+
+	p->conf = *from;
+	snprintf(p->name, sizeof p->name, "%s%s", p->m->settings->prefix,
+		 from->name);
+	p->bare = p->conf.name = p->name + strlen(p->m->settings->prefix);
+	r = copy_text(&p->conf.ours.id, &p->ours);
+	if (!r)
+		r = copy_text(&p->conf.theirs.id, &p->theirs);
+	if (!r)
+		r = copy_text(&p->conf.proposal, &p->proposal);
+	if (!r)
+		r = copy_certs(p, 0, &p->conf.ours);
+	return r ? r : copy_certs(p, 1, &p->conf.theirs);
+}
+
+static bool is_psk(const struct ike_peer *p)
+{
+	return p->ours.auth == VICI_AUTH_PSK || p->theirs.auth == VICI_AUTH_PSK;
+}
+
+static bool same_key(const struct ike_peer *a, const struct ike_peer *b)
+{
+	return is_psk(a) && is_psk(b) && !strcmp(a->ours.id, b->ours.id) &&
+	       !strcmp(a->theirs.id, b->theirs.id);
+}
+
+static int sound(const struct ike *m, const struct ike_peer *peer)
+{
+	size_t len = strlen(peer->name);
+
+	if (len > IKE_NAME_MAX || !vici_name_ok(peer->name, len) ||
+	    !peer->remote.family || !peer->ours.id || !peer->theirs.id)
+		return E_ARG;
+	for (const struct peer *p = m->peers; p; p = p->next)
+		if (!strcmp(p->bare, peer->name) || same_key(&p->conf, peer))
+			return E_EXISTS;
+	return 0;
+}
+
+int ike_peer_add(struct ike *m, const struct ike_peer *peer)
+{
+	int r = sound(m, peer);
+	struct peer *p = r ? NULL : calloc(1, sizeof *p);
+
+	if (r)
+		return r;
+	if (!p)
+		return E_NOMEM;
+	p->m = m;
+	r = fill(p, peer);
+	if (r) {
+		release(p);
+		return r;
+	}
+	p->next = m->peers;
+	m->peers = p;
+	return 0;
+}
+
+/* -- loading --------------------------------------------------------------- */
+
+static void failed(struct peer *p, int err, const char *why)
+{
+	struct child *next;
+
+	p->state = PEER_OUT;
+	for (struct child *c = p->children; c; c = next) {
+		next = c->next;
+		c->loaded = false;
+		if (c->state == CHILD_LOADING)
+			child_failed(c, err, why);
+	}
+}
+
+/* The end of a request: false when there is nothing to go on with. */
+static bool goes_on(struct peer *p, int err, const struct vici_result *result)
+{
+	char why[IKE_WHY_TEXT];
+
+	p->pending--;
+	if (p->dead) {
+		if (!p->pending)
+			release(p);
+		return false;
+	}
+	if (!err)
+		return p->state == PEER_LOADING;
+	ike_why(why, err, result);
+	failed(p, err, why);
+	return false;
+}
+
+static void sent(struct peer *p, int r)
+{
+	if (r)
+		failed(p, r, err_text(r));
+	else
+		p->pending++;
+}
+
+static void be_in(struct peer *p)
+{
+	struct child *next;
+
+	p->state = PEER_IN;
+	for (struct child *c = p->children; c; c = next) {
+		next = c->next;
+		if (c->loaded)
+			child_ready(c);
+	}
+	if (p->dirty)
+		peer_load(p);
+}
+
+static void on_listed(void *user, int err, const struct vici_result *result)
+{
+	struct peer *p = user;
+
+	if (!goes_on(p, err, result))
+		return;
+	p->listed = true;
+	be_in(p);
+}
+
+static void on_loaded(void *user, int err, const struct vici_result *result)
+{
+	struct peer *p = user;
+
+	if (!goes_on(p, err, result))
+		return;
+	if (p->listed)
+		be_in(p);
+	else
+		sent(p, adopt_peer(p, on_listed));
+}
+
+/* The children of the load; whoever comes later makes it dirty. */
+static size_t take_children(struct peer *p, struct vici_child *out)
+{
+	size_t n = 0;
+
+	for (struct child *c = p->children; c; c = c->next) {
+		c->loaded = true;
+		out[n++] = c->conf;
+	}
+	p->dirty = false;
+	return n;
+}
+
+static void load_conn(struct peer *p)
+{
+	const struct ike_peer *from = &p->conf;
+	struct vici_child *children = calloc(VICI_CHILDREN_MAX,
+					     sizeof *children);
+	struct vici_then then = ike_then(p->m, on_loaded, p);
+	struct vici_conn conn = {
+		.name = p->name, .local = from->local, .remote = from->remote,
+		.proposal = from->proposal, .ours = from->ours,
+		.theirs = from->theirs, .children = children,
+		.rekey_s = from->rekey_s, .dpd_s = from->dpd_s,
+		.encap = from->encap
+	};
+
+	p->state = PEER_LOADING;
+	if (!children) {
+		failed(p, E_NOMEM, err_text(E_NOMEM));
+		return;
+	}
+	conn.n_children = take_children(p, children);
+	sent(p, vici_load_conn(p->m->client, &conn, &then));
+	free(children);
+}
+
+static void on_keyed(void *user, int err, const struct vici_result *result)
+{
+	struct peer *p = user;
+
+	if (!goes_on(p, err, result))
+		return;
+	p->keyed = true;
+	load_conn(p);
+}
+
+void ike_key(struct ike *m, const char *peer, const struct secret *key)
+{
+	struct peer *p = peer_named(m, peer);
+	struct vici_then then = ike_then(m, on_keyed, p);
+	const char *const owners[] = { p ? p->conf.ours.id : NULL,
+				       p ? p->conf.theirs.id : NULL };
+	struct vici_psk psk = { .key = key, .owners = owners, .n_owners = 2 };
+
+	if (!p || p->state != PEER_KEY)
+		return;
+	p->asking = false;
+	if (!key) {
+		failed(p, E_AUTH, "no pre-shared key for this peer");
+		return;
+	}
+	psk.id = p->name;
+	p->state = PEER_LOADING;
+	sent(p, vici_load_psk(m->client, &psk, &then));
+}
+
+void peer_load(struct peer *p)
+{
+	if (p->state == PEER_LOADING)
+		return; /* and is dirty then */
+	if (is_psk(&p->conf) && !p->keyed) {
+		p->state = PEER_KEY;
+		p->asking = true;
+		event_active(p->m->tell, EV_TIMEOUT, 0);
+		return;
+	}
+	load_conn(p);
+}
+
+/* -- ending ---------------------------------------------------------------- */
+
+static void nothing(void *user, int err, const struct vici_result *result)
+{
+	(void)user;
+	(void)err;
+	(void)result;
+}
+
+void peer_end_all(struct peer *p)
+{
+	struct ike *m = p->m;
+	struct vici_which which = { .conn = p->name };
+	struct vici_then then = ike_then(m, nothing, NULL);
+
+	if (*m->trouble)
+		return; /* charon has nothing of us when it is back */
+	vici_terminate(m->client, &which, true, &then);
+	vici_unload_conn(m->client, p->name, &then);
+	if (p->keyed)
+		vici_unload_psk(m->client, p->name, &then);
+}
+
+int ike_peer_del(struct ike *m, const char *name)
+{
+	struct peer *p = peer_named(m, name);
+
+	if (!p)
+		return E_NOTFOUND;
+	for (const struct child *c = p->children; c; c = c->next)
+		if (c->uses)
+			return E_STATE;
+	peer_end_all(p);
+	peer_free(p);
+	return 0;
+}
