@@ -402,10 +402,13 @@ struct msg_digest_checked {
  * Contact, Date. No line of the party is used: n is 0. */
 struct msg_body_seal {
 	struct msg_key_party party;
-	uint32_t len;      /* tail: those lines, then SDP */
-	uint32_t frag_len; /* bytes of the lines */
-	uint32_t full;     /* 1: our certificates must go along */
-	uint32_t pad;
+	uint32_t len;        /* tail: those lines, Content- headers of words,
+	                        then SDP or words */
+	uint32_t frag_len;   /* bytes of the lines */
+	uint32_t fields_len; /* bytes of the headers; 0 for SDP */
+	uint8_t full;        /* 1: our certificates must go along */
+	uint8_t words;       /* 1: the body of a MESSAGE; 0: SDP */
+	uint8_t pad[2];
 };
 
 struct msg_body_sealed {
@@ -428,13 +431,16 @@ struct msg_body_open {
 	uint32_t fields_len; /* bytes of the headers */
 	uint8_t response;    /* to a request of ours: nobody can repeat it
 	                        later, in no transaction */
-	uint8_t pad[3];
+	uint8_t words;       /* as in msg_body_seal */
+	uint8_t pad[2];
 };
 
 struct msg_body_opened {
 	int32_t err;
 	uint32_t status;   /* when err: what to refuse with */
-	uint32_t len;      /* tail: SDP */
+	uint32_t len;      /* tail: Content- headers of words, then SDP or
+	                      words */
+	uint32_t fields_len; /* bytes of the headers; 0 for SDP */
 	uint8_t is_signed; /* by the far end's identity */
 	uint8_t encrypted;
 	uint8_t pinned;    /* as in msg_key_facts */

@@ -174,11 +174,11 @@ static const struct conf_key profile_keys[] = {
 		  "and no call is more than peer." },
 	{ .name = "body", .type = CONF_WORD, .choices = bodies,
 	  .dflt = "none",
-	  .help = "How descriptions (SDP) go to far ends of this profile, and "
-		  "must come from them: S/MIME, by our certificate (identity) "
-		  "and theirs (trust), from edge to edge whatever is between. "
-		  "sign: nobody on the way can change them, bound to the "
-		  "call's From, To, Call-ID, CSeq and Contact. encrypt: nobody "
+	  .help = "How descriptions (SDP) and the words of a MESSAGE go to far "
+		  "ends of this profile, and must come from them: S/MIME, "
+		  "by our certificate (identity) and theirs (trust), from edge "
+		  "to edge whatever is between. sign: nobody on the way can "
+		  "change them, bound to the message's From, To, Call-ID, CSeq and Contact. encrypt: nobody "
 		  "on the way can read them; it proves nobody. sign-encrypt: "
 		  "both. Encrypting takes the far end's certificate: its "
 		  "peer's cert, or the one that it signed with before. Not "

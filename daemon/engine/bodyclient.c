@@ -1,7 +1,8 @@
-/* bodyclient.c - descriptions that go from edge to edge sealed (S/MIME): the
- * engine asks the keeper to seal and to open, and sees SDP only. What is wrong
- * with a body that came is the keeper's to say; its status is passed on, and
- * the far end gets a Warning that helps no guesser. */
+/* bodyclient.c - bodies that go from edge to edge sealed (S/MIME): the engine
+ * asks the keeper to seal and to open, and sees what is within only: SDP in
+ * calls, the words of a MESSAGE in one or outside of any. What is wrong with a
+ * body that came is the keeper's to say; its status is passed on, and the far
+ * end gets a Warning that helps no guesser. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
 
@@ -11,7 +12,11 @@
 /* A question on its way. */
 struct bodying {
 	struct bodying *next;
-	struct call *call; /* NULL: it ended, and nobody is told */
+	struct call *call; /* NULL: none, or it ended */
+	bool gone;         /* nobody is told */
+	bool words;        /* of a MESSAGE; else SDP */
+	char peer[NAME_TEXT];
+	uint64_t of;       /* the call's or the way's id, for the log */
 	uint64_t id;
 	uint64_t until_us; /* monotonic */
 	seal_fn sealed;    /* of these two ... */
@@ -22,14 +27,14 @@ struct bodying {
 static const struct {
 	unsigned status;
 	const char *phrase, *warn;
-} words[] = {
+} refusals[] = {
 	{ 400, "Bad Request", "malformed S/MIME body" },
 	{ 403, "Forbidden", "S/MIME: not signed by the far end for this "
 			    "message" },
 	{ 415, "Unsupported Media Type", "S/MIME: a form or part that is not "
 					 "understood here" },
-	{ 488, "Not Acceptable Here", "S/MIME required here: SDP sealed as the "
-				      "profile wants, for this message" },
+	{ 488, "Not Acceptable Here", "S/MIME required here: a body sealed as "
+				      "the profile wants, for this message" },
 	{ 493, "Undecipherable", "S/MIME: the body is not for us, or does not "
 				 "open" },
 	{ 503, "Service Unavailable", "the gateway's key keeper does not "
@@ -42,12 +47,12 @@ static struct refusal refusal_of(unsigned status)
 	struct refusal no = { .warn_code = 399 };
 	size_t i = 0;
 
-	while (words[i].status != status && words[i].status != 500)
+	while (refusals[i].status != status && refusals[i].status != 500)
 		i++;
-	no.status = (int)words[i].status;
-	no.phrase = words[i].phrase;
+	no.status = (int)refusals[i].status;
+	no.phrase = refusals[i].phrase;
 	no.retry_after_s = status == 503 ? 5 : 0;
-	snprintf(no.warn, sizeof no.warn, "%s", words[i].warn);
+	snprintf(no.warn, sizeof no.warn, "%s", refusals[i].warn);
 	return no;
 }
 
@@ -61,10 +66,12 @@ static void refuse(struct bodying *b, unsigned status, const char *reason)
 	const struct refusal no = refusal_of(status);
 	struct call *c = b->call;
 
-	snprintf(c->reason, sizeof c->reason, "%s", reason);
-	LOG_CALL(c, LOG_CLASS_REFUSED, "peer %s: SDP that is %s refused with "
-		 "%d: %s", c->peer, b->opened ? "from outside" :
-		 "to be sealed", no.status, reason);
+	if (c)
+		snprintf(c->reason, sizeof c->reason, "%s", reason);
+	log_line(LOG_CLASS_REFUSED, "engine", b->of, "peer %s: %s %s refused "
+		 "with %d: %s", b->peer, b->words ? "a MESSAGE" : "SDP that is",
+		 b->opened ? "from outside" : "to be sealed", no.status,
+		 reason);
 	if (b->opened)
 		b->opened(b->user, &no, NULL);
 	else
@@ -83,36 +90,52 @@ bool bodyclient_retry(struct call *c, int status)
 
 /* -- asking --------------------------------------------------------------- */
 
-static struct bodying *bodying_new(struct call *c, void *user)
+static struct bodying *bodying_new(struct engine *e, uint64_t of,
+				   const char *peer, void *user)
 {
 	struct bodying *b = calloc(1, sizeof *b);
 
 	if (!b)
 		return NULL;
-	b->call = c;
 	b->user = user;
-	b->id = call_request(c);
-	b->until_us = clock_mono_us(c->engine->clock) +
-		      KEEPER_DEADLINE_MS * 1000ull;
+	b->of = of;
+	memcpy(b->peer, peer, sizeof b->peer);
+	b->id = of << 32 | ++e->last_bodying;
+	b->until_us = clock_mono_us(e->clock) + KEEPER_DEADLINE_MS * 1000ull;
 	return b;
 }
 
-static void fill_party(const struct call *c, struct msg_key_party *p)
+static void way_of_call(const struct call *c, struct body_way *w)
 {
 	bool out = c->from == INSIDE;
 
-	p->call = c->id;
-	p->outward = out;
-	memcpy(p->peer, c->peer, sizeof p->peer);
-	route_identity(out ? c->caller : c->callee, p->local_id);
-	route_identity(out ? c->callee : c->caller, p->remote_id);
+	w->id = c->id;
+	w->outward = out;
+	memcpy(w->peer, c->peer, sizeof w->peer);
+	route_identity(out ? c->caller : c->callee, w->local_id);
+	route_identity(out ? c->callee : c->caller, w->remote_id);
+}
+
+void bodyclient_way(struct call *c, struct body_way *w)
+{
+	way_of_call(c, w);
+	w->id = (uint64_t)child_epoch(c->engine->child) << 32 |
+		++c->engine->last_call;
+}
+
+static void fill_party(const struct body_way *w, struct msg_key_party *p)
+{
+	p->call = w->id;
+	p->outward = w->outward;
+	memcpy(p->peer, w->peer, sizeof p->peer);
+	memcpy(p->local_id, w->local_id, sizeof p->local_id);
+	memcpy(p->remote_id, w->remote_id, sizeof p->remote_id);
 }
 
 /* Waits for the answer, or refuses now. */
-static void ask(struct bodying *b, enum message type, const void *m,
-		size_t len, const struct buf *tail)
+static void ask(struct engine *e, struct bodying *b, enum message type,
+		const void *m, size_t len, const struct buf *tail)
 {
-	struct engine *e = b->call->engine;
 	int r = tail->err ? tail->err :
 		child_send(e->child, PROC_KEEPER, type, b->id, m, len,
 			   tail->data, tail->len);
@@ -129,51 +152,114 @@ static void ask(struct bodying *b, enum message type, const void *m,
 	free(b);
 }
 
-void call_seal(struct call *c, const char *frag, const struct body *sdp,
-	       seal_fn fn, void *user)
+static void ask_seal(struct engine *e, struct bodying *b,
+		     const struct body_way *w, bool full, const char *frag,
+		     const struct body *body)
 {
-	struct bodying *b = bodying_new(c, user);
-	const struct refusal no = refusal_of(500);
 	struct buf tail = buf_of(BODY_TAIL_MAX);
 	struct msg_body_seal m = { .frag_len = (uint32_t)strlen(frag),
-				   .full = c->body_full };
+				   .full = full };
+
+	b->words = body->fields;
+	m.words = b->words;
+	fill_party(w, &m.party);
+	buf_put(&tail, frag, m.frag_len);
+	if (body->fields) {
+		m.fields_len = (uint32_t)strlen(body->fields);
+		buf_put(&tail, body->fields, m.fields_len);
+	}
+	buf_put(&tail, body->data, body->len);
+	m.len = (uint32_t)tail.len;
+	ask(e, b, MSG_BODY_SEAL, &m, sizeof m, &tail);
+	buf_free(&tail);
+}
+
+static void ask_open(struct engine *e, struct bodying *b,
+		     const struct body_way *w, const struct call_given *g)
+{
+	struct buf tail = buf_of(BODY_TAIL_MAX);
+	struct msg_body_open m = { .origin = g->origin,
+				   .response = g->response, .words = g->words,
+				   .frag_len = (uint32_t)strlen(g->frag),
+				   .fields_len = (uint32_t)strlen(g->fields) };
+
+	b->words = g->words;
+	fill_party(w, &m.party);
+	buf_put(&tail, g->frag, m.frag_len);
+	buf_put(&tail, g->fields, m.fields_len);
+	buf_put(&tail, g->body, g->len);
+	m.len = (uint32_t)tail.len;
+	ask(e, b, MSG_BODY_OPEN, &m, sizeof m, &tail);
+	buf_free(&tail);
+}
+
+static const struct refusal no_memory = { .status = 500, .phrase =
+					  "Server Internal Error" };
+
+void call_seal(struct call *c, const char *frag, const struct body *body,
+	       seal_fn fn, void *user)
+{
+	struct bodying *b = bodying_new(c->engine, c->id, c->peer, user);
+	struct body_way w;
 
 	if (!b) {
-		fn(user, &no, NULL);
+		fn(user, &no_memory, NULL);
 		return;
 	}
+	b->call = c;
 	b->sealed = fn;
-	fill_party(c, &m.party);
-	buf_put(&tail, frag, m.frag_len);
-	buf_put(&tail, sdp->data, sdp->len);
-	m.len = (uint32_t)tail.len;
-	ask(b, MSG_BODY_SEAL, &m, sizeof m, &tail);
-	buf_free(&tail);
+	way_of_call(c, &w);
+	ask_seal(c->engine, b, &w, c->body_full, frag, body);
 }
 
 void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	       void *user)
 {
-	struct bodying *b = bodying_new(c, user);
-	const struct refusal no = refusal_of(500);
-	struct buf tail = buf_of(BODY_TAIL_MAX);
-	struct msg_body_open m = { .origin = g->origin,
-				   .response = g->response,
-				   .frag_len = (uint32_t)strlen(g->frag),
-				   .fields_len = (uint32_t)strlen(g->fields) };
+	struct bodying *b = bodying_new(c->engine, c->id, c->peer, user);
+	struct body_way w;
 
 	if (!b) {
-		fn(user, &no, NULL);
+		fn(user, &no_memory, NULL);
+		return;
+	}
+	b->call = c;
+	b->opened = fn;
+	way_of_call(c, &w);
+	ask_open(c->engine, b, &w, g);
+}
+
+void engine_words_seal(struct engine *e, const struct body_way *w, bool full,
+		       const char *frag, const struct body *words, seal_fn fn,
+		       void *user)
+{
+	struct bodying *b = bodying_new(e, w->id, w->peer, user);
+
+	if (!b) {
+		fn(user, &no_memory, NULL);
+		return;
+	}
+	b->sealed = fn;
+	ask_seal(e, b, w, full, frag, words);
+}
+
+void engine_words_open(struct engine *e, const struct body_way *w,
+		       const struct call_given *g, filter_fn fn, void *user)
+{
+	struct bodying *b = bodying_new(e, w->id, w->peer, user);
+
+	if (!b) {
+		fn(user, &no_memory, NULL);
 		return;
 	}
 	b->opened = fn;
-	fill_party(c, &m.party);
-	buf_put(&tail, g->frag, m.frag_len);
-	buf_put(&tail, g->fields, m.fields_len);
-	buf_put(&tail, g->body, g->len);
-	m.len = (uint32_t)tail.len;
-	ask(b, MSG_BODY_OPEN, &m, sizeof m, &tail);
-	buf_free(&tail);
+	ask_open(e, b, w, g);
+}
+
+void engine_words_forget(struct engine *e, const void *user)
+{
+	for (struct bodying *b = e->bodyings; b; b = b->next)
+		if (!b->call && b->user == user)
+			b->gone = true;
 }
 
 /* -- what comes back ------------------------------------------------------ */
@@ -183,7 +269,7 @@ static struct bodying *take(struct engine *e, struct bodying **at)
 	struct bodying *b = *at;
 
 	*at = b->next;
-	if (!b->call)
+	if (b->gone)
 		e->count.late++;
 	return b;
 }
@@ -192,14 +278,33 @@ static void sealed(struct bodying *b, const struct ipc_msg *msg)
 {
 	const struct msg_body_sealed *m = msg->body;
 	const struct call_sealed_body out = {
-		m->type, m->disposition, m->transfer, msg->tail, msg->tail_len
+		.brief = m->brief, .type = m->type,
+		.disposition = m->disposition, .transfer = m->transfer,
+		.data = msg->tail, .len = msg->tail_len
 	};
 
-	b->call->body_brief = !m->err && m->brief;
+	if (b->call)
+		b->call->body_brief = !m->err && m->brief;
 	if (m->err)
 		refuse(b, m->status, m->reason);
 	else
 		b->sealed(b->user, NULL, &out);
+}
+
+static void give_words(struct bodying *b, const struct ipc_msg *msg)
+{
+	const struct msg_body_opened *m = msg->body;
+	struct buf fields = buf_of(BODY_TAIL_MAX);
+	struct body out = { .type = "", .data = msg->tail + m->fields_len,
+			    .len = msg->tail_len - m->fields_len };
+
+	buf_put(&fields, msg->tail, m->fields_len);
+	out.fields = buf_string(&fields);
+	if (fields.err)
+		refuse(b, 500, err_text(fields.err));
+	else
+		b->opened(b->user, NULL, &out);
+	buf_free(&fields);
 }
 
 static void opened(struct bodying *b, const struct ipc_msg *msg)
@@ -212,14 +317,27 @@ static void opened(struct bodying *b, const struct ipc_msg *msg)
 		refuse(b, m->status, m->reason);
 		return;
 	}
+	if (b->words) {
+		give_words(b, msg);
+		return;
+	}
 	if (!m->is_signed || m->pinned) /* policy may be another by now */
 		b->call->sdp_vouched = false;
 	b->opened(b->user, NULL, &out);
 }
 
+/* What the keeper may not say. */
+static bool is_broken(const struct bodying *b, const struct ipc_msg *msg)
+{
+	const struct msg_body_opened *m = msg->body;
+
+	if ((msg->type == MSG_BODY_SEALED) != (b->sealed != NULL))
+		return true;
+	return b->opened && m->fields_len > (b->words ? msg->tail_len : 0);
+}
+
 int bodyclient_handle(struct engine *e, const struct ipc_msg *msg)
 {
-	bool seals = msg->type == MSG_BODY_SEALED;
 	struct bodying **at = &e->bodyings, *b;
 
 	while (*at && (*at)->id != msg->id)
@@ -228,12 +346,12 @@ int bodyclient_handle(struct engine *e, const struct ipc_msg *msg)
 		e->count.late++;
 		return 0;
 	}
-	if (seals != ((*at)->sealed != NULL))
+	if (is_broken(*at, msg))
 		return E_STATE;
 	b = take(e, at);
-	if (b->call && seals)
+	if (!b->gone && b->sealed)
 		sealed(b, msg);
-	else if (b->call)
+	else if (!b->gone)
 		opened(b, msg);
 	free(b);
 	return 0;
@@ -242,8 +360,10 @@ int bodyclient_handle(struct engine *e, const struct ipc_msg *msg)
 void bodyclient_end(struct call *c)
 {
 	for (struct bodying *b = c->engine->bodyings; b; b = b->next)
-		if (b->call == c)
+		if (b->call == c) {
 			b->call = NULL;
+			b->gone = true;
+		}
 }
 
 void bodyclient_free(struct engine *e)
@@ -272,7 +392,7 @@ bool bodyclient_tick(struct engine *e, bool lost)
 	struct bodying *b;
 
 	while ((b = due(e, lost))) {
-		if (b->call)
+		if (!b->gone)
 			refuse(b, 503, lost ? "the keeper is gone" : "the "
 			       "keeper did not answer in time");
 		free(b);

@@ -222,21 +222,25 @@ out:
 	return r;
 }
 
-/* Words go in clear: not with a peer that must be sealed. */
+enum words call_words(const struct call *c)
+{
+	if (c->body)
+		return WORDS_SEALED;
+	return c->need == NEED_REQUIRE ? WORDS_NONE : WORDS_CLEAR;
+}
+
+/* Words do not go in clear where calls may not. */
 static int check_content(const struct call *c, struct refusal *no)
 {
-	const struct peer *p =
-		policy_peer(child_policy(c->engine->child), c->peer);
-
-	if (p && p->profile->need != NEED_REQUIRE)
+	if (call_words(c) != WORDS_NONE)
 		return 0;
 	*no = (struct refusal){ .status = 403, .phrase = "Forbidden",
 				.warn_code = 399 };
 	snprintf(no->warn, sizeof no->warn, "the profile requires sealing, "
-		 "and a MESSAGE cannot be sealed");
+		 "and has no body = \"sign-encrypt\" for a MESSAGE");
 	log_line(LOG_CLASS_REFUSED, "engine", 0, "%s -> %s, peer %s: MESSAGE "
-		 "refused: its profile requires sealing, which messages do "
-		 "not have", c->caller, c->callee, c->peer);
+		 "refused: its profile requires sealing; what seals messages "
+		 "is body = \"sign-encrypt\"", c->caller, c->callee, c->peer);
 	return E_POLICY;
 }
 
@@ -247,11 +251,12 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 	int r;
 
 	*no = no_memory;
-	if ((r = call_new(e, s, NULL, &c)) || (r = admit_talk(c, s, no)) ||
-	    (r = route_call(c, s, no)) ||
+	if ((r = call_new(e, s, NULL, &c)))
+		goto out;
+	c->words = content;
+	if ((r = admit_talk(c, s, no)) || (r = route_call(c, s, no)) ||
 	    (content && (r = check_content(c, no)))) {
-		if (c)
-			admit_failed(c, no->status);
+		admit_failed(c, no->status);
 		goto out;
 	}
 	*no = no_memory;
@@ -259,8 +264,15 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 		r = E_NOMEM;
 		goto out;
 	}
-	*out = (struct request_way){ c->target, c->next_hop, c->routes,
-				     c->route.nat, c->ticket, call_trusts(c) };
+	*out = (struct request_way){
+		.target = c->target, .next_hop = c->next_hop,
+		.routes = c->routes, .nat = c->route.nat, .ticket = c->ticket,
+		.nowhere = c->route.nowhere, .trusted = call_trusts(c),
+	};
+	if (content && call_words(c) == WORDS_SEALED) {
+		out->words = WORDS_SEALED;
+		bodyclient_way(c, &out->body);
+	}
 	c->target = c->next_hop = c->routes = NULL;
 	c->ticket = (struct guard_ticket){ 0 };
 out:

@@ -77,6 +77,21 @@ uint64_t call_id(const struct call *c);
 /* The name of its peer. */
 const char *call_peer(const struct call *c);
 const struct call_route *call_route(const struct call *c);
+/* What becomes of somebody's words: the body of a MESSAGE. */
+enum words {
+	WORDS_CLEAR,  /* they pass as they are */
+	WORDS_SEALED, /* outside, only as they are sealed (S/MIME) */
+	WORDS_NONE    /* they would have to be, and the profile seals none */
+};
+
+/* Between whom a body goes that is sealed, where no call says it. */
+struct body_way {
+	uint64_t id;  /* for the log, and the keeper's */
+	bool outward; /* a phone of ours sends the request */
+	char peer[NAME_TEXT];
+	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
+};
+
 /* Where a request outside a call goes on the other face; owned by the caller.
  */
 struct request_way {
@@ -84,13 +99,16 @@ struct request_way {
 	char *next_hop; /* SIP URI to send to, or "" (the target) */
 	char *routes;   /* value of a Route header, or "" */
 	bool nat;       /* as in struct call_route */
+	bool nowhere;   /* nobody is there: once its words are opened, and not
+	                   before, the answer is 404 */
 	struct guard_ticket ticket;
 	bool trusted;   /* as call_trusts() */
+	enum words words;     /* of a MESSAGE; never WORDS_NONE */
+	struct body_way body; /* where they are WORDS_SEALED */
 };
 
 /* Finds peer and way of a request that belongs to no call, by the same rules.
- * content: its body is somebody's words (MESSAGE), which are refused where a
- * profile requires sealing, since nothing seals them. On refusal returns
+ * content: it has a body that is somebody's words (MESSAGE). On refusal returns
  * negative and fills no. request_way_free() frees what out holds. */
 int engine_route(struct engine *e, const struct call_start *s, bool content,
 		 struct request_way *out, struct refusal *no);
@@ -119,6 +137,8 @@ enum body_role { BODY_OFFER, BODY_ANSWER }; /* RFC 3264 */
 struct body {
 	const char *type; /* Content-Type, with parameters where it is a
 	                     multipart; "" when len 0 */
+	const char *fields; /* of words, instead: all their Content- headers,
+	                       lines "Name: value" with CRLF; NULL: SDP */
 	const uint8_t *data;
 	size_t len;
 	bool secret; /* of what call_filter() gives: it holds keys as they are
@@ -159,8 +179,10 @@ typedef void (*filter_fn)(void *user, const struct refusal *no,
 void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		 void *user);
 
-/* -- descriptions that are sealed from edge to edge (S/MIME) -------------- */
+/* -- bodies that are sealed from edge to edge (S/MIME) -------------------- */
 
+/* What becomes of the words of a MESSAGE in the call. */
+enum words call_words(const struct call *c);
 /* Whether the far end's descriptions must come sealed: call_filter() takes
  * none that call_open() did not give. */
 bool call_opens(const struct call *c);
@@ -172,17 +194,20 @@ struct call_given {
 	const char *fields; /* its Content- headers, the same way */
 	struct msg_key_origin origin;
 	bool response;
+	bool words; /* it is a MESSAGE: its body is anything but SDP */
 	const uint8_t *body;
 	size_t len;
 };
 
-/* Opens its body and checks whose it is: fn gets the SDP. fn is called as that
- * of call_filter(). */
+/* Opens its body and checks whose it is: fn gets the SDP, or the words. fn is
+ * called as that of call_filter(). */
 void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	       void *user);
 
 /* Borrowed for the callback. */
 struct call_sealed_body {
+	bool brief; /* it only refers to our certificates: who does not know
+	               them says 493 */
 	const char *type;        /* Content-Type */
 	const char *disposition; /* or "" */
 	const char *transfer;    /* Content-Transfer-Encoding, or "" */
@@ -192,10 +217,20 @@ struct call_sealed_body {
 
 typedef void (*seal_fn)(void *user, const struct refusal *no,
 			const struct call_sealed_body *out);
-/* Seals SDP for a message whose headers are complete; frag as above. fn is
- * called exactly once, maybe before this returns; never after call_end(). */
-void call_seal(struct call *c, const char *frag, const struct body *sdp,
+/* Seals SDP or words for a message whose headers are complete; frag as above.
+ * fn is called exactly once, maybe before this returns; never after
+ * call_end(). */
+void call_seal(struct call *c, const char *frag, const struct body *body,
 	       seal_fn fn, void *user);
+
+/* The same for words outside a call. full: our certificates go along. fn is
+ * not called any more after engine_words_forget(). */
+void engine_words_seal(struct engine *e, const struct body_way *w, bool full,
+		       const char *frag, const struct body *words, seal_fn fn,
+		       void *user);
+void engine_words_open(struct engine *e, const struct body_way *w,
+		       const struct call_given *g, filter_fn fn, void *user);
+void engine_words_forget(struct engine *e, const void *user);
 
 /* The call's offers and answers of keys go early (answer = "early"): our offer
  * may ask for it, theirs may be answered so. */

@@ -107,6 +107,7 @@ struct call {
 	bool avp; /* keyed, yet RTP/AVP outside (RFC 8643) */
 	bool again; /* an offer by memory was refused, and made anew */
 	bool setup, late;  /* counted in setup.c; it has no offer */
+	bool words;        /* it is no call, but a MESSAGE that needs a way */
 	struct addr source;         /* who sent the INVITE */
 	const char *transport;      /* static text; NULL: not told */
 	char *head;        /* its headers; owned, or NULL */
@@ -186,6 +187,7 @@ struct engine {
 	unsigned ticking_ms; /* 0: the timer is not set */
 	bool measuring; /* media_tick() has work */
 	struct bodying *bodyings; /* bodies at the keeper (bodyclient.c) */
+	uint32_t last_bodying;
 	struct glance *glances; /* questions to the keeper for the operator */
 	unsigned n_glances;
 	uint64_t last_glance;
@@ -352,7 +354,10 @@ void rekey_forget(struct engine *e, void *user); /* engine_forget() */
 /* The call ends: who asked for new keys is told. */
 void rekey_end(struct call *c);
 
-/* bodyclient.c: descriptions that are sealed from edge to edge */
+/* bodyclient.c: bodies that are sealed from edge to edge */
+/* Between whom those of a request are that has such a way, and a number for
+ * it. */
+void bodyclient_way(struct call *c, struct body_way *w);
 int bodyclient_handle(struct engine *e, const struct ipc_msg *msg);
 /* The first offer was refused with this status: whether it goes out again,
  * with our certificates. */

@@ -43,8 +43,12 @@ struct bodies_text {
 	 * with its CRLF, From, To, Call-ID, CSeq, Contact and Date. */
 	const uint8_t *frag;
 	size_t frag_len;
-	const uint8_t *sdp;
-	size_t sdp_len;
+	bool words; /* somebody's, of a MESSAGE; else SDP */
+	/* Of words: the Content- headers, the same way. */
+	const uint8_t *fields;
+	size_t fields_len;
+	const uint8_t *content;
+	size_t content_len;
 };
 
 #define BODIES_TYPE_TEXT 192
@@ -63,10 +67,13 @@ struct bodies_given {
 	size_t fields_len;
 	const uint8_t *body;
 	size_t body_len;
+	bool words; /* it may hold anything but SDP; else only SDP */
 };
 
 struct bodies_opened {
-	struct buf sdp;  /* owned, wiped */
+	struct buf fields;  /* of words: the Content- headers of the content, as
+	                       above; owned, wiped */
+	struct buf content; /* the same way */
 	bool is_signed, encrypted;
 	uint64_t stamp_us; /* Date of a signed one, UTC */
 	uint8_t mark[32];  /* SHA-256 of what counts of a signed one, be the

@@ -19,6 +19,7 @@
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/txn.h"
+#include "modules/sip/words.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -295,6 +296,83 @@ static void on_opened(void *user, const struct refusal *no,
 	pair_run(pair); /* the next step is the core's filter */
 }
 
+/* -- the words of a MESSAGE ----------------------------------------------- */
+
+static void end_words(struct passage *p, const struct refusal *no,
+		      const struct body *out)
+{
+	pop(p);
+	if (no)
+		txn_refused(p, no);
+	else
+		txn_pass(p, out);
+	passage_free(p);
+}
+
+static void on_words(void *user, const struct refusal *no,
+		     const struct body *out)
+{
+	struct passage *p = user;
+	struct pair *pair = p->txn->pair;
+
+	pair->depth++;
+	end_words(p, no, out);
+	pair->depth--;
+	pair_run(pair);
+}
+
+static void open_words(struct passage *p, const sip_t *sip)
+{
+	const struct refusal no = reply_no(500, NULL);
+	struct call_given g;
+
+	if (words_given(sip, &g))
+		call_open(p->txn->pair->call, &g, on_words, p);
+	else
+		end_words(p, &no, NULL);
+	words_given_free(&g);
+}
+
+static void seal_words(struct passage *p, const sip_t *sip)
+{
+	const struct refusal no = reply_no(500, NULL);
+	char *fields = sealed_fields(sip);
+	const struct body words = words_of(sip, fields);
+
+	if (fields)
+		seal(p, &words);
+	else
+		end_words(p, &no, NULL);
+	free(fields);
+}
+
+/* False: it goes on as any other. */
+static bool step_words(struct passage *p, const sip_t *sip)
+{
+	const struct refusal no = reply_no(403, "the profile requires sealing, "
+		"and has no body = \"sign-encrypt\" for a MESSAGE");
+	struct pair *pair = p->txn->pair;
+	enum words fate = call_words(pair->call);
+
+	if (!words_in(sip) || fate == WORDS_CLEAR)
+		return false;
+	if (filter_body_kind(sip) == BODY_SDP && fate == WORDS_SEALED &&
+	    came_from(p)->face->face == INSIDE)
+		return false; /* refused, as ever */
+	p->waiting = true;
+	pair->depth++;
+	if (fate == WORDS_NONE)
+		end_words(p, &no, NULL);
+	else if (came_from(p)->face->face == OUTSIDE)
+		open_words(p, sip);
+	else
+		seal_words(p, sip);
+	pair->depth--;
+	return true;
+}
+
+/* -- steps ---------------------------------------------------------------- */
+
 /* Where both edges seal descriptions none is read that was not opened. */
 static void open_body(struct passage *p, const sip_t *sip)
 {
@@ -332,6 +410,8 @@ static void step(struct passage *p)
 	struct body body = { .type = "" };
 	struct refusal no;
 
+	if (step_words(p, sip))
+		return;
 	if (opens && !p->sdp && (kind == BODY_SDP || kind == BODY_SEALED)) {
 		open_body(p, sip);
 		return;
@@ -350,7 +430,10 @@ static void step(struct passage *p)
 	pop(p);
 	no = reply_no(p->kind == PASS_REQUEST ? 415 : 502,
 		      "a body that cannot be checked");
-	if (kind == BODY_OTHER || (kind == BODY_HIDDEN && !negotiates(p->txn)))
+	if ((kind == BODY_OTHER ||
+	     (kind == BODY_HIDDEN && !negotiates(p->txn))) &&
+	    !(p->txn->method == sip_method_message &&
+	      call_words(p->txn->pair->call) == WORDS_SEALED))
 		body = (struct body){
 			.type = "",
 			.data = (const uint8_t *)sip->sip_payload->pl_data,

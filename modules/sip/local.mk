@@ -44,7 +44,8 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/trunk/hops.c modules/sip/trunk/hops.h \
 	modules/sip/trunk/locate.c modules/sip/trunk/locate.h \
 	modules/sip/trunk/server.c modules/sip/trunk/server.h \
-	modules/sip/txn.c modules/sip/txn.h
+	modules/sip/txn.c modules/sip/txn.h \
+	modules/sip/words.c modules/sip/words.h
 modules_sip_libsip_a_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS) $(TLS_CFLAGS)
 SIP_LIBS = modules/sip/libsip.a $(LOOP_LIBS) $(GUARD_LIBS) daemon/libframe.a $(JANSSON_LIBS) \
 	$(TLS_LIBS)

@@ -13,8 +13,12 @@
  * A NOTIFY that nobody subscribed to (message waiting pushed by a registrar)
  * passes where a call to its Request-URI would.
  *
+ * The words of a MESSAGE go and come sealed where the peer's profile says so
+ * (words.h): it waits for the keeper before it goes on, and goes out once more
+ * with our certificates to who does not know them.
+ *
  * Refused: SDP in any of them (it would evade the filter of calls), a MESSAGE
- * with a peer that must be sealed (nothing seals it yet), OPTIONS and REFER
+ * with a peer that must be sealed and seals no bodies, OPTIONS and REFER
  * from outside (the one asks which phones are there, the other makes a phone
  * call somewhere). A talk does not outlive the process: the phone's next
  * SUBSCRIBE gets 481, after which it subscribes anew. */
@@ -30,7 +34,9 @@
 #include "modules/sip/nat/nat.h"
 #include "modules/sip/message/replaces.h"
 #include "modules/sip/message/reply.h"
+#include "modules/sip/sealed.h"
 #include "modules/sip/trunk/hops.h"
+#include "modules/sip/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,8 +77,11 @@ struct ask {
 	unsigned from;
 	nta_incoming_t *irq;
 	nta_outgoing_t *orq;
+	msg_t *out;       /* what goes on, until its words are sealed; owned */
 	sip_method_t method;
 	uint32_t asked_s; /* Expires of a SUBSCRIBE */
+	bool sealed;      /* its words are, outside */
+	bool brief, full; /* with our certificates referred to; or with them */
 	bool first;       /* the one that made the talk */
 	bool last;        /* a NOTIFY that says "terminated" */
 };
@@ -107,14 +116,13 @@ static const struct {
 	sip_method_t method;
 	bool from_outside; /* outside a dialog, too */
 	bool subscribes;
-	bool content;      /* somebody's words */
 } methods[] = {
-	{ sip_method_options, false, false, false },
-	{ sip_method_message, true, false, true },
-	{ sip_method_publish, true, false, false },
-	{ sip_method_subscribe, true, true, false },
-	{ sip_method_refer, false, true, false },
-	{ sip_method_notify, true, false, false },
+	{ sip_method_options, false, false },
+	{ sip_method_message, true, false },
+	{ sip_method_publish, true, false },
+	{ sip_method_subscribe, true, true },
+	{ sip_method_refer, false, true },
+	{ sip_method_notify, true, false },
 };
 
 static int row_of(sip_method_t m)
@@ -168,6 +176,8 @@ static struct talk *talk_new(struct requests *all, struct sip_face *f)
 
 static void ask_free(struct ask *a)
 {
+	engine_words_forget(a->talk->all->sip->engine, a);
+	msg_destroy(a->out);
 	if (a->orq)
 		nta_outgoing_destroy(a->orq);
 	if (a->irq)
@@ -236,6 +246,7 @@ static struct ask *ask_new(struct talk *t, unsigned from, nta_incoming_t *irq,
 				      : EXPIRES_DEFAULT;
 	a->last = a->method == sip_method_notify && s && s->ss_substate &&
 		  !strcasecmp(s->ss_substate, "terminated");
+	a->sealed = t->way.words == WORDS_SEALED && words_in(sip);
 	a->next = t->asks;
 	t->asks = a;
 	t->n_asks++;
@@ -273,14 +284,26 @@ static unsigned copy_flags(const struct crossing *x, const sip_t *sip)
 	return (sip->sip_payload ? COPY_BODY : 0) | border_flags(x, sip, NULL);
 }
 
-static bool put_body(msg_t *msg, const sip_t *sip)
+static bool goes_out(const struct ask *a)
 {
+	return a->talk->end[!a->from].face->face == OUTSIDE;
+}
+
+/* words: what was opened, or NULL. What is to be sealed comes later. */
+static bool put_body(const struct ask *a, msg_t *msg, const sip_t *sip,
+		     const struct body *words)
+{
+	if (words)
+		return words_put(msg, words);
+	if (a->sealed)
+		return sealed_date(msg);
 	return !sip->sip_payload ||
 	       body_add(msg, sip->sip_payload->pl_data,
 			sip->sip_payload->pl_len);
 }
 
-static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip)
+static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip,
+		 const struct body *words)
 {
 	const struct talk_end *to = &a->talk->end[!a->from];
 	const struct request_way *w = &a->talk->way;
@@ -289,6 +312,8 @@ static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip)
 	struct crossing x = crossing_from(from);
 	unsigned flags = copy_flags(&x, sip);
 
+	if (a->sealed)
+		flags = (flags & ~COPY_BODY) | (words ? 0 : COPY_NO_DATE);
 	if (replaces_refers(from->face, sip))
 		flags |= COPY_NO_REFER_TO;
 	if (headers_copy_request(from->face, msg, sip, flags) ||
@@ -300,7 +325,7 @@ static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip)
 	     !put(msg, sip_route_make(msg_home(msg), w->routes))) ||
 	    (has_contact(a->method) &&
 	     !put(msg, sip_contact_dup(msg_home(msg), to->contact))) ||
-	    !put_body(msg, sip))
+	    !put_body(a, msg, sip, words))
 		return false;
 	return !nta_msg_request_complete(msg, to->dialog, a->method,
 					 sip->sip_request->rq_method_name,
@@ -331,23 +356,109 @@ static nta_outgoing_t *launch(struct ask *a, msg_t *msg)
 				    TAG_END());
 }
 
-static void send_on(struct ask *a, const sip_t *sip)
+/* Takes msg, which may be NULL: no memory. */
+static void leave(struct ask *a, msg_t *msg)
 {
 	struct refusal no = reply_no(500, "the request cannot be sent on");
-	const char *hop = hop_of(a);
-	msg_t *msg = nta_msg_create(a->talk->end[!a->from].face->agent, 0);
 
-	if (msg && fill(a, msg, sip)) {
-		if (face_may_leave(msg, hop, a->talk->sips))
-			a->orq = launch(a, msg);
-		else
-			no = reply_no(480, "a sips: request needs TLS on the "
-				      "next hop");
-	}
+	if (msg && face_may_leave(msg, hop_of(a), a->talk->sips))
+		a->orq = launch(a, msg);
+	else if (msg)
+		no = reply_no(480, "a sips: request needs TLS on the next "
+			      "hop");
 	if (a->orq)
 		return;
 	msg_destroy(msg);
 	refuse(a, &no);
+}
+
+static msg_t *build(struct ask *a, const sip_t *sip, const struct body *words)
+{
+	msg_t *msg = nta_msg_create(a->talk->end[!a->from].face->agent, 0);
+
+	if (msg && fill(a, msg, sip, words))
+		return msg;
+	msg_destroy(msg);
+	return NULL;
+}
+
+static void on_sealed(void *user, const struct refusal *no,
+		      const struct call_sealed_body *body)
+{
+	struct ask *a = user;
+	msg_t *msg = a->out;
+
+	a->out = NULL;
+	if (no) {
+		msg_destroy(msg);
+		refuse(a, no);
+		return;
+	}
+	a->brief = body->brief;
+	if (!sealed_put(msg, body)) {
+		msg_destroy(msg);
+		msg = NULL;
+	}
+	leave(a, msg);
+}
+
+/* The headers that are bound to the words must be final: it is built first. */
+static void seal(struct ask *a, const sip_t *sip)
+{
+	struct refusal no = reply_no(500, NULL);
+	char *fields = sealed_fields(sip), *frag;
+	const struct body words = words_of(sip, fields);
+
+	a->out = build(a, sip, NULL);
+	frag = a->out ? sealed_frag(sip_object(a->out)) : NULL;
+	if (frag && fields)
+		engine_words_seal(a->talk->all->sip->engine,
+				  &a->talk->way.body, a->full, frag, &words,
+				  on_sealed, a);
+	else
+		refuse(a, &no);
+	free(fields);
+	free(frag);
+}
+
+static void on_opened(void *user, const struct refusal *no,
+		      const struct body *words)
+{
+	struct ask *a = user;
+	const struct refusal nobody = reply_no(404, NULL);
+	msg_t *request = no ? NULL : nta_incoming_getrequest(a->irq);
+
+	if (!no && a->talk->way.nowhere)
+		no = &nobody;
+	if (no)
+		refuse(a, no);
+	else
+		leave(a, request ? build(a, sip_object(request), words)
+				 : NULL);
+	msg_destroy(request);
+}
+
+static void open_words(struct ask *a, const sip_t *sip)
+{
+	struct refusal no = reply_no(500, NULL);
+	struct call_given g;
+
+	if (words_given(sip, &g))
+		engine_words_open(a->talk->all->sip->engine,
+				  &a->talk->way.body, &g, on_opened, a);
+	else
+		refuse(a, &no);
+	words_given_free(&g);
+}
+
+static void send_on(struct ask *a, const sip_t *sip)
+{
+	if (!a->sealed)
+		leave(a, build(a, sip, NULL));
+	else if (goes_out(a))
+		seal(a, sip);
+	else
+		open_words(a, sip);
 }
 
 /* -- the response goes back ----------------------------------------------- */
@@ -417,11 +528,12 @@ static void pass_back(struct ask *a, const sip_t *sip)
 	int status = sip->sip_status->st_status, given = status;
 	struct refusal no = reply_no(500, "out of memory");
 	struct crossing x = crossing_from(came);
-	unsigned flags = copy_flags(&x, sip);
+	unsigned flags = copy_flags(&x, sip) & ~(a->sealed ? COPY_BODY : 0);
 
 	if (msg && !headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, flags) &&
-	    put_contacts(a, msg, sip, &status) && put_body(msg, sip) &&
+	    put_contacts(a, msg, sip, &status) &&
+	    (a->sealed || put_body(a, msg, sip, NULL)) &&
 	    !nta_incoming_complete_response(
 		    a->irq, msg, status, status == given ?
 		    sip->sip_status->st_phrase : reply_phrase(status),
@@ -452,6 +564,22 @@ static void unreached(struct ask *a, int status)
 	refuse(a, &no);
 }
 
+/* It does not know our certificates (any more). */
+static bool again_in_full(struct ask *a, const sip_t *sip)
+{
+	msg_t *request;
+
+	if (sip->sip_status->st_status != 493 || !a->brief || a->full ||
+	    !(request = nta_incoming_getrequest(a->irq)))
+		return false;
+	a->full = true;
+	nta_outgoing_destroy(a->orq);
+	a->orq = NULL;
+	seal(a, sip_object(request));
+	msg_destroy(request);
+	return true;
+}
+
 static int on_response(struct txn *ask, nta_outgoing_t *orq,
 		       const sip_t *sip)
 {
@@ -465,6 +593,8 @@ static int on_response(struct txn *ask, nta_outgoing_t *orq,
 		unreached(a, status);
 		return 0;
 	}
+	if (again_in_full(a, sip))
+		return 0;
 	learn(a, sip);
 	pass_back(a, sip);
 	return 0;
@@ -598,7 +728,7 @@ static int ask_way(struct talk *t, nta_incoming_t *irq, const sip_t *sip,
 {
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	struct call_start start = { .from = t->end[0].face->face };
-	int row = row_of(sip->sip_request->rq_method), r = E_NOMEM;
+	int r = E_NOMEM;
 
 	su_home_init(home);
 	start.source = face_source(irq);
@@ -606,7 +736,7 @@ static int ask_way(struct talk *t, nta_incoming_t *irq, const sip_t *sip,
 	start.callee = url_as_string(home, sip->sip_request->rq_url);
 	if (start.caller && start.callee)
 		r = engine_route(t->all->sip->engine, &start,
-				 methods[row].content, &t->way, no);
+				 words_in(sip), &t->way, no);
 	su_home_deinit(home);
 	return r;
 }

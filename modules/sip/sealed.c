@@ -86,6 +86,8 @@ char *sealed_fields(const sip_t *sip)
 	put_value(&b, "Content-Type", home, sip->sip_content_type);
 	put_value(&b, "Content-Disposition", home,
 		  sip->sip_content_disposition);
+	put_value(&b, "Content-Encoding", home, sip->sip_content_encoding);
+	put_value(&b, "Content-Language", home, sip->sip_content_language);
 	for (un = sip->sip_unknown; un; un = un->un_next)
 		if (!strcasecmp(un->un_name, "Content-Transfer-Encoding"))
 			buf_printf(&b, "Content-Transfer-Encoding: %s\r\n",

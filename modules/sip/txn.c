@@ -27,6 +27,7 @@
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
 #include "modules/sip/trunk/hops.h"
+#include "modules/sip/words.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -184,7 +185,7 @@ static unsigned body_flags(const struct body *body)
 {
 	if (!body)
 		return COPY_NO_DATE;
-	return body->len ? COPY_BODY : 0;
+	return body->len && !body->fields ? COPY_BODY : 0;
 }
 
 /* It left its seal or package here, or gets one: the headers that came with it
@@ -204,6 +205,8 @@ static bool body_put(msg_t *msg, const struct passage *p,
 {
 	if (!body)
 		return sealed_date(msg);
+	if (body->fields)
+		return words_put(msg, body);
 	return (!body->len || !is_retyped(p, body) ||
 		header_add(msg, "Content-Type", body->type)) &&
 	       body_add(msg, body->data, body->len);
@@ -314,7 +317,7 @@ static void pass_request(struct passage *p, const struct body *body)
 		return;
 	}
 	request_leave(t, sip, request_build(p, body), body->secret);
-	if (t->orq && body->len && filter_offers(sip))
+	if (t->orq && body->len && !body->fields && filter_offers(sip))
 		session_offered(t, body);
 }
 

@@ -11,8 +11,9 @@
  *   clear.c            a key in SDP as it is, of old end points; nor that
  *   algorithm.c, capability.c   what is taken and sent
  *
- * What is signed is SDP with a fragment of the message's own header beside it,
- * so that neither can be pasted into another call. */
+ * What is signed is SDP, or the words of a MESSAGE, with a fragment of the
+ * message's own header beside it, so that neither can be pasted into another
+ * message. */
 #include "daemon/base/err.h"
 #include "daemon/keeper/bodies.h"
 #include "daemon/mime/choice.h"
@@ -29,6 +30,7 @@
 #include <string.h>
 
 #define ENTITY_MAX (64 * 1024)
+#define N(a) (sizeof(a) / sizeof *(a))
 
 /* How a profile's word is made, and what must be found. */
 static const struct {
@@ -75,7 +77,21 @@ static int broken(struct smime_fault *f, int err)
 	return err ? smime_fault(f, SMIME_BROKEN, "%s", err_text(err)) : 0;
 }
 
-/* SDP's entity and the fragment's beside each other. */
+/* SDP, or words with the headers that came with them. */
+static void put_content(const struct bodies_text *in, struct buf *out)
+{
+	const struct mime_bytes content = { in->content, in->content_len };
+
+	if (!in->words) {
+		mime_put_entity(out, &sdp_head, content);
+		return;
+	}
+	buf_put(out, in->fields, in->fields_len);
+	buf_text(out, "\r\n");
+	buf_put(out, content.p, content.len);
+}
+
+/* The content's entity and the fragment's beside each other. */
 static int write_mixed(const struct buf part[static 2], struct buf *out,
 		       struct smime_fault *f)
 {
@@ -95,18 +111,17 @@ static int write_mixed(const struct buf part[static 2], struct buf *out,
 	return 0;
 }
 
-/* SDP, and beside it what it is bound to. */
+/* The content, and beside it what it is bound to. */
 static int write_bound(const struct bodies_text *in, struct buf *out,
 		       struct smime_fault *f)
 {
-	const struct mime_bytes sdp = { in->sdp, in->sdp_len };
 	struct buf part[2] = { buf_of(ENTITY_MAX), buf_of(ENTITY_MAX) };
 	struct smime_fragment of;
 	int r = smime_fragment_read((struct mime_bytes){ in->frag,
 							 in->frag_len },
 				    false, &of, f);
 
-	mime_put_entity(&part[0], &sdp_head, sdp);
+	put_content(in, &part[0]);
 	if (!r)
 		r = broken(f, part[0].err);
 	if (!r)
@@ -126,9 +141,16 @@ static int write_entity(const struct bodies_text *in, bool binds,
 	if (binds)
 		r = write_bound(in, out, f);
 	else
-		mime_put_entity(out, &sdp_head, (struct mime_bytes){
-				in->sdp, in->sdp_len });
+		put_content(in, out);
 	return r ? r : broken(f, out->err);
+}
+
+/* RFC 8591 4.1: less of it is on the way to be mended there. */
+static enum smime_form form_of(enum body_mode mode, bool words)
+{
+	enum smime_form form = modes[mode].form;
+
+	return words && form == SMIME_SIGN ? SMIME_SIGN_OPAQUE : form;
 }
 
 static int seal(const struct bodies_terms *t, const struct bodies_text *in,
@@ -141,7 +163,7 @@ static int seal(const struct bodies_terms *t, const struct bodies_text *in,
 		.oaep = t->able.oaep,
 	};
 	struct smime_seal how = {
-		.terms = terms_of(t), .form = modes[t->mode].form,
+		.terms = terms_of(t), .form = form_of(t->mode, in->words),
 		.envelope = { .cipher = smime_cipher_for(&able), .to = &to,
 			      .n_to = 1 },
 		.signing = { .certificates = !t->brief, .key_id = t->brief,
@@ -200,10 +222,82 @@ static int pick(const struct mime *m, struct buf *sdp, struct buf *frag,
 	return 0;
 }
 
-/* Of the signed headers, a zero byte, SDP. What somebody who repeats them can
- * write in another way (boundaries, certificates, unsigned attributes, the
- * signature itself) is not in it. */
-static int mark(const struct buf *frag, const struct buf *sdp,
+static bool is_fragment(const struct mime_part *p)
+{
+	return mime_type_is(&p->type, "message/sipfrag") &&
+	       mime_is(p->disposition.type, "aib");
+}
+
+/* Words that are signed have the fragment beside them, and nothing else. */
+static int pick_signed(const struct mime *m, const struct mime_part **words,
+		       struct buf *frag, struct smime_fault *f)
+{
+	const struct mime_part *root = &m->part[0], *part = NULL;
+	bool last;
+
+	if (root->multi == MIME_MIXED && root->n == 2)
+		part = &m->part[root->first];
+	last = part && is_fragment(&part[1]);
+	if (!part || last == is_fragment(&part[0]))
+		return smime_fault(f, SMIME_MISSING, "not one content and one "
+				   "fragment of a header");
+	*words = last ? &part[0] : &part[1];
+	return mime_decode(last ? &part[1] : &part[0], frag)
+		? smime_fault(f, SMIME_MALFORMED, "a malformed fragment") : 0;
+}
+
+/* In one line, whatever it was. */
+static void put_field(const char *name, struct mime_bytes v, struct buf *out)
+{
+	buf_printf(out, "%s: ", name);
+	for (size_t i = 0; i < v.len; i++)
+		if (v.p[i] != '\r' && v.p[i] != '\n')
+			buf_u8(out, v.p[i]);
+	buf_text(out, "\r\n");
+}
+
+/* What a phone can read of a part: its Content- headers, but for an encoding
+ * that is taken off. */
+static void put_fields(const struct mime_part *p, struct buf *out)
+{
+	static const char *const names[] = {
+		"Content-Type", "Content-Disposition", "Content-Encoding",
+		"Content-Language", "Content-Transfer-Encoding",
+	};
+	size_t kept = N(names) - (p->transfer != MIME_FOREIGN);
+	struct mime_bytes v, head = { p->raw.p,
+				      (size_t)(p->body.p - p->raw.p) };
+
+	head.len -= head.len ? 2 : 0; /* the empty line */
+	for (size_t i = 0; i < kept; i++)
+		if (!mime_field_find(head, names[i], &v))
+			put_field(names[i], v, out);
+}
+
+static int pick_words(const struct mime *m, bool bound,
+		      struct bodies_opened *out, struct buf *frag,
+		      struct smime_fault *f)
+{
+	const struct mime_part *words = &m->part[0];
+	int r = bound ? pick_signed(m, &words, frag, f) : 0;
+
+	if (r)
+		return r;
+	if (mime_type_is(&words->type, "application/sdp"))
+		return smime_fault(f, SMIME_UNSUPPORTED, "SDP in a MESSAGE");
+	put_fields(words, &out->fields);
+	if (words->transfer == MIME_FOREIGN)
+		buf_put(&out->content, words->body.p, words->body.len);
+	else if (mime_decode(words, &out->content))
+		return smime_fault(f, SMIME_MALFORMED, "malformed words");
+	return broken(f, out->fields.err ? out->fields.err
+					 : out->content.err);
+}
+
+/* Of the signed headers, a zero byte, the content. What somebody who repeats
+ * them can write in another way (boundaries, certificates, unsigned attributes,
+ * the signature itself) is not in it. */
+static int mark(const struct buf *frag, const struct buf *content,
 		uint8_t out[static 32], struct smime_fault *f)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -211,7 +305,7 @@ static int mark(const struct buf *frag, const struct buf *sdp,
 		    EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
 		    EVP_DigestUpdate(ctx, frag->data, frag->len) == 1 &&
 		    EVP_DigestUpdate(ctx, "", 1) == 1 &&
-		    EVP_DigestUpdate(ctx, sdp->data, sdp->len) == 1 &&
+		    EVP_DigestUpdate(ctx, content->data, content->len) == 1 &&
 		    EVP_DigestFinal_ex(ctx, out, NULL) == 1;
 
 	EVP_MD_CTX_free(ctx);
@@ -261,24 +355,29 @@ static int take(const struct bodies_terms *t, const struct bodies_given *in,
 		struct smime_opened *o, struct bodies_opened *out,
 		struct smime_fault *f)
 {
-	struct buf sdp = buf_of(ENTITY_MAX), frag = buf_of(ENTITY_MAX);
-	int r = pick(&o->content, &sdp, &frag, f);
+	struct bodies_opened new = { .fields = buf_of(MIME_HEAD_MAX),
+				     .content = buf_of(ENTITY_MAX) };
+	bool binds = modes[t->mode].binds;
+	struct buf frag = buf_of(ENTITY_MAX);
+	int r = in->words ? pick_words(&o->content, binds, &new, &frag, f)
+			  : pick(&o->content, &new.content, &frag, f);
 
-	if (!r && modes[t->mode].binds)
-		r = check_bound(t, in, &frag, out, f);
+	if (!r && binds)
+		r = check_bound(t, in, &frag, &new, f);
 	if (!r)
-		r = mark(&frag, &sdp, out->mark, f);
-	if (!r) {
-		out->sdp = sdp;
-		sdp = buf_of(0);
-		out->is_signed = modes[t->mode].binds;
-		out->encrypted = o->encrypted;
-		if (out->is_signed)
-			keep_signer(&o->signer, out);
-	}
-	buf_free(&sdp);
+		r = mark(&frag, &new.content, new.mark, f);
 	buf_free(&frag);
-	return r;
+	if (r) {
+		buf_free(&new.fields);
+		buf_free(&new.content);
+		return r;
+	}
+	new.is_signed = binds;
+	new.encrypted = o->encrypted;
+	if (binds)
+		keep_signer(&o->signer, &new);
+	*out = new;
+	return 0;
 }
 
 static int open_body(const struct bodies_terms *t,

@@ -53,6 +53,14 @@ def case(**options):
     return add
 
 
+def left(s, n):
+    """So many talks are open, sooner or later."""
+    end = time.monotonic() + 4 * SLOW
+    while s.relay.stats()["requests"] != n:
+        assert time.monotonic() < end, "open: %s, not %d" % (s.relay.stats(), n)
+        time.sleep(0.05)
+
+
 class Scene:
     """The relay, both ends, and the usual first steps."""
 

@@ -5,20 +5,12 @@ import re
 import sys
 import time
 
-from sipscene import BOB, INSIDE, OUTSIDE, PORT, SLOW, T1, case, main, same
+from sipscene import BOB, INSIDE, OUTSIDE, PORT, SLOW, T1, case, left, main, same
 from sipsock import SDP, called, dialog
 
 MWI = "Event: message-summary\r\nAccept: application/simple-message-summary\r\nExpires: 600\r\n"
 BODY = "Messages-Waiting: yes\r\nVoice-Message: 4/8 (1/2)\r\n"
 SUMMARY = "Content-Type: application/simple-message-summary\r\nEvent: message-summary\r\n"
-
-
-def left(s, n):
-    """So many talks are open, sooner or later."""
-    end = time.monotonic() + 4 * SLOW
-    while s.relay.stats()["requests"] != n:
-        assert time.monotonic() < end, "open: %s, not %d" % (s.relay.stats(), n)
-        time.sleep(0.05)
 
 
 def hidden(message, what="10.66.0.7"):

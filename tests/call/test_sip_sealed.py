@@ -1,36 +1,13 @@
 #!/usr/bin/env python3
 """Descriptions that are sealed from edge to edge: built, bound to their
-message's headers, opened. The mock core "seals" by putting the bound headers
-before SDP, and opens only what has those of the message it came in."""
-import re
+message's headers, opened (sipsealed.py)."""
 import sys
 import time
 from email.utils import parsedate_to_datetime
 
 from sipscene import SDP, case, main, same
+from sipsealed import TYPE, answer, frag
 from sipsock import dialog
-
-TYPE = "multipart/signed;boundary=b"
-
-
-def uri(value):
-    found = re.search(r"<([^>]*)>", value)
-    return found.group(1) if found else value.split(";")[0].strip()
-
-
-def frag(headers):
-    """The bound headers of a message, from a function that gives its headers."""
-    lines = []
-    for name in ("From", "To"):
-        tag = re.search(r"tag=([^;>\s]+)", headers(name))
-        lines.append("%s: <%s>%s" % (name, uri(headers(name)),
-                                     ";tag=" + tag.group(1) if tag else ""))
-    lines += ["Call-ID: " + headers("Call-ID"), "CSeq: " + headers("CSeq")]
-    if headers("Contact"):
-        lines.append("Contact: <%s>" % uri(headers("Contact")))
-    if headers("Date"):
-        lines.append("Date: " + headers("Date"))
-    return "".join(line + "\r\n" for line in lines)
 
 
 def check_sealed(m, what):
@@ -43,16 +20,6 @@ def check_sealed(m, what):
     same(bound + "\r\n", frag(m.get), "bound headers of " + what)
     assert sdp.startswith("v=0"), sdp
     assert "a=branch" in sdp or "a=own" in sdp, "not by the core: " + sdp
-
-
-def answer(s, req, tag, status="200 OK", body=None, date="Sat, 13 Nov 2027 23:29:00 GMT"):
-    """Answers as a gateway that seals would."""
-    to = req.get("To") + ("" if "tag=" in req.get("To") else ";tag=" + tag)
-    own = {"From": req.get("From"), "To": to, "Call-ID": req.get("Call-ID"),
-           "CSeq": req.get("CSeq"), "Contact": "<%s>" % s.b.own_uri(), "Date": date}
-    s.b.reply(req, status, tag, body=body if body is not None
-              else frag(lambda n: own.get(n, "")) + "\r\n" + SDP,
-              extra="Date: %s\r\nContent-Type: %s\r\n" % (date, TYPE))
 
 
 def sealed_up(s):

@@ -83,6 +83,7 @@ int mock_core_conf(struct engine *e, const char *path)
 		fprintf(stderr, "%s\n", err.text);
 		return E_CONF;
 	}
+	loop_timer_free(e->worder);
 	policy_free(e->policy);
 	conf_free(e->conf);
 	e->conf = conf;
@@ -397,12 +398,15 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 	struct call *c, **at = &e->calls;
 	int r = call_start(e, s, NULL, &c, no);
 
-	(void)content;
 	if (r)
 		return r;
-	*out = (struct request_way){ strdup(c->target), strdup(c->next_hop),
-				     strdup(c->routes), c->route.nat, { 0 },
-				     e->trusted };
+	*out = (struct request_way){
+		.target = strdup(c->target), .next_hop = strdup(c->next_hop),
+		.routes = strdup(c->routes), .nat = c->route.nat,
+		.trusted = e->trusted,
+		.words = content && e->bodies ? WORDS_SEALED : WORDS_CLEAR,
+		.body = { .id = c->id, .outward = s->from == INSIDE },
+	};
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
@@ -584,15 +588,36 @@ bool call_opens(const struct call *c)
 	return c->e->bodies;
 }
 
+enum words call_words(const struct call *c)
+{
+	return c->e->bodies ? WORDS_SEALED : WORDS_CLEAR;
+}
+
+/* Words have their own headers between those and themselves. */
+static char *seal_text(const char *frag, const struct body *b)
+{
+	const char *fields = b->fields ? b->fields : "";
+	char *text = malloc(strlen(frag) + strlen(fields) + b->len + 5);
+
+	sprintf(text, "%s\r\n%s%s%.*s", frag, fields, *fields ? "\r\n" : "",
+		(int)b->len, (const char *)b->data);
+	return text;
+}
+
+static struct call_sealed_body sealed_text(const char *text)
+{
+	return (struct call_sealed_body){
+		.type = "multipart/signed;boundary=b", .disposition = "",
+		.transfer = "binary", .data = (const uint8_t *)text,
+		.len = strlen(text),
+	};
+}
+
 static void on_sealed(void *user)
 {
 	struct call *c = user;
 	char *text = c->sealed;
-	struct call_sealed_body out = {
-		.type = "multipart/signed;boundary=b", .disposition = "",
-		.transfer = "binary", .data = (uint8_t *)text,
-		.len = strlen(text),
-	};
+	struct call_sealed_body out = sealed_text(text);
 
 	c->sealed = NULL;
 	c->e->seals++;
@@ -600,12 +625,10 @@ static void on_sealed(void *user)
 	free(text);
 }
 
-void call_seal(struct call *c, const char *frag, const struct body *sdp,
+void call_seal(struct call *c, const char *frag, const struct body *body,
 	       seal_fn fn, void *user)
 {
-	c->sealed = malloc(strlen(frag) + sdp->len + 3);
-	sprintf(c->sealed, "%s\r\n%.*s", frag, (int)sdp->len,
-		(const char *)sdp->data);
+	c->sealed = seal_text(frag, body);
 	c->seal_fn = fn;
 	c->seal_user = user;
 	if (!c->e->seal_ms)
@@ -615,24 +638,95 @@ void call_seal(struct call *c, const char *frag, const struct body *sdp,
 		loop_timer_set(c->sealer, c->e->seal_ms);
 }
 
-void call_open(struct call *c, const struct call_given *g, filter_fn fn,
-	       void *user)
+/* Words: what stands before the empty line in what is left. */
+static void give(const struct call_given *g, size_t n, filter_fn fn,
+		 void *user)
+{
+	struct body out = { .type = "application/sdp", .data = g->body + n,
+			    .len = g->len - n };
+	const char *end = g->words ? strstr((const char *)out.data, "\r\n\r\n")
+				   : NULL;
+	char *fields = NULL;
+
+	if (end) {
+		fields = strndup((const char *)out.data,
+				 (size_t)(end + 2 - (const char *)out.data));
+		out.fields = fields;
+		out.len -= strlen(fields) + 2;
+		out.data += strlen(fields) + 2;
+	}
+	fn(user, NULL, &out);
+	free(fields);
+}
+
+static void open_text(struct engine *e, const struct call_given *g,
+		      filter_fn fn, void *user)
 {
 	const struct refusal no = { .status = 488, .warn_code = 399,
 				    .phrase = "Not Acceptable Here",
 				    .warn = "not of this message" };
 	size_t n = strlen(g->frag);
-	struct body out = { .type = "application/sdp",
-			    .data = g->body + n + 2 };
 
-	c->e->opens++;
+	e->opens++;
 	if (g->len < n + 2 || memcmp(g->body, g->frag, n) ||
-	    !strstr(g->fields, "Content-Type: multipart/signed")) {
+	    !strstr(g->fields, "Content-Type: multipart/signed"))
 		fn(user, &no, NULL);
-		return;
+	else
+		give(g, n + 2, fn, user);
+}
+
+void call_open(struct call *c, const struct call_given *g, filter_fn fn,
+	       void *user)
+{
+	open_text(c->e, g, fn, user);
+}
+
+/* Outside a call: one at a time, if it takes a while. */
+static void on_words(void *user)
+{
+	struct engine *e = user;
+	char *text = e->words;
+	struct call_sealed_body out;
+
+	if (!text)
+		return; /* forgotten */
+	out = sealed_text(text);
+	out.brief = e->brief;
+	e->words = NULL;
+	e->seals++;
+	e->words_fn(e->words_user, NULL, &out);
+	free(text);
+}
+
+void engine_words_seal(struct engine *e, const struct body_way *w, bool full,
+		       const char *frag, const struct body *words, seal_fn fn,
+		       void *user)
+{
+	(void)w;
+	e->brief = e->known && !full;
+	e->words = seal_text(frag, words);
+	e->words_fn = fn;
+	e->words_user = user;
+	if (!e->seal_ms)
+		on_words(e);
+	else if (e->worder ||
+		 !loop_timer_new(e->loop, on_words, e, &e->worder))
+		loop_timer_set(e->worder, e->seal_ms);
+}
+
+void engine_words_open(struct engine *e, const struct body_way *w,
+		       const struct call_given *g, filter_fn fn, void *user)
+{
+	(void)w;
+	open_text(e, g, fn, user);
+}
+
+void engine_words_forget(struct engine *e, const void *user)
+{
+	if (e->words && e->words_user == user) {
+		free(e->words);
+		e->words = NULL;
 	}
-	out.len = g->len - n - 2;
-	fn(user, NULL, &out);
 }
 
 void call_refresh(struct call *c, filter_fn fn, void *user)
@@ -726,6 +820,7 @@ void mock_core_close(struct engine *e)
 {
 	while (e->calls)
 		call_end(e->calls, 0, "closed");
+	loop_timer_free(e->worder);
 	policy_free(e->policy);
 	conf_free(e->conf);
 	guard_free(e->guard);

@@ -56,6 +56,12 @@ struct engine {
 	bool secret;    /* what goes outside has keys as they are */
 	unsigned seal_ms; /* how long it takes to seal; one at a time */
 	unsigned seals, opens;
+	bool known;     /* by the outside: words only refer to certificates */
+	bool brief;     /* the ones under way do */
+	char *words;    /* sealed, outside a call; owned, or NULL */
+	seal_fn words_fn;
+	void *words_user;
+	struct loop_timer *worder;
 	bool keys_only; /* offers of the outside stay here */
 	bool own_no;    /* no offer of our own can be made */
 	unsigned again; /* offers that go out once more */

@@ -20,7 +20,8 @@
  * (limit of one host), refresh (limits.refresh, s), subscriptions (their
  * limit), keepalive (s between questions to phones behind a NAT), bindings
  * (path of their file; at the start only), keys_only (1: offers of the outside
- * stay here), own_no (1: no offer of our own can be made).
+ * stay here), own_no (1: no offer of our own can be made), bodies (1: they go
+ * sealed outside), known (1: and our certificates were there), seal_ms.
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "reoffer" (what
  * the order gave is a line on standard output), "set
@@ -177,6 +178,8 @@ static void set(struct program *p, const char *text)
 		e->bodies = atoi(value);
 	else if (!strncmp(text, "secret=", 7))
 		e->secret = atoi(value);
+	else if (!strncmp(text, "known=", 6))
+		e->known = atoi(value);
 	else if (!strncmp(text, "seal_ms=", 8))
 		e->seal_ms = (unsigned)atoi(value);
 	else if (!strncmp(text, "keys_only=", 10))

@@ -24,6 +24,8 @@ struct ends {
 	struct credential *own[2];
 	struct house a, b;
 	char frag[1024], fields[1024];
+	const char *words, *words_fields; /* of a MESSAGE; NULL: SDP */
+	uint8_t branch;
 	bool full;
 };
 
@@ -82,6 +84,12 @@ static void headers(struct ends *e, uint64_t wall_us)
 		 "Contact: <sip:192.0.2.1>\r\nDate: %s\r\n", date);
 }
 
+static void add(struct sent *s, const void *data, size_t len)
+{
+	memcpy(s->tail + s->tail_len, data, len);
+	s->tail_len += len;
+}
+
 static const struct sent *seal(struct ends *e, struct house *h,
 			       const char *local, const char *remote)
 {
@@ -92,11 +100,17 @@ static const struct sent *seal(struct ends *e, struct house *h,
 	m.party.n = 0;
 	m.party.outward = h == &e->a;
 	m.full = e->full;
+	m.words = e->words != NULL;
 	m.frag_len = (uint32_t)strlen(e->frag);
-	m.len = m.frag_len + sizeof SDP - 1;
-	memcpy(tail.tail, e->frag, m.frag_len);
-	memcpy(tail.tail + m.frag_len, SDP, sizeof SDP - 1);
-	tail.tail_len = m.len;
+	add(&tail, e->frag, m.frag_len);
+	if (m.words) {
+		m.fields_len = (uint32_t)strlen(e->words_fields);
+		add(&tail, e->words_fields, m.fields_len);
+		add(&tail, e->words, strlen(e->words));
+	} else {
+		add(&tail, SDP, sizeof SDP - 1);
+	}
+	m.len = (uint32_t)tail.tail_len;
 	assert_int_equal(tell(h, MSG_BODY_SEAL, 1, &m, sizeof m, &tail), 0);
 	s = last(h, MSG_BODY_SEALED);
 	snprintf(e->fields, sizeof e->fields, "Content-Type: %s\r\n",
@@ -116,10 +130,12 @@ static const struct sent *open_as(struct ends *e, struct house *h,
 {
 	struct sent tail = { .tail_len = 0 };
 	struct msg_body_open m = { .origin = { .dialog = { dialog },
-					       .branch = { 1 }, .cseq = 7 },
+					       .branch = { 1 + e->branch },
+					       .cseq = 7 },
 				   .response = response };
 	bool inward = h == &e->b;
 
+	m.words = e->words != NULL;
 	m.party = inward ? party(2, BOB, ALICE) : party(1, ALICE, BOB);
 	m.party.n = 0;
 	m.party.outward = !inward;
@@ -299,6 +315,85 @@ static void a_changed_byte_shows_nothing_else(void **state)
 	close_ends(&e);
 }
 
+#define TEXT "Content-Type: text/plain;charset=UTF-8\r\n" \
+	     "Content-Language: de\r\n"
+
+static void opens_to_words(const struct ends *e, const struct sent *s)
+{
+	size_t n = s->u.opened.fields_len;
+
+	assert_int_equal(s->u.opened.err, 0);
+	assert_int_equal(n, strlen(e->words_fields));
+	assert_memory_equal(s->tail, e->words_fields, n);
+	assert_int_equal(s->tail_len - n, strlen(e->words));
+	assert_memory_equal(s->tail + n, e->words, s->tail_len - n);
+}
+
+static void words_of_any_kind(void **state)
+{
+	static const char *const kinds[][2] = {
+		{ TEXT, "hello\r\n\r\n--x\r\nyou" },
+		{ "Content-Type: application/im-iscomposing+xml\r\n", "<i/>" },
+		{ "Content-Type: message/cpim\r\n"
+		  "Content-Disposition: render;handling=optional\r\n",
+		  "From: <im:x>\r\n\r\nContent-Type: text/plain\r\n\r\nhi" },
+		{ "Content-Type: multipart/mixed;boundary=b\r\n",
+		  "--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n" },
+		{ "Content-Type: text/plain\r\n"
+		  "Content-Transfer-Encoding: quoted-printable\r\n", "=41" },
+		{ "", "a body of no type" },
+	};
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	for (int mode = BODY_MODE_SIGN; mode <= BODY_MODE_SIGN_ENCRYPT;
+	     mode++) {
+		open_ends(&e, (enum body_mode)mode);
+		for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+			e.a.wall_us = e.b.wall_us += SECOND;
+			headers(&e, e.a.wall_us);
+			e.words_fields = kinds[i][0];
+			e.words = kinds[i][1];
+			s = *seal(&e, &e.a, ALICE, BOB);
+			assert_int_equal(s.u.sealed.err, 0);
+			assert_string_not_equal(s.u.sealed.type, "");
+			opens_to_words(&e, open_at(&e, &e.b, &s, 1));
+			if (mode == BODY_MODE_ENCRYPT)
+				continue;
+			e.branch = 1;
+			refused(open_at(&e, &e.b, &s, 1), E_REPLAY, 488,
+				"seen before");
+			e.branch = 0;
+		}
+		close_ends(&e);
+	}
+}
+
+/* What one is opened as, the other is not: an INVITE has SDP. */
+static void words_are_no_description(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	e.words_fields = TEXT;
+	e.words = "hello";
+	s = *seal(&e, &e.a, ALICE, BOB);
+	e.words = NULL;
+	refused(open_at(&e, &e.b, &s, 1), E_UNSUPPORTED, 415, "");
+	s = *seal(&e, &e.a, ALICE, BOB);
+	e.words = "";
+	refused(open_at(&e, &e.b, &s, 1), E_UNSUPPORTED, 415, "SDP");
+	e.words = "hello";
+	s = *seal(&e, &e.a, ALICE, BOB);
+	e.frag[strlen("From: <sip:alice@a.example>;tag=")] = '2';
+	refused(open_at(&e, &e.b, &s, 1), E_AUTH, 403, "From");
+	close_ends(&e);
+}
+
 /* Certificates travel once, until somebody does not know them. */
 static void certificates_travel_once(void **state)
 {
@@ -405,6 +500,8 @@ int main(void)
 		cmocka_unit_test(a_response_says_it_again),
 		cmocka_unit_test(what_is_less_than_the_profile_wants),
 		cmocka_unit_test(a_changed_byte_shows_nothing_else),
+		cmocka_unit_test(words_of_any_kind),
+		cmocka_unit_test(words_are_no_description),
 		cmocka_unit_test(certificates_travel_once),
 		cmocka_unit_test(policy_is_the_keepers_own),
 		cmocka_unit_test(a_broken_request_closes_the_pair),

@@ -185,7 +185,7 @@ static int check_sips(struct call *c, bool sips, struct refusal *no)
  * until then a user who does not exist is as good as any. */
 static bool hides(const struct call *c)
 {
-	return c->leg && c->need == NEED_REQUIRE;
+	return c->leg ? c->need == NEED_REQUIRE : c->words && c->body;
 }
 
 static int way_inward(struct call *c, struct refusal *no)

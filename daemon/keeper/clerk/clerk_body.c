@@ -82,8 +82,10 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	const struct msg_body_seal *m = msg->body;
 	const struct bodies_text in = {
 		.frag = msg->tail, .frag_len = m->frag_len,
-		.sdp = msg->tail + m->frag_len,
-		.sdp_len = msg->tail_len - m->frag_len,
+		.words = m->words, .fields = msg->tail + m->frag_len,
+		.fields_len = m->fields_len,
+		.content = msg->tail + m->frag_len + m->fields_len,
+		.content_len = msg->tail_len - m->frag_len - m->fields_len,
 	};
 	struct credential_fault fault;
 	int r = admit(c, w, &c->offers);
@@ -113,7 +115,8 @@ int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 	struct bodies_sealed sealed = { .body = buf_of(BODY_TAIL_MAX) };
 	struct msg_body_sealed reply = { .err = 0 };
 
-	if (permit_names(&m->party) || m->frag_len > msg->tail_len)
+	if (permit_names(&m->party) || m->frag_len > msg->tail_len ||
+	    m->fields_len > msg->tail_len - m->frag_len)
 		return E_FORMAT;
 	reply.err = seal(c, &w, msg, &sealed);
 	if (reply.err) {
@@ -138,7 +141,8 @@ int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 
 /* Taken once: as long as its Date is near, the cache has it. A response is of
  * our transaction, whose Call-ID, tag and CSeq are signed: there it may say the
- * same again. */
+ * same again. An INVITE may come on several branches before it is answered;
+ * words that came are answered. */
 static int taken_once(struct clerk *c, struct work *w,
 		      const struct ipc_msg *msg, const struct bodies_opened *o)
 {
@@ -152,7 +156,7 @@ static int taken_once(struct clerk *c, struct work *w,
 	if (m->response)
 		return 0;
 	v = replay_check(c->replay, &rc);
-	if (v == REPLAY_SEEN)
+	if (v == REPLAY_SEEN || (v == REPLAY_BRANCH && m->words))
 		return refuse(w, 488, E_REPLAY, "the signed body was seen "
 			      "before: somebody repeats it");
 	r = v == REPLAY_NEW ? replay_add(c->replay, &rc, o->stamp_us) : 0;
@@ -168,8 +172,9 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		.fields = msg->tail + m->frag_len, .fields_len = m->fields_len,
 		.body = msg->tail + m->frag_len + m->fields_len,
 		.body_len = msg->tail_len - m->frag_len - m->fields_len,
+		.words = m->words,
 	};
-	struct bodies_opened o = { .sdp = buf_of(BODY_TAIL_MAX) };
+	struct bodies_opened o = { .card = NULL };
 	int r = admit(c, w, &c->answers);
 
 	if (!r)
@@ -192,30 +197,47 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	return r;
 }
 
+/* What was opened, into the reply and its tail: all of it or nothing. */
+static int give(struct work *w, const struct bodies_opened *o,
+		struct msg_body_opened *reply, struct buf *tail)
+{
+	buf_put(tail, o->fields.data, o->fields.len);
+	buf_put(tail, o->content.data, o->content.len);
+	if (tail->err) {
+		buf_clear(tail);
+		return refuse(w, 500, E_NOMEM, err_text(E_NOMEM));
+	}
+	reply->fields_len = (uint32_t)o->fields.len;
+	reply->len = (uint32_t)tail->len;
+	reply->is_signed = o->is_signed;
+	reply->encrypted = o->encrypted;
+	reply->pinned = (uint8_t)o->pin.state;
+	return 0;
+}
+
 int clerk_open(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_body_open *m = msg->body;
 	struct work w = { .party = &m->party };
 	struct bodies_opened o = { .card = NULL };
 	struct msg_body_opened reply = { .err = 0 };
+	struct buf tail = buf_of(BODY_TAIL_MAX);
 
 	if (permit_names(&m->party) || m->frag_len > msg->tail_len ||
 	    m->fields_len > msg->tail_len - m->frag_len)
 		return E_FORMAT;
 	reply.err = open_body(c, &w, msg, &o);
+	if (!reply.err)
+		reply.err = give(&w, &o, &reply, &tail);
 	if (reply.err) {
 		reply.status = w.why.status;
 		memcpy(reply.reason, w.why.text, sizeof reply.reason);
 		clerk_refused(&m->party, reply.err, reply.reason);
-	} else {
-		reply.len = (uint32_t)o.sdp.len;
-		reply.is_signed = o.is_signed;
-		reply.encrypted = o.encrypted;
-		reply.pinned = (uint8_t)o.pin.state;
 	}
-	clerk_tell(c, MSG_BODY_OPENED, msg->id, &reply, sizeof reply,
-		   reply.err ? NULL : &o.sdp);
-	buf_free(&o.sdp);
+	clerk_tell(c, MSG_BODY_OPENED, msg->id, &reply, sizeof reply, &tail);
+	buf_free(&tail);
+	buf_free(&o.fields);
+	buf_free(&o.content);
 	if (o.card)
 		w.how->card_free(o.card);
 	return 0;

@@ -53,7 +53,7 @@ class Agent:
         if not any(h.lower().startswith('max-forwards') for h in headers):
             lines.append('Max-Forwards: 70')
         lines += headers
-        if body:
+        if body and not any(h.lower().startswith('content-type') for h in headers):
             lines.append('Content-Type: application/sdp')
         lines += [f'Content-Length: {len(body)}', '', body]
         self.send('\r\n'.join(lines).encode())
