@@ -25,6 +25,8 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/way/route.c daemon/engine/body/sealing.c \
 	daemon/engine/sdp/sdp.c daemon/engine/sdp/sdp.h \
 	daemon/engine/sdp/sdpcap.c \
+	daemon/engine/sdp/sdpike.c daemon/engine/sdp/sdpike.h \
+	daemon/engine/sdp/sdpikedeal.c daemon/engine/sdp/sdpprint.c \
 	daemon/engine/sdp/sdpwrite.c daemon/engine/sdp/sdptext.h \
 	daemon/engine/setup.c \
 	daemon/engine/report/status.c \

@@ -1,7 +1,8 @@
 /* fuzz_sdp.c - session descriptions: whatever is read can be written for the
  * other leg, what was written can be read, and in a sealed call none of the
- * sender's key material is in it. */
-#include "daemon/engine/sdp/sdp.h"
+ * sender's key material is in it; IKE's lines read the same when they are
+ * written again, and agree with themselves or say why not. */
+#include "daemon/engine/sdp/sdpike.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -103,6 +104,49 @@ static void convert(const struct sdp *s, bool sealed)
 	buf_free(&out);
 }
 
+static bool same_prints(const struct sdp_prints *a, const struct sdp_prints *b)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		if (!sdp_print_equal(&a->list[i], &b->list[i]))
+			return false;
+	return a->n == b->n;
+}
+
+static void write_ike(const struct sdp_ike *i)
+{
+	struct buf out = buf_of(1 << 16);
+	const char *why = NULL;
+	struct sdp_ike again;
+	unsigned line = 0;
+	struct sdp s;
+
+	buf_text(&out, "v=0\no=- 1 1 IN IP4 192.0.2.1\n");
+	must(!sdp_ike_write(i, "\n", &out));
+	must(!sdp_read(out.data, out.len, &s, &why));
+	must(!sdp_ike_read(&s, &line, &again, &why));
+	must(again.at.port == i->at.port && again.udpencap == i->udpencap);
+	must(!i->at.port || (again.setup == i->setup &&
+			     same_prints(&again.certs, &i->certs) &&
+			     same_prints(&again.psks, &i->psks)));
+	buf_free(&out);
+}
+
+static void read_ikes(const struct sdp *s)
+{
+	struct sdp_ike i, answer;
+	const char *why = NULL;
+	struct sdp_ike_deal d;
+	unsigned line = 0;
+
+	while (!sdp_ike_read(s, &line, &i, &why)) {
+		line++;
+		write_ike(&i);
+		answer = i;
+		answer.setup = sdp_ike_reply(i.setup, line & 1);
+		must(!sdp_ike_agree(&i, &answer, &d, &why) || why);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *why = NULL;
@@ -114,5 +158,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	convert(&s, false);
 	convert(&s, true);
+	read_ikes(&s);
 	return 0;
 }

@@ -6,6 +6,11 @@ TESTS += tests/unit/test_sdp
 tests_unit_test_sdp_SOURCES = tests/unit/test_sdp.c
 tests_unit_test_sdp_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_sdpike
+TESTS += tests/unit/test_sdpike
+tests_unit_test_sdpike_SOURCES = tests/unit/test_sdpike.c
+tests_unit_test_sdpike_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_filter_late
 TESTS += tests/unit/test_filter_late
 tests_unit_test_filter_late_SOURCES = tests/unit/test_filter_late.c \

@@ -1,0 +1,105 @@
+/* sdpike.h - IKE in session descriptions (RFC 6193): an m= line by which two
+ * ends agree who of them begins an IKE session, where, and by which
+ * certificates or pre-shared key each will know the other. Pure; any thread.
+ *
+ * What stands in SDP is worth what the SDP is: unsigned, a fingerprint proves
+ * nobody. The session itself is never maintained from here (5.2), and forked
+ * answers are refused by the caller (5.3). */
+#ifndef CALLSEAL_SDPIKE_H
+#define CALLSEAL_SDPIKE_H
+
+#include "daemon/engine/sdp/sdp.h"
+
+#define SDP_PRINTS_MAX 8 /* fingerprints of one kind; more are left out */
+#define SDP_PRINT_MAX 64 /* bytes of one */
+
+/* Hash functions (RFC 4572 section 5), weakest first. */
+enum sdp_hash {
+	SDP_HASH_NONE, /* unknown or MD2, MD5: of no use */
+	SDP_HASH_SHA1,
+	SDP_HASH_SHA224,
+	SDP_HASH_SHA256,
+	SDP_HASH_SHA384,
+	SDP_HASH_SHA512,
+	SDP_HASHES
+};
+
+struct sdp_print {
+	enum sdp_hash hash;
+	size_t len; /* the hash's */
+	uint8_t bytes[SDP_PRINT_MAX];
+};
+
+struct sdp_prints {
+	struct sdp_print list[SDP_PRINTS_MAX];
+	unsigned n;
+	unsigned unknown; /* of hash functions that are of no use here */
+};
+
+/* Of "a=ike-setup" (section 4). UNSAID is active in an offer and passive in an
+ * answer. */
+enum sdp_setup {
+	SDP_SETUP_UNSAID,
+	SDP_SETUP_ACTIVE,  /* its sender begins */
+	SDP_SETUP_PASSIVE, /* its sender waits */
+	SDP_SETUP_ACTPASS  /* offers: the other chooses */
+};
+
+struct sdp_ike {
+	struct addr at; /* of IKE; port 0: rejected, and only udpencap counts */
+	bool udpencap;  /* "ike-esp-udpencap", else "ike-esp" */
+	enum sdp_setup setup;
+	struct sdp_prints certs; /* a=fingerprint */
+	struct sdp_prints psks;  /* a=psk-fingerprint (8.2) */
+};
+
+/* The first m= line of s, from number *line on, that is of IKE; *line becomes
+ * its number. What the session says counts where the line says nothing.
+ * E_NOTFOUND; E_FORMAT for a line that is malformed, and E_UNSUPPORTED for an
+ * address that is a name: *why (static text) tells. */
+int sdp_ike_read(const struct sdp *s, unsigned *line, struct sdp_ike *out,
+		 const char **why);
+/* Appends the m= line and its section. E_ARG, E_NOMEM, E_SPACE. */
+int sdp_ike_write(const struct sdp_ike *i, const char *eol, struct buf *out);
+
+/* -- agreeing (sdpikedeal.c) ---------------------------------------------- */
+
+/* What to say to an offer's role; begin: whether we would, if we may choose. */
+enum sdp_setup sdp_ike_reply(enum sdp_setup offered, bool begin);
+
+enum sdp_ike_proof {
+	SDP_IKE_BY_TRUST, /* no fingerprint: keys configured before (8.1, 8.2) */
+	SDP_IKE_BY_CERT,  /* both told theirs */
+	SDP_IKE_BY_PSK    /* both told the same */
+};
+
+struct sdp_ike_deal {
+	bool offerer_begins;
+	bool udpencap;
+	enum sdp_ike_proof proof;
+};
+
+/* What an offer and its answer agree on, as both ends find it. E_REFUSED: the
+ * line was rejected; E_FORMAT: an answer that no such offer allows; E_AUTH: the
+ * pre-shared keys are not the same, or only one end has told a fingerprint. */
+int sdp_ike_agree(const struct sdp_ike *offer, const struct sdp_ike *answer,
+		  struct sdp_ike_deal *out, const char **why);
+
+/* -- fingerprints (sdpprint.c) -------------------------------------------- */
+
+/* "SHA-256 AB:CD:..."; hexadecimal digits of both cases. A hash that is of no
+ * use is read to its end, too, and leaves len 0. E_FORMAT. */
+int sdp_print_read(struct sdp_text value, struct sdp_print *out);
+/* E_ARG. */
+int sdp_print_write(const struct sdp_print *p, struct buf *out);
+/* Of a certificate (DER) or a pre-shared key. E_ARG, E_NOMEM. */
+int sdp_print_of(enum sdp_hash hash, const void *data, size_t len,
+		 struct sdp_print *out);
+bool sdp_print_equal(const struct sdp_print *a, const struct sdp_print *b);
+/* Whether data has one of these fingerprints: one by the strongest hash among
+ * them, since a weaker one beside it would only help a forger; SHA-1 alone
+ * counts with sha1 only. No fingerprint: false. */
+bool sdp_prints_match(const struct sdp_prints *p, const void *data, size_t len,
+		      bool sha1);
+
+#endif
