@@ -43,6 +43,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/trunk/challenge.c modules/sip/trunk/challenge.h \
 	modules/sip/trunk/hops.c modules/sip/trunk/hops.h \
 	modules/sip/trunk/locate.c modules/sip/trunk/locate.h \
+	modules/sip/trunk/resolver.c modules/sip/trunk/resolver.h \
 	modules/sip/trunk/server.c modules/sip/trunk/server.h \
 	modules/sip/txn.c modules/sip/txn.h \
 	modules/sip/words.c modules/sip/words.h

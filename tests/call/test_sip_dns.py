@@ -34,8 +34,8 @@ if __name__ == "__main__" and INNER not in os.environ:
 
 sys.path.insert(0, os.path.join(HERE, "..", "live", "lib"))
 from dns import A, AAAA, NAPTR, SRV, Dns  # noqa: E402
-from sipscene import OUTSIDE, PORT, SLOW, branch, case, main, same  # noqa: E402
-from sipsock import SDP  # noqa: E402
+from sipscene import OUTSIDE, PORT, PROGRAM, SLOW, branch, case, main, same  # noqa: E402
+from sipsock import SDP, Relay  # noqa: E402
 
 ANY = {"target": ""}
 CONF = '''
@@ -163,6 +163,60 @@ def no_answer_from_dns(s):
     lead(s, {}, "nowhere.test")
     s.a.request("INVITE", "sip:bob@b.example", dict(d, call_id="n1", ttag="", cseq=0), body=SDP)
     s.a.expect("SIP/2.0 [45]0", 6 * SLOW)
+
+
+LOST = "10.9.9.9"
+
+
+def way(there):
+    """A way to that address, or none: then the kernel lets nobody connect to it."""
+    subprocess.run(["ip", "address", "add" if there else "del", LOST + "/32", "dev", "lo"],
+                   check=True)
+
+
+def lose_dns(s, log=None):
+    """The relay anew, where the kernel has no way to the only name server."""
+    with open("/etc/resolv.conf", "w") as f:
+        f.write("nameserver %s\n" % LOST)
+    s.relay.stop()
+    s.relay = Relay(PROGRAM, PORT, "sip:phone@127.0.0.1:%d" % (PORT + 10),
+                    "sip:bob@127.0.0.1:%d" % (PORT + 11), "target=", log=log)
+
+
+@case(**ANY)
+def no_way_to_dns(s):
+    """Sofia's resolver would ask for ever, in one call: here a name is not found,
+    until there is a way."""
+    with tempfile.TemporaryFile("w+") as log:
+        lose_dns(s, log)
+        lead(s, {}, "far.test", "127.0.0.1:%d" % (PORT + 11))
+        d, i = s.invite()  # the second route needs no name
+        s.finish(d, i, s.b)
+        log.seek(0)
+        assert "no way to the name server " + LOST in log.read()
+    way(True)
+    try:
+        dns = Dns({("near.test", A): ["127.0.0.1"]}, LOST)
+        dns.start()
+        found = lead(s, {}, "near.test:%d" % (PORT + 11))
+        same(found, [at("near.test", 11)], "servers")
+        dns.close()
+    finally:
+        way(False)
+
+
+@case(**ANY)
+def no_way_to_dns_in_a_dialog(s):
+    """The far end's Contact has a name: nta itself asks, and goes on."""
+    lose_dns(s)
+    d, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", body=SDP, contact=False,
+              extra="Contact: <sip:bob@far.test>\r\n")
+    ok = s.a.expect("SIP/2.0 200")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    s.a.request("ACK", d["uri"], d)
+    s.a.request("OPTIONS", "sip:127.0.0.1:%d" % PORT, dict(d, call_id="o", ttag="", cseq=0))
+    s.a.expect("SIP/2.0 200", 2 * SLOW)  # it does not stand still
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/uri.h"
+#include "modules/sip/trunk/resolver.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -87,8 +88,12 @@ static const char *const prefixes[] = { "_sip._udp.", "_sip._tcp.",
 int locator_new(void *root, const struct face_settings *listen,
 		struct locator **out)
 {
-	struct locator *l = calloc(1, sizeof *l);
+	struct locator *l;
+	int r = resolver_check();
 
+	if (r)
+		return r;
+	l = calloc(1, sizeof *l);
 	if (!l)
 		return E_NOMEM;
 	l->listen = listen;
