@@ -2,7 +2,8 @@
  * whatever became of its key. By value; one thread.
  *
  * The keeper counts ids up and ships them nearly in order, so one bit for each
- * of the last 2^18 ids of this keeper is enough; what is older counts as seen. */
+ * of the last 2^18 ids of this keeper is enough; what is older counts as
+ * seen. */
 #ifndef CALLSEAL_SPENT_H
 #define CALLSEAL_SPENT_H
 

@@ -10,7 +10,8 @@
 struct link {
 	struct ipsec_sa sa[XFRMKERNEL_ROOM];
 	struct ipsec_policy policy[XFRMKERNEL_ROOM];
-	bool is_sa[XFRMKERNEL_ROOM], is_policy[XFRMKERNEL_ROOM], reserved[XFRMKERNEL_ROOM];
+	bool is_sa[XFRMKERNEL_ROOM], is_policy[XFRMKERNEL_ROOM];
+	bool reserved[XFRMKERNEL_ROOM];
 	int error;           /* given to the request numbered fail_at */
 	unsigned fail_at;    /* from 1, counted over all; 0: none */
 	unsigned lose_from;  /* answers from that request on are lost, once */

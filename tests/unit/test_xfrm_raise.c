@@ -1,5 +1,5 @@
-/* test_xfrm_raise.c - adding, turning, removing and sweeping against a kernel of
- * ours (tests/mock/xfrmkernel.h). */
+/* test_xfrm_raise.c - adding, turning, removing and sweeping against a kernel
+ * of ours (tests/mock/xfrmkernel.h). */
 #include "config.h"
 
 #include "daemon/base/err.h"
