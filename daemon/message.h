@@ -69,6 +69,8 @@ enum message {
 	MSG_BODY_SEALED,
 	MSG_BODY_OPEN,   /* one that came from there */
 	MSG_BODY_OPENED,
+	MSG_BODY_LEARN,  /* certificates that came with a 493 */
+	MSG_BODY_LEARNED,
 
 	MSG_DIGEST_CHECK, /* does a phone know its password? */
 	MSG_DIGEST_CHECKED,
@@ -440,12 +442,26 @@ struct msg_body_opened {
 	uint32_t status;   /* when err: what to refuse with */
 	uint32_t len;      /* tail: Content- headers of words, then SDP or
 	                      words */
-	uint32_t fields_len; /* bytes of the headers; 0 for SDP */
+	uint32_t fields_len; /* bytes of the headers; 0 for SDP. When err: the
+	                        tail is what goes with the refusal, likewise */
 	uint8_t is_signed; /* by the far end's identity */
 	uint8_t encrypted;
 	uint8_t pinned;    /* as in msg_key_facts */
 	uint8_t pad;
 	char reason[REASON_TEXT];
+};
+
+struct msg_body_learn {
+	struct msg_key_party party;
+	uint32_t len;        /* tail: Content- headers, the body */
+	uint32_t fields_len; /* bytes of the headers */
+};
+
+struct msg_body_learned {
+	int32_t err; /* 0: the next bodies for the far end are encrypted for
+	                another certificate than the last */
+	char reason[REASON_TEXT];
+	uint8_t pad[4];
 };
 
 #define CNONCE_TEXT 64

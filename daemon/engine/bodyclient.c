@@ -19,8 +19,10 @@ struct bodying {
 	uint64_t of;       /* the call's or the way's id, for the log */
 	uint64_t id;
 	uint64_t until_us; /* monotonic */
-	seal_fn sealed;    /* of these two ... */
-	filter_fn opened;  /* ... one is there */
+	enum message type; /* which one answers it */
+	seal_fn sealed;    /* of these three ... */
+	filter_fn opened;
+	learn_fn learned;  /* ... one is there */
 	void *user;
 };
 
@@ -61,11 +63,19 @@ bool call_opens(const struct call *c)
 	return c->body != BODY_MODE_NONE;
 }
 
-static void refuse(struct bodying *b, unsigned status, const char *reason)
+static void refuse_with(struct bodying *b, unsigned status, const char *reason,
+			const struct body *attached)
 {
-	const struct refusal no = refusal_of(status);
+	struct refusal no = refusal_of(status);
 	struct call *c = b->call;
 
+	if (b->learned) {
+		log_line(LOG_CLASS_REMOTE, "engine", b->of, "peer %s says 493: "
+			 "%s", b->peer, reason);
+		b->learned(b->user, false);
+		return;
+	}
+	no.attached = attached;
 	if (c)
 		snprintf(c->reason, sizeof c->reason, "%s", reason);
 	log_line(LOG_CLASS_REFUSED, "engine", b->of, "peer %s: %s %s refused "
@@ -78,13 +88,20 @@ static void refuse(struct bodying *b, unsigned status, const char *reason)
 		b->sealed(b->user, &no, NULL);
 }
 
+static void refuse(struct bodying *b, unsigned status, const char *reason)
+{
+	refuse_with(b, status, reason, NULL);
+}
+
 bool bodyclient_retry(struct call *c, int status)
 {
-	if (status != 493 || !c->body_brief || c->body_full)
+	if (status != 493 || c->body_full ||
+	    !(c->body_brief || c->body_learned))
 		return false;
 	c->body_full = true;
-	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s does not know our certificate: "
-		 "offered again with it", c->peer);
+	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s %s: offered again", c->peer,
+		 c->body_learned ? "has another certificate than was known"
+				 : "does not know our certificate");
 	return true;
 }
 
@@ -193,6 +210,21 @@ static void ask_open(struct engine *e, struct bodying *b,
 	buf_free(&tail);
 }
 
+static void ask_learn(struct engine *e, struct bodying *b,
+		      const struct body_way *w, const struct call_given *g)
+{
+	struct buf tail = buf_of(BODY_TAIL_MAX);
+	struct msg_body_learn m = { .fields_len =
+				    (uint32_t)strlen(g->fields) };
+
+	fill_party(w, &m.party);
+	buf_put(&tail, g->fields, m.fields_len);
+	buf_put(&tail, g->body, g->len);
+	m.len = (uint32_t)tail.len;
+	ask(e, b, MSG_BODY_LEARN, &m, sizeof m, &tail);
+	buf_free(&tail);
+}
+
 static const struct refusal no_memory = { .status = 500, .phrase =
 					  "Server Internal Error" };
 
@@ -207,6 +239,7 @@ void call_seal(struct call *c, const char *frag, const struct body *body,
 		return;
 	}
 	b->call = c;
+	b->type = MSG_BODY_SEALED;
 	b->sealed = fn;
 	way_of_call(c, &w);
 	ask_seal(c->engine, b, &w, c->body_full, frag, body);
@@ -223,6 +256,7 @@ void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 		return;
 	}
 	b->call = c;
+	b->type = MSG_BODY_OPENED;
 	b->opened = fn;
 	way_of_call(c, &w);
 	ask_open(c->engine, b, &w, g);
@@ -238,6 +272,7 @@ void engine_words_seal(struct engine *e, const struct body_way *w, bool full,
 		fn(user, &no_memory, NULL);
 		return;
 	}
+	b->type = MSG_BODY_SEALED;
 	b->sealed = fn;
 	ask_seal(e, b, w, full, frag, words);
 }
@@ -251,8 +286,40 @@ void engine_words_open(struct engine *e, const struct body_way *w,
 		fn(user, &no_memory, NULL);
 		return;
 	}
+	b->type = MSG_BODY_OPENED;
 	b->opened = fn;
 	ask_open(e, b, w, g);
+}
+
+void call_learn(struct call *c, const struct call_given *g, learn_fn fn,
+		void *user)
+{
+	struct bodying *b = bodying_new(c->engine, c->id, c->peer, user);
+	struct body_way w;
+
+	if (!b) {
+		fn(user, false);
+		return;
+	}
+	b->call = c;
+	b->type = MSG_BODY_LEARNED;
+	b->learned = fn;
+	way_of_call(c, &w);
+	ask_learn(c->engine, b, &w, g);
+}
+
+void engine_words_learn(struct engine *e, const struct body_way *w,
+			const struct call_given *g, learn_fn fn, void *user)
+{
+	struct bodying *b = bodying_new(e, w->id, w->peer, user);
+
+	if (!b) {
+		fn(user, false);
+		return;
+	}
+	b->type = MSG_BODY_LEARNED;
+	b->learned = fn;
+	ask_learn(e, b, w, g);
 }
 
 void engine_words_forget(struct engine *e, const void *user)
@@ -291,6 +358,7 @@ static void sealed(struct bodying *b, const struct ipc_msg *msg)
 		b->sealed(b->user, NULL, &out);
 }
 
+/* Words, or what goes with a refusal: a body with its own headers. */
 static void give_words(struct bodying *b, const struct ipc_msg *msg)
 {
 	const struct msg_body_opened *m = msg->body;
@@ -300,7 +368,10 @@ static void give_words(struct bodying *b, const struct ipc_msg *msg)
 
 	buf_put(&fields, msg->tail, m->fields_len);
 	out.fields = buf_string(&fields);
-	if (fields.err)
+	if (m->err)
+		refuse_with(b, m->status, m->reason,
+			    out.len && !fields.err ? &out : NULL);
+	else if (fields.err)
 		refuse(b, 500, err_text(fields.err));
 	else
 		b->opened(b->user, NULL, &out);
@@ -313,11 +384,7 @@ static void opened(struct bodying *b, const struct ipc_msg *msg)
 	const struct body out = { .type = "application/sdp",
 				  .data = msg->tail, .len = msg->tail_len };
 
-	if (m->err) {
-		refuse(b, m->status, m->reason);
-		return;
-	}
-	if (b->words) {
+	if (m->err || b->words) {
 		give_words(b, msg);
 		return;
 	}
@@ -326,14 +393,38 @@ static void opened(struct bodying *b, const struct ipc_msg *msg)
 	b->opened(b->user, NULL, &out);
 }
 
+static void learned(struct bodying *b, const struct ipc_msg *msg)
+{
+	const struct msg_body_learned *m = msg->body;
+
+	if (m->err) {
+		refuse(b, 493, m->reason);
+		return;
+	}
+	if (b->call)
+		b->call->body_learned = true;
+	b->learned(b->user, true);
+}
+
 /* What the keeper may not say. */
 static bool is_broken(const struct bodying *b, const struct ipc_msg *msg)
 {
 	const struct msg_body_opened *m = msg->body;
 
-	if ((msg->type == MSG_BODY_SEALED) != (b->sealed != NULL))
+	if (msg->type != b->type)
 		return true;
-	return b->opened && m->fields_len > (b->words ? msg->tail_len : 0);
+	return b->opened && m->fields_len > (b->words || m->err ?
+					     msg->tail_len : 0);
+}
+
+static void answered(struct bodying *b, const struct ipc_msg *msg)
+{
+	if (b->sealed)
+		sealed(b, msg);
+	else if (b->opened)
+		opened(b, msg);
+	else
+		learned(b, msg);
 }
 
 int bodyclient_handle(struct engine *e, const struct ipc_msg *msg)
@@ -349,10 +440,8 @@ int bodyclient_handle(struct engine *e, const struct ipc_msg *msg)
 	if (is_broken(*at, msg))
 		return E_STATE;
 	b = take(e, at);
-	if (!b->gone && b->sealed)
-		sealed(b, msg);
-	else if (!b->gone)
-		opened(b, msg);
+	if (!b->gone)
+		answered(b, msg);
 	free(b);
 	return 0;
 }

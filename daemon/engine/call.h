@@ -26,6 +26,7 @@ struct engine; /* engine.h */
 struct guard_ticket {
 	uint64_t host, talk, caller, toll[GUARD_TOLLS];
 };
+struct body;
 struct call;
 
 #define REFUSAL_KEYS 1024 /* longer ones are left out */
@@ -40,6 +41,9 @@ struct refusal {
 	/* For the outside, who made the offer: an error message of the keying
 	 * protocol as it stands in a=key-mgmt (RFC 4567), or "". */
 	char keys[REFUSAL_KEYS];
+	/* For the outside, too: our certificates, to who sealed for others (RFC
+	 * 3261 23.2); borrowed as the refusal is. NULL: none. */
+	const struct body *attached;
 };
 
 /* What the first INVITE says. Borrowed for the call. */
@@ -223,6 +227,14 @@ typedef void (*seal_fn)(void *user, const struct refusal *no,
 void call_seal(struct call *c, const char *frag, const struct body *body,
 	       seal_fn fn, void *user);
 
+/* A 493 brought a body: if it has a certificate of the far end's that is
+ * believed, and is not the one that was sealed for, the next bodies are sealed
+ * for that one, and call_retry() may say so. fn is called exactly once, maybe
+ * before this returns; never after call_end(). */
+typedef void (*learn_fn)(void *user, bool learned);
+void call_learn(struct call *c, const struct call_given *g, learn_fn fn,
+		void *user);
+
 /* The same for words outside a call. full: our certificates go along. fn is
  * not called any more after engine_words_forget(). */
 void engine_words_seal(struct engine *e, const struct body_way *w, bool full,
@@ -230,6 +242,8 @@ void engine_words_seal(struct engine *e, const struct body_way *w, bool full,
 		       void *user);
 void engine_words_open(struct engine *e, const struct body_way *w,
 		       const struct call_given *g, filter_fn fn, void *user);
+void engine_words_learn(struct engine *e, const struct body_way *w,
+			const struct call_given *g, learn_fn fn, void *user);
 void engine_words_forget(struct engine *e, const void *user);
 
 /* The call's offers and answers of keys go early (answer = "early"): our offer

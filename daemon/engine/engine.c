@@ -252,6 +252,7 @@ static int from_keeper(struct engine *e, struct ipc_msg *msg)
 		return account_handle(e, msg);
 	case MSG_BODY_SEALED:
 	case MSG_BODY_OPENED:
+	case MSG_BODY_LEARNED:
 		return bodyclient_handle(e, msg);
 	default:
 		return keyclient_handle(e, msg);

@@ -96,6 +96,7 @@ struct call {
 	bool tunnelled;    /* the same way: its media go in ESP */
 	bool body_brief;   /* our last one only referred to our certificate */
 	bool body_full;    /* which the far end did not know */
+	bool body_learned; /* the far end showed another certificate of its */
 	bool sdp_vouched;  /* what was signed so far was so by a certificate
 	                      that an anchor vouches for */
 	enum sealing sealing;

@@ -99,6 +99,20 @@ struct bodies {
 	 * order is seen. What is not sealed at all is refused, too. */
 	int (*open)(const struct bodies_terms *t, const struct bodies_given *in,
 		    struct bodies_opened *out, struct bodies_fault *why);
+	/* Our certificates alone, as a body: its Content- headers, lines as in
+	 * bodies_text, and itself, appended (RFC 3261 23.2). */
+	int (*show)(const struct bodies_terms *t, struct buf *fields,
+		    struct buf *body, struct bodies_fault *why);
+	/* Such a body of the far end's: the one for which bodies for it can be
+	 * encrypted, by what it says of itself. Only card is set; nobody signed
+	 * it, so nothing else is to be believed. */
+	int (*learn)(const struct bodies_terms *t,
+		     const struct bodies_given *in, struct bodies_opened *out,
+		     struct bodies_fault *why);
+	/* Whether bodies for the far end can be encrypted, or need not be. */
+	bool (*reaches)(const struct bodies_terms *t);
+	/* Whether they are encrypted for that one already, or for none. */
+	bool (*uses)(const struct bodies_terms *t, const struct bodies_card *c);
 	void (*card_free)(struct bodies_card *c); /* NULL allowed */
 };
 

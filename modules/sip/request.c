@@ -564,20 +564,62 @@ static void unreached(struct ask *a, int status)
 	refuse(a, &no);
 }
 
-/* It does not know our certificates (any more). */
-static bool again_in_full(struct ask *a, const sip_t *sip)
+static void again_in_full(struct ask *a)
 {
-	msg_t *request;
+	struct refusal no = reply_no(500, NULL);
+	msg_t *request = nta_incoming_getrequest(a->irq);
 
-	if (sip->sip_status->st_status != 493 || !a->brief || a->full ||
-	    !(request = nta_incoming_getrequest(a->irq)))
-		return false;
-	a->full = true;
 	nta_outgoing_destroy(a->orq);
 	a->orq = NULL;
-	seal(a, sip_object(request));
+	if (request)
+		seal(a, sip_object(request));
+	else
+		refuse(a, &no);
 	msg_destroy(request);
+}
+
+static void on_learned(void *user, bool learned)
+{
+	struct ask *a = user;
+	msg_t *response;
+
+	if (learned || a->brief) {
+		again_in_full(a);
+		return;
+	}
+	response = nta_outgoing_getresponse(a->orq);
+	if (response)
+		pass_back(a, sip_object(response));
+	msg_destroy(response);
+}
+
+static bool learns(struct ask *a, const sip_t *sip)
+{
+	struct call_given g;
+	bool fine = filter_body_kind(sip) == BODY_SEALED &&
+		    words_given(sip, &g);
+
+	if (!fine)
+		return false;
+	engine_words_learn(a->talk->all->sip->engine, &a->talk->way.body, &g,
+			   on_learned, a);
+	words_given_free(&g);
 	return true;
+}
+
+/* It does not know our certificates (any more), or has another one than we
+ * knew: once more, with ours, for that one. */
+static bool goes_again(struct ask *a, const sip_t *sip)
+{
+	if (sip->sip_status->st_status != 493 || !a->sealed || a->full ||
+	    !goes_out(a))
+		return false;
+	a->full = true;
+	if (learns(a, sip))
+		return true;
+	if (a->brief)
+		again_in_full(a);
+	return a->brief;
 }
 
 static int on_response(struct txn *ask, nta_outgoing_t *orq,
@@ -593,7 +635,7 @@ static int on_response(struct txn *ask, nta_outgoing_t *orq,
 		unreached(a, status);
 		return 0;
 	}
-	if (again_in_full(a, sip))
+	if (goes_again(a, sip))
 		return 0;
 	learn(a, sip);
 	pass_back(a, sip);

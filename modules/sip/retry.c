@@ -13,6 +13,9 @@
  * somebody does (RFC 3261 9.1); a 2xx that comes all the same is acknowledged
  * and ended by Sofia.
  *
+ * A 493 to a sealed INVITE may bring a certificate that is to be sealed for
+ * (RFC 3261 23.2): the keeper looks at it first.
+ *
  * A redirection of the far end is followed where the configuration says so: the
  * best Contact to which the core lets the call go, never one inside. */
 #include "modules/sip/retry.h"
@@ -25,6 +28,8 @@
 #include "modules/sip/message/reply.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/trunk/hops.h"
+#include "modules/sip/txn.h"
+#include "modules/sip/words.h"
 
 #include <stdio.h>
 
@@ -115,6 +120,34 @@ bool retry_invite(struct txn *t, const sip_t *sip)
 {
 	return !begun(t) && sip->sip_status->st_status >= 300 &&
 	       once_more(t, sip) && again(t);
+}
+
+/* -- certificates that came with a 493 ------------------------------------ */
+
+static void on_learned(void *user, bool learned)
+{
+	struct txn *t = user;
+
+	(void)learned; /* call_retry() knows */
+	if (!t->done && t->pair->state != PAIR_ENDED)
+		txn_go_on(t);
+}
+
+bool retry_learns(struct txn *t, const sip_t *sip)
+{
+	struct call_given g;
+	bool fine;
+
+	if (sip->sip_status->st_status != 493 || t->learned || begun(t) ||
+	    t->to->face->face != OUTSIDE || !call_opens(t->pair->call) ||
+	    filter_body_kind(sip) != BODY_SEALED)
+		return false;
+	t->learned = true;
+	fine = words_given(sip, &g);
+	if (fine)
+		call_learn(t->pair->call, &g, on_learned, t);
+	words_given_free(&g);
+	return fine;
 }
 
 /* -- a redirection -------------------------------------------------------- */

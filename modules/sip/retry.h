@@ -18,5 +18,8 @@ void retry_await(struct txn *t);
 
 /* The same for a redirection that is followed (calls.redirect). */
 bool retry_redirected(struct txn *t, const sip_t *sip);
+/* True: the response is a 493 with certificates, which the keeper looks at;
+ * txn_go_on() follows. */
+bool retry_learns(struct txn *t, const sip_t *sip);
 
 #endif

@@ -165,6 +165,7 @@ struct txn {
 	bool secured;        /* it came by verified TLS */
 	bool rel100;         /* its sender understands 100rel */
 	bool needs_rel100;   /* and requires it */
+	bool learned;        /* what came with a 493 was looked at */
 	bool early;          /* we asked for keys before the 2xx (early.c) */
 	bool keyed;          /* we answered so */
 	bool prack_answer;   /* PRACK: its body answers a reliable offer */

@@ -110,8 +110,10 @@ static void answer_no(struct txn *t, const struct refusal *no)
 {
 	struct refusal own = *no;
 
-	if (t->from->face->face == INSIDE)
+	if (t->from->face->face == INSIDE) {
 		own.keys[0] = 0;
+		own.attached = NULL;
+	}
 	t->final = no->status;
 	reply_refuse(t->irq, &own);
 }
@@ -393,10 +395,40 @@ static void took(struct txn *t, struct leg *leg, const sip_t *sip)
 	t->said = (struct said){ 0 };
 }
 
+/* A response that we have nothing to do with, unless it lets us try again. */
+static void go_back(struct txn *t, const sip_t *sip)
+{
+	int status = sip->sip_status->st_status;
+	struct leg *leg = t->to;
+
+	if (t->initial && status >= 300 &&
+	    (retry_invite(t, sip) || retry_redirected(t, sip)))
+		return;
+	if (status == 422 && too_small(t, sip))
+		return;
+	if (t->method == sip_method_invite)
+		leg = invite_response(t, sip);
+	else if (status < 300 && has_contact(t->method))
+		leg_retarget(t->to, sip, false);
+	if (leg && status >= 200 && status < 300)
+		took(t, leg, sip);
+	if (leg)
+		filter_pass(t, PASS_RESPONSE, leg->caller ? NULL : leg,
+			    nta_outgoing_getresponse(t->orq));
+}
+
+void txn_go_on(struct txn *t)
+{
+	msg_t *msg = t->orq ? nta_outgoing_getresponse(t->orq) : NULL;
+
+	if (msg && !t->final)
+		go_back(t, sip_object(msg));
+	msg_destroy(msg);
+}
+
 static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	int status = nta_outgoing_status(orq);
-	struct leg *leg = t->to;
 
 	if (status <= 100)
 		return 0;
@@ -422,21 +454,8 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	    !call_opens(t->pair->call)) /* it would come sealed */
 		call_hint(t->pair->call, sip->sip_payload->pl_data,
 			  sip->sip_payload->pl_len);
-	if (t->initial && status >= 300 && retry_invite(t, sip))
-		return 0;
-	if (t->initial && status >= 300 && retry_redirected(t, sip))
-		return 0;
-	if (status == 422 && too_small(t, sip))
-		return 0;
-	if (t->method == sip_method_invite)
-		leg = invite_response(t, sip);
-	else if (status < 300 && has_contact(t->method))
-		leg_retarget(t->to, sip, false);
-	if (leg && status >= 200 && status < 300)
-		took(t, leg, sip);
-	if (leg)
-		filter_pass(t, PASS_RESPONSE, leg->caller ? NULL : leg,
-			    nta_outgoing_getresponse(orq));
+	if (!t->initial || !retry_learns(t, sip))
+		go_back(t, sip);
 	return 0;
 }
 

@@ -27,5 +27,7 @@ void txn_end(struct txn *t, const struct refusal *no);
 /* Nothing is left to wait for; pair_sweep() frees it. */
 void txn_done(struct txn *t);
 void txn_free(struct txn *t);
+/* Goes on with a response that waited (retry_learns()). */
+void txn_go_on(struct txn *t);
 
 #endif

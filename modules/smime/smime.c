@@ -7,7 +7,8 @@
  *   binding.c          is it of the message that it came in
  *   fragment.c, date.c its headers
  *   card.c             a far end's certificates
- *   certs.c, kek.c     certificates alone, session keys: not in calls yet
+ *   certs.c            certificates alone
+ *   kek.c              session keys: not in calls yet
  *   clear.c            a key in SDP as it is, of old end points; nor that
  *   algorithm.c, capability.c   what is taken and sent
  *
@@ -16,10 +17,12 @@
  * message. */
 #include "daemon/base/err.h"
 #include "daemon/keeper/bodies.h"
+#include "daemon/keeper/certs/credential_cms.h"
 #include "daemon/mime/choice.h"
 #include "daemon/mime/writer.h"
 #include "daemon/module.h"
 #include "modules/smime/binding.h"
+#include "modules/smime/certs.h"
 #include "modules/smime/date.h"
 #include "modules/smime/open.h"
 #include "modules/smime/seal.h"
@@ -413,9 +416,84 @@ static int open_body(const struct bodies_terms *t,
 	return r ? fail(&f, r, why) : 0;
 }
 
+/* -- certificates alone --------------------------------------------------- */
+
+static int show(const struct bodies_terms *t, struct buf *fields,
+		struct buf *body, struct bodies_fault *why)
+{
+	const struct smime_terms own = terms_of(t);
+	struct smime_fault f = { .reason = SMIME_FINE };
+	struct smime_sealed s = { .type = "" };
+	int r = smime_certs_write(&own, false, &s, &f);
+
+	if (r)
+		return fail(&f, r, why);
+	buf_printf(fields, "Content-Type: %s\r\nContent-Disposition: %s\r\n"
+		   "Content-Transfer-Encoding: %s\r\n", s.type, s.disposition,
+		   s.transfer);
+	buf_put(body, s.body.data, s.body.len);
+	smime_sealed_free(&s);
+	return fields->err ? fields->err : body->err;
+}
+
+static int learn(const struct bodies_terms *t, const struct bodies_given *in,
+		 struct bodies_opened *out, struct bodies_fault *why)
+{
+	const struct smime_terms own = terms_of(t);
+	struct smime_fault f = { .reason = SMIME_FINE };
+	struct smime_card *card = NULL;
+	struct mime_fields fields;
+	struct mime m = { .n = 0 };
+	struct pin pin; /* whoever signs next will show it */
+	int r = mime_fields_read((struct mime_bytes){ in->fields,
+						      in->fields_len },
+				 &fields);
+
+	if (!r)
+		r = mime_read(&fields, (struct mime_bytes){ in->body,
+							    in->body_len }, &m);
+	if (r)
+		r = smime_fault(&f, SMIME_MALFORMED, "malformed MIME");
+	else
+		r = smime_certs_read(&own, &m.part[0], t->remote_id, &card,
+				     &pin, &f);
+	if (r)
+		return fail(&f, r, why);
+	*out = (struct bodies_opened){ .card = (struct bodies_card *)
+						(void *)card };
+	return 0;
+}
+
+static X509 *for_whom(const struct bodies_terms *t)
+{
+	STACK_OF(X509) *set = t->known ? NULL :
+		credential_known(t->credential, t->peer);
+
+	return t->known ? smime_card_leaf(card_of(t)) :
+	       set ? sk_X509_value(set, 0) : NULL;
+}
+
+static bool uses(const struct bodies_terms *t, const struct bodies_card *c)
+{
+	X509 *now = for_whom(t);
+
+	return modes[t->mode].form == SMIME_SIGN ||
+	       (now && !X509_cmp(now, smime_card_leaf(
+		       (const struct smime_card *)(const void *)c)));
+}
+
+static bool reaches(const struct bodies_terms *t)
+{
+	return modes[t->mode].form == SMIME_SIGN || for_whom(t);
+}
+
 /* -- the module ----------------------------------------------------------- */
 
-const struct bodies smime_bodies = { "smime", seal, open_body, card_free };
+const struct bodies smime_bodies = {
+	.name = "smime", .seal = seal, .open = open_body, .show = show,
+	.learn = learn, .uses = uses, .reaches = reaches,
+	.card_free = card_free,
+};
 static const char *const provides[] = { "bodies", NULL };
 
 static int start(struct core *core, const struct conf *c, void **state)

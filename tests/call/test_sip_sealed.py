@@ -183,6 +183,38 @@ def a_signature_hides_no_keys(s):
     s.a.expect("CANCEL")
 
 
+CERTS = "Content-Type: application/pkcs7-mime;smime-type=certs-only\r\n"
+
+
+@case(keys=("bodies=1",))
+def sealed_for_another_certificate(s):
+    d, i = s.invite()
+    s.b.reply(i, "493 Undecipherable", "B0", extra=CERTS, body="good")
+    s.b.expect("ACK")
+    again = s.b.expect("INVITE")
+    check_sealed(again, "the INVITE")
+    answer(s, again, "B1")
+    s.confirm(d)
+    s.bye(d)
+    s.gone()
+    d, i = s.invite()
+    s.b.reply(i, "493 Undecipherable", "B0", extra=CERTS, body="bad")
+    s.b.expect("ACK")
+    same(s.a.expect("SIP/2.0 493").body, b"", "certificates for the phone")
+    s.a.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.gone(2)
+
+
+@case(keys=("bodies=1",))
+def who_cannot_open_shows_his(s):
+    d = sealed_invite(s, body="locked")
+    no = s.b.expect("SIP/2.0 493")
+    same(no.body, b"good certificates \x01\x02", "our certificates")
+    s.b.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.a.quiet(0.1)
+    s.gone()
+
+
 @case(keys=("bodies=1",))
 def an_offer_comes_first_in_a_dialog_too(s):
     d, _ = sealed_up(s)

@@ -110,6 +110,35 @@ def who_does_not_know_us_hears_it(s):
     left(s, 0)
 
 
+CERTS = "Content-Type: application/pkcs7-mime;smime-type=certs-only\r\n"
+
+
+@case(keys=("bodies=1",))
+def sealed_for_another_certificate(s):
+    for body, again in ((b"good", True), (b"bad", False)):
+        s.a.request("MESSAGE", BOB, dialog(), body=b"hello", extra=TEXT)
+        m = s.b.expect("MESSAGE")
+        s.b.reply(m, "493 Undecipherable", "M1", contact=False, extra=CERTS, body=body)
+        if again:
+            m = s.b.expect("MESSAGE")
+            check_sealed(m, b"hello", "text/plain")
+            s.b.reply(m, "493 Undecipherable", "M1", contact=False, extra=CERTS, body=body)
+        same(s.a.expect("SIP/2.0 493").body, b"", "certificates for the phone")
+        s.b.quiet(0.1)
+        left(s, 0)
+
+
+@case(keys=("bodies=1",))
+def who_cannot_open_shows_his(s):
+    s.b.request("MESSAGE", "sip:alice@a.example", dialog(), body=b"locked\x01",
+                extra="Content-Type: %s\r\n" % TYPE)
+    no = s.b.expect("SIP/2.0 493")
+    same(no.body, b"good certificates \x01\x02", "our certificates")
+    same(no.get("Content-Type"), "application/pkcs7-mime;smime-type=certs-only", "type")
+    assert "not for us" in no.get("Warning"), no.headers
+    s.a.quiet(0.1)
+
+
 @case(keys=("bodies=1", "seal_ms=300"))
 def ended_while_it_is_sealed(s):
     s.a.request("MESSAGE", BOB, dialog(), body=b"hello", extra=TEXT)

@@ -360,8 +360,11 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	struct call *c;
 
 	if (e->refuse_call) {
-		*no = (struct refusal){ e->refuse_call, "Not Today", 399,
-					"mock \"says\" no", 7, "" };
+		*no = (struct refusal){ .status = e->refuse_call,
+					.phrase = "Not Today",
+					.warn_code = 399,
+					.warn = "mock \"says\" no",
+					.retry_after_s = 7 };
 		return E_POLICY;
 	}
 	c = calloc(1, sizeof *c);
@@ -376,8 +379,10 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	c->route.next_hop = c->next_hop;
 	c->route.routes = c->routes;
 	if (s->from == INSIDE && ask_hops(c, s->callee)) {
-		*no = (struct refusal){ 503, "Service Unavailable", 399,
-					"every next hop is down", 0, "" };
+		*no = (struct refusal){ .status = 503,
+					.phrase = "Service Unavailable",
+					.warn_code = 399,
+					.warn = "every next hop is down" };
 		free(c);
 		return E_CLOSED;
 	}
@@ -467,8 +472,9 @@ static void keep(struct call *c, const struct filter_request *q, filter_fn fn,
 void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		 void *user)
 {
-	struct refusal no = { 488, "Not Acceptable Here", 399, "mock refuses",
-			      0, "RVJST1I=" };
+	struct refusal no = { .status = 488, .warn_code = 399,
+			      .phrase = "Not Acceptable Here",
+			      .warn = "mock refuses", .keys = "RVJST1I=" };
 	const struct body none = { .type = "" };
 
 	if (c->e->keys_only && c->up && q->role == BODY_OFFER &&
@@ -517,6 +523,10 @@ void call_hint(struct call *c, const void *data, size_t len)
 
 bool call_retry(struct call *c, int status)
 {
+	if (status == 493 && c->e->learned) {
+		c->e->learned--;
+		return true;
+	}
 	if (!c->e->retries || status != 488)
 		return false;
 	c->e->retries--;
@@ -539,8 +549,9 @@ void call_up(struct call *c)
 
 void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 {
-	const struct refusal no = { 503, "Service Unavailable", 399,
-				    "the mock keeper is gone", 0, "" };
+	const struct refusal no = { .status = 503, .warn_code = 399,
+				    .phrase = "Service Unavailable",
+				    .warn = "the mock keeper is gone" };
 	const char *text = role == BODY_OFFER ? OWN "a=own-offer\r\n"
 					      : OWN "a=own-answer\r\n";
 	const struct body out = { .type = "application/sdp",
@@ -665,10 +676,22 @@ static void open_text(struct engine *e, const struct call_given *g,
 	const struct refusal no = { .status = 488, .warn_code = 399,
 				    .phrase = "Not Acceptable Here",
 				    .warn = "not of this message" };
+	static const char certs[] = "good certificates \1\2";
+	const struct body ours = {
+		.type = "", .fields = "Content-Type: application/pkcs7-mime;"
+				      "smime-type=certs-only\r\n",
+		.data = (const uint8_t *)certs, .len = sizeof certs - 1,
+	};
+	const struct refusal locked = { .status = 493, .warn_code = 399,
+					.phrase = "Undecipherable",
+					.warn = "not for us",
+					.attached = &ours };
 	size_t n = strlen(g->frag);
 
 	e->opens++;
-	if (g->len < n + 2 || memcmp(g->body, g->frag, n) ||
+	if (g->len >= 6 && !memcmp(g->body, "locked", 6))
+		fn(user, &locked, NULL);
+	else if (g->len < n + 2 || memcmp(g->body, g->frag, n) ||
 	    !strstr(g->fields, "Content-Type: multipart/signed"))
 		fn(user, &no, NULL);
 	else
@@ -719,6 +742,29 @@ void engine_words_open(struct engine *e, const struct body_way *w,
 {
 	(void)w;
 	open_text(e, g, fn, user);
+}
+
+/* It is believed if it says so. */
+static bool is_learned(struct engine *e, const struct call_given *g)
+{
+	bool fine = strstr(g->fields, "certs-only") &&
+		    !strncmp((const char *)g->body, "good", 4);
+
+	e->learned += fine;
+	return fine;
+}
+
+void call_learn(struct call *c, const struct call_given *g, learn_fn fn,
+		void *user)
+{
+	fn(user, is_learned(c->e, g));
+}
+
+void engine_words_learn(struct engine *e, const struct body_way *w,
+			const struct call_given *g, learn_fn fn, void *user)
+{
+	(void)w;
+	fn(user, is_learned(e, g));
 }
 
 void engine_words_forget(struct engine *e, const void *user)

@@ -58,6 +58,7 @@ struct engine {
 	unsigned seals, opens;
 	bool known;     /* by the outside: words only refer to certificates */
 	bool brief;     /* the ones under way do */
+	unsigned learned; /* certificates that came with a 493 */
 	char *words;    /* sealed, outside a call; owned, or NULL */
 	seal_fn words_fn;
 	void *words_user;

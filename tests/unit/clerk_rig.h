@@ -26,6 +26,7 @@ struct sent {
 		struct msg_key_gone gone;
 		struct msg_body_sealed sealed;
 		struct msg_body_opened opened;
+		struct msg_body_learned learned;
 	} u;
 	uint8_t tail[8192];
 };

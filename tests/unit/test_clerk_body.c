@@ -169,7 +169,7 @@ static void refused(const struct sent *s, int err, unsigned status,
 {
 	assert_int_equal(s->u.opened.err, err);
 	assert_int_equal(s->u.opened.status, status);
-	assert_int_equal(s->tail_len, 0);
+	assert_int_equal(s->tail_len != 0, status == 493);
 	assert_non_null(strstr(s->u.opened.reason, why));
 }
 
@@ -305,7 +305,8 @@ static void a_changed_byte_shows_nothing_else(void **state)
 		s.tail[i] ^= 0x20;
 		o = open_at(&e, &e.b, &s, (uint8_t)i);
 		if (o->u.opened.err)
-			assert_int_equal(o->tail_len, 0);
+			assert_int_equal(o->tail_len != 0,
+					 o->u.opened.status == 493);
 		else
 			opens_to_sdp(o);
 		fine += !o->u.opened.err;
@@ -433,6 +434,78 @@ static void certificates_travel_once(void **state)
 	close_ends(&e);
 }
 
+static const struct sent *learn(struct house *h, const struct sent *shown)
+{
+	struct msg_body_learn m = { .party = party(1, ALICE, BOB),
+				    .len = (uint32_t)shown->tail_len,
+				    .fields_len = shown->u.opened.fields_len };
+
+	m.party.n = 0;
+	m.party.outward = 1;
+	assert_int_equal(tell(h, MSG_BODY_LEARN, 3, &m, sizeof m, shown), 0);
+	return last(h, MSG_BODY_LEARNED);
+}
+
+/* Who sealed for a key that is no longer ours hears which one is (RFC 3261
+ * 23.2), and seals for that one if its policy lets it. */
+static void a_493_brings_the_certificate(void **state)
+{
+	static struct ends e;
+	static struct sent s, no;
+	struct credential *older;
+	EVP_PKEY *key;
+	X509 *x;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN_ENCRYPT);
+	/* what Alice's gateway has of Bob is of last year */
+	key = ca_key(3, "P-256", 0);
+	x = ca_issue(&e.ca, key, "x", &(struct ca_order){
+		.san = "URI:sip:b.example" });
+	older = ca_credential(x, NULL, key, &e.ca);
+	ca_add(e.own[0], CREDENTIAL_PEER, "them", ca_file(x, NULL, NULL, NULL));
+	X509_free(x);
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	no = *open_at(&e, &e.b, &s, 1);
+	assert_int_equal(no.u.opened.status, 493);
+	assert_true(no.u.opened.fields_len > 0);
+	assert_true(no.tail_len > no.u.opened.fields_len);
+	assert_int_equal(learn(&e.a, &no)->u.learned.err, 0);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	opens_to_sdp(open_at(&e, &e.b, &s, 1));
+	/* the same one again says nothing new */
+	assert_int_equal(learn(&e.a, &no)->u.learned.err, E_STATE);
+	credential_free(older);
+	close_ends(&e);
+}
+
+/* Only an issuer that is believed, and only for that identity. */
+static void certificates_of_others_are_not_learned(void **state)
+{
+	static struct ends e, f;
+	static struct sent s, no;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN_ENCRYPT);
+	open_ends(&f, BODY_MODE_SIGN_ENCRYPT);
+	headers(&f, f.a.wall_us);
+	/* sealed for Bob, it comes to Alice: she shows her own */
+	s = *seal(&f, &f.a, ALICE, BOB);
+	strcpy(e.frag, f.frag);
+	strcpy(e.fields, f.fields);
+	no = *open_at(&e, &e.a, &s, 1);
+	assert_int_equal(no.u.opened.status, 493);
+	assert_true(no.tail_len > 0);
+	assert_int_equal(learn(&e.a, &no)->u.learned.err, E_AUTH);
+	no.tail_len = no.u.opened.fields_len;
+	assert_int_not_equal(learn(&e.a, &no)->u.learned.err, 0);
+	e.a.profile.body = BODY_MODE_NONE;
+	assert_int_equal(learn(&e.a, &no)->u.learned.err, E_POLICY);
+	close_ends(&e);
+	close_ends(&f);
+}
+
 static void policy_is_the_keepers_own(void **state)
 {
 	static struct ends e;
@@ -503,6 +576,8 @@ int main(void)
 		cmocka_unit_test(words_of_any_kind),
 		cmocka_unit_test(words_are_no_description),
 		cmocka_unit_test(certificates_travel_once),
+		cmocka_unit_test(a_493_brings_the_certificate),
+		cmocka_unit_test(certificates_of_others_are_not_learned),
 		cmocka_unit_test(policy_is_the_keepers_own),
 		cmocka_unit_test(a_broken_request_closes_the_pair),
 	};

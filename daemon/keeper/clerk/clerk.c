@@ -142,7 +142,7 @@ static const struct {
 	{ MSG_KEY_FINISH, clerk_finish }, { MSG_KEY_DROP, handle_drop },
 	{ MSG_KEY_WON, handle_won },       { MSG_KEY_RELEASE, handle_release },
 	{ MSG_KEY_PLAIN, handle_plain },   { MSG_BODY_SEAL, clerk_seal },
-	{ MSG_BODY_OPEN, clerk_open },
+	{ MSG_BODY_OPEN, clerk_open },     { MSG_BODY_LEARN, clerk_learn },
 };
 
 int clerk_handle(struct clerk *c, enum process from, struct ipc_msg *msg)

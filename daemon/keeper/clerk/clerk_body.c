@@ -215,6 +215,28 @@ static int give(struct work *w, const struct bodies_opened *o,
 	return 0;
 }
 
+/* Who sealed for another certificate than ours hears ours (RFC 3261 23.2), if
+ * it is a peer. */
+static void show(struct work *w, struct msg_body_opened *reply,
+		 struct buf *tail)
+{
+	struct buf body = buf_of(BODY_TAIL_MAX);
+	struct bodies_fault why;
+
+	if (!w->how || reply->status != 493)
+		return;
+	if (!w->how->show(&w->terms, tail, &body, &why)) {
+		reply->fields_len = (uint32_t)tail->len;
+		buf_put(tail, body.data, body.len);
+	}
+	if (tail->err || !body.len) {
+		buf_clear(tail);
+		reply->fields_len = 0;
+	}
+	reply->len = (uint32_t)tail->len;
+	buf_free(&body);
+}
+
 int clerk_open(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_body_open *m = msg->body;
@@ -233,6 +255,7 @@ int clerk_open(struct clerk *c, struct ipc_msg *msg)
 		reply.status = w.why.status;
 		memcpy(reply.reason, w.why.text, sizeof reply.reason);
 		clerk_refused(&m->party, reply.err, reply.reason);
+		show(&w, &reply, &tail);
 	}
 	clerk_tell(c, MSG_BODY_OPENED, msg->id, &reply, sizeof reply, &tail);
 	buf_free(&tail);
@@ -240,5 +263,46 @@ int clerk_open(struct clerk *c, struct ipc_msg *msg)
 	buf_free(&o.content);
 	if (o.card)
 		w.how->card_free(o.card);
+	return 0;
+}
+
+/* -- certificates with a 493 ---------------------------------------------- */
+
+static int learn(struct clerk *c, struct work *w, const struct ipc_msg *msg)
+{
+	const struct msg_body_learn *m = msg->body;
+	const struct bodies_given in = {
+		.fields = msg->tail, .fields_len = m->fields_len,
+		.body = msg->tail + m->fields_len,
+		.body_len = msg->tail_len - m->fields_len,
+	};
+	struct bodies_opened o = { .card = NULL };
+	int r = admit(c, w, &c->answers);
+
+	if (!r)
+		r = w->how->learn(&w->terms, &in, &o, &w->why);
+	if (!r && w->how->uses(&w->terms, o.card))
+		r = refuse(w, 493, E_STATE, "its 493 brings the certificate "
+			   "that the body was sealed for");
+	if (!r)
+		correspondents_put(c->correspondents, w->peer->name,
+				   m->party.remote_id, w->how, &o);
+	if (o.card)
+		w->how->card_free(o.card);
+	return r;
+}
+
+int clerk_learn(struct clerk *c, struct ipc_msg *msg)
+{
+	const struct msg_body_learn *m = msg->body;
+	struct work w = { .party = &m->party };
+	struct msg_body_learned reply = { .err = 0 };
+
+	if (permit_names(&m->party) || m->fields_len > msg->tail_len)
+		return E_FORMAT;
+	reply.err = learn(c, &w, msg);
+	if (reply.err)
+		memcpy(reply.reason, w.why.text, sizeof reply.reason);
+	clerk_tell(c, MSG_BODY_LEARNED, msg->id, &reply, sizeof reply, NULL);
 	return 0;
 }

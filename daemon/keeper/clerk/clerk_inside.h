@@ -67,5 +67,6 @@ int clerk_finish(struct clerk *c, struct ipc_msg *msg);
 /* clerk_body.c, the same way */
 int clerk_seal(struct clerk *c, struct ipc_msg *msg);
 int clerk_open(struct clerk *c, struct ipc_msg *msg);
+int clerk_learn(struct clerk *c, struct ipc_msg *msg);
 
 #endif

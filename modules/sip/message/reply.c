@@ -2,6 +2,9 @@
  * and what an OPTIONS to us gets. */
 #include "modules/sip/message/reply.h"
 
+#include "modules/sip/message/headers.h"
+#include "modules/sip/words.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +51,22 @@ static void keys_of(const struct refusal *no, char *out, size_t room)
 		 "t=0 0\r\na=key-mgmt:mikey %s\r\n", no->keys);
 }
 
+static bool reply_attached(nta_incoming_t *irq, const struct refusal *no,
+			   const char *warning)
+{
+	msg_t *msg = nta_incoming_create_response(
+		irq, no->status, no->phrase ? no->phrase
+					    : reply_phrase(no->status));
+
+	if (msg && header_add(msg, "Warning", warning) &&
+	    words_put(msg, no->attached)) {
+		nta_incoming_mreply(irq, msg);
+		return true;
+	}
+	msg_destroy(msg);
+	return false;
+}
+
 void reply_refuse(nta_incoming_t *irq, const struct refusal *no)
 {
 	char warning[REASON_TEXT + 32] = "", after[16];
@@ -58,6 +77,8 @@ void reply_refuse(nta_incoming_t *irq, const struct refusal *no)
 		status = 500;
 	if (no->warn_code)
 		warning_of(no, warning, sizeof warning);
+	if (no->attached && *warning && reply_attached(irq, no, warning))
+		return;
 	if (no->keys[0])
 		keys_of(no, keys, sizeof keys);
 	snprintf(after, sizeof after, "%u", no->retry_after_s);

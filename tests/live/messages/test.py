@@ -139,6 +139,23 @@ def check_call(t):
     t.claim('media intact and sealed beside it', '; '.join(s.check_media(paths)))
 
 
+def check_renewed(t):
+    """The other gateway has a new key, and nobody here was told."""
+    s = t.stage
+    t.issuer.issue('b2', 'URI:sip:b.example', curve='P-256')
+    s.b.extra = t.issuer.config('b2')
+    for gate in (s.a, s.b):
+        gate.stop()
+        gate.body = 'sign-encrypt'
+        gate.start()
+    s.record()
+    status = say(t, s.alice, 'to whom it may concern')
+    t.claim('accepted', status == [200], str(status))
+    wire = [m for m in sip.messages(s.recorded()['wire']) if m.method == 'MESSAGE']
+    t.claim('by a 493 that brought the certificate', [m.status for m in wire] ==
+            [0, 493, 0, 200] and 'certs-only' in wire[1].header('Content-Type'), str(wire))
+
+
 def check(t):
     s = t.stage
     for mode in MODES:
@@ -152,3 +169,4 @@ def check(t):
     check_forgers(t)
     check_repeat(t)
     check_call(t)
+    check_renewed(t)
