@@ -23,6 +23,10 @@ struct module {
 	const struct conf_group *const *groups; /* its config groups, or NULL */
 	/* Checks what the key tables cannot; pure. May be NULL. */
 	int (*check)(const struct conf *c, struct conf_err *err);
+	/* Whether this machine can do it at all, for --check: nothing stays of
+	 * the trial. 0, or why not and the cure; E_POLICY: this process has
+	 * not the right to try. May be NULL. */
+	int (*try)(char *why, size_t len);
 	/* All or nothing; *state is the module's own. */
 	int (*start)(struct core *core, const struct conf *c, void **state);
 	/* 0, or E_RESTART if only a restart can apply it. May be NULL. */

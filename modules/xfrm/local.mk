@@ -1,5 +1,4 @@
-# xfrm: SAs and policies in the kernel; a library until there is a tunnel
-# process to be a module of.
+# xfrm: SAs and policies in the kernel, and what makes tunnels of them.
 noinst_LIBRARIES += modules/xfrm/libxfrm.a
 modules_xfrm_libxfrm_a_SOURCES = \
 	modules/xfrm/ask.c modules/xfrm/ask.h \
@@ -15,6 +14,9 @@ modules_xfrm_libxfrm_a_SOURCES = \
 	modules/xfrm/request.c modules/xfrm/request.h \
 	modules/xfrm/selector.c modules/xfrm/selector.h \
 	modules/xfrm/sweep.c \
+	modules/xfrm/tunnel/block.c modules/xfrm/tunnel/block.h \
+	modules/xfrm/tunnel/module.c \
+	modules/xfrm/tunnel/pair.c modules/xfrm/tunnel/pair.h \
 	modules/xfrm/watch.c \
 	modules/xfrm/xfrm.c modules/xfrm/xfrm.h
 modules_xfrm_libxfrm_a_CFLAGS = $(AM_CFLAGS) $(MNL_CFLAGS)

@@ -118,8 +118,8 @@ static int nothing_at_all(int error, struct xfrm_why *why)
 	if (r == E_POLICY)
 		return r;
 	memcpy(text, why->text, sizeof text);
-	ask_failed(why, 0, "this kernel has no ESP: %.*s",
-		   (int)sizeof text - 32, text);
+	ask_failed(why, 0, "this kernel has no ESP (modprobe esp4 esp6): %.*s",
+		   (int)sizeof text - 64, text);
 	why->error = error;
 	return E_UNSUPPORTED;
 }

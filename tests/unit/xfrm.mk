@@ -23,3 +23,11 @@ tests_unit_test_xfrm_selector_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
 tests_unit_test_xfrm_raise_SOURCES = tests/unit/test_xfrm_raise.c \
 	tests/unit/xfrm_samples.h tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
 tests_unit_test_xfrm_raise_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
+
+# what the tunnel process has of it, against a kernel of ours
+TUNNEL_TESTS = tests/unit/test_xfrm_pair
+check_PROGRAMS += $(TUNNEL_TESTS)
+TESTS += $(TUNNEL_TESTS)
+tests_unit_test_xfrm_pair_SOURCES = tests/unit/test_xfrm_pair.c \
+	tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
+tests_unit_test_xfrm_pair_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)

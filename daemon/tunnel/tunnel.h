@@ -1,0 +1,75 @@
+/* tunnel.h - the role "tunnel": ESP for lines of media, in the kernel. tunnels.c
+ * asks for it, a module of the tunnel process does it. One thread.
+ *
+ * Nothing but ESP passes the UDP ports of tunnel.ports on our outside media
+ * addresses, either way: from before the module's start() is over until its
+ * stop(), whether a tunnel is up or not, and when the process dies until a
+ * later one has taken over. */
+#ifndef CALLSEAL_TUNNEL_H
+#define CALLSEAL_TUNNEL_H
+
+#include "daemon/message.h"
+
+#include <stdbool.h>
+
+struct child;
+struct tunnel_pair; /* the module's: an SPI, then the SAs of both directions
+                       and their policies */
+struct tunnel_process;
+
+/* Of the process that core_process() gives its modules. */
+struct child *tunnel_child(struct tunnel_process *p);
+
+/* What failed, what it means, and the cure: one line. */
+struct tunnel_why {
+	char text[512];
+};
+
+/* An SA as the kernel counts it. */
+struct tunnel_sa {
+	uint32_t spi;
+	struct addr src, dst; /* without ports */
+	uint64_t bytes, packets;
+	uint32_t dropped; /* replayed, forged, outside the window */
+	bool out;         /* of a pair: it leads to the far end */
+};
+
+/* owner is reserve()'s. */
+typedef void (*tunnel_event_fn)(void *user, void *owner, enum tunnel_event e);
+/* owner is NULL for an SA that is none of ours. */
+typedef void (*tunnel_sa_fn)(void *user, void *owner,
+			     const struct tunnel_sa *sa);
+
+struct tunnel_maker {
+	void *state; /* of each function */
+	/* Whether the kernel has that suite of ESP; ESP_NONE: any at all. */
+	bool (*can)(void *state, uint8_t family, enum esp_suite suite);
+	/* An SPI for media that arrive at local. With a pair for the same local
+	 * (or NULL): one of them can be raised instead of the other. E_FULL,
+	 * others by what the kernel says. */
+	int (*reserve)(void *state, const struct addr *local,
+		       const struct tunnel_pair *with, void *owner,
+		       struct tunnel_pair **out, uint32_t *spi,
+		       struct tunnel_why *why);
+	/* Both SAs and their policies, or none. What near and far name is
+	 * checked against our own addresses and ports (E_POLICY). instead: the
+	 * pair whose place it takes, or NULL: from then on nothing leaves by
+	 * that one's SAs, which still receive until it is dropped. The keys
+	 * count as used also when it failed. */
+	int (*raise)(void *state, struct tunnel_pair *p,
+		     struct tunnel_pair *instead,
+		     const struct msg_tunnel_key *key, struct tunnel_why *why);
+	/* Removes what there is of it, and frees it. */
+	void (*drop)(void *state, struct tunnel_pair *p);
+	/* Readable when events() has something. */
+	int (*events_fd)(void *state);
+	/* Gives fn what happened to pairs that are raised; fn may drop them.
+	 * E_IO: it cannot hear any more. */
+	int (*events)(void *state, tunnel_event_fn fn, void *user);
+	/* All SAs of ESP in the kernel. blocks: the policies that keep all
+	 * else from the ports. */
+	int (*list)(void *state, tunnel_sa_fn fn, void *user, unsigned *blocks,
+		    struct tunnel_why *why);
+};
+
+#endif

@@ -1,0 +1,207 @@
+/* module.c - the module xfrm: the role "tunnel" by the kernel's XFRM.
+ *
+ *   block.c   nothing but ESP passes the ports
+ *   pair.c    SAs and policies of one line of media
+ *
+ * Before start() is over it has swept what an earlier run left (but for its
+ * block policies, which are taken over, so that no packet slips through
+ * between) and tried what this kernel can. stop() removes all. */
+#include "config.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/child.h"
+#include "daemon/module.h"
+#include "modules/xfrm/tunnel/block.h"
+#include "modules/xfrm/tunnel/pair.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define TAG "xfrm"
+
+extern const struct module xfrm_module;
+
+struct state {
+	struct pairs pairs;
+	struct tunnel_maker maker;
+};
+
+/* -- the configuration ---------------------------------------------------- */
+
+static bool is_loopback(const struct addr *a)
+{
+	static const uint8_t six[16] = { [15] = 1 };
+
+	return a->family == 4 ? a->ip[0] == 127 : !memcmp(a->ip, six, 16);
+}
+
+/* The loopback device takes no policies. */
+static int check_media(const struct conf *c, const struct settings *s,
+		       struct conf_err *err)
+{
+	const struct addr *m = s->face[OUTSIDE].media;
+
+	for (int i = 0; i < 2; i++)
+		if (m[i].family && is_loopback(&m[i]))
+			return conf_fail(err, conf_one(c, "outside"),
+					 "outside.media: ESP takes an address "
+					 "of a network, not loopback");
+	return 0;
+}
+
+static int check(const struct conf *c, struct conf_err *err)
+{
+	struct policy *policy;
+	struct settings s;
+	int r = settings_read(c, &s, err);
+
+	if (!r)
+		r = policy_new(c, &policy, err);
+	if (r)
+		return r;
+	if (policy_tunnels(policy))
+		r = check_media(c, &s, err);
+	policy_free(policy);
+	return r;
+}
+
+static void copy_settings(struct pairs *p, const struct settings *s)
+{
+	memcpy(p->media, s->face[OUTSIDE].media, sizeof p->media);
+	for (int f = INSIDE; f <= OUTSIDE; f++)
+		for (size_t i = 0; i < s->face[f].n_listen; i++)
+			if (p->n_sip < PAIR_SIP_MAX)
+				p->sip[p->n_sip++] = s->face[f].listen[i].addr;
+	_Static_assert(PAIR_SIP_MAX == 2 * LISTEN_MAX, "room for all");
+}
+
+/* -- starting ------------------------------------------------------------- */
+
+/* What does not go away by itself ends the daemon. */
+static int explain(int r, const struct xfrm_why *why)
+{
+	log_error(TAG, "media = \"esp\": %s", why->text);
+	return r == E_UNSUPPORTED || r == E_POLICY ? E_CONF : r;
+}
+
+static int open_kernel(struct pairs *p, int ledger)
+{
+	struct xfrm_why why;
+	struct xfrm_swept swept;
+	int r = xfrm_open(ledger, &p->x, &why);
+
+	if (!r)
+		r = probe_all(p->x, &p->probe, &why);
+	if (!r)
+		r = xfrm_sweep(p->x, true, &swept, &why);
+	if (r)
+		return explain(r, &why);
+	if (swept.sas || swept.policies)
+		log_info(TAG, "removed what an earlier run left: %u SAs, %u "
+			 "policies", swept.sas, swept.policies);
+	if (*p->probe.text)
+		log_error(TAG, "%s", p->probe.text);
+	return 0;
+}
+
+static int block_all(struct pairs *p, const struct tunnel_settings *t)
+{
+	struct xfrm_why why;
+	int r = 0;
+
+	for (int i = 0; !r && i < 2; i++)
+		if (p->media[i].family)
+			r = block_ports(p->x, &p->media[i], t->port_min,
+					t->port_max, &why);
+	if (!r)
+		r = block_forget(p->x, &why);
+	return r ? explain(r, &why) : 0;
+}
+
+static void stop(void *state)
+{
+	struct state *s = state;
+	struct xfrm_swept swept;
+	struct xfrm_why why;
+
+	if (s->pairs.x && xfrm_sweep(s->pairs.x, false, &swept, &why))
+		log_error(TAG, "%s; the next start removes it", why.text);
+	pairs_free(&s->pairs);
+	xfrm_close(s->pairs.x);
+	free(s);
+}
+
+static int start(struct core *core, const struct conf *c, void **out)
+{
+	struct child *child = tunnel_child(core_process(core));
+	struct state *s = calloc(1, sizeof *s);
+	struct conf_err err = { "" };
+	struct settings settings;
+	int r = E_NOMEM;
+
+	if (!s)
+		return r;
+	r = settings_read(c, &settings, &err);
+	if (!r) {
+		copy_settings(&s->pairs, &settings);
+		r = open_kernel(&s->pairs, child_file(child, "ledger"));
+	}
+	if (!r)
+		r = block_all(&s->pairs, &settings.tunnel);
+	s->maker = pairs_maker(&s->pairs);
+	if (!r)
+		r = core_register(core, "tunnel", "xfrm", &s->maker);
+	if (r) {
+		/* blocked stays blocked: a next start takes it over */
+		xfrm_close(s->pairs.x);
+		free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+/* -- for --check ---------------------------------------------------------- */
+
+/* Under names of its own, that nobody keeps. */
+static int try_kernel(int ledger, struct xfrm_why *why)
+{
+	struct probe probe;
+	struct xfrm *x;
+	int r = xfrm_open(ledger, &x, why);
+
+	if (r)
+		return r;
+	r = probe_all(x, &probe, why);
+	xfrm_close(x);
+	return r;
+}
+
+static int try(char *why, size_t len)
+{
+	struct xfrm_why x = { .text = "no memory" };
+	int fd = memfd_create("ledger", MFD_CLOEXEC);
+	int r = fd < 0 ? E_IO : try_kernel(fd, &x);
+
+	if (fd >= 0)
+		close(fd);
+	if (r)
+		snprintf(why, len, "%s", x.text);
+	return r;
+}
+
+static const char *const provides[] = { "tunnel", NULL };
+
+const struct module xfrm_module = {
+	.name = "xfrm",
+	.process = PROC_TUNNEL,
+	.provides = provides,
+	.check = check,
+	.try = try,
+	.start = start,
+	.stop = stop,
+};

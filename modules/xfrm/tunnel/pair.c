@@ -1,0 +1,409 @@
+/* pair.c - see pair.h. Pairs that can be raised one instead of the other have one
+ * reqid: the inbound policy takes any SA of it, so what still comes under the
+ * old keys is heard, and the outbound one is turned to the new SPI. */
+#include "modules/xfrm/tunnel/pair.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/base/secret.h"
+#include "modules/xfrm/tunnel/block.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG "xfrm"
+#define TRIES 8
+#define SEQUENCES UINT32_MAX /* packets of an SA (RFC 4303 3.3.3) */
+
+struct tunnel_pair {
+	struct tunnel_pair *next;
+	void *owner;
+	struct addr local;
+	uint32_t reqid, spi;
+	bool raised;
+	struct ipsec_selector out; /* of its policies */
+	uint32_t sa[2], policy[2]; /* slots, by enum ipsec_dir; 0: none */
+};
+
+static int tell(struct tunnel_why *why, int r, const char *text)
+{
+	snprintf(why->text, sizeof why->text, "%s", text);
+	return r;
+}
+
+static struct addr host_of(const struct addr *a)
+{
+	struct addr host = *a;
+
+	host.port = 0;
+	return host;
+}
+
+/* -- reserving ------------------------------------------------------------ */
+
+static bool can(void *state, uint8_t family, enum esp_suite suite)
+{
+	const struct pairs *p = state;
+	const bool *has = family == 4 ? p->probe.ip4 : p->probe.ip6;
+
+	if (suite != ESP_NONE)
+		return suite < ESP_SUITES && has[suite];
+	for (int i = 0; i < ESP_SUITES; i++)
+		if (has[i])
+			return true;
+	return false;
+}
+
+/* The far end is not known yet, so the source is any. */
+static int reserve_spi(struct pairs *p, struct tunnel_pair *t,
+		       struct tunnel_why *why)
+{
+	struct ipsec_sa sa = { .dst = host_of(&t->local),
+			       .src = { .family = t->local.family },
+			       .reqid = t->reqid, .mode = ESP_TRANSPORT };
+	struct xfrm_why x;
+	int r = E_EXISTS;
+
+	for (int i = 0; r == E_EXISTS && i < TRIES; i++) {
+		r = xfrm_spi(p->x, &sa.spi);
+		if (r)
+			return tell(why, r, "no SPI is left");
+		r = xfrm_reserve(p->x, &sa, &t->sa[IPSEC_IN], &x);
+	}
+	if (r)
+		return tell(why, r, x.text);
+	t->spi = sa.spi;
+	return 0;
+}
+
+static int reserve(void *state, const struct addr *local,
+		   const struct tunnel_pair *with, void *owner,
+		   struct tunnel_pair **out, uint32_t *spi,
+		   struct tunnel_why *why)
+{
+	struct pairs *p = state;
+	struct tunnel_pair *t = calloc(1, sizeof *t);
+	int r;
+
+	if (!t)
+		return tell(why, E_NOMEM, "no memory");
+	t->owner = owner;
+	t->local = *local;
+	t->reqid = with ? with->reqid : 0;
+	r = with ? 0 : xfrm_reqid(p->x, &t->reqid);
+	r = r ? tell(why, r, "no reqid is left") : reserve_spi(p, t, why);
+	if (r) {
+		free(t);
+		return r;
+	}
+	t->next = p->first;
+	p->first = t;
+	*spi = t->spi;
+	*out = t;
+	return 0;
+}
+
+/* -- what is wanted ------------------------------------------------------- */
+
+struct wanted {
+	struct ipsec_sa sa[2];
+	struct ipsec_policy policy[2];
+	struct xfrm_wanted w;
+};
+
+static struct ipsec_selector selector_of(const struct esp_end *src,
+					 const struct esp_end *dst)
+{
+	const struct esp_selector *s = &src->sel[0], *d = &dst->sel[0];
+
+	return (struct ipsec_selector){
+		.src = s->net, .dst = d->net,
+		.sport = s->port, .sport_mask = s->mask,
+		.dport = d->port, .dport_mask = d->mask,
+		.proto = s->protocol };
+}
+
+/* New keys are wanted an eighth before the end, as with SRTP. */
+static struct ipsec_life life_of(const struct msg_tunnel_key *k)
+{
+	uint64_t bytes = (uint64_t)k->life_kib * 1024;
+
+	return (struct ipsec_life){
+		.soft_bytes = bytes - bytes / 8, .hard_bytes = bytes,
+		.soft_packets = SEQUENCES - SEQUENCES / 8,
+		.hard_packets = SEQUENCES,
+		.soft_s = k->life_s - k->life_s / 8, .hard_s = k->life_s };
+}
+
+static struct ipsec_sa sa_of(const struct tunnel_pair *t,
+			     const struct msg_tunnel_key *k,
+			     enum ipsec_dir dir)
+{
+	const struct esp_end *src = dir == IPSEC_IN ? &k->far : &k->near;
+	const struct esp_end *dst = dir == IPSEC_IN ? &k->near : &k->far;
+
+	return (struct ipsec_sa){
+		.src = host_of(&src->at), .dst = host_of(&dst->at),
+		.spi = dst->spi, .reqid = t->reqid, .mode = k->mode,
+		.window = k->window, .life = life_of(k),
+		.sel = selector_of(src, dst),
+		.key = dir == IPSEC_IN ? k->in : k->out };
+}
+
+static struct ipsec_policy policy_of(const struct pairs *p,
+				     const struct ipsec_sa *sa,
+				     enum ipsec_dir dir)
+{
+	return (struct ipsec_policy){
+		.sel = sa->sel, .dir = (uint8_t)dir, .action = IPSEC_PROTECT,
+		.priority = range_priority(xfrm_range(p->x), IPSEC_PROTECT, 0),
+		.src = sa->src, .dst = sa->dst,
+		.spi = dir == IPSEC_OUT ? sa->spi : 0, .reqid = sa->reqid,
+		.mode = sa->mode };
+}
+
+/* The policies are there already where they are another pair's. */
+static void want(struct wanted *u, const struct pairs *p,
+		 const struct tunnel_pair *t, const struct msg_tunnel_key *k,
+		 bool policies)
+{
+	for (int dir = IPSEC_IN; dir <= IPSEC_OUT; dir++) {
+		u->sa[dir] = sa_of(t, k, dir);
+		u->policy[dir] = policy_of(p, &u->sa[dir], dir);
+	}
+	u->w = (struct xfrm_wanted){ u->sa, 2, u->policy, policies ? 2 : 0 };
+}
+
+/* -- checks --------------------------------------------------------------- */
+
+static bool is_own(const struct pairs *p, const struct addr *a)
+{
+	for (int i = 0; i < 2; i++)
+		if (p->media[i].family && addr_same_host(&p->media[i], a))
+			return true;
+	for (size_t i = 0; i < p->n_sip; i++)
+		if (addr_same_host(&p->sip[i], a))
+			return true;
+	return false;
+}
+
+/* The far side is what the keeper verified, one host; ours is what we have. */
+static int check(const struct pairs *p, const struct tunnel_pair *t,
+		 const struct msg_tunnel_key *k, struct tunnel_why *why)
+{
+	uint8_t bits = t->local.family == 4 ? 32 : 128;
+	struct net near = { host_of(&t->local), bits };
+	struct net far = { host_of(&k->far.at), bits };
+	struct selector_rules rules = {
+		.scope = k->scope, .near = &near, .n_near = 1, .far = &far,
+		.n_far = 1, .sip = p->sip, .n_sip = p->n_sip };
+	struct ipsec_selector s = selector_of(&k->near, &k->far);
+	const char *text;
+	int r;
+
+	if (is_own(p, &k->far.at))
+		return tell(why, E_POLICY, "the far end's address is ours");
+	r = selector_check(&s, &rules, &text);
+	return r ? tell(why, r, text) : 0;
+}
+
+/* -- raising -------------------------------------------------------------- */
+
+static void forget(struct pairs *p, const uint32_t *slot)
+{
+	struct xfrm_why why;
+
+	if (xfrm_drop(p->x, slot, 2, &why))
+		log_error(TAG, "%s", why.text);
+}
+
+/* The new SAs are there: the policies become theirs. */
+static int take_over(struct pairs *p, struct tunnel_pair *t,
+		     struct tunnel_pair *old, const struct wanted *u,
+		     const uint32_t *slot, struct tunnel_why *why)
+{
+	struct xfrm_why x;
+	int r = xfrm_turn(p->x, old->policy[IPSEC_OUT], u->sa[IPSEC_OUT].spi,
+			  &x);
+
+	if (r) {
+		forget(p, slot);
+		t->sa[IPSEC_IN] = 0;
+		return tell(why, r, x.text);
+	}
+	memcpy(t->policy, old->policy, sizeof t->policy);
+	memset(old->policy, 0, sizeof old->policy);
+	return 0;
+}
+
+static int install(struct pairs *p, struct tunnel_pair *t,
+		   struct tunnel_pair *old, const struct wanted *u,
+		   struct tunnel_why *why)
+{
+	uint32_t slot[4] = { 0 };
+	struct xfrm_why x;
+	int r = xfrm_raise(p->x, &u->w, slot, &x);
+
+	if (r) {
+		if (!ledger_find_sa(xfrm_ledger(p->x), &u->sa[IPSEC_IN].dst,
+				    t->spi))
+			t->sa[IPSEC_IN] = 0; /* it went with the failure */
+		return tell(why, r, x.text);
+	}
+	if (!u->w.n_policy && (r = take_over(p, t, old, u, slot, why)))
+		return r;
+	memcpy(t->sa, slot, sizeof t->sa);
+	if (u->w.n_policy)
+		memcpy(t->policy, slot + 2, sizeof t->policy);
+	t->out = u->sa[IPSEC_OUT].sel;
+	t->raised = true;
+	return 0;
+}
+
+static int raise_pair(void *state, struct tunnel_pair *t,
+		      struct tunnel_pair *instead,
+		      const struct msg_tunnel_key *k, struct tunnel_why *why)
+{
+	struct pairs *p = state;
+	struct ipsec_selector out = selector_of(&k->near, &k->far);
+	struct wanted u;
+	bool same = instead && instead->policy[IPSEC_OUT] &&
+		    ipsec_selector_equal(&instead->out, &out);
+	int r = check(p, t, k, why);
+
+	if (!r && instead && instead->reqid != t->reqid)
+		r = tell(why, E_ARG, "it was not reserved for the same port");
+	if (r)
+		return r;
+	want(&u, p, t, k, !same);
+	r = install(p, t, instead, &u, why);
+	wipe(&u, sizeof u);
+	return r;
+}
+
+static void drop(void *state, struct tunnel_pair *t)
+{
+	struct pairs *p = state;
+	struct tunnel_pair **at = &p->first;
+	const uint32_t slot[4] = { t->policy[IPSEC_IN], t->policy[IPSEC_OUT],
+				   t->sa[IPSEC_IN], t->sa[IPSEC_OUT] };
+	struct xfrm_why why;
+
+	if (xfrm_drop(p->x, slot, 4, &why))
+		log_error(TAG, "%s; it goes with the next start", why.text);
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	free(t);
+}
+
+void pairs_free(struct pairs *p)
+{
+	struct tunnel_pair *t;
+
+	while ((t = p->first)) {
+		p->first = t->next;
+		free(t);
+	}
+}
+
+/* -- what happens --------------------------------------------------------- */
+
+struct hearing {
+	struct pairs *p;
+	tunnel_event_fn fn;
+	void *user;
+};
+
+static struct tunnel_pair *of_slot(const struct pairs *p, uint32_t slot)
+{
+	struct tunnel_pair *t = p->first;
+
+	while (t && (!slot || (t->sa[IPSEC_IN] != slot &&
+			       t->sa[IPSEC_OUT] != slot)))
+		t = t->next;
+	return t;
+}
+
+/* The one that sends by that reqid. */
+static struct tunnel_pair *of_reqid(const struct pairs *p, uint32_t reqid)
+{
+	struct tunnel_pair *t = p->first;
+
+	while (t && (t->reqid != reqid || !t->policy[IPSEC_OUT]))
+		t = t->next;
+	return t;
+}
+
+/* A packet that met no SA: somebody else removed it. */
+static void hear(void *user, const struct xfrm_event *e)
+{
+	struct hearing *h = user;
+	struct tunnel_pair *t = e->kind == XFRM_ACQUIRE
+					? of_reqid(h->p, e->reqid)
+					: of_slot(h->p, e->slot);
+
+	if (t && t->raised)
+		h->fn(h->user, t->owner, e->kind == XFRM_SOFT
+					 ? TUNNEL_EVENT_SOFT
+					 : TUNNEL_EVENT_GONE);
+}
+
+static int events_fd(void *state)
+{
+	return xfrm_events_fd(((struct pairs *)state)->x);
+}
+
+static int events(void *state, tunnel_event_fn fn, void *user)
+{
+	struct pairs *p = state;
+	struct hearing h = { p, fn, user };
+
+	return xfrm_events(p->x, hear, &h);
+}
+
+/* -- lists ---------------------------------------------------------------- */
+
+struct listing {
+	const struct pairs *p;
+	tunnel_sa_fn fn;
+	void *user;
+};
+
+static void show(void *user, uint32_t slot, const struct reply *r)
+{
+	struct listing *l = user;
+	const struct tunnel_pair *t = of_slot(l->p, slot);
+	struct tunnel_sa sa = {
+		.spi = r->sa.spi, .src = r->sa.src, .dst = r->sa.dst,
+		.bytes = r->use.bytes, .packets = r->use.packets,
+		.dropped = r->use.dropped,
+		.out = t && t->sa[IPSEC_OUT] == slot,
+	};
+
+	if (t || !slot)
+		l->fn(l->user, t ? t->owner : NULL, &sa);
+}
+
+static int list(void *state, tunnel_sa_fn fn, void *user, unsigned *blocks,
+		struct tunnel_why *why)
+{
+	struct pairs *p = state;
+	struct listing l = { p, fn, user };
+	struct xfrm_why x;
+	int r;
+
+	*blocks = block_count(p->x);
+	r = xfrm_list(p->x, show, &l, &x);
+	return r ? tell(why, r, x.text) : 0;
+}
+
+struct tunnel_maker pairs_maker(struct pairs *p)
+{
+	return (struct tunnel_maker){
+		.state = p, .can = can, .reserve = reserve,
+		.raise = raise_pair, .drop = drop, .events_fd = events_fd,
+		.events = events, .list = list };
+}

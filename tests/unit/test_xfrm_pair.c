@@ -1,0 +1,474 @@
+/* test_xfrm_pair.c - the module of the tunnel process against a kernel of ours:
+ * ports are shut, lines of media get SAs and policies, new keys take over, and
+ * what the kernel refuses leaves nothing behind. */
+#include "config.h"
+
+#include "daemon/base/err.h"
+#include "modules/xfrm/tunnel/block.h"
+#include "modules/xfrm/tunnel/pair.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/mock/xfrmkernel.h"
+
+static int ledger_fd;
+static struct pairs pairs;
+static struct tunnel_maker role;
+static struct tunnel_why why;
+static struct xfrm_why xwhy;
+static uint8_t next_key;
+static int owner_a;
+
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(text, &a), 0);
+	return a;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	kernel = (struct link){ .asked = 0 };
+	ledger_fd = memfd_create("ledger", MFD_CLOEXEC);
+	pairs = (struct pairs){ .media = { address("10.1.1.1") },
+				.sip = { address("10.1.1.1:5060"),
+					 address("10.9.9.9:5062") },
+				.n_sip = 2 };
+	role = pairs_maker(&pairs);
+	return xfrm_open(ledger_fd, &pairs.x, &xwhy) ||
+	       probe_all(pairs.x, &pairs.probe, &xwhy);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	pairs_free(&pairs);
+	xfrm_close(pairs.x);
+	close(ledger_fd);
+	return 0;
+}
+
+static size_t recorded(void)
+{
+	return ledger_count(xfrm_ledger(pairs.x));
+}
+
+/* -- ports ---------------------------------------------------------------- */
+
+static bool covers(const struct block_prefix *p, size_t n, unsigned port)
+{
+	unsigned hits = 0;
+
+	for (size_t i = 0; i < n; i++)
+		hits += (port & p[i].mask) == p[i].port;
+	assert_true(hits <= 1);
+	return hits;
+}
+
+static void prefixes_cover_a_range_and_no_more(void **state)
+{
+	static const struct {
+		unsigned first, last;
+		size_t n;
+	} rows[] = {
+		{ 40000, 40999, 6 }, { 50000, 50999, 8 }, { 0, 65535, 1 },
+		{ 1, 65534, 30 }, { 65534, 65535, 1 }, { 1024, 2047, 1 },
+		{ 40000, 40001, 1 }, { 32768, 61000, 8 }, { 7, 7, 1 },
+	};
+	struct block_prefix p[BLOCK_PREFIXES_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t n = block_prefixes(rows[i].first, rows[i].last, p);
+
+		assert_int_equal(n, rows[i].n);
+		for (unsigned port = 0; port <= UINT16_MAX; port++)
+			assert_int_equal(covers(p, n, port),
+					 port >= rows[i].first &&
+					 port <= rows[i].last);
+	}
+}
+
+static void ports_stay_shut_over_a_crash(void **state)
+{
+	struct addr host = address("10.1.1.1");
+	struct xfrm_swept swept;
+
+	(void)state;
+	assert_int_equal(block_ports(pairs.x, &host, 40000, 40999, &xwhy), 0);
+	assert_int_equal(block_count(pairs.x), 12);
+	assert_int_equal(xfrmkernel_count(), 12);
+	xfrm_close(pairs.x);
+	assert_int_equal(xfrm_open(ledger_fd, &pairs.x, &xwhy), 0);
+	assert_int_equal(xfrm_sweep(pairs.x, true, &swept, &xwhy), 0);
+	assert_int_equal(block_ports(pairs.x, &host, 40512, 40999, &xwhy), 0);
+	assert_int_equal(block_forget(pairs.x, &xwhy), 0);
+	assert_int_equal(xfrmkernel_count(), recorded());
+	assert_true(xfrmkernel_count() < 12); /* the others were not wanted */
+	assert_int_equal(xfrm_sweep(pairs.x, false, &swept, &xwhy), 0);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+static void refused_blocks_are_told(void **state)
+{
+	struct addr host = address("10.1.1.1");
+
+	(void)state;
+	kernel.fail_at = kernel.asked + 5;
+	kernel.error = EPERM;
+	assert_int_equal(block_ports(pairs.x, &host, 40000, 40999, &xwhy),
+			 E_POLICY);
+	assert_non_null(strstr(xwhy.text, "CAP_NET_ADMIN"));
+}
+
+/* -- pairs ---------------------------------------------------------------- */
+
+struct line {
+	struct tunnel_pair *pair;
+	struct msg_tunnel_key key;
+};
+
+static struct esp_key a_key(void)
+{
+	struct esp_key k = { .suite = ESP_AES_128_GCM, .key_len = 16,
+			     .salt_len = 4 };
+
+	k.key[0] = ++next_key;
+	k.key[1] = 1;
+	return k;
+}
+
+static struct line reserve(const char *local, const struct tunnel_pair *with)
+{
+	struct addr at = address(local), far = address("10.2.2.2:50000");
+	struct line l = { .key = { .life_s = 800, .life_kib = 8,
+				   .window = 64, .mode = ESP_TRANSPORT,
+				   .scope = ESP_MEDIA, .in = a_key(),
+				   .out = a_key() } };
+	uint32_t spi;
+
+	assert_int_equal(role.reserve(role.state, &at, with, &owner_a,
+				      &l.pair, &spi, &why), 0);
+	assert_int_equal(esp_media_end(&at, spi, &l.key.near), 0);
+	assert_int_equal(esp_media_end(&far, 0x7777, &l.key.far), 0);
+	return l;
+}
+
+static int raise_it(struct line *l, struct line *instead)
+{
+	return role.raise(role.state, l->pair, instead ? instead->pair : NULL,
+			  &l->key, &why);
+}
+
+static const struct ipsec_sa *sa_of(uint32_t spi)
+{
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++)
+		if (kernel.is_sa[i] && kernel.sa[i].spi == spi)
+			return &kernel.sa[i];
+	return NULL;
+}
+
+static const struct ipsec_policy *policy_of(enum ipsec_dir dir)
+{
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++)
+		if (kernel.is_policy[i] && kernel.policy[i].dir == dir)
+			return &kernel.policy[i];
+	return NULL;
+}
+
+static void a_line_is_raised_and_removed(void **state)
+{
+	struct line l = reserve("10.1.1.1:40000", NULL);
+	const struct ipsec_policy *in, *out;
+	const struct ipsec_sa *sa;
+
+	(void)state;
+	assert_int_equal(xfrmkernel_count(), 1); /* the SPI is ours */
+	assert_int_equal(raise_it(&l, NULL), 0);
+	assert_int_equal(xfrmkernel_count(), 4);
+	sa = sa_of(l.key.near.spi);
+	in = policy_of(IPSEC_IN);
+	out = policy_of(IPSEC_OUT);
+	assert_int_equal(sa->life.hard_s, 800);
+	assert_int_equal(sa->life.soft_s, 700);
+	assert_int_equal(sa->life.hard_bytes, 8192);
+	assert_int_equal(sa->sel.dport, 40000);
+	assert_int_equal(sa->sel.dport_mask, 0xfffe);
+	assert_int_equal(in->spi, 0);
+	assert_int_equal(out->spi, 0x7777);
+	assert_int_equal(out->sel.sport, 40000);
+	assert_int_equal(out->sel.dport, 50000);
+	assert_true(out->priority < range_priority(xfrm_range(pairs.x),
+						   IPSEC_BLOCK, 0));
+	role.drop(role.state, l.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* Each request of a raising is refused in turn. */
+static void refusals_leave_nothing(void **state)
+{
+	static const struct {
+		int error, code;
+	} rows[] = { { EEXIST, E_EXISTS }, { ENOBUFS, E_FULL },
+		     { EPERM, E_POLICY } };
+
+	(void)state;
+	for (unsigned k = 1; k <= 4; k++)
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+			struct line l = reserve("10.1.1.1:40000", NULL);
+
+			kernel.fail_at = kernel.asked + k;
+			kernel.error = rows[i].error;
+			assert_int_equal(raise_it(&l, NULL), rows[i].code);
+			assert_true(*why.text);
+			assert_int_equal(xfrmkernel_count() + recorded(), 0);
+			l.key.in = a_key();
+			l.key.out = a_key();
+			assert_int_equal(raise_it(&l, NULL), 0);
+			role.drop(role.state, l.pair);
+			assert_int_equal(xfrmkernel_count() + recorded(), 0);
+		}
+}
+
+static void a_key_is_raised_once(void **state)
+{
+	struct line a = reserve("10.1.1.1:40000", NULL);
+	struct line b = reserve("10.1.1.1:40002", NULL);
+
+	(void)state;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	b.key.in = a.key.in;
+	assert_int_equal(raise_it(&b, NULL), E_REPLAY);
+	role.drop(role.state, a.pair);
+	b.key.in = a_key();
+	b.key.out = a.key.out; /* also when its SA is gone */
+	assert_int_equal(raise_it(&b, NULL), E_REPLAY);
+	role.drop(role.state, b.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+static void an_spi_that_is_taken_is_left(void **state)
+{
+	struct addr at = address("10.1.1.1:40000");
+	struct tunnel_pair *p;
+	uint32_t spi;
+
+	(void)state;
+	kernel.fail_at = kernel.asked + 1;
+	kernel.error = ENOENT;
+	assert_int_equal(role.reserve(role.state, &at, NULL, &owner_a, &p,
+				      &spi, &why), 0);
+	role.drop(role.state, p);
+	kernel.fail_at = kernel.asked + 1;
+	kernel.error = ENOBUFS;
+	assert_int_equal(role.reserve(role.state, &at, NULL, &owner_a, &p,
+				      &spi, &why), E_FULL);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+static void hostile_ends_are_refused(void **state)
+{
+	static const char *const hosts[] = {
+		"10.1.1.1:50000",  /* ours, for media */
+		"10.9.9.9:50000",  /* ours, for SIP */
+		"127.0.0.1:50000", "224.0.0.1:50000", "0.0.0.0:50000",
+		"255.255.255.255:50000",
+	};
+	struct line l = reserve("10.1.1.1:40000", NULL);
+	struct msg_tunnel_key good = l.key;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		l.key = good;
+		l.key.far.at = address(hosts[i]);
+		l.key.far.at.port = 0;
+		l.key.far.sel[0].net.base = l.key.far.at;
+		assert_int_equal(raise_it(&l, NULL), E_POLICY);
+		assert_int_equal(xfrmkernel_count(), 1);
+	}
+	l.key = good;
+	l.key.far.sel[0].net.base = address("10.2.2.3");
+	assert_int_equal(raise_it(&l, NULL), E_POLICY);
+	l.key = good;
+	l.key.far.sel[0].net.base = address("10.2.0.0");
+	l.key.far.sel[0].net.bits = 16;
+	assert_int_equal(raise_it(&l, NULL), E_POLICY);
+	l.key = good;
+	l.key.far.sel[0].mask = l.key.far.sel[0].port = 0;
+	assert_int_equal(raise_it(&l, NULL), E_POLICY);
+	assert_int_equal(raise_it(&(struct line){ l.pair, good }, NULL), 0);
+	role.drop(role.state, l.pair);
+}
+
+static void new_keys_take_over(void **state)
+{
+	struct line a = reserve("10.1.1.1:40000", NULL);
+	struct line b = reserve("10.1.1.1:40000", a.pair);
+	struct line c = reserve("10.1.1.1:40002", NULL);
+
+	(void)state;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	assert_int_equal(raise_it(&c, &a), E_ARG); /* another reqid */
+	role.drop(role.state, c.pair);
+	b.key.far.spi = 0x8888;
+	assert_int_equal(raise_it(&b, &a), 0);
+	assert_int_equal(xfrmkernel_count(), 6); /* four SAs, two policies */
+	assert_int_equal(policy_of(IPSEC_OUT)->spi, 0x8888);
+	role.drop(role.state, a.pair);
+	assert_int_equal(xfrmkernel_count(), 4);
+	assert_null(sa_of(0x7777));
+	role.drop(role.state, b.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* The far end moved: policies of their own, beside the old ones. */
+static void new_keys_to_another_place(void **state)
+{
+	struct line a = reserve("10.1.1.1:40000", NULL);
+	struct line b = reserve("10.1.1.1:40000", a.pair);
+	struct addr far = address("10.3.3.3:50004");
+
+	(void)state;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	assert_int_equal(esp_media_end(&far, 0x8888, &b.key.far), 0);
+	assert_int_equal(raise_it(&b, &a), 0);
+	assert_int_equal(xfrmkernel_count(), 8);
+	role.drop(role.state, a.pair);
+	assert_int_equal(xfrmkernel_count(), 4);
+	assert_int_equal(policy_of(IPSEC_OUT)->sel.dport, 50004);
+	role.drop(role.state, b.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* The kernel takes the new SAs, but does not turn the policy. */
+static void a_failed_change_leaves_the_old_keys(void **state)
+{
+	struct line a = reserve("10.1.1.1:40000", NULL);
+	struct line b = reserve("10.1.1.1:40000", a.pair);
+
+	(void)state;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	b.key.far.spi = 0x8888;
+	kernel.fail_at = kernel.asked + 3;
+	kernel.error = ENOBUFS;
+	assert_int_equal(raise_it(&b, &a), E_FULL);
+	assert_int_equal(policy_of(IPSEC_OUT)->spi, 0x7777);
+	assert_int_equal(xfrmkernel_count(), 4);
+	role.drop(role.state, b.pair);
+	assert_int_equal(xfrmkernel_count(), 4);
+	role.drop(role.state, a.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+struct heard {
+	unsigned soft, gone;
+	void *owner;
+};
+
+static void hear(void *user, void *owner, enum tunnel_event e)
+{
+	struct heard *h = user;
+
+	h->soft += e == TUNNEL_EVENT_SOFT;
+	h->gone += e == TUNNEL_EVENT_GONE;
+	h->owner = owner;
+}
+
+static void events_have_their_owner(void **state)
+{
+	struct line a = reserve("10.1.1.1:40000", NULL);
+	struct reply r = { .kind = REPLY_EXPIRE };
+	struct heard h = { .owner = NULL };
+
+	(void)state;
+	kernel.event = &r;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	r.sa = *sa_of(0x7777);
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	assert_int_equal(h.soft, 1);
+	assert_ptr_equal(h.owner, &owner_a);
+	r.hard = true;
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	assert_int_equal(h.gone, 1);
+	r.kind = REPLY_ACQUIRE; /* a packet met no SA */
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	assert_int_equal(h.gone, 2);
+	role.drop(role.state, a.pair);
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	assert_int_equal(h.gone, 2);
+}
+
+struct listed {
+	unsigned ours, out, foreign;
+};
+
+static void count(void *user, void *owner, const struct tunnel_sa *sa)
+{
+	struct listed *l = user;
+
+	l->ours += owner == &owner_a;
+	l->out += owner && sa->out;
+	l->foreign += !owner;
+}
+
+static void the_list_tells_ours_from_others(void **state)
+{
+	struct line a = reserve("10.1.1.1:40000", NULL);
+	struct ipsec_sa foreign = { .src = address("10.1.1.1"),
+				    .dst = address("10.5.5.5"),
+				    .spi = 0xabc, .reqid = 3 };
+	struct listed l = { 0 };
+	unsigned blocks;
+
+	(void)state;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	xfrmkernel_add(&foreign);
+	assert_int_equal(role.list(role.state, count, &l, &blocks, &why), 0);
+	assert_int_equal(l.ours, 2);
+	assert_int_equal(l.out, 1);
+	assert_int_equal(l.foreign, 1);
+	assert_int_equal(blocks, 0);
+	role.drop(role.state, a.pair);
+}
+
+static void it_says_what_the_kernel_can(void **state)
+{
+	(void)state;
+	assert_true(role.can(role.state, 4, ESP_NONE));
+	assert_true(role.can(role.state, 6, ESP_AES_256_GCM));
+	assert_false(role.can(role.state, 4, ESP_3DES_CBC_SHA1));
+	assert_false(role.can(role.state, 4, ESP_SUITES));
+	pairs.probe = (struct probe){ .text = "" };
+	assert_false(role.can(role.state, 4, ESP_NONE));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(prefixes_cover_a_range_and_no_more),
+		TEST(ports_stay_shut_over_a_crash),
+		TEST(refused_blocks_are_told),
+		TEST(a_line_is_raised_and_removed),
+		TEST(refusals_leave_nothing), TEST(a_key_is_raised_once),
+		TEST(an_spi_that_is_taken_is_left),
+		TEST(hostile_ends_are_refused), TEST(new_keys_take_over),
+		TEST(new_keys_to_another_place),
+		TEST(a_failed_change_leaves_the_old_keys),
+		TEST(events_have_their_owner),
+		TEST(the_list_tells_ours_from_others),
+		TEST(it_says_what_the_kernel_can),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
