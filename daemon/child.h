@@ -77,6 +77,6 @@ void child_accuse(struct child *c, enum process p, int err, enum message type);
 /* Engine: the operator asks for a reload. */
 void child_ask_reload(struct child *c);
 
-extern const struct child_ops engine_ops, keeper_ops, relay_ops;
+extern const struct child_ops engine_ops, keeper_ops, relay_ops, tunnel_ops;
 
 #endif

@@ -90,6 +90,9 @@ static const struct {
 	/* media packets, and setting their sockets up */
 	{ RELAY, (const char *const[]){ "recvmmsg", "sendmmsg", "bind",
 		"getsockname", "setsockopt", "io_uring_enter", NULL } },
+	/* the kernel's XFRM, over sockets that are open: the kernel looks at
+	 * CAP_NET_ADMIN with each request */
+	{ TUNNEL, (const char *const[]){ "recvmmsg", NULL } },
 	/* SIP: connections come and go; DNS and its files are read */
 	{ ENGINE, (const char *const[]){ "bind", "connect", "listen", "accept",
 		"accept4", "getsockname", "getpeername", "setsockopt",
@@ -120,7 +123,7 @@ static const struct condition conditions[] = {
 	{ ALL, "ioctl", 1, ~0u, 0x541b /* FIONREAD */ },
 	{ ALL, "ioctl", 1, ~0u, 0x5421 /* FIONBIO */ },
 	/* fstat() of glibc: of a descriptor, not of a path (see paths) */
-	{ KEEPER | RELAY, "newfstatat", 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
+	{ KEEPER | RELAY | TUNNEL, "newfstatat", 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
 	/* more threads, but no processes: clone3() hides its flags, see
 	 * refused */
 	{ RELAY, "clone", 0, CLONE_THREAD, CLONE_THREAD },
@@ -174,10 +177,14 @@ static const uint64_t parent_caps =
 	1ull << CAP_KILL | 1ull << CAP_SETGID | 1ull << CAP_SETUID |
 	1ull << CAP_SETPCAP | 1ull << CAP_NET_BIND_SERVICE;
 
+/* What the tunnel process keeps, and the parent for it. */
+static const uint64_t tunnel_caps = 1ull << CAP_NET_ADMIN;
+
 /* -- privileges ----------------------------------------------------------- */
 
-/* Keeps those of the mask that there are. */
-static int drop_capabilities(uint64_t keep)
+/* Keeps those of the mask that there are; programs it starts inherit them, or
+ * not. */
+static int drop_capabilities(uint64_t keep, bool inherit)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
@@ -189,25 +196,26 @@ static int drop_capabilities(uint64_t keep)
 		if (!(keep & 1ull << cap) &&
 		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno == EINVAL)
 			break;
-	if (!keep)
+	if (!inherit)
 		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capget, &head, caps))
 		return E_IO;
 	for (int i = 0; i < 2; i++) {
 		caps[i].permitted &= (uint32_t)(keep >> 32 * i);
 		caps[i].effective &= (uint32_t)(keep >> 32 * i);
-		caps[i].inheritable &= (uint32_t)(keep >> 32 * i);
+		caps[i].inheritable &= inherit ? (uint32_t)(keep >> 32 * i)
+					       : 0;
 	}
 	return syscall(SYS_capset, &head, caps) ? E_IO : 0;
 }
 
 /* A leak sanitizer traces its own process, which takes a dumpable one. */
-static int drop_privileges(enum process p)
+static int drop_privileges(enum process p, uint64_t keep)
 {
 	const struct rlimit zero = { 0, 0 };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    drop_capabilities(p == PROC_PARENT ? parent_caps : 0) ||
+	    drop_capabilities(keep, p == PROC_PARENT) ||
 	    setrlimit(RLIMIT_CORE, &zero))
 		return E_IO;
 	if (p == PROC_PARENT || !confine_filters())
@@ -337,13 +345,11 @@ bool confine_filters(void)
 	return !SANITIZED;
 }
 
-int confine(enum process p)
+static int confine_with(enum process p, uint64_t caps)
 {
 	int r;
 
-	if ((unsigned)p >= PROC_COUNT)
-		return E_ARG;
-	if ((r = drop_privileges(p))) {
+	if ((r = drop_privileges(p, caps))) {
 		log_error(process_name(p), "privileges cannot be dropped: %s",
 			  strerror(errno));
 		return r;
@@ -359,4 +365,19 @@ int confine(enum process p)
 		return r;
 	}
 	return filter(p);
+}
+
+int confine(enum process p)
+{
+	if ((unsigned)p >= PROC_COUNT)
+		return E_ARG;
+	if (p == PROC_PARENT)
+		return confine_parent(false);
+	return confine_with(p, p == PROC_TUNNEL ? tunnel_caps : 0);
+}
+
+int confine_parent(bool tunnels)
+{
+	return confine_with(PROC_PARENT,
+			    parent_caps | (tunnels ? tunnel_caps : 0));
 }

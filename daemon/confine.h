@@ -1,5 +1,5 @@
 /* confine.h - giving up what a process does not need: no new privileges, no
- * capabilities, no files but those that name look-ups read (engine), a seccomp
+ * capabilities (but the tunnel process's CAP_NET_ADMIN), no files but those that name look-ups read (engine), a seccomp
  * filter of the system calls its job takes. Fails closed: a process that
  * cannot be confined does not run. */
 #ifndef CALLSEAL_CONFINE_H
@@ -14,6 +14,8 @@
  * system call kills the process; the kernel logs which. The parent keeps what
  * starting children takes; what it loses they never get. */
 int confine(enum process p);
+/* The parent, with what it takes to start the tunnel process, or without. */
+int confine_parent(bool tunnels);
 /* False in builds with a sanitizer, whose own calls no list could name: they
  * drop privileges only. */
 bool confine_filters(void);

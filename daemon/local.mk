@@ -65,3 +65,4 @@ include daemon/parent/local.mk
 include daemon/engine/local.mk
 include daemon/keeper/local.mk
 include daemon/relay/local.mk
+include daemon/tunnel/local.mk

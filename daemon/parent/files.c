@@ -70,34 +70,64 @@ int identity_of(const struct conf *c, struct identity *out)
 	return 0;
 }
 
-/* After setuid() with KEEPCAPS: this one capability, through exec. */
-static int keep_low_ports(void)
+#define NO_CAP (-1)
+
+/* The one capability that this process begins with. */
+static int cap_of(const struct identity *id, enum process p)
+{
+	if (p == PROC_TUNNEL)
+		return CAP_NET_ADMIN;
+	return p == PROC_ENGINE && (id->low_ports || id->uid == (uid_t)-1)
+		       ? CAP_NET_BIND_SERVICE : NO_CAP;
+}
+
+/* After setuid() with KEEPCAPS: this one capability, through exec. Who has not
+ * got it goes on without: the process itself says what it lacks. */
+static int keep_cap(int cap)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
-	struct __user_cap_data_struct caps[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
-	uint32_t bit = 1u << CAP_NET_BIND_SERVICE;
+	struct __user_cap_data_struct caps[2];
+	uint32_t bit = 1u << cap;
 
+	if (syscall(SYS_capget, &head, caps))
+		return E_IO;
+	if (!(caps[0].permitted & bit))
+		return 0;
+	memset(caps, 0, sizeof caps);
 	caps[0].effective = caps[0].permitted = caps[0].inheritable = bit;
 	if (syscall(SYS_capset, &head, caps) ||
-	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE,
-		  0, 0))
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0))
 		return E_IO;
+	return 0;
+}
+
+/* Started with capabilities by a service manager: each child gets its own. */
+static int lower_others(int cap)
+{
+	static const int ours[] = { CAP_NET_BIND_SERVICE, CAP_NET_ADMIN };
+
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (ours[i] != cap && prctl(PR_CAP_AMBIENT,
+					    PR_CAP_AMBIENT_LOWER, ours[i], 0,
+					    0))
+			return E_IO;
 	return 0;
 }
 
 int identity_take(const struct identity *id, enum process p)
 {
-	bool low_ports = id->low_ports && p == PROC_ENGINE && id->uid;
+	int cap = cap_of(id, p);
+	bool keeps = cap != NO_CAP && id->uid;
 
 	if (id->uid == (uid_t)-1)
-		return 0;
-	if (low_ports && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+		return lower_others(cap);
+	if (keeps && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
 		return E_IO;
 	if (setgroups(0, NULL) || setgid(id->gid) || setuid(id->uid))
 		return E_IO;
-	if (low_ports && keep_low_ports())
+	if (keeps && keep_cap(cap))
 		return E_IO;
 	if (id->uid && !setuid(0))
 		return E_INTERNAL; /* it could come back */
@@ -285,8 +315,8 @@ int files_open(const struct options *o, const struct identity *id,
 	static const struct spec record = { "calls.jsonl", O_WRONLY | O_APPEND,
 					    0640 };
 	static const struct spec bindings = { "bindings", O_RDWR, 0600 };
-	struct files f = { o->run_dir, { -1, -1, -1, -1, -1, -1,
-						    -1 } };
+	static const struct spec ledger = { "ledger", O_RDWR, 0600 };
+	struct files f = { o->run_dir, { -1, -1, -1, -1, -1, -1, -1, -1 } };
 	int r;
 
 	if ((r = make_dir(o->state_dir, "--state-dir", id)) ||
@@ -297,6 +327,7 @@ int files_open(const struct options *o, const struct identity *id,
 	    (r = open_state(o->state_dir, &record, id, &f.fd[FILE_RECORD])) ||
 	    (r = open_state(o->state_dir, &bindings, id,
 			    &f.fd[FILE_BINDINGS])) ||
+	    (r = open_state(o->state_dir, &ledger, id, &f.fd[FILE_LEDGER])) ||
 	    (r = make_dir(o->run_dir, "--run-dir", id)) ||
 	    (r = open_socket(o->run_dir, &control, &f.fd[FILE_CONTROL])) ||
 	    (r = open_socket(o->run_dir, &trust, &f.fd[FILE_TRUST]))) {

@@ -123,6 +123,27 @@ static void remind(const struct conf *c)
 		     "register, and answers with qop=auth-int do not pass");
 }
 
+/* Where the configuration wants tunnels. Whoever checks may have less rights
+ * than the daemon: that is told, but no fault. */
+static int check_kernel(const struct policy *policy)
+{
+	const struct module *const *m = modules_of(PROC_TUNNEL);
+	char why[512];
+	int r;
+
+	for (; policy_tunnels(policy) && *m; m++) {
+		r = (*m)->try ? (*m)->try(why, sizeof why) : 0;
+		if (r == E_POLICY)
+			printf("note: whether the kernel can do media = "
+			       "\"esp\" was not tried: %s\n", why);
+		else if (r)
+			log_error("parent", "media = \"esp\": %s", why);
+		if (r && r != E_POLICY)
+			return E_CONF;
+	}
+	return 0;
+}
+
 static int check(const struct options *o)
 {
 	struct conf_err err = { "" };
@@ -147,6 +168,8 @@ static int check(const struct options *o)
 	if (!r)
 		r = files_check_users(conf, dir);
 	if (!r)
+		r = check_kernel(policy);
+	if (!r)
 		remind(conf);
 	policy_free(policy);
 	conf_free(conf);
@@ -160,7 +183,7 @@ static int check(const struct options *o)
 static int child(int argc, char **argv)
 {
 	static const struct child_ops *const all[] = {
-		&engine_ops, &keeper_ops, &relay_ops
+		&engine_ops, &keeper_ops, &relay_ops, &tunnel_ops
 	};
 	bool sandbox = !(argc > 3 && !strcmp(argv[3], "--no-sandbox"));
 

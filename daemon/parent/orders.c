@@ -130,7 +130,7 @@ static bool may_order(const struct parent *p, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) ||
 	    (who.uid && who.uid != geteuid()))
 		return false;
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < p->n_workers; i++)
 		if (p->worker[i].pid && p->worker[i].pid == who.pid)
 			return false;
 	return true;

@@ -97,7 +97,7 @@ static void announce(struct parent *p, const char *state)
 {
 	unsigned long long restarts = 0;
 
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < p->n_workers; i++)
 		restarts += p->worker[i].restarts;
 	sd_notifyf(0, "%s\nSTATUS=configuration %u, %llu restarts of a process",
 		   state, p->generation, restarts);
@@ -128,6 +128,11 @@ static int check_tls_files(const struct conf *c, const char *dir)
 	return r;
 }
 
+static bool has_tunnels(const struct parent *p)
+{
+	return p->n_workers == WORKERS;
+}
+
 static int prepare_next(struct parent *p)
 {
 	char dir[sizeof p->conf_dir], key[128], why[200];
@@ -154,8 +159,16 @@ static int prepare_next(struct parent *p)
 		return r;
 	}
 	r = policy_new(p->conf_next, &p->policy_next, &err);
-	if (r)
+	if (r) {
 		reload_failed(p, err.text);
+	} else if (policy_tunnels(p->policy_next) != has_tunnels(p)) {
+		reload_failed(p, has_tunnels(p) ?
+			      "no peer has media = \"esp\" any more, and to end "
+			      "the tunnel process needs a restart" :
+			      "a peer has media = \"esp\" now, and to start the "
+			      "tunnel process needs a restart");
+		r = E_RESTART;
+	}
 	return r;
 }
 
@@ -199,7 +212,7 @@ static void adopt(struct parent *p)
 	p->conf = p->conf_next;
 	p->policy_next = NULL;
 	p->conf_next = NULL;
-	for (int i = 0; i < WORKERS; i++) {
+	for (int i = 0; i < p->n_workers; i++) {
 		w = &p->worker[i];
 		if (w->process == PROC_KEEPER || !w->ready)
 			continue;
@@ -266,7 +279,7 @@ void parent_ready(struct parent *p)
 
 static void kill_all(struct parent *p, const char *why)
 {
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < p->n_workers; i++)
 		worker_kill(&p->worker[i], why);
 }
 
@@ -306,7 +319,7 @@ static uint64_t stop_tick(struct parent *p, uint64_t now)
 		p->stop_us = now + PATIENCE;
 	}
 	if (!worker_of(p, PROC_ENGINE)->pid)
-		for (int i = 0; i < WORKERS; i++)
+		for (int i = 0; i < p->n_workers; i++)
 			worker_stop(&p->worker[i]);
 	return p->stop_us;
 }
@@ -352,7 +365,7 @@ static uint64_t feed_watchdog(struct parent *p, uint64_t now)
 		return UINT64_MAX;
 	if (now < p->notify_us)
 		return p->notify_us;
-	for (int i = 0; i < WORKERS; i++) {
+	for (int i = 0; i < p->n_workers; i++) {
 		w = &p->worker[i];
 		if (w->ready && w->pong_us + 2 * PATIENCE < w->ping_us)
 			fine = false;
@@ -382,27 +395,28 @@ static uint64_t tick(struct parent *p)
 static void wait_for(struct parent *p, int signals, uint64_t us)
 {
 	struct pollfd fd[WORKERS + 2] = { { .fd = signals, .events = POLLIN } };
+	int n = p->n_workers;
 	struct worker *w;
 
-	for (int i = 0; i < WORKERS; i++) {
+	for (int i = 0; i < p->n_workers; i++) {
 		w = &p->worker[i];
 		fd[i + 1].fd = w->ipc && !w->broken ? ipc_fd(w->ipc) : -1;
 		fd[i + 1].events = POLLIN;
 		if (w->ipc && ipc_wants_write(w->ipc))
 			fd[i + 1].events |= POLLOUT;
 	}
-	fd[WORKERS + 1].fd = orders_fd(p);
-	fd[WORKERS + 1].events = POLLIN;
-	if (poll(fd, WORKERS + 2, (int)(us / 1000) + 1) < 0)
+	fd[n + 1].fd = orders_fd(p);
+	fd[n + 1].events = POLLIN;
+	if (poll(fd, (nfds_t)n + 2, (int)(us / 1000) + 1) < 0)
 		return;
-	for (int i = 0; i < WORKERS; i++) {
+	for (int i = 0; i < p->n_workers; i++) {
 		w = &p->worker[i];
 		if (fd[i + 1].revents & POLLOUT)
 			ipc_write(w->ipc);
 		if (fd[i + 1].revents)
 			ipc_read(w->ipc);
 	}
-	if (fd[WORKERS + 1].revents)
+	if (fd[n + 1].revents)
 		orders_event(p);
 	if (fd[0].revents)
 		take_signals(p, signals);
@@ -423,15 +437,15 @@ static void loop(struct parent *p, int signals)
 static void prepare(struct parent *p, const struct options *o)
 {
 	static const struct child_ops *const ops[WORKERS] = {
-		&engine_ops, &keeper_ops, &relay_ops
+		&engine_ops, &keeper_ops, &relay_ops, &tunnel_ops
 	};
 	uint64_t watchdog_us = 0;
 
 	*p = (struct parent){ .options = o, .generation = 1,
-			      .orders.fd = -1 };
+			      .n_workers = WORKERS, .orders.fd = -1 };
 	for (int i = 0; i < FILE_COUNT; i++)
 		p->files.fd[i] = -1;
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < p->n_workers; i++)
 		p->worker[i] = (struct worker){
 			.parent = p, .process = ops[i]->self, .ops = ops[i]
 		};
@@ -450,6 +464,8 @@ static int read_all(struct parent *p)
 		r = identity_of(p->conf, &p->id);
 	if (!r)
 		r = policy_new(p->conf, &p->policy, &err);
+	if (!r && !policy_tunnels(p->policy))
+		p->n_workers--;
 	return r;
 }
 
@@ -517,10 +533,10 @@ static void raise_files(void)
 			  strerror(errno));
 }
 
-static int confine_us(const struct options *o)
+static int confine_us(const struct parent *p)
 {
-	if (o->sandbox)
-		return confine(PROC_PARENT);
+	if (p->options->sandbox)
+		return confine_parent(has_tunnels(p));
 	log_error(TAG, "--no-sandbox: for debugging only; whoever breaks into "
 		  "a process has all its rights");
 	return 0;
@@ -543,13 +559,13 @@ int parent_run(const struct options *o)
 	warn_plain(p.policy);
 	raise_files();
 	signals = open_signals();
-	if (signals < 0 || confine_us(o) || workers_start(&p, ~0u))
+	if (signals < 0 || confine_us(&p) || workers_start(&p, ~0u))
 		goto out;
 	p.status = EX_OK;
 	loop(&p, signals);
 	log_info(TAG, "ended");
 out:
-	for (int i = 0; i < WORKERS; i++) {
+	for (int i = 0; i < p.n_workers; i++) {
 		if (p.worker[i].pid)
 			kill(p.worker[i].pid, SIGKILL);
 		ipc_free(p.worker[i].ipc);

@@ -25,7 +25,7 @@ struct options {
 
 enum file {
 	FILE_CONTROL, FILE_REPLAY, FILE_MEMORY, FILE_RECORD, FILE_BINDINGS,
-	FILE_LOCK, FILE_TRUST,
+	FILE_LOCK, FILE_TRUST, FILE_LEDGER,
 	FILE_COUNT
 };
 
@@ -44,7 +44,8 @@ struct files {
 /* E_CONF with a log line when the user is unknown. */
 int identity_of(const struct conf *c, struct identity *out);
 /* Becomes that user for good; for a child before exec. The engine keeps the
- * right to bind low ports, if they are configured, until it is confined. */
+ * right to bind low ports, if they are configured, until it is confined; the
+ * tunnel process CAP_NET_ADMIN, if we have it. */
 int identity_take(const struct identity *id, enum process p);
 /* Makes the directories, takes the lock, opens all. Logs what fails. */
 int files_open(const struct options *o, const struct identity *id,
@@ -112,7 +113,7 @@ struct worker {
 	uint32_t signal; /* that ended it last; 0: none */
 };
 
-#define WORKERS 3
+#define WORKERS 4 /* at most: the last is the tunnel process */
 
 /* -- orders.c: the operator changes whom we trust ------------------------- */
 
@@ -144,6 +145,7 @@ struct parent {
 	struct identity id;
 	struct files files;
 	struct worker worker[WORKERS];
+	int n_workers; /* that are wanted, the first ones */
 	struct orders orders;
 	uint32_t epoch;       /* the last one given */
 	uint32_t applying;    /* mask of processes whose answer is awaited */

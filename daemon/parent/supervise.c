@@ -44,7 +44,7 @@ static uint64_t now_us(void)
 
 struct worker *worker_of(struct parent *p, enum process process)
 {
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < p->n_workers; i++)
 		if (p->worker[i].process == process)
 			return &p->worker[i];
 	return NULL;
@@ -54,7 +54,7 @@ bool workers_all(const struct parent *p, bool ready)
 {
 	const struct worker *w = p->worker;
 
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < p->n_workers; i++)
 		if (ready ? !w[i].ready : w[i].pid != 0)
 			return false;
 	return true;
@@ -236,6 +236,14 @@ static int send_fd(struct worker *w, enum message type, const void *body,
 	return r;
 }
 
+/* Media meet the tunnel in the kernel. */
+static bool have_nothing_to_say(const struct worker *a, const struct worker *b)
+{
+	unsigned both = 1u << a->process | 1u << b->process;
+
+	return both == (1u << PROC_RELAY | 1u << PROC_TUNNEL);
+}
+
 /* A fresh pair; what they had before is closed by its arrival. */
 static void pair_up(struct worker *a, struct worker *b)
 {
@@ -243,7 +251,8 @@ static void pair_up(struct worker *a, struct worker *b)
 	struct msg_pair to_b = { a->process, a->epoch };
 	int fd[2];
 
-	if (!a->pid || !b->pid || a->broken || b->broken)
+	if (!a->pid || !b->pid || a->broken || b->broken ||
+	    have_nothing_to_say(a, b))
 		return;
 	if (ipc_socketpair(fd)) {
 		log_error(TAG, "no socket pair: %s", strerror(errno));
@@ -276,6 +285,7 @@ static int send_files(struct worker *w)
 		{ PROC_ENGINE, "bindings", FILE_BINDINGS },
 		{ PROC_KEEPER, "replay", FILE_REPLAY },
 		{ PROC_KEEPER, "memory", FILE_MEMORY },
+		{ PROC_TUNNEL, "ledger", FILE_LEDGER },
 	};
 	int r = 0;
 
@@ -421,15 +431,15 @@ int workers_start(struct parent *p, unsigned mask)
 {
 	int r = 0;
 
-	for (int i = 0; !r && i < WORKERS; i++)
+	for (int i = 0; !r && i < p->n_workers; i++)
 		if (mask & 1u << p->worker[i].process)
 			r = launch(&p->worker[i]);
-	for (int i = 0; i < WORKERS; i++)
-		for (int j = i + 1; j < WORKERS; j++)
+	for (int i = 0; i < p->n_workers; i++)
+		for (int j = i + 1; j < p->n_workers; j++)
 			if (mask & (1u << p->worker[i].process |
 				    1u << p->worker[j].process))
 				pair_up(&p->worker[i], &p->worker[j]);
-	for (int i = 0; !r && i < WORKERS; i++)
+	for (int i = 0; !r && i < p->n_workers; i++)
 		if (mask & 1u << p->worker[i].process)
 			r = configure(&p->worker[i]);
 	if (r)
@@ -507,7 +517,7 @@ void workers_reap(struct parent *p)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (int i = 0; i < WORKERS; i++)
+		for (int i = 0; i < p->n_workers; i++)
 			if (p->worker[i].pid == pid) {
 				ended(&p->worker[i], status);
 				break;
@@ -563,7 +573,7 @@ uint64_t workers_tick(struct parent *p, uint64_t now)
 {
 	uint64_t next = now + PING_EVERY;
 
-	for (int i = 0; i < WORKERS; i++)
+	for (int i = 0; i < p->n_workers; i++)
 		if (p->worker[i].pid)
 			tick_running(&p->worker[i], now, &next);
 		else

@@ -246,6 +246,7 @@ def print_config(user):
 
 def runs_and_stops(user):
     with Place(user) as p:
+        p.write(tunnel_config('srtp'))
         p.start()
         assert sorted(p.children()) == sorted(CHILDREN)
         mode = os.stat(p.run_dir + '/control.sock')
@@ -375,6 +376,56 @@ def low_ports(user):
         assert p.stop() == 0
 
 
+def tunnel_config(media='esp'):
+    text = config().replace('"sealed"; psk', '"t"; psk')
+    text = text.replace(':5070" );', ':5070" ); media = [ "192.0.2.7" ];')
+    return text.replace('profiles = {', f'profiles = {{ t = {{ need = "require"; '
+                        f'media = "{media}"; keying = [ "mikey-psk" ]; }};')
+
+
+def tunnels(user):
+    """What cannot work here is refused for good, and said."""
+    with Place(user) as p:
+        p.write(tunnel_config())
+        status, said = p.call('--check', *p.options())
+        if 'this kernel has no ESP' in said or 'no XFRM' in said:
+            expect((status, said), 78, 'modprobe')
+            expect(p.call(*p.options()), 78, 'modprobe')
+        elif user:
+            expect((status, said), 0, 'note: ', 'CAP_NET_ADMIN is missing')
+            expect(p.call(*p.options()), 78, 'CAP_NET_ADMIN is missing')
+        loopback = tunnel_config().replace('192.0.2.7', HOST)
+        p.write(loopback)
+        expect(p.call('--check', *p.options()), 78, 'outside.media', 'not loopback')
+
+
+def a_tunnel_process(user):
+    """Started where a peer needs it, and only there."""
+    with Place(user) as p:
+        p.write(tunnel_config())
+        p.start(tunnel='crash')
+        p.says('tunnel is ready', 2)  # again and again
+        p.says('tunnel was ended by signal 6', 2)
+        assert p.stop() == 0
+    with Place(user) as p:
+        p.write(tunnel_config())
+        p.start(tunnel='none')
+        p.says('tunnel is ready')
+        p.says(': ready')
+        assert sorted(p.children()) == sorted((*CHILDREN, 'tunnel')), p.children()
+        said = p.hup(tunnel_config('srtp'))
+        assert 'has media = "esp" any more' in said and 'needs a restart' in said, said
+        assert 'is in force' in p.hup(tunnel_config())
+        assert p.stop() == 0
+    with Place(user) as p:
+        p.write(tunnel_config('srtp'))
+        p.start()
+        assert sorted(p.children()) == sorted(CHILDREN), p.children()
+        said = p.hup(tunnel_config())
+        assert 'a peer has media = "esp" now' in said and 'needs a restart' in said, said
+        assert p.stop() == 0
+
+
 def tells_systemd(user):
     """READY only when all are, RELOADING and READY again, the watchdog fed
     while all answer, STOPPING."""
@@ -497,7 +548,7 @@ def an_engine_that_dies_in_a_reload(user):
 TESTS = (options, check, key_files, passwords, accounts, print_config, runs_and_stops,
          two_instances, killed_children_come_back, back_off_grows, no_orphans, reloads,
          a_start_that_fails_is_told, unknown_user, low_ports,
-         tells_systemd, debugging,
+         tunnels, a_tunnel_process, tells_systemd, debugging,
          wrong_configuration_in_a_child, an_engine_that_accuses,
          a_keeper_that_accuses, rules_of_the_parents_pair, a_crash_is_told,
          deaf_children_are_killed, a_reload_that_a_child_refuses,

@@ -1,7 +1,7 @@
 /* odd.c - children that misbehave on demand: linked with the parent's own
  * objects in place of the real ones, they show what it does about them. The
- * environment says what is odd: ODD_ENGINE, ODD_KEEPER, ODD_RELAY = a word of
- * habits below. */
+ * environment says what is odd: ODD_ENGINE, ODD_KEEPER, ODD_RELAY, ODD_TUNNEL =
+ * a word of habits below. */
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/child.h"
@@ -91,6 +91,11 @@ static int init_keeper(struct child *c, void **state)
 static int init_relay(struct child *c, void **state)
 {
 	return init(c, state, PROC_RELAY, "ODD_RELAY");
+}
+
+static int init_tunnel(struct child *c, void **state)
+{
+	return init(c, state, PROC_TUNNEL, "ODD_TUNNEL");
 }
 
 static int prepare(void *state)
@@ -207,3 +212,4 @@ static void fini(void *state)
 const struct child_ops engine_ops = ODD_OPS(PROC_ENGINE, init_engine);
 const struct child_ops keeper_ops = ODD_OPS(PROC_KEEPER, init_keeper);
 const struct child_ops relay_ops = ODD_OPS(PROC_RELAY, init_relay);
+const struct child_ops tunnel_ops = ODD_OPS(PROC_TUNNEL, init_tunnel);

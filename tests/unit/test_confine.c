@@ -130,6 +130,11 @@ static int raw_socket(void)
 	return socket(AF_PACKET, SOCK_RAW, 0) < 0;
 }
 
+static int netlink_socket(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 0) < 0;
+}
+
 static int connect_out(void)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET };
@@ -155,24 +160,25 @@ static void forbidden_calls_kill(void **state)
 	static const struct {
 		const char *what;
 		int (*act)(void);
-		int engine, keeper, relay; /* 0: works, else DIED */
+		int engine, keeper, relay, tunnel; /* 0: works, else DIED */
 	} rows[] = {
-		{ "exec", exec_shell, DIED, DIED, DIED },
-		{ "open for reading", open_to_read, 0, DIED, DIED },
-		{ "open what it does not need", open_another, 0, DIED, DIED },
-		{ "open for writing", open_to_write, DIED, DIED, DIED },
-		{ "fork", fork_once, DIED, DIED, DIED },
-		{ "executable memory", make_code, DIED, DIED, DIED },
-		{ "kill", kill_another, DIED, DIED, DIED },
-		{ "ptrace", trace, DIED, DIED, DIED },
-		{ "io_uring_setup", make_ring, DIED, DIED, DIED },
-		{ "io_uring_register", register_ring, DIED, DIED, DIED },
-		{ "UDP socket", udp_socket, 0, DIED, 0 },
-		{ "TCP socket", tcp_socket, 0, DIED, DIED },
-		{ "packet socket", raw_socket, DIED, DIED, DIED },
-		{ "connect", connect_out, 0, DIED, DIED },
-		{ "setrlimit", set_limit, DIED, DIED, DIED },
-		{ "unlink", unlink_file, DIED, DIED, DIED },
+		{ "exec", exec_shell, DIED, DIED, DIED, DIED },
+		{ "open for reading", open_to_read, 0, DIED, DIED, DIED },
+		{ "open what it does not need", open_another, 0, DIED, DIED, DIED },
+		{ "open for writing", open_to_write, DIED, DIED, DIED, DIED },
+		{ "fork", fork_once, DIED, DIED, DIED, DIED },
+		{ "executable memory", make_code, DIED, DIED, DIED, DIED },
+		{ "kill", kill_another, DIED, DIED, DIED, DIED },
+		{ "ptrace", trace, DIED, DIED, DIED, DIED },
+		{ "io_uring_setup", make_ring, DIED, DIED, DIED, DIED },
+		{ "io_uring_register", register_ring, DIED, DIED, DIED, DIED },
+		{ "UDP socket", udp_socket, 0, DIED, 0, DIED },
+		{ "TCP socket", tcp_socket, 0, DIED, DIED, DIED },
+		{ "packet socket", raw_socket, DIED, DIED, DIED, DIED },
+		{ "connect", connect_out, 0, DIED, DIED, DIED },
+		{ "setrlimit", set_limit, DIED, DIED, DIED, DIED },
+		{ "netlink socket", netlink_socket, 0, DIED, DIED, DIED },
+		{ "unlink", unlink_file, DIED, DIED, DIED, DIED },
 	};
 
 	(void)state;
@@ -181,12 +187,13 @@ static void forbidden_calls_kill(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		int got[] = { confined(PROC_ENGINE, rows[i].act),
 			      confined(PROC_KEEPER, rows[i].act),
-			      confined(PROC_RELAY, rows[i].act) };
+			      confined(PROC_RELAY, rows[i].act),
+			      confined(PROC_TUNNEL, rows[i].act) };
 
 		if (got[0] != rows[i].engine || got[1] != rows[i].keeper ||
-		    got[2] != rows[i].relay)
-			fail_msg("%s: %d %d %d", rows[i].what, got[0], got[1],
-				 got[2]);
+		    got[2] != rows[i].relay || got[3] != rows[i].tunnel)
+			fail_msg("%s: %d %d %d %d", rows[i].what, got[0],
+				 got[1], got[2], got[3]);
 	}
 	assert_int_not_equal(confined(PROC_ENGINE, unix_socket), 0);
 	assert_int_equal(confined(PROC_RELAY, unix_socket), DIED);
@@ -259,7 +266,8 @@ static int give_up(void)
 	abort();
 }
 
-static int privileges_are_gone(void)
+/* But for the tunnel process's one, if there was any. */
+static int privileges_are_gone(uint32_t but)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
@@ -268,8 +276,20 @@ static int privileges_are_gone(void)
 
 	if (syscall(SYS_capget, &head, caps))
 		return 1;
-	return caps[0].effective || caps[0].permitted || caps[0].inheritable ||
+	return (caps[0].effective & ~but) || (caps[0].permitted & ~but) ||
+	       (!geteuid() && (caps[0].effective & but) != but) ||
+	       caps[0].inheritable ||
 	       !prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+}
+
+static int all_are_gone(void)
+{
+	return privileges_are_gone(0);
+}
+
+static int one_is_left(void)
+{
+	return privileges_are_gone(1u << CAP_NET_ADMIN);
 }
 
 static const char thread_word[] = "done";
@@ -307,7 +327,7 @@ static void work_goes_on(void **state)
 {
 	(void)state;
 	crypto(); /* as child.c does: what is loaded on first use */
-	for (enum process p = PROC_ENGINE; p <= PROC_RELAY; p++) {
+	for (enum process p = PROC_ENGINE; p <= PROC_TUNNEL; p++) {
 		if (under_valgrind())
 			skip();
 		assert_int_equal(confined(p, do_work), 0);
@@ -324,8 +344,10 @@ static void privileges_are_dropped(void **state)
 	(void)state;
 	if (confine_filters())
 		skip();
-	for (enum process p = PROC_ENGINE; p <= PROC_RELAY; p++)
-		assert_int_equal(confined(p, privileges_are_gone), 0);
+	for (enum process p = PROC_ENGINE; p <= PROC_TUNNEL; p++)
+		assert_int_equal(confined(p, p == PROC_TUNNEL ? one_is_left
+							      : all_are_gone),
+				 0);
 }
 
 static int run_true(void)

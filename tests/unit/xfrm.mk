@@ -24,10 +24,14 @@ tests_unit_test_xfrm_raise_SOURCES = tests/unit/test_xfrm_raise.c \
 	tests/unit/xfrm_samples.h tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
 tests_unit_test_xfrm_raise_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
 
-# what the tunnel process has of it, against a kernel of ours
-TUNNEL_TESTS = tests/unit/test_xfrm_pair
+# the tunnel process, and its module against a kernel of ours
+TUNNEL_TESTS = tests/unit/test_tunnels tests/unit/test_xfrm_pair
 check_PROGRAMS += $(TUNNEL_TESTS)
 TESTS += $(TUNNEL_TESTS)
+tests_unit_test_tunnels_SOURCES = tests/unit/test_tunnels.c \
+	tests/mock/maker.c tests/mock/maker.h
+tests_unit_test_tunnels_LDADD = $(TUNNEL_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) \
+	$(JANSSON_LIBS)
 tests_unit_test_xfrm_pair_SOURCES = tests/unit/test_xfrm_pair.c \
 	tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
 tests_unit_test_xfrm_pair_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,80 @@
+/* inside.h - the inside of struct tunnels, for the files of tunnels.h only. */
+#ifndef CALLSEAL_TUNNEL_INSIDE_H
+#define CALLSEAL_TUNNEL_INSIDE_H
+
+#include "daemon/spent.h"
+#include "daemon/tunnel/tunnels.h"
+
+#define PORT_TUNNELS 4 /* of one port: in force, replaced, on trial */
+#define TUNNEL_KEYS 8  /* that wait for one tunnel: a fork's branches */
+
+enum tunnel_state { TUNNEL_RESERVED, TUNNEL_RAISED, TUNNEL_REPLACED };
+
+/* A key that came and that nobody named yet. */
+struct held {
+	struct held *next;
+	const char *wrong; /* why it is never used; its bytes are wiped then */
+	struct msg_tunnel_key m;
+};
+
+struct tunnel {
+	struct tunnel *next; /* of its port */
+	uint64_t call;
+	uint32_t id, spi;
+	struct addr local;
+	enum tunnel_state state;
+	struct tunnel_pair *pair;
+	unsigned n_held;
+	bool told; /* the engine, that new keys are wanted */
+	/* A TUNNEL_RAISE that waits for its key: */
+	bool waits;
+	uint64_t ticket, until_us; /* REPLACED: when it goes */
+	struct msg_tunnel_raise wanted;
+	/* Once it is raised, for the list: */
+	uint64_t raised_us;
+	uint32_t life_s;
+	uint16_t suite;
+	uint8_t mode;
+	struct esp_end far;
+	char peer[NAME_TEXT];
+};
+
+/* Dense, so that finding one by id or key touches few lines of a cache. */
+struct place {
+	uint32_t id;
+	uint64_t key_id; /* it was raised with; 0: it is not */
+	struct tunnel *tunnel;
+};
+
+struct tunnels {
+	struct tunnels_conf conf;
+	struct addr media[2]; /* of the outside: IPv4, IPv6 */
+	unsigned port_min, port_max;
+	uint64_t grace_us;
+	struct place *places; /* by id, which grows */
+	size_t n, room;
+	struct tunnel **ports[2]; /* by family and pair of ports */
+	struct held *held;
+	uint64_t n_held, n_waits;
+	uint64_t due_us; /* when the first of them has waited enough */
+	uint32_t last_id;
+	struct spent *spent;
+	struct tunnels_counts counts;
+};
+
+/* table.c */
+
+/* The chain of a port; NULL: it is none of tunnel.ports on our address. */
+struct tunnel **table_port(const struct tunnels *c, const struct addr *local);
+struct place *table_find(const struct tunnels *c, uint32_t id);
+struct place *table_find_key(const struct tunnels *c, uint64_t key_id);
+/* Enters a new one of that port. E_FULL, E_NOMEM. */
+int table_add(struct tunnels *c, uint64_t call, const struct addr *local,
+	      struct tunnel **out);
+/* Takes it out and frees it; the rest was taken from it before. */
+void table_remove(struct tunnels *c, struct tunnel *t);
+
+/* list.c: answers TUNNEL_LIST. */
+int list_answer(struct tunnels *c, const struct ipc_msg *msg);
+
+#endif

@@ -1,0 +1,9 @@
+# tunnel
+noinst_LIBRARIES += daemon/tunnel/libtunnel.a
+daemon_tunnel_libtunnel_a_SOURCES = \
+	daemon/tunnel/tunnels.c daemon/tunnel/tunnels.h \
+	daemon/tunnel/inside.h \
+	daemon/tunnel/list.c \
+	daemon/tunnel/table.c \
+	daemon/tunnel/tunnel.c daemon/tunnel/tunnel.h
+TUNNEL_LIBS = daemon/tunnel/libtunnel.a $(EVENT_LIBS) $(JANSSON_LIBS)

@@ -1,0 +1,241 @@
+/* tunnel.c - the tunnel process: ESP in the kernel for calls whose profile has
+ * media = "esp". This file is its loop; start reading here.
+ *
+ *   tunnels.c   what engine and keeper ask for
+ *   table.c     tunnels by id, key and port
+ *   list.c      what the operator sees
+ *   tunnel.h    the role that does it: modules/xfrm/tunnel
+ *
+ * Once it is confined it can ask the kernel's XFRM over the sockets that its
+ * module opened, and nothing else; that takes CAP_NET_ADMIN, which no other
+ * child has. */
+#include "daemon/tunnel/tunnel.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/child.h"
+#include "daemon/ipcwatch.h"
+#include "daemon/tunnel/tunnels.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#define TAG "tunnel"
+
+struct tunnel_process {
+	struct child *child;
+	struct event_base *base;
+	struct event *timer;  /* of what waits */
+	struct event *events; /* of the kernel */
+	struct tunnels *tunnels;
+	uint32_t engine;      /* epoch of the last one, 0: none yet */
+};
+
+struct child *tunnel_child(struct tunnel_process *p)
+{
+	return p->child;
+}
+
+static void tell(void *user, enum message type, uint64_t id,
+		 const struct ipc_msg *m)
+{
+	struct tunnel_process *p = user;
+	int err = child_send(p->child, PROC_ENGINE, type, id, m->body, m->len,
+			     m->tail, m->tail_len);
+
+	/* an engine that is gone asks again when it is back */
+	if (err && err != E_CLOSED)
+		log_error(TAG, "%s for the engine is lost: %s",
+			  message_name(type), err_text(err));
+}
+
+/* Sets the timer for what waits longest. */
+static void plan(struct tunnel_process *p)
+{
+	uint64_t us = tunnels_tick(p->tunnels);
+	struct timeval t = { .tv_sec = (time_t)(us / 1000000),
+			     .tv_usec = (suseconds_t)(us % 1000000) };
+
+	if (us != UINT64_MAX)
+		event_add(p->timer, &t);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	plan(arg);
+}
+
+/* Deaf, it would not know of tunnels that are no more: the parent starts it
+ * again. */
+static void on_events(evutil_socket_t fd, short what, void *arg)
+{
+	struct tunnel_process *p = arg;
+
+	(void)fd;
+	(void)what;
+	if (!tunnels_events(p->tunnels))
+		return;
+	log_error(TAG, "the kernel's events cannot be read any more");
+	event_base_loopbreak(p->base);
+}
+
+/* -- child_ops ------------------------------------------------------------ */
+
+static int tunnel_init(struct child *c, void **state)
+{
+	struct tunnel_process *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return E_NOMEM;
+	json_object_seed(0); /* from a file, which cannot be opened later */
+	p->child = c;
+	p->base = event_base_new();
+	if (!p->base) {
+		free(p);
+		return E_NOMEM;
+	}
+	*state = p;
+	return 0;
+}
+
+static int tunnel_watch(void *state, struct ipc *ipc, void **out)
+{
+	struct tunnel_process *p = state;
+	struct ipcwatch *w;
+	int err = ipcwatch_new(p->base, ipc, &w);
+
+	if (!err)
+		*out = w;
+	return err;
+}
+
+static void tunnel_watch_write(void *state, void *watch, bool write)
+{
+	(void)state;
+	ipcwatch_write(watch, write);
+}
+
+static void tunnel_unwatch(void *state, void *watch)
+{
+	(void)state;
+	ipcwatch_free(watch);
+}
+
+static int tunnel_handle(void *state, enum process from, struct ipc_msg *msg)
+{
+	struct tunnel_process *p = state;
+	int err = tunnels_message(p->tunnels, from, msg);
+
+	plan(p);
+	return err;
+}
+
+/* Tunnels outlive the keeper; a new one has new key ids. */
+static void tunnel_sibling(void *state, enum process s, uint32_t epoch)
+{
+	struct tunnel_process *p = state;
+
+	if (s != PROC_ENGINE || !epoch)
+		return;
+	if (p->engine && p->engine != epoch) {
+		log_info(TAG, "a new engine: the old one's tunnels end");
+		tunnels_clear(p->tunnels);
+	}
+	p->engine = epoch;
+}
+
+static void tunnel_stop(void *state)
+{
+	struct tunnel_process *p = state;
+
+	event_base_loopbreak(p->base);
+}
+
+/* A suite that some profile wants and this kernel lacks fails call by call, but
+ * is told now. */
+static void warn_suite(const struct tunnel_process *p,
+		       const struct tunnel_maker *maker,
+		       const struct peer *peer, enum esp_suite suite)
+{
+	const struct addr *media =
+		child_settings(p->child)->face[OUTSIDE].media;
+
+	for (int i = 0; i < 2; i++)
+		if (media[i].family &&
+		    !maker->can(maker->state, media[i].family, suite))
+			log_error(TAG, "peer %s: this kernel has no %s over "
+				  "IPv%d; leave it out of its profile's esp",
+				  peer->name, esp_suite_info(suite)->name,
+				  media[i].family);
+}
+
+static void warn_suites(const struct tunnel_process *p,
+			const struct tunnel_maker *maker)
+{
+	const struct peer *peer;
+
+	for (size_t i = 0;
+	     (peer = policy_at(child_policy(p->child), i)); i++)
+		for (size_t k = 0; peer->profile->media == MEDIA_ESP &&
+				   k < peer->profile->n_esp; k++)
+			warn_suite(p, maker, peer, peer->profile->esp[k]);
+}
+
+static int begin(struct tunnel_process *p)
+{
+	const struct tunnel_maker *maker =
+		core_find(child_core(p->child), "tunnel", NULL);
+	struct tunnels_conf conf = {
+		.settings = child_settings(p->child), .clock = &clock_system,
+		.maker = maker, .tell = tell, .user = p,
+	};
+	int r = maker ? tunnels_new(&conf, &p->tunnels) : E_NOTFOUND;
+
+	if (r)
+		return r;
+	warn_suites(p, maker);
+	p->timer = evtimer_new(p->base, on_timer, p);
+	p->events = event_new(p->base, maker->events_fd(maker->state),
+			      EV_READ | EV_PERSIST, on_events, p);
+	return !p->timer || !p->events || event_add(p->events, NULL) ? E_NOMEM
+								     : 0;
+}
+
+static void tunnel_run(void *state)
+{
+	struct tunnel_process *p = state;
+	int r = begin(p);
+
+	if (r)
+		log_error(TAG, "it cannot run: %s", err_text(r));
+	else
+		event_base_dispatch(p->base);
+	/* before the module stops, whose the pairs and the descriptor are */
+	if (p->events)
+		event_free(p->events);
+	p->events = NULL;
+	tunnels_free(p->tunnels);
+	p->tunnels = NULL;
+}
+
+static void tunnel_fini(void *state)
+{
+	struct tunnel_process *p = state;
+
+	if (p->timer)
+		event_free(p->timer);
+	event_base_free(p->base);
+	free(p);
+}
+
+const struct child_ops tunnel_ops = {
+	.self = PROC_TUNNEL,
+	.init = tunnel_init,
+	.watch = tunnel_watch, .watch_write = tunnel_watch_write,
+	.unwatch = tunnel_unwatch,
+	.handle = tunnel_handle, .sibling = tunnel_sibling,
+	.stop = tunnel_stop, .run = tunnel_run, .fini = tunnel_fini,
+};

@@ -1,0 +1,578 @@
+/* tunnels.c - what engine and keeper ask the tunnel process for. See tunnels.h.
+ *
+ *   TUNNEL_RESERVE: an SPI and an id for a port
+ *   TUNNEL_KEY and TUNNEL_RAISE, in either order: the tunnel is up
+ *   TUNNEL_DROP, TUNNEL_KEY_GONE, the end of an SA: it is gone
+ *
+ * The first of KEY and RAISE waits for the other: a RAISE until TUNNEL_PARK_US
+ * have passed, a key as long as its tunnel is there or until KEY_GONE, for a
+ * phone may ring for minutes.
+ *
+ * The engine is not believed: whom a tunnel reaches, and how, is the keeper's
+ * word, for that call, that id and our own end as it was reserved. A key that
+ * is bound to anything else is never used, and its bytes are wiped at once.
+ *
+ * New keys are a tunnel of their own for the same port, raised instead of the
+ * one in force, whose SAs still receive for media.grace. */
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/base/secret.h"
+#include "daemon/tunnel/inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG "tunnel"
+
+static uint64_t now_us(const struct tunnels *c)
+{
+	return clock_mono_us(c->conf.clock);
+}
+
+static void until(struct tunnels *c, struct tunnel *t, uint64_t us)
+{
+	t->until_us = now_us(c) + us;
+	if (t->until_us < c->due_us)
+		c->due_us = t->until_us;
+}
+
+static void tell(struct tunnels *c, enum message type, uint64_t id,
+		 const void *body, size_t len)
+{
+	struct ipc_msg m = { .body = (void *)(uintptr_t)body, .len = len };
+
+	c->conf.tell(c->conf.user, type, id, &m);
+}
+
+/* -- keys that wait ------------------------------------------------------- */
+
+static struct held **held_at(struct tunnels *c, uint64_t key_id)
+{
+	struct held **at = &c->held;
+
+	while (*at && (*at)->m.key_id != key_id)
+		at = &(*at)->next;
+	return at;
+}
+
+static void held_drop(struct tunnels *c, struct held **at)
+{
+	struct held *h = *at;
+	struct place *p = table_find(c, h->m.tunnel);
+
+	*at = h->next;
+	c->n_held--;
+	if (p)
+		p->tunnel->n_held--;
+	wipe(h, sizeof *h);
+	free(h);
+}
+
+static void held_drop_all(struct tunnels *c, const struct tunnel *t)
+{
+	struct held **at = &c->held;
+
+	while (*at)
+		if ((*at)->m.tunnel == t->id)
+			held_drop(c, at);
+		else
+			at = &(*at)->next;
+}
+
+/* -- answers and the end -------------------------------------------------- */
+
+static void answer(struct tunnels *c, uint32_t id, uint64_t ticket, int err,
+		   const char *why)
+{
+	struct msg_tunnel_raised m = { .tunnel = id, .err = err };
+
+	if (err)
+		snprintf(m.reason, sizeof m.reason, "%s",
+			 why ? why : err_text(err));
+	tell(c, MSG_TUNNEL_RAISED, ticket, &m, sizeof m);
+}
+
+static void unpark(struct tunnels *c, struct tunnel *t, int err,
+		   const char *why)
+{
+	t->waits = false;
+	c->n_waits--;
+	answer(c, t->id, t->ticket, err, why);
+}
+
+static void tunnel_del(struct tunnels *c, struct tunnel *t)
+{
+	if (t->waits)
+		unpark(c, t, E_CLOSED, "the tunnel was dropped");
+	held_drop_all(c, t);
+	if (t->pair)
+		c->conf.maker->drop(c->conf.maker->state, t->pair);
+	table_remove(c, t);
+}
+
+/* What it replaced has no use without it. */
+static void drop_with_replaced(struct tunnels *c, struct tunnel *t)
+{
+	struct tunnel *other = *table_port(c, &t->local), *next;
+
+	for (; other && t->state == TUNNEL_RAISED; other = next) {
+		next = other->next;
+		if (other->state == TUNNEL_REPLACED)
+			tunnel_del(c, other);
+	}
+	tunnel_del(c, t);
+}
+
+void tunnels_clear(struct tunnels *c)
+{
+	while (c->n)
+		tunnel_del(c, c->places[c->n - 1].tunnel);
+}
+
+/* -- TUNNEL_RESERVE ------------------------------------------------------- */
+
+/* Another call's tunnel on that port would share its policies. */
+static int check_port(const struct tunnels *c, uint64_t call,
+		      const struct addr *local, const char **why)
+{
+	struct tunnel **chain = table_port(c, local);
+	unsigned n = 0;
+
+	*why = "not a port of tunnel.ports on an outside.media address";
+	if (!chain)
+		return E_POLICY;
+	*why = "the kernel has no ESP for this kind of address";
+	if (!c->conf.maker->can(c->conf.maker->state, local->family, ESP_NONE))
+		return E_UNSUPPORTED;
+	*why = "the port has a tunnel of another call";
+	for (const struct tunnel *t = *chain; t; t = t->next, n++)
+		if (t->call != call)
+			return E_EXISTS;
+	*why = "too many tunnels for one port";
+	return n < PORT_TUNNELS ? 0 : E_FULL;
+}
+
+static int reserve_one(struct tunnels *c, uint64_t call,
+		       const struct addr *local, struct tunnel **out,
+		       struct tunnel_why *why)
+{
+	const struct tunnel_maker *maker = c->conf.maker;
+	const char *text;
+	struct tunnel *t, *first;
+	int r = check_port(c, call, local, &text);
+
+	if (!r) {
+		first = *table_port(c, local);
+		text = "no memory, or no id";
+		r = table_add(c, call, local, &t);
+	}
+	if (r) {
+		snprintf(why->text, sizeof why->text, "%s", text);
+		return r;
+	}
+	r = maker->reserve(maker->state, local, first ? first->pair : NULL, t,
+			   &t->pair, &t->spi, why);
+	if (r)
+		tunnel_del(c, t);
+	else
+		*out = t;
+	return r;
+}
+
+static int on_reserve(struct tunnels *c, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_reserve *m = msg->body;
+	struct msg_tunnel_reserved a = { .err = 0 };
+	struct tunnel *t[STREAM_MAX];
+	struct tunnel_why why = { "" };
+
+	if (!m->n || m->n > STREAM_MAX)
+		return E_FORMAT;
+	while (!a.err && a.n < m->n) {
+		a.err = reserve_one(c, m->call, &m->local[a.n], &t[a.n], &why);
+		if (a.err)
+			break;
+		a.tunnel[a.n] = t[a.n]->id;
+		a.spi[a.n] = t[a.n]->spi;
+		a.n++;
+	}
+	if (a.err) {
+		log_line(LOG_CLASS_ERROR, TAG, m->call, "no tunnel: %s",
+			 why.text);
+		while (a.n)
+			tunnel_del(c, t[--a.n]);
+		a = (struct msg_tunnel_reserved){ .err = a.err };
+		snprintf(a.reason, sizeof a.reason, "%.*s",
+			 (int)sizeof a.reason - 1, why.text);
+	}
+	tell(c, MSG_TUNNEL_RESERVED, msg->id, &a, sizeof a);
+	return 0;
+}
+
+/* -- raising -------------------------------------------------------------- */
+
+static void note(struct tunnel *t, const struct msg_tunnel_key *m)
+{
+	t->life_s = m->life_s;
+	t->suite = m->in.suite;
+	t->mode = m->mode;
+	t->far = m->far;
+	memcpy(t->peer, m->peer, sizeof t->peer);
+}
+
+/* All is there. The key is used, whatever comes of it. */
+static void raise_now(struct tunnels *c, struct tunnel *t, struct tunnel *old,
+		      struct held **at)
+{
+	const struct tunnel_maker *maker = c->conf.maker;
+	struct tunnel_why why = { "" };
+	struct place *p = table_find(c, t->id);
+	uint64_t key_id = (*at)->m.key_id;
+	int r = maker->raise(maker->state, t->pair, old ? old->pair : NULL,
+			     &(*at)->m, &why);
+
+	if (!r)
+		note(t, &(*at)->m);
+	held_drop(c, at);
+	if (r) {
+		log_line(LOG_CLASS_ERROR, TAG, t->call, "tunnel %u cannot be "
+			 "raised: %s", t->id, why.text);
+		unpark(c, t, r, why.text);
+		return;
+	}
+	held_drop_all(c, t);
+	t->state = TUNNEL_RAISED;
+	t->raised_us = now_us(c);
+	p->key_id = key_id;
+	if (old) {
+		old->state = TUNNEL_REPLACED;
+		until(c, old, c->grace_us);
+	}
+	unpark(c, t, 0, NULL);
+}
+
+/* 0: it was raised, or cannot be, and the engine knows. E_AGAIN: its key did
+ * not come yet. */
+static int try_raise(struct tunnels *c, struct tunnel *t)
+{
+	const struct msg_tunnel_raise *m = &t->wanted;
+	struct held **at = held_at(c, m->key_id);
+	struct place *p = m->instead ? table_find(c, m->instead) : NULL;
+	struct tunnel *old = p ? p->tunnel : NULL;
+
+	if (!*at && !spent_seen(c->spent, m->key_id))
+		return E_AGAIN;
+	if (m->instead && (!old || old->call != t->call ||
+			   old->state != TUNNEL_RAISED ||
+			   !addr_equal(&old->local, &t->local)))
+		unpark(c, t, E_STATE, "what it is to replace is not up");
+	else if (!*at)
+		unpark(c, t, E_NOTFOUND, "its key is gone");
+	else if ((*at)->m.tunnel != t->id)
+		unpark(c, t, E_AUTH, "its key is another tunnel's");
+	else if ((*at)->wrong)
+		unpark(c, t, E_AUTH, (*at)->wrong);
+	else
+		raise_now(c, t, old, at);
+	return 0;
+}
+
+static int on_raise(struct tunnels *c, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_raise *m = msg->body;
+	struct place *p = table_find(c, m->tunnel);
+	struct tunnel *t = p ? p->tunnel : NULL;
+
+	if (!m->key_id)
+		return E_FORMAT;
+	if (!t) {
+		c->counts.late++;
+		answer(c, m->tunnel, msg->id, E_NOTFOUND, NULL);
+		return 0;
+	}
+	if (t->state != TUNNEL_RESERVED) {
+		answer(c, t->id, msg->id, E_STATE, "it was raised before");
+		return 0;
+	}
+	if (t->waits) /* the newer word counts */
+		unpark(c, t, E_STATE, "it was asked for again");
+	t->waits = true;
+	c->n_waits++;
+	t->ticket = msg->id;
+	t->wanted = *m;
+	if (try_raise(c, t) == E_AGAIN)
+		until(c, t, TUNNEL_PARK_US);
+	return 0;
+}
+
+/* -- the engine's other messages ------------------------------------------ */
+
+static int on_drop(struct tunnels *c, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_drop *m = msg->body;
+	struct place *p = table_find(c, m->tunnel);
+
+	if (p)
+		drop_with_replaced(c, p->tunnel);
+	else
+		c->counts.late++;
+	return 0;
+}
+
+/* -- the keeper's --------------------------------------------------------- */
+
+static bool same_end(const struct esp_end *a, const struct esp_end *b)
+{
+	const struct esp_selector *s = &a->sel[0], *q = &b->sel[0];
+
+	return a->spi == b->spi && addr_equal(&a->at, &b->at) && !a->natted &&
+	       a->n == 1 && s->net.bits == q->net.bits &&
+	       addr_equal(&s->net.base, &q->net.base) && s->port == q->port &&
+	       s->mask == q->mask && s->protocol == q->protocol;
+}
+
+/* Why a key is not for that tunnel; NULL: it is. */
+static const char *check_key(const struct tunnel *t,
+			     const struct msg_tunnel_key *m)
+{
+	struct esp_end near;
+	const char *why;
+
+	if (m->call != t->call)
+		return "the key is another call's";
+	if (esp_media_end(&t->local, t->spi, &near) ||
+	    !same_end(&m->near, &near))
+		return "the key is for another end than ours";
+	if (m->scope != ESP_MEDIA || m->mode != ESP_TRANSPORT)
+		return "only media in transport mode can be raised";
+	if (m->udp)
+		return "ESP in UDP is not done";
+	if (esp_end_check(&m->far, ESP_MEDIA, ESP_TRANSPORT, &why))
+		return "the far end of it is unsound";
+	if (m->far.at.family != near.at.family)
+		return "the two ends are of two families";
+	if (m->in.suite != m->out.suite || !esp_suite_info(m->in.suite))
+		return "its suite is none";
+	return NULL;
+}
+
+static int hold(struct tunnels *c, struct tunnel *t,
+		const struct msg_tunnel_key *m, const char *wrong)
+{
+	struct held *h;
+
+	if (t->n_held == TUNNEL_KEYS)
+		return E_FULL;
+	h = calloc(1, sizeof *h);
+	if (!h)
+		return E_NOMEM;
+	h->m = *m;
+	h->wrong = wrong;
+	if (wrong) {
+		wipe(&h->m.in, sizeof h->m.in);
+		wipe(&h->m.out, sizeof h->m.out);
+	}
+	h->next = c->held;
+	c->held = h;
+	t->n_held++;
+	c->n_held++;
+	return 0;
+}
+
+/* Whoever waits for that key, its own tunnel or one that may not have it. */
+static void wake(struct tunnels *c, uint64_t key_id)
+{
+	for (size_t i = 0; i < c->n && c->n_waits; i++) {
+		struct tunnel *t = c->places[i].tunnel;
+
+		if (t->waits && t->wanted.key_id == key_id)
+			try_raise(c, t);
+	}
+}
+
+static void refuse_key(struct tunnels *c, const struct msg_tunnel_key *m,
+		       const char *why)
+{
+	c->counts.refused_keys++;
+	log_line(LOG_CLASS_BUG, TAG, m->call, "key %llx of tunnel %u is "
+		 "refused: %s", (unsigned long long)m->key_id, m->tunnel, why);
+}
+
+static int on_key(struct tunnels *c, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_key *m = msg->body;
+	struct place *p = table_find(c, m->tunnel);
+	const char *wrong;
+	int r;
+
+	if (!m->key_id)
+		return E_FORMAT;
+	if (spent_mark(c->spent, m->key_id)) {
+		refuse_key(c, m, "its id came before");
+		return 0;
+	}
+	if (!p || p->tunnel->state != TUNNEL_RESERVED) {
+		/* dropped meanwhile, or another branch of a fork has it */
+		c->counts.late++;
+	} else {
+		wrong = check_key(p->tunnel, m);
+		r = hold(c, p->tunnel, m, wrong);
+		if (wrong || r)
+			refuse_key(c, m, wrong ? wrong : err_text(r));
+	}
+	wake(c, m->key_id);
+	return 0;
+}
+
+static void tell_event(struct tunnels *c, const struct tunnel *t,
+		       enum tunnel_event e)
+{
+	struct msg_tunnel_event m = { t->id, e };
+
+	tell(c, MSG_TUNNEL_EVENT, 0, &m, sizeof m);
+}
+
+static void lost(struct tunnels *c, struct tunnel *t, const char *why)
+{
+	if (t->state == TUNNEL_RAISED) {
+		log_line(LOG_CLASS_INFO, TAG, t->call, "tunnel %u is gone: %s",
+			 t->id, why);
+		tell_event(c, t, TUNNEL_EVENT_GONE);
+	}
+	drop_with_replaced(c, t);
+}
+
+static int on_key_gone(struct tunnels *c, const struct ipc_msg *msg)
+{
+	const struct msg_key_gone *m = msg->body;
+	struct held **at = held_at(c, m->key_id);
+	struct place *p;
+
+	if (!m->key_id)
+		return E_FORMAT;
+	spent_mark(c->spent, m->key_id); /* should it still come */
+	if (*at)
+		held_drop(c, at);
+	wake(c, m->key_id);
+	p = table_find_key(c, m->key_id);
+	if (p)
+		lost(c, p->tunnel, "the keeper took its key back");
+	return 0;
+}
+
+/* -- dispatch ------------------------------------------------------------- */
+
+static const struct {
+	enum process from;
+	int (*handle)(struct tunnels *c, const struct ipc_msg *msg);
+} handlers[MSG_COUNT] = {
+	[MSG_TUNNEL_KEY] = { PROC_KEEPER, on_key },
+	[MSG_TUNNEL_KEY_GONE] = { PROC_KEEPER, on_key_gone },
+	[MSG_TUNNEL_RESERVE] = { PROC_ENGINE, on_reserve },
+	[MSG_TUNNEL_RAISE] = { PROC_ENGINE, on_raise },
+	[MSG_TUNNEL_DROP] = { PROC_ENGINE, on_drop },
+	[MSG_TUNNEL_LIST] = { PROC_ENGINE, list_answer },
+};
+
+int tunnels_message(struct tunnels *c, enum process from,
+		    const struct ipc_msg *msg)
+{
+	if (!handlers[msg->type].handle || handlers[msg->type].from != from)
+		return E_STATE;
+	return handlers[msg->type].handle(c, msg);
+}
+
+static void on_event(void *user, void *owner, enum tunnel_event e)
+{
+	struct tunnels *c = user;
+	struct tunnel *t = owner;
+
+	if (e == TUNNEL_EVENT_GONE) {
+		lost(c, t, "its keys are at their end, or somebody removed "
+		     "it; \"ip xfrm state\" shows what is there");
+	} else if (t->state == TUNNEL_RAISED && !t->told) {
+		t->told = true;
+		tell_event(c, t, e);
+	}
+}
+
+int tunnels_events(struct tunnels *c)
+{
+	return c->conf.maker->events(c->conf.maker->state, on_event, c);
+}
+
+static void tick_all(struct tunnels *c, uint64_t now)
+{
+	c->due_us = UINT64_MAX;
+	for (size_t i = c->n; i--;) {
+		struct tunnel *t = c->places[i].tunnel;
+
+		if (!t->waits && t->state != TUNNEL_REPLACED)
+			continue;
+		if (t->until_us > now)
+			c->due_us = t->until_us < c->due_us ? t->until_us
+							    : c->due_us;
+		else if (t->waits)
+			unpark(c, t, E_TIMEOUT, "the keeper sent no key for "
+			       "it");
+		else
+			tunnel_del(c, t);
+	}
+}
+
+uint64_t tunnels_tick(struct tunnels *c)
+{
+	uint64_t now = now_us(c);
+
+	if (c->due_us <= now)
+		tick_all(c, now);
+	return c->due_us == UINT64_MAX ? UINT64_MAX : c->due_us - now;
+}
+
+void tunnels_counts(const struct tunnels *c, struct tunnels_counts *out)
+{
+	*out = c->counts;
+	out->tunnels = c->n;
+	out->held = c->n_held;
+}
+
+/* -- life ----------------------------------------------------------------- */
+
+int tunnels_new(const struct tunnels_conf *conf, struct tunnels **out)
+{
+	const struct settings *s = conf->settings;
+	size_t pairs = (s->tunnel.port_max - s->tunnel.port_min + 1) / 2;
+	struct tunnels *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return E_NOMEM;
+	c->conf = *conf;
+	c->conf.settings = NULL;
+	c->due_us = UINT64_MAX;
+	memcpy(c->media, s->face[OUTSIDE].media, sizeof c->media);
+	c->port_min = s->tunnel.port_min;
+	c->port_max = s->tunnel.port_max;
+	c->grace_us = (uint64_t)s->media_grace_s * 1000000;
+	c->ports[0] = calloc(pairs, sizeof *c->ports[0]);
+	c->ports[1] = calloc(pairs, sizeof *c->ports[1]);
+	c->spent = calloc(1, sizeof *c->spent);
+	if (!c->ports[0] || !c->ports[1] || !c->spent) {
+		tunnels_free(c);
+		return E_NOMEM;
+	}
+	*out = c;
+	return 0;
+}
+
+void tunnels_free(struct tunnels *c)
+{
+	if (!c)
+		return;
+	tunnels_clear(c);
+	free(c->places);
+	free(c->ports[0]);
+	free(c->ports[1]);
+	free(c->spent);
+	free(c);
+}

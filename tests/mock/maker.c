@@ -1,0 +1,129 @@
+/* maker.c - see maker.h. */
+#include "tests/mock/maker.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/secret.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool can(void *state, uint8_t family, enum esp_suite suite)
+{
+	const struct maker *m = state;
+
+	(void)suite;
+	return family == 4 || !m->no_six;
+}
+
+static int fail(int err, struct tunnel_why *why)
+{
+	snprintf(why->text, sizeof why->text, "the mock says %s",
+		 err_text(err));
+	return err;
+}
+
+static int reserve(void *state, const struct addr *local,
+		   const struct tunnel_pair *with, void *owner,
+		   struct tunnel_pair **out, uint32_t *spi,
+		   struct tunnel_why *why)
+{
+	struct maker *m = state;
+	struct tunnel_pair *p = m->pair;
+
+	if (m->reserve_err)
+		return fail(m->reserve_err, why);
+	while (p < m->pair + MAKER_PAIRS && p->owner)
+		p++;
+	if (p == m->pair + MAKER_PAIRS)
+		return fail(E_FULL, why);
+	if (with && (!with->owner || !addr_equal(&with->local, local)))
+		abort();
+	*p = (struct tunnel_pair){
+		.owner = owner, .local = *local, .spi = ++m->last_spi,
+		.group = with ? with->group : ++m->last_group };
+	m->there++;
+	*spi = p->spi;
+	*out = p;
+	return 0;
+}
+
+static int raise_pair(void *state, struct tunnel_pair *p,
+		      struct tunnel_pair *instead,
+		      const struct msg_tunnel_key *key, struct tunnel_why *why)
+{
+	struct maker *m = state;
+
+	if (!p->owner || p->raised || key->near.spi != p->spi ||
+	    (instead && (!instead->raised || instead->group != p->group)))
+		abort();
+	m->last = *key;
+	wipe(&m->last.in, sizeof m->last.in);
+	wipe(&m->last.out, sizeof m->last.out);
+	if (m->raise_err)
+		return fail(m->raise_err, why);
+	p->raised = p->policies = true;
+	if (instead)
+		instead->policies = false;
+	m->raised++;
+	return 0;
+}
+
+static void drop(void *state, struct tunnel_pair *p)
+{
+	struct maker *m = state;
+
+	if (!p->owner)
+		abort();
+	m->there--;
+	m->raised -= p->raised;
+	*p = (struct tunnel_pair){ .owner = NULL };
+}
+
+static int events_fd(void *state)
+{
+	(void)state;
+	return -1;
+}
+
+static int events(void *state, tunnel_event_fn fn, void *user)
+{
+	struct maker *m = state;
+	void *owner = m->event_owner;
+
+	m->event_owner = NULL;
+	if (owner)
+		fn(user, owner, m->event);
+	return m->events_err;
+}
+
+static int list(void *state, tunnel_sa_fn fn, void *user, unsigned *blocks,
+		struct tunnel_why *why)
+{
+	struct maker *m = state;
+	struct tunnel_sa sa = { .spi = 7, .bytes = 100, .packets = 3 };
+
+	(void)why;
+	*blocks = 12;
+	for (struct tunnel_pair *p = m->pair; p < m->pair + MAKER_PAIRS; p++)
+		for (int out = 0; p->raised && out < 2; out++) {
+			sa.spi = out ? 0xffff : p->spi;
+			sa.out = out;
+			fn(user, p->owner, &sa);
+		}
+	for (uint32_t n = 0; n < 40; n++) {
+		sa = (struct tunnel_sa){ .spi = 0xabc00 + n };
+		fn(user, NULL, &sa);
+	}
+	return 0;
+}
+
+void maker_open(struct maker *m)
+{
+	memset(m, 0, sizeof *m);
+	m->last_spi = 0x1000;
+	m->role = (struct tunnel_maker){
+		.state = m, .can = can, .reserve = reserve,
+		.raise = raise_pair, .drop = drop, .events_fd = events_fd,
+		.events = events, .list = list };
+}

@@ -1,0 +1,35 @@
+/* maker.h - the role "tunnel" without a kernel: what was asked of it is counted,
+ * and it fails when told to. Aborts when a pair is used that is not there. */
+#ifndef CALLSEAL_MOCK_MAKER_H
+#define CALLSEAL_MOCK_MAKER_H
+
+#include "daemon/tunnel/tunnel.h"
+
+#define MAKER_PAIRS 4096
+
+struct tunnel_pair {
+	void *owner;
+	struct addr local;
+	uint32_t spi;
+	unsigned group; /* of those that can take each other's place */
+	bool raised, policies;
+};
+
+struct maker {
+	struct tunnel_maker role; /* give this one */
+	struct tunnel_pair pair[MAKER_PAIRS];
+	unsigned there, raised; /* now */
+	uint32_t last_spi;
+	unsigned last_group;
+	int reserve_err, raise_err; /* for the next ones; 0: they work */
+	bool no_six;                /* no ESP over IPv6 */
+	struct msg_tunnel_key last; /* of the last raise(), without keys */
+	/* What events() gives, once: */
+	void *event_owner;
+	enum tunnel_event event;
+	int events_err;
+};
+
+void maker_open(struct maker *m);
+
+#endif

@@ -1,0 +1,614 @@
+/* test_tunnels.c - what engine and keeper ask the tunnel process for: in either
+ * order, forged, out of place, too much; and what is left afterwards. */
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "daemon/tunnel/tunnels.h"
+#include "tests/mock/maker.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define EPOCH (UINT64_C(5) << 32)
+#define CALL 77
+
+static struct maker maker;
+static struct tunnels *t;
+static uint64_t now;
+
+/* The last answer of each kind, and how many there were. */
+static struct {
+	unsigned n;
+	uint64_t id;
+	struct msg_tunnel_reserved reserved;
+	struct msg_tunnel_raised raised;
+	struct msg_tunnel_event event;
+	struct msg_tunnel_listed listed;
+	char *text;
+} said;
+
+static uint64_t mono(void *user)
+{
+	(void)user;
+	return now;
+}
+
+static void tell(void *user, enum message type, uint64_t id,
+		 const struct ipc_msg *m)
+{
+	void *at = type == MSG_TUNNEL_RESERVED ? (void *)&said.reserved
+		 : type == MSG_TUNNEL_RAISED ? (void *)&said.raised
+		 : type == MSG_TUNNEL_EVENT ? (void *)&said.event
+					    : (void *)&said.listed;
+
+	(void)user;
+	memcpy(at, m->body, m->len);
+	said.n++;
+	said.id = id;
+	if (m->tail) {
+		free(said.text);
+		said.text = strndup((const char *)m->tail, m->tail_len);
+	}
+}
+
+static void quiet(enum log_class c, const char *line)
+{
+	(void)c;
+	(void)line;
+}
+
+static int setup(void **state)
+{
+	static const struct clock clock = { .mono_us = mono };
+	struct settings s = { .media_grace_s = 10,
+			      .tunnel = { .port_min = 40000,
+					  .port_max = 41199 } };
+	struct tunnels_conf conf = { .settings = &s, .clock = &clock,
+				     .maker = &maker.role, .tell = tell };
+
+	(void)state;
+	log_to(quiet);
+	maker_open(&maker);
+	addr_parse("10.1.1.1", &s.face[OUTSIDE].media[0]);
+	addr_parse("fd00::1", &s.face[OUTSIDE].media[1]);
+	now = 1000000;
+	memset(&said, 0, sizeof said);
+	return tunnels_new(&conf, &t);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	tunnels_free(t);
+	free(said.text);
+	return maker.there ? -1 : 0;
+}
+
+/* -- saying --------------------------------------------------------------- */
+
+static int give(enum process from, enum message type, uint64_t id, void *body,
+		size_t len)
+{
+	struct ipc_msg m = { .type = type, .id = id, .body = body,
+			     .len = len, .fd = -1 };
+
+	return tunnels_message(t, from, &m);
+}
+
+static struct addr port(unsigned n)
+{
+	struct addr a;
+
+	addr_parse("10.1.1.1", &a);
+	a.port = (uint16_t)n;
+	return a;
+}
+
+static int reserve_of(uint64_t call, unsigned at)
+{
+	struct msg_tunnel_reserve m = { .call = call, .n = 1 };
+
+	m.local[0] = port(at);
+	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 3, &m,
+			      sizeof m), 0);
+	assert_int_equal(said.id, 3);
+	return said.reserved.err;
+}
+
+static uint32_t reserve(unsigned at)
+{
+	assert_int_equal(reserve_of(CALL, at), 0);
+	assert_int_equal(said.reserved.n, 1);
+	return said.reserved.tunnel[0];
+}
+
+static struct esp_key a_key(uint8_t n)
+{
+	struct esp_key k = { .suite = ESP_AES_128_GCM, .key_len = 16,
+			     .salt_len = 4 };
+
+	memset(k.key, n, sizeof k.key);
+	return k;
+}
+
+/* As the keeper would for the tunnel that was reserved last at that port. */
+static struct msg_tunnel_key key_of(uint32_t tunnel, unsigned at, uint64_t id)
+{
+	struct msg_tunnel_key m = {
+		.key_id = EPOCH | id, .call = CALL, .tunnel = tunnel,
+		.life_s = 3600, .window = 64, .mode = ESP_TRANSPORT,
+		.scope = ESP_MEDIA, .peer = "b",
+		.in = a_key((uint8_t)id), .out = a_key((uint8_t)(id + 128)) };
+	struct addr near = port(at), far;
+
+	addr_parse("10.2.2.2:50000", &far);
+	assert_int_equal(esp_media_end(&near, said.reserved.spi[0], &m.near),
+			 0);
+	assert_int_equal(esp_media_end(&far, 0x7777, &m.far), 0);
+	return m;
+}
+
+static void key(struct msg_tunnel_key m)
+{
+	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY, 0, &m, sizeof m),
+			 0);
+}
+
+static void ask(uint32_t tunnel, uint64_t id, uint32_t instead)
+{
+	struct msg_tunnel_raise m = { tunnel, instead, EPOCH | id };
+
+	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RAISE, 4, &m, sizeof m),
+			 0);
+}
+
+static int raise_it(uint32_t tunnel, uint64_t id, uint32_t instead)
+{
+	unsigned n = said.n;
+
+	ask(tunnel, id, instead);
+	assert_int_equal(said.n, n + 1);
+	assert_int_equal(said.id, 4);
+	assert_int_equal(said.raised.tunnel, tunnel);
+	return said.raised.err;
+}
+
+static void drop(uint32_t tunnel)
+{
+	struct msg_tunnel_drop m = { tunnel };
+
+	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_DROP, 0, &m, sizeof m),
+			 0);
+}
+
+static void gone(uint64_t id)
+{
+	struct msg_key_gone m = { EPOCH | id };
+
+	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY_GONE, 0, &m,
+			      sizeof m), 0);
+}
+
+static struct tunnels_counts counts(void)
+{
+	struct tunnels_counts n;
+
+	tunnels_counts(t, &n);
+	return n;
+}
+
+/* Reserved, keyed and raised. */
+static uint32_t up(unsigned at, uint64_t id)
+{
+	uint32_t tunnel = reserve(at);
+
+	key(key_of(tunnel, at, id));
+	assert_int_equal(raise_it(tunnel, id, 0), 0);
+	return tunnel;
+}
+
+/* -- tests ---------------------------------------------------------------- */
+
+static void either_order(void **state)
+{
+	uint32_t a = up(40000, 1), b = reserve(40002);
+	unsigned n = said.n;
+
+	(void)state;
+	ask(b, 2, 0);
+	assert_int_equal(said.n, n); /* it waits */
+	key(key_of(b, 40002, 2));
+	assert_int_equal(said.n, n + 1);
+	assert_int_equal(said.raised.err, 0);
+	assert_int_equal(said.raised.tunnel, b);
+	assert_int_equal(maker.raised, 2);
+	assert_int_equal(maker.last.far.spi, 0x7777);
+	assert_int_equal(counts().held, 0);
+	drop(a);
+	drop(b);
+	drop(b); /* gone: no fault */
+	assert_int_equal(maker.there, 0);
+	assert_int_equal(counts().late, 1);
+}
+
+static void a_raise_does_not_wait_for_ever(void **state)
+{
+	uint32_t a = reserve(40000);
+	uint64_t us;
+
+	(void)state;
+	assert_int_equal(tunnels_tick(t), UINT64_MAX);
+	ask(a, 1, 0);
+	us = tunnels_tick(t);
+	assert_int_equal(us, TUNNEL_PARK_US);
+	now += us;
+	tunnels_tick(t);
+	assert_int_equal(said.raised.err, E_TIMEOUT);
+	key(key_of(a, 40000, 1)); /* late, but good for another try */
+	assert_int_equal(raise_it(a, 1, 0), 0);
+	drop(a);
+}
+
+static void what_is_dropped_answers(void **state)
+{
+	uint32_t a = reserve(40000);
+
+	(void)state;
+	ask(a, 1, 0);
+	ask(a, 2, 0); /* the newer word counts */
+	assert_int_equal(said.raised.err, E_STATE);
+	drop(a);
+	assert_int_equal(said.raised.err, E_CLOSED);
+	assert_int_equal(raise_it(a, 1, 0), E_NOTFOUND);
+}
+
+static void ports_are_ours_and_one_calls(void **state)
+{
+	static const char *const wrong[] = {
+		"10.1.1.2:40000", "10.1.1.1:39998", "10.1.1.1:41200",
+		"10.1.1.1:40001", "10.1.1.1", "[fd00::2]:40000",
+		"127.0.0.1:40000",
+	};
+	struct msg_tunnel_reserve m = { .call = CALL, .n = 2 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		m.local[0] = port(40000);
+		addr_parse(wrong[i], &m.local[1]);
+		give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 1, &m, sizeof m);
+		assert_int_equal(said.reserved.err, E_POLICY);
+		assert_int_equal(said.reserved.n, 0);
+		assert_int_equal(maker.there, 0); /* all or none */
+	}
+	m.local[1] = (struct addr){ .port = 40002 };
+	give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 1, &m, sizeof m);
+	assert_int_equal(said.reserved.err, E_POLICY);
+	addr_parse("[fd00::1]:40000", &m.local[1]);
+	maker.no_six = true;
+	give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 1, &m, sizeof m);
+	assert_int_equal(said.reserved.err, E_UNSUPPORTED);
+	maker.no_six = false;
+	give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 1, &m, sizeof m);
+	assert_int_equal(said.reserved.err, 0);
+	assert_int_equal(said.reserved.n, 2);
+	assert_int_equal(reserve_of(CALL + 1, 40000), E_EXISTS);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(reserve_of(CALL, 40000), 0);
+	assert_int_equal(reserve_of(CALL, 40000), E_FULL);
+	maker.reserve_err = E_FULL;
+	assert_int_equal(reserve_of(CALL, 40004), E_FULL);
+	assert_non_null(strstr(said.reserved.reason, "mock"));
+	tunnels_clear(t);
+	assert_int_equal(maker.there, 0);
+}
+
+/* What a key is bound to, field by field. */
+static void keys_are_for_what_they_say(void **state)
+{
+	static const struct {
+		size_t offset;
+		uint8_t flip;
+	} rows[] = {
+#define FIELD(f) { offsetof(struct msg_tunnel_key, f), 3 }
+		FIELD(call), FIELD(mode), FIELD(scope), FIELD(udp),
+		FIELD(near.spi), FIELD(near.at.ip), FIELD(near.at.family),
+		FIELD(near.at.port), FIELD(near.n), FIELD(near.natted),
+		FIELD(near.sel[0].port), FIELD(near.sel[0].mask),
+		FIELD(near.sel[0].net.bits), FIELD(near.sel[0].net.base.ip),
+		FIELD(near.sel[0].protocol), FIELD(far.at.family),
+		FIELD(far.n), FIELD(far.sel[0].net.bits), FIELD(far.sel[0].mask),
+		FIELD(far.sel[0].protocol), FIELD(far.sel[0].net.base.ip),
+		FIELD(in.suite), FIELD(out.suite),
+	};
+	uint32_t a = reserve(40000);
+	uint64_t refused = 0, id = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct msg_tunnel_key m = key_of(a, 40000, ++id);
+
+		((uint8_t *)&m)[rows[i].offset] ^= rows[i].flip;
+		key(m);
+		assert_int_equal(counts().refused_keys, ++refused);
+		assert_int_equal(raise_it(a, id, 0), E_AUTH);
+		gone(id);
+	}
+	key(key_of(a, 40000, ++id));
+	assert_int_equal(raise_it(a, id, 0), 0);
+	drop(a);
+}
+
+static void a_key_is_one_tunnels(void **state)
+{
+	uint32_t a = reserve(40000), b;
+	struct msg_tunnel_key m = key_of(a, 40000, 1);
+
+	(void)state;
+	b = reserve(40002);
+	ask(b, 1, 0);
+	key(m);
+	assert_int_equal(said.raised.tunnel, b);
+	assert_int_equal(said.raised.err, E_AUTH);
+	assert_int_equal(raise_it(a, 1, 0), 0);
+	key(m); /* its id came before */
+	assert_int_equal(counts().refused_keys, 1);
+	drop(a);
+	drop(b);
+}
+
+static void an_id_counts_once(void **state)
+{
+	uint32_t a = reserve(40000);
+	struct msg_tunnel_key m = key_of(a, 40000, 9);
+
+	(void)state;
+	gone(9); /* before it came */
+	key(m);
+	assert_int_equal(counts().held, 0);
+	assert_int_equal(raise_it(a, 9, 0), E_NOTFOUND);
+	key(key_of(a, 40000, 10));
+	gone(10);
+	assert_int_equal(raise_it(a, 10, 0), E_NOTFOUND);
+	m = key_of(a, 40000, 11);
+	m.key_id = (EPOCH - (UINT64_C(1) << 32)) | 11; /* an older keeper */
+	key(m);
+	assert_int_equal(counts().held, 0);
+	drop(a);
+}
+
+static void keys_that_wait_are_bounded(void **state)
+{
+	uint32_t a = reserve(40000);
+
+	(void)state;
+	for (uint64_t id = 1; id <= 20; id++)
+		key(key_of(a, 40000, id));
+	assert_int_equal(counts().held, 8);
+	assert_int_equal(counts().refused_keys, 12);
+	assert_int_equal(raise_it(a, 3, 0), 0); /* the winner of a fork */
+	assert_int_equal(counts().held, 0);
+	assert_int_equal(raise_it(a, 4, 0), E_STATE);
+	key(key_of(a, 40000, 30)); /* a branch that is late */
+	assert_int_equal(counts().held, 0);
+	drop(a);
+}
+
+static void what_the_kernel_refuses_is_told(void **state)
+{
+	uint32_t a = reserve(40000);
+
+	(void)state;
+	key(key_of(a, 40000, 1));
+	maker.raise_err = E_EXISTS;
+	assert_int_equal(raise_it(a, 1, 0), E_EXISTS);
+	assert_non_null(strstr(said.raised.reason, "mock"));
+	maker.raise_err = 0;
+	assert_int_equal(raise_it(a, 1, 0), E_NOTFOUND); /* it is used up */
+	key(key_of(a, 40000, 2));
+	assert_int_equal(raise_it(a, 2, 0), 0);
+	drop(a);
+}
+
+static void new_keys_take_over(void **state)
+{
+	uint32_t a = up(40000, 1), b = reserve(40000), c;
+	uint64_t us;
+
+	(void)state;
+	key(key_of(b, 40000, 2));
+	assert_int_equal(raise_it(b, 2, a), 0);
+	assert_int_equal(maker.raised, 2);
+	us = tunnels_tick(t);
+	assert_int_equal(us, 10000000);
+	c = reserve(40000);
+	key(key_of(c, 40000, 3));
+	assert_int_equal(raise_it(c, 3, a), E_STATE); /* replaced already */
+	now += us;
+	assert_int_equal(tunnels_tick(t), UINT64_MAX);
+	assert_int_equal(maker.raised, 1);
+	assert_int_equal(raise_it(c, 3, b), 0);
+	drop(c); /* and what it replaced */
+	assert_int_equal(maker.there, 0);
+}
+
+static void only_the_same_port_is_replaced(void **state)
+{
+	uint32_t a = up(40000, 1), b = reserve(40002);
+
+	(void)state;
+	key(key_of(b, 40002, 2));
+	assert_int_equal(raise_it(b, 2, a), E_STATE);
+	assert_int_equal(raise_it(b, 2, 99), E_STATE);
+	assert_int_equal(raise_it(b, 2, b), E_STATE);
+	assert_int_equal(raise_it(b, 2, 0), 0);
+	drop(a);
+	drop(b);
+}
+
+static void event(uint32_t tunnel, enum tunnel_event e)
+{
+	for (size_t i = 0; i < MAKER_PAIRS; i++)
+		if (maker.pair[i].owner &&
+		    maker.pair[i].spi == 0x1000 + tunnel)
+			maker.event_owner = maker.pair[i].owner;
+	assert_non_null(maker.event_owner);
+	maker.event = e;
+	assert_int_equal(tunnels_events(t), 0);
+}
+
+static void events_are_told(void **state)
+{
+	uint32_t a = up(40000, 1), b, old;
+	unsigned n = said.n;
+
+	(void)state;
+	event(a, TUNNEL_EVENT_SOFT);
+	assert_int_equal(said.event.event, TUNNEL_EVENT_SOFT);
+	event(a, TUNNEL_EVENT_SOFT); /* of the other direction */
+	assert_int_equal(said.n, n + 1);
+	old = a;
+	b = reserve(40000);
+	key(key_of(b, 40000, 2));
+	assert_int_equal(raise_it(b, 2, old), 0);
+	n = said.n;
+	event(old, TUNNEL_EVENT_GONE); /* nobody misses it */
+	assert_int_equal(said.n, n);
+	assert_int_equal(maker.there, 1);
+	event(b, TUNNEL_EVENT_GONE);
+	assert_int_equal(said.event.event, TUNNEL_EVENT_GONE);
+	assert_int_equal(said.event.tunnel, b);
+	assert_int_equal(maker.there, 0);
+	a = up(40000, 3);
+	gone(3);
+	assert_int_equal(said.event.tunnel, a);
+	assert_int_equal(maker.there, 0);
+	maker.events_err = E_IO;
+	assert_int_equal(tunnels_events(t), E_IO);
+}
+
+static void messages_come_from_whom_they_must(void **state)
+{
+	struct msg_tunnel_reserve m = { .call = CALL, .n = 0 };
+	struct msg_tunnel_raise r = { 1, 0, 0 };
+	struct msg_tunnel_key k = { .key_id = 0 };
+	struct msg_key_gone g = { 0 };
+
+	(void)state;
+	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 1, &m,
+			      sizeof m), E_FORMAT);
+	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RAISE, 1, &r, sizeof r),
+			 E_FORMAT);
+	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY, 1, &k, sizeof k),
+			 E_FORMAT);
+	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY_GONE, 1, &g,
+			      sizeof g), E_FORMAT);
+	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_KEY, 1, &k, sizeof k),
+			 E_STATE);
+	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_RAISE, 1, &r, sizeof r),
+			 E_STATE);
+	assert_int_equal(give(PROC_ENGINE, MSG_STREAM_DEL, 1, &r, sizeof r),
+			 E_STATE);
+}
+
+/* -- the list ------------------------------------------------------------- */
+
+static json_t *list_after(uint32_t after)
+{
+	struct msg_tunnel_list m = { .after = after };
+	json_t *o;
+
+	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_LIST, 6, &m, sizeof m),
+			 0);
+	assert_int_equal(said.listed.err, 0);
+	assert_int_equal(said.listed.len, strlen(said.text));
+	assert_true(said.listed.len + sizeof said.listed <= IPC_BODY_MAX);
+	o = json_loads(said.text, 0, NULL);
+	assert_non_null(o);
+	return o;
+}
+
+static const char *text(json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
+static void the_list_says_what_there_is(void **state)
+{
+	json_t *o, *one, *in;
+
+	(void)state;
+	up(40000, 1);
+	reserve(40002);
+	now += 100 * 1000000;
+	o = list_after(0);
+	assert_int_equal(json_array_size(json_object_get(o, "tunnels")), 2);
+	one = json_array_get(json_object_get(o, "tunnels"), 0);
+	in = json_object_get(one, "in");
+	assert_string_equal(text(one, "call"), "4d");
+	assert_string_equal(text(one, "peer"), "b");
+	assert_string_equal(text(one, "state"), "raised");
+	assert_string_equal(text(one, "local"), "10.1.1.1:40000");
+	assert_string_equal(text(one, "remote"), "10.2.2.2:50000");
+	assert_string_equal(text(one, "suite"), "AES_128_GCM");
+	assert_string_equal(text(in, "spi"), "0x00001001");
+	assert_int_equal(json_integer_value(json_object_get(in, "packets")),
+			 3);
+	assert_int_equal(json_integer_value(json_object_get(one, "left_s")),
+			 3500);
+	one = json_array_get(json_object_get(o, "tunnels"), 1);
+	assert_string_equal(text(one, "state"), "reserved");
+	assert_int_equal(json_integer_value(
+		json_object_get(o, "block_policies")), 12);
+	assert_int_equal(json_integer_value(
+		json_object_get(o, "foreign_count")), 40);
+	assert_int_equal(json_array_size(json_object_get(o, "foreign")), 32);
+	json_decref(o);
+	tunnels_clear(t);
+}
+
+/* More than a message holds: in portions, each tunnel once. */
+static void a_long_list_comes_in_portions(void **state)
+{
+	size_t n = 0, portions = 0;
+	uint32_t after = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 600; i++)
+		up(40000 + 2 * i, 1 + i);
+	do {
+		json_t *o = list_after(after);
+
+		n += json_array_size(json_object_get(o, "tunnels"));
+		json_decref(o);
+		after = said.listed.next;
+		portions++;
+	} while (after);
+	assert_int_equal(n, 600);
+	assert_true(portions > 1);
+	tunnels_clear(t);
+	assert_int_equal(maker.there, 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(either_order), TEST(a_raise_does_not_wait_for_ever),
+		TEST(what_is_dropped_answers),
+		TEST(ports_are_ours_and_one_calls),
+		TEST(keys_are_for_what_they_say), TEST(a_key_is_one_tunnels),
+		TEST(an_id_counts_once), TEST(keys_that_wait_are_bounded),
+		TEST(what_the_kernel_refuses_is_told),
+		TEST(new_keys_take_over),
+		TEST(only_the_same_port_is_replaced), TEST(events_are_told),
+		TEST(messages_come_from_whom_they_must),
+		TEST(the_list_says_what_there_is),
+		TEST(a_long_list_comes_in_portions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
