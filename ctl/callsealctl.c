@@ -54,6 +54,8 @@ static const struct verb verbs[] = {
 	{ "trust", " [--accept NAME SHA256 | --forget NAME | --mend]", "trust",
 	  "trust", false, false, false, show_trust,
 	  "certificates trusted on first use; or change that (root)" },
+	{ "sas", "", "sas", "sas", false, true, false, show_sas,
+	  "the tunnels of calls in the kernel, and what else is ESP there" },
 	{ "accounts", "", "accounts", "accounts", false, true, false,
 	  show_accounts, "the gateway's own accounts, and where it is "
 	  "registered" },
@@ -80,8 +82,8 @@ static void usage(FILE *f)
 			verbs[i].help);
 	fputs("\noptions:\n"
 	      "  --json          the daemon's own JSON\n"
-	      "  --watch         again every second (status, calls, accounts, "
-	      "peers, registrations)\n"
+	      "  --watch         again every second (status, calls, sas, "
+	      "accounts, peers, registrations)\n"
 	      "  --ended         calls that are over (calls)\n"
 	      "  --accept NAME   the certificate with that fingerprint is "
 	      "NAME's (trust)\n"

@@ -33,6 +33,7 @@ void show_rekeyed(const json_t *call); /* it just got new keys */
 void show_registrations(const json_t *registrations);
 void show_peers(const json_t *peers);
 void show_accounts(const json_t *accounts);
+void show_sas(const json_t *sas);
 
 /* certs.c: certificates and pins. */
 void show_certs(const json_t *certs);

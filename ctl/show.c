@@ -278,6 +278,71 @@ void show_peers(const json_t *peers)
 	json_decref(rows);
 }
 
+/* -- tunnels -------------------------------------------------------------- */
+
+static void cell_spis(const json_t *o, char out[static CELL])
+{
+	snprintf(out, CELL, "%s %s", text_of(json_object_get(o, "in"), "spi"),
+		 text_of(json_object_get(o, "out"), "spi"));
+}
+
+static void cell_packets(const json_t *o, char out[static CELL])
+{
+	snprintf(out, CELL, "%lld %lld",
+		 int_of(json_object_get(o, "in"), "packets"),
+		 int_of(json_object_get(o, "out"), "packets"));
+}
+
+static void cell_key_left(const json_t *o, char out[static CELL])
+{
+	const json_t *left = json_object_get(o, "left_s");
+
+	if (left)
+		put_duration(out, json_number_value(left));
+	else
+		strcpy(out, "-");
+}
+
+static void put_foreign(const json_t *sas)
+{
+	long long n = int_of(sas, "foreign_count");
+	const json_t *o, *list = json_object_get(sas, "foreign");
+	size_t i;
+
+	printf("%lld policies keep all but ESP from the ports of tunnels\n",
+	       int_of(sas, "block_policies"));
+	if (n)
+		printf("%lld SAs of ESP in the kernel are not ours:\n", n);
+	json_array_foreach(list, i, o) {
+		char text[CELL];
+
+		snprintf(text, sizeof text, "%s from %s to %s",
+			 text_of(o, "spi"), text_of(o, "source"),
+			 text_of(o, "destination"));
+		printf("  %s\n", clean(text));
+	}
+}
+
+void show_sas(const json_t *sas)
+{
+	static const struct column columns[] = {
+		{ "CALL", "call", NULL }, { "PEER", "peer", NULL },
+		{ "STATE", "state", NULL }, { "REMOTE", "remote", NULL },
+		{ "SUITE", "suite", NULL }, { "SPI IN, OUT", NULL, cell_spis },
+		{ "PACKETS IN, OUT", NULL, cell_packets },
+		{ "KEYS LEFT", NULL, cell_key_left }, { NULL, NULL, NULL }
+	};
+	const json_t *tunnels = json_object_get(sas, "tunnels");
+
+	_Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX + 1,
+		       "room for the widths");
+	if (json_array_size(tunnels))
+		put_table(columns, tunnels);
+	else
+		puts("no tunnels");
+	put_foreign(sas);
+}
+
 /* -- one call ------------------------------------------------------------- */
 
 static void put_pair(const char *name, const char *value)

@@ -66,7 +66,7 @@ void engine_tick(struct engine *e)
 	e->measuring = ms > 0;
 	if (e->rekeying)
 		engine_rekey_in(e, rekey_tick(e));
-	asked = glance_tick(e, false);
+	asked = glance_tick(e, 0);
 	asked |= login_tick(e, false);
 	asked |= account_tick(e, false);
 	asked |= bodyclient_tick(e, false);
@@ -111,7 +111,7 @@ static void fini(void *state)
 
 	if (!e)
 		return;
-	glance_tick(e, true);
+	glance_tick(e, ~0u);
 	login_tick(e, true);
 	account_tick(e, true);
 	bodyclient_free(e);
@@ -287,11 +287,13 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 		log_error("engine", "the %s is gone", process_name(p));
 	if (s->epoch && p == PROC_RELAY)
 		media_lost(e);
-	if (s->epoch && p == PROC_TUNNEL)
+	if (s->epoch && p == PROC_TUNNEL) {
 		tunnelclient_lost(e);
+		glance_tick(e, 1u << p);
+	}
 	if (s->epoch && p == PROC_KEEPER) {
 		filter_lost(e, p);
-		glance_tick(e, true);
+		glance_tick(e, 1u << p);
 		login_tick(e, true);
 		bodyclient_tick(e, true);
 		account_tick(e, true);

@@ -51,6 +51,9 @@ int engine_rekey(struct engine *e, uint64_t id, rekey_fn fn, void *user,
 typedef void (*glance_fn)(void *user, uint64_t token, int err, json_t *what);
 int engine_glance(struct engine *e, enum show what, glance_fn fn, void *user,
 		  uint64_t token);
+/* The tunnels, and what else of ESP is in the kernel. As engine_glance();
+ * E_CLOSED: there is no tunnel process. */
+int engine_tunnels(struct engine *e, glance_fn fn, void *user, uint64_t token);
 /* The digest of one of our accounts, which the keeper makes from its password.
  * fn is called once, later: 0 and the answer (borrowed), or why not (E_POLICY:
  * the account is not for that realm; E_UNSUPPORTED) and NULL. E_FULL,

@@ -375,10 +375,11 @@ int account_handle(struct engine *e, const struct ipc_msg *msg);
 
 /* glance.c */
 void glance_forget(struct engine *e, void *user);
-/* Answers those that are late, or all (the keeper is lost). Whether some are
- * left. */
-bool glance_tick(struct engine *e, bool lost);
+/* Answers those that are late, and those to processes that are gone (a mask).
+ * Whether some are left. */
+bool glance_tick(struct engine *e, unsigned gone);
 int glance_handle(struct engine *e, const struct ipc_msg *msg);
+int glance_listed(struct engine *e, const struct ipc_msg *msg); /* tunnels */
 
 /* login.c: as glance.c has it. */
 bool login_tick(struct engine *e, bool lost);

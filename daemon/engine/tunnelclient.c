@@ -230,6 +230,8 @@ int tunnelclient_handle(struct engine *e, const struct ipc_msg *msg)
 		return handle_raised(e, msg);
 	case MSG_TUNNEL_EVENT:
 		return handle_event(e, msg);
+	case MSG_TUNNEL_LISTED:
+		return glance_listed(e, msg);
 	default:
 		return E_FORMAT;
 	}

@@ -158,7 +158,7 @@ static void on_glance(void *user, uint64_t token, int err, json_t *what)
 
 	if (!c || !c->waiting)
 		return;
-	snprintf(text, sizeof text, "the keeper did not tell: %s",
+	snprintf(text, sizeof text, "the process that knows did not tell: %s",
 		 err_text(err));
 	client_reply_late(c, err ? command_error(text)
 				 : reply_with(c->glance, json_incref(what)));
@@ -185,6 +185,20 @@ static json_t *cmd_trust(struct client *c, const json_t *q)
 {
 	(void)q;
 	return glance(c, SHOW_TRUST, "trust");
+}
+
+static json_t *cmd_sas(struct client *c, const json_t *q)
+{
+	struct control *control = c->control;
+
+	(void)q;
+	if (engine_tunnels(control->engine, on_glance, control, c->token))
+		return command_error("there are no tunnels: no peer has a "
+				     "profile with media = \"esp\", or the "
+				     "tunnel process is being started");
+	c->glance = "sas";
+	c->waiting = true;
+	return NULL;
 }
 
 static json_t *cmd_reload(struct client *c, const json_t *q)
@@ -228,6 +242,7 @@ static const struct {
 	{ "rekey", cmd_rekey, "gives the call with this \"id\" new keys" },
 	{ "certs", cmd_certs, "certificates, anchors, lists and their dates" },
 	{ "trust", cmd_trust, "certificates trusted on first use" },
+	{ "sas", cmd_sas, "the tunnels of calls, and other SAs of ESP" },
 	{ "accounts", cmd_accounts, "our accounts at peers, and their state" },
 	{ "peers", cmd_peers, "the peers, and which next hops work" },
 	{ "registrations", cmd_registrations, "the registered phones" },

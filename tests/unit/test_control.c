@@ -421,6 +421,66 @@ static void rekey(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* The tunnel process answers with a portion; next: more are there. */
+static void list(uint32_t after, uint32_t next, const char *text)
+{
+	const struct mock_sent *s;
+	struct ipc_msg m = { .type = MSG_TUNNEL_LISTED, .fd = -1 };
+	struct {
+		struct msg_tunnel_listed m;
+		char tail[512];
+	} a = { .m = { .next = next, .len = (uint32_t)strlen(text) } };
+
+	for (int i = 0; i < 100 && !mock_child_count(t.r->child,
+						     MSG_TUNNEL_LIST); i++)
+		turn(1);
+	s = mock_child_take(t.r->child, MSG_TUNNEL_LIST);
+	assert_non_null(s);
+	assert_int_equal(s->to, PROC_TUNNEL);
+	assert_int_equal(((const struct msg_tunnel_list *)
+			  (const void *)s->body.bytes)->after, after);
+	strcpy(a.tail, text);
+	m.id = s->id;
+	m.body = &a.m;
+	m.len = sizeof a.m;
+	m.tail = (const uint8_t *)a.tail;
+	m.tail_len = a.m.len;
+	assert_int_equal(engine_ops.handle(t.r->e, PROC_TUNNEL, &m), 0);
+}
+
+static void sas(void **state)
+{
+	int fd = dial();
+	json_t *reply, *what;
+
+	(void)state;
+	t.r->hold_tunnel = true;
+	say(fd, "{\"cmd\":\"sas\"}\n");
+	list(0, 7, "{\"tunnels\":[{\"tunnel\":7}],\"block_policies\":12}");
+	list(7, 0, "{\"tunnels\":[{\"tunnel\":9}],\"block_policies\":12}");
+	reply = json_loads(hear(fd), 0, NULL);
+	what = json_object_get(reply, "sas");
+	assert_int_equal(json_integer_value(json_object_get(
+		what, "block_policies")), 12);
+	assert_int_equal(json_array_size(json_object_get(what, "tunnels")),
+			 2);
+	assert_true(ok(reply));
+	say(fd, "{\"cmd\":\"sas\"}\n");
+	list(0, 0, "{\"no\":1}");
+	assert_false(ok(json_loads(hear(fd), 0, NULL)));
+	say(fd, "{\"cmd\":\"sas\"}\n");
+	turn(5);
+	engine_ops.sibling(t.r->e, PROC_TUNNEL, 0);
+	assert_false(ok(json_loads(hear(fd), 0, NULL)));
+	mock_child_take(t.r->child, MSG_TUNNEL_LIST);
+	mock_child_refuse(t.r->child, PROC_TUNNEL, E_CLOSED);
+	reply = ask(fd, "{\"cmd\":\"sas\"}\n");
+	assert_non_null(strstr(json_string_value(json_object_get(reply,
+		"error")), "no peer has a profile with media"));
+	assert_false(ok(reply));
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +489,7 @@ int main(void)
 		TEST(gone_meanwhile), TEST(refused), TEST(reload),
 		TEST(in_pieces), TEST(too_long), TEST(too_many),
 		TEST(never_reads), TEST(rekey),
+		TEST(sas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,15 @@ static const struct {
 	  "\"us@t.example\",\"peer\":\"far\",\"state\":\"registered\","
 	  "\"expires\":5},{\"name\":\"b\",\"peer\":\"far\",\"state\":"
 	  "\"trying\",\"trouble\":\"no answer\"}]}\n" },
+	{ "\"sas\"", "{\"ok\":true,\"sas\":{\"tunnels\":[{\"tunnel\":3,"
+	  "\"call\":\"4d\",\"state\":\"raised\",\"local\":\"10.1.1.1:40000\","
+	  "\"peer\":\"b\",\"remote\":\"10.2.2.2:50000\",\"suite\":"
+	  "\"AES_128_GCM\",\"in\":{\"spi\":\"0x00001001\",\"packets\":7},"
+	  "\"out\":{\"spi\":\"0x00007777\",\"packets\":9},\"left_s\":3500},"
+	  "{\"tunnel\":4,\"call\":\"4d\",\"state\":\"reserved\",\"in\":"
+	  "{\"spi\":\"0x00001002\"}}],\"block_policies\":12,\"foreign\":["
+	  "{\"spi\":\"0x00000abc\",\"source\":\"1.1.1.1\",\"destination\":"
+	  "\"2.2.2.2\"}],\"foreign_count\":40}}\n" },
 	{ "\"peers\"", "{\"ok\":true,\"peers\":[{\"name\":\"far\","
 	  "\"match\":\"*@b\",\"profile\":\"p\",\"need\":\"require\","
 	  "\"keepalive_s\":30,\"servers\":[{\"server\":\"sip:one\","
@@ -221,6 +230,23 @@ static void accounts(void **state)
 	has("b             far   trying      -           no answer\n");
 }
 
+static void sas(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("sas"), 0);
+	has("CALL  PEER  STATE     REMOTE          SUITE        "
+	    "SPI IN, OUT            PACKETS IN, OUT  KEYS LEFT\n");
+	has("4d    b     raised    10.2.2.2:50000  AES_128_GCM  "
+	    "0x00001001 0x00007777  7 9              0:58:20\n");
+	has("4d    -     reserved  -               -            "
+	    "0x00001002 -           0 0              -\n");
+	has("12 policies keep all but ESP");
+	has("40 SAs of ESP in the kernel are not ours:\n"
+	    "  0x00000abc from 1.1.1.1 to 2.2.2.2\n");
+	assert_int_equal(ctl("--json sas"), 0);
+	has("\"left_s\": 3500");
+}
+
 static void peers(void **state)
 {
 	(void)state;
@@ -369,6 +395,7 @@ int main(void)
 		cmocka_unit_test(ended), cmocka_unit_test(one_call),
 		cmocka_unit_test(registrations),
 		cmocka_unit_test(accounts),
+		cmocka_unit_test(sas),
 		cmocka_unit_test(peers),
 		cmocka_unit_test(new_keys),
 		cmocka_unit_test(refused), cmocka_unit_test(usage),
