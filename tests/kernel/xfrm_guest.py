@@ -7,7 +7,6 @@ mid what crosses the wire.
     xfrm_guest.py TOOL [NAME...]    all claims, or those functions
 """
 import contextlib
-import ctypes
 import os
 import re
 import socket
@@ -15,154 +14,21 @@ import subprocess
 import sys
 import time
 
+import guest
+from guest import A, A6, B, B6, SPEECH, Wire, Wrong, claim, forge, inside, ip, kernel, run, talk, udp
+
 TOOL = os.path.abspath(sys.argv[1])
-A, B = '10.99.1.1', '10.99.2.1'
-A6, B6 = 'fd99:1::1', 'fd99:2::1'
-HOSTS = {'a': A, 'b': B}, {'a': A6, 'b': B6}
 UDP_ENCAP, ESP_IN_UDP = 100, 2
 PAIR = f'own={A} peer={B} port=40000 far=50000 in=0x1001 out=0x2001'
 BACK = f'own={B} peer={A} port=50000 far=40000 in=0x2001 out=0x1001'
-SPEECH = b'what nobody else may hear'
-
-
-class Wrong(Exception):
-    pass
-
-
-def claim(what, true, detail=''):
-    if not true:
-        raise Wrong(f'not true: {what} ({detail})')
-    print(f'  true: {what}', flush=True)
-
-
-def ip(*words):
-    done = subprocess.run(['ip', *words], capture_output=True, text=True)
-    if done.returncode:
-        raise Wrong(f'ip {" ".join(words)}: {done.stderr}')
-    return done.stdout
-
-
-# -- the network ---------------------------------------------------------------
-
-def build():
-    for name in ('a', 'mid', 'b'):
-        ip('netns', 'add', name)
-        ip('-n', name, 'link', 'set', 'lo', 'up')
-    subprocess.run(['ip', 'netns', 'exec', 'mid', 'sysctl', '-qw', 'net.ipv4.ip_forward=1',
-                    'net.ipv6.conf.all.forwarding=1'], check=True)
-    for n, name in ((1, 'a'), (2, 'b')):
-        ip('link', 'add', 'eth0', 'netns', name, 'type', 'veth',
-           'peer', 'name', f'to-{name}', 'netns', 'mid')
-        for host, device, node in ((name, 'eth0', 1), ('mid', f'to-{name}', 254)):
-            ip('-n', host, 'address', 'add', f'10.99.{n}.{node}/24', 'dev', device)
-            ip('-n', host, 'address', 'add', f'fd99:{n}::{node}/64', 'dev', device, 'nodad')
-            ip('-n', host, 'link', 'set', device, 'up')
-        ip('-n', name, 'route', 'add', 'default', 'via', f'10.99.{n}.254')
-        ip('-n', name, 'route', 'add', 'default', 'via', f'fd99:{n}::254')
-
-
-@contextlib.contextmanager
-def inside(name):
-    """Sockets opened in the block belong to that namespace."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    here = os.open('/proc/thread-self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
-    there = os.open(f'/run/netns/{name}', os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if libc.setns(there, 0x40000000):
-            raise OSError(ctypes.get_errno(), 'setns')
-        yield
-    finally:
-        libc.setns(here, 0x40000000)
-        os.close(there)
-        os.close(here)
-
-
-def udp(host, port, six=False):
-    with inside(host):
-        s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
-        s.bind((HOSTS[six][host], port))
-        s.settimeout(1)
-        return s
-
-
-class Wire:
-    """What passes mid towards b, as (protocol, packet)."""
-
-    def __init__(self):
-        with inside('mid'):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-            self.socket.bind(('to-b', 3))
-        self.socket.setblocking(False)
-
-    def seen(self):
-        time.sleep(0.1)
-        found = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                frame = self.socket.recv(65536)
-                if frame[12:14] == b'\x08\x00':
-                    found.append((frame[23], frame))
-                elif frame[12:14] == b'\x86\xdd' and frame[20] != 58:  # neighbours
-                    found.append((frame[20], frame))
-        return found
-
-
-def talk(sender, receiver, to, count=5):
-    """How many of count packets arrive. What the kernel refuses to send does not."""
-    for n in range(count):
-        with contextlib.suppress(OSError):
-            sender.sendto(SPEECH + bytes([n]), to)
-    got = 0
-    receiver.settimeout(0.3)
-    with contextlib.suppress(TimeoutError):
-        while got < count:
-            got += receiver.recv(2048).startswith(SPEECH)
-    return got
 
 
 # -- the program under test ----------------------------------------------------
 
-class Tool:
+class Tool(guest.Tool):
     def __init__(self, host, ledger, capability='+net_admin'):
-        self.ledger = f'/run/{ledger}'
-        if not os.path.exists(self.ledger):
-            with open(self.ledger, 'wb'):
-                os.chown(self.ledger, 65534, 65534)
-        only = ['--inh-caps', f'-all,{capability}', '--ambient-caps', f'-all,{capability}',
-                '--bounding-set', f'-all,{capability}'] if capability else []
-        self.process = subprocess.Popen(
-            ['ip', 'netns', 'exec', host, 'setpriv', '--reuid', '65534', '--regid', '65534',
-             '--clear-groups', '--no-new-privs', *only, TOOL, self.ledger],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.first = self.process.stdout.readline().strip()
-
-    def ask(self, *words):
-        self.process.stdin.write(' '.join(words) + '\n')
-        return self.process.stdout.readline().strip()
-
-    def do(self, *words):
-        said = self.ask(*words)
-        if not said.startswith('ok'):
-            raise Wrong(f'{" ".join(words)}: {said}')
-        return said
-
-    def refused(self, *words, code, text):
-        said = self.ask(*words)
-        claim(f'{words[0]} is refused: {text}',
-              said.startswith(f'failed {code}:') and text in said, said)
-        return said
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def kernel(host):
-    return ip('-n', host, 'xfrm', 'state') + ip('-n', host, 'xfrm', 'policy')
+        ledger = guest.ledger(ledger)
+        super().__init__(host, [TOOL, ledger], capability)
 
 
 @contextlib.contextmanager
@@ -224,14 +90,7 @@ def both_ways(wire, left, right):
     seen = wire.seen()
     claim('each of them as ESP, nothing else', [p for p, _ in seen] == [50] * 10, seen)
     claim('the speech is not to be seen', not any(SPEECH in f for _, f in seen))
-    with inside('mid'):
-        forger = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    payload = SPEECH + b'!'
-    datagram = (40000).to_bytes(2, 'big') + (50000).to_bytes(2, 'big') + \
-        (8 + len(payload)).to_bytes(2, 'big') + b'\0\0' + payload
-    head = bytes([0x45, 0, 0, 20 + len(datagram), 0, 1, 0, 0, 64, 17, 0, 0]) + \
-        socket.inet_aton(A) + socket.inet_aton(B)
-    forger.sendto(head + datagram, (B, 0))
+    forge((A, 40000), (B, 50000), SPEECH + b'!')
     right.settimeout(0.3)
     with contextlib.suppress(TimeoutError):
         raise Wrong(f'forged in clear: {right.recv(2048)}')
@@ -467,21 +326,5 @@ def flood():
 CLAIMS = (capability, esp_only, variants, bypass, limits, refusals, reserved, killed, flood)
 
 
-def main():
-    build()
-    wanted, failed = sys.argv[2:], 0
-    for fn in CLAIMS:
-        if wanted and fn.__name__ not in wanted:
-            continue
-        print(f'{fn.__name__}: {fn.__doc__}', flush=True)
-        try:
-            fn()
-        except Wrong as e:
-            print(f'FAILED: {fn.__name__}: {e}', flush=True)
-            failed += 1
-            break  # what is left in the kernel would spoil the others
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run(CLAIMS, sys.argv[2:]))

@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""The tunnel process on a real kernel: callseald --child tunnel on two hosts a and b,
+confined, as an ordinary user with CAP_NET_ADMIN and nothing else;
+tests/mock/tunneltool is parent, engine and keeper to each. iproute2 says what came to be
+in the kernel, a packet socket between them what crosses the wire.
+
+    tunnel_guest.py TOOL CALLSEALD [NAME...]    all claims, or those functions
+"""
+import contextlib
+import json
+import os
+import re
+import sys
+import time
+
+import guest
+from guest import A, A6, B, SPEECH, Wire, claim, forge, inside, ip, kernel, run, talk, udp
+
+TOOL, DAEMON = (os.path.abspath(p) for p in sys.argv[1:3])
+CONF = '''
+inside = {{ listen = ( "udp:127.0.0.1:5060" ); }};
+outside = {{ listen = ( "udp:{own}:5060" ); media = [ "{own}"{six} ]; }};
+media = {{ grace = 3; }};
+tunnel = {{ ports = "{ports}"; }};
+profiles = {{ t = {{ need = "require"; media = "esp"; keying = [ "mikey-psk" ]; }}; }};
+peers = ( {{ name = "b"; match = "*"; profile = "t"; psk = "file:x"; }} );
+'''
+PORTS = {'a': '40000-40999', 'b': '50000-50999'}
+OWN = {'a': A, 'b': B}
+HERE = {'a': f'{A}:40000', 'b': f'{B}:50000'}
+THERE = {'a': HERE['b'], 'b': HERE['a']}
+
+
+class Process(guest.Tool):
+    def __init__(self, host, capability='+net_admin', ports=None, six=''):
+        path = guest.ledger(f'{host}.conf')
+        with open(path, 'w', encoding='ascii') as f:
+            f.write(CONF.format(own=OWN[host], ports=ports or PORTS[host], six=six))
+        self.host = host
+        self.log = f'/run/{host}.log'
+        with open(self.log, 'w', encoding='ascii') as log:
+            super().__init__(host, [TOOL, DAEMON, path, guest.ledger(f'{host}.ledger')],
+                             capability, log)
+        self.pid = int(self.first.split()[1]) if self.first.startswith('ready') else 0
+
+    def reserve(self, name='t', local=None, call=1):
+        said = self.do(f'reserve name={name} call={call} local={local or HERE[self.host]}')
+        return re.search(r'spi=(0x[0-9a-f]+)', said)[1]
+
+    def key(self, spi, *more, name='t', key=1, seed='s'):
+        self.do(f'key name={name} id={key} seed={seed} far={THERE[self.host]} spi={spi}', *more)
+
+    def list(self):
+        said = self.do('list')
+        portions = [json.loads(x) for x in said[3:].split('\t')]
+        portions[0]['tunnels'] = [t for p in portions for t in p['tunnels']]
+        return portions[0]
+
+    def said(self):
+        with open(self.log, encoding='ascii') as f:
+            return f.read()
+
+    def crash(self):
+        os.kill(self.pid, 9)
+        self.kill()
+
+
+def blocks(host):
+    return kernel(host).count('action block')
+
+
+def only_blocks(host):
+    text = kernel(host)
+    return 'proto esp' not in text and 'tmpl' not in text and blocks(host) > 0
+
+
+@contextlib.contextmanager
+def both(**more):
+    """The process on each host; all is gone from the kernel in the end."""
+    a, b = Process('a', **more), Process('b')
+    claim('both are ready', a.pid and b.pid, (a.first, b.first, a.said(), b.said()))
+    yield a, b
+    for p in (a, b):
+        said = p.do('stop')
+        claim(f'{p.host} ends in order', said == 'ok 0', said)
+        p.end()
+        claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
+
+
+def up(a, b, seed='s', name='t', key=1, instead='', call=1):
+    """A tunnel between them: each reserves, has its key, and raises."""
+    spi = {p: p.reserve(name, call=call) for p in (a, b)}
+    for p, q in ((a, b), (b, a)):
+        p.key(spi[q], name=name, key=key, seed=seed)
+    for p in (b, a):
+        p.do(f'raise name={name} id={key}', f'instead={instead}' if instead else '')
+    return spi
+
+
+# -- claims --------------------------------------------------------------------
+
+def rights():
+    """Without CAP_NET_ADMIN it ends, for good; with it, it has nothing else"""
+    p = Process('a', capability=None)
+    claim('it ends with the status of a wrong configuration', p.first == 'ended 78' and
+          'CAP_NET_ADMIN is missing: start callseald by its systemd unit' in p.said(),
+          (p.first, p.said()))
+    p.end()
+    with both() as (a, _):
+        with open(f'/proc/{a.pid}/status', encoding='ascii') as f:
+            status = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+        claim('an ordinary user', status['Uid'].startswith('65534'), status['Uid'])
+        claim('CAP_NET_ADMIN, permitted and effective, and nothing else',
+              [int(status[f'Cap{k}'], 16) for k in ('Prm', 'Eff')] == [1 << 12] * 2, status)
+        claim('which nothing inherits', [int(status[f'Cap{k}'], 16)
+                                         for k in ('Inh', 'Amb', 'Bnd')][:2] == [0, 0], status)
+        claim('no new privileges, and a filter of system calls',
+              status['NoNewPrivs'] == '1' and status.get('Seccomp', '2') == '2', status)
+
+
+def blocked():
+    """The ports are shut, all of them and no other, both ways, while it runs"""
+    edges = ((39998, True), (40000, False), (40001, False), (40512, False), (40999, False),
+             (41000, True))
+    with both() as (a, b):
+        claim('by as few policies as there are prefixes', (blocks('a'), blocks('b')) == (12, 16),
+              (blocks('a'), blocks('b')))
+        right = udp('b', 30000)
+        for port, passes in edges:
+            left = udp('a', port)
+            claim(f'port {port} {"is open" if passes else "is shut"}',
+                  talk(left, right, (B, 30000)) == 5 * passes and
+                  talk(right, left, (A, port)) == 5 * passes)
+
+
+def esp_only():
+    """Media pass as ESP only, both ways; forged clear packets do not; then nothing"""
+    wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
+    rtcp = udp('a', 40001), udp('b', 50001)
+    with both() as (a, b):
+        claim('shut before', talk(left, right, (B, 50000)) == 0 and not wire.seen())
+        spi = up(a, b)
+        policy = ip('-n', 'a', 'xfrm', 'policy')
+        claim("the far end's SPI is in the template", f'spi {spi[b]}' in policy, policy)
+        wire.seen()
+        claim('all packets arrive', talk(left, right, (B, 50000)) == 5 and
+              talk(right, left, (A, 40000)) == 5 and talk(*rtcp, (B, 50001)) == 5)
+        seen = wire.seen()
+        claim('each of them as ESP, nothing else', [p for p, _ in seen] == [50] * 15, seen)
+        claim('the speech is not to be seen', not any(SPEECH in f for _, f in seen))
+        forge((A, 40000), (B, 50000), SPEECH)
+        forge((A, 40002), (B, 50002), SPEECH)
+        right.settimeout(0.3)
+        with contextlib.suppress(TimeoutError):
+            raise guest.Wrong(f'forged in clear: {right.recv(2048)}')
+        claim('two forged clear packets reached b and were dropped',
+              [p for p, _ in wire.seen()] == [17, 17])
+        outside = udp('b', 50002)
+        claim('what the tunnel is not for goes nowhere', talk(left, outside, (B, 50002)) == 0 and
+              not wire.seen())
+        shown(a, b, spi)
+        for p in (a, b):
+            p.do('drop name=t')
+            p.do('events seconds=0')
+            p.list()
+            claim(f'only blocks are left on {p.host}', only_blocks(p.host), kernel(p.host))
+        claim('shut again', talk(left, right, (B, 50000)) == 0 and not wire.seen())
+
+
+def shown(a, b, spi):
+    ip('-n', 'a', 'xfrm', 'state', 'add', 'src', A, 'dst', '10.99.9.9', 'proto', 'esp', 'spi',
+       '0xabc', 'reqid', '3', 'mode', 'transport', 'aead', 'rfc4106(gcm(aes))', '0x' + '22' * 20,
+       '128')
+    said = a.list()
+    mine = said['tunnels'][0]
+    claim('the list shows it, with its packets', mine['state'] == 'raised' and
+          mine['in']['spi'] == spi[a] and mine['out']['spi'] == spi[b] and
+          mine['out']['packets'] == 10 and mine['in']['packets'] == 5 and
+          mine['remote'] == HERE['b'] and mine['suite'] == 'AES_128_GCM', said)
+    claim('how many policies block, and what is foreign', said['block_policies'] == 12 and
+          said['foreign_count'] == 1 and said['foreign'][0]['spi'] == '0x00000abc', said)
+    ip('-n', 'a', 'xfrm', 'state', 'delete', 'src', A, 'dst', '10.99.9.9', 'proto', 'esp', 'spi',
+       '0xabc')
+
+
+def orders():
+    """KEY and RAISE in either order; what does not fit is refused, and nothing of it stays"""
+    with both() as (a, _):
+        a.reserve()
+        a.do('ask name=t id=1')
+        a.key('0x5000')
+        claim('first RAISE, then KEY', a.do('answer name=t') == 'ok')
+        a.refused('raise name=t id=1', code=-19, text='it was raised before')
+        a.do('drop name=t')
+        a.reserve('u')
+        a.refused('raise name=u id=1', code=-10, text='its key is gone')
+        a.key('0x5000', 'call=9', name='u', key=2)
+        a.refused('raise name=u id=2', code=-6, text="the key is another call's")
+        a.key('0x5000', f'near={A}:40002', name='u', key=3)
+        a.refused('raise name=u id=3', code=-6, text='another end than ours')
+        a.key('0x5000', 'udp=1', name='u', key=4)
+        a.refused('raise name=u id=4', code=-6, text='ESP in UDP is not done')
+        a.do(f'key name=u id=5 seed=own far={A}:40010 spi=0x5000')
+        a.refused('raise name=u id=5', code=-9, text="the far end's address is ours")
+        a.reserve('v', f'{A}:40004')
+        a.key('0x5000', name='v', key=6)
+        a.refused('raise name=u id=6', code=-6, text="its key is another tunnel's")
+        a.refused('raise name=u id=7', code=-14, text='the keeper sent no key')
+        a.refused(f'reserve name=w call=2 local={A}:40000', code=-11, text='of another call')
+        for wrong in (f'{A}:41000', f'{A}:39998', f'{A}:40001', '10.99.1.2:40000', f'[{A6}]:40000'):
+            a.refused(f'reserve name=w call=2 local={wrong}', code=-9, text='tunnel.ports')
+        a.key('0x5000', name='u', key=8)
+        a.refused('raise name=u id=8', code=-7, text='this key was installed before')
+        a.key('0x6000', name='u', key=9, seed='z')
+        a.do('raise name=u id=9')
+        a.do('drop name=u')
+        a.do('drop name=v')
+        a.list()
+        claim('only blocks are left', only_blocks('a'), kernel('a'))
+
+
+def rekey():
+    """New keys take over; not one packet is lost, and the old ones go after the grace"""
+    wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
+    with both() as (a, b):
+        old = up(a, b)
+        spi = {p: p.reserve('n') for p in (a, b)}
+        for p, q in ((a, b), (b, a)):
+            p.key(spi[q], name='n', key=2, seed='new')
+        claim('old keys', talk(left, right, (B, 50000)) == 5)
+        b.do('raise name=n id=2 instead=t')
+        claim('one end has both, the other the old ones', talk(left, right, (B, 50000)) == 5)
+        a.do('raise name=n id=2 instead=t')
+        claim('both have new ones', talk(left, right, (B, 50000)) == 5 and
+              talk(right, left, (A, 40000)) == 5)
+        last = [f for p, f in wire.seen() if p == 50][-1]
+        claim('which are used', last[34:38].hex() in (spi[p][2:] for p in (a, b)), last.hex())
+        states = [t['state'] for t in a.list()['tunnels']]
+        claim('the old one still hears', states == ['replaced', 'raised'], states)
+        time.sleep(3.5)
+        left_over = kernel('a')
+        claim('and goes after the grace', old[a] not in left_over and spi[a] in left_over and
+              len(a.list()['tunnels']) == 1, left_over)
+        claim('nothing is lost', talk(left, right, (B, 50000)) == 5)
+        for p in (a, b):
+            p.do('drop name=n')
+
+
+def lives():
+    """A soft limit asks for new keys, at the hard one it is told gone; nothing leaks"""
+    wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
+    with both() as (a, b):
+        spi = {p: p.reserve() for p in (a, b)}
+        for p, q in ((a, b), (b, a)):
+            p.key(spi[q], 'life=8' if p is a else '')
+            p.do('raise name=t id=1')
+        said = a.do('events seconds=7')
+        claim('new keys are asked for once', 'soft=1 gone=0' in said, said)
+        said = a.do('events seconds=3')
+        claim('then it is gone', 'gone=1' in said, said)
+        wire.seen()
+        claim('nothing passes', talk(left, right, (B, 50000)) == 0 and not wire.seen())
+        claim('only blocks are left', only_blocks('a'), kernel('a'))
+        a.reserve('u')
+        a.key('0x5000', name='u', key=2, seed='u')
+        a.do('raise name=u id=2')
+        ip('-n', 'a', 'xfrm', 'state', 'deleteall')
+        talk(left, right, (B, 50000))
+        said = a.do('events seconds=1')
+        claim('what somebody removed is told, too', 'gone=1' in said, said)
+        a.reserve('v')
+        a.key('0x5000', name='v', key=3, seed='v')
+        a.do('raise name=v id=3')
+        a.do('gone id=3')
+        said = a.do('events seconds=1')
+        claim('and what the keeper took back', 'gone=1' in said and only_blocks('a'), said)
+        b.do('drop name=t')
+
+
+def siblings():
+    """Tunnels outlive the keeper, not the engine"""
+    with both() as (a, b):
+        up(a, b)
+        a.do('keeper')
+        a.do('events seconds=1')
+        claim('the keeper may go', 'tmpl' in kernel('a'))
+        a.do('engine')
+        a.do('events seconds=1')
+        claim('the engine takes them along', only_blocks('a'), kernel('a'))
+        b.do('drop name=t')
+
+
+def killed():
+    """Killed, it leaves the ports shut; the next start removes the rest"""
+    wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
+    b = Process('b')
+    a = Process('a')
+    up(a, b)
+    a.crash()
+    claim('tunnel and blocks stay in the kernel', 'proto esp' in kernel('a') and blocks('a') == 12)
+    ip('-n', 'a', 'xfrm', 'state', 'deleteall')
+    wire.seen()
+    claim('without its SAs nothing leaves', talk(left, right, (B, 50000)) == 0 and
+          not [p for p, _ in wire.seen() if p != 50])
+    a = Process('a')
+    claim('the next start has removed all but blocks', a.pid and only_blocks('a') and
+          blocks('a') == 12, kernel('a'))
+    a.crash()
+    a = Process('a', ports='42000-42015')
+    claim('with other ports, it has others', a.pid and blocks('a') == 2 and
+          '42000' in kernel('a'), kernel('a'))
+    for p in (a, b):
+        p.do('stop')
+        p.end()
+        claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
+
+
+CLAIMS = (rights, blocked, esp_only, orders, rekey, lives, siblings, killed)
+
+if __name__ == '__main__':
+    sys.exit(run(CLAIMS, sys.argv[3:]))
