@@ -99,18 +99,24 @@ class Demo:
             self.screen.say(f'({why}; so everything runs on loopback addresses.)')
         self.lab = lab.Lab('ab', lab.programs(self.build), net=kind)
         self.screen.title('The stage')
+        where = ('Each has an address of its own on loopback.' if why else
+                 'Each is a host of its own (a network namespace); only the net forwards packets.')
+        self.show_stage()
+        self.screen.say(f'{where} The phones are baresip; they know nothing of any of this. The '
+                        f'gateways run as the user "{lab.USER}", each with its own '
+                        'configuration and state. They share one secret key.')
+        self.stage = self.make_stage()
+        for gate in (self.stage.a, self.stage.b):
+            print(f'    {gate.host}: {gate.path}')
+
+    def show_stage(self):
         self.screen.block('''\
  alice                                                        bob
 phone-a ---- gate-a ======== an untrusted net ======== gate-b ---- phone-b
       plain SIP, RTP        sealed SIP, SRTP        plain SIP, RTP''')
-        where = ('Each has an address of its own on loopback.' if why else
-                 'Each is a host of its own (a network namespace); only the net forwards packets.')
-        self.screen.say(f'{where} The phones are baresip; they know nothing of any of this. The '
-                        f'gateways run as the user "{lab.USER}", each with its own '
-                        'configuration and state. They share one secret key.')
-        self.stage = stage.Stage(self.lab, psk_a=KEY_A)
-        for gate in (self.stage.a, self.stage.b):
-            print(f'    {gate.host}: {gate.path}')
+
+    def make_stage(self):
+        return stage.Stage(self.lab, psk_a=KEY_A)
 
     def first_call(self):
         s = self.stage
@@ -297,11 +303,15 @@ def main():
     parser.add_argument('--build', required=True)
     parser.add_argument('--batch', action='store_true')
     parser.add_argument('--keep', action='store_true')
+    parser.add_argument('--tunnel', action='store_true')
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     screen = Screen(sys.stdout.isatty() and not arguments.batch)
-    demo, status = Demo(screen, arguments.build), 1
+    kind = Demo
+    if arguments.tunnel:
+        from demo_tunnel import TunnelDemo as kind  # it builds on this file
+    demo, status = kind(screen, arguments.build), 1
     try:
         demo.open()
         demo.first_call()
@@ -325,4 +335,5 @@ def main():
 
 
 if __name__ == '__main__':
+    sys.modules['demo'] = sys.modules['__main__']  # for demo_tunnel
     sys.exit(main())

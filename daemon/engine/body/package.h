@@ -10,9 +10,9 @@
 #include "daemon/mime/keyed.h"
 
 /* The body's SDP with its keying message on session level; appended to out.
- * type is the whole Content-Type. E_FORMAT, also for SDP that has keying messages of
- * its own; E_UNSUPPORTED (415); E_NOTFOUND: no keying message, or no SDP;
- * E_SPACE. */
+ * type is the whole Content-Type. E_FORMAT, also for SDP that has keying
+ * messages of its own; E_UNSUPPORTED (415); E_NOTFOUND: no keying message, or
+ * no SDP; E_SPACE. */
 int package_open(const char *type, const void *body, size_t len,
 		 struct buf *out);
 

@@ -1,6 +1,7 @@
 /* resolver.c - see resolver.h. The loop is in sres_send_dns_query(): a server
  * whose socket cannot be connected is marked as bad until a time that
- * overflows, and so is taken at once again. One to which nothing can be sent is not. */
+ * overflows, and so is taken at once again. One to which nothing can be sent
+ * is not. */
 #define _GNU_SOURCE
 #include "modules/sip/trunk/resolver.h"
 

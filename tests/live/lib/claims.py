@@ -50,6 +50,31 @@ def media_sealed(path_wire, path_phone, least=50):
     return f'{len(payloads)} payloads looked for in {len(wire)} packets on the wire'
 
 
+def esp_only(path_wire, path_phone, ports):
+    """Between the gateways the phone's payloads go in ESP, and nothing passes the
+    ports of tunnels as it is."""
+    esp = pcap.protocols(path_wire)[pcap.ESP]
+    clear = [p for p in pcap.datagrams(path_wire) if p.port_from in ports or p.port_to in ports]
+    need(esp > 100, f'only {esp} packets of ESP on the wire')
+    need(not clear, f'{len(clear)} packets in clear from or to ports of tunnels')
+    payloads = {p.payload for p in rtp.sent(path_phone) if len(set(p.payload)) > 1}
+    found = rtp.in_clear(payloads, path_wire)
+    need(payloads and found == 0, f'{found} of {len(payloads)} payloads in clear')
+    return f'{esp} packets of ESP on the wire, none of a tunnel\'s ports in clear'
+
+
+def none_lost(path_from, path_to, gate_from, gate_to):
+    """Every packet of a phone reached the other one, from the very first to those
+    that were under way when the call was over."""
+    entered = rtp.in_sequence(rtp.sent(path_from, dest=gate_from))
+    arrived = rtp.in_sequence(rtp.sent(path_to, source=gate_to))
+    lost = rtp.aligned(entered, arrived)
+    need(lost is not None, f'{len(arrived)} of {len(entered)} payloads, and not in one run')
+    need(lost[0] == 0, f'{lost[0]} payloads lost at the start')
+    need(lost[1] <= LOST_AT_ENDS, f'{lost[1]} payloads lost at the end')
+    return f'{len(arrived)} of {len(entered)} payloads, the first one among them'
+
+
 def media_absent(*paths):
     """No RTP at all crossed these links."""
     for path in paths:

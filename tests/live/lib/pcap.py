@@ -5,7 +5,7 @@ import ipaddress
 import struct
 
 MAGIC = {b'\xd4\xc3\xb2\xa1': ('<', 1e-6), b'\x4d\x3c\xb2\xa1': ('<', 1e-9)}
-UDP, TCP, FRAGMENT6 = 17, 6, 44
+UDP, TCP, FRAGMENT6, ESP = 17, 6, 44, 50
 
 # One datagram or TCP segment. tcp: (sequence number, flags), or None for UDP.
 Packet = collections.namedtuple('Packet', 'time source port_from dest port_to data tcp')
