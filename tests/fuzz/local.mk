@@ -80,6 +80,12 @@ tests_fuzz_fuzz_relay_SOURCES = tests/fuzz/fuzz_relay.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_relay_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_relay_LDADD = $(RELAY_LIBS) $(SRTP_MODULE_LIBS) $(FRAME_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_tunnel
+tests_fuzz_fuzz_tunnel_SOURCES = tests/fuzz/fuzz_tunnel.c $(FUZZ_MAIN) \
+	tests/mock/maker.c tests/mock/maker.h
+tests_fuzz_fuzz_tunnel_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_tunnel_LDADD = $(TUNNEL_LIBS) $(FRAME_LIBS) $(JANSSON_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_extract
 tests_fuzz_fuzz_extract_SOURCES = tests/fuzz/fuzz_extract.c $(FUZZ_MAIN) \
 	ctl/dump.c ctl/dump.h ctl/extract.c ctl/extract.h
