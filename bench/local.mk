@@ -7,7 +7,7 @@ EXTRA_DIST += \
 	bench/signalling/delays.py \
 	bench/signalling/procs.py bench/signalling/targets.py \
 	bench/signalling/kamailio.cfg bench/signalling/uac.xml \
-	bench/signalling/uas.xml bench/tunnel/ike.py
+	bench/signalling/uas.xml bench/tunnel/esp.py bench/tunnel/ike.py
 include bench/transform.mk
 include bench/relay.mk
 
