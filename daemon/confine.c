@@ -123,7 +123,8 @@ static const struct condition conditions[] = {
 	{ ALL, "ioctl", 1, ~0u, 0x541b /* FIONREAD */ },
 	{ ALL, "ioctl", 1, ~0u, 0x5421 /* FIONBIO */ },
 	/* fstat() of glibc: of a descriptor, not of a path (see paths) */
-	{ KEEPER | RELAY | TUNNEL, "newfstatat", 3, AT_EMPTY_PATH, AT_EMPTY_PATH },
+	{ KEEPER | RELAY | TUNNEL, "newfstatat", 3, AT_EMPTY_PATH,
+	  AT_EMPTY_PATH },
 	/* more threads, but no processes: clone3() hides its flags, see
 	 * refused */
 	{ RELAY, "clone", 0, CLONE_THREAD, CLONE_THREAD },

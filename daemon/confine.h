@@ -1,7 +1,7 @@
 /* confine.h - giving up what a process does not need: no new privileges, no
- * capabilities (but the tunnel process's CAP_NET_ADMIN), no files but those that name look-ups read (engine), a seccomp
- * filter of the system calls its job takes. Fails closed: a process that
- * cannot be confined does not run. */
+ * capabilities (but the tunnel process's CAP_NET_ADMIN), no files but those
+ * that name look-ups read (engine), a seccomp filter of the system calls its
+ * job takes. Fails closed: a process that cannot be confined does not run. */
 #ifndef CALLSEAL_CONFINE_H
 #define CALLSEAL_CONFINE_H
 

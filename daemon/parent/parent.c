@@ -163,10 +163,10 @@ static int prepare_next(struct parent *p)
 		reload_failed(p, err.text);
 	} else if (policy_tunnels(p->policy_next) != has_tunnels(p)) {
 		reload_failed(p, has_tunnels(p) ?
-			      "no peer has media = \"esp\" any more, and to end "
-			      "the tunnel process needs a restart" :
-			      "a peer has media = \"esp\" now, and to start the "
-			      "tunnel process needs a restart");
+			      "no peer has media = \"esp\" any more, and to "
+			      "end the tunnel process needs a restart" :
+			      "a peer has media = \"esp\" now, and to start "
+			      "the tunnel process needs a restart");
 		r = E_RESTART;
 	}
 	return r;

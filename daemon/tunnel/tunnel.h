@@ -1,5 +1,5 @@
-/* tunnel.h - the role "tunnel": ESP for lines of media, in the kernel. tunnels.c
- * asks for it, a module of the tunnel process does it. One thread.
+/* tunnel.h - the role "tunnel": ESP for lines of media, in the kernel.
+ * tunnels.c asks for it, a module of the tunnel process does it. One thread.
  *
  * Nothing but ESP passes the UDP ports of tunnel.ports on our outside media
  * addresses, either way: from before the module's start() is over until its

@@ -15,7 +15,8 @@ import sys
 import time
 
 import guest
-from guest import A, A6, B, B6, SPEECH, Wire, Wrong, claim, forge, inside, ip, kernel, run, talk, udp
+from guest import (A, A6, B, B6, SPEECH, Wire, Wrong, claim, forge, inside, ip, kernel, run,
+                   talk, udp)
 
 TOOL = os.path.abspath(sys.argv[1])
 UDP_ENCAP, ESP_IN_UDP = 100, 2

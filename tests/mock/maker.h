@@ -1,5 +1,6 @@
-/* maker.h - the role "tunnel" without a kernel: what was asked of it is counted,
- * and it fails when told to. Aborts when a pair is used that is not there. */
+/* maker.h - the role "tunnel" without a kernel: what was asked of it is
+ * counted, and it fails when told to. Aborts when a pair is used that is not
+ * there. */
 #ifndef CALLSEAL_MOCK_MAKER_H
 #define CALLSEAL_MOCK_MAKER_H
 

@@ -164,7 +164,8 @@ static void forbidden_calls_kill(void **state)
 	} rows[] = {
 		{ "exec", exec_shell, DIED, DIED, DIED, DIED },
 		{ "open for reading", open_to_read, 0, DIED, DIED, DIED },
-		{ "open what it does not need", open_another, 0, DIED, DIED, DIED },
+		{ "open what it does not need", open_another, 0, DIED, DIED,
+		  DIED },
 		{ "open for writing", open_to_write, DIED, DIED, DIED, DIED },
 		{ "fork", fork_once, DIED, DIED, DIED, DIED },
 		{ "executable memory", make_code, DIED, DIED, DIED, DIED },

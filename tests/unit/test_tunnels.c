@@ -320,7 +320,8 @@ static void keys_are_for_what_they_say(void **state)
 		FIELD(near.sel[0].port), FIELD(near.sel[0].mask),
 		FIELD(near.sel[0].net.bits), FIELD(near.sel[0].net.base.ip),
 		FIELD(near.sel[0].protocol), FIELD(far.at.family),
-		FIELD(far.n), FIELD(far.sel[0].net.bits), FIELD(far.sel[0].mask),
+		FIELD(far.n), FIELD(far.sel[0].net.bits),
+		FIELD(far.sel[0].mask),
 		FIELD(far.sel[0].protocol), FIELD(far.sel[0].net.base.ip),
 		FIELD(in.suite), FIELD(out.suite),
 	};

@@ -1,7 +1,7 @@
-/* glance.c - what the keeper or the tunnel process has, for the operator's eyes:
- * a question to it, and its answer back to who asked. The engine only passes it
- * on; orders that change something do not come this way
- * (daemon/parent/orders.c). Tunnels come in portions, which are put together. */
+/* glance.c - what the keeper or the tunnel process has, for the operator's
+ * eyes: a question to it, and its answer back to who asked. The engine only
+ * passes it on; orders that change something do not come this way
+ * (daemon/parent/orders.c). Tunnels come in portions, and are put together. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
 

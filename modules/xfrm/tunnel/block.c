@@ -14,7 +14,8 @@ size_t block_prefixes(unsigned first, unsigned last,
 	while (first <= last && first <= UINT16_MAX) {
 		unsigned size = 1;
 
-		while (!(first & (2 * size - 1)) && first + 2 * size - 1 <= last)
+		while (!(first & (2 * size - 1)) &&
+		       first + 2 * size - 1 <= last)
 			size *= 2;
 		out[n++] = (struct block_prefix){ (uint16_t)first,
 						  (uint16_t)~(size - 1) };

@@ -1,6 +1,6 @@
-/* pair.c - see pair.h. Pairs that can be raised one instead of the other have one
- * reqid: the inbound policy takes any SA of it, so what still comes under the
- * old keys is heard, and the outbound one is turned to the new SPI. */
+/* pair.c - see pair.h. Pairs that can be raised one instead of the other have
+ * one reqid: the inbound policy takes any SA of it, so what still comes under
+ * the old keys is heard, and the outbound one is turned to the new SPI. */
 #include "modules/xfrm/tunnel/pair.h"
 
 #include "daemon/base/err.h"
