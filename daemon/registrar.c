@@ -12,6 +12,7 @@
 const char *const register_modes[] = { "off", "pass", "local", NULL };
 static const char *const hashes[] = { "sha-256", "md5", NULL };
 static const char *const qops[] = { "require", "any", NULL };
+static const char *const rings[] = { "all", "best", NULL };
 
 static int users_valid(const char *value, const char **why)
 {
@@ -50,6 +51,13 @@ static const struct conf_key keys[] = {
 		  "the answer to a count so that nobody can repeat it. any "
 		  "takes answers without, from phones older than RFC 2617; "
 		  "each of our challenges is then good for one of them." },
+	{ .name = "ring", .type = CONF_WORD, .choices = rings, .dflt = "all",
+	  .help = "Which phones of an account ring when it is called: all of "
+		  "them; or best, those with the highest q in their Contact "
+		  "alone, and when all of those refused or were silent for "
+		  "4 s, those with the next. The first that is picked up has "
+		  "the call, the others are told so; one that declines (6xx) "
+		  "ends it." },
 	{ .name = "nonce_life", .type = CONF_INT, .dflt = "300", .min = 10,
 	  .max = 86400, .unit = "s",
 	  .help = "How long a phone may answer a challenge again, counting, "
@@ -98,6 +106,7 @@ int registrar_read(const struct conf *c, struct registrar_settings *out,
 		.domain = conf_text(n, "domain"),
 		.users = conf_text(n, "users"),
 		.hashes = read_hashes(n),
+		.ring_best = !strcmp(conf_text(n, "ring"), "best"),
 		.any_qop = !strcmp(conf_text(n, "qop"), "any"),
 		.nonce_s = (uint32_t)conf_int(n, "nonce_life"),
 		.expires_min = (uint32_t)conf_int(n, "expires_min"),

@@ -15,6 +15,7 @@ struct registrar_settings {
 	const char *domain;   /* of accounts; realm of their passwords */
 	const char *users;    /* "file:PATH" */
 	unsigned hashes;      /* mask of DIGEST_BIT() */
+	bool ring_best;       /* calls ring preferred phones first, not all */
 	bool any_qop;         /* clients without qop are taken */
 	uint32_t nonce_s;     /* how long a nonce lives */
 	uint32_t expires_min; /* s */

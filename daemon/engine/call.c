@@ -118,6 +118,7 @@ void call_free(struct call *c)
 	free(c->target);
 	free(c->next_hop);
 	hop_free(&c->hops);
+	phone_free(&c->phones);
 	free(c->routes);
 	free(c->profile);
 	free(c->head);

@@ -68,6 +68,8 @@ struct call_route {
 	bool nat;                /* further requests in the dialog go to
 	                            next_hop, too: the target is behind a
 	                            NAT */
+	unsigned group;          /* of several phones: which of them ring
+	                            together; 0: those that are first */
 	bool nowhere;            /* nobody is there: once its offer may pass,
 	                            and not before, the answer is 404 */
 };
@@ -81,6 +83,11 @@ uint64_t call_id(const struct call *c);
 /* The name of its peer. */
 const char *call_peer(const struct call *c);
 const struct call_route *call_route(const struct call *c);
+#define CALL_PHONES_MAX 12
+/* The n-th of the phones that the call is for, the first being call_route();
+ * NULL: there are no more. All of a group ring at once, and groups in order, as
+ * long as nobody answers. */
+const struct call_route *call_phone(const struct call *c, unsigned n);
 /* What becomes of somebody's words: the body of a MESSAGE. */
 enum words {
 	WORDS_CLEAR,  /* they pass as they are */

@@ -75,6 +75,12 @@ struct hop_list {
 	size_t n, at;
 };
 
+/* The phones of one account, when the call is for several. */
+struct phone_list {
+	struct phone *phone; /* owned */
+	size_t n;
+};
+
 struct call {
 	struct call *next; /* in its bucket */
 	uint32_t walk;     /* call_each() has seen it */
@@ -87,6 +93,7 @@ struct call {
 	char *target, *next_hop, *routes;
 	struct call_route route;
 	struct hop_list hops; /* empty: next_hop is the only way */
+	struct phone_list phones; /* empty: there is one at most */
 	char peer[NAME_TEXT];
 	char *profile;
 	bool secured;      /* the outside's SIP goes by verified TLS, as far
@@ -267,6 +274,12 @@ int route_call(struct call *c, const struct call_start *s,
 bool route_is_inside(const struct settings *s, const struct addr *a);
 /* "sip:user@host" of a URI: no port, no parameters, host in lower case. */
 void route_identity(const char *uri, char out[static IDENTITY_TEXT]);
+
+/* phone.c: registered phones */
+/* Fills target, next hop and phones, callee with the account. E_NOTFOUND: none
+ * is registered. sips: the call is to a sips: URI. */
+int phone_find(struct call *c, bool sips);
+void phone_free(struct phone_list *l);
 
 /* hop.c: which of several next hops */
 /* Fills hops and next_hop. E_CLOSED: all of them are down; E_NOMEM. */

@@ -13,6 +13,7 @@
 #include "daemon/base/secret.h"
 #include "daemon/uri.h"
 #include "modules/sip/early.h"
+#include "modules/sip/fork.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reoffer.h"
@@ -412,6 +413,8 @@ static void step(struct passage *p)
 
 	if (step_words(p, sip))
 		return;
+	if (p->kind == PASS_RESPONSE && fork_hushes(p->txn, sip))
+		kind = BODY_NONE;
 	if (opens && !p->sdp && (kind == BODY_SDP || kind == BODY_SEALED)) {
 		open_body(p, sip);
 		return;

@@ -10,6 +10,7 @@
 
 #include "daemon/base/log.h"
 #include "modules/sip/early.h"
+#include "modules/sip/fork.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
@@ -137,7 +138,7 @@ void invite_late_response(struct txn *t, const sip_t *sip)
 
 bool invite_is_reliable(const struct txn *t, const sip_t *sip)
 {
-	return t->rel100 && wants_prack(sip);
+	return t->rel100 && !fork_is(t) && wants_prack(sip);
 }
 
 static int on_prack(struct reliable *r, nta_reliable_t *rel,
@@ -400,6 +401,11 @@ int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 		return 0;
 	}
 	t->initial = true;
+	if (!fork_begin(t)) {
+		no = reply_no(500, NULL);
+		pair_end(pair, &no, "out of memory");
+		return 0;
+	}
 	if (t->rel100)
 		pair_siblings(pair, sip);
 	filter_pass(t, PASS_REQUEST, pair->called,

@@ -170,40 +170,51 @@ struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
 		return NULL;
 	}
 	leg->branch = pair->branches++;
+	leg->next = pair->called;
 	pair->called = leg;
 	return leg;
 }
 
-static struct leg *branch_by_tag(struct pair *pair, const char *tag)
+static struct leg *tagged_so(struct leg *leg, unsigned prong, const char *tag)
 {
 	const char *theirs;
-	struct leg *leg;
 
-	for (leg = pair->called; leg; leg = leg->next) {
+	for (; leg; leg = leg->next) {
+		if (!leg->dialog || !leg->tagged || leg->prong != prong)
+			continue;
 		theirs = nta_leg_get_rtag(leg->dialog);
-		if (leg->tagged && theirs && !strcmp(theirs, tag))
+		if (theirs && !strcmp(theirs, tag))
 			return leg;
 	}
 	return NULL;
+}
+
+static struct leg *branch_by_tag(const struct txn *t, const char *tag)
+{
+	struct leg *leg = tagged_so(t->pair->called, t->prong, tag);
+
+	return leg ? leg : tagged_so(t->pair->lost, t->prong, tag);
 }
 
 bool leg_too_many(const struct txn *t, const sip_t *sip)
 {
 	return t->pair->branches >= BRANCHES_MAX && sip->sip_to &&
 	       sip->sip_to->a_tag &&
-	       !branch_by_tag(t->pair, sip->sip_to->a_tag);
+	       !branch_by_tag(t, sip->sip_to->a_tag);
 }
 
 /* A further dialog of the same INVITE. */
 static struct leg *branch_new(struct txn *t, const sip_t *sip)
 {
-	struct leg *first = t->pair->called, *leg;
+	struct leg *first = t->to, *leg;
 
 	leg = leg_new(t->pair, first->face);
 	if (!leg)
 		return NULL;
 	leg->contact = first->contact;
 	leg->sips = first->sips;
+	leg->prong = first->prong;
+	leg->lost = first->lost;
 	leg->hop = first->hop ? strdup(first->hop) : NULL;
 	leg->dialog = nta_leg_tcreate(
 		leg->face->agent, txn_on_request, leg,
@@ -244,12 +255,14 @@ struct leg *leg_branch(struct txn *t, const sip_t *sip)
 	const char *tag = sip->sip_to ? sip->sip_to->a_tag : NULL;
 	struct leg *leg;
 
-	if (!tag || !t->pair->called)
+	if (!tag)
 		return NULL;
-	leg = branch_by_tag(t->pair, tag);
+	leg = branch_by_tag(t, tag);
 	if (leg)
 		return leg;
-	leg = t->pair->called;
+	leg = t->to;
+	if (!leg->dialog)
+		return NULL;
 	if (leg->tagged)
 		leg = branch_new(t, sip);
 	else
@@ -288,6 +301,20 @@ void leg_accepted(struct leg *leg, nta_incoming_t *irq)
 	msg_destroy(msg);
 }
 
+/* Puts a leg aside that is in no list any more. */
+static void lose(struct leg *leg, bool over)
+{
+	struct pair *pair = leg->pair;
+
+	if (over && leg->dialog) {
+		nta_leg_destroy(leg->dialog);
+		leg->dialog = NULL;
+	}
+	leg->lost = true;
+	leg->next = pair->lost;
+	pair->lost = leg;
+}
+
 void leg_won(struct leg *leg)
 {
 	struct pair *pair = leg->pair;
@@ -295,15 +322,26 @@ void leg_won(struct leg *leg)
 
 	for (other = pair->called; other; other = next) {
 		next = other->next;
-		if (other == leg)
-			continue;
-		nta_leg_destroy(other->dialog);
-		other->dialog = NULL;
-		other->next = pair->lost;
-		pair->lost = other;
+		if (other != leg)
+			lose(other, other->prong == leg->prong);
 	}
 	leg->next = NULL;
 	pair->called = leg;
+}
+
+void leg_lost(struct txn *t)
+{
+	struct leg **at = &t->pair->called, *leg;
+
+	while ((leg = *at)) {
+		if (leg->prong != t->prong ||
+		    (leg == t->pair->called && !leg->next)) {
+			at = &leg->next;
+			continue;
+		}
+		*at = leg->next;
+		lose(leg, true);
+	}
 }
 
 /* Sends what we say by ourselves; takes msg. For an ACK branch is that of its

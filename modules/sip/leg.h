@@ -30,8 +30,12 @@ void leg_retarget(struct leg *leg, const sip_t *sip, bool first);
  * refused refreshes nothing: whoever forged it would get the next BYE. */
 void leg_accepted(struct leg *leg, nta_incoming_t *irq);
 /* All other branches lose their dialogs; nta answers their late 2xx with ACK
- * and BYE, and what they still ask gets 481. */
+ * and BYE, and what they still ask gets 481. Those of other phones keep them:
+ * their late 2xx are ours to answer (invite_late_response()). */
 void leg_won(struct leg *leg);
+/* The branches of this INVITE, which came to nothing, lose their dialogs; the
+ * pair's last one stays, for there is always one. */
+void leg_lost(struct txn *t);
 /* Sends the ACK of t's 2xx: with the headers of from if not NULL, and a body
  * if not NULL. */
 void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,

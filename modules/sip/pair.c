@@ -16,6 +16,7 @@
 #include "daemon/uri.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
+#include "modules/sip/fork.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/message/merge.h"
 #include "modules/sip/message/origin.h"
@@ -54,6 +55,7 @@ void pair_free(struct pair *pair)
 
 	unlink_pair(pair);
 	filter_drop(pair);
+	fork_free(pair);
 	while ((t = pair->txns)) {
 		pair->txns = t->next;
 		txn_free(t);
@@ -215,6 +217,7 @@ static void end(struct pair *pair, const struct refusal *no, int status,
 		 cause ? cause : "");
 	for (t = pair->txns; t; t = t->next)
 		txn_end(t, no);
+	fork_end(pair, no);
 	end_legs(pair, was);
 	if (!pair->depth) {
 		release_call(pair);
@@ -292,7 +295,8 @@ void pair_sweep(void *sip)
 			filter_drop(pair);
 		}
 		sweep_txns(pair);
-		if (pair->state == PAIR_ENDED && !pair->txns)
+		if (pair->state == PAIR_ENDED && !pair->txns &&
+		    !fork_busy(pair))
 			pair_free(pair);
 	}
 }
@@ -308,6 +312,7 @@ void pair_give_up(void *sip)
 	struct txn *t;
 
 	for (pair = s->pairs; pair; pair = pair->next) {
+		fork_give_up(pair, now - s->patience_us);
 		if (pair->state != PAIR_ENDED ||
 		    now - pair->ended_us < s->patience_us)
 			continue;

@@ -83,6 +83,7 @@ static bool waits(const struct pair *pair)
 static bool begun(const struct txn *t)
 {
 	return !t->initial || !t->irq || t->final || t->reliables ||
+	       t->pair->fork ||
 	       waits(t->pair);
 }
 

@@ -7,6 +7,7 @@
  *   nat/       ends behind a NAT: where they are, and keeping the way open
  *   sip.c      the module record; requests that belong to no dialog
  *   invite.c   the first INVITE; branches, reliable responses, ACK, CANCEL
+ *   fork.c     the first INVITE to several phones of one account
  *   txn.c      any request from one leg to the other, its responses back
  *   filter.c   messages wait here, in order, for the core's body filter
  *   reoffer.c  offers with the outside alone, for new keys
@@ -38,8 +39,8 @@
  * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and
  * ACK, merges and matches; nothing else of it is used (no nua, no soa).
  *
- * Does not do: forking of its own. A 3xx of a phone passes, without
- * Contacts that show the inside. */
+ * Does not do: following a 3xx of a phone, which passes, without Contacts that
+ * show the inside. */
 #include "modules/sip/sip.h"
 
 #include "daemon/base/clock.h"

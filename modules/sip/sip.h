@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct accounts; /* trunk/account.h */
+struct fork; /* fork.c */
 struct auth;     /* trunk/auth.h */
 struct goodbye;  /* trunk/challenge.c */
 struct admissions; /* registrar/admission.h */
@@ -119,7 +120,9 @@ struct leg {
 	nta_leg_t *dialog;    /* NULL: a branch that lost */
 	const sip_contact_t *contact; /* of ours: which listener we are */
 	unsigned branch;      /* called side: 0, 1, ... */
+	unsigned prong;       /* which of several INVITEs made it (fork.c) */
 	bool caller;
+	bool lost;            /* another phone has the call, or none */
 	bool tagged;          /* the other end gave its tag */
 	bool sips;            /* the call on this leg is to a sips: URI */
 	bool known;           /* whom no limit of strangers holds for */
@@ -157,6 +160,8 @@ struct txn {
 	struct loop_timer *patience; /* with the next hop; or NULL (retry.c) */
 	sip_method_t method;
 	uint32_t cseq;       /* on the leg it went to */
+	unsigned phone;      /* of several: call_phone() */
+	unsigned prong;      /* and which INVITE it is (fork.c); 0: the only */
 	uint32_t rack_rseq, rack_cseq; /* PRACK: what it acknowledges there */
 	int answer;          /* final status that came from the other leg */
 	int final;           /* final status that we gave; 0: none yet */
@@ -196,9 +201,10 @@ struct pair {
 	enum pair_state state;
 	struct leg *caller;
 	struct leg *called;     /* the branches; the first is the winner */
-	struct leg *lost;       /* branches without dialog, while we wait */
+	struct leg *lost;       /* branches that are none, while we wait */
 	unsigned branches;
 	struct txn *txns;
+	struct fork *fork;      /* the call is for several phones; or NULL */
 	struct passage *queue;  /* see filter.h */
 	bool running;           /* the queue is being worked on */
 	int depth;              /* calls to and from the core we are inside */

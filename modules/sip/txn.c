@@ -13,6 +13,7 @@
 #include "daemon/base/log.h"
 #include "modules/sip/border/border.h"
 #include "modules/sip/early.h"
+#include "modules/sip/fork.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/invite.h"
@@ -39,8 +40,6 @@
 #include <sofia-sip/sip_tag.h>
 #include <sofia-sip/su_uniqueid.h>
 #include <sofia-sip/tport_tag.h>
-
-static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip);
 
 struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 		    const sip_t *sip)
@@ -154,7 +153,7 @@ static bool rack_add(msg_t *msg, const struct txn *t)
 /* "": where the message says. */
 static const char *first_hop(const struct txn *t)
 {
-	return t->initial ? call_route(t->pair->call)->next_hop
+	return t->initial ? call_phone(t->pair->call, t->phone)->next_hop
 			  : leg_hop(t->to);
 }
 
@@ -180,6 +179,15 @@ static const char *const *our_tags(const struct txn *t)
 	static const char *const invite[] = { "timer", "100rel", NULL };
 
 	return t->initial ? invite : session_tags;
+}
+
+/* To one of several phones, whose reliable responses would be answers that
+ * bind before the call is theirs. */
+static bool supported_add(msg_t *msg, const struct txn *t, const sip_t *sip)
+{
+	static const char *const reliable[] = { "100rel", NULL };
+
+	return !t->prong || headers_support(msg, sip, reliable);
 }
 
 /* body NULL: a sealed one comes later. */
@@ -219,8 +227,8 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 {
 	struct txn *t = p->txn;
 	bool requires = headers_requires(sip, our_tags(t));
-	const char *ruri = t->initial ? call_route(t->pair->call)->target :
-					NULL;
+	const char *ruri = t->initial
+		? call_phone(t->pair->call, t->phone)->target : NULL;
 	struct crossing x = border_crossing(t->pair, t->from->face->face);
 	unsigned border = border_flags(&x, sip, &t->from->privacy);
 	unsigned flags = body_flags(body) | border;
@@ -231,10 +239,13 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 		flags |= COPY_NO_REFER_TO;
 	if (requires)
 		flags |= COPY_NO_REQUIRE;
+	if (t->prong)
+		flags |= COPY_NO_SUPPORTED;
 	if (headers_copy_request(t->from->face, msg, sip, flags) ||
 	    !border_privacy(msg, sip, &x, border) ||
 	    (requires && !headers_require(msg, sip, our_tags(t))) ||
-	    !early_request(t, msg, sip) || !session_request(t, msg, sip) ||
+	    !supported_add(msg, t, sip) || !early_request(t, msg, sip) ||
+	    !session_request(t, msg, sip) ||
 	    !replaces_add(t->from->face, sip, msg) ||
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
@@ -248,6 +259,7 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 
 static nta_outgoing_t *request_send(struct txn *t, msg_t *msg)
 {
+	nta_response_f *fn = t->prong ? fork_response : txn_response;
 	const char *hop = first_hop(t);
 	url_string_t *route = *hop ? (url_string_t *)hop : NULL;
 	nta_agent_t *agent = t->to->face->agent;
@@ -256,10 +268,10 @@ static nta_outgoing_t *request_send(struct txn *t, msg_t *msg)
 
 	t->cseq = sip_object(msg)->sip_cseq->cs_seq;
 	if (!t->initial)
-		return nta_outgoing_mcreate(agent, on_response, t, route, msg,
+		return nta_outgoing_mcreate(agent, fn, t, route, msg,
 					    TPTAG_IDENT(ident), TAG_END());
 	face_branch(t->pair->sip, sip_object(msg)->sip_request->rq_url, branch);
-	return nta_outgoing_mcreate(agent, on_response, t, route, msg,
+	return nta_outgoing_mcreate(agent, fn, t, route, msg,
 				    NTATAG_BRANCH_KEY(branch),
 				    TPTAG_IDENT(ident), TAG_END());
 }
@@ -275,33 +287,53 @@ static msg_t *request_build(const struct passage *p, const struct body *body)
 	return NULL;
 }
 
-/* Takes msg, which may be NULL: no memory. secret: its body holds keys. */
+/* Sends msg, which is taken and may be NULL: no memory; or no says why not.
+ * secret: its body holds keys. */
+static bool request_sent(struct txn *t, const sip_t *sip, msg_t *msg,
+			 bool secret, struct refusal *no)
+{
+	struct crossing x = border_crossing(t->pair, t->from->face->face);
+	const char *private = border_refuses(&x, sip);
+
+	*no = reply_no(500, "the request cannot be sent on");
+	if (private)
+		*no = reply_no(500, private);
+	else if (msg && secret && !face_may_carry(msg, first_hop(t)))
+		*no = reply_no(488, "SDES keys need verified TLS on the next "
+			       "hop");
+	else if (msg && !face_may_leave(msg, first_hop(t), t->to->sips))
+		*no = reply_no(480, "a sips: call needs TLS on the next hop");
+	else if (msg)
+		t->orq = request_send(t, msg);
+	if (!t->orq)
+		msg_destroy(msg);
+	return t->orq;
+}
+
+bool txn_send(struct txn *prong, const struct passage *p,
+	      const struct body *body, struct refusal *no)
+{
+	struct passage own = *p;
+
+	own.txn = prong;
+	return request_sent(prong, sip_object(p->msg),
+			    request_build(&own, body), body->secret, no);
+}
+
+/* Takes msg. */
 static void request_leave(struct txn *t, const sip_t *sip, msg_t *msg,
 			  bool secret)
 {
-	struct crossing x = border_crossing(t->pair, t->from->face->face);
-	struct refusal no = reply_no(500, "the request cannot be sent on");
-	const char *private = border_refuses(&x, sip);
+	struct refusal no;
 
-	if (private)
-		no = reply_no(500, private);
-	else if (msg && secret && !face_may_carry(msg, first_hop(t)))
-		no = reply_no(488, "SDES keys need verified TLS on the next "
-			      "hop");
-	else if (msg && !face_may_leave(msg, first_hop(t), t->to->sips))
-		no = reply_no(480, "a sips: call needs TLS on the next hop");
-	else if (msg)
-		t->orq = request_send(t, msg);
-	if (t->orq) {
+	if (request_sent(t, sip, msg, secret, &no)) {
 		retry_await(t);
 		early_answer(t, sip);
-		return;
-	}
-	msg_destroy(msg);
-	if (t->initial)
+	} else if (t->initial) {
 		pair_end(t->pair, &no, no.warn);
-	else
+	} else {
 		refuse(t, &no);
+	}
 }
 
 static void pass_request(struct passage *p, const struct body *body)
@@ -316,6 +348,10 @@ static void pass_request(struct passage *p, const struct body *body)
 	if (t->initial && call_route(t->pair->call)->nowhere) {
 		no = reply_no(404, NULL);
 		pair_end(t->pair, &no, no.phrase);
+		return;
+	}
+	if (fork_is(t)) {
+		fork_send(p, body);
 		return;
 	}
 	request_leave(t, sip, request_build(p, body), body->secret);
@@ -426,7 +462,7 @@ void txn_go_on(struct txn *t)
 	msg_destroy(msg);
 }
 
-static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+int txn_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	int status = nta_outgoing_status(orq);
 
@@ -843,8 +879,10 @@ int txn_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 		nta_incoming_destroy(irq);
 		return 0;
 	}
-	if (pair->state == PAIR_ENDED)
+	if (pair->state == PAIR_ENDED || leg->lost)
 		return m == sip_method_bye ? 200 : 481;
+	if (m == sip_method_bye && leg->prong && pair->state == PAIR_CALLING)
+		return 481; /* it is not this phone's to end */
 	if (m == sip_method_bye && pair->state != PAIR_UP)
 		return early_bye(leg, irq);
 	if (check(leg, irq, sip))

@@ -22,6 +22,12 @@ msg_t *txn_build(struct passage *p);
 void txn_pass_built(struct passage *p);
 void txn_refused(struct passage *p, const struct refusal *no);
 
+/* Sofia's callback for the response to a request that was relayed. */
+int txn_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip);
+/* Sends the INVITE p to one of several phones. False: no says why not. */
+bool txn_send(struct txn *prong, const struct passage *p,
+	      const struct body *body, struct refusal *no);
+
 /* The pair ends: answers what is open, cancels or acknowledges what is out. */
 void txn_end(struct txn *t, const struct refusal *no);
 /* Nothing is left to wait for; pair_sweep() frees it. */

@@ -1,112 +1,17 @@
 #!/usr/bin/env python3
 """The registrar of our own: phones that register by a password, MD5 and
 SHA-256, and call by it; what is wrong, late, repeated or somebody else's."""
-import atexit
-import hashlib
-import itertools
 import json
 import os
 import re
 import sys
 import tempfile
 
+from sipphone import DOMAIN, HOP, OPTIONS, PASSWORDS, Phone, REGISTRAR, USERS, fields
 from sipscene import INSIDE, OUTSIDE, PORT, PROGRAM, SLOW, WRAP, case, main, same
 from sipsock import Relay, SDP, dialog
 
-DOMAIN = "a.example"
-REGISTRAR = "sip:a.example"
-HOP = ",sip:127.0.0.1:%d" % (PORT + 11)
-PASSWORDS = {"alice": "wonderland", "carol": "christmas"}
-
-
-def h(algorithm, *parts):
-    name = algorithm.lower().replace("-", "")
-    return hashlib.new(name, ":".join(parts).encode()).hexdigest()
-
-
-def accounts():
-    """The file of accounts, as htdigest would write it."""
-    fd, path = tempfile.mkstemp()
-    atexit.register(os.unlink, path)
-    with os.fdopen(fd, "w") as f:
-        for user, password in PASSWORDS.items():
-            for algorithm in ("MD5", "SHA-256"):
-                f.write("%s:%s:%s\n" % (user, DOMAIN, h(algorithm, user, DOMAIN, password)))
-    return path
-
-
-USERS = accounts()
-OPTIONS = {"keys": ("users=" + USERS, "register=2"), "target": HOP}
 LOGGED = dict(OPTIONS, log=True)
-
-
-def fields(value):
-    return dict(re.findall(r'(\w+)="?([^",]*)"?', value))
-
-
-class Phone:
-    """A phone that does digest authentication by itself (RFC 7616)."""
-    calls = itertools.count(1)
-
-    def __init__(self, end, user="alice", password=None, algorithm="SHA-256"):
-        self.end, self.user, self.algorithm = end, user, algorithm
-        self.password = password or PASSWORDS.get(user, "?")
-        self.account = "<sip:%s@%s>" % (user, DOMAIN)
-        self.contact = "sip:%s@127.0.0.1:%d" % (user, end.port)
-        self.dialog = dialog(**{"from": self.account, "to": self.account})
-        self.challenge, self.nc = None, 0
-
-    def learn(self, response):
-        """Takes the challenge of its algorithm."""
-        name = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
-        self.challenges = [fields(v) for v in response.all(name)]
-        for c in self.challenges:
-            if c["algorithm"] == self.algorithm:
-                self.challenge, self.nc = c, 0
-        return self.challenges
-
-    def answer(self, method, uri, nc=None, qop="auth", **over):
-        c = dict(self.challenge, **over)
-        self.nc = nc if nc is not None else self.nc + 1
-        count = "%08x" % self.nc
-        ha1 = h(self.algorithm, self.user, c["realm"], self.password)
-        ha2 = h(self.algorithm, method, uri)
-        middle = (c["nonce"], count, "c0ffee", qop) if qop else (c["nonce"],)
-        self.proof = h(self.algorithm, ha1, *middle, h(self.algorithm, "", uri))
-        text = ('Digest username="%s", realm="%s", nonce="%s", uri="%s", response="%s", '
-                'algorithm=%s, opaque="%s"'
-                % (self.user, c["realm"], c["nonce"], uri,
-                   h(self.algorithm, ha1, *middle, ha2), self.algorithm, c["opaque"]))
-        return text + (', qop=auth, nc=%s, cnonce="c0ffee"' % count if qop else "")
-
-    def ask(self, expires=600, extra="", contact=None, uri=REGISTRAR, **over):
-        contact = contact if contact else "<%s>" % self.contact
-        if expires is not None:
-            contact += ";expires=%d" % expires
-        over.setdefault("Contact", contact)
-        self.end.request("REGISTER", uri, self.dialog, extra=extra, **over)
-
-    def register(self, expires=600, status="200", uri=REGISTRAR, extra="", answer=None, **over):
-        """Asks, is challenged if it has no nonce yet, and answers; the response."""
-        if not self.challenge:
-            self.ask(expires, extra, uri=uri, **over)
-            self.learn(self.end.expect("SIP/2.0 401", 2 * SLOW))
-        text = self.answer("REGISTER", uri, **(answer or {}))
-        self.ask(expires, extra + "Authorization: %s\r\n" % text, uri=uri, **over)
-        return self.end.expect("SIP/2.0 " + status, 2 * SLOW)
-
-    def send(self, method, uri, d=None, extra="", answer=None, **kw):
-        """A request with credentials, after its challenge."""
-        d = d or dialog(**{"from": self.account})
-        if not self.challenge:
-            self.end.request(method, uri, d, extra=extra, **kw)
-            self.learn(self.end.expect("SIP/2.0 407", 2 * SLOW))
-            if method == "INVITE":
-                self.end.request("ACK", uri, d)
-        text = self.answer(method, uri, **(answer or {}))
-        d["branch"] = self.end.request(method, uri, d, extra=extra +
-                                       "Proxy-Authorization: %s\r\n" % text, **kw)
-        return d
 
 
 def listed(s):
@@ -128,6 +33,22 @@ def rings(s, phone, uri="sip:alice@a.example", target=None):
     phone.end.expect("ACK")
     s.b.expect("SIP/2.0 486")
     d["ttag"] = "x"
+
+
+def ring_in_order(s, *phones, first=1):
+    """A call rings them one after the other; the first of them at once."""
+    s.b.request("INVITE", "sip:alice@a.example", dialog(), body=SDP)
+    together = [(p, p.end.expect("INVITE", 2 * SLOW)) for p, _ in phones[:first]]
+    same([i.uri for _, i in together], [uri for _, uri in phones[:first]], "who rings first")
+    for p, i in together:
+        p.end.reply(i, "486 Busy Here", "A1")
+        p.end.expect("ACK")
+    for p, uri in phones[first:]:
+        i = p.end.expect("INVITE", 2 * SLOW)
+        same(i.uri, uri, "who rings next")
+        p.end.reply(i, "486 Busy Here", "A1")
+        p.end.expect("ACK")
+    s.b.expect("SIP/2.0 486")
 
 
 def nobody(s, uri="sip:alice@a.example"):
@@ -278,22 +199,25 @@ def somebody_elses_account(s):
     assert "REGISTER of alice@a.example from 127.0.0.1:%d: 403" % (PORT + 12) in s.logged()
 
 
-@case(**OPTIONS)
+@case(keys=OPTIONS["keys"] + ("best=1",), target=HOP)
 def several_contacts(s):
+    """With ring = "best": by q, one after the other."""
     phone = Phone(s.a)
-    two = ("<%s>;q=0.5;expires=100, <sip:alice@10.1.1.9;transport=tcp>;q=0.25" % phone.contact)
+    far = "sip:alice@10.1.1.9;transport=tcp"
+    two = "<%s>;q=0.5;expires=100, <%s>;q=0.25" % (phone.contact, far)
     ok = phone.register(expires=None, contact=two, extra="Expires: 77\r\n")
     same(sorted(ok.all("Contact")), sorted([
         "<%s>;q=0.500;expires=100" % phone.contact,
-        "<sip:alice@10.1.1.9;transport=tcp>;q=0.250;expires=77"]), "Contacts")
-    rings(s, phone)  # the higher q
+        "<%s>;q=0.250;expires=77" % far]), "Contacts")
+    ring_in_order(s, (phone, phone.contact), (phone, far))
     same(len(contacts(phone.register(expires=None, Contact=None))), 2, "a question")
     # the same Contact in other letters is the same binding
     ok = phone.register(expires=200, contact="<SIP:alice@127.0.0.1:%d>" % s.a.port)
     same(len(contacts(ok)), 2, "after a refresh")
     other = Phone(s.end(PORT + 12, INSIDE))
     same(len(contacts(other.register())), 3, "two phones")  # q=1
-    rings(s, other)
+    # without q it is 1 again (RFC 3261 20.10), and this one came first
+    ring_in_order(s, (other, other.contact), (phone, phone.contact), (phone, far), first=2)
     for bad in ("<sip:a@10.1.1.1>, *", "<mailto:a@b.example>",
                 ", ".join("<sip:a%d@10.1.1.1>" % i for i in range(9))):
         phone.register(None, status="400", contact=bad)

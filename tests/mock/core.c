@@ -12,6 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+struct phone {
+	struct call_route route;
+	struct location_way way;
+};
+
 struct call {
 	struct engine *e;
 	struct call *next;
@@ -20,6 +25,7 @@ struct call {
 	char more[8][512]; /* further next hops */
 	size_t n_more, at;
 	struct call_route route;
+	struct phone phone[CALL_PHONES_MAX]; /* but the first */
 	uint64_t id;
 	struct loop_timer *timer;
 	struct filter_request late; /* with a copy of the body */
@@ -290,19 +296,40 @@ static void on_late(void *user)
 	free(data);
 }
 
+static void further_phone(struct call *c, struct phone *p,
+			  const struct location_way *last,
+			  const struct location_way *way)
+{
+	unsigned before = p == &c->phone[1] ? 0 : p[-1].route.group;
+
+	p->way = *way;
+	p->route = (struct call_route){
+		.target = p->way.target, .next_hop = p->way.next_hop,
+		.routes = "", .nat = way->nat,
+		.group = before + (c->e->settings.registrar.ring_best &&
+				   last->q != way->q),
+	};
+}
+
 static void ask_location(struct call *c, const struct call_start *s)
 {
 	const struct location *l = c->e->location;
-	struct location_way way = { .nat = false };
+	struct location_way way[CALL_PHONES_MAX];
+	int n;
 
 	if (s->from == INSIDE) {
 		snprintf(c->routes, sizeof c->routes, "%s",
 			 l->routes(l->user, s->caller, &s->source));
-	} else if (!l->find(l->user, s->callee, &way)) {
-		snprintf(c->target, sizeof c->target, "%s", way.target);
-		snprintf(c->next_hop, sizeof c->next_hop, "%s", way.next_hop);
-		c->route.nat = way.nat;
+		return;
 	}
+	n = l->find(l->user, s->callee, way, CALL_PHONES_MAX);
+	if (n < 0)
+		return;
+	snprintf(c->target, sizeof c->target, "%s", way[0].target);
+	snprintf(c->next_hop, sizeof c->next_hop, "%s", way[0].next_hop);
+	c->route.nat = way[0].nat;
+	for (int i = 1; i < n; i++)
+		further_phone(c, &c->phone[i], &way[i - 1], &way[i]);
 }
 
 static int ask_hops(struct call *c, const char *callee)
@@ -437,6 +464,14 @@ uint64_t call_id(const struct call *c)
 const struct call_route *call_route(const struct call *c)
 {
 	return &c->route;
+}
+
+const struct call_route *call_phone(const struct call *c, unsigned n)
+{
+	if (!n)
+		return &c->route;
+	return n < CALL_PHONES_MAX && c->phone[n].route.target
+		? &c->phone[n].route : NULL;
 }
 
 bool call_may_lead(const struct call *c, const char *uri)

@@ -15,8 +15,8 @@
  * oom (the N-th calloc() of ours from now on fails, once),
  * conf (path of a configuration, for its peers; again: a reload), register (1:
  * passes, 2: local), users (path of the file of accounts of a.example; at the
- * start only), md5 (1: no other hash), any_qop (1), life (s of a nonce),
- * verdict_ms (how late the keeper is), verdict (an error that it gives), hosts
+ * start only), md5 (1: no other hash), any_qop (1), best (1: phones ring by q),
+ * life (s of a nonce), verdict_ms (how late the keeper is), verdict (an error that it gives), hosts
  * (limit of one host), refresh (limits.refresh, s), subscriptions (their
  * limit), keepalive (s between questions to phones behind a NAT), bindings
  * (path of their file; at the start only), keys_only (1: offers of the outside
@@ -192,6 +192,8 @@ static void set(struct program *p, const char *text)
 			: DIGEST_BIT(DIGEST_MD5) | DIGEST_BIT(DIGEST_SHA_256);
 	else if (!strncmp(text, "any_qop=", 8))
 		e->settings.registrar.any_qop = atoi(value);
+	else if (!strncmp(text, "best=", 5))
+		e->settings.registrar.ring_best = atoi(value);
 	else if (!strncmp(text, "life=", 5))
 		e->settings.registrar.nonce_s = (uint32_t)atoi(value);
 	else if (!strncmp(text, "verdict_ms=", 11))

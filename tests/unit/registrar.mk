@@ -14,5 +14,6 @@ tests_unit_test_login_SOURCES = tests/unit/test_login.c \
 tests_unit_test_login_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 
 # Phones against the module, judged as the keeper does.
-TESTS += tests/call/test_sip_registrar.py
-EXTRA_DIST += tests/call/test_sip_registrar.py
+TESTS += tests/call/test_sip_registrar.py tests/call/test_sip_fork.py
+EXTRA_DIST += tests/call/test_sip_registrar.py tests/call/test_sip_fork.py \
+	tests/call/sipphone.py

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "daemon/base/err.h"
+#include "daemon/engine/call.h"
 #include "daemon/base/log.h"
 #include "modules/sip/registration/binding.h"
 #include "modules/sip/registration/location.h"
@@ -472,12 +473,12 @@ static void way(const char *contact, const char *source, const char *proto,
 	assert_int_equal(bindings_put(b, &f), 0);
 	bindings_token(b, &f, token);
 	strcat(strcat(uri, token), "@192.0.2.1:5070;transport=tcp");
-	assert_int_equal(l.find(l.user, uri, &out), 0);
+	assert_int_equal(l.find(l.user, uri, &out, 1), 1);
 	assert_string_equal(out.target, contact);
 	assert_string_equal(out.next_hop, expected);
 	assert_string_equal(out.account, "sip:alice@a.example");
 	uri[8] = uri[8] == '0' ? '1' : '0';
-	assert_int_equal(l.find(l.user, uri, &out), E_NOTFOUND);
+	assert_int_equal(l.find(l.user, uri, &out, 1), E_NOTFOUND);
 	bindings_free(b);
 }
 
@@ -591,15 +592,51 @@ static void expect_way(struct bindings *b, const char *uri, const char *target)
 {
 	struct location l = location_of(b);
 	struct location_way way;
-	int r = l.find(l.user, uri, &way);
+	int r = l.find(l.user, uri, &way, 1);
 
 	if (!target) {
 		assert_int_equal(r, E_NOTFOUND);
 		return;
 	}
-	assert_int_equal(r, 0);
+	assert_int_equal(r, 1);
 	assert_string_equal(way.target, target);
 	assert_string_equal(way.account, "sip:alice@a.example");
+}
+
+/* The best first, as many as there is room for. */
+static void several_phones_in_order(void **state)
+{
+	static const struct { uint16_t q; unsigned since; } given[] = {
+		{ 500, 1 }, { 1000, 1 }, { 0, 9 }, { 1000, 2 }, { 500, 3 },
+	};
+	static const int order[] = { 3, 1, 4, 0, 2 };
+	struct bindings *b = open_at(-1, NOW);
+	struct location l = location_of(b);
+	struct location_way way[CALL_PHONES_MAX];
+	struct binding_facts f;
+	char contact[64];
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		snprintf(contact, sizeof contact, "sip:alice@10.1.1.%d", i);
+		f = local(contact, "10.1.1.1:5062");
+		f.q = given[i].q;
+		f.now_us += given[i].since * SECOND;
+		bindings_put(b, &f);
+	}
+	for (int room = 1; room <= 5; room++) {
+		assert_int_equal(l.find(l.user, "sip:alice@a.example", way,
+					(size_t)room), room);
+		for (int i = 0; i < room; i++) {
+			snprintf(contact, sizeof contact,
+				 "sip:alice@10.1.1.%d", order[i]);
+			assert_string_equal(way[i].target, contact);
+			assert_int_equal(way[i].q, given[order[i]].q);
+		}
+	}
+	assert_int_equal(l.find(l.user, "sip:alice@a.example", way,
+				CALL_PHONES_MAX), 5);
+	bindings_free(b);
 }
 
 /* A call to the account goes to the highest q, then to the latest; to a phone
@@ -664,6 +701,7 @@ int main(void)
 		cmocka_unit_test_setup(routes_of_an_account, quiet),
 		cmocka_unit_test_setup(a_local_binding_is_kept, quiet),
 		cmocka_unit_test_setup(ways_to_an_account, quiet),
+		cmocka_unit_test_setup(several_phones_in_order, quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

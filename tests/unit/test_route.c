@@ -16,15 +16,37 @@
 #define TOKEN "sip:0123456789abcdef0123456789abcdef@127.0.0.2:5060"
 #define ROUTES "<sip:p1.a.example;lr>"
 
-static int find(void *user, const char *uri, struct location_way *out)
+static int find(void *user, const char *uri, struct location_way *out,
+		size_t room)
 {
+	static const struct {
+		const char *next_hop;
+		uint16_t q;
+	} several[] = {
+		{ "sip:127.0.0.9:5061;transport=tls", 1000 },
+		{ "sip:127.0.0.9:5062;transport=udp", 1000 },
+		{ "sip:127.0.0.9:5063;transport=tls", 500 },
+		{ "sip:127.0.0.9:5064;transport=udp", 0 },
+	};
+
 	(void)user;
+	assert_int_equal(room, CALL_PHONES_MAX);
+	for (int i = 0; i < 4; i++) {
+		strcpy(out[i].account, "sip:dora@a.example");
+		snprintf(out[i].target, LOCATION_TEXT, "sip:dora@10.0.0.%d",
+			 i);
+		strcpy(out[i].next_hop, several[i].next_hop);
+		out[i].nat = i == 1;
+		out[i].q = several[i].q;
+	}
+	if (strstr(uri, "dora"))
+		return 4;
 	if (strcmp(uri, TOKEN))
 		return E_NOTFOUND;
 	strcpy(out->account, "sip:carol@a.example");
 	strcpy(out->target, "sip:carol@127.0.0.9:5062");
 	strcpy(out->next_hop, "sip:127.0.0.9:40000;transport=tcp");
-	return 0;
+	return 1;
 }
 
 static const char *routes(void *user, const char *caller,
@@ -94,6 +116,58 @@ static void others_go_as_before(void **state)
 	c = inward(r, "sip:carol@a.example", &no);
 	assert_true(c && call_route(c)->nowhere);
 	call_end(c, 404, "");
+	r->call = NULL;
+	rig_free(r);
+}
+
+/* Which phones, and in which group: "target group" for each. */
+static void expect_phones(struct call *c, const char *const *expected)
+{
+	const struct call_route *route = NULL;
+	char text[64];
+	unsigned n;
+
+	assert_non_null(c);
+	for (n = 0; expected[n]; n++) {
+		route = call_phone(c, n);
+		assert_non_null(route);
+		snprintf(text, sizeof text, "%s %u", route->target,
+			 route->group);
+		assert_string_equal(text, expected[n]);
+		assert_int_equal(route->nat,
+				 !strcmp(route->target, "sip:dora@10.0.0.1"));
+		assert_string_equal(route->routes, "");
+	}
+	assert_null(call_phone(c, n));
+	assert_string_equal(call_route(c)->target,
+			    call_phone(c, 0)->target);
+	assert_string_equal(c->callee, "sip:dora@a.example");
+	call_end(c, 200, "");
+}
+
+static void several_phones(void **state)
+{
+	static const char *const all[] = {
+		"sip:dora@10.0.0.0 0", "sip:dora@10.0.0.1 0",
+		"sip:dora@10.0.0.2 0", "sip:dora@10.0.0.3 0", NULL
+	};
+	static const char *const best[] = {
+		"sip:dora@10.0.0.0 0", "sip:dora@10.0.0.1 0",
+		"sip:dora@10.0.0.2 1", "sip:dora@10.0.0.3 2", NULL
+	};
+	static const char *const sips[] = {
+		"sip:dora@10.0.0.0 0", "sip:dora@10.0.0.2 0", NULL
+	};
+	struct rig *r = open_rig("");
+	struct refusal no;
+
+	(void)state;
+	expect_phones(inward(r, "sip:dora@a.example", &no), all);
+	expect_phones(inward(r, "sips:dora@a.example", &no), sips);
+	r->call = NULL;
+	rig_free(r);
+	r = open_rig("registrar = { ring = \"best\"; };");
+	expect_phones(inward(r, "sip:dora@a.example", &no), best);
 	r->call = NULL;
 	rig_free(r);
 }
@@ -178,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_registered_phone_is_called),
 		cmocka_unit_test(others_go_as_before),
+		cmocka_unit_test(several_phones),
 		cmocka_unit_test(who_is_no_peer_reaches_no_phone),
 		cmocka_unit_test(routes_lead_outwards),
 		cmocka_unit_test(without_the_role),

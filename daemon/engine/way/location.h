@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define LOCATION_TEXT 384
 
@@ -19,14 +21,17 @@ struct location_way {
 	char target[LOCATION_TEXT];   /* Request-URI for it */
 	char next_hop[LOCATION_TEXT]; /* SIP URI to send to, or "" */
 	bool nat; /* its target cannot be reached, next_hop can */
+	uint16_t q; /* how much it is preferred (RFC 3261 20.10), to 1000 */
 };
 
 struct location {
 	const char *name;
 	void *user; /* for each of these */
-	/* The phone that an inward call to this Request-URI is for; 0 or
-	 * E_NOTFOUND. */
-	int (*find)(void *user, const char *uri, struct location_way *out);
+	/* The phones that an inward call to this Request-URI is for, of one
+	 * account, the one that it prefers first: their number, at most room,
+	 * or E_NOTFOUND. */
+	int (*find)(void *user, const char *uri, struct location_way *out,
+		    size_t room);
 	/* The routes (value of a Route header, RFC 3608) for calls of this
 	 * From URI that come from source; "" when it has none. Valid until the
 	 * engine's loop goes on. */

@@ -3,9 +3,9 @@
  * From inside the far end is the Request-URI, from outside the From URI; the
  * first peer whose pattern matches it gives the profile. Outward the call goes
  * to the peer's route, else outside.proxy, else straight to the Request-URI;
- * inward to the phone that registered this Request-URI, else to the contact
- * that "phones" has for the user, else to inside.proxy. The routes that came
- * with a phone's registration lead its calls, unless the peer has a route.
+ * inward to the phones that registered this Request-URI (phone.c), else to the
+ * contact that "phones" has for the user, else to inside.proxy. The routes that
+ * came with a phone's registration lead its calls, unless the peer has a route.
  * No number is translated. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
@@ -144,29 +144,6 @@ static const struct location *location(const struct engine *e)
 	return core_find(e->core, "location", NULL);
 }
 
-/* The call is for the account that registered: this is whom the caller meant,
- * and what its keys are for. E_NOTFOUND when no phone did. */
-static int way_registered(struct call *c)
-{
-	const struct location *l = location(c->engine);
-	struct location_way way = { .nat = false };
-	char *account;
-
-	if (!l || l->find(l->user, c->callee, &way))
-		return E_NOTFOUND;
-	account = strdup(way.account);
-	c->target = strdup(way.target);
-	c->next_hop = strdup(way.next_hop);
-	if (!account || !c->target || !c->next_hop) {
-		free(account);
-		return E_NOMEM;
-	}
-	c->route.nat = way.nat;
-	free(c->callee);
-	c->callee = account;
-	return 0;
-}
-
 /* A call to a sips: URI goes on by TLS, or where a phone's rule allows it not
  * to (RFC 5630 section 5.3). */
 static int check_sips(struct call *c, bool sips, struct refusal *no)
@@ -196,7 +173,7 @@ static int way_inward(struct call *c, struct refusal *no)
 	const char *contact = phone ? conf_text(phone, "contact") : NULL;
 	bool sips = uri_is_sips(c->callee) &&
 		    !(phone && conf_bool(phone, "sips"));
-	int r = way_registered(c);
+	int r = phone_find(c, sips);
 
 	if (r != E_NOTFOUND)
 		return r ? r : check_sips(c, sips, no);

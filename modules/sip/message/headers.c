@@ -153,6 +153,8 @@ static bool copies(const msg_header_t *h, unsigned flags)
 		return false; /* came in the line of the one before */
 	if ((flags & COPY_NO_REQUIRE) && !strcasecmp(name, "Require"))
 		return false;
+	if ((flags & COPY_NO_SUPPORTED) && !strcasecmp(name, "Supported"))
+		return false;
 	if ((flags & COPY_NO_REFER_TO) &&
 	    h->sh_class == (msg_hclass_t *)sip_refer_to_class)
 		return false;
@@ -297,6 +299,18 @@ bool headers_require(msg_t *to, const sip_t *from, const char *const *drop)
 	for (; ok && p && *p; p++)
 		if (!dropped(drop, *p))
 			ok = header_add(to, "Require", *p);
+	return ok;
+}
+
+bool headers_support(msg_t *to, const sip_t *from, const char *const *drop)
+{
+	const sip_supported_t *s = from->sip_supported;
+	const msg_param_t *p = s ? s->k_items : NULL;
+	bool ok = true;
+
+	for (; ok && p && *p; p++)
+		if (!dropped(drop, *p))
+			ok = header_add(to, "Supported", *p);
 	return ok;
 }
 

@@ -17,6 +17,7 @@ enum header_fate header_fate(const char *name, size_t len);
 #define COPY_NO_REQUIRE 2u /* not Require: we say ourselves what we require */
 #define COPY_NO_REFER_TO 8u /* replaces.h writes another */
 #define COPY_NO_DATE 16u    /* we say when */
+#define COPY_NO_SUPPORTED 4u /* headers_support() */
 /* and BORDER_FLAGS (border.h): what does not cross to the other side */
 /* Copies what passes from a received message into a new one, in order, byte
  * for byte. Returns 0 or E_NOMEM. */
@@ -31,6 +32,9 @@ bool headers_requires(const sip_t *from, const char *const *drop);
 /* Adds Require without them, for what is copied with COPY_NO_REQUIRE. from has
  * a Require. False: no memory. */
 bool headers_require(msg_t *to, const sip_t *from, const char *const *drop);
+/* Adds Supported, if from has any, without these option tags, for what is
+ * copied with COPY_NO_SUPPORTED. False: no memory. */
+bool headers_support(msg_t *to, const sip_t *from, const char *const *drop);
 /* Copies the Contacts of a redirection (RFC 3261 21.3), but not those that
  * would show the inside: hidden says where that is, NULL: nothing to hide.
  * Returns how many were copied, or E_NOMEM. */

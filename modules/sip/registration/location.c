@@ -3,9 +3,9 @@
  *
  * A call inwards bears the token that we registered upstream as the user part
  * of its Request-URI, or the name of an account of our own registrar, which
- * leads to the phone that the account prefers (q), among equals to the one that
- * registered last. The phone gets its own Contact
- * as the Request-URI. The message goes to that Contact's host and port if the
+ * leads to its phones: those first that the account prefers (q), among equals
+ * the one that registered last. The phone gets its own Contact as the
+ * Request-URI. The message goes to that Contact's host and port if the
  * REGISTER came from this host, else to where the REGISTER came from: then
  * the Contact is behind a NAT (RFC 3581). Either way the transport is the one
  * that it registered over; a connection that still stands is used again. */
@@ -13,6 +13,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
+#include "daemon/engine/call.h"
 #include "daemon/uri.h"
 
 #include <stdio.h>
@@ -61,38 +62,59 @@ static bool token_of(const char *uri, char out[static TOKEN_TEXT])
 	return true;
 }
 
-/* Of an account of ours: by q, then the latest. */
-static const struct binding *best_of(const struct bindings *b, const char *uri)
+/* By q, then the latest. */
+static bool before(const struct binding *a, const struct binding *b)
 {
-	const struct binding *e = NULL, *best = NULL;
-	char name[URI_NAME_TEXT];
-	uint64_t at = now();
-
-	if (!uri_name(uri, name))
-		return NULL;
-	while ((e = bindings_next(b, name, e)))
-		if (e->local && e->expires_us > at &&
-		    (!best || e->q > best->q ||
-		     (e->q == best->q && e->since_us > best->since_us)))
-			best = e;
-	return best;
+	return a->q > b->q || (a->q == b->q && a->since_us > b->since_us);
 }
 
-static int find(void *user, const char *uri, struct location_way *out)
+/* Of an account of ours, the best at most so many; how many there are. */
+static size_t phones_of(const struct bindings *b, const char *uri,
+			const struct binding **out, size_t room)
 {
 	const struct binding *e = NULL;
-	char token[TOKEN_TEXT];
+	char name[URI_NAME_TEXT];
+	uint64_t at = now();
+	size_t n = 0, i;
 
-	if (token_of(uri, token))
-		e = bindings_find(user, token, now());
-	if (!e || e->local)
-		e = best_of(user, uri);
-	if (!e)
-		return E_NOTFOUND;
+	if (!uri_name(uri, name))
+		return 0;
+	while ((e = bindings_next(b, name, e))) {
+		if (!e->local || e->expires_us <= at)
+			continue;
+		for (i = n < room ? n++ : room; i && before(e, out[i - 1]); i--)
+			if (i < room)
+				out[i] = out[i - 1];
+		if (i < room)
+			out[i] = e;
+	}
+	return n;
+}
+
+static void tell(const struct binding *e, struct location_way *out)
+{
 	snprintf(out->account, sizeof out->account, "sip:%s", e->account);
 	snprintf(out->target, sizeof out->target, "%s", e->contact);
 	out->nat = way_to(e, out->next_hop, sizeof out->next_hop);
-	return 0;
+	out->q = e->q;
+}
+
+static int find(void *user, const char *uri, struct location_way *out,
+		size_t room)
+{
+	const struct binding *phone[CALL_PHONES_MAX] = { NULL };
+	char token[TOKEN_TEXT];
+	size_t n;
+
+	if (token_of(uri, token))
+		phone[0] = bindings_find(user, token, now());
+	n = phone[0] && !phone[0]->local;
+	if (!n)
+		n = phones_of(user, uri, phone, room < CALL_PHONES_MAX
+					    ? room : CALL_PHONES_MAX);
+	for (size_t i = 0; i < n; i++)
+		tell(phone[i], &out[i]);
+	return n ? (int)n : E_NOTFOUND;
 }
 
 static const char *routes(void *user, const char *caller,

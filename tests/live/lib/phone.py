@@ -15,7 +15,7 @@ MODULES = '/usr/lib/baresip/modules'
 
 CONFIG = '''\
 poll_method epoll
-sip_listen {listen}:5060
+sip_listen {listen}:{port}
 sip_certificate {dir}/unused.pem
 call_local_timeout 120
 call_max_calls 8
@@ -47,10 +47,11 @@ class Phone:
     """user@domain at a site; every call goes to the site's gateway."""
 
     def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True,
-                 password=None, watches=None, host=None):
+                 password=None, watches=None, host=None, number=0):
         """With a password it registers at its domain, else not at all. With
         watches (a SIP URI, or '') it tells others whether it is there, and
-        subscribes to that of the URI. host: another than the site's for phones."""
+        subscribes to that of the URI. host: another than the site's for phones.
+        number: which of several there."""
         self.password, self.watches = password, watches
         self.lab, self.uri, self.site = lab, uri, site
         self.host = host or f'phone-{site}'
@@ -58,18 +59,22 @@ class Phone:
         self.user = uri.split(':')[1].split('@')[0]
         gate = lab.net.address(f'lan-{site}', six)
         self.proxy = f'sip:[{gate}]:5060' if six else f'sip:{gate}:5060'
-        self.dir = lab.folder(f'phone-{site}')
+        self.number = number
+        name = f'{site}-{number}' if number else site
+        self.dir = lab.folder(f'phone-{name}')
         self.events = []
         self._write(speech, six, transport, auto)
-        self.process = lab.start(f'baresip-{site}', self.host, ['baresip', '-f', self.dir])
+        self.process = lab.start(f'baresip-{name}', self.host, ['baresip', '-f', self.dir])
         self._connect()
 
     def _write(self, speech, six, transport, auto):
         at = f'[{self.address}]' if six else self.address
         with open(f'{self.dir}/config', 'w') as f:
             f.write(CONFIG.format(
-                listen=at, dir=self.dir, source=f'aufile,{speech}', ports='20000-20998',
-                address=self.address, modules=MODULES, control=CONTROL,
+                listen=at, port=5060 + 2 * self.number, dir=self.dir,
+                source=f'aufile,{speech}', ports='{}-{}'.format(
+                    *(n + 1000 * self.number for n in (20000, 20998))),
+                address=self.address, modules=MODULES, control=CONTROL + self.number,
                 more=self._presence()))
         mode = 'auto' if auto else 'manual'
         with open(f'{self.dir}/accounts', 'w') as f:
@@ -104,7 +109,7 @@ class Phone:
                 raise Failure(f'baresip at {self.host} ended: {self.process.output()[-500:]}')
             with self.lab.net.inside(self.host):
                 try:
-                    return socket.create_connection((self.address, CONTROL), 1)
+                    return socket.create_connection((self.address, CONTROL + self.number), 1)
                 except OSError:
                     return None
         self.socket = wait_for(f'baresip at {self.host}', attempt)
