@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 
@@ -17,6 +18,7 @@ import guest
 from guest import A, A6, B, SPEECH, Wire, claim, forge, inside, ip, kernel, run, talk, udp
 
 TOOL, DAEMON = (os.path.abspath(p) for p in sys.argv[1:3])
+CTL = os.path.abspath('ctl/callsealctl')
 CONF = '''
 inside = {{ listen = ( "udp:127.0.0.1:5060" ); }};
 outside = {{ listen = ( "udp:{own}:5060" ); media = [ "{own}"{six} ]; }};
@@ -315,7 +317,80 @@ def killed():
         claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
 
 
-CLAIMS = (rights, blocked, esp_only, orders, rekey, lives, siblings, killed)
+CAPABILITIES = '+net_admin,+net_bind_service'  # as the systemd unit has it
+ADMIN, BIND = 1 << 12, 1 << 10
+
+
+def rights_of(pid):
+    with open(f'/proc/{pid}/status', encoding='ascii') as f:
+        return {k: int(re.search(rf'^Cap{k}:\s+(\w+)$', text, re.M)[1], 16)
+                for text in (f.read(),) for k in ('Prm', 'Eff', 'Inh', 'Amb')}
+
+
+def children(pid):
+    """Process ids by name of a daemon's children."""
+    out = subprocess.run(['ps', '-o', 'pid=,args=', '--ppid', str(pid)], capture_output=True,
+                         text=True).stdout
+    return {m[2]: int(m[1]) for m in re.finditer(r'(\d+) callseal: (\w+)', out)}
+
+
+@contextlib.contextmanager
+def whole_daemon():
+    os.makedirs('/run/whole', exist_ok=True)
+    with open('/run/whole/x', 'w', encoding='ascii') as f:
+        f.write('00112233445566778899aabbccddeeff' * 2)
+    with open('/run/whole/conf', 'w', encoding='ascii') as f:
+        f.write(CONF.format(own=A, ports=PORTS['a'], six=''))
+    for path in ('/run/whole', '/run/whole/x', '/run/whole/conf'):
+        os.chown(path, 65534, 65534)
+    os.chmod('/run/whole/x', 0o600)
+    with open('/run/whole/log', 'w', encoding='ascii') as log:
+        process = subprocess.Popen(
+            ['ip', 'netns', 'exec', 'a', 'setpriv', '--reuid', '65534', '--regid', '65534',
+             '--clear-groups', '--no-new-privs', '--inh-caps', f'-all,{CAPABILITIES}',
+             '--ambient-caps', f'-all,{CAPABILITIES}', '--bounding-set', f'-all,{CAPABILITIES}',
+             DAEMON, '-f', '/run/whole/conf', '--state-dir', '/run/whole/state', '--run-dir',
+             '/run/whole/run'], stdout=log, stderr=log)
+    end = time.monotonic() + 30
+    with open('/run/whole/log', encoding='ascii') as log:
+        text = log.read()
+        while 'info: ready' not in text and time.monotonic() < end:
+            time.sleep(0.1)
+            text += log.read()
+    claim('the daemon is ready', 'info: ready' in text, text)
+    yield process
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def whole():
+    """The whole daemon as its unit starts it: one process of it has the capability"""
+    with whole_daemon() as daemon:
+        pids = children(daemon.pid)
+        claim('four children', sorted(pids) == ['engine', 'keeper', 'relay', 'tunnel'], pids)
+        rights = {name: rights_of(pid) for name, pid in pids.items()}
+        claim('of which the tunnel process has CAP_NET_ADMIN',
+              rights.pop('tunnel') == {'Prm': ADMIN, 'Eff': ADMIN, 'Inh': 0, 'Amb': 0}, rights)
+        claim('and the others nothing', not any(v for r in rights.values() for v in r.values()),
+              rights)
+        claim('the parent has what it takes to start them again',
+              rights_of(daemon.pid)['Prm'] == ADMIN | BIND, rights_of(daemon.pid))
+        os.kill(pids['tunnel'], 9)
+        time.sleep(3)
+        again = children(daemon.pid).get('tunnel')
+        claim('which it does', again and again != pids['tunnel'] and
+              rights_of(again)['Eff'] == ADMIN and blocks('a') == 12, kernel('a'))
+        said = subprocess.run([CTL, '--run-dir', '/run/whole/run', 'sas'], capture_output=True,
+                              text=True)
+        claim('callsealctl sas shows it', said.stdout == 'no tunnels\n12 policies keep all but '
+              'ESP from the ports of tunnels\n', said)
+        daemon.terminate()
+        claim('it ends in order', daemon.wait(20) == 0)
+        claim('and leaves nothing in the kernel', not kernel('a'), kernel('a'))
+
+
+CLAIMS = (rights, blocked, esp_only, orders, rekey, lives, siblings, killed, whole)
 
 if __name__ == '__main__':
     sys.exit(run(CLAIMS, sys.argv[3:]))
