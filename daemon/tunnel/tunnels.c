@@ -354,6 +354,8 @@ static const char *check_key(const struct tunnel *t,
 		return "the two ends are of two families";
 	if (m->in.suite != m->out.suite || !esp_suite_info(m->in.suite))
 		return "its suite is none";
+	if (!m->life_s)
+		return "it has no end";
 	return NULL;
 }
 

@@ -338,6 +338,13 @@ static void keys_are_for_what_they_say(void **state)
 		assert_int_equal(raise_it(a, id, 0), E_AUTH);
 		gone(id);
 	}
+	{
+		struct msg_tunnel_key m = key_of(a, 40000, ++id);
+
+		m.life_s = 0;
+		key(m);
+		assert_int_equal(raise_it(a, id, 0), E_AUTH);
+	}
 	key(key_of(a, 40000, ++id));
 	assert_int_equal(raise_it(a, id, 0), 0);
 	drop(a);
