@@ -322,6 +322,15 @@ static int on_drop(struct tunnels *c, const struct ipc_msg *msg)
 
 /* -- the keeper's --------------------------------------------------------- */
 
+/* Another process made it: it may hold any octet. */
+static bool is_bool(const bool *b)
+{
+	uint8_t octet;
+
+	memcpy(&octet, b, sizeof octet);
+	return octet <= 1;
+}
+
 static bool same_end(const struct esp_end *a, const struct esp_end *b)
 {
 	const struct esp_selector *s = &a->sel[0], *q = &b->sel[0];
@@ -408,7 +417,8 @@ static int on_key(struct tunnels *c, const struct ipc_msg *msg)
 	const char *wrong;
 	int r;
 
-	if (!m->key_id)
+	if (!m->key_id || !is_bool(&m->near.natted) ||
+	    !is_bool(&m->far.natted))
 		return E_FORMAT;
 	if (spent_mark(c->spent, m->key_id)) {
 		refuse_key(c, m, "its id came before");

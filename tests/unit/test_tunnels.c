@@ -316,7 +316,8 @@ static void keys_are_for_what_they_say(void **state)
 #define FIELD(f) { offsetof(struct msg_tunnel_key, f), 3 }
 		FIELD(call), FIELD(mode), FIELD(scope), FIELD(udp),
 		FIELD(near.spi), FIELD(near.at.ip), FIELD(near.at.family),
-		FIELD(near.at.port), FIELD(near.n), FIELD(near.natted),
+		FIELD(near.at.port), FIELD(near.n),
+		{ offsetof(struct msg_tunnel_key, near.natted), 1 },
 		FIELD(near.sel[0].port), FIELD(near.sel[0].mask),
 		FIELD(near.sel[0].net.bits), FIELD(near.sel[0].net.base.ip),
 		FIELD(near.sel[0].protocol), FIELD(far.at.family),
@@ -510,6 +511,10 @@ static void messages_come_from_whom_they_must(void **state)
 			      sizeof m), E_FORMAT);
 	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RAISE, 1, &r, sizeof r),
 			 E_FORMAT);
+	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY, 1, &k, sizeof k),
+			 E_FORMAT);
+	k.key_id = 1;
+	memset(&k.near.natted, 2, 1);
 	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY, 1, &k, sizeof k),
 			 E_FORMAT);
 	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY_GONE, 1, &g,
