@@ -63,6 +63,8 @@ static const struct verb verbs[] = {
 	  "the peers, and which of their next hops work" },
 	{ "registrations", "", "registrations", "registrations", false, true,
 	  false, show_registrations, "the phones that are registered" },
+	{ "metrics", "", NULL, NULL, false, false, false, NULL,
+	  "counters and states for Prometheus" },
 	{ "reload", "", "reload", NULL, false, false, false, NULL,
 	  "read the configuration again" },
 	{ "digest", " USER DOMAIN", NULL, NULL, false, false, false, NULL,
@@ -212,6 +214,31 @@ static int run_verb(const struct verb *v, struct options *o, const char *id)
 	return status;
 }
 
+static int orders_of(const struct options *o)
+{
+	return !!o->accept + !!o->forget + o->mend;
+}
+
+/* Several replies, one page. */
+static int run_metrics(int argc, const struct options *o)
+{
+	static const struct verb parts[] = {
+		{ .cmd = "status", .member = "status", .show = metrics_status },
+		{ .cmd = "calls", .member = "calls", .show = metrics_calls },
+		{ .cmd = "peers", .member = "peers", .show = metrics_peers },
+		{ .cmd = "registrations", .member = "registrations",
+		  .show = metrics_registrations },
+	};
+	struct options own = *o;
+	int status = CTL_OK;
+
+	if (argc != 1 || o->json || orders_of(o))
+		return wrong_usage("usage: metrics", "");
+	for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++)
+		status = run_verb(&parts[i], &own, NULL);
+	return status;
+}
+
 /* The socket beside the control socket. */
 static const char *trust_path(struct options *o)
 {
@@ -261,11 +288,6 @@ static int run_order(struct options *o, const char *print)
 	return status;
 }
 
-static int orders_of(const struct options *o)
-{
-	return !!o->accept + !!o->forget + o->mend;
-}
-
 static int run_trust(int argc, char **argv, struct options *o)
 {
 	if (orders_of(o) > 1 || argc != (o->accept ? 2 : 1))
@@ -307,6 +329,8 @@ static int run(int argc, char **argv, struct options *o)
 		return wrong_usage("an option does not fit ", v->name);
 	if (!v->cmd && !strcmp(v->name, "digest"))
 		return run_digest(argc, argv, o);
+	if (!v->cmd && !strcmp(v->name, "metrics"))
+		return run_metrics(argc, o);
 	if (!v->cmd)
 		return run_mikey(argc, argv, o);
 	if (orders_of(o) && strcmp(v->name, "trust"))

@@ -35,6 +35,12 @@ void show_peers(const json_t *peers);
 void show_accounts(const json_t *accounts);
 void show_sas(const json_t *sas);
 
+/* metrics.c: replies in the text format of Prometheus, on stdout. */
+void metrics_status(const json_t *status);
+void metrics_calls(const json_t *calls);
+void metrics_peers(const json_t *peers);
+void metrics_registrations(const json_t *registrations);
+
 /* certs.c: certificates and pins. */
 void show_certs(const json_t *certs);
 void show_trust(const json_t *trust);

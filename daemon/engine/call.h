@@ -330,6 +330,9 @@ struct signalling {
 	 * ends. E_AGAIN: another offer is open. E_STATE: the call is not up.
 	 * E_NOMEM. */
 	int (*reoffer)(void *leg);
+	/* When the certificate of SIP over TLS is over (seconds since 1970);
+	 * false: there is none. May be NULL. */
+	bool (*expires)(int64_t *unix_s);
 };
 
 #endif

@@ -194,7 +194,8 @@ static int reoffer(void *leg)
 }
 
 static const struct signalling role = { .name = "sip", .hangup = hangup,
-					.reoffer = reoffer };
+					.reoffer = reoffer,
+					.expires = tls_expires };
 
 /* -- the module ----------------------------------------------------------- */
 

@@ -108,7 +108,9 @@ static int on_reoffer(void *leg)
 	return 0;
 }
 
-static const struct signalling signalling = { "test", on_hangup, on_reoffer };
+static const struct signalling signalling = {
+	.name = "test", .hangup = on_hangup, .reoffer = on_reoffer,
+};
 
 struct rig *rig_new(const char *more_conf)
 {

@@ -2,6 +2,7 @@
  * writes, and its exit status. */
 #include "daemon/base/buf.h"
 
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -31,7 +32,8 @@ static const struct {
 	  "\"count\":{\"started\":5,\"refused\":4,\"up\":3,\"ended\":2,"
 	  "\"failed\":1,\"hung_up\":0,\"late\":0},\"processes\":{\"keeper\":"
 	  "{\"up\":true,\"epoch\":7,\"starts\":2},\"relay\":{\"up\":false,"
-	  "\"epoch\":0,\"starts\":1}}}}\n" },
+	  "\"epoch\":0,\"starts\":1}},\"guard\":{\"scanner\":17},"
+	  "\"tls\":{\"expires\":1800000000}}}\n" },
 	{ "\"ended\"", "{\"ok\":true,\"calls\":[{\"state\":\"refused\","
 	  "\"direction\":\"in\",\"caller\":\"sip:e\\u001b[31mvil@x\","
 	  "\"callee\":\"sip:b@b\",\"ended\":1700000000.5,\"status\":488,"
@@ -373,6 +375,42 @@ static void check(void **state)
 	unlink("test_ctl.bad");
 }
 
+/* One line of the text format: a comment, or NAME{LABEL="VALUE",...} NUMBER. */
+static void each_line_is_a_metric(void)
+{
+	regex_t is;
+	int lines = 0;
+
+	assert_int_equal(regcomp(&is, "^(# (HELP|TYPE) callseal_[a-z_]+ .+|"
+		"callseal_[a-z_]+([{][a-z]+=\"([^\"\\\\]|\\\\.)*\""
+		"(,[a-z]+=\"([^\"\\\\]|\\\\.)*\")*[}])? "
+		"[-+.0-9e]+)$", REG_EXTENDED), 0);
+	for (char *at = strtok(t.output, "\n"); at; at = strtok(NULL, "\n"))
+		if (regexec(&is, at, 0, NULL, 0))
+			fail_msg("no metric: %s", at);
+		else
+			lines++;
+	assert_true(lines > 20);
+	regfree(&is);
+}
+
+static void metrics(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl("metrics"), 0);
+	has("# TYPE callseal_calls gauge\ncallseal_calls 1\n");
+	has("callseal_calls_total{event=\"refused\"} 4\n");
+	has("callseal_guard_total{reason=\"scanner\"} 17\n");
+	has("callseal_calls_up{verdict=\"sealed\"} 1\n");
+	has("callseal_process_up{process=\"relay\"} 0\n");
+	has("callseal_tls_certificate_expires_timestamp_seconds 1800000000\n");
+	has("callseal_registrations ");
+	has("callseal_server_up{peer=\"");
+	each_line_is_a_metric();
+	assert_int_equal(ctl("metrics now"), 2);
+	assert_int_equal(ctl("metrics --json"), 2);
+}
+
 static void digest(void **state)
 {
 	(void)state;
@@ -397,6 +435,7 @@ int main(void)
 		cmocka_unit_test(accounts),
 		cmocka_unit_test(sas),
 		cmocka_unit_test(peers),
+		cmocka_unit_test(metrics),
 		cmocka_unit_test(new_keys),
 		cmocka_unit_test(refused), cmocka_unit_test(usage),
 		cmocka_unit_test(unreachable), cmocka_unit_test(decode),

@@ -241,20 +241,44 @@ static json_t *counters_json(const struct counters *n)
 			 (json_int_t)n->rekey_failed);
 }
 
+/* Those that this configuration has. */
+static json_t *processes_json(const struct engine *e)
+{
+	static const enum process others[] = { PROC_KEEPER, PROC_RELAY,
+					       PROC_TUNNEL };
+	json_t *o = json_object();
+
+	json_object_set_new(o, process_name(PROC_ENGINE), self_json(e));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (others[i] != PROC_TUNNEL || e->sibling[others[i]].starts)
+			json_object_set_new(o, process_name(others[i]),
+					    process_json(e, others[i]));
+	return o;
+}
+
+/* NULL: no TLS. */
+static json_t *tls_json(const struct engine *e)
+{
+	const struct signalling *s = core_find(e->core, "signalling", NULL);
+	int64_t expires;
+
+	if (!s || !s->expires || !s->expires(&expires))
+		return NULL;
+	return json_pack("{s:I}", "expires", (json_int_t)expires);
+}
+
 json_t *engine_status(const struct engine *e)
 {
 	uint64_t now = clock_wall_us(e->clock);
 
-	return json_pack("{s:s,s:o*,s:b,s:I,s:I,s:o*,s:o*,s:{s:o*,s:o*,s:o*}}",
+	return json_pack("{s:s,s:o*,s:b,s:I,s:I,s:o*,s:o*,s:o*,s:o*}",
 			 "version", PACKAGE_VERSION, "uptime_s",
 			 seconds(now - e->started_us), "draining", e->draining,
 			 "calls", (json_int_t)e->n_calls, "calls_max",
 			 (json_int_t)engine_settings(e)->calls_max, "count",
 			 counters_json(&e->count), "guard",
-			 guard_counters(e->guard), "processes", "engine",
-			 self_json(e), "keeper",
-			 process_json(e, PROC_KEEPER), "relay",
-			 process_json(e, PROC_RELAY));
+			 guard_counters(e->guard), "processes",
+			 processes_json(e), "tls", tls_json(e));
 }
 
 /* Oldest first: ids grow within one engine. */

@@ -598,6 +598,17 @@ int tls_use(struct tls_file *f, enum tls_verify verify)
 	return r;
 }
 
+bool tls_expires(int64_t *unix_s)
+{
+	struct tm at;
+
+	if (!ours.file || !ours.file->cert ||
+	    !ASN1_TIME_to_tm(X509_get0_notAfter(ours.file->cert), &at))
+		return false;
+	*unix_s = timegm(&at);
+	return true;
+}
+
 void tls_forget(void)
 {
 	while (ours.n_contexts)

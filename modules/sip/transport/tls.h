@@ -8,6 +8,7 @@
 
 #include <openssl/x509.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <sofia-sip/tport.h>
 
@@ -17,6 +18,8 @@
 int tls_use(struct tls_file *f, enum tls_verify verify);
 /* Forgets and wipes it; after the agents are destroyed. */
 void tls_forget(void);
+/* When our certificate is over; false: none is in use. */
+bool tls_expires(int64_t *unix_s);
 /* Whether the far end of a connection showed a certificate that was verified;
  * false for what is no TLS connection of Sofia's. */
 bool tls_verified(const tport_t *tp);
