@@ -316,7 +316,8 @@ static void forget_oldest(struct dockets *d, struct docket *k, uint32_t stream)
 	free_key(d, key);
 }
 
-int docket_key(struct dockets *d, const struct msg_key *msg)
+int docket_key(struct dockets *d, enum process holder,
+	       const struct msg_key *msg)
 {
 	struct live_key *key;
 	struct docket *k;
@@ -333,6 +334,7 @@ int docket_key(struct dockets *d, const struct msg_key *msg)
 		return E_NOMEM;
 	}
 	forget_oldest(d, k, msg->stream);
+	key->holder = holder;
 	key->msg = *msg;
 	key->next = k->keys;
 	k->keys = key;
@@ -340,7 +342,8 @@ int docket_key(struct dockets *d, const struct msg_key *msg)
 	return 0;
 }
 
-bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id)
+bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id,
+		     enum process *holder)
 {
 	struct docket *k = docket_find(d, call);
 	struct live_key **at = k ? &k->keys : NULL, *key;
@@ -351,6 +354,7 @@ bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id)
 		return false;
 	key = *at;
 	*at = key->next;
+	*holder = key->holder;
 	free_key(d, key);
 	free_if_empty(d, k);
 	return true;
@@ -456,6 +460,7 @@ int docket_keyed(struct dockets *d, const struct keyed *how,
 	theirs = b->at.csb_id == at->csb_id ? b->at.their_stamp_us : 0;
 	b->method = how->method;
 	b->suite = how->suite;
+	b->esp = how->esp;
 	b->at = *at;
 	if (!how->accepted) {
 		b->at.their_stamp_us = theirs;
@@ -507,7 +512,7 @@ void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 
 		k->keys = key->next;
 		if (gone)
-			gone(user, key->msg.key_id);
+			gone(user, key->holder, key->msg.key_id);
 		free_key(d, key);
 	}
 	free_accepted(k->accepted);
@@ -599,7 +604,8 @@ int dockets_each_key(const struct dockets *d,
 		for (struct docket *k = d->slot[i]; k; k = k->same_slot)
 			for (struct live_key *key = k->keys; key && !r;
 			     key = key->next)
-				r = fn(user, &key->msg);
+				if (key->holder == PROC_RELAY)
+					r = fn(user, &key->msg);
 	return r;
 }
 

@@ -7,14 +7,18 @@
 #include "daemon/keeper/keying.h"
 #include "daemon/keeper/memory/memory.h"
 #include "daemon/message.h"
+#include "daemon/process.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* A key that the relay has or shall have. */
+/* A key that the relay has or shall have, or of a tunnel: then msg has no more
+ * of it than its id, the call and the line's stream. Its bytes are not kept,
+ * since nobody may have them a second time. */
 struct live_key {
 	struct live_key *next;
+	enum process holder;
 	struct msg_key msg;
 };
 
@@ -45,6 +49,7 @@ struct exchange {
 	bool recalled; /* ... and the one message that we recalled */
 	char peer[NAME_TEXT];
 	bool updates;  /* it changes the keys of a bundle */
+	bool tunnels;  /* it keys tunnels and not streams */
 	uint8_t choice; /* enum key_choice, when no lists come back */
 	bool by_rank;   /* ours go by the sum of ranks */
 	bool outward;  /* a phone of ours made the call */
@@ -67,6 +72,8 @@ struct accepted {
 	uint32_t n;
 	struct msg_key_line line[STREAM_MAX];
 	struct msg_key_ids key[STREAM_MAX];
+	struct addr far[STREAM_MAX]; /* of tunnels: where the far end's media
+	                                arrive */
 	struct msg_key_facts facts;
 	uint8_t *response; /* owned */
 	uint32_t len;
@@ -77,7 +84,8 @@ struct csb {
 	struct csb *next;
 	uint32_t stream;
 	const struct keying *method;
-	uint16_t suite; /* that was agreed */
+	uint16_t suite; /* that was agreed ... */
+	uint8_t esp;    /* ... or the enum esp_suite, with tunnels */
 	struct keying_bundle at;
 	uint16_t keyings; /* how often the streams were keyed */
 	uint8_t failed;   /* updates of ours that came to nothing, in a row */
@@ -123,10 +131,12 @@ void exchange_drop(struct dockets *d, struct exchange *x);
 /* One whose time is over; NULL when none. */
 struct exchange *exchange_expired(struct dockets *d, uint64_t now_us);
 
-/* Copies a key in. E_FULL, E_NOMEM. */
-int docket_key(struct dockets *d, const struct msg_key *key);
+/* Copies a key in that holder shall have. E_FULL, E_NOMEM. */
+int docket_key(struct dockets *d, enum process holder,
+	       const struct msg_key *key);
 /* Forgets one key of a call; false if it is not there. */
-bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id);
+bool docket_key_gone(struct dockets *d, uint64_t call, uint64_t key_id,
+		     enum process *holder);
 
 /* Makes a the answer in force on its streams; what was before is freed. a's
  * response is copied. E_FULL, E_NOMEM. */
@@ -140,6 +150,7 @@ struct keyed {
 	uint32_t stream; /* the first of them */
 	const struct keying *method;
 	uint16_t suite;
+	uint8_t esp;
 	bool accepted;   /* theirs */
 };
 int docket_keyed(struct dockets *d, const struct keyed *how,
@@ -164,12 +175,13 @@ void docket_won(struct dockets *d, uint64_t call);
 bool docket_is_won(struct dockets *d, uint64_t call);
 
 /* Forgets all of a call; gone is told each key first. */
-typedef void (*key_gone_fn)(void *user, uint64_t key_id);
+typedef void (*key_gone_fn)(void *user, enum process holder, uint64_t key_id);
 void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 		    void *user);
 /* As docket_release() for every call. */
 void dockets_release_all(struct dockets *d, key_gone_fn gone, void *user);
-/* Calls fn for every live key; stops at the first failure and returns it. */
+/* Calls fn for every key of the relay's; stops at the first failure and returns
+ * it. */
 int dockets_each_key(const struct dockets *d,
 		     int (*fn)(void *user, const struct msg_key *key),
 		     void *user);

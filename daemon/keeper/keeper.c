@@ -6,7 +6,7 @@
  *   best.c      who was sealed before and may not be plain
  *   permit.c    what the keeper's own policy allows
  *   docket.c    what is held for each call: exchanges, answers, live keys
- *   shipping.c  key ids, and the keys' way to the relay
+ *   shipping.c  key ids, and the keys' way to relay and tunnel
  *   replay.c    the replay cache and its file
  *   memory.c    what is known of far ends from earlier calls, and its file
  *   trust.c     certificates trusted on first use, and the operator's orders
@@ -161,8 +161,9 @@ static enum keying_mki mki_of(const char *word)
 	return strcmp(word, "never") ? KEYING_MKI_REKEY : KEYING_MKI_NEVER;
 }
 
-static struct clerk_limits limits_of(const struct conf *c)
+static struct clerk_limits limits_of(const struct child *child)
 {
+	const struct conf *c = child_conf(child);
 	const struct conf_node *n = conf_one(c, "mikey");
 	const char *transform = conf_text(conf_one(c, "media"), "transform");
 
@@ -177,6 +178,7 @@ static struct clerk_limits limits_of(const struct conf *c)
 		.legacy = conf_bool(n, "legacy"),
 		.ahead = (unsigned)conf_int(conf_one(c, "limits"), "early"),
 		.counters = conf_bool(n, "counters"),
+		.tunnel = child_settings(child)->tunnel,
 	};
 }
 
@@ -218,7 +220,7 @@ static int prepare(void *state)
 		.method = method, .send = send_to, .user = k,
 		.credential = credential, .bodies = bodies,
 	};
-	struct clerk_limits limits = limits_of(child_conf(k->child));
+	struct clerk_limits limits = limits_of(k->child);
 	struct replay *replay;
 	int r = open_memory(k);
 
@@ -358,7 +360,7 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 static int reload(void *state)
 {
 	struct keeper *k = state;
-	struct clerk_limits limits = limits_of(child_conf(k->child));
+	struct clerk_limits limits = limits_of(k->child);
 
 	clerk_limits(k->clerk, &limits);
 	return 0;

@@ -112,6 +112,12 @@ struct keying_result {
 	                       be kept or not when all is done */
 };
 
+/* Lines or tunnels that have keys. */
+static inline size_t keying_keyed(const struct keying_result *r)
+{
+	return r->esp.n ? r->esp.n : r->n;
+}
+
 /* The far end proved who it is: by a credential, or by a pin. */
 static inline void keying_proven(struct keying_result *r)
 {

@@ -1,4 +1,4 @@
-/* clerk_rig.c - a clerk with a fake engine, relay and clock. */
+/* clerk_rig.c - a clerk with a fake engine, relay, tunnel and clock. */
 #include "tests/unit/clerk_rig.h"
 
 #include "daemon/base/err.h"
@@ -70,7 +70,8 @@ static int house_send(void *user, enum process to, enum message type,
 {
 	struct house *h = user;
 	struct sent *s = &h->sent[h->n];
-	int err = to == PROC_RELAY ? h->relay_err : h->engine_err;
+	int err = to == PROC_RELAY ? h->relay_err :
+		  to == PROC_TUNNEL ? h->tunnel_err : h->engine_err;
 
 	if (err)
 		return err;
@@ -101,9 +102,11 @@ void house_open_on(struct house *h, const char *match, size_t calls,
 					    h->wall_us, &replay), 0);
 	assert_int_equal(clerk_new(&s, EPOCH, calls, replay, &h->clerk), 0);
 	clerk_limits(h->clerk, &(struct clerk_limits){
-		.window_us = 300 * SECOND, .verify = true });
+		.window_us = 300 * SECOND, .verify = true,
+		.tunnel = { 40000, 40999, 3600, 256 } });
 	clerk_sibling(h->clerk, PROC_ENGINE, 1);
 	clerk_sibling(h->clerk, PROC_RELAY, 1);
+	clerk_sibling(h->clerk, PROC_TUNNEL, 1);
 	assert_non_null(match);
 }
 
@@ -209,24 +212,32 @@ const struct sent *offer(struct house *h, uint64_t call)
 	return offer_as(h, &p);
 }
 
-const struct sent *answer(struct house *h, const struct sent *message,
-				 struct where w)
+const struct sent *answer_as(struct house *h, const struct msg_key_party *p,
+			     const struct sent *message, struct where w)
 {
 	struct msg_key_answer m = {
-		.party = party(w.call, "sip:bob@b.example",
-			       "sip:alice@a.example"),
+		.party = *p,
 		.origin = { .dialog = { w.dialog }, .branch = { w.branch },
 			    .cseq = w.cseq },
 		.len = (uint32_t)message->tail_len,
 	};
 
-	m.party.line[0] = (struct msg_key_line){
-		.stream = w.stream ? w.stream : 21, .ssrc = 0x22222222,
-	};
 	assert_int_equal(tell(h, MSG_KEY_ANSWER, 6, &m, sizeof m, message),
 			 0);
 	assert_int_equal(last(h, MSG_KEY_ANSWERED)->id, 6);
 	return last(h, MSG_KEY_ANSWERED);
+}
+
+const struct sent *answer(struct house *h, const struct sent *message,
+				 struct where w)
+{
+	struct msg_key_party p = party(w.call, "sip:bob@b.example",
+				       "sip:alice@a.example");
+
+	p.line[0] = (struct msg_key_line){
+		.stream = w.stream ? w.stream : 21, .ssrc = 0x22222222,
+	};
+	return answer_as(h, &p, message, w);
 }
 
 const struct sent *finish(struct house *h, uint64_t exchange,

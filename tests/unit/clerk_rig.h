@@ -1,5 +1,5 @@
 /* clerk_rig.h - a keeper's clerk without a process around it: a fake engine,
- * relay and clock, for the tests of the clerk. */
+ * relay, tunnel and clock, for the tests of the clerk. */
 #ifndef CALLSEAL_CLERK_RIG_H
 #define CALLSEAL_CLERK_RIG_H
 
@@ -24,6 +24,7 @@ struct sent {
 		struct msg_key_plained plained;
 		struct msg_key key;
 		struct msg_key_gone gone;
+		struct msg_tunnel_key tunnel_key;
 		struct msg_body_sealed sealed;
 		struct msg_body_opened opened;
 		struct msg_body_learned learned;
@@ -46,6 +47,7 @@ struct house {
 	const struct credential *credential; /* NULL: none; lent */
 	const struct bodies *bodies; /* NULL: nothing seals bodies */
 	int relay_err; /* what sending to the relay gives */
+	int tunnel_err;
 	int engine_err;
 	struct sent sent[SENT_MAX];
 	size_t n;
@@ -77,6 +79,9 @@ const struct sent *offer_as(struct house *h,
 const struct sent *offer(struct house *h, uint64_t call);
 const struct sent *answer(struct house *h, const struct sent *message,
 		   struct where w);
+/* Of w the origin counts only. */
+const struct sent *answer_as(struct house *h, const struct msg_key_party *p,
+		   const struct sent *message, struct where w);
 const struct sent *finish(struct house *h, uint64_t exchange,
 		   uint32_t branch, const struct sent *message);
 void drop(struct house *h, uint64_t exchange);

@@ -4,6 +4,7 @@
  *   clerk_offer.c    an offer of ours
  *   clerk_answer.c   an offer of the far end
  *   clerk_finish.c   an answer to an offer of ours
+ *   clerk_tunnel.c   what differs where tunnels are keyed
  *   clerk_body.c     bodies of SIP messages
  *
  * Keys are shipped before the engine hears of them. They live until the

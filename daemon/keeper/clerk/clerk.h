@@ -1,6 +1,7 @@
 /* clerk.h - answers the engine's keying requests, by the keeper's own policy,
- * and ships the keys to the relay. Knows no loop and no socket: what it needs
- * comes through struct clerk_services, so that tests can play the rest. */
+ * and ships the keys to relay and tunnel. Knows no loop and no socket: what it
+ * needs comes through struct clerk_services, so that tests can play the
+ * rest. */
 #ifndef CALLSEAL_KEEPER_CLERK_H
 #define CALLSEAL_KEEPER_CLERK_H
 
@@ -8,6 +9,7 @@
 #include "daemon/ipc.h"
 #include "daemon/keeper/keying.h"
 #include "daemon/policy.h"
+#include "daemon/tunneling.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,6 +52,7 @@ struct clerk_limits {
 	                       before they are picked up */
 	bool counters;      /* counters in place of timestamps are taken */
 	enum keying_mki mki; /* when keys that we make have one */
+	struct tunnel_settings tunnel;
 };
 
 struct clerk;
@@ -63,7 +66,8 @@ void clerk_limits(struct clerk *c, const struct clerk_limits *limits);
 /* One message of a sibling; as ipc_ops.handle. */
 int clerk_handle(struct clerk *c, enum process from, struct ipc_msg *msg);
 /* A sibling came with a new epoch, or went (epoch 0). A new engine knows of
- * no call: all is dropped. A new relay has no key: all are shipped again. */
+ * no call: all is dropped. A new relay has no key: all are shipped again. A new
+ * tunnel process gets none (shipping.c). */
 void clerk_sibling(struct clerk *c, enum process p, uint32_t epoch);
 /* Drops exchanges whose time is over; to be called about once a second. */
 void clerk_tick(struct clerk *c);

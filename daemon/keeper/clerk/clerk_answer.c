@@ -87,15 +87,19 @@ static int keep_answer(struct clerk *c, struct request *q,
 	r = docket_keyed(c->dockets, &(struct keyed){
 		.call = q->party->call, .stream = q->party->line[0].stream,
 		.method = q->permit.method, .accepted = true,
-		.suite = res->facts.suite }, &res->bundle);
+		.suite = res->facts.suite, .esp = res->facts.esp },
+		&res->bundle);
 	if (r)
 		return request_fault(q, r, "the bundle cannot be kept");
-	a->n = (uint32_t)res->n;
+	a->n = (uint32_t)keying_keyed(res);
+	tunnel_far(res, a->far);
 	a->facts = res->facts;
 	a->facts.choice = request_choice(
 		request_choice_without(q, KEY_CHOICE_OFFERED),
 		q->pick.ranked, q->pick.by_rank);
-	r = shipping_add(&c->keys, q->party->call, q->party->line, res, a->key);
+	r = shipping_add(&c->keys, &(struct shipping_for){
+			 q->party->call, q->permit.peer->name,
+			 q->party->line }, res, a->key);
 	if (!r && (r = docket_accept(c->dockets, q->party->call, a)))
 		shipping_drop(&c->keys, q->party->call, a->key, a->n);
 	if (!r && q->permit.method->dear)
@@ -196,11 +200,27 @@ static int name_offer(struct request *q, const struct ipc_msg *msg,
 	return 0;
 }
 
+/* On failure tail may have an error message. */
+static int run_method(struct request *q, struct buf *tail,
+		      struct keying_result *res)
+{
+	const struct bundle_item *offer = &q->offer->item[q->pick.i];
+	int r = q->permit.method->answer(&q->terms, offer->data, offer->len,
+					 tail, res, &q->fault);
+
+	if (r || q->terms.check ||
+	    !(r = tunnel_result(q->esp.wanted, q->party->n, res)))
+		return r;
+	wipe(res, sizeof *res);
+	buf_clear(tail);
+	return request_fault(q, r, "the offer keys other lines than the "
+			     "call's");
+}
+
 static int answer(struct clerk *c, struct request *q,
 		  const struct msg_key_answer *m, struct buf *tail,
 		  struct accepted *a)
 {
-	const struct bundle_item *offer = &q->offer->item[q->pick.i];
 	struct replay_case rc = { .hash = a->hash, .origin = &m->origin,
 				  .peer = m->party.peer,
 				  .now_us = clock_wall_us(c->s.clock) };
@@ -213,9 +233,7 @@ static int answer(struct clerk *c, struct request *q,
 	if (!r)
 		r = recall_counter(c, q);
 	if (!r)
-		r = q->permit.method->answer(&q->terms, offer->data,
-					     offer->len, tail, &res,
-					     &q->fault);
+		r = run_method(q, tail, &res);
 	if (r)
 		return r;
 	memcpy(a->dialog, m->origin.dialog, sizeof a->dialog);
@@ -244,6 +262,7 @@ static void reply_answered(struct clerk *c, uint64_t id,
 					  .facts = a->facts };
 
 	memcpy(reply.key, a->key, sizeof reply.key);
+	memcpy(reply.far, a->far, sizeof reply.far);
 	c->s.send(c->s.user, PROC_ENGINE, MSG_KEY_ANSWERED, id, &reply,
 		  sizeof reply, a->response, a->len);
 }

@@ -66,7 +66,8 @@ static int add_answer(struct clerk *c, struct exchange *x,
 	a = malloc(sizeof *a);
 	if (!a)
 		return E_NOMEM;
-	r = shipping_add(&c->keys, x->call, x->line, res, fresh->key);
+	r = shipping_add(&c->keys, &(struct shipping_for){
+			 x->call, x->peer, x->line }, res, fresh->key);
 	if (r) {
 		free(a);
 		return r;
@@ -121,6 +122,20 @@ static void drop_early(struct clerk *c, struct exchange *x)
 	x->early = false;
 }
 
+/* All branches answer one SPI of ours, and the kernel knows an SA that comes in
+ * by its SPI alone: one branch can have it, the first that was authentic. Were
+ * it left to a later one, anybody could take a tunnel that is up away. */
+static int only_branch(const struct exchange *x,
+		       struct msg_key_finished *reply)
+{
+	if (!x->tunnels || !x->answers)
+		return 0;
+	strcpy(reply->reason, "another branch of this call has answered, and "
+	       "one tunnel takes one far end: forked calls cannot have media "
+	       "= \"esp\" on both branches");
+	return E_EXISTS;
+}
+
 /* The ids for an accepted answer. Keys of the offer are the same for every
  * branch; the same answer again has its keys already. */
 static int key_branch(struct clerk *c, struct exchange *x,
@@ -142,6 +157,8 @@ static int key_branch(struct clerk *c, struct exchange *x,
 	old = keys_of(x, fresh.branch, fresh.answer);
 	if (old != x->answers && docket_is_won(c->dockets, x->call))
 		old = NULL; /* replaced since: the relay has let go of it */
+	if (!old && (r = only_branch(x, reply)))
+		return r;
 	if (!old)
 		r = add_answer(c, x, &fresh, res);
 	if (r)
@@ -167,6 +184,8 @@ static int finish_one(struct clerk *c, const struct ipc_msg *msg,
 		strcpy(why.text, "the answer chose an alternative without "
 				 "saying why");
 	}
+	if (!r && (r = tunnel_result(x->tunnels, x->n, res)))
+		strcpy(why.text, "the answer keys other lines than the offer");
 	if (!r)
 		r = trust_keep(c->s.memory, &res->pin, x->outward, now,
 			       why.text);
@@ -186,9 +205,11 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 		r = docket_keyed(c->dockets, &(struct keyed){
 			.call = x->call, .stream = x->line[0].stream,
 			.method = x->alt[reply->chosen].method,
-			.suite = res.facts.suite }, &res.bundle);
+			.suite = res.facts.suite,
+			.esp = res.facts.esp }, &res.bundle);
 	if (!r && x->ranked)
 		recall_put(&c->s, x->peer, &res);
+	tunnel_far(&res, reply->far);
 	reply->facts = res.facts;
 	reply->facts.choice = request_choice(
 		x->choice, res.ranked,
@@ -224,6 +245,7 @@ int clerk_finish(struct clerk *c, struct ipc_msg *msg)
 	if (reply.err) {
 		reply.chosen = 0;
 		memset(&reply.facts, 0, sizeof reply.facts);
+		memset(reply.far, 0, sizeof reply.far);
 		log_line(LOG_CLASS_REMOTE, "keeper", x ? x->call : 0, "%s",
 			 reply.reason);
 	}

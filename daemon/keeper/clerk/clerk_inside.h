@@ -23,6 +23,14 @@ struct clerk {
 	struct rate offers, answers; /* ours; theirs, or in their name */
 };
 
+/* What a request asks for in place of suites and SSRCs. */
+struct request_esp {
+	bool wanted; /* by the peer's profile; terms.esp is set */
+	enum esp_suite suites[ESP_SUITES];
+	struct esp_end near[STREAM_MAX];
+	struct esp_terms terms;
+};
+
 /* A request on its way; the fault is what the engine will read. */
 struct request {
 	const struct msg_key_party *party;
@@ -34,6 +42,7 @@ struct request {
 	enum suite suites[SUITE_COUNT];
 	size_t n_suites;
 	uint32_t ssrc[STREAM_MAX];
+	struct request_esp esp;        /* where tunnels are keyed */
 	struct keying_fault fault;
 	bool fork; /* the message was taken, on another branch */
 	struct keying_counter last; /* of the far end */
@@ -52,6 +61,19 @@ void clerk_end(struct clerk *c, struct exchange *x);
 /* Finds peer, method and key by our own policy, and fills the terms: 0, or the
  * fault says why not. */
 int request_admit(struct clerk *c, struct request *q);
+/* clerk_tunnel.c */
+/* Whether the lines are what the peer's profile wants, streams or tunnels; then
+ * fills q->esp. E_POLICY. */
+int request_lines(const struct clerk *c, struct request *q,
+		  const struct peer *peer);
+/* Puts a suite of ESP before all others; false if the profile has it not. */
+bool request_esp_first(struct request *q, unsigned suite);
+/* Whether as many were keyed as asked for, and none of the other kind; then
+ * fills in the facts that tunnels have. E_INTERNAL. */
+int tunnel_result(bool wanted, size_t n, struct keying_result *res);
+/* Where the far end's media arrive, of each tunnel. */
+void tunnel_far(const struct keying_result *res, struct addr far[STREAM_MAX]);
+
 /* Fills the fault from a code; returns err. */
 int request_fault(struct request *q, int err, const char *why);
 /* Why the method is what it is, for the operator (enum key_choice): dflt

@@ -42,8 +42,10 @@ static int open_exchange(struct clerk *c, struct request *q,
 	x->ranked = made->alt[0].bundle;
 	x->recalled = made->recalled;
 	strcpy(x->peer, q->permit.peer->name);
+	x->tunnels = q->esp.wanted;
 	if (made->early.n)
-		r = shipping_add(&c->keys, x->call, x->line, &made->early,
+		r = shipping_add(&c->keys, &(struct shipping_for){
+				 x->call, x->peer, x->line }, &made->early,
 				 x->key);
 	if (r) {
 		exchange_drop(c->dockets, x);
@@ -65,6 +67,11 @@ static int offer_one(struct request *q, struct buf *tail,
 
 	if (r)
 		return r;
+	if (q->esp.wanted && made->early.n) { /* of streams: by no method */
+		a->method = q->permit.method;
+		alternatives_drop(a, 1);
+		return request_fault(q, E_INTERNAL, "tunnels");
+	}
 	made->n = 1;
 	a->method = q->permit.method;
 	a->early = made->early.n > 0;
@@ -80,7 +87,7 @@ static int make_offer(struct clerk *c, struct request *q, struct buf *tail,
 	};
 	struct rank_lists theirs;
 
-	if (q->update || !c->limits.verify ||
+	if (q->update || q->esp.wanted || !c->limits.verify ||
 	    !alternatives_apply(q->permit.method))
 		return offer_one(q, tail, made);
 	if (recall_get(&c->s, q->permit.peer->name, &theirs))

@@ -61,6 +61,13 @@ static void add_bundle(struct clerk *c, struct request *q, bool ours)
  * agreed (RFC 4567 4.1.2): there is nothing to negotiate, whether the method
  * updates its bundle or makes a new one. False: the streams have no keys, or
  * the method may not be used now. */
+static bool agreed_first(struct request *q, const struct profile *f,
+			 const struct csb *b)
+{
+	return q->esp.wanted ? request_esp_first(q, b->esp)
+			     : request_first(q, f, b->suite);
+}
+
 static bool permit_update(struct clerk *c, struct request *q,
 			  const struct peer *peer)
 {
@@ -69,7 +76,7 @@ static bool permit_update(struct clerk *c, struct request *q,
 	struct permits own;
 
 	if (!b || b->failed >= UPDATES_FAILED ||
-	    !request_first(q, peer->profile, b->suite))
+	    !agreed_first(q, peer->profile, b))
 		return false;
 	permit_all(&c->s, peer, &own);
 	for (size_t i = 0; i < own.n && !q->update; i++)
@@ -93,7 +100,9 @@ static int permit_way(struct clerk *c, struct request *q,
 	request_suites(q, peer->profile);
 	if (!b && permit_update(c, q, peer))
 		return 0;
-	r = b ? alternatives_choose(&c->s, peer, b, &q->pick, &q->fault) : 0;
+	/* lists are of suites that tunnels do not have */
+	r = b && !q->esp.wanted
+		? alternatives_choose(&c->s, peer, b, &q->pick, &q->fault) : 0;
 	if (r)
 		return r;
 	if (q->pick.ranked) {
@@ -114,9 +123,10 @@ int request_admit(struct clerk *c, struct request *q)
 	const struct peer *peer;
 	int r = permit_peer(&c->s, q->party, &peer, &q->fault);
 
-	if (r)
-		return r;
-	r = permit_way(c, q, peer);
+	if (!r)
+		r = request_lines(c, q, peer);
+	if (!r)
+		r = permit_way(c, q, peer);
 	if (r)
 		return r;
 	if (!rate_take(q->offer ? &c->answers : &c->offers, peer->name, COST,
@@ -150,6 +160,7 @@ int request_admit(struct clerk *c, struct request *q)
 		.retarget = q->permit.peer->profile->retarget,
 		.counters = c->limits.counters,
 		.mki = c->limits.mki,
+		.esp = q->esp.wanted ? &q->esp.terms : NULL,
 	};
 	add_bundle(c, q, !q->offer);
 	return 0;
