@@ -5,7 +5,7 @@
  * first, since only it can judge the keys; when it took it, the others follow.
  * Any fault before that leaves the old configuration in force everywhere.
  * Stop: first the engine, so that calls are ended while media still runs, then
- * the others; who does not end within 5 s is killed. */
+ * the others, the tunnel process last; who does not end within 5 s is killed. */
 #include "config.h"
 
 #include "daemon/base/clock.h"
@@ -303,6 +303,13 @@ void parent_give_up(struct parent *p, int status)
 	stop(p);
 }
 
+/* The tunnel process shuts ports until it ends: not while the relay may still
+ * send from them. */
+static bool may_stop(struct parent *p, const struct worker *w)
+{
+	return w->process != PROC_TUNNEL || !worker_of(p, PROC_RELAY)->pid;
+}
+
 /* After the engine the others; after patience, force. */
 static uint64_t stop_tick(struct parent *p, uint64_t now)
 {
@@ -320,7 +327,8 @@ static uint64_t stop_tick(struct parent *p, uint64_t now)
 	}
 	if (!worker_of(p, PROC_ENGINE)->pid)
 		for (int i = 0; i < p->n_workers; i++)
-			worker_stop(&p->worker[i]);
+			if (may_stop(p, &p->worker[i]))
+				worker_stop(&p->worker[i]);
 	return p->stop_us;
 }
 

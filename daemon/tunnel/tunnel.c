@@ -20,6 +20,7 @@
 #include <event2/event.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define TAG "tunnel"
 
@@ -68,18 +69,24 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	plan(arg);
 }
 
-/* Deaf, it would not know of tunnels that are no more: the parent starts it
- * again. */
+/* Ends as a crash would: what is in the kernel stays, the ports shut, until the
+ * parent has started the next one. An end in order opens them, and must come
+ * when the relay sends no more. */
+static void break_off(const char *why)
+{
+	log_error(TAG, "%s", why);
+	_exit(EXIT_FAILURE);
+}
+
+/* Deaf, it would not know of tunnels that are no more. */
 static void on_events(evutil_socket_t fd, short what, void *arg)
 {
 	struct tunnel_process *p = arg;
 
 	(void)fd;
 	(void)what;
-	if (!tunnels_events(p->tunnels))
-		return;
-	log_error(TAG, "the kernel's events cannot be read any more");
-	event_base_loopbreak(p->base);
+	if (tunnels_events(p->tunnels))
+		break_off("the kernel's events cannot be read any more");
 }
 
 /* -- child_ops ------------------------------------------------------------ */
@@ -210,9 +217,8 @@ static void tunnel_run(void *state)
 	int r = begin(p);
 
 	if (r)
-		log_error(TAG, "it cannot run: %s", err_text(r));
-	else
-		event_base_dispatch(p->base);
+		break_off(err_text(r));
+	event_base_dispatch(p->base);
 	/* before the module stops, whose the pairs and the descriptor are */
 	if (p->events)
 		event_free(p->events);
