@@ -405,7 +405,7 @@ struct msg_digest_checked {
 struct msg_body_seal {
 	struct msg_key_party party;
 	uint32_t len;        /* tail: those lines, Content- headers of words,
-	                        then SDP or words */
+	                        then SDP or words; or nothing more */
 	uint32_t frag_len;   /* bytes of the lines */
 	uint32_t fields_len; /* bytes of the headers; 0 for SDP */
 	uint8_t full;        /* 1: our certificates must go along */
@@ -434,7 +434,8 @@ struct msg_body_open {
 	uint8_t response;    /* to a request of ours: nobody can repeat it
 	                        later, in no transaction */
 	uint8_t words;       /* as in msg_body_seal */
-	uint8_t pad[2];
+	uint8_t bare;        /* 1: there may be nothing but signed headers */
+	uint8_t pad;
 };
 
 struct msg_body_opened {

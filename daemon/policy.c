@@ -181,7 +181,9 @@ static const struct conf_key profile_keys[] = {
 		  "change them, bound to the message's From, To, Call-ID, "
 		  "CSeq and Contact. encrypt: nobody "
 		  "on the way can read them; it proves nobody. sign-encrypt: "
-		  "both. Encrypting takes the far end's certificate: its "
+		  "both. Where they are signed, so are messages of a call "
+		  "that have none: nobody else's BYE ends it. "
+		  "Encrypting takes the far end's certificate: its "
 		  "peer's cert, or the one that it signed with before. Not "
 		  "with answer = \"early\" or late = \"allow\"." },
 	{ .name = "media", .type = CONF_WORD, .choices = medias,

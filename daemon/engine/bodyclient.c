@@ -15,6 +15,7 @@ struct bodying {
 	struct call *call; /* NULL: none, or it ended */
 	bool gone;         /* nobody is told */
 	bool words;        /* of a MESSAGE; else SDP */
+	char what[24];     /* for the log */
 	char peer[NAME_TEXT];
 	uint64_t of;       /* the call's or the way's id, for the log */
 	uint64_t id;
@@ -63,6 +64,11 @@ bool call_opens(const struct call *c)
 	return c->body != BODY_MODE_NONE;
 }
 
+bool call_signs(const struct call *c)
+{
+	return c->body == BODY_MODE_SIGN || c->body == BODY_MODE_SIGN_ENCRYPT;
+}
+
 static void refuse_with(struct bodying *b, unsigned status, const char *reason,
 			const struct body *attached)
 {
@@ -79,7 +85,7 @@ static void refuse_with(struct bodying *b, unsigned status, const char *reason,
 	if (c)
 		snprintf(c->reason, sizeof c->reason, "%s", reason);
 	log_line(LOG_CLASS_REFUSED, "engine", b->of, "peer %s: %s %s refused "
-		 "with %d: %s", b->peer, b->words ? "a MESSAGE" : "SDP that is",
+		 "with %d: %s", b->peer, b->what,
 		 b->opened ? "from outside" : "to be sealed", no.status,
 		 reason);
 	if (b->opened)
@@ -122,7 +128,7 @@ static struct bodying *bodying_new(struct engine *e, uint64_t of,
 	return b;
 }
 
-static void way_of_call(const struct call *c, struct body_way *w)
+void call_way(const struct call *c, struct body_way *w)
 {
 	bool out = c->from == INSIDE;
 
@@ -135,9 +141,14 @@ static void way_of_call(const struct call *c, struct body_way *w)
 
 void bodyclient_way(struct call *c, struct body_way *w)
 {
-	way_of_call(c, w);
+	call_way(c, w);
 	w->id = (uint64_t)child_epoch(c->engine->child) << 32 |
 		++c->engine->last_call;
+}
+
+static void name(struct bodying *b, const char *what)
+{
+	snprintf(b->what, sizeof b->what, "%s", what);
 }
 
 static void fill_party(const struct body_way *w, struct msg_key_party *p)
@@ -178,6 +189,7 @@ static void ask_seal(struct engine *e, struct bodying *b,
 				   .full = full };
 
 	b->words = body->fields;
+	name(b, b->words ? "words" : body->len ? "SDP" : "a bare message");
 	m.words = b->words;
 	fill_party(w, &m.party);
 	buf_put(&tail, frag, m.frag_len);
@@ -197,10 +209,12 @@ static void ask_open(struct engine *e, struct bodying *b,
 	struct buf tail = buf_of(BODY_TAIL_MAX);
 	struct msg_body_open m = { .origin = g->origin,
 				   .response = g->response, .words = g->words,
+				   .bare = g->bare,
 				   .frag_len = (uint32_t)strlen(g->frag),
 				   .fields_len = (uint32_t)strlen(g->fields) };
 
 	b->words = g->words;
+	name(b, g->what ? g->what : g->words ? "words" : "SDP");
 	fill_party(w, &m.party);
 	buf_put(&tail, g->frag, m.frag_len);
 	buf_put(&tail, g->fields, m.fields_len);
@@ -241,7 +255,7 @@ void call_seal(struct call *c, const char *frag, const struct body *body,
 	b->call = c;
 	b->type = MSG_BODY_SEALED;
 	b->sealed = fn;
-	way_of_call(c, &w);
+	call_way(c, &w);
 	ask_seal(c->engine, b, &w, c->body_full, frag, body);
 }
 
@@ -258,7 +272,7 @@ void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	b->call = c;
 	b->type = MSG_BODY_OPENED;
 	b->opened = fn;
-	way_of_call(c, &w);
+	call_way(c, &w);
 	ask_open(c->engine, b, &w, g);
 }
 
@@ -304,7 +318,7 @@ void call_learn(struct call *c, const struct call_given *g, learn_fn fn,
 	b->call = c;
 	b->type = MSG_BODY_LEARNED;
 	b->learned = fn;
-	way_of_call(c, &w);
+	call_way(c, &w);
 	ask_learn(c->engine, b, &w, g);
 }
 

@@ -197,21 +197,29 @@ enum words call_words(const struct call *c);
 /* Whether the far end's descriptions must come sealed: call_filter() takes
  * none that call_open() did not give. */
 bool call_opens(const struct call *c);
+/* Whether its far end's messages must be signed, with a body or without. */
+bool call_signs(const struct call *c);
+/* Between whom its bodies go, for what is sealed after call_end(). */
+void call_way(const struct call *c, struct body_way *out);
 
 /* A message from outside. Borrowed for the call. */
 struct call_given {
 	const char *frag;   /* what it says of itself, lines "Name: value" with
-	                       CRLF: From, To, Call-ID, CSeq, Contact, Date */
+	                       CRLF: From, To, Call-ID, CSeq, Contact, Date; a
+	                       response has its first line before them */
 	const char *fields; /* its Content- headers, the same way */
 	struct msg_key_origin origin;
 	bool response;
 	bool words; /* it is a MESSAGE: its body is anything but SDP */
+	bool bare;  /* it may have no content but signed headers */
+	const char *what; /* the method, for the log; NULL: its description is
+	                     what counts */
 	const uint8_t *body;
 	size_t len;
 };
 
-/* Opens its body and checks whose it is: fn gets the SDP, or the words. fn is
- * called as that of call_filter(). */
+/* Opens its body and checks whose it is: fn gets the SDP, or the words, or, if
+ * bare, an empty body. fn is called as that of call_filter(). */
 void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	       void *user);
 
@@ -228,7 +236,9 @@ struct call_sealed_body {
 
 typedef void (*seal_fn)(void *user, const struct refusal *no,
 			const struct call_sealed_body *out);
-/* Seals SDP or words for a message whose headers are complete; frag as above.
+/* Seals SDP, words, or nothing (an empty body: its headers are signed alone)
+ * for a message whose headers are complete; frag as above, in a response behind
+ * its first line.
  * fn is called exactly once, maybe before this returns; never after
  * call_end(). */
 void call_seal(struct call *c, const char *frag, const struct body *body,

@@ -47,7 +47,7 @@ struct bodies_text {
 	/* Of words: the Content- headers, the same way. */
 	const uint8_t *fields;
 	size_t fields_len;
-	const uint8_t *content;
+	const uint8_t *content; /* none: the headers are sealed alone */
 	size_t content_len;
 };
 
@@ -68,6 +68,7 @@ struct bodies_given {
 	const uint8_t *body;
 	size_t body_len;
 	bool words; /* it may hold anything but SDP; else only SDP */
+	bool bare;  /* or nothing but the headers */
 };
 
 struct bodies_opened {

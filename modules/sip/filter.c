@@ -19,6 +19,7 @@
 #include "modules/sip/reoffer.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
+#include "modules/sip/sealing/seals.h"
 #include "modules/sip/txn.h"
 #include "modules/sip/words.h"
 
@@ -202,6 +203,7 @@ static void seal(struct passage *p, const struct body *out)
 	char *frag = NULL;
 
 	p->secret = out->secret;
+	p->described = out->len && !out->fields;
 	p->out = txn_build(p);
 	if (p->out)
 		frag = sealed_frag(sip_object(p->out));
@@ -279,11 +281,35 @@ static void ask(struct passage *p, const sip_t *sip)
 	su_home_deinit(home);
 }
 
+/* How a message that is here is sealed on the outside, if it has no SDP. */
+static enum seals seals(const struct passage *p, const sip_t *sip)
+{
+	const struct leg *leg = came_from(p);
+	const struct txn *t = p->txn;
+	int status = sip->sip_status ? sip->sip_status->st_status : 0;
+
+	if (leg->face->face == INSIDE)
+		leg = status ? t->from : t->to;
+	return seals_on(t->pair, leg, sip->sip_cseq->cs_method, status);
+}
+
+/* An INVITE must offer where descriptions are sealed. */
+static bool may_be_bare(const struct passage *p, const sip_t *sip)
+{
+	return seals(p, sip) != SEALS_NONE &&
+	       !(p->kind == PASS_REQUEST && p->txn->method ==
+		 sip_method_invite);
+}
+
+static void end_words(struct passage *p, const struct refusal *no,
+		      const struct body *out);
+
 static void on_opened(void *user, const struct refusal *no,
 		      const struct body *out)
 {
 	const struct refusal fault = reply_no(400, "malformed description");
-	bool bad = no || !out->len || memchr(out->data, 0, out->len);
+	bool bare = !no && !out->len;
+	bool bad = no || bare || memchr(out->data, 0, out->len);
 	struct passage *p = user;
 	struct pair *pair = p->txn->pair;
 
@@ -291,13 +317,18 @@ static void on_opened(void *user, const struct refusal *no,
 	p->waiting = false;
 	p->sdp = bad ? NULL : strndup((const char *)out->data, out->len);
 	p->sdp_len = p->sdp ? strlen(p->sdp) : 0;
-	if (!p->sdp || !p->sdp_len)
+	if (bare && may_be_bare(p, sip_object(p->msg))) {
+		if (p->kind == PASS_REQUEST)
+			p->txn->offer = false; /* that was no description */
+		end_words(p, NULL, out);
+	} else if (!p->sdp || !p->sdp_len) {
 		settle(p, no ? no : &fault, NULL);
+	}
 	pair->depth--;
 	pair_run(pair); /* the next step is the core's filter */
 }
 
-/* -- the words of a MESSAGE ----------------------------------------------- */
+/* -- words, and messages that have nothing but headers -------------------- */
 
 static void end_words(struct passage *p, const struct refusal *no,
 		      const struct body *out)
@@ -327,9 +358,12 @@ static void open_words(struct passage *p, const sip_t *sip)
 	const struct refusal no = reply_no(500, NULL);
 	struct call_given g;
 
-	if (words_given(sip, &g))
+	if (words_given(sip, &g)) {
+		g.response = sip->sip_status != NULL;
+		g.bare = may_be_bare(p, sip);
+		g.what = sip->sip_cseq->cs_method_name;
 		call_open(p->txn->pair->call, &g, on_words, p);
-	else
+	} else
 		end_words(p, &no, NULL);
 	words_given_free(&g);
 }
@@ -379,24 +413,50 @@ static void open_body(struct passage *p, const sip_t *sip)
 {
 	const struct refusal no = reply_no(500, NULL);
 	struct pair *pair = p->txn->pair;
-	char *frag = sealed_frag(sip), *fields = sealed_fields(sip);
-	struct call_given g = {
-		.frag = frag, .fields = fields,
-		.response = sip->sip_status != NULL,
-		.body = (const uint8_t *)sip->sip_payload->pl_data,
-		.len = sip->sip_payload->pl_len,
-	};
+	struct call_given g;
 
-	filter_origin(sip, &g.origin);
 	p->waiting = true;
 	pair->depth++;
-	if (frag && fields)
+	if (words_given(sip, &g)) {
+		g.words = false;
+		g.response = sip->sip_status != NULL;
+		g.bare = may_be_bare(p, sip);
+		g.what = g.len ? NULL : sip->sip_cseq->cs_method_name;
 		call_open(pair->call, &g, on_opened, p);
-	else
+	} else {
 		settle(p, &no, NULL);
+	}
 	pair->depth--;
-	free(frag);
-	free(fields);
+	words_given_free(&g);
+}
+
+/* Where both edges sign what they can, what is left has no description. False:
+ * it goes on as any other. */
+static bool step_signed(struct passage *p, const sip_t *sip,
+			enum body_kind kind)
+{
+	static const struct body none = { .type = "" };
+	bool in = came_from(p)->face->face == OUTSIDE;
+	struct pair *pair = p->txn->pair;
+	enum seals how = seals(p, sip);
+
+	if (how == SEALS_NONE ||
+	    (in && how == SEALS_OURS && kind != BODY_SEALED) ||
+	    (!in && ((kind == BODY_HIDDEN && negotiates(p->txn)) ||
+		     (kind == BODY_SDP && p->kind == PASS_REQUEST))))
+		return false;
+	p->waiting = true;
+	pair->depth++;
+	if (in && negotiates(p->txn))
+		open_body(p, sip);
+	else if (in)
+		open_words(p, sip);
+	else if (kind == BODY_NONE || kind == BODY_SDP || negotiates(p->txn))
+		seal(p, &none);
+	else
+		seal_words(p, sip);
+	pair->depth--;
+	return true;
 }
 
 /* Ends p, one way or the other, or leaves it with the core. */
@@ -428,6 +488,8 @@ static void step(struct passage *p)
 		ask(p, sip);
 		return;
 	}
+	if (step_signed(p, sip, kind))
+		return;
 	if (kind == BODY_SEALED || kind == BODY_PACKAGE)
 		kind = BODY_HIDDEN;
 	pop(p);

@@ -24,6 +24,7 @@ struct passage {
 	size_t sdp_len;
 	msg_t *out;         /* what goes on, until its body is sealed; owned */
 	bool secret;        /* its description, as in struct body */
+	bool described;     /* what is sealed in out is SDP */
 };
 
 /* What a body is to us. */

@@ -195,9 +195,21 @@ void invite_answered(struct txn *t, const sip_t *sip)
 
 /* -- ACK and CANCEL ------------------------------------------------------- */
 
-void invite_pass_ack(struct txn *t, const sip_t *sip, const struct body *body)
+/* Its ACK has passed. */
+static void acknowledged(struct txn *t)
 {
 	struct pair *pair = t->pair;
+
+	txn_done(t);
+	if (pair->state != PAIR_ANSWERED)
+		return;
+	pair->state = PAIR_UP;
+	if (pair->call)
+		call_up(pair->call);
+}
+
+void invite_pass_ack(struct txn *t, const sip_t *sip, const struct body *body)
+{
 	bool full = body && body->len;
 
 	if (t->acked || !t->to->dialog)
@@ -205,12 +217,17 @@ void invite_pass_ack(struct txn *t, const sip_t *sip, const struct body *body)
 	leg_ack(t->to, t, sip, full ? body : NULL);
 	if (full && filter_body_kind(sip) == BODY_SDP)
 		session_said(t->to, body);
-	txn_done(t);
-	if (pair->state != PAIR_ANSWERED)
+	acknowledged(t);
+}
+
+void invite_ack_built(struct txn *t, msg_t *msg)
+{
+	if (t->acked || t->done || !t->to->dialog) {
+		msg_destroy(msg);
 		return;
-	pair->state = PAIR_UP;
-	if (pair->call)
-		call_up(pair->call);
+	}
+	leg_ack_send(t->to, t, msg);
+	acknowledged(t);
 }
 
 static void on_ack(struct txn *t, nta_incoming_t *irq)

@@ -20,7 +20,10 @@ bool invite_is_reliable(const struct txn *t, const sip_t *sip);
 void invite_reply_reliably(struct passage *p, const sip_t *sip, msg_t *msg);
 /* A final response went to where the INVITE came from. */
 void invite_answered(struct txn *t, const sip_t *sip);
+/* sip NULL: with nothing of its headers. */
 void invite_pass_ack(struct txn *t, const sip_t *sip, const struct body *body);
+/* Sends one that leg_ack_build() made and that is sealed; takes msg. */
+void invite_ack_built(struct txn *t, msg_t *msg);
 /* The pair ends; true: the txn must still wait. */
 bool invite_end(struct txn *t, const struct refusal *no);
 

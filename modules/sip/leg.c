@@ -10,11 +10,12 @@
 
 #include "daemon/base/clock.h"
 #include "modules/sip/border/border.h"
+#include "modules/sip/sealing/errand.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/nat/nat.h"
+#include "modules/sip/sealed.h"
 #include "modules/sip/trunk/auth.h"
-#include "modules/sip/trunk/challenge.h"
 #include "modules/sip/txn.h"
 
 #include <stdio.h>
@@ -366,10 +367,11 @@ static void put(struct leg *leg, msg_t *msg, const char *branch)
 static void say(struct leg *leg, msg_t *msg, sip_method_t method,
 		const char *name)
 {
-	if (!nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
+	if ((!errand_is_sealed(leg, method) || sealed_date(msg)) &&
+	    !nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
 	    face_may_leave(msg, leg_hop(leg), leg->sips)) {
 		if (method == sip_method_bye && leg->face->face == OUTSIDE)
-			challenge_bye(leg, msg);
+			errand_send(leg, msg, NULL);
 		else
 			put(leg, msg, NULL);
 	} else {
@@ -377,8 +379,9 @@ static void say(struct leg *leg, msg_t *msg, sip_method_t method,
 	}
 }
 
+/* sealed: its body comes later. */
 static bool ack_fill(msg_t *msg, const struct txn *t, const sip_t *from,
-		     const struct body *body)
+		     const struct body *body, bool sealed)
 {
 	sip_cseq_t *cseq = sip_cseq_create(msg_home(msg), t->cseq,
 					   SIP_METHOD_ACK);
@@ -387,33 +390,55 @@ static bool ack_fill(msg_t *msg, const struct txn *t, const sip_t *from,
 
 	/* those of its INVITE (RFC 3261 13.2.2.4) */
 	if (!cseq || msg_header_insert(msg, NULL, (msg_header_t *)cseq) ||
-	    !auth_put(t->auth, msg))
+	    !auth_put(t->auth, msg) || (sealed && !sealed_date(msg)))
 		return false;
 	if (!from)
 		return true;
 	x = border_crossing(t->pair, t->from->face->face);
 	flags = border_flags(&x, from, &t->from->privacy);
 	return !headers_copy_request(t->from->face, msg, from,
-				     flags | (body ? COPY_BODY : 0)) &&
+				     flags | (body ? COPY_BODY : 0) |
+				     (sealed ? COPY_NO_DATE : 0)) &&
 	       border_privacy(msg, from, &x, flags) &&
 	       (!body || body_add(msg, body->data, body->len));
+}
+
+static msg_t *ack_build(struct leg *leg, const struct txn *t,
+			const sip_t *from, const struct body *body, bool sealed)
+{
+	msg_t *msg = nta_msg_create(leg->face->agent, 0);
+
+	if (msg && ack_fill(msg, t, from, body, sealed) &&
+	    !nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_ACK, NULL) &&
+	    face_may_leave(msg, leg_hop(leg), leg->sips) &&
+	    (!body || !body->secret || face_may_carry(msg, leg_hop(leg))))
+		return msg;
+	msg_destroy(msg);
+	return NULL;
+}
+
+msg_t *leg_ack_build(struct leg *leg, struct txn *t, const sip_t *from)
+{
+	return ack_build(leg, t, from, NULL, true);
+}
+
+void leg_ack_send(struct leg *leg, struct txn *t, msg_t *msg)
+{
+	t->acked = true;
+	put(leg, msg, nta_outgoing_branch(t->orq));
 }
 
 void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,
 	     const struct body *body)
 {
-	msg_t *msg = nta_msg_create(leg->face->agent, 0);
+	bool sealed = errand_is_sealed(leg, sip_method_ack);
+	msg_t *msg = ack_build(leg, t, from, body, sealed);
 
 	t->acked = true;
-	if (!msg)
-		return;
-	if (ack_fill(msg, t, from, body) &&
-	    !nta_msg_request_complete(msg, leg->dialog, SIP_METHOD_ACK, NULL) &&
-	    face_may_leave(msg, leg_hop(leg), leg->sips) &&
-	    (!body || !body->secret || face_may_carry(msg, leg_hop(leg))))
+	if (msg && sealed)
+		errand_send(leg, msg, nta_outgoing_branch(t->orq));
+	else if (msg)
 		put(leg, msg, nta_outgoing_branch(t->orq));
-	else
-		msg_destroy(msg);
 }
 
 void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq)

@@ -40,6 +40,10 @@ void leg_lost(struct txn *t);
  * if not NULL. */
 void leg_ack(struct leg *leg, struct txn *t, const sip_t *from,
 	     const struct body *body);
+/* The same in two steps, for one that is sealed: complete but for its body
+ * (NULL: it cannot leave); sent, which takes msg. */
+msg_t *leg_ack_build(struct leg *leg, struct txn *t, const sip_t *from);
+void leg_ack_send(struct leg *leg, struct txn *t, msg_t *msg);
 /* Acknowledges a reliable response that our other leg cannot take. */
 void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq);
 void leg_bye(struct leg *leg, int status, const char *cause);

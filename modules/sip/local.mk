@@ -9,6 +9,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/registration/binding.c modules/sip/registration/binding.h \
 	modules/sip/border/border.c modules/sip/border/border.h \
 	modules/sip/early.c modules/sip/early.h \
+	modules/sip/sealing/errand.c modules/sip/sealing/errand.h \
 	modules/sip/transport/face.c modules/sip/transport/face.h \
 	modules/sip/filter.c modules/sip/filter.h \
 	modules/sip/fork.c modules/sip/fork.h \
@@ -35,6 +36,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/request.c modules/sip/request.h \
 	modules/sip/retry.c modules/sip/retry.h \
 	modules/sip/sealed.c modules/sip/sealed.h \
+	modules/sip/sealing/seals.c modules/sip/sealing/seals.h \
 	modules/sip/session/refresh.c modules/sip/session/refresh.h \
 	modules/sip/session/session.c modules/sip/session/session.h \
 	modules/sip/registration/slots.c modules/sip/registration/slots.h \

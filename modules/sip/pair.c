@@ -65,6 +65,7 @@ void pair_free(struct pair *pair)
 	free_legs(pair->lost);
 	said_free(&pair->said[0]);
 	said_free(&pair->said[1]);
+	free(pair->way);
 	free(pair);
 }
 
@@ -190,6 +191,9 @@ static void release_call(struct pair *pair)
 	struct call *call = pair->call;
 
 	pair->call = NULL;
+	if (call && call_signs(call) &&
+	    (pair->way = malloc(sizeof *pair->way)))
+		call_way(call, pair->way);
 	if (call)
 		call_end(call, pair->end_status, pair->end_cause);
 }

@@ -302,34 +302,12 @@ static void send_offer(struct txn *t, msg_t *msg)
 	ended(t, REOFFER_FAILED, 0, "the request cannot be sent");
 }
 
-/* t->out has its sealed body now, or never will. */
-static bool seal_fits(struct txn *t, const struct refusal *no,
-		      const struct call_sealed_body *body)
-{
-	return !no && t->out && sealed_put(t->out, body);
-}
-
 static msg_t *take_out(struct txn *t)
 {
 	msg_t *msg = t->out;
 
 	t->out = NULL;
 	return msg;
-}
-
-/* Asks for the body of t->out; fn is called once. */
-static void seal_out(struct txn *t, const struct body *body, seal_fn fn)
-{
-	const struct refusal no = reply_no(500, NULL);
-	char *frag = sealed_frag(sip_object(t->out));
-
-	t->pair->depth++;
-	if (frag)
-		call_seal(t->pair->call, frag, body, fn, t);
-	else
-		fn(t, &no, NULL);
-	t->pair->depth--;
-	free(frag);
 }
 
 static void on_offer_sealed(void *user, const struct refusal *no,
@@ -339,7 +317,7 @@ static void on_offer_sealed(void *user, const struct refusal *no,
 
 	if (over(t))
 		return;
-	if (seal_fits(t, no, body))
+	if (sealed_fits(t, no, body))
 		send_offer(t, take_out(t));
 	else
 		ended(t, REOFFER_FAILED, 0, "the offer cannot be sealed");
@@ -363,7 +341,7 @@ static void on_offer(void *user, const struct refusal *no,
 		ended(t, REOFFER_FAILED, 0, "the request cannot be sent");
 	} else if (out->seal) {
 		t->out = msg;
-		seal_out(t, out, on_offer_sealed);
+		sealed_ask(t, out, on_offer_sealed);
 	} else {
 		send_offer(t, msg);
 	}
@@ -477,7 +455,7 @@ static void on_answer_sealed(void *user, const struct refusal *no,
 		txn_done(t); /* cancelled meanwhile */
 		return;
 	}
-	if (seal_fits(t, no, body)) {
+	if (sealed_fits(t, no, body)) {
 		t->final = 200;
 		leg_accepted(t->from, t->irq);
 		nta_incoming_mreply(t->irq, take_out(t));
@@ -500,13 +478,28 @@ static void on_own_answer(void *user, const struct refusal *no,
 		return;
 	}
 	if (!no && out->seal && (t->out = answer_build(t))) {
-		seal_out(t, out, on_answer_sealed);
+		sealed_ask(t, out, on_answer_sealed);
 		return;
 	}
 	if (no || out->seal)
 		refuse_offer(t, no ? no : &fault);
 	else
 		give_answer(t, out);
+	answer_given(t);
+}
+
+void reoffer_accept(struct txn *t)
+{
+	static const struct body none = { .type = "" };
+	const struct refusal fault = reply_no(500, NULL);
+
+	t->local = true;
+	t->out = answer_build(t);
+	if (t->out) {
+		sealed_ask(t, &none, on_answer_sealed);
+		return;
+	}
+	refuse_offer(t, &fault);
 	answer_given(t);
 }
 

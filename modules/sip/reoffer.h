@@ -9,6 +9,9 @@
 int reoffer_begin(struct pair *pair);
 /* Answers an offer of the outside that the core keeps from the inside. */
 void reoffer_answer(struct txn *t);
+/* Answers a request of the outside that has no description and concerns nobody
+ * inside with a 200 that is signed. */
+void reoffer_accept(struct txn *t);
 
 /* How long an offer on this leg waits after a 491 (RFC 3261 14.1). */
 unsigned reoffer_glare_ms(const struct leg *leg);

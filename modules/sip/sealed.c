@@ -3,6 +3,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "modules/sip/message/headers.h"
+#include "modules/sip/message/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,11 @@ char *sealed_frag(const sip_t *sip)
 	struct buf b = buf_of(FRAG_MAX);
 
 	su_home_init(home);
+	if (sip->sip_status)
+		buf_printf(&b, "SIP/2.0 %d %s\r\n",
+			   sip->sip_status->st_status,
+			   sip->sip_status->st_phrase ?
+			   sip->sip_status->st_phrase : "");
 	if (sip->sip_from)
 		put_address(&b, "From", home, sip->sip_from->a_url,
 			    sip->sip_from->a_tag);
@@ -129,4 +135,24 @@ bool sealed_put(msg_t *msg, const struct call_sealed_body *body)
 			   body->transfer)) &&
 	       put_length(msg, body->len) &&
 	       body_add(msg, body->data, body->len);
+}
+
+bool sealed_fits(struct txn *t, const struct refusal *no,
+		 const struct call_sealed_body *body)
+{
+	return !no && t->out && sealed_put(t->out, body);
+}
+
+void sealed_ask(struct txn *t, const struct body *body, seal_fn fn)
+{
+	const struct refusal no = reply_no(500, NULL);
+	char *frag = sealed_frag(sip_object(t->out));
+
+	t->pair->depth++;
+	if (frag)
+		call_seal(t->pair->call, frag, body, fn, t);
+	else
+		fn(t, &no, NULL);
+	t->pair->depth--;
+	free(frag);
 }

@@ -29,6 +29,8 @@
  *              speaks for
  *   reliable.c reliable responses, and whose PRACK it is
  *   early.c    keys before the phone is picked up
+ *   sealing/   which messages S/MIME seals (seals.c; sealed.c, words.c: how);
+ *              BYEs and ACKs of our own on their way outside (errand.c)
  *   merge.c    the same request on two ways
  *   headers.c  what passes end to end, byte for byte
  *   rank.c     priority (RFC 4412); origin.c: what is kept for a trace
@@ -47,6 +49,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/module.h"
+#include "modules/sip/sealing/errand.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/transport/gate.h"
 #include "modules/sip/invite.h"
@@ -62,7 +65,6 @@
 #include "modules/sip/transport/tls.h"
 #include "modules/sip/trunk/account.h"
 #include "modules/sip/trunk/auth.h"
-#include "modules/sip/trunk/challenge.h"
 #include "modules/sip/trunk/hops.h"
 
 #include <stdarg.h>
@@ -250,7 +252,7 @@ static void sip_free(struct sip *s)
 {
 	admissions_free(s->admissions);
 	requests_free(s->requests);
-	challenge_forget(s);
+	errands_forget(s);
 	accounts_free(s->accounts);
 	hops_free(s->hops);
 	free(s->counts);

@@ -24,7 +24,7 @@
 struct accounts; /* trunk/account.h */
 struct fork; /* fork.c */
 struct auth;     /* trunk/auth.h */
-struct goodbye;  /* trunk/challenge.c */
+struct errand; /* errand.c */
 struct admissions; /* registrar/admission.h */
 struct leg;
 struct hop_table; /* trunk/hops.h */
@@ -73,7 +73,7 @@ struct sip {
 	struct requests *requests;
 	struct hop_table *hops;
 	struct accounts *accounts;
-	struct goodbye *goodbyes; /* our own BYEs to the outside */
+	struct errand *errands; /* our own requests to the outside */
 	struct nonce_counts *counts;
 	struct merges *merges;
 	struct pair *pairs;   /* all of them */
@@ -214,6 +214,8 @@ struct pair {
 	uint64_t invite;        /* the first one's merge_invite() */
 	bool forked;            /* another of our phones has it, too */
 	bool late_bye;          /* BYE the caller once its ACK came */
+	struct body_way *way;   /* between whom, when the call is over and its
+	                           messages are signed; owned, or NULL */
 	bool no_bye[2];         /* [1]: to the caller, [0]: to the called */
 	struct said said[2];    /* the same: what counts there now */
 };

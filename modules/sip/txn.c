@@ -21,8 +21,10 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/message/replaces.h"
 #include "modules/sip/message/reply.h"
+#include "modules/sip/reoffer.h"
 #include "modules/sip/retry.h"
 #include "modules/sip/sealed.h"
+#include "modules/sip/sealing/seals.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/transport/tls.h"
 #include "modules/sip/trunk/auth.h"
@@ -345,6 +347,11 @@ static void pass_request(struct passage *p, const struct body *body)
 
 	if (t->final || !t->to->dialog)
 		return;
+	if (!body->len && seals_on(t->pair, t->from, t->method, 0) &&
+	    session_only(t->from, t->to, sip)) {
+		reoffer_accept(t); /* its body was opened */
+		return;
+	}
 	if (t->initial && call_route(t->pair->call)->nowhere) {
 		no = reply_no(404, NULL);
 		pair_end(t->pair, &no, no.phrase);
@@ -371,6 +378,15 @@ static const char *why_no_tls(const struct txn *t)
 	return uri ? tls_failure(uri->url_host) : NULL;
 }
 
+/* For the one who hung up the call is over all the same. */
+static void bye_alone(struct txn *t)
+{
+	t->final = 200;
+	nta_incoming_treply(t->irq, SIP_200_OK, TAG_END());
+	txn_done(t);
+	pair_over(t->pair, "bye");
+}
+
 /* Sofia's own: the far side did not answer or could not be reached. */
 static void own_failure(struct txn *t, int status)
 {
@@ -386,11 +402,7 @@ static void own_failure(struct txn *t, int status)
 		 t->to->face->face == INSIDE ? "inside" : "outside", no.status,
 		 no.warn);
 	if (t->method == sip_method_bye) {
-		/* For the one who hung up the call is over all the same. */
-		t->final = 200;
-		nta_incoming_treply(t->irq, SIP_200_OK, TAG_END());
-		txn_done(t);
-		pair_over(t->pair, "bye");
+		bye_alone(t);
 	} else if (t->initial) {
 		pair_end(t->pair, &no, no.warn);
 	} else {
@@ -444,8 +456,9 @@ static void go_back(struct txn *t, const sip_t *sip)
 		return;
 	if (t->method == sip_method_invite)
 		leg = invite_response(t, sip);
-	else if (status < 300 && has_contact(t->method))
-		leg_retarget(t->to, sip, false);
+	else if (status < 300 && has_contact(t->method) &&
+		 seals_on(t->pair, t->to, t->method, status) != SEALS_MUST)
+		leg_retarget(t->to, sip, false); /* else once it is opened */
 	if (leg && status >= 200 && status < 300)
 		took(t, leg, sip);
 	if (leg)
@@ -587,6 +600,10 @@ static void response_sent(struct txn *t, const sip_t *sip)
 		return;
 	if (status < 300 && !t->initial && has_contact(t->method))
 		leg_accepted(t->from, t->irq);
+	if (status < 300 && t->method != sip_method_invite &&
+	    has_contact(t->method) &&
+	    seals_on(t->pair, t->to, t->method, status) == SEALS_MUST)
+		leg_retarget(t->to, sip, false);
 	t->final = status;
 	if (t->method == sip_method_invite) {
 		invite_answered(t, sip);
@@ -660,15 +677,17 @@ void txn_pass(struct passage *p, const struct body *body)
 
 msg_t *txn_build(struct passage *p)
 {
-	const struct txn *t = p->txn;
+	struct txn *t = p->txn;
 
+	if (p->kind == PASS_ACK && !t->done && !t->acked && t->to->dialog)
+		return leg_ack_build(t->to, t, sip_object(p->msg));
 	if (t->done || t->final)
 		return NULL;
 	if (p->kind == PASS_REQUEST && t->to->dialog)
 		return request_build(p, NULL);
 	if (p->kind == PASS_RESPONSE && t->irq)
 		return response_build(p, NULL);
-	return NULL; /* an ACK: late offers are refused before */
+	return NULL;
 }
 
 void txn_pass_built(struct passage *p)
@@ -677,15 +696,57 @@ void txn_pass_built(struct passage *p)
 	msg_t *msg = p->out;
 
 	p->out = NULL;
-	if (t->done || t->final) {
+	if (p->kind == PASS_ACK) {
+		invite_ack_built(t, msg);
+	} else if (t->done || t->final) {
 		msg_destroy(msg);
 	} else if (p->kind == PASS_REQUEST) {
 		request_leave(t, sip_object(p->msg), msg, p->secret);
 	} else if (exposes(t, p->secret)) {
 		msg_destroy(msg);
 	} else {
-		response_leave(p, msg, true);
+		response_leave(p, msg, p->described);
 	}
+}
+
+/* Of a call whose messages are signed; it was not opened to a description, nor
+ * has it one to be sealed. */
+static bool is_bare_response(const struct passage *p)
+{
+	const struct txn *t = p->txn;
+	const struct leg *leg = t->to->face->face == OUTSIDE ? t->to : t->from;
+
+	return p->kind == PASS_RESPONSE && !p->sdp && !p->described &&
+	       seals_on(t->pair, leg, t->method,
+			sip_object(p->msg)->sip_status->st_status);
+}
+
+/* What need not end the call when it is not signed as it should be, or cannot
+ * be signed: a sign of ringing, which is left out; the ACK of an offer in a
+ * running call; a BYE from inside, which is then all there is. */
+static bool spared(struct passage *p)
+{
+	struct txn *t = p->txn;
+
+	if (is_bare_response(p))
+		return sip_object(p->msg)->sip_status->st_status < 200;
+	if (p->kind == PASS_ACK && !t->initial) {
+		invite_pass_ack(t, NULL, NULL);
+		return true;
+	}
+	if (p->kind == PASS_REQUEST && t->method == sip_method_bye &&
+	    t->from->face->face == INSIDE && t->irq && !t->final) {
+		bye_alone(t);
+		return true;
+	}
+	return false;
+}
+
+/* Signs of nothing agreed: only who asked hears of them. */
+static bool answers_alone(const struct passage *p)
+{
+	return is_bare_response(p) && p->txn->method != sip_method_invite &&
+	       !p->txn->offer;
 }
 
 /* A request that fails is answered; an answer that fails, and whatever fails
@@ -694,8 +755,16 @@ void txn_refused(struct passage *p, const struct refusal *no)
 {
 	struct txn *t = p->txn;
 
+	struct refusal gateway = reply_no(502, "the answer is not signed");
+
+	if (t->done || spared(p))
+		return;
 	if (p->kind == PASS_REQUEST && !t->initial && !t->prack_answer) {
 		refuse(t, no);
+		return;
+	}
+	if (answers_alone(p)) {
+		refuse(t, &gateway);
 		return;
 	}
 	/* the core, which decided, has told the operator why */
@@ -788,6 +857,16 @@ static int glare(const struct leg *leg, const sip_t *sip)
 	return 0;
 }
 
+static bool too_many(const struct pair *pair)
+{
+	const struct txn *t;
+	unsigned n = 0;
+
+	for (t = pair->txns; t; t = t->next)
+		n += !t->done;
+	return n >= TXNS_MAX;
+}
+
 /* A BYE where there is nothing yet to relay it to. */
 static int early_bye(struct leg *leg, nta_incoming_t *irq)
 {
@@ -800,14 +879,45 @@ static int early_bye(struct leg *leg, nta_incoming_t *irq)
 	return 0;
 }
 
-static bool too_many(const struct pair *pair)
+static void on_early_bye(void *user, const struct refusal *no,
+			 const struct body *out)
 {
-	const struct txn *t;
-	unsigned n = 0;
+	const struct refusal gone = reply_no(487, NULL);
+	struct txn *t = user;
 
-	for (t = pair->txns; t; t = t->next)
-		n += !t->done;
-	return n >= TXNS_MAX;
+	(void)out;
+	if (t->done || t->final || t->pair->state == PAIR_ENDED)
+		return;
+	if (no) {
+		refuse(t, no);
+		return;
+	}
+	t->pair->no_bye[t->from->caller] = true;
+	pair_end(t->pair, &gone, "bye"); /* which answers it, too */
+}
+
+/* The same where it must be signed. It does not wait in the queue, for there
+ * may be what only the call's end takes away. */
+static int early_signed_bye(struct leg *leg, struct leg *to,
+			    nta_incoming_t *irq, const sip_t *sip)
+{
+	struct txn *t = to && !too_many(leg->pair) ? txn_new(leg, to, irq, sip)
+						   : NULL;
+	struct call_given g;
+
+	if (!t)
+		return 500;
+	if (!words_given(sip, &g)) {
+		words_given_free(&g);
+		return 500;
+	}
+	g.bare = true;
+	g.what = "BYE";
+	leg->pair->depth++;
+	call_open(leg->pair->call, &g, on_early_bye, t);
+	leg->pair->depth--;
+	words_given_free(&g);
+	return 0;
 }
 
 /* An INVITE without an offer where descriptions are sealed: the answer would
@@ -883,17 +993,20 @@ int txn_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 		return m == sip_method_bye ? 200 : 481;
 	if (m == sip_method_bye && leg->prong && pair->state == PAIR_CALLING)
 		return 481; /* it is not this phone's to end */
+	to = leg->caller ? pair->called : pair->caller;
 	if (m == sip_method_bye && pair->state != PAIR_UP)
-		return early_bye(leg, irq);
+		return seals_on(pair, leg, m, 0) == SEALS_MUST
+			? early_signed_bye(leg, to, irq, sip)
+			: early_bye(leg, irq);
 	if (check(leg, irq, sip))
 		return 0;
-	to = leg->caller ? pair->called : pair->caller;
 	if (leg->caller && (!to || !to->tagged))
 		return 481;
 	t = txn_new(leg, to, irq, sip);
 	if (!t)
 		return 500;
-	if (session_only(leg, to, sip)) {
+	if (filter_body_kind(sip) == BODY_NONE && session_only(leg, to, sip) &&
+	    !seals_on(pair, leg, m, 0)) {
 		session_answer(t);
 		return 0;
 	}

@@ -28,9 +28,11 @@ bool words_given(const sip_t *sip, struct call_given *g)
 
 	*g = (struct call_given){
 		.frag = frag, .fields = fields, .words = true,
-		.body = (const uint8_t *)sip->sip_payload->pl_data,
-		.len = sip->sip_payload->pl_len,
 	};
+	if (sip->sip_payload) {
+		g->body = (const uint8_t *)sip->sip_payload->pl_data;
+		g->len = sip->sip_payload->pl_len;
+	}
 	filter_origin(sip, &g->origin);
 	if (frag && fields)
 		return true;

@@ -161,15 +161,22 @@ static bool row_holds(const struct row *row, const struct smime_fragment *a,
 			smime_fragment_get(b, row->name, 0));
 }
 
+static bool is_status(struct mime_bytes start)
+{
+	static const char version[] = "SIP/2.0 ";
+	size_t n = sizeof version - 1;
+
+	return start.len >= n && !memcmp(start.p, version, n);
+}
+
 /* The first word: a method, or "SIP/2.0"; and of a response the second, its
  * status. The rest is the Request-URI, which proxies change, or words. */
 static bool same_start(struct mime_bytes a, struct mime_bytes b)
 {
-	static const char version[] = "SIP/2.0 ";
 	const uint8_t *space = a.len ? memchr(a.p, ' ', a.len) : NULL;
 	size_t n = space ? (size_t)(space - a.p) + 1 : 0;
 
-	if (n == sizeof version - 1 && !memcmp(a.p, version, n))
+	if (is_status(a))
 		n += 4; /* "200 " */
 	return n && a.len >= n && b.len >= n && !memcmp(a.p, b.p, n);
 }
@@ -238,6 +245,8 @@ int smime_aib_write(const struct smime_fragment *of, const char *responder,
 	mime_put_fields(out, &(struct mime_head){
 		.type = "message/sipfrag",
 		.disposition = "aib;handling=optional" });
+	if (!responder && is_status(of->start))
+		put_value(out, of->start); /* or 180 could be made 200 */
 	for (size_t i = 0; i < N(aib_rows) && !r; i++)
 		r = put_row(&aib_rows[i], of, responder, out, why);
 	if (!r && out->err)

@@ -136,12 +136,29 @@ static int write_bound(const struct bodies_text *in, struct buf *out,
 	return r;
 }
 
+/* Of a message that has nothing else to seal. */
+static int write_bare(const struct bodies_text *in, struct buf *out,
+		      struct smime_fault *f)
+{
+	struct smime_fragment of;
+	int r = smime_fragment_read((struct mime_bytes){ in->frag,
+							 in->frag_len },
+				    false, &of, f);
+
+	return r ? r : smime_aib_write(&of, NULL, out, f);
+}
+
 static int write_entity(const struct bodies_text *in, bool binds,
 			struct buf *out, struct smime_fault *f)
 {
+	bool bare = !in->words && !in->content_len;
 	int r = 0;
 
-	if (binds)
+	if (bare && !binds)
+		r = smime_fault(f, SMIME_OURS, "nothing is there to seal");
+	else if (bare)
+		r = write_bare(in, out, f);
+	else if (binds)
 		r = write_bound(in, out, f);
 	else
 		put_content(in, out);
@@ -201,9 +218,10 @@ static bool knows(const struct mime_part *p, void *user)
 	       mime_type_is(&p->type, "message/sipfrag");
 }
 
-/* The parts that count: one SDP, at most one fragment. */
-static int pick(const struct mime *m, struct buf *sdp, struct buf *frag,
-		struct smime_fault *f)
+/* The parts that count: one SDP, at most one fragment. bare: SDP may not be
+ * there. */
+static int pick(const struct mime *m, bool bare, struct buf *sdp,
+		struct buf *frag, struct smime_fault *f)
 {
 	const struct mime_part *part[MIME_PARTS];
 	size_t n = 0;
@@ -219,7 +237,7 @@ static int pick(const struct mime *m, struct buf *sdp, struct buf *frag,
 
 		r = to->len ? E_FORMAT : mime_decode(part[i], to);
 	}
-	if (r || !sdp->len)
+	if (r || !(sdp->len || (bare && frag->len)))
 		return smime_fault(f, SMIME_MALFORMED, "not one description "
 				   "and at most one fragment of a header");
 	return 0;
@@ -277,13 +295,19 @@ static void put_fields(const struct mime_part *p, struct buf *out)
 			put_field(names[i], v, out);
 }
 
-static int pick_words(const struct mime *m, bool bound,
+static int pick_words(const struct mime *m, bool bound, bool bare,
 		      struct bodies_opened *out, struct buf *frag,
 		      struct smime_fault *f)
 {
 	const struct mime_part *words = &m->part[0];
-	int r = bound ? pick_signed(m, &words, frag, f) : 0;
+	bool alone = bound && bare && is_fragment(words);
+	int r;
 
+	if (alone)
+		return mime_decode(words, frag) ?
+			smime_fault(f, SMIME_MALFORMED, "a malformed fragment")
+			: 0;
+	r = bound ? pick_signed(m, &words, frag, f) : 0;
 	if (r)
 		return r;
 	if (mime_type_is(&words->type, "application/sdp"))
@@ -331,6 +355,9 @@ static int check_bound(const struct bodies_terms *t,
 	if (!r)
 		r = smime_fragment_read((struct mime_bytes){
 				in->frag, in->frag_len }, false, &of, f);
+	if (!r && of.start.len && !aib.start.len) /* a response's */
+		r = smime_fault(f, SMIME_MISMATCH, "the status is not signed "
+				"with the headers");
 	if (!r)
 		r = smime_aib_check(&aib, &of, NULL, when, f);
 	if (!r && smime_date_read(smime_fragment_get(&aib, "Date", 0),
@@ -362,8 +389,9 @@ static int take(const struct bodies_terms *t, const struct bodies_given *in,
 				     .content = buf_of(ENTITY_MAX) };
 	bool binds = modes[t->mode].binds;
 	struct buf frag = buf_of(ENTITY_MAX);
-	int r = in->words ? pick_words(&o->content, binds, &new, &frag, f)
-			  : pick(&o->content, &new.content, &frag, f);
+	bool bare = in->bare && binds;
+	int r = in->words ? pick_words(&o->content, binds, bare, &new, &frag, f)
+			  : pick(&o->content, bare, &new.content, &frag, f);
 
 	if (!r && binds)
 		r = check_bound(t, in, &frag, &new, f);
@@ -404,6 +432,9 @@ static int open_body(const struct bodies_terms *t,
 
 	if (r)
 		r = smime_fault(&f, SMIME_MALFORMED, "malformed Content- "
+				"headers");
+	else if (in->bare && !in->body_len)
+		r = smime_fault(&f, SMIME_SIGNER_REFUSED, "nobody signed its "
 				"headers");
 	else
 		r = smime_open(&how, &fields,

@@ -13,9 +13,9 @@ def uri(value):
     return found.group(1) if found else value.split(";")[0].strip()
 
 
-def frag(headers):
+def frag(headers, status=None):
     """The bound headers of a message, from a function that gives its headers."""
-    lines = []
+    lines = ["SIP/2.0 " + status] if status else []
     for name in ("From", "To"):
         tag = re.search(r"tag=([^;>\s]+)", headers(name))
         lines.append("%s: <%s>%s" % (name, uri(headers(name)),
@@ -28,11 +28,12 @@ def frag(headers):
     return "".join(line + "\r\n" for line in lines)
 
 
-def answer(s, req, tag, status="200 OK", body=None, date="Sat, 13 Nov 2027 23:29:00 GMT"):
+def answer(s, req, tag, status="200 OK", body=None, date="Sat, 13 Nov 2027 23:29:00 GMT",
+           content=SDP):
     """Answers as a gateway that seals would."""
     to = req.get("To") + ("" if "tag=" in req.get("To") else ";tag=" + tag)
     own = {"From": req.get("From"), "To": to, "Call-ID": req.get("Call-ID"),
            "CSeq": req.get("CSeq"), "Contact": "<%s>" % s.b.own_uri(), "Date": date}
     s.b.reply(req, status, tag, body=body if body is not None
-              else frag(lambda n: own.get(n, "")) + "\r\n" + SDP,
+              else frag(lambda n: own.get(n, ""), status) + "\r\n" + content,
               extra="Date: %s\r\nContent-Type: %s\r\n" % (date, TYPE))

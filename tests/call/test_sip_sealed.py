@@ -10,14 +10,18 @@ from sipsealed import TYPE, answer, frag
 from sipsock import dialog
 
 
-def check_sealed(m, what):
+def check_sealed(m, what, bare=False):
     """A message of the gateway's has its own headers bound to its body."""
     same(m.get("Content-Type").replace(" ", ""), TYPE, what)
     same(int(m.get("Content-Length")), len(m.body), "length of " + what)
     off = parsedate_to_datetime(m.get("Date")).timestamp() - time.time()
     assert abs(off) < 60, "%s: Date is off by %d s" % (what, off)
     bound, sdp = m.body.decode().split("\r\n\r\n", 1)
-    same(bound + "\r\n", frag(m.get), "bound headers of " + what)
+    same(bound + "\r\n", frag(m.get, m.line[8:] if m.status else None),
+         "bound headers of " + what)
+    if bare:
+        same(sdp, "", "content of " + what)
+        return
     assert sdp.startswith("v=0"), sdp
     assert "a=branch" in sdp or "a=own" in sdp, "not by the core: " + sdp
 
@@ -224,6 +228,238 @@ def an_offer_comes_first_in_a_dialog_too(s):
     s.b.quiet()
     s.bye(d)
     s.gone()
+
+
+SIGNS = ("bodies=1", "signs=1")
+
+
+def signed(s, method, i, cseq=7, content="", ctype=TYPE, tag="B1", **over):
+    """A request of the far end of a call to it, whose headers are signed."""
+    e = {"call_id": i.get("Call-ID"), "ftag": tag, "ttag": i.tag("From"), "cseq": cseq}
+    ends = {"From": i.get("To").split(";tag")[0] + ";tag=" + tag, "To": i.get("From")}
+    own = dict(ends, **{"Call-ID": e["call_id"], "CSeq": "%d %s" % (cseq + 1, method),
+                        "Contact": "<%s>" % s.b.own_uri()})
+    own.update(over)
+    body = frag(lambda n: own.get(n, "")) + "\r\n" + content
+    s.b.request(method, i.contact(), e, body=body, extra="Content-Type: %s\r\n" % ctype, **ends)
+
+
+def unsigned(s, method, i, cseq=7, body=b"", extra=""):
+    e = {"call_id": i.get("Call-ID"), "ftag": "B1", "ttag": i.tag("From"), "cseq": cseq}
+    ends = {"From": i.get("To").split(";tag")[0] + ";tag=B1", "To": i.get("From")}
+    s.b.request(method, i.contact(), e, body=body, extra=extra, **ends)
+
+
+def signed_up(s):
+    d, i = s.invite()
+    answer(s, i, "B1", "180 Ringing", content="")
+    s.a.expect("SIP/2.0 180")
+    answer(s, i, "B1")
+    ok, ack = s.confirm(d)
+    check_sealed(ack, "the ACK", bare=True)
+    return d, i
+
+
+@case(keys=SIGNS)
+def every_message_is_signed(s):
+    d, i = signed_up(s)
+    s.a.request("BYE", d["uri"], d)
+    bye = s.b.expect("BYE")
+    check_sealed(bye, "the BYE", bare=True)
+    answer(s, bye, "B1", content="")
+    s.a.expect("SIP/2.0 200")
+    s.gone()
+
+
+@case(keys=SIGNS)
+def every_answer_is_signed(s):
+    d = sealed_invite(s)
+    i = s.a.expect("INVITE")
+    s.a.reply(i, "180 Ringing", "A1")
+    check_sealed(s.b.expect("SIP/2.0 180"), "the 180", bare=True)
+    s.a.reply(i, "200 OK", "A1", body=SDP)
+    ok = s.b.expect("SIP/2.0 200")
+    check_sealed(ok, "the 200")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    own = {"From": "<sip:alice@inside.example>;tag=f1",
+           "To": "<sip:bob@b.example>;tag=" + d["ttag"],
+           "Call-ID": d["call_id"], "CSeq": "1 ACK"}
+    s.b.request("ACK", d["uri"], d, body=frag(lambda n: own.get(n, "")) + "\r\n",
+                extra="Content-Type: %s\r\n" % TYPE)
+    s.a.expect("ACK")
+    s.relay.say("hangup 200 bye")
+    bye = s.b.expect("BYE")
+    check_sealed(bye, "our own BYE", bare=True)
+    s.b.reply(bye, "200 OK", contact=False)
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.gone()
+
+
+@case(keys=SIGNS)
+def an_unsigned_bye_ends_nothing(s):
+    d, i = signed_up(s)
+    unsigned(s, "BYE", i)
+    s.b.expect("SIP/2.0 403")
+    unsigned(s, "BYE", i, cseq=8, body="bye", extra="Content-Type: text/plain\r\n")
+    s.b.expect("SIP/2.0 488")
+    signed(s, "BYE", i, cseq=9, **{"CSeq": "9 BYE"})  # of another message
+    s.b.expect("SIP/2.0 488")
+    s.a.quiet()
+    signed(s, "BYE", i, cseq=10)
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    check_sealed(s.b.expect("SIP/2.0 200"), "the 200 of the BYE", bare=True)
+    s.gone()
+
+
+@case(keys=SIGNS)
+def an_unsigned_bye_before_the_ack_ends_nothing(s):
+    d, i = s.invite()
+    answer(s, i, "B1")
+    ok = s.a.expect("SIP/2.0 200")
+    unsigned(s, "BYE", i)
+    s.b.expect("SIP/2.0 403")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    signed(s, "BYE", i, cseq=8)
+    s.b.expect("SIP/2.0 200")
+    s.b.expect("ACK")
+    s.a.request("ACK", d["uri"], d)
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.gone()
+
+
+@case(keys=SIGNS)
+def unsigned_ringing_is_left_out(s):
+    d, i = s.invite()
+    s.b.reply(i, "180 Ringing", "B1")
+    s.a.quiet()
+    answer(s, i, "B1", "180 Ringing", content="", body="SIP/2.0 183 No\r\n\r\n")
+    s.a.quiet()
+    answer(s, i, "B1", "180 Ringing", content="")
+    s.a.expect("SIP/2.0 180")
+    s.b.reply(i, "486 Busy Here", "B1")  # a hint ends the attempt, and no more
+    s.a.expect("SIP/2.0 486")
+    s.a.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.gone()
+
+
+@case(keys=SIGNS)
+def an_unsigned_answer_ends_the_call(s):
+    d, i = s.invite()
+    s.b.reply(i, "200 OK", "B1")
+    s.b.expect("ACK")
+    bye = s.b.expect("BYE")
+    check_sealed(bye, "our BYE", bare=True)
+    s.b.reply(bye, "200 OK", contact=False)
+    s.a.expect("SIP/2.0 (403|488)")
+    s.a.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.gone()
+
+
+@case(keys=SIGNS)
+def an_unsigned_ack_ends_the_call(s):
+    d = sealed_invite(s)
+    i = s.a.expect("INVITE")
+    s.a.reply(i, "200 OK", "A1", body=SDP)
+    ok = s.b.expect("SIP/2.0 200")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    s.b.request("ACK", d["uri"], d)
+    check_sealed(s.b.expect("BYE"), "our BYE", bare=True)
+    s.a.expect("ACK")
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+
+
+@case(keys=SIGNS)
+def other_requests_are_signed_with_their_words(s):
+    d, i = signed_up(s)
+    s.a.request("INFO", d["uri"], d, body="Signal=5\r\n",
+                extra="Content-Type: application/dtmf-relay\r\n")
+    info = s.b.expect("INFO")
+    assert info.body.endswith(b"Signal=5\r\n") and b"dtmf-relay" in info.body, info.body
+    same(info.get("Content-Type").replace(" ", ""), TYPE, "type of the INFO")
+    s.b.reply(info, "200 OK", contact=False)
+    s.a.expect("SIP/2.0 502")  # not signed
+    s.a.request("INFO", d["uri"], d, body="Signal=6\r\n",
+                extra="Content-Type: application/dtmf-relay\r\n")
+    answer(s, s.b.expect("INFO"), "B1", content="")
+    s.a.expect("SIP/2.0 200")
+    unsigned(s, "INFO", i, body="Signal=1\r\n",
+             extra="Content-Type: application/dtmf-relay\r\n")
+    s.b.expect("SIP/2.0 488")
+    signed(s, "INFO", i, cseq=8,
+           content="Content-Type: application/dtmf-relay\r\n\r\nSignal=2\r\n")
+    info = s.a.expect("INFO")
+    same(info.get("Content-Type"), "application/dtmf-relay", "type of the words")
+    same(info.body, b"Signal=2\r\n", "the words")
+    s.a.reply(info, "200 OK", contact=False)
+    check_sealed(s.b.expect("SIP/2.0 200"), "the 200 of the INFO", bare=True)
+    unsigned(s, "REFER", i, cseq=9, extra="Refer-To: <sip:eve@e.example>\r\n")
+    s.b.expect("SIP/2.0 403")
+    s.a.quiet()
+    s.relay.say("hangup 200 bye")
+    s.b.expect("BYE")
+    s.a.expect("BYE")
+
+
+@case(keys=SIGNS, log=True)
+def without_the_keeper_a_call_ends_here(s):
+    for ours in (False, True):
+        s.relay.say("set no_seal=0")
+        d, i = signed_up(s)
+        s.relay.say("set no_seal=1")
+        if ours:
+            s.relay.say("hangup 200 bye")
+            s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+        else:
+            s.a.request("BYE", d["uri"], d)
+            s.a.expect("SIP/2.0 200")
+        s.b.quiet()
+    s.gone(2)
+    assert "BYE not sent: it cannot be signed now" in s.logged(), s.logged()
+
+
+@case(keys=SIGNS + ("seal_ms=300",))
+def our_bye_waits_for_its_seal(s):
+    d, i = s.invite()
+    answer(s, i, "B1")
+    s.confirm(d)
+    s.relay.say("hangup 200 bye")
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.b.quiet(wait=0.1)
+    bye = s.b.expect("BYE")
+    check_sealed(bye, "our BYE", bare=True)
+    s.b.reply(bye, "200 OK", contact=False)
+    s.gone()
+
+
+@case(keys=SIGNS + ("session=90",))
+def refreshes_are_signed(s):
+    d, i = s.invite()
+    own = "Allow: INVITE, ACK, BYE, UPDATE\r\nSupported: timer\r\nRequire: timer\r\n" \
+          "Session-Expires: 90;refresher=uac\r\n"
+    to = i.get("To") + ";tag=B1"
+    head = {"From": i.get("From"), "To": to, "Call-ID": i.get("Call-ID"), "CSeq": i.get("CSeq"),
+            "Contact": "<%s>" % s.b.own_uri()}
+    s.b.reply(i, "200 OK", "B1", body=frag(lambda n: head.get(n, ""), "200 OK") + "\r\n" + SDP,
+              extra=own + "Content-Type: %s\r\n" % TYPE)
+    s.confirm(d)
+    for good, later in ((False, 46), (True, 11)):
+        s.relay.say("set skip=%d" % later)
+        update = s.b.expect("UPDATE", 4)
+        check_sealed(update, "our UPDATE", bare=True)
+        if good:
+            head = {"From": update.get("From"), "To": update.get("To"),
+                    "Call-ID": update.get("Call-ID"), "CSeq": update.get("CSeq"),
+                    "Contact": "<%s>" % s.b.own_uri()}
+            s.b.reply(update, "200 OK", body=frag(lambda n: head.get(n, ""), "200 OK") + "\r\n",
+                      extra=own + "Content-Type: %s\r\n" % TYPE)
+        else:
+            s.b.reply(update, "200 OK", extra=own)
+            time.sleep(0.3)  # it is refused, and asked again 10 s later
+    signed(s, "UPDATE", i, cseq=20)
+    s.a.reply(s.a.expect("UPDATE"), "200 OK", "A1")
+    s.b.expect("SIP/2.0 200")
+    s.relay.say("hangup 200 bye")
+    s.b.expect("BYE")
 
 
 if __name__ == "__main__":

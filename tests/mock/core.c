@@ -628,6 +628,16 @@ bool call_packages(const struct call *c)
 	return c->e->packages;
 }
 
+bool call_signs(const struct call *c)
+{
+	return c->e->signs;
+}
+
+void call_way(const struct call *c, struct body_way *out)
+{
+	*out = (struct body_way){ .id = c->id };
+}
+
 /* "Sealed" here: the bound headers stand before SDP. */
 bool call_opens(const struct call *c)
 {
@@ -650,6 +660,9 @@ static char *seal_text(const char *frag, const struct body *b)
 	return text;
 }
 
+static const struct refusal away = { .status = 503, .phrase =
+				     "Service Unavailable" };
+
 static struct call_sealed_body sealed_text(const char *text)
 {
 	return (struct call_sealed_body){
@@ -666,6 +679,11 @@ static void on_sealed(void *user)
 	struct call_sealed_body out = sealed_text(text);
 
 	c->sealed = NULL;
+	if (c->e->no_seal) {
+		c->seal_fn(c->seal_user, &away, NULL);
+		free(text);
+		return;
+	}
 	c->e->seals++;
 	c->seal_fn(c->seal_user, NULL, &out);
 	free(text);
@@ -721,11 +739,15 @@ static void open_text(struct engine *e, const struct call_given *g,
 					.phrase = "Undecipherable",
 					.warn = "not for us",
 					.attached = &ours };
+	const struct refusal unsigned_one = { .status = 403, .phrase =
+					      "Forbidden" };
 	size_t n = strlen(g->frag);
 
 	e->opens++;
 	if (g->len >= 6 && !memcmp(g->body, "locked", 6))
 		fn(user, &locked, NULL);
+	else if (g->bare && !g->len)
+		fn(user, &unsigned_one, NULL);
 	else if (g->len < n + 2 || memcmp(g->body, g->frag, n) ||
 	    !strstr(g->fields, "Content-Type: multipart/signed"))
 		fn(user, &no, NULL);
@@ -751,6 +773,11 @@ static void on_words(void *user)
 	out = sealed_text(text);
 	out.brief = e->brief;
 	e->words = NULL;
+	if (e->no_seal) {
+		e->words_fn(e->words_user, &away, NULL);
+		free(text);
+		return;
+	}
 	e->seals++;
 	e->words_fn(e->words_user, NULL, &out);
 	free(text);

@@ -176,6 +176,10 @@ static void set(struct program *p, const char *text)
 		e->packages = atoi(value);
 	else if (!strncmp(text, "bodies=", 7))
 		e->bodies = atoi(value);
+	else if (!strncmp(text, "signs=", 6))
+		e->signs = atoi(value);
+	else if (!strncmp(text, "no_seal=", 8))
+		e->no_seal = atoi(value);
 	else if (!strncmp(text, "secret=", 7))
 		e->secret = atoi(value);
 	else if (!strncmp(text, "known=", 6))

@@ -26,7 +26,7 @@ struct ends {
 	char frag[1024], fields[1024];
 	const char *words, *words_fields; /* of a MESSAGE; NULL: SDP */
 	uint8_t branch;
-	bool full;
+	bool full, bare;
 };
 
 static void give(struct house *h, const char *match, enum body_mode mode,
@@ -107,7 +107,7 @@ static const struct sent *seal(struct ends *e, struct house *h,
 		m.fields_len = (uint32_t)strlen(e->words_fields);
 		add(&tail, e->words_fields, m.fields_len);
 		add(&tail, e->words, strlen(e->words));
-	} else {
+	} else if (!e->bare) {
 		add(&tail, SDP, sizeof SDP - 1);
 	}
 	m.len = (uint32_t)tail.tail_len;
@@ -136,6 +136,7 @@ static const struct sent *open_as(struct ends *e, struct house *h,
 	bool inward = h == &e->b;
 
 	m.words = e->words != NULL;
+	m.bare = e->bare;
 	m.party = inward ? party(2, BOB, ALICE) : party(1, ALICE, BOB);
 	m.party.n = 0;
 	m.party.outward = !inward;
@@ -395,6 +396,69 @@ static void words_are_no_description(void **state)
 	close_ends(&e);
 }
 
+/* The headers of a message that has no body: a BYE, a 180. */
+static void headers_alone(void **state)
+{
+	static struct ends e;
+	static struct sent s, none;
+	const struct sent *o;
+	char *at;
+
+	(void)state;
+	for (int mode = BODY_MODE_SIGN; mode <= BODY_MODE_SIGN_ENCRYPT;
+	     mode++) {
+		open_ends(&e, (enum body_mode)mode);
+		headers(&e, e.a.wall_us);
+		e.bare = true;
+		s = *seal(&e, &e.a, ALICE, BOB);
+		if (mode == BODY_MODE_ENCRYPT) {
+			assert_int_equal(s.u.sealed.err, E_CONF);
+			close_ends(&e);
+			continue;
+		}
+		e.bare = false; /* where a description must be */
+		refused(open_at(&e, &e.b, &s, 1), E_FORMAT, 400, "description");
+		e.bare = true;
+		at = strstr(e.frag, "CSeq: 7");
+		at[6] = '8';
+		refused(open_at(&e, &e.b, &s, 1), E_AUTH, 403, "CSeq");
+		at[6] = '7';
+		o = open_at(&e, &e.b, &s, 1);
+		assert_int_equal(o->u.opened.err, 0);
+		assert_true(o->u.opened.is_signed);
+		assert_int_equal(o->tail_len, 0);
+		refused(open_at(&e, &e.b, &s, 2), E_REPLAY, 488, "seen");
+		e.fields[0] = 0;
+		refused(open_at(&e, &e.b, &none, 1), E_AUTH, 403, "nobody");
+		close_ends(&e);
+	}
+}
+
+/* What was signed for a 183 is no answer. */
+static void the_status_is_signed_too(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+	static char lines[1024];
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	strcpy(lines, e.frag);
+	snprintf(e.frag, sizeof e.frag, "SIP/2.0 183 Session Progress\r\n"
+		 "%.900s", lines);
+	s = *seal(&e, &e.b, BOB, ALICE);
+	memcpy(e.frag + strlen("SIP/2.0 "), "200", 3);
+	refused(open_as(&e, &e.a, &s, 1, true), E_AUTH, 403, "first line");
+	memcpy(e.frag + strlen("SIP/2.0 "), "183", 3);
+	opens_to_sdp(open_as(&e, &e.a, &s, 1, true));
+	strcpy(e.frag, lines); /* nor is what names none */
+	s = *seal(&e, &e.b, BOB, ALICE);
+	snprintf(e.frag, sizeof e.frag, "SIP/2.0 200 OK\r\n%.900s", lines);
+	refused(open_as(&e, &e.a, &s, 1, true), E_AUTH, 403, "status");
+	close_ends(&e);
+}
+
 /* Certificates travel once, until somebody does not know them. */
 static void certificates_travel_once(void **state)
 {
@@ -575,6 +639,8 @@ int main(void)
 		cmocka_unit_test(a_changed_byte_shows_nothing_else),
 		cmocka_unit_test(words_of_any_kind),
 		cmocka_unit_test(words_are_no_description),
+		cmocka_unit_test(headers_alone),
+		cmocka_unit_test(the_status_is_signed_too),
 		cmocka_unit_test(certificates_travel_once),
 		cmocka_unit_test(a_493_brings_the_certificate),
 		cmocka_unit_test(certificates_of_others_are_not_learned),

@@ -172,7 +172,7 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		.fields = msg->tail + m->frag_len, .fields_len = m->fields_len,
 		.body = msg->tail + m->frag_len + m->fields_len,
 		.body_len = msg->tail_len - m->frag_len - m->fields_len,
-		.words = m->words,
+		.words = m->words, .bare = m->bare,
 	};
 	struct bodies_opened o = { .card = NULL };
 	int r = admit(c, w, &c->answers);

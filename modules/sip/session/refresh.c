@@ -23,10 +23,12 @@
 #include "modules/sip/reoffer.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
+#include "modules/sip/sealing/seals.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
 #include "modules/sip/txn.h"
+#include "modules/sip/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +133,7 @@ static void give_core(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	msg_destroy(msg);
 }
 
-static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+static void agreed(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	bool invite = t->method == sip_method_invite;
 
@@ -145,6 +147,50 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		give_core(t, orq, sip);
 	else
 		txn_done(t);
+}
+
+static void on_opened(void *user, const struct refusal *no,
+		      const struct body *out)
+{
+	struct txn *t = user;
+	msg_t *msg;
+
+	(void)out;
+	if (over(t))
+		return;
+	if (no) {
+		fail(t, AGAIN_MS);
+		return;
+	}
+	msg = nta_outgoing_getresponse(t->orq);
+	agreed(t, t->orq, sip_object(msg));
+	msg_destroy(msg);
+}
+
+/* A 2xx that has no description, but must be signed. */
+static void open_answer(struct txn *t, const sip_t *sip)
+{
+	struct call_given g;
+
+	t->pair->depth++;
+	if (words_given(sip, &g)) {
+		g.words = false;
+		g.response = g.bare = true;
+		g.what = "UPDATE";
+		call_open(t->pair->call, &g, on_opened, t);
+	} else {
+		fail(t, AGAIN_MS);
+	}
+	t->pair->depth--;
+	words_given_free(&g);
+}
+
+static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
+{
+	if (seals_on(t->pair, t->to, t->method, 200))
+		open_answer(t, sip);
+	else
+		agreed(t, orq, sip);
 }
 
 static void launch(struct txn *t, const struct body *body);
@@ -190,11 +236,13 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 {
 	bool invite = t->method == sip_method_invite;
+	bool seals = seals_on(t->pair, t->to, t->method, 0);
 	sip_contact_t *c = sip_contact_dup(msg_home(msg), t->to->contact);
 
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) && auth_put(t->auth, msg) &&
+	       (!seals || sealed_date(msg)) &&
 	       (!body || (header_add(msg, "Content-Type", body->type) &&
 			  body_add(msg, body->data, body->len))) &&
 	       !nta_msg_request_complete(msg, t->to->dialog, t->method,
@@ -203,22 +251,53 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	       (!body || !body->secret || face_may_carry(msg, leg_hop(t->to)));
 }
 
-static void launch(struct txn *t, const struct body *body)
+/* Takes msg. */
+static void send_on(struct txn *t, msg_t *msg)
 {
-	msg_t *msg = nta_msg_create(t->to->face->agent, 0);
 	const char *hop = leg_hop(t->to);
 
-	if (msg && fill(t, msg, body)) {
-		t->cseq = sip_object(msg)->sip_cseq->cs_seq;
-		t->orq = nta_outgoing_mcreate(
-			t->to->face->agent, on_response, t,
-			*hop ? (url_string_t *)hop : NULL, msg,
-			TPTAG_IDENT(face_ident(msg, hop)), TAG_END());
-	}
+	t->cseq = sip_object(msg)->sip_cseq->cs_seq;
+	t->orq = nta_outgoing_mcreate(t->to->face->agent, on_response, t,
+				      *hop ? (url_string_t *)hop : NULL, msg,
+				      TPTAG_IDENT(face_ident(msg, hop)),
+				      TAG_END());
 	if (t->orq)
 		return;
 	msg_destroy(msg);
 	fail(t, AGAIN_MS);
+}
+
+static void on_sealed(void *user, const struct refusal *no,
+		      const struct call_sealed_body *body)
+{
+	struct txn *t = user;
+	msg_t *msg;
+
+	if (over(t))
+		return;
+	if (!sealed_fits(t, no, body)) {
+		fail(t, AGAIN_MS);
+		return;
+	}
+	msg = t->out;
+	t->out = NULL;
+	send_on(t, msg);
+}
+
+static void launch(struct txn *t, const struct body *body)
+{
+	static const struct body none = { .type = "" };
+	msg_t *msg = nta_msg_create(t->to->face->agent, 0);
+
+	if (!msg || !fill(t, msg, body)) {
+		msg_destroy(msg);
+		fail(t, AGAIN_MS);
+	} else if (seals_on(t->pair, t->to, t->method, 0)) {
+		t->out = msg; /* an UPDATE: by_invite() does not get here */
+		sealed_ask(t, &none, on_sealed);
+	} else {
+		send_on(t, msg);
+	}
 }
 
 static void on_offer(void *user, const struct refusal *no,

@@ -253,7 +253,6 @@ bool session_only(const struct leg *from, const struct leg *to,
 {
 	return sip->sip_request->rq_method == sip_method_update &&
 	       sip->sip_session_expires && from->session.interval_s &&
-	       filter_body_kind(sip) == BODY_NONE &&
 	       (!names_somebody(sip) || !to->updates);
 }
 

@@ -28,7 +28,8 @@ bool session_response(struct txn *t, msg_t *msg);
 /* A 422 came to t: whether it may go out once more, with a greater interval.
  * Notes its Min-SE. */
 bool session_small(struct txn *t, const sip_t *sip);
-/* An UPDATE that does nothing but refresh the session, and need not pass. */
+/* Whether it is an UPDATE that, if it has no description, does nothing but
+ * refresh the session, and need not pass. */
 bool session_only(const struct leg *from, const struct leg *to,
 		  const sip_t *sip);
 /* Gives it its 200. */

@@ -13,9 +13,7 @@ bool challenge_answer(struct txn *t, const sip_t *sip,
 		      void (*again)(struct txn *t, bool good));
 /* What challenge_answer() wants for a request that was relayed. */
 void challenge_relay(struct txn *t, bool good);
-/* Sends a BYE of our own to the outside (takes msg), answers its challenge. */
-void challenge_bye(struct leg *leg, msg_t *msg);
-/* Forgets those that are on their way; at the end. */
-void challenge_forget(struct sip *s);
+/* Whether it is a 401 or 407 of the far side's own; sip may be NULL. */
+bool challenge_is(const sip_t *sip);
 
 #endif

@@ -38,8 +38,8 @@ class Stage:
         """Ends the captures: their paths by name."""
         return {name: capture.stop() for name, capture in self.captures.items()}
 
-    def talk(self, caller, callee, uri, seconds=3.0, during=None):
-        """One call; during() runs while both can speak."""
+    def talk(self, caller, callee, uri, seconds=3.0, during=None, ends=None):
+        """One call; during() runs while both can speak. ends: who hangs up, if not the caller."""
         caller.forget()
         callee.forget()
         caller.dial(uri)
@@ -49,8 +49,9 @@ class Stage:
         if during:
             during()
         time.sleep(max(0, end - time.monotonic()))
-        caller.hangup()
-        callee.wait_event('CALL_CLOSED')
+        ends = ends or caller
+        ends.hangup()
+        (callee if ends is caller else caller).wait_event('CALL_CLOSED')
 
     def verdicts(self, count=1):
         """The verdict words both gateways show now, count calls each."""

@@ -99,12 +99,25 @@ def check_body(t, mode, message, site):
     t.claim('SDP is in it', b'm=audio' in body)
 
 
+def check_bare(t, mode, wire):
+    """In the sign modes what has no description has its headers signed."""
+    if mode == 'encrypt':
+        return
+    for name in ('180', 'ACK', 'BYE', '200 of BYE'):
+        found = [m for m in wire if name == (m.method if not m.status else
+                 str(m.status) + (' of BYE' if m.method == 'BYE' else ''))]
+        t.claim(f'{mode}: {name} is signed', found and all(
+            ('pkcs7-mime' if 'encrypt' in mode else 'multipart/signed')
+            in m.header('Content-Type') for m in found), str(found))
+
+
 def check_mode(t, mode):
     s = t.stage
     for caller, callee, uri in ((s.alice, s.bob, stage.BOB), (s.bob, s.alice, stage.ALICE)):
         s.record()
         seen = []
-        s.talk(caller, callee, uri, during=lambda: seen.extend(s.a.calls() + s.b.calls()))
+        s.talk(caller, callee, uri, during=lambda: seen.extend(s.a.calls() + s.b.calls()),
+               ends=callee)
         t.claim(f'{mode}: sealed at both', [c['verdict'] for c in seen] == ['sealed'] * 2,
                 str(seen))
         t.claim('the reason says it', all(WORDS[mode] in c['reason'] for c in seen),
@@ -119,6 +132,7 @@ def check_mode(t, mode):
         check_body(t, mode, next(m for m in wire if m.start.startswith('INVITE')), to)
         check_body(t, mode, next(m for m in wire if m.status == 200),
                    'a' if to == 'b' else 'b')
+        check_bare(t, mode, wire)
 
 
 def invites(t, path):
