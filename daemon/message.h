@@ -410,15 +410,20 @@ struct msg_body_seal {
 	uint32_t fields_len; /* bytes of the headers; 0 for SDP */
 	uint8_t full;        /* 1: our certificates must go along */
 	uint8_t words;       /* 1: the body of a MESSAGE; 0: SDP */
-	uint8_t pad[2];
+	uint8_t probe;       /* 1: signed headers and our certificates, whatever
+	                        the profile says; the tail is the lines alone */
+	uint8_t pad;
 };
 
 struct msg_body_sealed {
 	int32_t err;
 	uint32_t status;   /* when err: what to refuse with, 0: any */
 	uint32_t len;      /* tail: the body */
-	uint32_t brief;    /* 1: it only refers to our certificates, which the
+	uint8_t brief;     /* 1: it only refers to our certificates, which the
 	                      far end should have */
+	uint8_t fetch;     /* when err: its certificate is not known, and may be
+	                      asked for */
+	uint8_t pad[2];
 	char type[CONTENT_TEXT];
 	char disposition[64]; /* or "" */
 	char transfer[32];    /* or "" */
@@ -435,7 +440,7 @@ struct msg_body_open {
 	                        later, in no transaction */
 	uint8_t words;       /* as in msg_body_seal */
 	uint8_t bare;        /* 1: there may be nothing but signed headers */
-	uint8_t pad;
+	uint8_t probe;       /* as in msg_body_seal */
 };
 
 struct msg_body_opened {

@@ -184,8 +184,15 @@ static const struct conf_key profile_keys[] = {
 		  "both. Where they are signed, so are messages of a call "
 		  "that have none: nobody else's BYE ends it. "
 		  "Encrypting takes the far end's certificate: its "
-		  "peer's cert, or the one that it signed with before. Not "
-		  "with answer = \"early\" or late = \"allow\"." },
+		  "peer's cert, or the one that it signed with before, or was "
+		  "asked for (fetch). Not with answer = \"early\" or late = "
+		  "\"allow\"." },
+	{ .name = "fetch", .type = CONF_BOOL, .dflt = "true",
+	  .help = "Whether a certificate that bodies for a far end must be "
+		  "encrypted for, and that is not known, is asked for: by "
+		  "an OPTIONS that we sign, before the call or MESSAGE goes "
+		  "out. It is believed as any other (trust). Such questions "
+		  "of far ends of this profile are answered, too." },
 	{ .name = "media", .type = CONF_WORD, .choices = medias,
 	  .dflt = "srtp",
 	  .help = "In what media go outside. srtp: each packet by itself. "
@@ -445,6 +452,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	p->sdes = strcmp(conf_text(n, "sdes"), "any") ? SDES_TLS : SDES_ANY;
 	while (strcmp(negotiations[p->negotiate], conf_text(n, "negotiate")))
 		p->negotiate++;
+	p->fetch = conf_bool(n, "fetch");
 	p->tofu = !strcmp(conf_text(n, "trust"), "tofu");
 	if (keying > KEYING_METHODS_MAX || suites > SUITE_COUNT)
 		return conf_fail(err, n, "profiles.%s: a list is too long",

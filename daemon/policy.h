@@ -64,6 +64,7 @@ struct profile {
 	enum sdes_way sdes;
 	enum negotiate negotiate;
 	enum body_mode body;
+	bool fetch;          /* certificates for it may be asked for */
 	enum media_way media;
 	enum esp_suite esp[ESP_SUITES]; /* best first */
 	size_t n_esp;

@@ -4,6 +4,7 @@
  * body that came is the keeper's to say; its status is passed on, and the far
  * end gets a Warning that helps no guesser. */
 #include "daemon/base/err.h"
+#include "daemon/engine/fetcher.h"
 #include "daemon/engine/inside.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 /* A question on its way. */
 struct bodying {
 	struct bodying *next;
+	struct engine *engine;
 	struct call *call; /* NULL: none, or it ended */
 	bool gone;         /* nobody is told */
 	bool words;        /* of a MESSAGE; else SDP */
@@ -24,6 +26,12 @@ struct bodying {
 	seal_fn sealed;    /* of these three ... */
 	filter_fn opened;
 	learn_fn learned;  /* ... one is there */
+	/* Until it is sealed: the question, for once more. */
+	struct body_way way;
+	struct msg_body_seal seal;
+	struct buf tail;   /* owned, wiped */
+	bool fetched;      /* the far end's certificate was asked for, ... */
+	bool fetching;     /* ... and is not there yet */
 	void *user;
 };
 
@@ -36,6 +44,8 @@ static const struct {
 			    "message" },
 	{ 415, "Unsupported Media Type", "S/MIME: a form or part that is not "
 					 "understood here" },
+	{ 480, "Temporarily Unavailable", "S/MIME: the far end shows no "
+					  "certificate" },
 	{ 488, "Not Acceptable Here", "S/MIME required here: a body sealed as "
 				      "the profile wants, for this message" },
 	{ 493, "Undecipherable", "S/MIME: the body is not for us, or does not "
@@ -94,6 +104,12 @@ static void refuse_with(struct bodying *b, unsigned status, const char *reason,
 		b->sealed(b->user, &no, NULL);
 }
 
+static void bodying_free(struct bodying *b)
+{
+	buf_free(&b->tail);
+	free(b);
+}
+
 static void refuse(struct bodying *b, unsigned status, const char *reason)
 {
 	refuse_with(b, status, reason, NULL);
@@ -120,6 +136,7 @@ static struct bodying *bodying_new(struct engine *e, uint64_t of,
 
 	if (!b)
 		return NULL;
+	b->engine = e;
 	b->user = user;
 	b->of = of;
 	memcpy(b->peer, peer, sizeof b->peer);
@@ -132,11 +149,32 @@ void call_way(const struct call *c, struct body_way *w)
 {
 	bool out = c->from == INSIDE;
 
-	w->id = c->id;
-	w->outward = out;
+	*w = (struct body_way){ .id = c->id, .outward = out };
+	if (out) {
+		w->target = c->route.target;
+		w->next_hop = c->route.next_hop;
+		w->routes = c->route.routes;
+	}
 	memcpy(w->peer, c->peer, sizeof w->peer);
 	route_identity(out ? c->caller : c->callee, w->local_id);
 	route_identity(out ? c->callee : c->caller, w->remote_id);
+}
+
+int engine_probe_way(struct engine *e, const struct call_start *s,
+		     struct body_way *out)
+{
+	const struct peer *p = policy_match(child_policy(e->child), s->caller);
+	struct call *c;
+
+	if (!p || !p->profile->body || !p->profile->fetch)
+		return E_NOTFOUND;
+	if (call_new(e, s, NULL, &c))
+		return E_NOMEM;
+	snprintf(c->peer, sizeof c->peer, "%s", p->name);
+	bodyclient_way(c, out);
+	out->probe = true;
+	call_free(c);
+	return 0;
 }
 
 void bodyclient_way(struct call *c, struct body_way *w)
@@ -177,30 +215,31 @@ static void ask(struct engine *e, struct bodying *b, enum message type,
 	refuse(b, r == E_CLOSED || r == E_FULL ? 503 :
 	       r == E_SPACE && b->opened ? 400 : 500,
 	       r == E_CLOSED ? "the keeper is not there" : err_text(r));
-	free(b);
+	bodying_free(b);
 }
 
 static void ask_seal(struct engine *e, struct bodying *b,
 		     const struct body_way *w, bool full, const char *frag,
 		     const struct body *body)
 {
-	struct buf tail = buf_of(BODY_TAIL_MAX);
-	struct msg_body_seal m = { .frag_len = (uint32_t)strlen(frag),
-				   .full = full };
+	struct msg_body_seal *m = &b->seal;
 
+	b->way = *w;
 	b->words = body->fields;
 	name(b, b->words ? "words" : body->len ? "SDP" : "a bare message");
-	m.words = b->words;
-	fill_party(w, &m.party);
-	buf_put(&tail, frag, m.frag_len);
+	b->tail = buf_of(BODY_TAIL_MAX);
+	*m = (struct msg_body_seal){ .frag_len = (uint32_t)strlen(frag),
+				     .full = full, .words = b->words,
+				     .probe = w->probe };
+	fill_party(w, &m->party);
+	buf_put(&b->tail, frag, m->frag_len);
 	if (body->fields) {
-		m.fields_len = (uint32_t)strlen(body->fields);
-		buf_put(&tail, body->fields, m.fields_len);
+		m->fields_len = (uint32_t)strlen(body->fields);
+		buf_put(&b->tail, body->fields, m->fields_len);
 	}
-	buf_put(&tail, body->data, body->len);
-	m.len = (uint32_t)tail.len;
-	ask(e, b, MSG_BODY_SEAL, &m, sizeof m, &tail);
-	buf_free(&tail);
+	buf_put(&b->tail, body->data, body->len);
+	m->len = (uint32_t)b->tail.len;
+	ask(e, b, MSG_BODY_SEAL, m, sizeof *m, &b->tail);
 }
 
 static void ask_open(struct engine *e, struct bodying *b,
@@ -215,6 +254,7 @@ static void ask_open(struct engine *e, struct bodying *b,
 
 	b->words = g->words;
 	name(b, g->what ? g->what : g->words ? "words" : "SDP");
+	m.probe = w->probe;
 	fill_party(w, &m.party);
 	buf_put(&tail, g->frag, m.frag_len);
 	buf_put(&tail, g->fields, m.fields_len);
@@ -355,6 +395,58 @@ static struct bodying *take(struct engine *e, struct bodying **at)
 	return b;
 }
 
+/* -- a certificate is asked for first ------------------------------------- */
+
+static void leave(struct bodying *b)
+{
+	struct bodying **at = &b->engine->bodyings;
+
+	while (*at != b)
+		at = &(*at)->next;
+	*at = b->next;
+}
+
+static void on_fetched(void *asker, bool shown)
+{
+	struct bodying *b = asker;
+	struct engine *e = b->engine;
+
+	leave(b);
+	b->fetching = false;
+	if (b->gone) {
+		bodying_free(b);
+		return;
+	}
+	if (!shown) {
+		refuse(b, 480, "no certificate of the far end is known, and it "
+		       "showed none: set its peer's cert");
+		bodying_free(b);
+		return;
+	}
+	b->id = b->of << 32 | ++e->last_bodying;
+	b->until_us = clock_mono_us(e->clock) + KEEPER_DEADLINE_MS * 1000ull;
+	ask(e, b, MSG_BODY_SEAL, &b->seal, sizeof b->seal, &b->tail);
+}
+
+/* The question waits until the fetcher is done, however that ends. */
+static bool fetch(struct bodying *b)
+{
+	struct engine *e = b->engine;
+	const struct fetcher *f = core_find(e->core, "fetcher", NULL);
+
+	if (!f || b->fetched || !b->way.target)
+		return false;
+	if (b->call)
+		call_way(b->call, &b->way); /* its next hop may be another */
+	b->fetched = b->fetching = true;
+	b->next = e->bodyings;
+	e->bodyings = b;
+	log_line(LOG_CLASS_INFO, "engine", b->of, "peer %s: no certificate of "
+		 "%s is known: it is asked for", b->peer, b->way.remote_id);
+	f->ask(f->user, &b->way, on_fetched, b);
+	return true;
+}
+
 static void sealed(struct bodying *b, const struct ipc_msg *msg)
 {
 	const struct msg_body_sealed *m = msg->body;
@@ -402,7 +494,8 @@ static void opened(struct bodying *b, const struct ipc_msg *msg)
 		give_words(b, msg);
 		return;
 	}
-	if (!m->is_signed || m->pinned) /* policy may be another by now */
+	/* policy may be another by now */
+	if (b->call && (!m->is_signed || m->pinned))
 		b->call->sdp_vouched = false;
 	b->opened(b->user, NULL, &out);
 }
@@ -433,19 +526,24 @@ static bool is_broken(const struct bodying *b, const struct ipc_msg *msg)
 
 static void answered(struct bodying *b, const struct ipc_msg *msg)
 {
+	const struct msg_body_sealed *m = msg->body;
+
+	if (b->sealed && m->err && m->fetch && fetch(b))
+		return;
 	if (b->sealed)
 		sealed(b, msg);
 	else if (b->opened)
 		opened(b, msg);
 	else
 		learned(b, msg);
+	bodying_free(b);
 }
 
 int bodyclient_handle(struct engine *e, const struct ipc_msg *msg)
 {
 	struct bodying **at = &e->bodyings, *b;
 
-	while (*at && (*at)->id != msg->id)
+	while (*at && ((*at)->id != msg->id || (*at)->fetching))
 		at = &(*at)->next;
 	if (!*at) {
 		e->count.late++;
@@ -454,9 +552,10 @@ int bodyclient_handle(struct engine *e, const struct ipc_msg *msg)
 	if (is_broken(*at, msg))
 		return E_STATE;
 	b = take(e, at);
-	if (!b->gone)
+	if (b->gone)
+		bodying_free(b);
+	else
 		answered(b, msg);
-	free(b);
 	return 0;
 }
 
@@ -475,7 +574,7 @@ void bodyclient_free(struct engine *e)
 
 	while ((b = e->bodyings)) {
 		e->bodyings = b->next;
-		free(b);
+		bodying_free(b);
 	}
 }
 
@@ -484,7 +583,8 @@ static struct bodying *due(struct engine *e, bool lost)
 	uint64_t now = clock_mono_us(e->clock);
 	struct bodying **at = &e->bodyings;
 
-	while (*at && !lost && now < (*at)->until_us)
+	while (*at && ((*at)->fetching ||
+		       (!lost && now < (*at)->until_us)))
 		at = &(*at)->next;
 	return *at ? take(e, at) : NULL;
 }
@@ -498,7 +598,7 @@ bool bodyclient_tick(struct engine *e, bool lost)
 		if (!b->gone)
 			refuse(b, 503, lost ? "the keeper is gone" : "the "
 			       "keeper did not answer in time");
-		free(b);
+		bodying_free(b);
 	}
 	return e->bodyings;
 }

@@ -99,6 +99,11 @@ enum words {
 struct body_way {
 	uint64_t id;  /* for the log, and the keeper's */
 	bool outward; /* a phone of ours sends the request */
+	bool probe;   /* it is about certificates: signed headers, and no more,
+	                 whatever the profile says */
+	/* Where the request goes, as in struct call_route; borrowed from the
+	 * call or struct request_way. NULL: no certificate is asked for. */
+	const char *target, *next_hop, *routes;
 	char peer[NAME_TEXT];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
 };
@@ -222,6 +227,14 @@ struct call_given {
  * bare, an empty body. fn is called as that of call_filter(). */
 void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	       void *user);
+
+/* Between whom the call's bodies go. */
+void call_way(const struct call *c, struct body_way *out);
+/* The same of a question for our certificates that came from outside, by its
+ * caller and callee. E_NOTFOUND: nothing is sealed for that caller, or nobody
+ * is to be answered; E_NOMEM. */
+int engine_probe_way(struct engine *e, const struct call_start *s,
+		     struct body_way *out);
 
 /* Borrowed for the callback. */
 struct call_sealed_body {

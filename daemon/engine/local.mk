@@ -2,7 +2,7 @@
 # library: loop.c is built with modules/sip.
 noinst_LIBRARIES += daemon/engine/libengine.a
 daemon_engine_libengine_a_SOURCES = \
-	daemon/engine/account.c daemon/engine/accounts.h \
+	daemon/engine/account.c daemon/engine/accounts.h daemon/engine/fetcher.h \
 	daemon/engine/admit.c \
 	daemon/engine/body/answer.c \
 	daemon/engine/call.c daemon/engine/call.h \

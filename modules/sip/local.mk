@@ -11,6 +11,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/early.c modules/sip/early.h \
 	modules/sip/sealing/errand.c modules/sip/sealing/errand.h \
 	modules/sip/transport/face.c modules/sip/transport/face.h \
+	modules/sip/sealing/fetch.c modules/sip/sealing/fetch.h \
 	modules/sip/filter.c modules/sip/filter.h \
 	modules/sip/fork.c modules/sip/fork.h \
 	modules/sip/transport/gate.c modules/sip/transport/gate.h \

@@ -50,6 +50,7 @@
 #include "daemon/base/log.h"
 #include "daemon/module.h"
 #include "modules/sip/sealing/errand.h"
+#include "modules/sip/sealing/fetch.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/transport/gate.h"
 #include "modules/sip/invite.h"
@@ -162,6 +163,9 @@ static int on_stranger(struct leg *door, nta_leg_t *dialog,
 		status = 481;
 	if (!status && merge_seen(door->face->sip, door->face->face, sip))
 		status = 482;
+	if (!status && m == sip_method_options &&
+	    fetch_asked(door->face, irq, sip))
+		return 0;
 	if (!status && m == sip_method_invite) {
 		admission_ask(door->face, irq, sip, on_admitted);
 		return 0;
@@ -253,6 +257,7 @@ static void sip_free(struct sip *s)
 	admissions_free(s->admissions);
 	requests_free(s->requests);
 	errands_forget(s);
+	fetch_free(s);
 	accounts_free(s->accounts);
 	hops_free(s->hops);
 	free(s->counts);
@@ -318,6 +323,8 @@ static int start(struct core *core, const struct conf *c, void **state)
 	    (r = admissions_new(s, &s->admissions)))
 		goto out;
 	r = core_register(core, "signalling", role.name, &role);
+	if (!r)
+		r = fetch_open(core, s);
 	if (r)
 		goto out;
 	pair_give_up(s);

@@ -14,6 +14,7 @@
 
 #include "daemon/engine/call.h"
 #include "daemon/engine/engine.h"
+#include "daemon/engine/fetcher.h"
 #include "daemon/engine/loop.h"
 #include "daemon/settings.h"
 
@@ -25,6 +26,7 @@ struct accounts; /* trunk/account.h */
 struct fork; /* fork.c */
 struct auth;     /* trunk/auth.h */
 struct errand; /* errand.c */
+struct fetch;    /* fetch.c */
 struct admissions; /* registrar/admission.h */
 struct leg;
 struct hop_table; /* trunk/hops.h */
@@ -76,6 +78,8 @@ struct sip {
 	struct errand *errands; /* our own requests to the outside */
 	struct nonce_counts *counts;
 	struct merges *merges;
+	struct fetcher fetcher;
+	struct fetch *fetches; /* questions for certificates (fetch.h) */
 	struct pair *pairs;   /* all of them */
 	size_t n_pairs;
 	struct pair *to_sweep;

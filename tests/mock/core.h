@@ -7,6 +7,7 @@
 #include "daemon/engine/call.h"
 #include "daemon/engine/accounts.h"
 #include "daemon/engine/engine.h"
+#include "daemon/engine/fetcher.h"
 #include "daemon/engine/way/hops.h"
 #include "daemon/engine/way/location.h"
 #include "daemon/module.h"
@@ -26,6 +27,8 @@ struct engine {
 	const struct signalling *signalling;
 	const struct location *location;
 	const struct hops *hops;
+	const struct fetcher *fetcher;
+	bool probes; /* questions for certificates are answered */
 	const struct accounts_role *accounts;
 	unsigned answers; /* digests that were asked for */
 	bool no_keeper;   /* and which nobody makes */

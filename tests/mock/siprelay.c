@@ -21,9 +21,11 @@
  * limit), keepalive (s between questions to phones behind a NAT), bindings
  * (path of their file; at the start only), keys_only (1: offers of the outside
  * stay here), own_no (1: no offer of our own can be made), bodies (1: they go
- * sealed outside), known (1: and our certificates were there), seal_ms.
+ * sealed outside), known (1: and our certificates were there), probes (1: questions for
+ * certificates are answered), seal_ms.
  *
- * Commands on standard input, one a line: "hangup STATUS TEXT", "reoffer" (what
+ * Commands on standard input, one a line: "hangup STATUS TEXT", "fetch" (a
+ * certificate; what came of it is a line on standard output), "reoffer" (what
  * the order gave is a line on standard output), "set
  * KEY=VALUE", "stats", "registrations", "peers", "accounts" (answered on
  * standard output), "drain", "quit". */
@@ -182,6 +184,8 @@ static void set(struct program *p, const char *text)
 		e->no_seal = atoi(value);
 	else if (!strncmp(text, "secret=", 7))
 		e->secret = atoi(value);
+	else if (!strncmp(text, "probes=", 7))
+		e->probes = atoi(value);
 	else if (!strncmp(text, "known=", 6))
 		e->known = atoi(value);
 	else if (!strncmp(text, "seal_ms=", 8))
@@ -281,6 +285,25 @@ static void accounts(const struct program *p)
 	json_decref(list);
 }
 
+static void on_fetched(void *asker, bool shown)
+{
+	(void)asker;
+	printf("shown=%d\n", shown);
+	fflush(stdout);
+}
+
+static void fetch(struct engine *e)
+{
+	const struct body_way way = {
+		.id = 1, .outward = true, .target = "sip:bob@b.example",
+		.next_hop = e->target[OUTSIDE], .routes = "",
+		.local_id = "sip:alice@inside.example",
+		.remote_id = "sip:bob@b.example",
+	};
+
+	e->fetcher->ask(e->fetcher->user, &way, on_fetched, NULL);
+}
+
 static void command(struct program *p, char *line)
 {
 	char *text;
@@ -291,6 +314,8 @@ static void command(struct program *p, char *line)
 				 text ? text + 1 : "");
 	} else if (!strncmp(line, "set ", 4)) {
 		set(p, line + 4);
+	} else if (!strcmp(line, "fetch")) {
+		fetch(&p->engine);
 	} else if (!strcmp(line, "reoffer")) {
 		printf("%d\n", mock_core_reoffer(&p->engine));
 		fflush(stdout);

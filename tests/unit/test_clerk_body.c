@@ -26,7 +26,7 @@ struct ends {
 	char frag[1024], fields[1024];
 	const char *words, *words_fields; /* of a MESSAGE; NULL: SDP */
 	uint8_t branch;
-	bool full, bare;
+	bool full, bare, probe;
 };
 
 static void give(struct house *h, const char *match, enum body_mode mode,
@@ -41,7 +41,8 @@ static void give(struct house *h, const char *match, enum body_mode mode,
 	house_open_on(h, match, 10, NULL);
 }
 
-static void open_ends(struct ends *e, enum body_mode mode)
+/* file: Alice's gateway has Bob's certificate from one. */
+static void open_ends_with(struct ends *e, enum body_mode mode, bool file)
 {
 	static const char *const san[2] = { "URI:sip:a.example",
 					    "URI:sip:b.example" };
@@ -54,13 +55,18 @@ static void open_ends(struct ends *e, enum body_mode mode)
 			.san = san[i] });
 
 		e->own[i] = ca_credential(x, NULL, key, &e->ca);
-		if (i)
+		if (i && file)
 			ca_add(e->own[0], CREDENTIAL_PEER, "them",
 			       ca_file(x, NULL, NULL, NULL));
 		X509_free(x);
 	}
 	give(&e->a, "b.example", mode, e->own[0]);
 	give(&e->b, "a.example", mode, e->own[1]);
+}
+
+static void open_ends(struct ends *e, enum body_mode mode)
+{
+	open_ends_with(e, mode, true);
 }
 
 static void close_ends(struct ends *e)
@@ -101,13 +107,14 @@ static const struct sent *seal(struct ends *e, struct house *h,
 	m.party.outward = h == &e->a;
 	m.full = e->full;
 	m.words = e->words != NULL;
+	m.probe = e->probe;
 	m.frag_len = (uint32_t)strlen(e->frag);
 	add(&tail, e->frag, m.frag_len);
 	if (m.words) {
 		m.fields_len = (uint32_t)strlen(e->words_fields);
 		add(&tail, e->words_fields, m.fields_len);
 		add(&tail, e->words, strlen(e->words));
-	} else if (!e->bare) {
+	} else if (!e->bare && !e->probe) {
 		add(&tail, SDP, sizeof SDP - 1);
 	}
 	m.len = (uint32_t)tail.tail_len;
@@ -136,7 +143,8 @@ static const struct sent *open_as(struct ends *e, struct house *h,
 	bool inward = h == &e->b;
 
 	m.words = e->words != NULL;
-	m.bare = e->bare;
+	m.bare = e->bare || e->probe;
+	m.probe = e->probe;
 	m.party = inward ? party(2, BOB, ALICE) : party(1, ALICE, BOB);
 	m.party.n = 0;
 	m.party.outward = !inward;
@@ -544,6 +552,65 @@ static void a_493_brings_the_certificate(void **state)
 	close_ends(&e);
 }
 
+/* Without a file of the other's: signed headers there, signed headers back,
+ * then both can encrypt. */
+static void certificates_are_asked_for(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	open_ends_with(&e, BODY_MODE_SIGN_ENCRYPT, false);
+	headers(&e, e.a.wall_us);
+	e.a.profile.fetch = true;
+	s = *seal(&e, &e.a, ALICE, BOB);
+	assert_int_equal(s.u.sealed.err, E_NOTFOUND);
+	assert_true(s.u.sealed.fetch);
+	e.a.profile.fetch = false;
+	assert_false(seal(&e, &e.a, ALICE, BOB)->u.sealed.fetch);
+	/* who is called does not ask */
+	e.b.profile.fetch = true;
+	s = *seal(&e, &e.b, BOB, ALICE);
+	assert_int_equal(s.u.sealed.err, E_NOTFOUND);
+	assert_false(s.u.sealed.fetch);
+
+	e.probe = true;
+	s = *seal(&e, &e.a, ALICE, BOB);
+	assert_int_equal(s.u.sealed.err, 0);
+	assert_false(s.u.sealed.brief);
+	assert_int_equal(open_at(&e, &e.b, &s, 1)->u.opened.err, 0);
+	refused(open_at(&e, &e.b, &s, 1), E_REPLAY, 488, "seen before");
+	s = *seal(&e, &e.b, BOB, ALICE);
+	assert_int_equal(open_as(&e, &e.a, &s, 1, true)->u.opened.err, 0);
+	e.probe = false;
+
+	e.a.wall_us = e.b.wall_us += SECOND;
+	headers(&e, e.a.wall_us);
+	s = *seal(&e, &e.a, ALICE, BOB);
+	assert_int_equal(s.u.sealed.err, 0);
+	opens_to_sdp(open_at(&e, &e.b, &s, 1));
+	s = *seal(&e, &e.b, BOB, ALICE);
+	opens_to_sdp(open_as(&e, &e.a, &s, 1, true));
+	close_ends(&e);
+}
+
+/* A question is no message: what only signs says nothing in a call that has to
+ * be encrypted. */
+static void a_question_is_no_body(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN_ENCRYPT);
+	headers(&e, e.a.wall_us);
+	e.probe = true;
+	s = *seal(&e, &e.a, ALICE, BOB);
+	e.probe = false;
+	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 488, "not encrypted");
+	close_ends(&e);
+}
+
 /* Only an issuer that is believed, and only for that identity. */
 static void certificates_of_others_are_not_learned(void **state)
 {
@@ -643,6 +710,8 @@ int main(void)
 		cmocka_unit_test(the_status_is_signed_too),
 		cmocka_unit_test(certificates_travel_once),
 		cmocka_unit_test(a_493_brings_the_certificate),
+		cmocka_unit_test(certificates_are_asked_for),
+		cmocka_unit_test(a_question_is_no_body),
 		cmocka_unit_test(certificates_of_others_are_not_learned),
 		cmocka_unit_test(policy_is_the_keepers_own),
 		cmocka_unit_test(a_broken_request_closes_the_pair),

@@ -16,6 +16,8 @@
 /* One request on its way. */
 struct work {
 	const struct msg_key_party *party;
+	bool probe;
+	bool fetch; /* what is wrong is that no certificate is known */
 	const struct peer *peer;
 	const struct bodies *how;
 	struct bodies_terms terms;
@@ -49,7 +51,7 @@ static int admit(struct clerk *c, struct work *w, struct rate *rate)
 		.local_id = p->local_id, .remote_id = p->remote_id,
 		.peer = w->peer->name, .credential = own,
 		.trust = { w->peer->profile->tofu, c->s.memory },
-		.mode = w->peer->profile->body,
+		.mode = w->probe ? BODY_MODE_SIGN : w->peer->profile->body,
 		.legacy = c->limits.legacy,
 		.wall_us = clock_wall_us(c->s.clock),
 		.window_us = c->limits.window_us,
@@ -68,7 +70,7 @@ static bool may_be_brief(struct clerk *c, const struct work *w,
 {
 	enum body_mode mode = w->peer->profile->body;
 
-	if (m->full)
+	if (m->full || m->probe)
 		return false;
 	if (!m->party.outward)
 		return mode == BODY_MODE_SIGN_ENCRYPT;
@@ -95,6 +97,12 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	r = credential_holds(w->terms.credential, m->party.local_id, &fault);
 	if (r)
 		return refuse(w, 403, r, fault.text);
+	if (!w->how->reaches(&w->terms)) {
+		w->fetch = m->party.outward && w->peer->profile->fetch;
+		return refuse(w, 403, E_NOTFOUND, "no certificate of the far "
+			      "end is known: set its peer's cert, or its "
+			      "profile's fetch");
+	}
 	w->terms.brief = may_be_brief(c, w, m);
 	r = w->how->seal(&w->terms, &in, out, &w->why);
 	if (!r && m->party.outward && !w->terms.brief)
@@ -111,7 +119,7 @@ static void set(char *out, size_t size, const char *text)
 int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_body_seal *m = msg->body;
-	struct work w = { .party = &m->party };
+	struct work w = { .party = &m->party, .probe = m->probe };
 	struct bodies_sealed sealed = { .body = buf_of(BODY_TAIL_MAX) };
 	struct msg_body_sealed reply = { .err = 0 };
 
@@ -122,7 +130,9 @@ int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 	if (reply.err) {
 		reply.status = w.why.status;
 		memcpy(reply.reason, w.why.text, sizeof reply.reason);
-		clerk_refused(&m->party, reply.err, reply.reason);
+		reply.fetch = w.fetch;
+		if (!w.fetch)
+			clerk_refused(&m->party, reply.err, reply.reason);
 	} else {
 		reply.len = (uint32_t)sealed.body.len;
 		reply.brief = w.terms.brief;
@@ -240,7 +250,7 @@ static void show(struct work *w, struct msg_body_opened *reply,
 int clerk_open(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_body_open *m = msg->body;
-	struct work w = { .party = &m->party };
+	struct work w = { .party = &m->party, .probe = m->probe };
 	struct bodies_opened o = { .card = NULL };
 	struct msg_body_opened reply = { .err = 0 };
 	struct buf tail = buf_of(BODY_TAIL_MAX);

@@ -67,6 +67,7 @@ class Gateway:
         self.late = settings.pop('late', 'refuse')
         self.trust = settings.pop('trust', 'ca')
         self.body = settings.pop('body', 'none')
+        self.fetch = settings.pop('fetch', True)
         self.plain_body = settings.pop('plain_body', 'none')
         self.unencrypted = settings.pop('unencrypted', 'refuse')
         self.retarget = settings.pop('retarget', 'refuse')
@@ -127,6 +128,7 @@ profiles = {{
 		answer = {quoted(self.answer)}; late = {quoted(self.late)};
 		retarget = {quoted(self.retarget)}; sdes = {quoted(self.sdes)};
 		trust = {quoted(self.trust)}; body = {quoted(self.body)};
+		fetch = {quoted(self.fetch)};
 		unencrypted = {quoted(self.unencrypted)}; {self.sealed} }};
 	plain = {{ need = "forbid"; body = {quoted(self.plain_body)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
