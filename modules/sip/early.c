@@ -139,7 +139,7 @@ void early_answer(struct txn *t, const sip_t *sip)
 static bool has_to_be(const struct txn *t, const sip_t *sip)
 {
 	return t->initial && t->needs_rel100 && t->irq && !t->final &&
-	       (t->offer || filter_body_kind(sip) != BODY_SDP);
+	       (t->offer || !filter_offers(sip));
 }
 
 bool early_reply(struct txn *t, const sip_t *sip, bool answers, msg_t *msg)

@@ -6,7 +6,7 @@
  * RFC 3264, 3261 13.2.1, 3262 5 and 3311 5: INVITE and UPDATE offer; their
  * responses answer, unless the INVITE had no offer: then the response offers
  * and ACK or PRACK answers. SDP in any other method passes neither way, and a
- * body that may hide SDP (multipart, message, encrypted, compressed) is
+ * body that may hide SDP (message, encrypted, compressed) is
  * refused where an offer or answer could stand: the filter fails closed. */
 #include "modules/sip/filter.h"
 
@@ -17,6 +17,7 @@
 #include "modules/sip/transport/face.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reoffer.h"
+#include "modules/sip/message/parts.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
@@ -49,8 +50,11 @@ enum body_kind filter_body_kind(const sip_t *sip)
 		return BODY_SEALED;
 	if (!strcasecmp(type, "multipart/mixed"))
 		return BODY_PACKAGE;
-	if (!strncasecmp(type, "multipart/", 10) ||
-	    !strncasecmp(type, "message/", 8) ||
+	if (!strcasecmp(type, "multipart/encrypted"))
+		return BODY_HIDDEN;
+	if (!strncasecmp(type, "multipart/", 10))
+		return BODY_PARTS;
+	if (!strncasecmp(type, "message/", 8) ||
 	    !strncasecmp(type, "application/pkcs7", 17) ||
 	    !strncasecmp(type, "application/sdp", 15))
 		return BODY_HIDDEN;
@@ -61,7 +65,8 @@ bool filter_offers(const sip_t *sip)
 {
 	enum body_kind kind = filter_body_kind(sip);
 
-	return kind == BODY_SDP || kind == BODY_SEALED || kind == BODY_PACKAGE;
+	return kind == BODY_SDP || kind == BODY_SEALED ||
+	       kind == BODY_PACKAGE || kind == BODY_PARTS;
 }
 
 bool filter_packaged(const struct pair *pair, const struct leg *from)
@@ -257,7 +262,7 @@ static void ask(struct passage *p, const sip_t *sip)
 			 (p->kind == PASS_RESPONSE &&
 			  sip->sip_status->st_status >= 200),
 		.secured = p->secured,
-		.opened = p->sdp,
+		.opened = p->sdp && !p->parts,
 	};
 
 	su_home_init(home);
@@ -459,6 +464,24 @@ static bool step_signed(struct passage *p, const sip_t *sip,
 	return true;
 }
 
+/* Whoever it is for wants bare SDP. False: it is refused, and p gone. */
+static bool unpack(struct passage *p, const sip_t *sip)
+{
+	int status = parts_description(sip, &p->sdp, &p->sdp_len);
+	const struct refusal no = reply_no(p->kind == PASS_REQUEST ? status
+								   : 502,
+		"a body of several parts wants one description, and no other "
+		"part that is required");
+
+	p->parts = !status;
+	if (!status)
+		return true;
+	pop(p);
+	txn_refused(p, &no);
+	passage_free(p);
+	return false;
+}
+
 /* Ends p, one way or the other, or leaves it with the core. */
 static void step(struct passage *p)
 {
@@ -475,13 +498,16 @@ static void step(struct passage *p)
 		return;
 	if (p->kind == PASS_RESPONSE && fork_hushes(p->txn, sip))
 		kind = BODY_NONE;
-	if (opens && !p->sdp && (kind == BODY_SDP || kind == BODY_SEALED)) {
+	if (opens && !p->sdp && kind != BODY_NONE && filter_offers(sip)) {
 		open_body(p, sip);
 		return;
 	}
 	if (kind == BODY_PACKAGE &&
 	    !filter_packaged(p->txn->pair, came_from(p)))
-		kind = BODY_HIDDEN;
+		kind = BODY_PARTS;
+	if (kind == BODY_PARTS && !p->sdp && negotiates(p->txn) && !failed &&
+	    p->kind != PASS_EARLY && !unpack(p, sip))
+		return;
 	if (p->kind == PASS_EARLY || p->sdp ||
 	    ((kind == BODY_SDP || kind == BODY_PACKAGE) &&
 	     negotiates(p->txn) && !failed)) {
@@ -490,7 +516,7 @@ static void step(struct passage *p)
 	}
 	if (step_signed(p, sip, kind))
 		return;
-	if (kind == BODY_SEALED || kind == BODY_PACKAGE)
+	if (kind == BODY_SEALED || kind == BODY_PACKAGE || kind == BODY_PARTS)
 		kind = BODY_HIDDEN;
 	pop(p);
 	no = reply_no(p->kind == PASS_REQUEST ? 415 : 502,

@@ -20,7 +20,9 @@ struct passage {
 	msg_t *msg;         /* as received; owned */
 	bool waiting;       /* the core has it */
 	bool secured;       /* as in struct filter_request */
-	char *sdp;          /* what was sealed in it; owned, or NULL */
+	char *sdp;          /* what was sealed in it, or among its parts;
+	                       owned, or NULL */
+	bool parts;         /* the latter */
 	size_t sdp_len;
 	msg_t *out;         /* what goes on, until its body is sealed; owned */
 	bool secret;        /* its description, as in struct body */
@@ -35,12 +37,14 @@ enum body_kind {
 	BODY_PACKAGE, /* multipart/mixed: SDP and its keys, where tunnels are
 			 keyed so, else hidden */
 	BODY_OTHER, /* passes untouched */
+	BODY_PARTS, /* another multipart, in which SDP may be */
 	BODY_HIDDEN /* could hold SDP where the filter does not look */
 };
 enum body_kind filter_body_kind(const sip_t *sip);
 /* The INVITE that a message belongs to (struct filter_request). */
 void filter_origin(const sip_t *sip, struct msg_key_origin *out);
-/* Whether it has a description, readable, sealed or in a package. */
+/* Whether it has a description, readable, sealed, in a package or among other
+ * parts, as far as its type tells. */
 bool filter_offers(const sip_t *sip);
 
 /* What comes from there is in packages, if it has keys. */

@@ -68,7 +68,7 @@ static struct reliable *reliable_note(struct txn *t, struct leg *leg,
 	if (!r)
 		return NULL;
 	r->rseq = sip->sip_rseq->rs_response;
-	r->offer = !t->offer && filter_body_kind(sip) == BODY_SDP;
+	r->offer = !t->offer && filter_offers(sip);
 	return r;
 }
 
@@ -215,7 +215,7 @@ void invite_pass_ack(struct txn *t, const sip_t *sip, const struct body *body)
 	if (t->acked || !t->to->dialog)
 		return;
 	leg_ack(t->to, t, sip, full ? body : NULL);
-	if (full && filter_body_kind(sip) == BODY_SDP)
+	if (full && filter_offers(sip))
 		session_said(t->to, body);
 	acknowledged(t);
 }

@@ -13,7 +13,7 @@ TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_dns.py tests/call/test_sip_accounts.py \
 	tests/call/test_sip_session.py \
 	tests/call/test_sip_sealed.py tests/call/test_sip_packages.py \
-	tests/call/test_sip_words.py tests/call/test_sip_fetch.py \
+	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
 	tests/call/test_sip_border.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
@@ -23,7 +23,7 @@ EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_dns.py tests/call/test_sip_accounts.py \
 	tests/call/test_sip_session.py \
 	tests/call/test_sip_sealed.py tests/call/test_sip_packages.py \
-	tests/call/test_sip_words.py tests/call/test_sip_fetch.py \
+	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
 	tests/call/test_sip_border.py \
 	tests/call/sipscene.py tests/call/sipsealed.py \
 	tests/call/sipsock.py
