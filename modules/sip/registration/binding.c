@@ -1,9 +1,9 @@
 /* binding.c - the table of bindings. See binding.h.
  *
- * In memory: two hash tables, by token (calls to a phone) and by account
- * (calls and questions of one). In the file: a slot for each binding
- * (slots.c), written with every change, so that phones can be called again
- * as soon as a restarted engine has read it.
+ * In memory: three hash tables, by token (calls to a phone), by account (calls
+ * and questions of one) and by host (how many it has). In the file: a slot for
+ * each binding (slots.c), written with every change, so that phones can be
+ * called again as soon as a restarted engine has read it.
  *
  * The token is a keyed hash of what makes the binding, not a random number:
  * the same phone has the same name upstream whenever it registers, before it
@@ -26,18 +26,29 @@
 
 struct bindings {
 	struct slots *slots;
-	struct binding *token[BUCKETS], *account[BUCKETS];
+	struct binding *token[BUCKETS], *account[BUCKETS], *host[BUCKETS];
 	size_t n;
 	uint64_t now_us; /* while loading */
 };
 
-static size_t bucket(const char *text)
+static size_t bucket_of(const void *bytes, size_t len)
 {
+	const uint8_t *at = bytes;
 	uint32_t h = 0x811c9dc5u;
 
-	for (; *text; text++)
-		h = (h ^ (uint8_t)*text) * 0x01000193u;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ at[i]) * 0x01000193u;
 	return (h ^ h >> 16) & (BUCKETS - 1);
+}
+
+static size_t bucket(const char *text)
+{
+	return bucket_of(text, strlen(text));
+}
+
+static size_t bucket_host(const struct addr *a)
+{
+	return bucket_of(a->ip, sizeof a->ip);
 }
 
 /* -- names ---------------------------------------------------------------- */
@@ -106,6 +117,23 @@ static void binding_free(struct binding *e)
 	free(e);
 }
 
+static void enter_host(struct bindings *b, struct binding *e)
+{
+	struct binding **at = &b->host[bucket_host(&e->source)];
+
+	e->next_host = *at;
+	*at = e;
+}
+
+static void leave_host(struct bindings *b, struct binding *e)
+{
+	struct binding **at = &b->host[bucket_host(&e->source)];
+
+	while (*at != e)
+		at = &(*at)->next_host;
+	*at = e->next_host;
+}
+
 static void enter(struct bindings *b, struct binding *e)
 {
 	struct binding **by_token = &b->token[bucket(e->token)];
@@ -115,6 +143,7 @@ static void enter(struct bindings *b, struct binding *e)
 	*by_token = e;
 	e->next_account = *by_account;
 	*by_account = e;
+	enter_host(b, e);
 	b->n++;
 }
 
@@ -129,6 +158,7 @@ static void leave(struct bindings *b, struct binding *e)
 	while (*at != e)
 		at = &(*at)->next_account;
 	*at = e->next_account;
+	leave_host(b, e);
 	b->n--;
 }
 
@@ -295,9 +325,12 @@ static int set_routes(struct binding *e, const char *routes)
 	return 0;
 }
 
-static void refresh(struct binding *e, const struct binding_facts *f)
+static void refresh(struct bindings *b, struct binding *e,
+		    const struct binding_facts *f)
 {
+	leave_host(b, e);
 	e->source = f->source;
+	enter_host(b, e);
 	e->expires_us = f->expires_us;
 	snprintf(e->proto, sizeof e->proto, "%s", f->proto);
 	e->put_us = f->now_us; /* 0 of what the file had */
@@ -328,7 +361,7 @@ int bindings_put(struct bindings *b, const struct binding_facts *f)
 		e->since_us = f->now_us;
 		enter(b, e);
 	}
-	refresh(e, f);
+	refresh(b, e, f);
 	keep(b, e);
 	return 0;
 }
@@ -384,10 +417,9 @@ size_t bindings_count_host(const struct bindings *b, const struct addr *host)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (const struct binding *e = b->token[i]; e;
-		     e = e->next_token)
-			n += addr_same_host(&e->source, host);
+	for (const struct binding *e = b->host[bucket_host(host)]; e;
+	     e = e->next_host)
+		n += addr_same_host(&e->source, host);
 	return n;
 }
 
@@ -412,10 +444,10 @@ static int on_found(void *user, uint32_t slot, const uint8_t *data, size_t len)
 		binding_free(e);
 		return E_EXISTS;
 	}
-	refresh(e, &rec.facts);
-	e->since_us = rec.since_us;
 	e->slot = slot;
 	enter(b, e);
+	refresh(b, e, &rec.facts);
+	e->since_us = rec.since_us;
 	return 0;
 }
 

@@ -34,7 +34,8 @@ struct binding_facts {
 };
 
 struct binding {
-	struct binding *next_token, *next_account; /* of the tables */
+	/* of the tables */
+	struct binding *next_token, *next_account, *next_host;
 	char token[TOKEN_TEXT]; /* the user part of our Contact upstream */
 	char proto[PROTO_TEXT];
 	char *account, *contact, *routes;
