@@ -431,11 +431,12 @@ bool fork_busy(const struct pair *pair)
 	return t;
 }
 
-void fork_give_up(struct pair *pair, uint64_t before_us)
+void fork_give_up(struct pair *pair, uint64_t now_us)
 {
 	struct fork *f = pair->fork;
 
-	if (!f || !f->decided || f->decided_us > before_us)
+	if (!f || !f->decided ||
+	    now_us - f->decided_us < pair->sip->patience_us)
 		return;
 	for (struct txn *t = f->prongs; t; t = t->next)
 		if (!t->done)

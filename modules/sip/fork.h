@@ -23,8 +23,8 @@ bool fork_hushes(const struct txn *t, const sip_t *sip);
 void fork_end(struct pair *pair, const struct refusal *no);
 /* Some phone has not said the last word yet. */
 bool fork_busy(const struct pair *pair);
-/* As pair_give_up(), of phones that were cancelled before since_us. */
-void fork_give_up(struct pair *pair, uint64_t before_us);
+/* As pair_give_up(), of phones that were cancelled. */
+void fork_give_up(struct pair *pair, uint64_t now_us);
 void fork_free(struct pair *pair);
 
 #endif

@@ -316,7 +316,7 @@ void pair_give_up(void *sip)
 	struct txn *t;
 
 	for (pair = s->pairs; pair; pair = pair->next) {
-		fork_give_up(pair, now - s->patience_us);
+		fork_give_up(pair, now);
 		if (pair->state != PAIR_ENDED ||
 		    now - pair->ended_us < s->patience_us)
 			continue;
