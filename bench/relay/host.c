@@ -132,6 +132,8 @@ static void read_settings(struct host *h, char **argv, unsigned workers)
 	s->face[INSIDE].n_nets = 1;
 	s->port_min = 16384;
 	s->port_max = 32767;
+	s->tunnel.port_min = 40000;
+	s->tunnel.port_max = 40999;
 	s->workers = workers;
 	s->media_loop = argv[1];
 	h->transform = strcmp(argv[2], "evp") ? &libsrtp2_transform :
@@ -162,6 +164,7 @@ static void open_control(struct host *h)
 {
 	struct control_conf conf = { .settings = &h->settings, .tell = tell,
 				     .may_clear = may_clear,
+				     .may_tunnel = may_clear,
 				     .clock = &clock_system, .user = h };
 	int r = control_new(&conf, &h->control);
 

@@ -54,6 +54,7 @@ struct control {
 	struct relay_env env;
 	struct addr media[2][2]; /* by face, family: 4, 6 */
 	struct ports *ports;
+	struct ports *guarded; /* tunnel.ports: the kernel lets only ESP pass */
 	struct keyring *keys;
 	struct mailbox *answers;
 	struct worker *workers[WORKERS_MAX];
@@ -115,6 +116,19 @@ static void unpark(struct control *c, struct parked **at, int err)
 	free(p);
 }
 
+/* A stream of a tunnel has its outside ports from the one range that the kernel
+ * guards, and no other stream has: this function alone says which. */
+static struct ports *ports_of(struct control *c, enum face f,
+			      enum stream_seal sealed)
+{
+	return f == OUTSIDE && sealed == STREAM_TUNNEL ? c->guarded : c->ports;
+}
+
+static void give_ports(struct control *c, const struct entry *e, enum face f)
+{
+	ports_back(ports_of(c, f, e->sealed), &e->local[f], e->told);
+}
+
 static void entry_del(struct control *c, struct entry **at)
 {
 	struct entry *e = *at;
@@ -125,7 +139,7 @@ static void entry_del(struct control *c, struct entry **at)
 	*at = e->next;
 	keyring_drop_all(c->keys, &e->keys);
 	for (int f = INSIDE; f <= OUTSIDE; f++)
-		ports_back(c->ports, &e->local[f], e->told);
+		give_ports(c, e, (enum face)f);
 	*e->del = (struct order){ .type = WORKER_DEL, .stream = e->stream };
 	worker_give(e->worker, e->del);
 	c->n_emergency -= e->emergency;
@@ -142,15 +156,16 @@ void control_clear(struct control *c)
 
 /* -- STREAM_ADD ----------------------------------------------------------- */
 
-static int open_face(struct control *c, struct stream *s, enum face f,
-		     uint8_t family, struct addr *local)
+static int open_face(struct control *c, struct entry *e, enum face f,
+		     uint8_t family)
 {
 	const struct addr *host = &c->media[f][family == 6];
+	struct stream *s = e->stream;
 	int fd[2], r;
 
 	if (!host->family)
 		return E_UNSUPPORTED;
-	r = ports_open(c->ports, host, fd, local);
+	r = ports_open(ports_of(c, f, e->sealed), host, fd, &e->local[f]);
 	if (r)
 		return r;
 	s->port[f][RTP].fd = fd[0];
@@ -158,16 +173,16 @@ static int open_face(struct control *c, struct stream *s, enum face f,
 	return 0;
 }
 
-static int open_faces(struct control *c, struct stream *s,
-		      const struct msg_stream_line *line, struct addr local[2])
+static int open_faces(struct control *c, struct entry *e,
+		      const struct msg_stream_line *line)
 {
-	int r = open_face(c, s, INSIDE, line->family[INSIDE], &local[INSIDE]);
+	int r = open_face(c, e, INSIDE, line->family[INSIDE]);
 
 	if (r)
 		return r;
-	r = open_face(c, s, OUTSIDE, line->family[OUTSIDE], &local[OUTSIDE]);
+	r = open_face(c, e, OUTSIDE, line->family[OUTSIDE]);
 	if (r)
-		ports_back(c->ports, &local[INSIDE], false);
+		give_ports(c, e, INSIDE);
 	return r;
 }
 
@@ -196,7 +211,7 @@ static int make_stream(struct control *c, uint64_t call,
 		r = stream_new(&seed, &e->stream);
 	if (r)
 		return r;
-	r = open_faces(c, e->stream, line, e->local);
+	r = open_faces(c, e, line);
 	if (r)
 		stream_free(e->stream);
 	return r;
@@ -224,7 +239,7 @@ static int make_entry(struct control *c, struct entry *e,
 	if (!r)
 		return 0;
 	for (int f = INSIDE; f <= OUTSIDE; f++)
-		ports_back(c->ports, &e->local[f], false);
+		give_ports(c, e, (enum face)f);
 	stream_free(e->stream);
 	free(e->del);
 	return r;
@@ -264,7 +279,7 @@ static bool line_is_sound(const struct msg_stream_line *line)
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		if (line->family[f] != 4 && line->family[f] != 6)
 			return false;
-	return line->sealed <= STREAM_MAYBE;
+	return line->sealed <= STREAM_TUNNEL;
 }
 
 /* A taken engine must not let a gateway speak in clear that never does; but
@@ -276,7 +291,8 @@ static bool clear_is_refused(const struct control *c,
 
 	*emergency = false;
 	for (uint32_t i = 0; i < m->n; i++)
-		clear = clear || m->line[i].sealed != STREAM_SEALED;
+		clear = clear || m->line[i].sealed == STREAM_CLEAR ||
+			m->line[i].sealed == STREAM_MAYBE;
 	if (!clear || c->conf.may_clear(c->conf.user))
 		return false;
 	if (m->emergency && c->n_emergency + m->n <= EMERGENCY_STREAMS) {
@@ -291,6 +307,20 @@ static bool clear_is_refused(const struct control *c,
 	return true;
 }
 
+static bool tunnel_is_refused(const struct control *c,
+			      const struct msg_stream_add *m)
+{
+	bool tunnel = false;
+
+	for (uint32_t i = 0; i < m->n; i++)
+		tunnel = tunnel || m->line[i].sealed == STREAM_TUNNEL;
+	if (!tunnel || c->conf.may_tunnel(c->conf.user))
+		return false;
+	log_line(LOG_CLASS_REFUSED, "relay", m->call, "a stream in a tunnel, "
+		 "though no peer's profile has media = \"esp\"");
+	return true;
+}
+
 static int on_add(struct control *c, const struct ipc_msg *msg)
 {
 	const struct msg_stream_add *m = msg->body;
@@ -302,7 +332,7 @@ static int on_add(struct control *c, const struct ipc_msg *msg)
 	for (uint32_t i = 0; i < m->n; i++)
 		if (!line_is_sound(&m->line[i]))
 			return E_FORMAT;
-	if (clear_is_refused(c, m, &emergency)) {
+	if (tunnel_is_refused(c, m) || clear_is_refused(c, m, &emergency)) {
 		a.err = E_POLICY;
 		goto tell;
 	}
@@ -311,7 +341,8 @@ static int on_add(struct control *c, const struct ipc_msg *msg)
 	if (a.err) {
 		log_line(LOG_CLASS_ERROR, "relay", m->call, "no media ports: "
 			 "%s", a.err == E_FULL ?
-			 "all are in use, see media.ports" : err_text(a.err));
+			 "all are in use, see media.ports and tunnel.ports"
+			 : err_text(a.err));
 		for (a.n--; a.n; a.n--)
 			entry_del(c, place(c, a.port[a.n - 1].stream));
 		memset(a.port, 0, sizeof a.port);
@@ -379,6 +410,11 @@ static int check_key(const struct control *c, const struct entry *e,
 	return keyring_check(h, e->call, e->id, d);
 }
 
+static bool takes_keys(const struct entry *e)
+{
+	return e->sealed == STREAM_SEALED || e->sealed == STREAM_MAYBE;
+}
+
 static int check_keys(const struct control *c, const struct entry *e,
 		      const struct msg_stream_set *m)
 {
@@ -386,7 +422,7 @@ static int check_keys(const struct control *c, const struct entry *e,
 
 	if (!m->set_keys)
 		return 0;
-	if (!e->sealed)
+	if (!takes_keys(e))
 		return E_STATE;
 	send = check_key(c, e, KEY_SEND, m->key.send);
 	recv = check_key(c, e, KEY_RECV, m->key.recv);
@@ -428,7 +464,8 @@ static void forget_replaced(struct control *c, struct entry *e,
 static int decide(struct control *c, struct entry *e,
 		  const struct msg_stream_set *m)
 {
-	if (m->clear && e->sealed == STREAM_SEALED)
+	if (m->clear &&
+	    (e->sealed == STREAM_SEALED || e->sealed == STREAM_TUNNEL))
 		return E_POLICY;
 	if (m->clear) {
 		e->sealed = STREAM_CLEAR;
@@ -590,7 +627,7 @@ static int on_key(struct control *c, const struct ipc_msg *msg)
 		c->counts.late++; /* its stream was removed meanwhile */
 		return 0;
 	}
-	if (!r && (m->call != e->call || !e->sealed))
+	if (!r && (m->call != e->call || !takes_keys(e)))
 		state = KEY_WRONG;
 	if (!r)
 		r = keyring_hold(c->keys, &e->keys, m, state);
@@ -786,6 +823,9 @@ int control_new(const struct control_conf *conf, struct control **out)
 	copy_settings(c, s);
 	r = ports_new(s->port_min, s->port_max, conf->clock, &c->ports);
 	if (!r)
+		r = ports_new(s->tunnel.port_min, s->tunnel.port_max,
+			      conf->clock, &c->guarded);
+	if (!r)
 		r = keyring_new(&c->keys);
 	if (!r)
 		r = mailbox_new(&c->answers);
@@ -824,5 +864,6 @@ void control_free(struct control *c)
 	mailbox_free(c->answers, drop_answer);
 	keyring_free(c->keys);
 	ports_free(c->ports);
+	ports_free(c->guarded);
 	free(c);
 }

@@ -13,6 +13,7 @@ daemon_relay_librelay_a_SOURCES = \
 	daemon/relay/relay.c \
 	daemon/relay/stream.c daemon/relay/stream.h \
 	daemon/relay/transform.h \
+	daemon/relay/tunnel/hold.c daemon/relay/tunnel/hold.h \
 	daemon/relay/transmit.c daemon/relay/transmit.h \
 	daemon/relay/uring.c \
 	daemon/relay/worker.c daemon/relay/worker.h

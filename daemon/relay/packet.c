@@ -5,7 +5,10 @@
  * outside -> inside: is it RTP, which key opens it, was it seen before, does
  *   the tag verify, only then remember the index and look at where it came
  *   from; send it on with the header it has.
- * A plain stream is passed on as it is, once its source is right.
+ * A plain stream is passed on as it is, once its source is right. So is one
+ * that goes in a tunnel, but that its far end never moves by itself: the kernel
+ * lets in what is from where signalling said, and what the phone sends waits
+ * until the tunnel may be used.
  *
  * Each step decides by itself to drop: there is no way from a sealed stream's
  * input to an output that does not go through seal() or unseal(). RFC 3711
@@ -16,6 +19,7 @@
 #include "daemon/relay/rtcp.h"
 #include "daemon/relay/rtp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* One packet with what was found out about it. */
@@ -225,8 +229,8 @@ static int unseal(struct pass *d)
 
 static int known_source(struct pass *d)
 {
-	bool may_move = d->from == OUTSIDE ||
-			env_allows(d->s->env, &d->p->from);
+	bool may_move = d->from == OUTSIDE ? !d->s->tunnel
+					   : env_allows(d->s->env, &d->p->from);
 
 	if (!learn_plain(d->source, &d->p->from, may_move))
 		return drop(d, E_POLICY);
@@ -257,6 +261,24 @@ static int treat(struct pass *d)
 	return r || !d->s->sealed ? r : seal(d);
 }
 
+/* What waits is on its way as soon as the tunnel may be used. */
+static int hold(struct pass *d)
+{
+	struct stream *s = d->s;
+	const struct held one = { .at_us = d->p->now_us,
+				  .kind = (uint8_t)d->kind,
+				  .len = d->p->len };
+	uint64_t *lost = &s->stats[INSIDE].dropped_no_key;
+	int r;
+
+	*lost += hold_age(&s->hold, d->p->now_us);
+	r = hold_put(&s->hold, &one, d->p->data);
+	if (r < 0)
+		return drop(d, E_STATE);
+	*lost += (unsigned)r;
+	return E_AGAIN;
+}
+
 static void count_in(struct pass *d, size_t len)
 {
 	struct msg_face_stats *st = &d->s->stats[d->from];
@@ -278,13 +300,26 @@ static void count_out(struct pass *d)
 					  STREAM_TELL_FIRST_OUTSIDE;
 }
 
+static int go_on(struct pass *d, struct packet_way *out)
+{
+	struct stream *s = d->s;
+	enum face to = d->from == INSIDE ? OUTSIDE : INSIDE;
+	enum component by = s->mux[to] ? RTP : d->kind;
+
+	if (!s->remote[to][by].now.family)
+		return E_NOTFOUND; /* signalling has not told yet */
+	out->port = &s->port[to][by];
+	out->to = &s->remote[to][by].now;
+	count_out(d);
+	return 0;
+}
+
 int packet_relay(const struct media_port *in, struct packet *p,
 		 struct packet_way *out)
 {
 	struct stream *s = in->stream;
 	struct pass d = { .s = s, .p = p, .from = in->face };
 	enum face to = in->face == INSIDE ? OUTSIDE : INSIDE;
-	enum component by;
 	size_t len = p->len;
 	int r;
 
@@ -294,11 +329,26 @@ int packet_relay(const struct media_port *in, struct packet *p,
 	if (r)
 		return r;
 	count_in(&d, len);
-	by = s->mux[to] ? RTP : d.kind;
-	if (!s->remote[to][by].now.family)
-		return E_NOTFOUND; /* signalling has not told yet */
-	out->port = &s->port[to][by];
-	out->to = &s->remote[to][by].now;
-	count_out(&d);
-	return 0;
+	if (to == OUTSIDE && s->tunnel && !s->open)
+		return hold(&d);
+	return go_on(&d, out);
+}
+
+bool packet_held(struct stream *s, struct packet *p, struct packet_way *out)
+{
+	struct pass d = { .s = s, .p = p, .from = INSIDE };
+	struct held *h;
+	int r = E_NOTFOUND;
+
+	if (!s->open)
+		return false;
+	s->stats[INSIDE].dropped_no_key += hold_age(&s->hold, p->now_us);
+	while (r && (h = hold_take(&s->hold))) {
+		d.kind = h->kind;
+		p->len = h->len;
+		memcpy(p->data, h->data, h->len);
+		free(h);
+		r = go_on(&d, out);
+	}
+	return !r;
 }

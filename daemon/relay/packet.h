@@ -24,8 +24,13 @@ struct packet_way {
 
 /* Takes a packet that came in on a port. On 0 data and len are what to send.
  * Negative: drop it; it was counted in the stream's statistics. E_STATE: no
- * key (yet, or any more); E_EXISTS: its index was used, or all were. */
+ * key (yet, or any more); E_EXISTS: its index was used, or all were;
+ * E_AGAIN: it waits for its tunnel (packet_held()). */
 int packet_relay(const struct media_port *in, struct packet *p,
 		 struct packet_way *out);
+/* The next packet that waited for a tunnel which may be used now: true, with
+ * data, len and the way out. Until it says false nothing else of the stream may
+ * be sent. */
+bool packet_held(struct stream *s, struct packet *p, struct packet_way *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -175,6 +176,11 @@ int ports_open(struct ports *p, const struct addr *host, int fd[2],
 				  addr_text(&a, text), strerror(errno));
 			return r;
 		}
+		/* Of a range that the kernel guards (control.c, ports_of())
+		 * nothing else hides what passes: a port outside it would be
+		 * a call in clear, unseen. */
+		assert(a.port >= p->min &&
+		       a.port + 1u < p->min + 2 * p->pairs);
 		pool->rests_s[pair] = IN_USE;
 		*rtp = a;
 		return 0;

@@ -59,6 +59,13 @@ static bool may_clear(void *user)
 	return false;
 }
 
+static bool may_tunnel(void *user)
+{
+	struct relay *r = user;
+
+	return policy_tunnels(child_policy(r->child));
+}
+
 /* Sets the timer for what waits longest. */
 static void plan(struct relay *r)
 {
@@ -122,7 +129,8 @@ static int relay_prepare(void *state)
 	struct relay *r = state;
 	struct control_conf conf = {
 		.settings = child_settings(r->child), .clock = &clock_system,
-		.tell = tell, .may_clear = may_clear, .user = r,
+		.tell = tell, .may_clear = may_clear,
+		.may_tunnel = may_tunnel, .user = r,
 	};
 	int err = control_new(&conf, &r->control);
 

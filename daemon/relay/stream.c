@@ -32,7 +32,9 @@ int stream_new(const struct stream_seed *seed, struct stream **out)
 	s->env = seed->env;
 	s->call = seed->call;
 	s->id = seed->id;
-	s->sealed = seed->sealed != STREAM_CLEAR;
+	s->sealed = seed->sealed == STREAM_SEALED ||
+		    seed->sealed == STREAM_MAYBE;
+	s->tunnel = seed->sealed == STREAM_TUNNEL;
 	s->maybe = seed->sealed == STREAM_MAYBE;
 	s->heard_us[INSIDE] = s->heard_us[OUTSIDE] = seed->now_us;
 	transmit_init(&s->tx, seed->ssrc, seed->first, seed->clock_hz);
@@ -88,6 +90,7 @@ void stream_free(struct stream *s)
 	send_close(s, &s->armed);
 	for (int i = 0; i < STREAM_RECV_MAX; i++)
 		recv_free(s, s->recv[i]);
+	hold_clear(&s->hold);
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		for (int c = RTP; c <= RTCP; c++)
 			if (s->port[f][c].fd >= 0)
@@ -276,6 +279,8 @@ static void set_remote(struct stream *s, const struct msg_stream_set *m,
 /* Never a stream whose keys have protected something. */
 static int become_clear(struct stream *s)
 {
+	if (s->tunnel)
+		return E_POLICY;
 	if (!s->sealed)
 		return 0;
 	if (!s->maybe)
@@ -303,6 +308,8 @@ int stream_set(struct stream *s, const struct stream_change *c, uint64_t now_us)
 		return r;
 	if (s->sealed)
 		set_keys(s, c, &f, now_us);
+	else if (c->set.may_send) /* only a tunnel asks */
+		s->open = true;
 	for (int face = INSIDE; face <= OUTSIDE; face++)
 		if (c->set.set_remote[face])
 			set_remote(s, &c->set, face, now_us);
@@ -347,6 +354,7 @@ void stream_tick(struct stream *s, uint64_t now_us)
 	}
 	if (s->switch_us && s->switch_us <= now_us)
 		activate(s, now_us);
+	s->stats[INSIDE].dropped_no_key += hold_age(&s->hold, now_us);
 	notice_silence(s, now_us);
 }
 

@@ -11,6 +11,7 @@
 #include "daemon/relay/learn.h"
 #include "daemon/relay/transform.h"
 #include "daemon/relay/transmit.h"
+#include "daemon/relay/tunnel/hold.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,6 +79,9 @@ struct stream {
 	uint32_t id;
 	bool sealed;
 	bool maybe; /* sealed, but may become clear: nothing is protected yet */
+	bool tunnel; /* RTP as it is, on ports that pass in ESP only ... */
+	bool open;   /* ... and outwards, too, since it may send */
+	struct hold hold; /* what the phone sent before that */
 	bool mux[2];                    /* by face */
 	struct media_port port[2][2];   /* by face, component */
 	struct learn remote[2][2];

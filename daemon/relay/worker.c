@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define TICK_US 1000000
 #define TICK_MS 1000
@@ -117,6 +118,26 @@ static void on_add(struct worker *w, struct order *o)
 	add_ports(w, o->stream);
 }
 
+/* Into the sockets at once, so that what comes next is behind it. */
+static void send_held(struct worker *w, struct stream *s)
+{
+	uint8_t data[PACKET_MAX];
+	struct packet p = { .data = data, .now_us = clock_mono_us(w->clock) };
+	struct packet_way way;
+
+	while (packet_held(s, &p, &way)) {
+		struct sockaddr_storage to;
+		socklen_t len = addr_to_sockaddr(way.to, &to);
+
+		/* like the network, the socket may lose it */
+		if (sendto(way.port->fd, p.data, p.len, MSG_DONTWAIT,
+			   (struct sockaddr *)&to, len) < 0)
+			continue;
+	}
+	if (s->tell & ~s->told)
+		tell_events(w, s);
+}
+
 static void on_set(struct worker *w, struct order *o)
 {
 	struct answer a = { .type = ANSWER_DONE, .id = o->id };
@@ -124,6 +145,7 @@ static void on_set(struct worker *w, struct order *o)
 	a.done.stream = o->stream->id;
 	a.done.err = stream_set(o->stream, o->change,
 				clock_mono_us(w->clock));
+	send_held(w, o->stream);
 	tell(w, &a);
 }
 

@@ -26,11 +26,23 @@ struct house {
 	struct reader in;
 	uint64_t id;
 	uint64_t added; /* streams */
+	uint8_t asked[STREAM_MAX]; /* enum stream_seal, of the last add */
 };
 
 static uint64_t mono(void *user)
 {
 	return clock_mono_us(&clock_system) + ((struct house *)user)->ahead_us;
+}
+
+/* The ports that the kernel guards are those of tunnels, and of no others. */
+static void check_ports(const struct house *h,
+			const struct msg_stream_added *a)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		if ((a->port[i].local[OUTSIDE].port > PORT_MAX) !=
+			    (h->asked[i] == STREAM_TUNNEL) ||
+		    a->port[i].local[INSIDE].port > PORT_MAX)
+			abort();
 }
 
 static void say(void *user, enum message type, uint64_t id, const void *body,
@@ -41,14 +53,21 @@ static void say(void *user, enum message type, uint64_t id, const void *body,
 
 	if (!len || id > h->id)
 		abort();
-	if (type == MSG_STREAM_ADDED && !a->err)
+	if (type == MSG_STREAM_ADDED && !a->err) {
 		h->added += a->n;
+		check_ports(h, a);
+	}
 }
 
 /* As a policy with a plain peer, and now and then as one without. */
 static bool may_clear(void *user)
 {
 	return ((struct house *)user)->id % 5 != 0;
+}
+
+static bool may_tunnel(void *user)
+{
+	return ((struct house *)user)->id % 7 != 0;
 }
 
 static void give(struct house *h, enum process from, enum message type,
@@ -82,10 +101,11 @@ static void do_add(struct house *h)
 		how = octet(h);
 		m.line[i] = (struct msg_stream_line){
 			.family = { how & 1 ? 6 : 4, how & 2 ? 6 : 4 },
-			.sealed = (how >> 2) & 1,
+			.sealed = (how >> 2) & 3,
 			.clock_hz = how & 0x80 ? 0xffffffff : 0 };
 		if ((how & 0x78) == 0x78)
 			m.line[i].family[0] = how;
+		h->asked[i] = m.line[i].sealed;
 	}
 	give(h, PROC_ENGINE, MSG_STREAM_ADD, &m, sizeof m);
 }
@@ -206,6 +226,7 @@ static bool house_open(struct house *h)
 {
 	struct control_conf conf = { .settings = &h->settings, .tell = say,
 				     .may_clear = may_clear,
+				     .may_tunnel = may_tunnel,
 				     .clock = &h->clock, .user = h };
 	struct settings *s = &h->settings;
 
@@ -221,6 +242,8 @@ static bool house_open(struct house *h)
 	s->face[0].n_nets = 1;
 	s->port_min = PORT_MIN;
 	s->port_max = PORT_MAX;
+	s->tunnel.port_min = PORT_MAX + 1;
+	s->tunnel.port_max = PORT_MAX + 8;
 	s->workers = 1;
 	s->media_loop = "epoll";
 	s->media_timeout_s = 1;

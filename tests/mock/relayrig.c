@@ -59,6 +59,8 @@ static void read_settings(struct rig *r)
 	s->face[0].n_nets = 2;
 	s->port_min = r->conf.port_min ? r->conf.port_min : 21200;
 	s->port_max = r->conf.port_max ? r->conf.port_max : 21279;
+	s->tunnel.port_min = RIG_TUNNEL_MIN;
+	s->tunnel.port_max = RIG_TUNNEL_MAX;
 	s->workers = r->conf.workers;
 	s->media_loop = rig_loop(r->conf.loop);
 	s->media_timeout_s = r->conf.timeout_s;
@@ -73,10 +75,18 @@ static bool may_clear(void *user)
 	return !r->conf.only_sealed;
 }
 
+static bool may_tunnel(void *user)
+{
+	const struct rig *r = user;
+
+	return r->conf.tunnels;
+}
+
 void rig_open(struct rig *r, const struct rig_conf *conf)
 {
 	struct control_conf c = { .settings = &r->settings, .tell = tell,
 				  .may_clear = may_clear,
+				  .may_tunnel = may_tunnel,
 				  .clock = &r->clock, .user = r };
 
 	memset(r, 0, sizeof *r);

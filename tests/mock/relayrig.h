@@ -10,6 +10,8 @@
 #define RIG_CALL 7
 #define RIG_EPOCH (UINT64_C(3) << 32) /* the keeper's, of all key ids */
 #define RIG_INBOX 64
+#define RIG_TUNNEL_MIN 23460 /* tunnel.ports */
+#define RIG_TUNNEL_MAX 23467
 
 struct rig_message {
 	enum message type;
@@ -36,6 +38,7 @@ struct rig_conf {
 	unsigned timeout_s, silence_s;
 	unsigned port_min, port_max;
 	bool only_sealed; /* no peer's profile lets calls go in clear */
+	bool tunnels;     /* some peer's has media = "esp" */
 };
 
 struct rig {

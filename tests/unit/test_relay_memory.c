@@ -51,6 +51,8 @@ static int setup(void **state)
 	settings.face[INSIDE].n_nets = 1;
 	settings.port_min = 21200;
 	settings.port_max = 21279;
+	settings.tunnel.port_min = 23460;
+	settings.tunnel.port_max = 23467;
 	settings.workers = 2;
 	return 0;
 }
@@ -111,10 +113,17 @@ static bool may_clear(void *user)
 	return true;
 }
 
+static bool may_tunnel(void *user)
+{
+	(void)user;
+	return true;
+}
+
 static void control_once(void *user)
 {
 	struct control_conf conf = { .settings = &settings, .tell = tell,
 				     .may_clear = may_clear,
+				     .may_tunnel = may_tunnel,
 				     .clock = &clock_system };
 	struct control *c;
 	int r;
