@@ -1,5 +1,5 @@
-/* test_clerk_tunnel.c - the keeper's requests where media go in ESP: one key for
- * a tunnel, shipped once and never again; streams and tunnels are not taken for
+/* test_clerk_tunnel.c - the keeper's requests where media go in ESP: one key a
+ * tunnel, shipped once and never again; streams and tunnels are not taken for
  * each other; of forked answers one gets the tunnel. Keys by real MIKEY. */
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
