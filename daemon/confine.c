@@ -92,7 +92,7 @@ static const struct {
 		"getsockname", "setsockopt", "io_uring_enter", NULL } },
 	/* the kernel's XFRM, over sockets that are open: the kernel looks at
 	 * CAP_NET_ADMIN with each request */
-	{ TUNNEL, (const char *const[]){ "recvmmsg", NULL } },
+	{ TUNNEL, (const char *const[]){ "recvmmsg", "connect", NULL } },
 	/* SIP: connections come and go; DNS and its files are read */
 	{ ENGINE, (const char *const[]){ "bind", "connect", "listen", "accept",
 		"accept4", "getsockname", "getpeername", "setsockopt",
@@ -133,6 +133,8 @@ static const struct condition conditions[] = {
 	{ RELAY, "io_uring_register", 1, ~0u, 12 },
 	/* media sockets: UDP */
 	{ RELAY, "socket", 1, 0xf, SOCK_DGRAM },
+	/* charon's VICI socket */
+	{ TUNNEL, "socket", 0, ~0u, AF_UNIX },
 	/* SIP and DNS sockets, and the list of our addresses */
 	{ ENGINE, "socket", 0, ~0u, AF_INET },
 	{ ENGINE, "socket", 0, ~0u, AF_INET6 },

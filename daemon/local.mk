@@ -58,6 +58,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/spent.c daemon/spent.h \
 	daemon/tlsfile.c daemon/tlsfile.h \
 	daemon/tunneling.c daemon/tunneling.h \
+	daemon/tunnelpeer.c daemon/tunnelpeer.h \
 	daemon/version.c daemon/version.h
 FRAME_LIBS = daemon/libframe.a $(BASE_LIBS) $(SECCOMP_LIBS) $(EVENT_LIBS)
 

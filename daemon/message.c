@@ -213,6 +213,15 @@ static const struct row table[MSG_COUNT] = {
 		TAILED(msg_tunnel_listed, LISTED_MAX), NO_OFFSET, { NONE } },
 	[MSG_TUNNEL_EVENT] = { "tunnel-event", TUNNEL, ENGINE, 0,
 		PLAIN(msg_tunnel_event), { NONE } },
+	[MSG_TUNNEL_USE] = { "tunnel-use", ENGINE, TUNNEL, 0,
+		PLAIN(msg_tunnel_use), { TEXT(msg_tunnel_use, peer) } },
+	[MSG_TUNNEL_USED] = { "tunnel-used", TUNNEL, ENGINE, 0,
+		PLAIN(msg_tunnel_used), { TEXT(msg_tunnel_used, reason) } },
+
+	[MSG_IKE_KEY] = { "ike-key", TUNNEL, KEEPER, 0,
+		PLAIN(msg_ike_key), { TEXT(msg_ike_key, peer) } },
+	[MSG_IKE_KEYED] = { "ike-keyed", KEEPER, TUNNEL, 0,
+		PLAIN(msg_ike_keyed), { TEXT(msg_ike_keyed, peer) } },
 };
 
 static const struct row *row_of(unsigned type)

@@ -10,6 +10,7 @@
 
 #include "daemon/base/addr.h"
 #include "daemon/base/esp.h"
+#include "daemon/base/secret.h"
 #include "daemon/base/suite.h"
 #include "daemon/digest/digest.h"
 
@@ -109,6 +110,13 @@ enum message {
 	MSG_TUNNEL_LISTED,
 	/* tunnel -> engine, unasked */
 	MSG_TUNNEL_EVENT,
+	/* engine -> tunnel, and the answer: of one that stands already */
+	MSG_TUNNEL_USE,
+	MSG_TUNNEL_USED,
+
+	/* tunnel -> keeper, and the answer */
+	MSG_IKE_KEY,
+	MSG_IKE_KEYED,
 
 	MSG_COUNT
 };
@@ -550,6 +558,19 @@ struct msg_tunnel_key {
 
 /* MSG_TUNNEL_KEY_GONE is a struct msg_key_gone: what is raised with it goes. */
 
+/* The pre-shared key of a peer with media = "ike", which charon has to be
+ * given: it is asked for each time, and not kept. */
+struct msg_ike_key {
+	char peer[NAME_TEXT];
+};
+
+struct msg_ike_keyed {
+	int32_t err; /* E_NOTFOUND, E_POLICY: not a peer of that kind */
+	uint32_t key_len;
+	char peer[NAME_TEXT];
+	uint8_t key[SECRET_MAX];
+};
+
 /* -- engine and relay ----------------------------------------------------- */
 
 enum face { INSIDE, OUTSIDE }; /* index of two-element arrays */
@@ -731,6 +752,27 @@ struct msg_tunnel_listed {
 	uint32_t next; /* more are there: ask for what is after this one */
 	uint32_t pad;
 };
+
+/* A call's line is to use the tunnel that charon keeps to a peer. */
+struct msg_tunnel_use {
+	uint64_t call;
+	uint32_t ask;       /* 1: only whether it is up; nothing is used */
+	uint32_t pad;
+	struct addr local;  /* the relay's outside port; RTCP's is the next */
+	struct addr remote[2]; /* RTP's and RTCP's */
+	char peer[NAME_TEXT];  /* its name in the policy */
+};
+
+struct msg_tunnel_used {
+	uint32_t tunnel; /* the use's name, to TUNNEL_DROP and in
+	                    TUNNEL_EVENT, with TUNNEL_USE_BIT; 0: none */
+	int32_t err;     /* E_STATE: it is not up, E_POLICY: media would not go
+	                    through it, E_NOTFOUND: no such peer */
+	uint32_t ask;    /* as asked */
+	char reason[REASON_TEXT]; /* when err */
+};
+
+#define TUNNEL_USE_BIT 0x80000000u /* no id of TUNNEL_RESERVED has it */
 
 enum tunnel_event {
 	TUNNEL_EVENT_SOFT = 1, /* new keys are wanted */

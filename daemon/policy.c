@@ -104,13 +104,14 @@ static const char *const bodies[] = {
 	NULL
 };
 static const char *const medias[] = {
-	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", NULL
+	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", [MEDIA_IKE] = "ike", NULL
 };
 /* By their names; what only old peers have is never offered. */
 static const char *const esp_suites[] = {
 	"AES_128_GCM", "AES_256_GCM", "AES_128_CBC_HMAC_SHA256_128",
 	"AES_256_CBC_HMAC_SHA256_128", NULL
 };
+static const char *const ikes[] = { "standing", NULL };
 static const char *const trusts[] = { "ca", "tofu", NULL };
 
 static const struct conf_key profile_keys[] = {
@@ -199,12 +200,20 @@ static const struct conf_key profile_keys[] = {
 		  "esp: as they are, in IPsec tunnels of the kernel, one a "
 		  "media line, which the call's keying (any of mikey) raises "
 		  "and its end removes; they leave from tunnel.ports, where "
-		  "nothing passes but in a tunnel. Both ends must be set to "
-		  "it; with need = \"require\" only." },
+		  "nothing passes but in a tunnel. ike: as they are, too, in "
+		  "a tunnel to the peer that strongSwan's charon raises (ike "
+		  "of the peer, group vici), without keying. Both ends must "
+		  "be set to it; with need = \"require\" only." },
 	{ .name = "esp", .type = CONF_WORDS, .choices = esp_suites,
 	  .dflt = "AES_128_GCM,AES_256_GCM",
 	  .help = "Suites of ESP that may be used with media = \"esp\", best "
-		  "first." },
+		  "first; with media = \"ike\" those that are of one kind with "
+		  "the first." },
+	{ .name = "ike", .type = CONF_WORD, .choices = ikes,
+	  .dflt = "standing",
+	  .help = "When the tunnel of media = \"ike\" is raised. standing: at "
+		  "start, and again whenever it is lost; a call that needs "
+		  "it meanwhile ends." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -262,6 +271,14 @@ static const struct conf_key peer_keys[] = {
 	{ .name = "cert", .type = CONF_TEXT, .valid = file_valid,
 	  .help = "The peer's certificate, \"file:PATH\" in PEM, to seal keys "
 		  "for it: calls to it by mikey-rsa take one." },
+	{ .name = "ike", .type = CONF_TEXT,
+	  .help = "With media = \"ike\": the address of the peer's end of IKE. "
+		  "Its psk is the key of IKE then." },
+	{ .name = "ike_id", .type = CONF_TEXT, .valid = name_valid,
+	  .help = "Its identity of IKE; its address when left out." },
+	{ .name = "ike_nets", .type = CONF_TEXTS,
+	  .help = "Where its media arrive and come from, ADDRESS/BITS: what "
+		  "the tunnel leads to. Its address of IKE when left out." },
 	{ .name = "route", .type = CONF_TEXTS, .valid = uri_valid,
 	  .help = "SIP URI of the next hop; by the Request-URI or "
 		  "outside.proxy when left out. A list of them is tried in "
@@ -418,21 +435,21 @@ static int read_media(const struct conf_node *n, struct profile *p,
 {
 	const char *against;
 
-	while (strcmp(medias[p->media], conf_text(n, "media")))
-		p->media++;
 	for (size_t i = 0; i < conf_texts(n, "esp") && i < ESP_SUITES; i++)
 		p->esp[p->n_esp++] =
 			esp_suite_by_name(conf_text_at(n, "esp", i));
-	if (p->media != MEDIA_ESP)
+	if (p->media == MEDIA_SRTP)
 		return 0;
-	against = against_esp(p);
+	against = p->media == MEDIA_IKE && p->n_keying ? "keying"
+						       : against_esp(p);
 	if (against)
-		return conf_fail(err, n, "profiles.%s.media: \"esp\" does not "
+		return conf_fail(err, n, "profiles.%s.media: \"%s\" does not "
 				 "go with %s; leave one of them out", p->name,
-				 against);
+				 medias[p->media], against);
 	if (!p->n_esp)
-		return conf_fail(err, n, "profiles.%s.esp: media = \"esp\" "
-				 "takes at least one suite", p->name);
+		return conf_fail(err, n, "profiles.%s.esp: media = \"%s\" "
+				 "takes at least one suite", p->name,
+				 medias[p->media]);
 	return 0;
 }
 
@@ -462,7 +479,9 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	for (size_t i = 0; i < suites; i++)
 		p->suites[p->n_suites++] =
 			suite_by_name(conf_text_at(n, "suites", i));
-	if (p->need != NEED_FORBID && !p->n_keying)
+	while (strcmp(medias[p->media], conf_text(n, "media")))
+		p->media++;
+	if (p->need != NEED_FORBID && !p->n_keying && p->media != MEDIA_IKE)
 		return conf_fail(err, n, "profiles.%s.keying: need = "
 				 "\"%s\" takes a way of keying, like "
 				 "\"mikey-psk\"", p->name, needs[p->need]);
@@ -491,6 +510,8 @@ static const struct profile *find_profile(const struct policy *p,
 
 static bool uses_psk(const struct profile *p)
 {
+	if (p->media == MEDIA_IKE)
+		return true;
 	for (size_t i = 0; i < p->n_keying; i++)
 		if (!strcmp(p->keying[i], "mikey-psk") ||
 		    !strcmp(p->keying[i], "mikey-dhhmac"))
@@ -563,6 +584,10 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 				 "uses the psk; leave it out or name a profile "
 				 "with mikey-psk or mikey-dhhmac", peer->name,
 				 peer->profile->name);
+	if ((peer->profile->media == MEDIA_IKE) != (peer->ike.at.family != 0))
+		return conf_fail(err, n, "peers: %s: ike = \"ADDRESS\" and a "
+				 "profile with media = \"ike\" go together; "
+				 "set both or none", peer->name);
 	return check_certs(p, n, peer, err);
 }
 
@@ -588,8 +613,8 @@ static int check_routes(const struct conf_node *n, const struct peer *peer,
 	return 0;
 }
 
-static void read_peer(const struct policy *p, const struct conf_node *n,
-		      struct peer *peer)
+static int read_peer(const struct policy *p, const struct conf_node *n,
+		     struct peer *peer, struct conf_err *err)
 {
 	const char *name = conf_text(n, "name");
 
@@ -605,6 +630,7 @@ static void read_peer(const struct policy *p, const struct conf_node *n,
 	peer->psk = conf_text(n, "psk");
 	peer->cert = conf_text(n, "cert");
 	peer->profile = find_profile(p, conf_text(n, "profile"));
+	return tunnelpeer_read(n, peer->name, &peer->ike, err);
 }
 
 static int check_identity(const struct conf *c, struct conf_err *err)
@@ -677,8 +703,9 @@ static int build(struct policy *p, const struct conf *c, struct conf_err *err)
 				      &p->profiles[i], err)))
 			return r;
 	for (size_t i = 0; i < peers; i++, p->n_peers++) {
-		read_peer(p, conf_at(c, "peers", i), &p->peers[i]);
-		if ((r = check_peer(p, conf_at(c, "peers", i), &p->peers[i],
+		if ((r = read_peer(p, conf_at(c, "peers", i), &p->peers[i],
+				   err)) ||
+		    (r = check_peer(p, conf_at(c, "peers", i), &p->peers[i],
 				    err)) ||
 		    (r = check_routes(conf_at(c, "peers", i), &p->peers[i],
 				      err)))
@@ -747,8 +774,13 @@ const struct peer *policy_at(const struct policy *p, size_t i)
 
 bool policy_tunnels(const struct policy *p)
 {
+	return policy_uses(p, MEDIA_ESP) || policy_uses(p, MEDIA_IKE);
+}
+
+bool policy_uses(const struct policy *p, enum media_way way)
+{
 	for (size_t i = 0; i < p->n_peers; i++)
-		if (p->peers[i].profile->media == MEDIA_ESP)
+		if (p->peers[i].profile->media == way)
 			return true;
 	return false;
 }

@@ -9,6 +9,7 @@
 #include "daemon/base/esp.h"
 #include "daemon/base/suite.h"
 #include "daemon/message.h"
+#include "daemon/tunnelpeer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,7 +43,8 @@ enum body_mode {
 /* In what media go outside. */
 enum media_way {
 	MEDIA_SRTP,
-	MEDIA_ESP /* keyed by MIKEY, in the kernel */
+	MEDIA_ESP, /* keyed by MIKEY, in the kernel */
+	MEDIA_IKE  /* in a tunnel that charon keeps to the peer */
 };
 
 /* Over what SIP may go when it carries keys as they are (SDES). */
@@ -80,6 +82,7 @@ struct peer {
 	const char *psk;       /* "file:PATH", or "" */
 	const char *cert;      /* "file:PATH", or "" */
 	const struct profile *profile;
+	struct tunnel_peer ike; /* MEDIA_IKE */
 };
 
 struct policy;
@@ -113,8 +116,10 @@ const struct account *policy_account(const struct policy *p, const char *name);
 const struct account *policy_account_for(const struct policy *p,
 					 const char *peer, const char *realm);
 
-/* Whether calls of some peer need tunnels. */
+/* Whether calls of some peer need tunnels, of the kernel or charon's. */
 bool policy_tunnels(const struct policy *p);
+/* Whether some of them are of this kind. */
+bool policy_uses(const struct policy *p, enum media_way way);
 
 /* "none", "sign", ... */
 const char *policy_body(enum body_mode mode);

@@ -758,6 +758,10 @@ static int check_tunnel(const struct conf *c, const struct settings *s,
 
 	if (!policy_tunnels(policy))
 		return 0;
+	if (t->open && policy_uses(policy, MEDIA_ESP))
+		return conf_fail(err, n, "tunnel.shut: \"relay\" does not go "
+				 "with media = \"esp\", which is the kernel's; "
+				 "leave it out");
 	if (overlap(t->port_min, t->port_max, s->port_min, s->port_max))
 		return conf_fail(err, n, "tunnel.ports: %u-%u and media.ports "
 				 "(%u-%u) overlap; give tunnels ports of their "

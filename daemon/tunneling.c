@@ -5,6 +5,10 @@
 #include "daemon/base/esp.h"
 #include "daemon/settings.h"
 
+#include <string.h>
+
+static const char *const shuts[] = { "kernel", "relay", NULL };
+
 static const struct conf_key tunnel_keys[] = {
 	{ .name = "ports", .type = CONF_TEXT, .dflt = "40000-40999",
 	  .valid = settings_ports_valid, .reload = RELOAD_RESTART,
@@ -20,13 +24,21 @@ static const struct conf_key tunnel_keys[] = {
 	  .min = ESP_WINDOW_MIN, .max = ESP_WINDOW_MAX, .unit = "packets",
 	  .reload = RELOAD_LIVE,
 	  .help = "How far packets may be out of order (RFC 4303 3.4.3)." },
+	{ .name = "shut", .type = CONF_WORD, .choices = shuts,
+	  .dflt = "kernel", .reload = RELOAD_RESTART,
+	  .help = "Who keeps ports shut for what is in no tunnel. kernel: its "
+		  "policies, from start to end. relay: the relay alone, which "
+		  "stops when the tunnel is told to be gone, and takes what "
+		  "comes from the far end's address: for media = \"ike\" where "
+		  "the kernel has no ESP and charon does it itself "
+		  "(kernel-libipsec). Not with media = \"esp\"." },
 	{ .name = NULL }
 };
 
 const struct conf_group tunnel_group = {
 	"tunnel", CONF_ONE, tunnel_keys,
 	"Media in ESP, by the kernel's IPsec, where a profile has media = "
-	"\"esp\"."
+	"\"esp\" or \"ike\"."
 };
 
 int tunneling_read(const struct conf *c, struct tunnel_settings *out,
@@ -36,6 +48,7 @@ int tunneling_read(const struct conf *c, struct tunnel_settings *out,
 	struct tunnel_settings t = {
 		.life_s = (uint32_t)conf_int(n, "life"),
 		.window = (uint16_t)conf_int(n, "window"),
+		.open = !strcmp(conf_text(n, "shut"), "relay"),
 	};
 
 	if (settings_ports(conf_text(n, "ports"), &t.port_min, &t.port_max))

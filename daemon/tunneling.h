@@ -5,6 +5,7 @@
 
 #include "daemon/base/conf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tunnel_settings {
@@ -13,6 +14,7 @@ struct tunnel_settings {
 	unsigned port_min, port_max;
 	uint32_t life_s;  /* of a key */
 	uint16_t window;  /* packets of replay window */
+	bool open;        /* shut = "relay": the kernel keeps no port shut */
 };
 
 extern const struct conf_group tunnel_group;

@@ -13,7 +13,7 @@ static struct guard_asker asker_of(const struct call *c,
 {
 	return (struct guard_asker){ .from = s->from, .source = s->source,
 				     .caller = s->caller, .callee = s->callee,
-				     .sealed = c->need == NEED_REQUIRE };
+				     .sealed = call_proves(c) };
 }
 
 static int refused(struct call *c, const struct call_start *s,

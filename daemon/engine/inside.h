@@ -31,7 +31,7 @@ struct line {
 	uint32_t stream;      /* 0: none */
 	uint32_t ssrc;        /* ours on the sealed leg */
 	struct addr local[2]; /* our RTP ports, by face */
-	uint32_t tunnel;      /* raised for it; 0: none */
+	uint32_t tunnel;      /* raised for it, or used; 0: none */
 	uint64_t first_us[2]; /* wall clock of the first packet, by face */
 	struct msg_stream_stats *stats; /* owned; or NULL */
 };
@@ -101,6 +101,7 @@ struct call {
 	enum need need;    /* of its profile, when it began */
 	enum body_mode body; /* the same way: how its SDP goes outside */
 	bool tunnelled;    /* the same way: its media go in ESP */
+	bool carried;      /* the same way: in a tunnel of charon's */
 	bool body_brief;   /* our last one only referred to our certificate */
 	bool body_full;    /* which the far end did not know */
 	bool body_learned; /* the far end showed another certificate of its */
@@ -304,6 +305,12 @@ bool sealing_gives_way(struct call *c, struct job *j);
 /* This branch's answer counts. */
 void sealing_agreed(struct call *c, const struct branch *b);
 
+/* Whether the far end's first message must prove who it is, by keys. */
+static inline bool call_proves(const struct call *c)
+{
+	return c->need == NEED_REQUIRE && !c->carried;
+}
+
 /* media.c: the relay's client. Each returns 0 when nothing is to be waited
  * for, E_AGAIN when requests are on their way, else how it failed. */
 int media_ports(struct call *c, struct job *j);
@@ -352,6 +359,11 @@ void tunnelclient_release(struct call *c);
 int tunnelclient_handle(struct engine *e, const struct ipc_msg *msg);
 /* The tunnel process is gone: calls with tunnels end. */
 void tunnelclient_lost(struct engine *e);
+
+/* ikeclient.c: the same for calls whose media charon's tunnel carries */
+int ikeclient_ask(struct call *c, struct job *j);
+int ikeclient_use(struct call *c, struct job *j);
+int ikeclient_used(struct engine *e, const struct ipc_msg *msg);
 
 /* rekey.c: new keys for calls that are up */
 /* The call is up. */

@@ -43,7 +43,7 @@ static void fill_line(const struct call *c, const struct job *j, unsigned i,
 
 	out->family[from] = m->addr.family;
 	out->family[to] = family_for(c, to, m->addr.family);
-	out->sealed = c->tunnelled ? STREAM_TUNNEL :
+	out->sealed = c->tunnelled || c->carried ? STREAM_TUNNEL :
 		      c->sealing == SEALING_MAYBE ? STREAM_MAYBE :
 		      call_sealed(c) ? STREAM_SEALED : STREAM_CLEAR;
 	out->clock_hz = m->clock_hz;
@@ -260,7 +260,7 @@ static bool job_set(const struct call *c, const struct job *j, unsigned i,
 static bool may_set(const struct call *c, unsigned i,
 		    const struct msg_stream_set *set)
 {
-	if (c->tunnelled)
+	if (c->tunnelled || c->carried)
 		return !set->may_send || c->line[i].tunnel;
 	return !call_sealed(c) || !set->may_send || set->set_keys || set->clear;
 }

@@ -59,7 +59,7 @@ int setup_admit(struct call *c, const struct call_start *s, struct refusal *no)
 	struct engine *e = c->engine;
 	const struct settings *set = engine_settings(e);
 	const struct peer *p = policy_peer(child_policy(e->child), c->peer);
-	bool late = s->late && c->need == NEED_REQUIRE;
+	bool late = s->late && call_proves(c);
 
 	if (s->from != OUTSIDE)
 		return 0;

@@ -39,6 +39,8 @@ int tunnelclient_reserve(struct call *c, struct job *j)
 	struct msg_tunnel_reserve m = { .call = c->id };
 	int r;
 
+	if (c->carried)
+		return ikeclient_ask(c, j);
 	if (!c->tunnelled || !j->rekey || j->q.role != BODY_OFFER)
 		return 0;
 	for (unsigned i = 0; i < j->sdp.n; i++)
@@ -122,6 +124,8 @@ int tunnelclient_raise(struct call *c, struct job *j)
 {
 	int r = 0;
 
+	if (c->carried)
+		return ikeclient_use(c, j);
 	if (!c->tunnelled || j->q.role != BODY_ANSWER || j->early ||
 	    !job_may_apply(c, j))
 		return 0;
@@ -167,10 +171,20 @@ void tunnelclient_release(struct call *c)
 		drop(c->engine, &c->line[i].tunnel);
 }
 
+/* Where no policy of the kernel's does it, what has no tunnel any more must not
+ * go out for the time that a BYE takes. */
+static void stop_media(struct call *c)
+{
+	tunnelclient_release(c);
+	media_release(c);
+}
+
 static void lose(struct call *c, void *user)
 {
 	(void)user;
-	if (c->tunnelled)
+	if (c->carried)
+		stop_media(c);
+	if (c->tunnelled || c->carried)
 		call_hang_up(c, 503, "tunnel process lost");
 }
 
@@ -204,8 +218,10 @@ static void take_event(struct call *c, void *user)
 		rekey_soon(c, "a tunnel's keys are nearly used up");
 		return;
 	}
-	LOG_CALL(c, LOG_CLASS_ERROR, "audit: peer %s: the tunnel is gone from "
-		 "the kernel: ended, nothing passes", c->peer);
+	if (c->carried)
+		stop_media(c);
+	LOG_CALL(c, LOG_CLASS_ERROR, "audit: peer %s: the tunnel is gone: "
+		 "ended, nothing passes", c->peer);
 	call_hang_up(c, 480, "tunnel gone");
 }
 
@@ -232,6 +248,8 @@ int tunnelclient_handle(struct engine *e, const struct ipc_msg *msg)
 		return handle_event(e, msg);
 	case MSG_TUNNEL_LISTED:
 		return glance_listed(e, msg);
+	case MSG_TUNNEL_USED:
+		return ikeclient_used(e, msg);
 	default:
 		return E_FORMAT;
 	}

@@ -25,6 +25,7 @@
 #include "daemon/child.h"
 #include "daemon/ipcwatch.h"
 #include "daemon/keeper/account/answer.h"
+#include "daemon/keeper/account/ikekey.h"
 #include "daemon/keeper/clerk/clerk.h"
 #include "daemon/keeper/digest/judge.h"
 #include "daemon/keeper/memory/memory.h"
@@ -332,6 +333,19 @@ static int answer(struct keeper *k, const struct ipc_msg *msg)
 	return 0;
 }
 
+static int give_key(struct keeper *k, const struct ipc_msg *msg)
+{
+	const struct msg_ike_key *m = msg->body;
+	struct msg_ike_keyed reply;
+
+	ikekey_answer(child_policy(k->child), child_psk(k->child, m->peer), m,
+		      &reply);
+	child_send(k->child, PROC_TUNNEL, MSG_IKE_KEYED, msg->id, &reply,
+		   sizeof reply, NULL, 0);
+	wipe(&reply, sizeof reply);
+	return 0;
+}
+
 static int handle(void *state, enum process from, struct ipc_msg *msg)
 {
 	struct keeper *k = state;
@@ -344,6 +358,8 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 		return judge(k, msg);
 	if (from == PROC_ENGINE && msg->type == MSG_ACCOUNT_ANSWER)
 		return answer(k, msg);
+	if (from == PROC_TUNNEL && msg->type == MSG_IKE_KEY)
+		return give_key(k, msg);
 	return k->clerk ? clerk_handle(k->clerk, from, msg) : E_STATE;
 }
 

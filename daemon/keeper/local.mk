@@ -2,6 +2,7 @@
 noinst_LIBRARIES += daemon/keeper/libkeeper.a
 daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/account/answer.c daemon/keeper/account/answer.h \
+	daemon/keeper/account/ikekey.c daemon/keeper/account/ikekey.h \
 	daemon/keeper/alternatives.c daemon/keeper/alternatives.h \
 	daemon/keeper/memory/best.c daemon/keeper/memory/best.h \
 	daemon/keeper/clerk/clerk.c daemon/keeper/clerk/clerk.h \

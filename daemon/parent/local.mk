@@ -10,7 +10,7 @@ daemon_callseald_SOURCES = \
 	daemon/parent/tlsfiles.c
 nodist_daemon_callseald_SOURCES = daemon/modules.c
 daemon_callseald_LDADD = $(ENGINE_LIBS) $(KEEPER_LIBS) $(RELAY_LIBS) \
-	$(TUNNEL_LIBS) $(XFRM_LIBS) \
+	$(TUNNEL_LIBS) $(XFRM_LIBS) $(VICI_MODULE_LIBS) \
 	$(SIP_LIBS) $(CONTROL_LIBS) $(MIKEY_LIBS) $(SDES_LIBS) $(SMIME_LIBS) \
 	$(SRTP_MODULE_LIBS) \
 	$(RTP_LIBS) $(FRAME_LIBS) $(SYSTEMD_LIBS)

@@ -131,7 +131,7 @@ static int check_kernel(const struct policy *policy)
 	char why[512];
 	int r;
 
-	for (; policy_tunnels(policy) && *m; m++) {
+	for (; policy_uses(policy, MEDIA_ESP) && *m; m++) {
 		r = (*m)->try ? (*m)->try(why, sizeof why) : 0;
 		if (r == E_POLICY)
 			printf("note: whether the kernel can do media = "

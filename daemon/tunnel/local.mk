@@ -5,5 +5,7 @@ daemon_tunnel_libtunnel_a_SOURCES = \
 	daemon/tunnel/inside.h \
 	daemon/tunnel/list.c \
 	daemon/tunnel/table.c \
-	daemon/tunnel/tunnel.c daemon/tunnel/tunnel.h
+	daemon/tunnel/standing.h \
+	daemon/tunnel/tunnel.c daemon/tunnel/tunnel.h \
+	daemon/tunnel/uses.c daemon/tunnel/uses.h
 TUNNEL_LIBS = daemon/tunnel/libtunnel.a $(EVENT_LIBS) $(JANSSON_LIBS)

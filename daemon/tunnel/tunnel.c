@@ -1,14 +1,17 @@
 /* tunnel.c - the tunnel process: ESP in the kernel for calls whose profile has
- * media = "esp". This file is its loop; start reading here.
+ * media = "esp", tunnels of charon's for those with media = "ike". This file is
+ * its loop; start reading here.
  *
  *   tunnels.c   what engine and keeper ask for
  *   table.c     tunnels by id, key and port
  *   list.c      what the operator sees
  *   tunnel.h    the role that does it: modules/xfrm/tunnel
+ *   uses.c      which call uses which of charon's tunnels
+ *   standing.h  the role that raises those: modules/vici
  *
  * Once it is confined it can ask the kernel's XFRM over the sockets that its
- * module opened, and nothing else; that takes CAP_NET_ADMIN, which no other
- * child has. */
+ * module opened, connect to charon's socket, and nothing else; the first takes
+ * CAP_NET_ADMIN, which no other child has. */
 #include "daemon/tunnel/tunnel.h"
 
 #include "daemon/base/err.h"
@@ -16,10 +19,13 @@
 #include "daemon/child.h"
 #include "daemon/ipcwatch.h"
 #include "daemon/tunnel/tunnels.h"
+#include "daemon/tunnel/uses.h"
 
 #include <event2/event.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TAG "tunnel"
@@ -29,7 +35,8 @@ struct tunnel_process {
 	struct event_base *base;
 	struct event *timer;  /* of what waits */
 	struct event *events; /* of the kernel */
-	struct tunnels *tunnels;
+	struct tunnels *tunnels; /* NULL: no peer has media = "esp" */
+	struct uses *uses;       /* NULL: none has media = "ike" */
 	uint32_t engine;      /* epoch of the last one, 0: none yet */
 };
 
@@ -51,10 +58,20 @@ static void tell(void *user, enum message type, uint64_t id,
 			  message_name(type), err_text(err));
 }
 
+static int tell_any(void *user, enum process to, enum message type,
+		    uint64_t id, const void *body, size_t len,
+		    const char *tail)
+{
+	struct tunnel_process *p = user;
+
+	return child_send(p->child, to, type, id, body, len, tail,
+			  tail ? strlen(tail) : 0);
+}
+
 /* Sets the timer for what waits longest. */
 static void plan(struct tunnel_process *p)
 {
-	uint64_t us = tunnels_tick(p->tunnels);
+	uint64_t us = p->tunnels ? tunnels_tick(p->tunnels) : UINT64_MAX;
 	struct timeval t = { .tv_sec = (time_t)(us / 1000000),
 			     .tv_usec = (suseconds_t)(us % 1000000) };
 
@@ -131,11 +148,31 @@ static void tunnel_unwatch(void *state, void *watch)
 	ipcwatch_free(watch);
 }
 
+/* Of a configuration newer than the process. */
+static int refuse_use(struct tunnel_process *p, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_use *m = msg->body;
+	struct msg_tunnel_used reply = { .err = E_RESTART };
+
+	if (msg->type != MSG_TUNNEL_USE)
+		return 0;
+	reply.ask = m->ask;
+	snprintf(reply.reason, sizeof reply.reason, "the peer got media = "
+		 "\"ike\" by a reload: restart the service");
+	tell_any(p, PROC_ENGINE, MSG_TUNNEL_USED, msg->id, &reply,
+		 sizeof reply, NULL);
+	return 0;
+}
+
 static int tunnel_handle(void *state, enum process from, struct ipc_msg *msg)
 {
 	struct tunnel_process *p = state;
-	int err = tunnels_message(p->tunnels, from, msg);
+	int err;
 
+	if (uses_takes(msg) || (!p->tunnels && msg->type == MSG_TUNNEL_LIST))
+		return p->uses ? uses_message(p->uses, msg)
+			       : refuse_use(p, msg);
+	err = p->tunnels ? tunnels_message(p->tunnels, from, msg) : E_STATE;
 	plan(p);
 	return err;
 }
@@ -145,11 +182,16 @@ static void tunnel_sibling(void *state, enum process s, uint32_t epoch)
 {
 	struct tunnel_process *p = state;
 
+	if (s == PROC_KEEPER && epoch && p->uses)
+		uses_keeper(p->uses);
 	if (s != PROC_ENGINE || !epoch)
 		return;
 	if (p->engine && p->engine != epoch) {
 		log_info(TAG, "a new engine: the old one's tunnels end");
-		tunnels_clear(p->tunnels);
+		if (p->tunnels)
+			tunnels_clear(p->tunnels);
+		if (p->uses)
+			uses_clear(p->uses);
 	}
 	p->engine = epoch;
 }
@@ -191,7 +233,7 @@ static void warn_suites(const struct tunnel_process *p,
 			warn_suite(p, maker, peer, peer->profile->esp[k]);
 }
 
-static int begin(struct tunnel_process *p)
+static int begin_esp(struct tunnel_process *p)
 {
 	const struct tunnel_maker *maker =
 		core_find(child_core(p->child), "tunnel", NULL);
@@ -211,6 +253,41 @@ static int begin(struct tunnel_process *p)
 								     : 0;
 }
 
+static int begin_ike(struct tunnel_process *p)
+{
+	struct uses_conf conf = {
+		.standing = core_find(child_core(p->child), "standing", NULL),
+		.base = p->base, .settings = child_settings(p->child),
+		.policy = child_policy(p->child), .tell = tell_any, .user = p,
+	};
+
+	return conf.standing ? uses_new(&conf, &p->uses) : E_NOTFOUND;
+}
+
+static int begin(struct tunnel_process *p)
+{
+	const struct policy *policy = child_policy(p->child);
+	int r = 0;
+
+	if (policy_uses(policy, MEDIA_ESP))
+		r = begin_esp(p);
+	if (!r && policy_uses(policy, MEDIA_IKE))
+		r = begin_ike(p);
+	return r;
+}
+
+/* Peers of charon's tunnels are those of the start. */
+static int tunnel_reload(void *state)
+{
+	struct tunnel_process *p = state;
+	const struct policy *policy = child_policy(p->child);
+
+	if (policy_uses(policy, MEDIA_ESP) != (p->tunnels != NULL) ||
+	    policy_uses(policy, MEDIA_IKE) != (p->uses != NULL))
+		return E_RESTART;
+	return p->uses && !uses_same(p->uses, policy) ? E_RESTART : 0;
+}
+
 static void tunnel_run(void *state)
 {
 	struct tunnel_process *p = state;
@@ -219,12 +296,14 @@ static void tunnel_run(void *state)
 	if (r)
 		break_off(err_text(r));
 	event_base_dispatch(p->base);
-	/* before the module stops, whose the pairs and the descriptor are */
+	/* before the modules stop, whose the pairs and the descriptor are */
 	if (p->events)
 		event_free(p->events);
 	p->events = NULL;
 	tunnels_free(p->tunnels);
 	p->tunnels = NULL;
+	uses_free(p->uses);
+	p->uses = NULL;
 }
 
 static void tunnel_fini(void *state)
@@ -243,5 +322,6 @@ const struct child_ops tunnel_ops = {
 	.watch = tunnel_watch, .watch_write = tunnel_watch_write,
 	.unwatch = tunnel_unwatch,
 	.handle = tunnel_handle, .sibling = tunnel_sibling,
+	.reload = tunnel_reload,
 	.stop = tunnel_stop, .run = tunnel_run, .fini = tunnel_fini,
 };

@@ -1,5 +1,5 @@
-# VICI: the client of strongSwan's control protocol. Only libevent and base;
-# a library until the tunnel process is there.
+# VICI: the client of strongSwan's control protocol, and tunnels through it.
+# Only libevent and base.
 noinst_LIBRARIES += modules/vici/libvici.a
 modules_vici_libvici_a_SOURCES = \
 	modules/vici/ask.c modules/vici/ask.h \
@@ -18,3 +18,9 @@ modules_vici_libvici_a_SOURCES = \
 	modules/vici/selector.c modules/vici/selector.h \
 	modules/vici/version.c modules/vici/version.h
 VICI_LIBS = modules/vici/libvici.a $(EVENT_LIBS)
+# as a module of the tunnel process
+noinst_LIBRARIES += modules/vici/libvicimodule.a
+modules_vici_libvicimodule_a_SOURCES = \
+	modules/vici/module.c \
+	modules/vici/standing.c modules/vici/standing.h
+VICI_MODULE_LIBS = modules/vici/libvicimodule.a $(VICI_LIBS)

@@ -11,6 +11,12 @@ TESTS += tests/unit/test_sdpike
 tests_unit_test_sdpike_SOURCES = tests/unit/test_sdpike.c
 tests_unit_test_sdpike_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_filter_ike
+TESTS += tests/unit/test_filter_ike
+tests_unit_test_filter_ike_SOURCES = tests/unit/test_filter_ike.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_ike_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_filter_late
 TESTS += tests/unit/test_filter_late
 tests_unit_test_filter_late_SOURCES = tests/unit/test_filter_late.c \

@@ -35,6 +35,7 @@ static const char conf[] =
 	"  plain = { need = \"forbid\"; };"
 	"  tunnel = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    media = \"esp\"; };"
+	"  ike = { need = \"require\"; media = \"ike\"; };"
 	"  signed = { need = \"forbid\"; body = \"sign\"; }; };"
 	"peers = ( { match = \"*@b.example\"; profile = \"sealed\";"
 	"    name = \"b\"; psk = \"file:b.psk\";"
@@ -58,6 +59,8 @@ static const char conf[] =
 	"    psk = \"file:b.psk\"; },"
 	"  { match = \"*@esp.example\"; profile = \"tunnel\"; name = \"esp\";"
 	"    psk = \"file:b.psk\"; },"
+	"  { match = \"*@ike.example\"; profile = \"ike\"; name = \"ike\";"
+	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@s.example\"; profile = \"signed\"; name = \"s\"; },"
 	"  { match = \"*@p.example\"; profile = \"plain\"; name = \"p\"; } );"
 	"phones = ( { user = \"alice\";"
@@ -115,7 +118,7 @@ static const struct signalling signalling = {
 struct rig *rig_new(const char *more_conf)
 {
 	struct rig *r = calloc(1, sizeof *r);
-	char text[4096];
+	char text[8192];
 	void *state;
 
 	assert_non_null(r);
@@ -428,6 +431,21 @@ static void tunnel_raise(struct rig *r, const struct mock_sent *s)
 					 sizeof a), 0);
 }
 
+static void tunnel_use(struct rig *r, const struct mock_sent *s)
+{
+	struct msg_tunnel_use *m = &r->use[r->uses++ % 16];
+	struct msg_tunnel_used a = { .err = r->used_err };
+
+	memcpy(m, s->body.bytes, sizeof *m);
+	a.ask = m->ask;
+	if (a.err)
+		strcpy(a.reason, "charon said no");
+	else if (!a.ask)
+		a.tunnel = ++r->last_tunnel | TUNNEL_USE_BIT;
+	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_USED, s->id, &a,
+					 sizeof a), 0);
+}
+
 static bool tunnel_answers(struct rig *r, const struct mock_sent *s)
 {
 	switch (s->type) {
@@ -436,6 +454,9 @@ static bool tunnel_answers(struct rig *r, const struct mock_sent *s)
 		return true;
 	case MSG_TUNNEL_RAISE:
 		tunnel_raise(r, s);
+		return true;
+	case MSG_TUNNEL_USE:
+		tunnel_use(r, s);
 		return true;
 	case MSG_TUNNEL_DROP:
 		r->tunnel_drops++;

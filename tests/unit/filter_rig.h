@@ -48,7 +48,7 @@ struct rig {
 	uint64_t idle_us; /* of every stream */
 	uint64_t quieter_us; /* so much more the outside is */
 	bool hold_relay, hold_keeper, hold_tunnel; /* they say nothing */
-	int reserved_err, raised_err;
+	int reserved_err, raised_err, used_err;
 	struct addr far; /* of the far end's tunnels, as the keeper says */
 	uint32_t last_stream;
 	uint64_t last_key;
@@ -62,6 +62,8 @@ struct rig {
 	unsigned plains;
 	struct msg_tunnel_reserve reserve;
 	struct msg_tunnel_raise raise[16];
+	struct msg_tunnel_use use[16];
+	unsigned uses;
 	uint32_t last_tunnel;
 	unsigned reserves, raises, tunnel_drops;
 	uint8_t seal; /* of the last streams asked for */

@@ -207,6 +207,39 @@ static void files_of_the_credential_are_listed(void **state)
 	conf_free(c);
 }
 
+#define IKE "profiles = { i = { need = \"require\"; media = \"ike\"; }; }; " \
+	"peers = ( { match = \"*\"; profile = \"i\"; "
+
+static void ends_of_ike(void **state)
+{
+	struct conf *c = conf_of(
+		"profiles = { i = { need = \"require\"; media = \"ike\"; }; };"
+		"peers = ( { match = \"*@b\"; profile = \"i\"; psk = "
+		"\"file:b\"; ike = \"192.0.2.1\"; }, { match = \"*\"; profile "
+		"= \"i\"; psk = \"file:c\"; ike = \"2001:db8::1\"; ike_id = "
+		"\"c.example\"; ike_nets = ( \"10.0.0.0/24\", "
+		"\"fd99::/64\" ); } );");
+	struct policy *p = NULL;
+	const struct tunnel_peer *b, *d;
+	struct conf_err err;
+
+	(void)state;
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	assert_true(policy_tunnels(p) && !policy_uses(p, MEDIA_ESP));
+	b = &policy_at(p, 0)->ike;
+	d = &policy_at(p, 1)->ike;
+	assert_int_equal(b->n_nets, 1);
+	assert_int_equal(b->nets[0].bits, 32);
+	assert_true(addr_equal(&b->nets[0].base, &b->at));
+	assert_string_equal(b->id, "");
+	assert_int_equal(d->at.family, 6);
+	assert_string_equal(d->id, "c.example");
+	assert_int_equal(d->n_nets, 2);
+	assert_int_equal(d->nets[1].bits, 64);
+	policy_free(p);
+	conf_free(c);
+}
+
 static void what_cannot_be_done_is_refused(void **state)
 {
 	static const struct {
@@ -258,6 +291,31 @@ static void what_cannot_be_done_is_refused(void **state)
 		  "t:2: peers: *: route has next hops with and without TLS" },
 		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
 		  "keepalive = 5; } );", "keepalive asks the next hops" },
+		{ "profiles = { i = { need = \"prefer\"; media = \"ike\"; "
+		  "}; };",
+		  "profiles.i.media: \"ike\" does not go with a need" },
+		{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
+		  "keying = [ \"mikey-psk\" ]; }; };",
+		  "profiles.i.media: \"ike\" does not go with keying" },
+		{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
+		  "esp = []; }; };", "takes at least one suite" },
+		{ IKE "psk = \"file:x\"; } );", "go together" },
+		{ IKE "ike = \"192.0.2.1\"; } );", "but the peer has none" },
+		{ IKE "psk = \"file:x\"; ike = \"b.example\"; } );",
+		  "ike: \"b.example\" is no address" },
+		{ IKE "psk = \"file:x\"; ike = \"192.0.2.1:500\"; } );",
+		  "is no address" },
+		{ IKE "psk = \"file:x\"; ike = \"0.0.0.0\"; } );",
+		  "is no address" },
+		{ IKE "psk = \"file:x\"; ike_id = \"b\"; } );",
+		  "say more of the far end" },
+		{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "
+		  "( \"10.0.0.0/33\" ); } );", "is no ADDRESS/BITS" },
+		{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "
+		  "( \"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\", "
+		  "\"10.0.0.4\", \"10.0.0.5\" ); } );", "has 5 entries" },
+		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
+		  "ike = \"192.0.2.1\"; } );", "go together" },
 	};
 	struct conf_err err;
 
@@ -348,6 +406,7 @@ int main(void)
 		cmocka_unit_test(the_first_match_counts),
 		cmocka_unit_test(peers_carry_their_profile),
 		cmocka_unit_test(files_of_the_credential_are_listed),
+		cmocka_unit_test(ends_of_ike),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(where_sdes_may_go),
 		cmocka_unit_test(values_are_checked_by_the_tables),

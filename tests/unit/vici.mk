@@ -36,3 +36,18 @@ tests_mock_vici_shell_LDADD = $(VICI_LIBS) $(BASE_LIBS)
 noinst_PROGRAMS += tests/mock/ike_shell
 tests_mock_ike_shell_SOURCES = tests/mock/ike_shell.c
 tests_mock_ike_shell_LDADD = $(VICI_LIBS) $(BASE_LIBS)
+
+# what calls use of it
+check_PROGRAMS += tests/unit/test_uses
+TESTS += tests/unit/test_uses
+tests_unit_test_uses_SOURCES = tests/unit/test_uses.c \
+	tests/mock/alloc.c tests/mock/alloc.h tests/mock/modules.c
+tests_unit_test_uses_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_uses_LDADD = $(TUNNEL_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_vici_standing
+TESTS += tests/unit/test_vici_standing
+tests_unit_test_vici_standing_SOURCES = tests/unit/test_vici_standing.c \
+	$(VICI_MOCK) tests/mock/modules.c
+tests_unit_test_vici_standing_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_vici_standing_LDADD = modules/vici/libvicimodule.a \
+	$(VICI_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)

@@ -155,6 +155,8 @@ static const struct failure table[] = {
 	  TUNNEL_CURE },
 	{ STAGE_TUNNEL, E_TIMEOUT, NO_TUNNEL, 5, LOG_CLASS_ERROR,
 	  "keeper or kernel did not deliver in time: see the tunnel's log" },
+	{ STAGE_TUNNEL, E_STATE, NO_TUNNEL, 5, LOG_CLASS_ERROR,
+	  "see callsealctl sas, and charon's log" },
 	{ STAGE_TUNNEL, E_FULL, UNAVAILABLE, 399,
 	  "no room for a tunnel at the gateway", 5, LOG_CLASS_ERROR,
 	  "see callsealctl sas" },

@@ -19,6 +19,8 @@ struct verdict_facts {
 	bool emergency; /* it went out whether it could be sealed or not */
 	bool sealed;  /* the streams are SRTP or in ESP outside, for their
 			 whole life */
+	bool carried; /* they are plain, and go in a tunnel to the peer's
+			 configured end of IKE and nowhere else */
 	bool keyed;   /* keys are agreed and installed in both directions */
 	bool hop;     /* bare keys were shown to verified TLS only */
 	bool sdp_signed; /* SDP of both sides was signed, by certificates that

@@ -68,7 +68,7 @@ int sdp_ike_write(const struct sdp_ike *i, const char *eol, struct buf *out);
 enum sdp_setup sdp_ike_reply(enum sdp_setup offered, bool begin);
 
 enum sdp_ike_proof {
-	SDP_IKE_BY_TRUST, /* no fingerprint: keys configured before (8.1, 8.2) */
+	SDP_IKE_BY_TRUST, /* no fingerprint: keys configured before (8) */
 	SDP_IKE_BY_CERT,  /* both told theirs */
 	SDP_IKE_BY_PSK    /* both told the same */
 };

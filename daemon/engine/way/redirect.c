@@ -73,6 +73,7 @@ static void take(struct call *c, struct call *way)
 	c->emergency = way->emergency;
 	c->rung = RUNG_SEALED;
 	c->tunnelled = way->tunnelled;
+	c->carried = way->carried;
 	c->avp = way->avp;
 	c->again = c->pressed = false;
 }

@@ -80,12 +80,14 @@ static int set_peer(struct call *c, const struct peer *p)
 	/* RTP/AVP, then, and a tunnel around it (the profile requires it) */
 	c->tunnelled = c->avp = p && !c->emergency &&
 				p->profile->media == MEDIA_ESP;
+	/* plain in all but the way that its media go */
+	c->carried = p && !c->emergency && p->profile->media == MEDIA_IKE;
 	c->sdp_vouched = c->body == BODY_MODE_SIGN ||
 			 c->body == BODY_MODE_SIGN_ENCRYPT;
 	if (c->emergency && c->need == NEED_REQUIRE)
 		c->need = NEED_PREFER;
-	c->sealing = c->need == NEED_REQUIRE ? SEALING_YES :
-		     c->need == NEED_FORBID ? SEALING_NO : SEALING_OPEN;
+	c->sealing = c->need == NEED_FORBID || c->carried ? SEALING_NO :
+		     c->need == NEED_REQUIRE ? SEALING_YES : SEALING_OPEN;
 	c->profile = strdup(p ? p->profile->name : "(none)");
 	return c->profile ? 0 : E_NOMEM;
 }
@@ -116,6 +118,8 @@ bool call_may_lead(const struct call *c, const char *uri)
 
 	if (!seals_as_well(p ? p->profile->body : BODY_MODE_NONE, c->body))
 		return false;
+	if (c->carried)
+		return p && p->profile->need == NEED_REQUIRE;
 	return c->sealing == SEALING_NO || (p && p->profile->need <= c->need);
 }
 
@@ -162,7 +166,7 @@ static int check_sips(struct call *c, bool sips, struct refusal *no)
  * until then a user who does not exist is as good as any. */
 static bool hides(const struct call *c)
 {
-	return c->leg ? c->need == NEED_REQUIRE : c->words && c->body;
+	return c->leg ? call_proves(c) : c->words && c->body;
 }
 
 static int way_inward(struct call *c, struct refusal *no)

@@ -53,6 +53,13 @@ static int check_media(const struct conf *c, const struct settings *s,
 	return 0;
 }
 
+/* Tunnels of charon's need ports that are shut, too. */
+static bool wants(const struct policy *policy, const struct settings *s)
+{
+	return policy_uses(policy, MEDIA_ESP) ||
+	       (policy_uses(policy, MEDIA_IKE) && !s->tunnel.open);
+}
+
 static int check(const struct conf *c, struct conf_err *err)
 {
 	struct policy *policy;
@@ -63,7 +70,7 @@ static int check(const struct conf *c, struct conf_err *err)
 		r = policy_new(c, &policy, err);
 	if (r)
 		return r;
-	if (policy_tunnels(policy))
+	if (wants(policy, &s))
 		r = check_media(c, &s, err);
 	policy_free(policy);
 	return r;
@@ -131,7 +138,8 @@ static void stop(void *state)
 	if (s->pairs.x && xfrm_sweep(s->pairs.x, false, &swept, &why))
 		log_error(TAG, "%s; the next start removes it", why.text);
 	pairs_free(&s->pairs);
-	xfrm_close(s->pairs.x);
+	if (s->pairs.x)
+		xfrm_close(s->pairs.x);
 	free(s);
 }
 
@@ -146,6 +154,10 @@ static int start(struct core *core, const struct conf *c, void **out)
 	if (!s)
 		return r;
 	r = settings_read(c, &settings, &err);
+	if (!r && !wants(child_policy(child), &settings)) {
+		*out = s;
+		return 0;
+	}
 	if (!r) {
 		copy_settings(&s->pairs, &settings);
 		r = open_kernel(&s->pairs, child_file(child, "ledger"));

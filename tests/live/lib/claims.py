@@ -12,7 +12,7 @@ def need(condition, otherwise):
         raise Failure(otherwise)
 
 
-def media_intact(path_from, path_to, gate_from, gate_to, least=50):
+def media_intact(path_from, path_to, gate_from, gate_to, least=50, ends=LOST_AT_ENDS):
     """The payloads that a phone sent to its gateway are those that the other phone
     got from its own: byte for byte, in order, none missing but at the very ends."""
     entered = rtp.sent(path_from, dest=gate_from)
@@ -26,11 +26,11 @@ def media_intact(path_from, path_to, gate_from, gate_to, least=50):
     lost = rtp.aligned(entered, arrived)
     need(lost, f'of {len(entered)} payloads that entered, {len(arrived)} arrived, and not as a '
          f'run of the same bytes: {first_difference(entered, arrived)}')
-    need(max(lost) <= LOST_AT_ENDS,
+    need(max(lost) <= ends,
          f'{lost[0]} payloads lost at the start and {lost[1]} at the end')
     need(len(arrived) >= least, f'only {len(arrived)} payloads arrived')
-    ends = f', {sum(lost)} in flight when the call began or ended' if sum(lost) else ''
-    return f'{len(arrived)} of {len(entered)} payloads, {len(set(arrived))} different ones{ends}'
+    few = f', {sum(lost)} in flight when the call began or ended' if sum(lost) else ''
+    return f'{len(arrived)} of {len(entered)} payloads, {len(set(arrived))} different ones{few}'
 
 
 def first_difference(entered, arrived):

@@ -80,6 +80,7 @@ class Gateway:
         self.capability = settings.pop('capability', '')  # that it keeps as that user
         self.extra = settings.pop('extra', '')
         self.public = settings.pop('public', '')
+        self.media_outside = settings.pop('media_outside', '')  # else where SIP is
         self.options = settings.pop('options', [])
         assert not settings, settings
         self.dir = lab.folder(f'gate-{site}', user=USER)
@@ -114,7 +115,7 @@ inside = {{
 }};
 outside = {{
 	listen = {listen(self.outside, *(sealed if self.tls else clear))};
-	media = {texts([self.outside])};
+	media = {texts([self.media_outside or self.outside])};
 	proxy = {quoted(self.proxy)};
 	{f'public = "{self.public}";' if self.public else ''}
 }};
@@ -132,6 +133,7 @@ profiles = {{
 		unencrypted = {quoted(self.unencrypted)}; {self.sealed} }};
 	plain = {{ need = "forbid"; body = {quoted(self.plain_body)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
+	ike = {{ need = "require"; media = "ike"; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 }};
 peers = (

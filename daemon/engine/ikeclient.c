@@ -1,0 +1,103 @@
+/* ikeclient.c - the engine as the tunnel process's client, where media go in a
+ * tunnel that charon keeps to the peer (media = "ike"). Such a call is a plain
+ * one in SDP. An offer asks whether the tunnel is up, before anybody is called;
+ * with the answer each line gets its use of it, which the tunnel process gives
+ * only if the tunnel takes that line's packets. No use, no media: media.c. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <string.h>
+
+static int ask(struct call *c, struct job *j, unsigned i,
+	       struct msg_tunnel_use *m)
+{
+	int r;
+
+	m->call = c->id;
+	memcpy(m->peer, c->peer, sizeof m->peer);
+	r = child_send(c->engine->child, PROC_TUNNEL, MSG_TUNNEL_USE,
+		       job_request(c, j, i), m, sizeof *m, NULL, 0);
+	return !r ? E_AGAIN
+		  : job_fail(j, STAGE_TUNNEL, r,
+			     r == E_CLOSED ? "the tunnel process is not there"
+					   : NULL);
+}
+
+int ikeclient_ask(struct call *c, struct job *j)
+{
+	struct msg_tunnel_use m = { .ask = 1 };
+
+	return j->q.role == BODY_OFFER ? ask(c, j, 0, &m) : 0;
+}
+
+/* Who receives media outside: whichever of the two is there. */
+static const struct endpoint *outside_end(const struct job *j, unsigned i)
+{
+	const struct deal *d = job_deal(j);
+
+	return d->offerer == OUTSIDE ? &d->end[i] : &j->branch->end[i];
+}
+
+int ikeclient_use(struct call *c, struct job *j)
+{
+	const struct deal *d = job_deal(j);
+	int r = 0;
+
+	if (j->q.role != BODY_ANSWER)
+		return 0;
+	for (unsigned i = 0; i < d->n && (!r || r == E_AGAIN); i++) {
+		const struct endpoint *end = outside_end(j, i);
+		struct msg_tunnel_use m = {
+			.local = c->line[i].local[OUTSIDE],
+			.remote = { end->rtp, end->rtcp }
+		};
+
+		if (j->branch->end[i].accepted)
+			r = ask(c, j, i, &m);
+	}
+	return r;
+}
+
+static void drop(struct engine *e, uint32_t tunnel)
+{
+	const struct msg_tunnel_drop m = { tunnel };
+
+	if (tunnel)
+		child_send(e->child, PROC_TUNNEL, MSG_TUNNEL_DROP, 0, &m,
+			   sizeof m, NULL, 0);
+}
+
+/* Of a branch that may win later it is enough that the tunnel takes its media,
+ * too: one use tells of the tunnel's end. */
+static void take(struct call *c, unsigned i, uint32_t tunnel)
+{
+	uint32_t *now = &c->line[i].tunnel, spare = tunnel;
+
+	if (job_may_apply(c, c->job) || !*now) {
+		spare = *now;
+		*now = tunnel;
+	}
+	drop(c->engine, spare);
+}
+
+int ikeclient_used(struct engine *e, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_used *m = msg->body;
+	struct call *c;
+	int i = filter_reply(e, msg->id, m->ask ? STEP_RESERVE : STEP_RAISE,
+			     &c);
+
+	if (i < 0) { /* its call has let go of it */
+		drop(e, m->err ? 0 : m->tunnel);
+		return 0;
+	}
+	if (!m->err && !m->ask)
+		take(c, (unsigned)i, m->tunnel);
+	if (!m->err && !m->ask != !!(m->tunnel & TUNNEL_USE_BIT)) {
+		filter_go_on(c, STAGE_TUNNEL, E_INTERNAL,
+			     "the tunnel process's message is malformed");
+		return E_FORMAT;
+	}
+	filter_go_on(c, STAGE_TUNNEL, m->err, m->reason);
+	return 0;
+}

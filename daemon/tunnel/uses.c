@@ -1,0 +1,354 @@
+/* uses.c - which call's media use which of charon's tunnels. See uses.h. A use
+ * is a name for (call's line, peer): when the peer's tunnel goes, the engine is
+ * told of each. */
+#include "daemon/tunnel/uses.h"
+
+#include "daemon/base/err.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RTP_AND_RTCP 2
+#define USES_SHOWN 512 /* more do not fit a message */
+
+struct use {
+	struct use *next;
+	uint32_t id;
+	struct msg_tunnel_use m;
+};
+
+/* A key that the keeper was asked for. */
+struct asked {
+	struct asked *next;
+	char peer[NAME_TEXT];
+};
+
+struct uses {
+	struct uses_conf conf;
+	struct use *list;
+	struct asked *asked;
+	size_t n;
+	uint32_t last_id;
+};
+
+/* -- keys ------------------------------------------------------------------ */
+
+static void ask_keeper(struct uses *u, const char *peer)
+{
+	struct msg_ike_key m = { 0 };
+
+	snprintf(m.peer, sizeof m.peer, "%s", peer);
+	/* a keeper that is not there is asked when it is back */
+	u->conf.tell(u->conf.user, PROC_KEEPER, MSG_IKE_KEY, 0, &m, sizeof m,
+		     NULL);
+}
+
+static struct asked **find_asked(struct uses *u, const char *peer)
+{
+	struct asked **at = &u->asked;
+
+	while (*at && strcmp((*at)->peer, peer))
+		at = &(*at)->next;
+	return at;
+}
+
+static void need_key(void *user, const char *peer)
+{
+	struct uses *u = user;
+	struct asked **at = find_asked(u, peer);
+
+	if (!*at) {
+		*at = calloc(1, sizeof **at);
+		if (!*at)
+			return; /* it is wanted again */
+		snprintf((*at)->peer, sizeof (*at)->peer, "%s", peer);
+	}
+	ask_keeper(u, peer);
+}
+
+void uses_keeper(struct uses *u)
+{
+	for (struct asked *a = u->asked; a; a = a->next)
+		ask_keeper(u, a->peer);
+}
+
+static int take_key(struct uses *u, const struct msg_ike_keyed *m)
+{
+	struct asked **at = find_asked(u, m->peer), *a = *at;
+	const struct standing *s = u->conf.standing;
+	struct secret key;
+	int r = m->key_len <= sizeof m->key ? 0 : E_FORMAT;
+
+	if (r || !a)
+		return r; /* two answers to one question are no matter */
+	*at = a->next;
+	free(a);
+	r = m->err ? m->err : secret_set(&key, m->key, m->key_len);
+	s->key(s->state, m->peer, r ? NULL : &key);
+	secret_wipe(&key);
+	return 0;
+}
+
+/* -- uses ------------------------------------------------------------------ */
+
+static int add(struct uses *u, const struct msg_tunnel_use *m, uint32_t *id)
+{
+	struct use *x = calloc(1, sizeof *x);
+
+	if (!x)
+		return E_NOMEM;
+	u->last_id = (u->last_id + 1) % TUNNEL_USE_BIT;
+	*id = x->id = u->last_id | TUNNEL_USE_BIT;
+	x->m = *m;
+	x->next = u->list;
+	u->list = x;
+	u->n++;
+	return 0;
+}
+
+static void cut(struct uses *u, struct use **at)
+{
+	struct use *x = *at;
+
+	*at = x->next;
+	free(x);
+	u->n--;
+}
+
+/* RTP and RTCP; with a remote of no address only its own side is asked. */
+static bool all_covered(const struct uses *u, const struct msg_tunnel_use *m)
+{
+	const struct standing *s = u->conf.standing;
+	struct addr local = m->local;
+
+	for (int i = 0; i < RTP_AND_RTCP; i++, local.port++) {
+		struct addr remote = m->remote[i];
+
+		if (!remote.family) {
+			remote = m->remote[0];
+			remote.port++;
+		}
+		if (!s->covers(s->state, m->peer, &local, &remote))
+			return false;
+	}
+	return true;
+}
+
+static const struct peer *peer_of(const struct policy *policy,
+				  const char *name)
+{
+	const struct peer *p = policy_peer(policy, name);
+
+	return p && p->profile->media == MEDIA_IKE ? p : NULL;
+}
+
+static bool same_peer(const struct peer *a, const struct peer *b)
+{
+	return b && addr_equal(&a->ike.at, &b->ike.at) &&
+	       !strcmp(a->ike.id, b->ike.id) && !strcmp(a->psk, b->psk) &&
+	       a->ike.n_nets == b->ike.n_nets &&
+	       !memcmp(a->ike.nets, b->ike.nets, sizeof a->ike.nets) &&
+	       a->profile->n_esp == b->profile->n_esp &&
+	       !memcmp(a->profile->esp, b->profile->esp,
+		       sizeof a->profile->esp);
+}
+
+static bool all_in(const struct policy *from, const struct policy *in)
+{
+	const struct peer *p;
+
+	for (size_t i = 0; (p = policy_at(from, i)); i++)
+		if (p->profile->media == MEDIA_IKE &&
+		    !same_peer(p, peer_of(in, p->name)))
+			return false;
+	return true;
+}
+
+bool uses_same(const struct uses *u, const struct policy *policy)
+{
+	return all_in(u->conf.policy, policy) && all_in(policy, u->conf.policy);
+}
+
+static int use(struct uses *u, const struct msg_tunnel_use *m,
+	       struct msg_tunnel_used *reply)
+{
+	const struct standing *s = u->conf.standing;
+	const char *why;
+
+	if (!peer_of(u->conf.policy, m->peer))
+		return E_NOTFOUND;
+	why = s->trouble(s->state, m->peer);
+	if (why) {
+		snprintf(reply->reason, sizeof reply->reason,
+			 "no tunnel to the peer: %s", why);
+		return E_STATE;
+	}
+	if (m->ask)
+		return 0;
+	if (!all_covered(u, m)) {
+		snprintf(reply->reason, sizeof reply->reason, "the tunnel to "
+			 "the peer does not lead to the far end's media "
+			 "address: see ike_nets of the peer");
+		return E_POLICY;
+	}
+	return add(u, m, &reply->tunnel);
+}
+
+static int on_use(struct uses *u, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_use *m = msg->body;
+	struct msg_tunnel_used reply = { .ask = m->ask };
+
+	reply.err = use(u, m, &reply);
+	return u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_USED,
+			    msg->id, &reply, sizeof reply, NULL) == E_FULL
+		? E_FULL : 0;
+}
+
+static void on_drop(struct uses *u, const struct msg_tunnel_drop *m)
+{
+	for (struct use **at = &u->list; *at; at = &(*at)->next)
+		if ((*at)->id == m->tunnel) {
+			cut(u, at);
+			return;
+		}
+}
+
+static void gone(void *user, const char *peer)
+{
+	struct msg_tunnel_event m = { .event = TUNNEL_EVENT_GONE };
+	struct use **at;
+	struct uses *u = user;
+
+	for (at = &u->list; *at;) {
+		if (strcmp((*at)->m.peer, peer)) {
+			at = &(*at)->next;
+			continue;
+		}
+		m.tunnel = (*at)->id;
+		cut(u, at);
+		u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_EVENT, 0,
+			     &m, sizeof m, NULL);
+	}
+}
+
+/* -- the operator's list --------------------------------------------------- */
+
+static json_t *use_json(const struct use *x)
+{
+	char call[20], local[ADDR_TEXT], remote[ADDR_TEXT];
+
+	snprintf(call, sizeof call, "%llx", (unsigned long long)x->m.call);
+	return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s}", "tunnel",
+			 (json_int_t)x->id, "call", call, "state", "standing",
+			 "local", addr_text(&x->m.local, local), "remote",
+			 addr_text(&x->m.remote[0], remote), "peer",
+			 x->m.peer);
+}
+
+static char *draw(const struct uses *u)
+{
+	json_t *list = json_array(), *o;
+	char *text = NULL;
+	unsigned n = 0;
+
+	for (const struct use *x = u->list; x && n < USES_SHOWN; x = x->next)
+		n += !json_array_append_new(list, use_json(x));
+	o = json_pack("{s:o,s:i,s:[],s:i}", "tunnels", list, "block_policies",
+		      0, "foreign", "foreign_count", 0);
+	if (o)
+		text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
+}
+
+static int on_list(struct uses *u, const struct ipc_msg *msg)
+{
+	char *text = draw(u);
+	struct msg_tunnel_listed a = {
+		.err = text ? 0 : E_NOMEM,
+		.len = text ? (uint32_t)strlen(text) : 0
+	};
+
+	u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_LISTED, msg->id,
+		     &a, sizeof a, text);
+	free(text);
+	return 0;
+}
+
+/* -- dispatch -------------------------------------------------------------- */
+
+bool uses_takes(const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_drop *m = msg->body;
+
+	return msg->type == MSG_TUNNEL_USE || msg->type == MSG_IKE_KEYED ||
+	       (msg->type == MSG_TUNNEL_DROP && m->tunnel & TUNNEL_USE_BIT);
+}
+
+int uses_message(struct uses *u, const struct ipc_msg *msg)
+{
+	switch (msg->type) {
+	case MSG_TUNNEL_USE:
+		return on_use(u, msg);
+	case MSG_IKE_KEYED:
+		return take_key(u, msg->body);
+	case MSG_TUNNEL_LIST:
+		return on_list(u, msg);
+	case MSG_TUNNEL_DROP:
+		on_drop(u, msg->body);
+		return 0;
+	default:
+		return E_STATE;
+	}
+}
+
+void uses_clear(struct uses *u)
+{
+	while (u->list)
+		cut(u, &u->list);
+}
+
+size_t uses_count(const struct uses *u)
+{
+	return u->n;
+}
+
+/* -- life ------------------------------------------------------------------ */
+
+static const struct standing_ops ops = { need_key, gone };
+
+int uses_new(const struct uses_conf *conf, struct uses **out)
+{
+	const struct standing *s = conf->standing;
+	struct uses *u = calloc(1, sizeof *u);
+	int r;
+
+	if (!u)
+		return E_NOMEM;
+	u->conf = *conf;
+	r = s->begin(s->state, conf->base, conf->settings, conf->policy, &ops,
+		     u);
+	if (r)
+		free(u);
+	else
+		*out = u;
+	return r;
+}
+
+void uses_free(struct uses *u)
+{
+	struct asked *a;
+
+	if (!u)
+		return;
+	u->conf.standing->end(u->conf.standing->state);
+	uses_clear(u);
+	while ((a = u->asked)) {
+		u->asked = a->next;
+		free(a);
+	}
+	free(u);
+}

@@ -1,0 +1,39 @@
+/* uses.h - which call's media use which of charon's tunnels. What the engine
+ * asks for, held against the role "standing". One thread. */
+#ifndef CALLSEAL_USES_H
+#define CALLSEAL_USES_H
+
+#include "daemon/ipc.h"
+#include "daemon/tunnel/standing.h"
+
+struct uses;
+
+struct uses_conf {
+	const struct standing *standing; /* borrowed */
+	struct event_base *base;
+	const struct settings *settings;
+	const struct policy *policy;
+	/* A message for a sibling, its tail, if any, behind the struct. */
+	int (*tell)(void *user, enum process to, enum message type,
+		    uint64_t id, const void *body, size_t len,
+		    const char *tail);
+	void *user;
+};
+
+/* Begins to raise the tunnels. */
+int uses_new(const struct uses_conf *conf, struct uses **out);
+void uses_free(struct uses *u);
+/* Whether a message is for this part alone: TUNNEL_USE, TUNNEL_DROP of what it
+ * gave, IKE_KEYED. TUNNEL_LIST is answered, too. */
+bool uses_takes(const struct ipc_msg *msg);
+/* As ipc_ops.handle. */
+int uses_message(struct uses *u, const struct ipc_msg *msg);
+/* Whether the peers whose tunnels were begun are those of this policy. */
+bool uses_same(const struct uses *u, const struct policy *policy);
+/* Another engine than before: it knows none of them. */
+void uses_clear(struct uses *u);
+/* Another keeper: what it was asked is asked again. */
+void uses_keeper(struct uses *u);
+size_t uses_count(const struct uses *u); /* for tests */
+
+#endif

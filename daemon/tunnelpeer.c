@@ -1,0 +1,48 @@
+/* tunnelpeer.c - see tunnelpeer.h. */
+#include "daemon/tunnelpeer.h"
+
+#include "daemon/base/err.h"
+
+static int read_nets(const struct conf_node *n, const char *name,
+		     struct tunnel_peer *p, struct conf_err *err)
+{
+	size_t count = conf_texts(n, "ike_nets");
+
+	if (count > TUNNEL_NETS_MAX)
+		return conf_fail(err, n, "peers: %s: ike_nets has %zu entries; "
+				 "allowed: up to %d", name, count,
+				 TUNNEL_NETS_MAX);
+	for (; p->n_nets < count; p->n_nets++)
+		if (net_parse(conf_text_at(n, "ike_nets", p->n_nets),
+			      &p->nets[p->n_nets]))
+			return conf_fail(err, n, "peers: %s: ike_nets: "
+					 "\"%.60s\" is no ADDRESS/BITS", name,
+					 conf_text_at(n, "ike_nets",
+						      p->n_nets));
+	if (!p->n_nets)
+		p->nets[p->n_nets++] = (struct net){
+			p->at, p->at.family == 4 ? 32 : 128
+		};
+	return 0;
+}
+
+int tunnelpeer_read(const struct conf_node *n, const char *name,
+		   struct tunnel_peer *out, struct conf_err *err)
+{
+	struct tunnel_peer p = { .id = conf_text(n, "ike_id") };
+	const char *at = conf_text(n, "ike");
+	int r;
+
+	if (*at && (addr_parse(at, &p.at) || p.at.port ||
+		    addr_is_any(&p.at)))
+		return conf_fail(err, n, "peers: %s: ike: \"%.60s\" is no "
+				 "address of a host", name, at);
+	if (!p.at.family && (*p.id || conf_texts(n, "ike_nets")))
+		return conf_fail(err, n, "peers: %s: ike_id and ike_nets say "
+				 "more of the far end that ike names; set ike "
+				 "= \"ADDRESS\", or leave them out", name);
+	r = p.at.family ? read_nets(n, name, &p, err) : 0;
+	if (!r)
+		*out = p;
+	return r;
+}

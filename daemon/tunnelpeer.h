@@ -1,0 +1,23 @@
+/* tunnelpeer.h - what the group "peers" says of an end of IKE. See
+ * callseal.conf(5). */
+#ifndef CALLSEAL_TUNNELPEER_H
+#define CALLSEAL_TUNNELPEER_H
+
+#include "daemon/base/addr.h"
+#include "daemon/base/conf.h"
+
+#define TUNNEL_NETS_MAX 4
+
+/* A peer to which charon keeps a tunnel. */
+struct tunnel_peer {
+	struct addr at;  /* its end of IKE; family 0: none */
+	const char *id;  /* its identity, or "": its address */
+	struct net nets[TUNNEL_NETS_MAX]; /* where its media arrive */
+	size_t n_nets;   /* one at least */
+};
+
+/* ike, ike_id and ike_nets of an entry of peers, which has that name. */
+int tunnelpeer_read(const struct conf_node *n, const char *name,
+		    struct tunnel_peer *out, struct conf_err *err);
+
+#endif

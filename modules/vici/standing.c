@@ -1,0 +1,331 @@
+/* standing.c - one tunnel to each peer with media = "ike", which is raised at
+ * start and again whenever it is lost (ike/ike.h). Its selectors are UDP: ours
+ * from tunnel.ports on our media address, theirs anything in their nets, which
+ * the far end narrows to its own ports. SIP is never in it. */
+#include "modules/vici/standing.h"
+
+#include "daemon/base/err.h"
+#include "daemon/base/log.h"
+#include "modules/vici/ike/ike.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG "vici"
+#define DPD_S 5 /* a far end that says nothing is asked */
+
+static int name_valid(const char *value, const char **why)
+{
+	*why = "1 to 64 letters, digits, '-', '_' or '.', the last a '-'";
+	if (!*value || strlen(value) > 64 || value[strlen(value) - 1] != '-')
+		return E_FORMAT;
+	return value[strspn(value, "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")]
+		       ? E_FORMAT : 0;
+}
+
+static const struct conf_key vici_keys[] = {
+	{ .name = "socket", .type = CONF_TEXT, .dflt = "/run/charon.vici",
+	  .reload = RELOAD_RESTART,
+	  .help = "The socket of strongSwan's charon (its VICI plugin), which "
+		  "the daemon's user must be able to open." },
+	{ .name = "prefix", .type = CONF_TEXT, .dflt = "callseal-",
+	  .valid = name_valid, .reload = RELOAD_RESTART,
+	  .help = "Begins the names of our connections in charon; what has it "
+		  "and no peer is ended. Two instances that share a charon "
+		  "need two." },
+	{ .name = "id", .type = CONF_TEXT, .reload = RELOAD_RESTART,
+	  .help = "Our identity of IKE; our address of IKE when left out." },
+	{ .name = "address", .type = CONF_TEXT, .reload = RELOAD_RESTART,
+	  .help = "Our address of IKE; that of our media outside when left "
+		  "out." },
+	{ .name = NULL }
+};
+
+const struct conf_group vici_group = {
+	"vici", CONF_ONE, vici_keys,
+	"IKE through strongSwan, where a profile has media = \"ike\"."
+};
+
+/* A peer and the use of its tunnel. */
+struct stand {
+	struct stand *next;
+	const struct peer *peer;
+	uint64_t use;
+	bool up;
+	char why[IKE_WHY_TEXT];
+};
+
+struct charon {
+	struct standing role;
+	const struct conf_node *conf;
+	struct ike_settings settings;
+	struct ike *ike;
+	struct stand *stands;
+	const struct standing_ops *ops;
+	void *user;
+};
+
+int vici_standing_check(const struct conf *c, struct conf_err *err)
+{
+	const struct conf_node *n = conf_one(c, "vici");
+	const char *at = conf_text(n, "address");
+	struct addr a;
+
+	if (!*conf_text(n, "prefix"))
+		return conf_fail(err, n, "vici.prefix: it is empty, and all of "
+				 "charon's connections would be ours");
+	if (*at && (addr_parse(at, &a) || a.port || addr_is_any(&a)))
+		return conf_fail(err, n, "vici.address: \"%.60s\" is no "
+				 "address of a host", at);
+	return 0;
+}
+
+static struct stand *find(const struct charon *c, const char *peer)
+{
+	struct stand *s = c->stands;
+
+	while (s && strcmp(s->peer->name, peer))
+		s = s->next;
+	return s;
+}
+
+/* -- what ike tells -------------------------------------------------------- */
+
+static void on_need_key(void *user, const char *peer)
+{
+	struct charon *c = user;
+
+	c->ops->need_key(c->user, peer);
+}
+
+static void on_event(void *user, const struct ike_event *e)
+{
+	struct charon *c = user;
+	struct stand *s = c->stands;
+
+	while (s && s->use != e->use)
+		s = s->next;
+	if (!s)
+		return;
+	s->up = e->news == IKE_UP;
+	snprintf(s->why, sizeof s->why, "%s", e->why ? e->why : "");
+	if (s->up)
+		log_info(TAG, "peer %s: the tunnel is up", s->peer->name);
+	else
+		log_error(TAG, "peer %s: the tunnel %s: %s; it is raised again",
+			  s->peer->name,
+			  e->news == IKE_GONE ? "is gone" : "did not come up",
+			  s->why);
+	if (e->news == IKE_GONE)
+		c->ops->gone(c->user, s->peer->name);
+}
+
+static void on_charon(void *user, bool up, const char *why)
+{
+	(void)user;
+	if (up)
+		log_info(TAG, "charon %s is there", why);
+	else
+		log_error(TAG, "no charon: %s; start strongSwan, or see "
+			  "vici.socket", why);
+}
+
+static const struct ike_ops ops = { on_need_key, on_event, on_charon };
+
+/* -- one peer -------------------------------------------------------------- */
+
+/* Suites of one kind can stand in one proposal. */
+static void write_proposal(const struct profile *p, char *out, size_t len)
+{
+	static const struct {
+		enum esp_suite suite;
+		bool gcm;
+		const char *name;
+	} rows[] = {
+		{ ESP_AES_128_GCM, true, "aes128gcm16" },
+		{ ESP_AES_256_GCM, true, "aes256gcm16" },
+		{ ESP_AES_128_CBC_SHA256, false, "aes128" },
+		{ ESP_AES_256_CBC_SHA256, false, "aes256" },
+	};
+	bool gcm = p->esp[0] == ESP_AES_128_GCM || p->esp[0] == ESP_AES_256_GCM;
+	size_t n = 0;
+
+	*out = 0;
+	for (size_t i = 0; i < p->n_esp; i++)
+		for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+			if (rows[k].suite == p->esp[i] && rows[k].gcm == gcm)
+				n += (size_t)snprintf(out + n, len - n, "%s%s",
+						      n ? "-" : "",
+						      rows[k].name);
+	snprintf(out + n, len - n, "%s-x25519-ecp256", gcm ? "" : "-sha256");
+}
+
+static const struct addr *our_media(const struct settings *s, uint8_t family)
+{
+	return &s->face[OUTSIDE].media[family == 6];
+}
+
+static struct vici_selector our_selector(const struct settings *s,
+					 uint8_t family)
+{
+	struct vici_selector sel = {
+		.net = { *our_media(s, family), family == 6 ? 128 : 32 },
+		.protocol = IPPROTO_UDP,
+		.port = (uint16_t)s->tunnel.port_min,
+		.port_last = (uint16_t)s->tunnel.port_max
+	};
+
+	sel.net.base.port = 0;
+	return sel;
+}
+
+static int add_use(struct charon *c, struct stand *st,
+		   const struct settings *s)
+{
+	const struct tunnel_peer *p = &st->peer->ike;
+	struct vici_selector local = our_selector(s, p->nets[0].base.family);
+	struct vici_selector remote[TUNNEL_NETS_MAX];
+	char proposal[96];
+	struct ike_want want = {
+		.peer = st->peer->name, .local = &local, .n_local = 1,
+		.remote = remote, .n_remote = p->n_nets,
+		.proposal = proposal, .rekey_s = s->tunnel.life_s,
+		.standing = true
+	};
+
+	if (!local.net.base.family)
+		return E_UNSUPPORTED;
+	write_proposal(st->peer->profile, proposal, sizeof proposal);
+	for (size_t i = 0; i < p->n_nets; i++)
+		remote[i] = (struct vici_selector){
+			.net = p->nets[i], .protocol = IPPROTO_UDP,
+			.port = 0, .port_last = UINT16_MAX
+		};
+	return ike_use(c->ike, &want, &st->use);
+}
+
+static int add_peer(struct charon *c, const struct peer *peer,
+		    const struct settings *s)
+{
+	char ours[ADDR_TEXT], theirs[ADDR_TEXT];
+	const char *id = conf_text(c->conf, "id");
+	struct ike_peer p = {
+		.name = peer->name, .remote = peer->ike.at,
+		.local = *our_media(s, peer->ike.at.family), .dpd_s = DPD_S
+	};
+
+	if (*conf_text(c->conf, "address"))
+		addr_parse(conf_text(c->conf, "address"), &p.local);
+	p.local.port = 0;
+	p.ours.id = *id ? id : addr_host(&p.local, ours);
+	p.theirs.id = *peer->ike.id ? peer->ike.id
+				    : addr_host(&p.remote, theirs);
+	return ike_peer_add(c->ike, &p);
+}
+
+static int stand_up(struct charon *c, const struct peer *peer,
+		    const struct settings *s)
+{
+	struct stand *st = calloc(1, sizeof *st);
+	int r;
+
+	if (!st)
+		return E_NOMEM;
+	st->peer = peer;
+	strcpy(st->why, "it was not raised yet");
+	st->next = c->stands;
+	c->stands = st;
+	r = add_peer(c, peer, s);
+	if (!r)
+		r = add_use(c, st, s);
+	if (r)
+		log_error(TAG, "peer %s: no tunnel can be raised: %s; see ike, "
+			  "ike_id and ike_nets of the peers", peer->name,
+			  err_text(r));
+	return r;
+}
+
+/* -- the role -------------------------------------------------------------- */
+
+static void end(void *state)
+{
+	struct charon *c = state;
+	struct stand *s;
+
+	ike_free(c->ike);
+	c->ike = NULL;
+	while ((s = c->stands)) {
+		c->stands = s->next;
+		free(s);
+	}
+}
+
+static int begin(void *state, struct event_base *base,
+		 const struct settings *settings, const struct policy *policy,
+		 const struct standing_ops *standing_ops, void *user)
+{
+	struct charon *c = state;
+	const struct peer *p;
+	int r;
+
+	c->ops = standing_ops;
+	c->user = user;
+	r = ike_new(base, &c->settings, &ops, c, &c->ike);
+	for (size_t i = 0; !r && (p = policy_at(policy, i)); i++)
+		if (p->profile->media == MEDIA_IKE)
+			r = stand_up(c, p, settings);
+	if (r)
+		end(c);
+	return r;
+}
+
+static void key(void *state, const char *peer, const struct secret *psk)
+{
+	struct charon *c = state;
+
+	ike_key(c->ike, peer, psk);
+}
+
+static const char *trouble(void *state, const char *peer)
+{
+	const struct charon *c = state;
+	const struct stand *s = find(c, peer);
+
+	if (!s)
+		return "there is no such peer";
+	return s->up ? NULL : ike_trouble(c->ike) ? ike_trouble(c->ike)
+						  : s->why;
+}
+
+static bool covers(void *state, const char *peer, const struct addr *local,
+		   const struct addr *remote)
+{
+	const struct charon *c = state;
+	const struct stand *s = find(c, peer);
+
+	return s && ike_covers(c->ike, s->use, local, remote);
+}
+
+int vici_standing_new(const struct conf *conf, struct standing **out)
+{
+	static const struct ike_settings defaults = IKE_DEFAULTS;
+	struct charon *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return E_NOMEM;
+	c->conf = conf_one(conf, "vici");
+	c->settings = defaults;
+	c->settings.client.path = conf_text(c->conf, "socket");
+	c->settings.prefix = conf_text(c->conf, "prefix");
+	c->role = (struct standing){ c, begin, end, key, trouble, covers };
+	*out = &c->role;
+	return 0;
+}
+
+void vici_standing_free(struct standing *s)
+{
+	free(s ? s->state : NULL);
+}

@@ -1,0 +1,16 @@
+/* standing.h - the role "standing" by charon: one tunnel to each peer with
+ * media = "ike". See daemon/tunnel/standing.h. */
+#ifndef CALLSEAL_VICI_STANDING_H
+#define CALLSEAL_VICI_STANDING_H
+
+#include "daemon/base/conf.h"
+#include "daemon/tunnel/standing.h"
+
+/* The config group "vici"; conf is borrowed as long as the role. */
+extern const struct conf_group vici_group;
+int vici_standing_check(const struct conf *c, struct conf_err *err);
+/* E_NOMEM. */
+int vici_standing_new(const struct conf *c, struct standing **out);
+void vici_standing_free(struct standing *s);
+
+#endif

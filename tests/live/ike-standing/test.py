@@ -1,0 +1,134 @@
+"""plain RTP of calls goes in the tunnel that charon keeps between two gateways
+
+charon does ESP in user space here, so that the relay alone keeps the ports shut
+(tunnel.shut). Its tunnel device leads to the far gateway's address towards its phones,
+which is why media have that address outside, too.
+"""
+import os
+import signal
+import time
+
+from lib import claims, pcap, rtp, speech, stage
+from lib.capture import Capture
+from lib.charon import Charon
+from lib.lab import wait_for
+
+SLOW = 15  # packets within charon when a call ends: threads do ESP there
+KEY = '00112233445566778899aabbccddeeff'
+
+
+def setup(t):
+    lab = t.open()
+    t.charon = {}
+    for site in 'ab':
+        t.charon[site] = Charon(lab, f'gate-{site}')
+        os.chmod(t.charon[site].path, 0o666)
+    t.wire = Capture(lab, 'all', 'wire')
+    settings = {}
+    for site, far in (('a', 'b'), ('b', 'a')):
+        settings |= {
+            f'media_outside_{site}': lab.net.address(f'lan-{site}'),
+            f'peer_{site}': {'ike': lab.net.address(f'gate-{far}'),
+                             'ike_id': f'{far}.example',
+                             'ike_nets': lab.net.address(f'lan-{far}')},
+            f'extra_{site}': f'''
+tunnel = {{ shut = "relay"; }};
+vici = {{ socket = "{t.charon[site].path}"; id = "{site}.example";
+	address = "{lab.net.address(f'gate-{site}')}"; }};
+'''}
+    t.stage = stage.Stage(lab, psk_a=KEY, profile='ike', **settings)
+    for gate in (t.stage.a, t.stage.b):
+        up(t, gate)
+
+
+def up(t, gate, seconds=20, times=1):
+    wait_for(f'the tunnel at {gate.host}',
+             lambda: gate.log().count('the tunnel is up') >= times, seconds)
+
+
+def clear(t, path):
+    """RTP that crosses the wire as it is, of which there must be none."""
+    nets = [t.lab.net.address(f'lan-{s}') for s in 'ab']
+    return [p for p in pcap.datagrams(path)
+            if (p.source in nets or p.dest in nets) or
+            (rtp.parse(p) and p.port_to not in (500, 4500) and p.port_from not in (500, 4500))]
+
+
+def look(t):
+    calls = t.stage.a.calls() + t.stage.b.calls()
+    t.claim('both gateways know one call', len(calls) == 2, str(calls))
+    for call in calls:
+        t.claim('it is sealed, by the tunnel', call['verdict'] == 'sealed' and
+                call['need'] == 'require' and 'IPsec' in call['reason'], str(call))
+    sas = t.stage.a.tell('sas')
+    t.claim('the operator sees whose media use it', t.lab.net.address('lan-b') in sas, sas)
+
+
+def talk(t):
+    s = t.stage
+    s.talk(s.alice, s.bob, stage.BOB, seconds=4, during=lambda: look(t))
+    paths = s.recorded()
+    lan_a, lan_b = s.a.inside, s.b.inside
+    t.claim('every packet from phone to phone, both ways', '; '.join((
+        claims.media_intact(paths['phone-a'], paths['phone-b'], lan_a, lan_b, ends=SLOW),
+        claims.media_intact(paths['phone-b'], paths['phone-a'], lan_b, lan_a, ends=SLOW))))
+    found = clear(t, paths['wire'])
+    t.claim('no RTP is on the wire', not found, str(found[:2]))
+    esp = [p for p in pcap.datagrams(paths['wire']) if 4500 in (p.port_from, p.port_to)]
+    t.claim('but ESP is', len(esp) > 200, f'{len(esp)} packets')
+    for phone in (s.alice, s.bob):
+        _, heard = speech.read(phone.heard())
+        _, said = speech.read(s.speech)
+        alike = speech.likeness(heard, said)
+        t.claim(f'{phone.host} heard the speech', alike > 0.9, f'correlation {alike:.4f}')
+    t.claim('no use is left', 'lan' not in s.a.tell('sas') and s.a.calls() == [])
+
+
+def killed(t):
+    """charon dies in the middle of a call."""
+    s, charon = t.stage, t.charon['a']
+    capture = Capture(t.lab, 'killed', 'wire')
+    for phone in (s.alice, s.bob):
+        phone.forget()
+    s.alice.dial(stage.BOB)
+    s.bob.wait_event('CALL_ESTABLISHED')
+    time.sleep(1)
+    charon.process.send(signal.SIGKILL)
+    s.bob.wait_event('CALL_CLOSED')
+    t.claim('the call ends', s.a.gone())
+    t.claim('and why', 'the tunnel is gone: ended' in s.a.log())
+    time.sleep(0.5)
+    leaked = clear(t, capture.stop())
+    t.claim('what left in clear meanwhile was within the time of a loop\'s turn',
+            len(leaked) <= 2, f'{len(leaked)} packets')
+    s.alice.forget()
+    s.alice.dial(stage.BOB)
+    s.alice.wait_event('CALL_CLOSED')
+    t.claim('the next is refused at once, and nothing rings', s.b.calls() == [] and
+            'no tunnel to the peer' in s.a.log())
+    charon.process.wait(5)
+    wait_for('the tunnel device is gone',
+             lambda: 'ipsec0' not in t.lab.net.run('gate-a', 'ip', '-brief', 'link'))
+    os.unlink(charon.path)
+    charon.start()
+    os.chmod(charon.path, 0o666)
+    up(t, s.a, 60, 2)
+    up(t, s.b, 60, 2)
+
+
+def again(t):
+    s = t.stage
+    s.record()
+    s.talk(s.bob, s.alice, stage.ALICE, seconds=2)
+    paths = s.recorded()
+    t.claim('with charon the tunnel is back, and calls go the other way, too',
+            claims.media_intact(paths['phone-a'], paths['phone-b'], s.a.inside, s.b.inside,
+                                ends=SLOW))
+    t.claim('no RTP is on the wire', not clear(t, paths['wire']))
+
+
+def check(t):
+    talk(t)
+    killed(t)
+    again(t)
+    t.wire.stop()

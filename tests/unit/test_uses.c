@@ -1,0 +1,403 @@
+/* test_uses.c - calls' uses of charon's tunnels: given when one is up and takes
+ * their media, ended with it, and keys from the keeper to charon. */
+#include "daemon/base/err.h"
+#include "daemon/tunnel/uses.h"
+#include "tests/mock/alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const char config[] =
+	"inside = { listen = ( \"udp:127.0.0.1:5060\" );"
+	"  nets = ( \"127.0.0.0/8\" ); };"
+	"outside = { listen = ( \"udp:127.0.0.2:5060\" ); };"
+	"profiles = { ike = { need = \"require\"; media = \"ike\"; };"
+	"  plain = { need = \"forbid\"; }; };"
+	"peers = ( { match = \"*@b.example\"; name = \"b\"; profile = \"ike\";"
+	"    ike = \"192.0.2.2\"; psk = \"file:b.psk\"; },"
+	"  { match = \"*\"; name = \"rest\"; profile = \"plain\"; } );";
+
+static struct rig {
+	struct conf *conf;
+	struct policy *policy;
+	struct uses *uses;
+	const struct standing_ops *ops;
+	void *ops_user;
+	const char *trouble;
+	unsigned begun, ended, keys, covers, no_keys;
+	unsigned refuse; /* the n-th question about what is covered */
+	struct addr local[4], remote[4];
+	struct secret key;
+	struct {
+		enum process to;
+		enum message type;
+		uint64_t id;
+		union {
+			struct msg_tunnel_used used;
+			struct msg_tunnel_event event;
+			struct msg_ike_key key;
+			struct msg_tunnel_listed listed;
+		} m;
+	} sent[8];
+	unsigned n;
+	char tail[1024];
+} rig;
+
+static int begin(void *state, struct event_base *base,
+		 const struct settings *settings, const struct policy *policy,
+		 const struct standing_ops *ops, void *user)
+{
+	assert_ptr_equal(state, &rig);
+	assert_ptr_equal(policy, rig.policy);
+	assert_null(base);
+	assert_null(settings);
+	rig.ops = ops;
+	rig.ops_user = user;
+	rig.begun++;
+	return 0;
+}
+
+static void end(void *state)
+{
+	assert_ptr_equal(state, &rig);
+	rig.ended++;
+}
+
+static void key(void *state, const char *peer, const struct secret *s)
+{
+	assert_ptr_equal(state, &rig);
+	assert_string_equal(peer, "b");
+	*(s ? &rig.keys : &rig.no_keys) += 1;
+	if (s)
+		rig.key = *s;
+}
+
+static const char *trouble(void *state, const char *peer)
+{
+	assert_ptr_equal(state, &rig);
+	assert_string_equal(peer, "b");
+	return rig.trouble;
+}
+
+static bool covers(void *state, const char *peer, const struct addr *local,
+		   const struct addr *remote)
+{
+	assert_ptr_equal(state, &rig);
+	assert_string_equal(peer, "b");
+	rig.local[rig.covers % 4] = *local;
+	rig.remote[rig.covers++ % 4] = *remote;
+	return rig.covers != rig.refuse;
+}
+
+static const struct standing standing = {
+	&rig, begin, end, key, trouble, covers
+};
+
+static int tell(void *user, enum process to, enum message type, uint64_t id,
+		const void *body, size_t len, const char *tail)
+{
+	snprintf(rig.tail, sizeof rig.tail, "%s", tail ? tail : "");
+	assert_ptr_equal(user, &rig);
+	assert_true(rig.n < 8 && len <= sizeof rig.sent[0].m);
+	rig.sent[rig.n].to = to;
+	rig.sent[rig.n].type = type;
+	rig.sent[rig.n].id = id;
+	memcpy(&rig.sent[rig.n++].m, body, len);
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	struct conf_err err = { "" };
+	struct uses_conf conf = { .standing = &standing, .tell = tell,
+				  .user = &rig };
+
+	(void)state;
+	memset(&rig, 0, sizeof rig);
+	if (conf_parse(config, "x", NULL, settings_groups(), &rig.conf,
+		       &err) ||
+	    policy_new(rig.conf, &rig.policy, &err))
+		fail_msg("%s", err.text);
+	conf.policy = rig.policy;
+	assert_int_equal(uses_new(&conf, &rig.uses), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	uses_free(rig.uses);
+	assert_int_equal(rig.begun, rig.ended);
+	policy_free(rig.policy);
+	conf_free(rig.conf);
+	return 0;
+}
+
+static int hear(enum message type, uint64_t id, void *body, size_t len)
+{
+	struct ipc_msg m = { .type = type, .id = id, .body = body, .len = len,
+			     .fd = -1 };
+
+	assert_true(uses_takes(&m));
+	rig.n = 0;
+	return uses_message(rig.uses, &m);
+}
+
+/* Of peer's; what was answered. */
+static struct msg_tunnel_used use(const char *peer, bool ask)
+{
+	struct msg_tunnel_use m = { .call = 7, .ask = ask };
+
+	snprintf(m.peer, sizeof m.peer, "%s", peer);
+	addr_parse("192.0.2.1:40000", &m.local);
+	addr_parse("192.0.2.2:50000", &m.remote[0]);
+	assert_int_equal(hear(MSG_TUNNEL_USE, 99, &m, sizeof m), 0);
+	assert_int_equal(rig.n, 1);
+	assert_int_equal(rig.sent[0].to, PROC_ENGINE);
+	assert_int_equal(rig.sent[0].type, MSG_TUNNEL_USED);
+	assert_int_equal(rig.sent[0].id, 99);
+	assert_int_equal(rig.sent[0].m.used.ask, ask);
+	return rig.sent[0].m.used;
+}
+
+static void given(void **state)
+{
+	struct msg_tunnel_used a = use("b", false), b = use("b", false);
+
+	(void)state;
+	assert_int_equal(a.err, 0);
+	assert_true(a.tunnel & TUNNEL_USE_BIT && a.tunnel != b.tunnel);
+	assert_int_equal(uses_count(rig.uses), 2);
+	assert_int_equal(rig.covers, 4); /* RTP and RTCP of each */
+	assert_int_equal(rig.local[1].port, 40001);
+	assert_int_equal(rig.remote[1].port, 50001);
+}
+
+static void rtcp_that_goes_elsewhere(void **state)
+{
+	struct msg_tunnel_use m = { .peer = "b" };
+
+	(void)state;
+	addr_parse("192.0.2.1:40000", &m.local);
+	addr_parse("192.0.2.2:50000", &m.remote[0]);
+	addr_parse("192.0.2.9:6000", &m.remote[1]);
+	assert_int_equal(hear(MSG_TUNNEL_USE, 1, &m, sizeof m), 0);
+	assert_int_equal(rig.remote[1].port, 6000);
+	assert_int_equal(rig.remote[1].ip[3], 9);
+}
+
+static void only_asked(void **state)
+{
+	(void)state;
+	assert_int_equal(use("b", true).err, 0);
+	assert_int_equal(use("b", true).tunnel, 0);
+	assert_int_equal(uses_count(rig.uses), 0);
+}
+
+static void not_given(void **state)
+{
+	struct msg_tunnel_used a;
+
+	(void)state;
+	assert_int_equal(use("rest", false).err, E_NOTFOUND);
+	assert_int_equal(use("nobody", true).err, E_NOTFOUND);
+	rig.trouble = "charon is away";
+	a = use("b", true);
+	assert_int_equal(a.err, E_STATE);
+	assert_non_null(strstr(a.reason, "charon is away"));
+	assert_int_equal(use("b", false).err, E_STATE);
+	rig.trouble = NULL;
+	rig.refuse = 2; /* RTCP */
+	a = use("b", false);
+	assert_int_equal(a.err, E_POLICY);
+	assert_int_equal(a.tunnel, 0);
+	assert_int_equal(uses_count(rig.uses), 0);
+}
+
+static void the_engine_hears_of_the_end(void **state)
+{
+	uint32_t a = use("b", false).tunnel, b = use("b", false).tunnel;
+	struct msg_tunnel_drop drop = { a };
+
+	(void)state;
+	assert_int_equal(hear(MSG_TUNNEL_DROP, 0, &drop, sizeof drop), 0);
+	assert_int_equal(hear(MSG_TUNNEL_DROP, 0, &drop, sizeof drop), 0);
+	rig.n = 0;
+	rig.ops->gone(rig.ops_user, "rest");
+	assert_int_equal(rig.n, 0);
+	rig.ops->gone(rig.ops_user, "b");
+	assert_int_equal(rig.n, 1);
+	assert_int_equal(rig.sent[0].type, MSG_TUNNEL_EVENT);
+	assert_int_equal(rig.sent[0].m.event.tunnel, b);
+	assert_int_equal(rig.sent[0].m.event.event, TUNNEL_EVENT_GONE);
+	assert_int_equal(uses_count(rig.uses), 0);
+}
+
+static void listed(void **state)
+{
+	struct msg_tunnel_list m = { 0 };
+	struct ipc_msg msg = { .type = MSG_TUNNEL_LIST, .id = 5, .body = &m,
+			       .len = sizeof m };
+
+	(void)state;
+	use("b", false);
+	rig.n = 0;
+	assert_int_equal(uses_message(rig.uses, &msg), 0);
+	assert_int_equal(rig.sent[0].type, MSG_TUNNEL_LISTED);
+	assert_int_equal(rig.sent[0].m.listed.len, strlen(rig.tail));
+	assert_non_null(strstr(rig.tail, "\"call\":\"7\""));
+	assert_non_null(strstr(rig.tail, "\"remote\":\"192.0.2.2:50000\""));
+}
+
+static void another_configuration(void **state)
+{
+	static const struct {
+		const char *peers;
+		bool same;
+	} rows[] = {
+		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; }", true },
+		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; route = "
+		  "\"sip:h\"; }", true },
+		{ "ike = \"192.0.2.3\"; psk = \"file:b.psk\"; }", false },
+		{ "ike = \"192.0.2.2\"; psk = \"file:c.psk\"; }", false },
+		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; ike_id = "
+		  "\"b\"; }", false },
+		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; ike_nets = "
+		  "( \"192.0.2.2/31\" ); }", false },
+		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; }, { match = "
+		  "\"*@c\"; profile = \"ike\"; ike = \"192.0.2.9\"; psk = "
+		  "\"file:c\"; }", false },
+	};
+	struct conf_err err = { "" };
+	struct policy *p = NULL;
+	struct conf *c = NULL;
+	char text[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(text, sizeof text, "profiles = { ike = { need = "
+			 "\"require\"; media = \"ike\"; }; }; peers = ( { "
+			 "match = \"*@b.example\"; name = \"b\"; profile = "
+			 "\"ike\"; %s );", rows[i].peers);
+		if (conf_parse(text, "x", NULL, settings_groups(), &c, &err) ||
+		    policy_new(c, &p, &err))
+			fail_msg("%s", err.text);
+		if (uses_same(rig.uses, p) != rows[i].same)
+			fail_msg("%s", rows[i].peers);
+		policy_free(p);
+		conf_free(c);
+	}
+}
+
+static void another_engine(void **state)
+{
+	(void)state;
+	use("b", false);
+	uses_clear(rig.uses);
+	assert_int_equal(uses_count(rig.uses), 0);
+}
+
+static void what_is_not_ours(void **state)
+{
+	struct msg_tunnel_drop drop = { 5 };
+	struct ipc_msg m = { .type = MSG_TUNNEL_DROP, .body = &drop };
+
+	(void)state;
+	assert_false(uses_takes(&m));
+	m.type = MSG_TUNNEL_LIST;
+	assert_false(uses_takes(&m));
+}
+
+/* -- keys ------------------------------------------------------------------ */
+
+static int keyed(int err, uint32_t len)
+{
+	struct msg_ike_keyed m = { .err = err, .key_len = len, .peer = "b" };
+
+	memcpy(m.key, "0123456789abcdef", 16);
+	return hear(MSG_IKE_KEYED, 0, &m, sizeof m);
+}
+
+static void keys_come_from_the_keeper(void **state)
+{
+	(void)state;
+	assert_int_equal(keyed(0, 16), 0); /* nobody asked */
+	assert_int_equal(rig.keys, 0);
+	rig.n = 0;
+	rig.ops->need_key(rig.ops_user, "b");
+	rig.ops->need_key(rig.ops_user, "b");
+	assert_int_equal(rig.n, 2);
+	assert_int_equal(rig.sent[0].to, PROC_KEEPER);
+	assert_int_equal(rig.sent[0].type, MSG_IKE_KEY);
+	assert_string_equal(rig.sent[0].m.key.peer, "b");
+	assert_int_equal(keyed(0, 16), 0);
+	assert_int_equal(keyed(0, 16), 0);
+	assert_int_equal(rig.keys, 1);
+	assert_int_equal(rig.key.len, 16);
+	assert_memory_equal(rig.key.bytes, "0123456789abcdef", 16);
+}
+
+static void a_keeper_that_restarts(void **state)
+{
+	(void)state;
+	rig.ops->need_key(rig.ops_user, "b");
+	rig.n = 0;
+	uses_keeper(rig.uses);
+	assert_int_equal(rig.n, 1);
+	assert_int_equal(rig.sent[0].type, MSG_IKE_KEY);
+	assert_int_equal(keyed(0, 16), 0);
+	uses_keeper(rig.uses);
+	assert_int_equal(rig.n, 0);
+}
+
+static void no_key(void **state)
+{
+	(void)state;
+	rig.ops->need_key(rig.ops_user, "b");
+	assert_int_equal(keyed(E_POLICY, 0), 0);
+	assert_int_equal(rig.no_keys, 1);
+	rig.ops->need_key(rig.ops_user, "b");
+	assert_int_equal(keyed(0, SECRET_MAX + 1), E_FORMAT);
+	assert_int_equal(rig.keys, 0);
+}
+
+static void without_memory(void **state)
+{
+	struct msg_tunnel_used a;
+
+	(void)state;
+	alloc_fail_at(1);
+	a = use("b", false);
+	assert_int_equal(a.err, E_NOMEM);
+	alloc_fail_at(1);
+	rig.ops->need_key(rig.ops_user, "b");
+	alloc_fail_never();
+	assert_int_equal(uses_count(rig.uses), 0);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(given),
+		T(rtcp_that_goes_elsewhere),
+		T(only_asked),
+		T(not_given),
+		T(the_engine_hears_of_the_end),
+		T(listed),
+		T(another_configuration),
+		T(another_engine),
+		T(what_is_not_ours),
+		T(keys_come_from_the_keeper),
+		T(a_keeper_that_restarts),
+		T(no_key),
+		T(without_memory),
+	};
+#undef T
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

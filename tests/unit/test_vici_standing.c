@@ -1,0 +1,289 @@
+/* test_vici_standing.c - the tunnels that peers of a configuration get: what
+ * charon is given for them, and what is told of them. */
+#include "daemon/base/err.h"
+#include "modules/vici/standing.h"
+#include "tests/mock/charon.h"
+#include "tests/mock/vici_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <event2/event.h>
+
+#define CONF \
+	"inside = { listen = ( \"udp:127.0.0.1:5060\" );" \
+	"  nets = ( \"127.0.0.0/8\" ); };" \
+	"outside = { listen = ( \"udp:127.0.0.2:5060\" );" \
+	"  media = ( \"192.0.2.1\" ); };" \
+	"profiles = { ike = { need = \"require\"; media = \"ike\"; };" \
+	"  cbc = { need = \"require\"; media = \"ike\"; esp = [" \
+	"    \"AES_256_CBC_HMAC_SHA256_128\", \"AES_128_GCM\"," \
+	"    \"AES_128_CBC_HMAC_SHA256_128\" ]; };" \
+	"  plain = { need = \"forbid\"; }; };"
+#define B "{ match = \"*@b\"; name = \"b\"; profile = \"ike\";" \
+	  "  ike = \"192.0.2.2\"; psk = \"file:b\"; }"
+
+static struct rig {
+	struct event_base *base;
+	struct charon *charon;
+	struct conf *conf;
+	struct settings settings;
+	struct policy *policy;
+	struct standing *standing;
+	bool begun;
+	unsigned keys, gone;
+	char path[64], heard[8192];
+} rig;
+
+static bool on_command(void *user, const char *command)
+{
+	const struct buf *m = charon_message(rig.charon);
+	struct buf text = buf_of(VICI_PACKET_MAX);
+	size_t n = strlen(rig.heard);
+
+	(void)user;
+	snprintf(rig.heard + n, sizeof rig.heard - n, "%s %s\n", command,
+		 vici_to_text(&text, m->data, m->len));
+	buf_free(&text);
+	return false;
+}
+
+static void need_key(void *user, const char *peer)
+{
+	struct secret key;
+
+	assert_ptr_equal(user, &rig);
+	rig.keys++;
+	secret_set(&key, "0123456789abcdef", 16);
+	rig.standing->key(rig.standing->state, peer, &key);
+}
+
+static void gone(void *user, const char *peer)
+{
+	assert_ptr_equal(user, &rig);
+	assert_string_equal(peer, "b");
+	rig.gone++;
+}
+
+static const struct standing_ops ops = { need_key, gone };
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&rig, 0, sizeof rig);
+	snprintf(rig.path, sizeof rig.path, "/tmp/callseal-standing-%d",
+		 (int)getpid());
+	rig.base = event_base_new();
+	rig.charon = charon_new(rig.base, rig.path);
+	charon_on_command(rig.charon, on_command, NULL);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	if (rig.begun)
+		rig.standing->end(rig.standing->state);
+	vici_standing_free(rig.standing);
+	policy_free(rig.policy);
+	conf_free(rig.conf);
+	charon_free(rig.charon);
+	event_base_free(rig.base);
+	return 0;
+}
+
+/* All groups of the daemon, and the module's. */
+static const struct conf_group *const *groups(void)
+{
+	static const struct conf_group *all[32];
+	size_t n = 0;
+
+	while (settings_groups()[n]) {
+		all[n] = settings_groups()[n];
+		n++;
+	}
+	all[n++] = &vici_group;
+	all[n] = NULL;
+	return all;
+}
+
+static int begin(const char *vici, const char *peers)
+{
+	struct conf_err err = { "" };
+	char text[4096];
+	int r;
+
+	snprintf(text, sizeof text, CONF "vici = { socket = \"%s\"; %s };"
+		 "peers = ( %s );", rig.path, vici, peers);
+	if (conf_parse(text, "t", NULL, groups(), &rig.conf, &err) ||
+	    settings_read(rig.conf, &rig.settings, &err) ||
+	    policy_new(rig.conf, &rig.policy, &err) ||
+	    vici_standing_check(rig.conf, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(vici_standing_new(rig.conf, &rig.standing), 0);
+	r = rig.standing->begin(rig.standing->state, rig.base, &rig.settings,
+				rig.policy, &ops, &rig);
+	rig.begun = !r;
+	return r;
+}
+
+static void turn(void)
+{
+	struct timeval tick = { 0, 1000 };
+
+	event_base_loopexit(rig.base, &tick);
+	event_base_loop(rig.base, EVLOOP_ONCE);
+}
+
+static void wait_for(const char *heard)
+{
+	for (int turns = 0; !strstr(rig.heard, heard); turns++) {
+		if (turns > 5000)
+			fail_msg("never: %s; but\n%s", heard, rig.heard);
+		turn();
+	}
+}
+
+static const char *trouble(const char *peer)
+{
+	return rig.standing->trouble(rig.standing->state, peer);
+}
+
+static void what_charon_is_given(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", B), 0);
+	assert_non_null(trouble("b"));
+	wait_for("initiate ike = callseal-b child = 192.0.2.1/32[17/40000-"
+		 "40999]=192.0.2.2/32[17]");
+	assert_int_equal(rig.keys, 1);
+	wait_for("owners [ 192.0.2.1 192.0.2.2 ]");
+	wait_for("local_addrs [ 192.0.2.1 ] remote_addrs [ 192.0.2.2 ]");
+	wait_for("esp_proposals [ aes128gcm16-aes256gcm16-x25519-ecp256 ]");
+	wait_for("dpd_delay = 5");
+	wait_for("rekey_time = 3600");
+}
+
+static void what_the_configuration_says(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("prefix = \"x-\"; id = \"a.example\"; address = "
+			       "\"192.0.2.77\";",
+			       "{ match = \"*@b\"; name = \"b\"; profile = "
+			       "\"cbc\"; ike = \"192.0.2.2\"; psk = "
+			       "\"file:b\"; ike_id = \"b.example\"; "
+			       "ike_nets = ( "
+			       "\"10.0.0.0/24\", \"10.0.1.0/24\" ); },"
+			       "{ match = \"*\"; profile = \"plain\"; }"), 0);
+	wait_for("owners [ a.example b.example ]");
+	wait_for("load-conn x-b");
+	wait_for("local_addrs [ 192.0.2.77 ]");
+	wait_for("esp_proposals [ aes256-aes128-sha256-x25519-ecp256 ]");
+	wait_for("remote_ts [ 10.0.0.0/24[17] 10.0.1.0/24[17] ]");
+	assert_non_null(trouble("*")); /* it has none */
+}
+
+static void say(const char *text)
+{
+	struct buf b = buf_of(4096);
+
+	assert_int_equal(vici_from_text(&b, text), 0);
+	charon_say(rig.charon, VICI_EVENT, "child-updown", b.data, b.len);
+	buf_free(&b);
+}
+
+#define SA "callseal-b { uniqueid = 1 state = ESTABLISHED child-sas { c { " \
+	   "name = 192.0.2.1/32[17/40000-40999]=192.0.2.2/32[17] uniqueid " \
+	   "= 2 state = INSTALLED local-ts [ 192.0.2.1/32[udp/40000-40999] ] " \
+	   "remote-ts [ 192.0.2.2/32[udp/50000-50999] ] } } }"
+
+static void up_and_gone(void **state)
+{
+	struct addr local, remote, wide;
+
+	(void)state;
+	addr_parse("192.0.2.1:40001", &local);
+	addr_parse("192.0.2.2:50999", &remote);
+	addr_parse("192.0.2.2:51000", &wide);
+	assert_int_equal(begin("", B), 0);
+	wait_for("initiate");
+	assert_non_null(trouble("b"));
+	say("up = yes " SA);
+	for (int i = 0; trouble("b") && i < 1000; i++)
+		turn();
+	assert_null(trouble("b"));
+	assert_true(rig.standing->covers(rig.standing->state, "b", &local,
+					 &remote));
+	assert_false(rig.standing->covers(rig.standing->state, "b", &local,
+					  &wide));
+	assert_false(rig.standing->covers(rig.standing->state, "x", &local,
+					  &remote));
+	say(SA);
+	for (int i = 0; !rig.gone && i < 1000; i++)
+		turn();
+	assert_int_equal(rig.gone, 1);
+	assert_non_null(trouble("b"));
+}
+
+static void what_cannot_be(void **state)
+{
+	(void)state;
+	/* whose key would it be, and whose packets */
+	assert_int_equal(begin("", B ", { match = \"*@c\"; name = \"c\"; "
+			       "profile = \"ike\"; ike = \"192.0.2.2\"; psk = "
+			       "\"file:b\"; }"), E_EXISTS);
+}
+
+static void an_address_of_another_family(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", "{ match = \"*@b\"; name = \"b\"; profile = "
+			       "\"ike\"; ike = \"2001:db8::1\"; psk = "
+			       "\"file:b\"; }"), E_UNSUPPORTED);
+}
+
+static void bad_values(void **state)
+{
+	static const char *const bad[] = {
+		"vici = { prefix = \"x\"; };",
+		"vici = { prefix = \"a b-\"; };",
+	};
+	static const char *const odd[] = {
+		"vici = { prefix = \"\"; };", "vici = { address = \"x\"; };",
+		"vici = { address = \"192.0.2.1:500\"; };",
+	};
+	struct conf_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(conf_parse(bad[i], "t", NULL, groups(),
+					    &rig.conf, &err), E_CONF);
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		assert_int_equal(conf_parse(odd[i], "t", NULL, groups(),
+					    &rig.conf, &err), 0);
+		assert_int_equal(vici_standing_check(rig.conf, &err), E_CONF);
+		conf_free(rig.conf);
+		rig.conf = NULL;
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(what_charon_is_given),
+		T(what_the_configuration_says),
+		T(up_and_gone),
+		T(what_cannot_be),
+		T(an_address_of_another_family),
+		T(bad_values),
+	};
+#undef T
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
