@@ -5,7 +5,8 @@
  * first, since only it can judge the keys; when it took it, the others follow.
  * Any fault before that leaves the old configuration in force everywhere.
  * Stop: first the engine, so that calls are ended while media still runs, then
- * the others, the tunnel process last; who does not end within 5 s is killed. */
+ * the others, the tunnel process last; who does not end within 5 s is
+ * killed. */
 #include "config.h"
 
 #include "daemon/base/clock.h"

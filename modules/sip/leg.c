@@ -9,6 +9,7 @@
 #include "modules/sip/leg.h"
 
 #include "daemon/base/clock.h"
+#include "modules/sip/dialog.h"
 #include "modules/sip/border/border.h"
 #include "modules/sip/sealing/errand.h"
 #include "modules/sip/transport/face.h"
@@ -82,7 +83,7 @@ static nta_leg_t *caller_dialog(struct leg *leg, nta_incoming_t *irq,
 	local = sip_to_dup(home, sip->sip_to);
 	if (tag && local && !sip_to_tag(home, local, tag))
 		dialog = nta_leg_tcreate(
-			leg->face->agent, txn_on_request, leg,
+			leg->face->agent, dialog_on_request, leg,
 			SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(local),
 			SIPTAG_TO(sip->sip_from),
 			NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
@@ -143,7 +144,7 @@ static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
 	from = border_from(home, &x, sip);
 	to = sip_to_dup(home, sip->sip_to);
 	if (from && to)
-		dialog = nta_leg_tcreate(leg->face->agent, txn_on_request, leg,
+		dialog = nta_leg_tcreate(leg->face->agent, dialog_on_request, leg,
 					 SIPTAG_CALL_ID_STR(id),
 					 SIPTAG_FROM(from), SIPTAG_TO(to),
 					 TAG_END());
@@ -218,7 +219,7 @@ static struct leg *branch_new(struct txn *t, const sip_t *sip)
 	leg->lost = first->lost;
 	leg->hop = first->hop ? strdup(first->hop) : NULL;
 	leg->dialog = nta_leg_tcreate(
-		leg->face->agent, txn_on_request, leg,
+		leg->face->agent, dialog_on_request, leg,
 		SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(sip->sip_from),
 		SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(sip->sip_cseq), TAG_END());
 	if (!leg->dialog) {

@@ -8,6 +8,7 @@ LOOP_LIBS = daemon/engine/libloop.a $(SOFIA_LIBS)
 modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/registration/binding.c modules/sip/registration/binding.h \
 	modules/sip/border/border.c modules/sip/border/border.h \
+	modules/sip/dialog.c modules/sip/dialog.h \
 	modules/sip/early.c modules/sip/early.h \
 	modules/sip/sealing/errand.c modules/sip/sealing/errand.h \
 	modules/sip/transport/face.c modules/sip/transport/face.h \

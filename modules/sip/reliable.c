@@ -8,6 +8,7 @@
  * back, they leave one at a time (early_holds()). */
 #include "modules/sip/reliable.h"
 
+#include "modules/sip/dialog.h"
 #include "modules/sip/txn.h"
 
 #include <stdlib.h>
@@ -72,7 +73,7 @@ static struct reliable *find(const struct sip_face *f, const sip_t *sip,
 	*dialog = nta_leg_by_dialog(f->agent, NULL, sip->sip_call_id,
 				    sip->sip_from->a_tag, NULL,
 				    sip->sip_to->a_tag, NULL);
-	leg = *dialog ? nta_leg_magic(*dialog, txn_on_request) : NULL;
+	leg = *dialog ? nta_leg_magic(*dialog, dialog_on_request) : NULL;
 	return leg && leg->pair && leg->pair->forked
 		? named(leg->pair, sip->sip_rack) : NULL;
 }

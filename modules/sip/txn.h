@@ -9,9 +9,9 @@
 /* A txn of the pair for this request; NULL: no memory. irq is bound to it. */
 struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 		    const sip_t *sip);
-/* Sofia's callback for requests in a leg's dialog. */
-int txn_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
-		   const sip_t *sip);
+/* Whether the core lets the outside send the phone to this URI; NULL: nowhere
+ * known. */
+bool txn_may_lead(const struct pair *pair, const url_t *uri);
 
 /* filter.c's results. body NULL or empty: none. */
 void txn_pass(struct passage *p, const struct body *body);
@@ -27,6 +27,9 @@ int txn_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip);
 /* Sends the INVITE p to one of several phones. False: no says why not. */
 bool txn_send(struct txn *prong, const struct passage *p,
 	      const struct body *body, struct refusal *no);
+
+/* Answers the request with a refusal, if it has no final answer yet. */
+void txn_refuse(struct txn *t, const struct refusal *no);
 
 /* The pair ends: answers what is open, cancels or acknowledges what is out. */
 void txn_end(struct txn *t, const struct refusal *no);

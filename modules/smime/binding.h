@@ -24,8 +24,9 @@ int smime_tunnel_check(const struct smime_fragment *inner,
 
 /* Writes an AIB for a message as a MIME entity, to be signed: From, To,
  * Contact, Date, Call-ID, CSeq. In that of a response (section 6) From is the
- * responder, whose URI that is, and To is left out. The first line of a response
- * goes along where there is no responder. SMIME_OURS: a field is missing. */
+ * responder, whose URI that is, and To is left out. The first line of a
+ * response goes along where there is no responder. SMIME_OURS: a field is
+ * missing. */
 int smime_aib_write(const struct smime_fragment *of, const char *responder,
 		    struct buf *out, struct smime_fault *why);
 /* Checks an AIB whose signature was checked. Each field of it must be in the

@@ -12,6 +12,7 @@
  * only carries it), so it passes as it is. */
 #include "modules/sip/message/replaces.h"
 
+#include "modules/sip/dialog.h"
 #include "modules/sip/txn.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ static const struct leg *leg_of(const struct sip_face *f,
 {
 	const nta_leg_t *dialog = rp ? nta_leg_by_replaces(f->agent, rp)
 				     : NULL;
-	const struct leg *leg = dialog ? nta_leg_magic(dialog, txn_on_request)
+	const struct leg *leg = dialog ? nta_leg_magic(dialog, dialog_on_request)
 				       : NULL;
 
 	return leg && leg->tagged && leg->pair->state != PAIR_ENDED ? leg
