@@ -35,6 +35,12 @@ tests_unit_test_filter_early_SOURCES = tests/unit/test_filter_early.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_early_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_filter_lines
+TESTS += tests/unit/test_filter_lines
+tests_unit_test_filter_lines_SOURCES = tests/unit/test_filter_lines.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_lines_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_setup
 TESTS += tests/unit/test_setup
 tests_unit_test_setup_SOURCES = tests/unit/test_setup.c \

@@ -4,8 +4,11 @@
  * RFC 3264 for the offer, RFC 4567 4.1.2 for a=key-mgmt. A line passes when
  * it is RTP to an address of ours' family, secured exactly where the profile
  * wants it; others go on with port 0. An offer with lines none of which
- * passes is refused. The keys in force stay when the same side offers again
- * as many lines (and, from outside, the same keying message).
+ * passes is refused. So a fax that wants to change to T.38 hears 488 and stays
+ * with audio, sealed or plain: SRTP cannot protect UDPTL, which is no RTP, and
+ * plain calls do not carry it yet either. The keys in force stay when the same
+ * side offers again as many lines (and, from outside, the same keying
+ * message).
  *
  * An offer may hold a=key-mgmt and a=crypto (RFC 4568 section 7.5): the first
  * method of the profile whose protocol is there decides, the other protocol's
@@ -45,6 +48,11 @@ static bool any_mikey(const struct sdp *s)
 	return any;
 }
 
+static bool is_fax(const struct sdp_media *m)
+{
+	return sdp_is(m->media, "image") && sdp_is(m->proto, "udptl");
+}
+
 /* Why an offer whose lines all fail is refused: the first active line
  * decides. 0 when no line is active: then nothing needs to pass. */
 static int why_none(const struct call *c, struct job *j)
@@ -66,7 +74,9 @@ static int why_none(const struct call *c, struct job *j)
 			return job_fail(j, STAGE_OFFER, E_POLICY,
 					"no media address of this family");
 		return job_fail(j, STAGE_OFFER, E_UNSUPPORTED,
-				"no line can be relayed");
+				is_fax(m) ? "T.38: UDPTL is not relayed, "
+					    "the fax may go on as audio"
+					  : "no line can be relayed");
 	}
 	return 0;
 }

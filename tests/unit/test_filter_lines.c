@@ -1,0 +1,217 @@
+/* Lines of running calls that come, go and come back, and those that never
+ * pass, sealed and plain. */
+#include "tests/unit/filter_rig.h"
+
+#include "daemon/base/buf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEAD "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\n" \
+	     "c=IN IP4 127.0.0.9\r\nt=0 0\r\n"
+#define AUDIO "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+#define VIDEO "m=video 4010 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
+#define NO_VIDEO "m=video 0 RTP/AVP 96\r\n"
+#define FAX "m=image 4020 udptl t38\r\na=T38FaxVersion:0\r\n"
+#define NO_FAX "m=image 0 udptl t38\r\n"
+#define EVENTS "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n" \
+	       "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n"
+#define MGMT "a=key-mgmt:mikey " RIG_MIKEY "\r\n"
+
+/* A kind of call, and how the far end's descriptions begin in it. */
+struct kind {
+	const char *peer, *head;
+	bool sealed;
+};
+
+static const struct kind kinds[] = {
+	{ "b", HEAD MGMT, true },
+	{ "p", HEAD, false },
+};
+
+#define N_KINDS (sizeof kinds / sizeof *kinds)
+
+static struct outcome o;
+
+static void says(struct rig *r, enum face from, enum body_role role,
+		 const char *body)
+{
+	rig_filter(r, from, role, 0, body, &o);
+}
+
+static void passes(void)
+{
+	if (!o.passed)
+		fail_msg("refused with %d %s\n%s", o.no.status, o.no.warn,
+			 rig_log);
+	assert_int_equal(o.n, 1);
+}
+
+/* The far end answers with these lines, RTP/SAVP where the call is sealed. */
+static void far_answers(struct rig *r, const struct kind *k,
+			const char *lines)
+{
+	struct buf body = buf_of(BODY_MAX);
+	const char *p;
+
+	buf_put(&body, k->head, strlen(k->head));
+	while ((p = strstr(lines, "RTP/AVP"))) {
+		buf_put(&body, lines, (size_t)(p - lines));
+		buf_put(&body, k->sealed ? "RTP/S" : "RTP/", k->sealed ? 5 : 4);
+		lines = p + 4;
+	}
+	buf_put(&body, lines, strlen(lines) + 1);
+	assert_int_equal(body.err, 0);
+	says(r, OUTSIDE, BODY_ANSWER, (const char *)body.data);
+	buf_free(&body);
+	passes();
+}
+
+static void phone_offers(struct rig *r, const char *body)
+{
+	says(r, INSIDE, BODY_OFFER, body);
+	passes();
+}
+
+/* A call of audio, and video as wanted, that is up. */
+static struct rig *talk(const struct kind *k, const char *offer,
+			const char *answer)
+{
+	struct rig *r = rig_new("");
+	struct call *c = rig_call(r, INSIDE, k->peer);
+
+	phone_offers(r, offer);
+	far_answers(r, k, answer);
+	call_won(c, 0);
+	call_up(c);
+	rig_pump(r);
+	return r;
+}
+
+static void still_talks(struct rig *r, const struct kind *k)
+{
+	assert_int_equal(r->hangups, 0);
+	assert_int_equal(r->call->deal->usable, 1);
+	assert_int_equal(r->dels, 0);
+	phone_offers(r, HEAD AUDIO);
+	far_answers(r, k, AUDIO);
+	assert_non_null(strstr(o.body, "RTP/AVP 0\r\n"));
+}
+
+static void refused_fax(struct rig *r, enum face from, const char *body)
+{
+	says(r, from, BODY_OFFER, body);
+	assert_false(o.passed);
+	assert_int_equal(o.no.status, 488);
+	assert_non_null(strstr(rig_log, "T.38"));
+}
+
+/* From either end: nothing that is in force changes, and voice goes on. */
+static void fax_in_a_running_call(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		struct rig *r = talk(&kinds[i], HEAD AUDIO, AUDIO);
+		unsigned sets = r->n_set;
+
+		refused_fax(r, INSIDE, HEAD FAX);
+		refused_fax(r, OUTSIDE, HEAD FAX);
+		refused_fax(r, INSIDE, HEAD FAX NO_VIDEO);
+		assert_int_equal(r->n_set, sets);
+		still_talks(r, &kinds[i]);
+		rig_free(r);
+	}
+}
+
+static void fax_beside_audio(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		struct rig *r = talk(&kinds[i], HEAD AUDIO, AUDIO);
+
+		phone_offers(r, HEAD AUDIO FAX);
+		assert_non_null(strstr(o.body, NO_FAX));
+		far_answers(r, &kinds[i], AUDIO NO_FAX);
+		assert_non_null(strstr(o.body, NO_FAX));
+		assert_int_equal(r->call->deal->usable, 1);
+		rig_free(r);
+	}
+}
+
+/* The far end declines video; a later offer has it again, and it is taken. */
+static void a_declined_line_comes_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		struct rig *r = talk(&kinds[i], HEAD AUDIO VIDEO,
+				     AUDIO NO_VIDEO);
+
+		assert_non_null(strstr(o.body, "m=video 0 RTP/AVP"));
+		assert_false(r->call->deal->active->end[1].accepted);
+		phone_offers(r, HEAD AUDIO VIDEO);
+		assert_null(strstr(o.body, "m=video 0 "));
+		far_answers(r, &kinds[i], AUDIO VIDEO);
+		assert_null(strstr(o.body, "m=video 0 "));
+		assert_true(r->call->deal->active->end[1].accepted);
+		assert_true(r->set[(r->n_set - 1) % 64].may_send);
+		assert_int_equal(r->hangups, 0);
+		rig_free(r);
+	}
+}
+
+/* The phone drops video, and takes it up again. */
+static void a_dropped_line_comes_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		struct rig *r = talk(&kinds[i], HEAD AUDIO VIDEO,
+				     AUDIO VIDEO);
+
+		phone_offers(r, HEAD AUDIO NO_VIDEO);
+		assert_non_null(strstr(o.body, "m=video 0 "));
+		far_answers(r, &kinds[i], AUDIO NO_VIDEO);
+		assert_int_equal(r->call->deal->usable, 1);
+		phone_offers(r, HEAD AUDIO VIDEO);
+		far_answers(r, &kinds[i], AUDIO VIDEO);
+		assert_int_equal(r->call->deal->usable, 3);
+		assert_null(strstr(o.body, "m=video 0 "));
+		assert_int_equal(r->hangups, 0);
+		rig_free(r);
+	}
+}
+
+/* RFC 4733: what says how digits travel is nobody's to change. */
+static void telephone_events(void **state)
+{
+	static const char said[] = "0 101\r\na=rtpmap:0 PCMU/8000\r\n"
+		"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n";
+
+	(void)state;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		struct rig *r = rig_new("");
+
+		rig_call(r, INSIDE, kinds[i].peer);
+		phone_offers(r, HEAD EVENTS);
+		assert_non_null(strstr(o.body, said));
+		far_answers(r, &kinds[i], EVENTS);
+		assert_non_null(strstr(o.body, said));
+		rig_free(r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fax_in_a_running_call),
+		cmocka_unit_test(fax_beside_audio),
+		cmocka_unit_test(a_declined_line_comes_back),
+		cmocka_unit_test(a_dropped_line_comes_back),
+		cmocka_unit_test(telephone_events),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
