@@ -144,7 +144,8 @@ static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
 	from = border_from(home, &x, sip);
 	to = sip_to_dup(home, sip->sip_to);
 	if (from && to)
-		dialog = nta_leg_tcreate(leg->face->agent, dialog_on_request, leg,
+		dialog = nta_leg_tcreate(leg->face->agent,
+					 dialog_on_request, leg,
 					 SIPTAG_CALL_ID_STR(id),
 					 SIPTAG_FROM(from), SIPTAG_TO(to),
 					 TAG_END());

@@ -34,8 +34,8 @@ static const struct leg *leg_of(const struct sip_face *f,
 {
 	const nta_leg_t *dialog = rp ? nta_leg_by_replaces(f->agent, rp)
 				     : NULL;
-	const struct leg *leg = dialog ? nta_leg_magic(dialog, dialog_on_request)
-				       : NULL;
+	const struct leg *leg =
+		dialog ? nta_leg_magic(dialog, dialog_on_request) : NULL;
 
 	return leg && leg->tagged && leg->pair->state != PAIR_ENDED ? leg
 								    : NULL;
