@@ -21,7 +21,8 @@
  * subscriptions (their limit), keepalive (s between questions to phones behind
  * a NAT), bindings (path of their file; at the start only), keys_only (1:
  * offers of the outside stay here), own_no (1: no offer of our own can be
- * made), bodies (1: they go sealed outside), known (1: and our certificates were there), probes (1:
+ * made), bodies (1: they go sealed outside), known (1: and our certificates
+ * were there), probes (1:
  * questions for certificates are answered), seal_ms.
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "fetch" (a
