@@ -103,7 +103,8 @@ void house_open_on(struct house *h, const char *match, size_t calls,
 	assert_int_equal(clerk_new(&s, EPOCH, calls, replay, &h->clerk), 0);
 	clerk_limits(h->clerk, &(struct clerk_limits){
 		.window_us = 300 * SECOND, .verify = true,
-		.tunnel = { 40000, 40999, 3600, 256 } });
+		.tunnel = { .port_min = 40000, .port_max = 40999,
+			    .life_s = 3600, .window = 256 } });
 	clerk_sibling(h->clerk, PROC_ENGINE, 1);
 	clerk_sibling(h->clerk, PROC_RELAY, 1);
 	clerk_sibling(h->clerk, PROC_TUNNEL, 1);
@@ -142,7 +143,8 @@ struct msg_key_party party(uint64_t call, const char *local,
 				  const char *remote)
 {
 	struct msg_key_party p = { .call = call, .n = 1,
-				   .line = { { 11, 0x11111111 } } };
+				   .line = { { .stream = 11,
+					     .ssrc = 0x11111111 } } };
 
 	strcpy(p.peer, "them");
 	strcpy(p.local_id, local);
