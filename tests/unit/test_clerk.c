@@ -683,7 +683,8 @@ static void a_forger_does_not_block_the_peer(void **state)
 	assert_int_equal(offer_as(&b, &(struct msg_key_party){
 		.call = 9, .peer = "them", .local_id = "sip:bob@b.example",
 		.remote_id = "sip:alice@a.example", .n = 1,
-		.line = { { .stream = 41, .ssrc = 0x44444444 } } })->u.offered.err, 0);
+		.line = { { .stream = 41, .ssrc = 0x44444444 } }
+		})->u.offered.err, 0);
 	house_close(&a);
 	house_close(&b);
 	house_close(&forger);
