@@ -141,6 +141,13 @@ bool invite_is_reliable(const struct txn *t, const sip_t *sip)
 	return t->rel100 && !fork_is(t) && wants_prack(sip);
 }
 
+/* What waited for the PRACK goes on, though nothing of it is relayed. */
+static int go_on(const struct reliable *r, int status)
+{
+	pair_run(r->txn->pair);
+	return status;
+}
+
 static int on_prack(struct reliable *r, nta_reliable_t *rel,
 		    nta_incoming_t *prack, const sip_t *sip)
 {
@@ -154,7 +161,7 @@ static int on_prack(struct reliable *r, nta_reliable_t *rel,
 		return 200;
 	t = txn_new(r->txn->from, r->leg, prack, sip);
 	if (!t)
-		return 200;
+		return go_on(r, 200);
 	t->rack_rseq = r->rseq;
 	t->rack_cseq = r->txn->cseq;
 	t->prack_answer = r->offer;

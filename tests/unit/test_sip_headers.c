@@ -207,6 +207,10 @@ static void bodies_are_told_apart(void **state)
 	assert_int_equal(kind("c: text/plain\r\n", "v=0"), BODY_OTHER);
 	assert_int_equal(kind("", "v=0"), BODY_HIDDEN);
 	assert_int_equal(kind("c: multipart/mixed;boundary=x\r\n", "--x"),
+			 BODY_PACKAGE);
+	assert_int_equal(kind("c: multipart/related;boundary=x\r\n", "--x"),
+			 BODY_PARTS);
+	assert_int_equal(kind("c: multipart/encrypted;boundary=x\r\n", "--x"),
 			 BODY_HIDDEN);
 	assert_int_equal(kind("c: message/sip\r\n", "x"), BODY_HIDDEN);
 	assert_int_equal(kind("c: application/pkcs7-mime\r\n", "x"),
