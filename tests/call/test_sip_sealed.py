@@ -406,6 +406,7 @@ def without_the_keeper_a_call_ends_here(s):
         s.relay.say("set no_seal=0")
         d, i = signed_up(s)
         s.relay.say("set no_seal=1")
+        s.relay.stats()  # it is set before the BYE comes
         if ours:
             s.relay.say("hangup 200 bye")
             s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
