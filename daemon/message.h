@@ -269,7 +269,7 @@ struct msg_key_offered {
 	char reason[REASON_TEXT];           /* when err */
 };
 
-/* Tells legal repeats from replays (RULES: a message is bound to the INVITE
+/* Tells legal repeats from replays (a message is bound to the INVITE
  * it came in). Hashes are SHA-256. */
 struct msg_key_origin {
 	uint8_t dialog[32]; /* of Call-ID and From tag */

@@ -13,9 +13,10 @@ static const struct conf_key tunnel_keys[] = {
 	{ .name = "ports", .type = CONF_TEXT, .dflt = "40000-40999",
 	  .valid = settings_ports_valid, .reload = RELOAD_RESTART,
 	  .help = "UDP ports of the outside for media that go in ESP (media = "
-		  "\"esp\" of a profile); each call takes two a media line. "
-		  "The kernel lets nothing else through them, from start to "
-		  "end: none of them may be in media.ports." },
+		  "\"esp\" or \"ike\" of a profile); each call takes two a "
+		  "media line. The kernel lets nothing else through them, from "
+		  "start to end (but see shut): none of them may be in "
+		  "media.ports." },
 	{ .name = "life", .type = CONF_INT, .dflt = "3600", .min = 300,
 	  .max = 86400, .unit = "s", .reload = RELOAD_LIVE,
 	  .help = "How long a key of ESP is used; new ones are agreed on "

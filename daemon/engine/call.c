@@ -371,7 +371,7 @@ void call_won(struct call *c, unsigned branch)
 	if (!c->deal)
 		return;
 	b = deal_branch(c->deal, branch);
-	/* Keys that the offer fixed (RULES: forks) are known to others now. */
+	/* Keys that the offer fixed are known to others now. */
 	c->shared = c->deal->branches && c->deal->branches->next &&
 		    any_key(c->deal);
 	if (b && b != c->deal->active) {

@@ -1,8 +1,7 @@
 /* tunnelclient.c - the engine as the tunnel process's client, where media go in
  * ESP: an SPI for each line before any message names it, both SAs when the
- * keeper has agreed on their keys, and their end (RULES: inbound before its
- * SPI leaves). Ends, suites and keys never come here: the keeper ships them to
- * the tunnel process itself.
+ * keeper has agreed on their keys, and their end. Ends, suites and keys never
+ * come here: the keeper ships them to the tunnel process itself.
  *
  * A tunnel that is reserved is its deal's, one that is raised its line's. */
 #include "daemon/base/err.h"

@@ -2,20 +2,20 @@
  * folder.
  *
  *   keeper.c    the process: loop, descriptors, configuration
- *   clerk.c     the engine's requests; clerk_*.c: one each
- *   best.c      who was sealed before and may not be plain
- *   permit.c    what the keeper's own policy allows
+ *   clerk/      the engine's requests (clerk.c; clerk_*.c: one each), what the
+ *               keeper's own policy allows (permit.c)
  *   docket.c    what is held for each call: exchanges, answers, live keys
  *   shipping.c  key ids, and the keys' way to relay and tunnel
  *   replay.c    the replay cache and its file
- *   memory.c    what is known of far ends from earlier calls, and its file
- *   trust.c     certificates trusted on first use, and the operator's orders
+ *   memory/     what is known of far ends from earlier calls, and its file
+ *               (memory.c); who may not be plain (best.c), counters (count.c),
+ *               what worked last (recall.c)
  *   digest/     passwords of phones: whether an answer to a challenge is right
  *   show.c      what the operator may see
- *   account/    digests of our accounts at peers
+ *   account/    digests of our accounts at peers, keys of IKE for charon
  *   rate.c      how often a peer may ask
- *   credential.c, certificate.c, certname.c
- *               certificates: ours, a far end's, the names in one
+ *   certs/      certificates: ours, a far end's, the names in one; those that
+ *               are trusted on first use (trust.c)
  *   keying.h    the role that modules fill
  *
  * It alone holds long-term secrets. It has no network and opens nothing once

@@ -317,7 +317,7 @@ static bool tunnel_is_refused(const struct control *c,
 	if (!tunnel || c->conf.may_tunnel(c->conf.user))
 		return false;
 	log_line(LOG_CLASS_REFUSED, "relay", m->call, "a stream in a tunnel, "
-		 "though no peer's profile has media = \"esp\"");
+		 "though no peer's profile has media = \"esp\" or \"ike\"");
 	return true;
 }
 

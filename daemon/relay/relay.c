@@ -10,6 +10,7 @@
  *   packet.c    the way of one packet
  *   learn.c, transmit.c, index.c, rtp.c, rtcp.c   its steps
  *   mailbox.c   messages between the threads
+ *   tunnel/     packets that wait for a tunnel (hold.c)
  *
  * The main thread runs libevent for the pairs to engine, keeper and parent,
  * and never touches a packet. Rings are opened before the process is

@@ -2,7 +2,7 @@
  * its bytes and what they say. Pure; any thread.
  *
  * Syntax only: whether a suite, a lifetime or a parameter can be used is for
- * choose.h. What is malformed is refused whole, trailing bytes included. */
+ * usable.h. What is malformed is refused whole, trailing bytes included. */
 #ifndef CALLSEAL_SDES_CRYPTO_H
 #define CALLSEAL_SDES_CRYPTO_H
 

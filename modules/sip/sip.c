@@ -2,40 +2,41 @@
  *
  * A call is two legs and a transaction relay with a body filter. The map:
  *
- *   face.c     agents and listeners of both sides, Contact, loop mark
- *   gate.c     the first look at every message: the guard's
+ *   transport/ agents and listeners of both sides, Contact, loop mark (face.c);
+ *              the first look at every message, the guard's (gate.c); TLS under
+ *              Sofia's transports (tls.c), for whom a certificate speaks
+ *              (tlsname.c)
  *   nat/       ends behind a NAT: where they are, and keeping the way open
  *   sip.c      the module record; requests that belong to no dialog
  *   invite.c   the first INVITE; branches, reliable responses, ACK, CANCEL
  *   fork.c     the first INVITE to several phones of one account
+ *   dialog.c   a request that came in a leg's dialog
  *   txn.c      any request from one leg to the other, its responses back
  *   filter.c   messages wait here, in order, for the core's body filter
  *   reoffer.c  offers with the outside alone, for new keys
  *   session/   session timers, and refreshes of our own
- *   border/    who is believed, and who wants to be private
+ *   border/    who is believed, who wants to be private; priority (rank.c)
  *   leg.c      one SIP dialog
  *   pair.c     the two legs of a call: made, ended, freed
  *   request.c  requests outside a call, subscriptions
  *   registrar/ the registrar of our own, and passwords of phones
- *   register.c a phone's REGISTER on its way to the registrar
- *   binding.c  the table of registered phones, and slots.c its file
- *   location.c how calls find them
+ *   registration/ a phone's REGISTER on its way to the registrar (register.c),
+ *              the table of registered phones (binding.c) and its file
+ *              (slots.c), how calls find them (location.c)
  *   retry.c    a first INVITE again: less protected, where that is allowed,
  *              or by another next hop
  *   trunk/     next hops: which there are (locate.c), which work (hops.c,
  *              server.c); our accounts there (account.c), answers to
- *              challenges (auth.c, challenge.c)
- *   tls.c      TLS under Sofia's transports; tlsname.c: whom a certificate
- *              speaks for
+ *              challenges (auth.c, challenge.c); no way to DNS (resolver.c)
  *   reliable.c reliable responses, and whose PRACK it is
  *   early.c    keys before the phone is picked up
- *   sealing/   which messages S/MIME seals (seals.c; sealed.c, words.c: how);
- *              BYEs and ACKs of our own on their way outside (errand.c)
- *   merge.c    the same request on two ways
- *   headers.c  what passes end to end, byte for byte
- *   rank.c     priority (RFC 4412); origin.c: what is kept for a trace
- *   replaces.c dialogs that a message names, for attended transfers
- *   reply.c    refusals and other answers of our own
+ *   sealed.c, words.c  bodies and words on their way to S/MIME and back
+ *   sealing/   which messages are sealed (seals.c); BYEs and ACKs of our own
+ *              (errand.c); certificates asked for (fetch.c)
+ *   message/   the same request on two ways (merge.c), what passes byte for
+ *              byte (headers.c), bodies of several parts (parts.c), what is
+ *              kept for a trace (origin.c), dialogs that a message names
+ *              (replaces.c), answers of our own (reply.c)
  *
  * Works by RFC 3261, 3262 (100rel), 3264 (offer and answer), 3311 (UPDATE),
  * 3326 (Reason). Sofia's nta keeps the transactions' timers, repeats 2xx and

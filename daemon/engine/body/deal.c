@@ -1,5 +1,5 @@
 /* deal.c - what an offer and its answers agreed: addresses, keying messages
- * and keys. A forked offer has one branch for each early dialog (RULES: one
+ * and keys. A forked offer has one branch for each early dialog (one
  * keying context each), and one of them is active. Data only. */
 #include "daemon/base/err.h"
 #include "daemon/base/secret.h"
