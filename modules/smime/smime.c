@@ -475,7 +475,7 @@ static int learn(const struct bodies_terms *t, const struct bodies_given *in,
 	struct smime_card *card = NULL;
 	struct mime_fields fields;
 	struct mime m = { .n = 0 };
-	struct pin pin; /* whoever signs next will show it */
+	struct pin pin = { .state = PIN_NONE };
 	int r = mime_fields_read((struct mime_bytes){ in->fields,
 						      in->fields_len },
 				 &fields);
@@ -488,6 +488,12 @@ static int learn(const struct bodies_terms *t, const struct bodies_given *in,
 	else
 		r = smime_certs_read(&own, &m.part[0], t->remote_id, &card,
 				     &pin, &f);
+	/* nobody signed it: whoever is on the way could have made it */
+	if (!r && pin.state == PIN_NEW) {
+		smime_card_free(card);
+		r = smime_fault(&f, SMIME_SIGNER_REFUSED, "a certificate that "
+				"nobody vouches for and no call has shown");
+	}
 	if (r)
 		return fail(&f, r, why);
 	*out = (struct bodies_opened){ .card = (struct bodies_card *)

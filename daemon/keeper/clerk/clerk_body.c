@@ -196,7 +196,9 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 			       w->terms.wall_us, w->why.text);
 		w->why.status = 403;
 	}
-	if (!r && o.is_signed) {
+	/* a question pins nothing, so who asks it is not whom we seal for */
+	if (!r && o.is_signed && !(w->probe && !m->party.outward &&
+				   o.pin.state == PIN_NEW)) {
 		correspondents_put(c->correspondents, w->peer->name,
 				   m->party.remote_id, w->how, &o);
 		if (m->party.outward)
