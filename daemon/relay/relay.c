@@ -182,6 +182,11 @@ static void relay_sibling(void *state, enum process p, uint32_t epoch)
 {
 	struct relay *r = state;
 
+	/* Where the relay alone keeps streams in their tunnel, nobody could
+	 * stop them now; their calls end with the engine anyhow. */
+	if (p == PROC_ENGINE && !epoch &&
+	    child_settings(r->child)->tunnel.open)
+		control_clear(r->control);
 	if (p != PROC_ENGINE || !epoch)
 		return; /* calls outlive it; a new keeper has new key ids */
 	if (r->engine && r->engine != epoch) {

@@ -58,14 +58,28 @@ static void tell(void *user, enum message type, uint64_t id,
 			  message_name(type), err_text(err));
 }
 
+/* Ends as a crash would: what is in the kernel stays, the ports shut, until the
+ * parent has started the next one. An end in order opens them, and must come
+ * when the relay sends no more. */
+static void break_off(const char *why)
+{
+	log_error(TAG, "%s", why);
+	_exit(EXIT_FAILURE);
+}
+
 static int tell_any(void *user, enum process to, enum message type,
 		    uint64_t id, const void *body, size_t len,
 		    const char *tail)
 {
 	struct tunnel_process *p = user;
+	int r = child_send(p->child, to, type, id, body, len, tail,
+			   tail ? strlen(tail) : 0);
 
-	return child_send(p->child, to, type, id, body, len, tail,
-			  tail ? strlen(tail) : 0);
+	/* without it the engine would let media go on: it stops all of them
+	 * when this process is gone */
+	if (r == E_FULL && type == MSG_TUNNEL_EVENT)
+		break_off("the engine cannot be told of tunnels that are gone");
+	return r;
 }
 
 /* Sets the timer for what waits longest. */
@@ -84,15 +98,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	plan(arg);
-}
-
-/* Ends as a crash would: what is in the kernel stays, the ports shut, until the
- * parent has started the next one. An end in order opens them, and must come
- * when the relay sends no more. */
-static void break_off(const char *why)
-{
-	log_error(TAG, "%s", why);
-	_exit(EXIT_FAILURE);
 }
 
 /* Deaf, it would not know of tunnels that are no more. */
@@ -164,6 +169,17 @@ static int refuse_use(struct tunnel_process *p, const struct ipc_msg *msg)
 	return 0;
 }
 
+static int refuse_reserve(struct tunnel_process *p, const struct ipc_msg *msg)
+{
+	struct msg_tunnel_reserved reply = { .err = E_RESTART };
+
+	snprintf(reply.reason, sizeof reply.reason, "the peer got media = "
+		 "\"esp\" by a reload: restart the service");
+	tell_any(p, PROC_ENGINE, MSG_TUNNEL_RESERVED, msg->id, &reply,
+		 sizeof reply, NULL);
+	return 0;
+}
+
 static int tunnel_handle(void *state, enum process from, struct ipc_msg *msg)
 {
 	struct tunnel_process *p = state;
@@ -172,6 +188,8 @@ static int tunnel_handle(void *state, enum process from, struct ipc_msg *msg)
 	if (uses_takes(msg) || (!p->tunnels && msg->type == MSG_TUNNEL_LIST))
 		return p->uses ? uses_message(p->uses, msg)
 			       : refuse_use(p, msg);
+	if (!p->tunnels && msg->type == MSG_TUNNEL_RESERVE)
+		return refuse_reserve(p, msg);
 	err = p->tunnels ? tunnels_message(p->tunnels, from, msg) : E_STATE;
 	plan(p);
 	return err;

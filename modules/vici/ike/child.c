@@ -273,6 +273,8 @@ void child_gained(struct child *c, uint32_t old, uint32_t ike_id,
 
 	if (!child_fits(c, sa) || c->state == CHILD_ENDING) {
 		child_end_sa(m, sa->id);
+		if (old) /* charon has let go of it: nobody tells */
+			child_lost(c, old, 0);
 		return; /* nothing is up by it: the timer tells */
 	}
 	keep_sa(c, old, ike_id, sa);
