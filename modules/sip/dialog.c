@@ -130,13 +130,15 @@ static int early_signed_bye(struct leg *leg, struct leg *to,
 {
 	struct txn *t = to && !too_many(leg->pair) ? txn_new(leg, to, irq, sip)
 						   : NULL;
+	const struct refusal no = reply_no(500, NULL);
 	struct call_given g;
 
 	if (!t)
 		return 500;
-	if (!words_given(sip, &g)) {
+	if (!words_given(sip, &g)) { /* the txn has the request by now */
 		words_given_free(&g);
-		return 500;
+		txn_refuse(t, &no);
+		return 0;
 	}
 	g.bare = true;
 	g.what = "BYE";

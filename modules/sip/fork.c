@@ -370,6 +370,8 @@ void fork_send(struct passage *p, const struct body *body)
 	struct refusal no = reply_no(500, "the request cannot be sent on");
 	uint32_t todo = f->todo;
 
+	if (f->decided) /* while the offer was on its way to here */
+		return;
 	f->todo = 0;
 	for (unsigned i = 0; todo >> i; i++) {
 		if (!(todo >> i & 1))

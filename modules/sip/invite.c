@@ -14,6 +14,7 @@
 #include "modules/sip/transport/face.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
+#include "modules/sip/sealing/seals.h"
 #include "modules/sip/reliable.h"
 #include "modules/sip/message/replaces.h"
 #include "modules/sip/message/reply.h"
@@ -72,6 +73,14 @@ static struct reliable *reliable_note(struct txn *t, struct leg *leg,
 	return r;
 }
 
+/* In a running call that is signed nobody moves the far end but by what was
+ * opened: then txn.c does it. */
+static bool takes_target(const struct txn *t, const struct leg *leg, int status)
+{
+	return t->initial ||
+	       seals_on(t->pair, leg, t->method, status) != SEALS_MUST;
+}
+
 struct leg *invite_response(struct txn *t, const sip_t *sip)
 {
 	int status = sip->sip_status->st_status;
@@ -88,7 +97,7 @@ struct leg *invite_response(struct txn *t, const sip_t *sip)
 		pair_end(t->pair, &no, "out of memory");
 		return NULL;
 	}
-	if (status < 300 && leg->dialog)
+	if (status < 300 && leg->dialog && takes_target(t, leg, status))
 		leg_retarget(leg, sip, t->initial && status >= 200);
 	if (status >= 200 && status < 300) {
 		t->to = leg;
@@ -158,7 +167,7 @@ static int on_prack(struct reliable *r, nta_reliable_t *rel,
 	if (!prack || !sip)
 		return 0; /* a final response overtook it, or it timed out */
 	if (r->txn->pair->state == PAIR_ENDED || !r->leg->dialog)
-		return 200;
+		return go_on(r, 200);
 	t = txn_new(r->txn->from, r->leg, prack, sip);
 	if (!t)
 		return go_on(r, 200);

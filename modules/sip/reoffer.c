@@ -24,6 +24,7 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
+#include "modules/sip/sealing/seals.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
@@ -92,6 +93,17 @@ static bool refuses_keys(const sip_t *sip)
 	return w || (type && !strcasecmp(type, "application/mikey"));
 }
 
+static bool ends_call(int status, const sip_t *sip)
+{
+	return status == 408 || status == 481 || (sip && refuses_keys(sip));
+}
+
+bool reoffer_proves_nothing(const struct txn *t, const sip_t *sip)
+{
+	return sip && seals_on(t->pair, t->to, sip_method_bye, 0) ==
+		      SEALS_MUST;
+}
+
 static unsigned retry_ms(const sip_t *sip)
 {
 	const sip_retry_after_t *after = sip->sip_retry_after;
@@ -105,7 +117,9 @@ static void refused(struct txn *t, int status, const sip_t *sip)
 	char why[64];
 
 	snprintf(why, sizeof why, "%d %s", status, reply_phrase(status));
-	if (status == 408 || status == 481)
+	if (ends_call(status, sip) && reoffer_proves_nothing(t, sip))
+		ended(t, REOFFER_FAILED, 0, why);
+	else if (status == 408 || status == 481)
 		hang_up(t, status, "the far end does not know the call");
 	else if (status == 401 || status == 407)
 		ended(t, REOFFER_CHALLENGED, 0, why);
@@ -170,13 +184,27 @@ static void filter_answer(struct txn *t, const struct body *body, bool opened)
 	pair->depth--;
 }
 
+/* Where the far end is from now on, and how long. */
+static void agreed(struct txn *t, const sip_t *sip)
+{
+	leg_retarget(t->to, sip, false);
+	session_agreed(t->to, sip);
+}
+
 static void on_opened(void *user, const struct refusal *no,
 		      const struct body *out)
 {
-	if (no)
+	struct txn *t = user;
+	msg_t *msg;
+
+	if (no) {
 		on_answer(user, no, NULL);
-	else if (!over(user))
-		filter_answer(user, out, true);
+	} else if (!over(user)) {
+		msg = nta_outgoing_getresponse(t->orq);
+		agreed(t, sip_object(msg));
+		msg_destroy(msg);
+		filter_answer(t, out, true);
+	}
 }
 
 static void open_answer(struct txn *t, const sip_t *sip,
@@ -205,8 +233,8 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 
 	t->secured = came_secured(t, orq);
 	auth_proved(t->auth, sip);
-	leg_retarget(t->to, sip, false);
-	session_agreed(t->to, sip);
+	if (!sealed_from(t->pair, t->to))
+		agreed(t, sip);
 	if (t->method == sip_method_invite)
 		leg_ack(t->to, t, NULL, NULL);
 	if (!filter_offers(sip)) {

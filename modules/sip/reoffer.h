@@ -15,6 +15,9 @@ void reoffer_accept(struct txn *t);
 
 /* How long an offer on this leg waits after a 491 (RFC 3261 14.1). */
 unsigned reoffer_glare_ms(const struct leg *leg);
+/* A refusal (NULL: none came) that anybody on the way could have made, in a
+ * call of which he cannot make a BYE: it does not end the call. */
+bool reoffer_proves_nothing(const struct txn *t, const sip_t *sip);
 /* Somebody's offer is not answered yet, or its 2xx not acknowledged. */
 bool reoffer_is_open(const struct pair *pair);
 

@@ -611,15 +611,18 @@ static bool learns(struct ask *a, const sip_t *sip)
  * knew: once more, with ours, for that one. */
 static bool goes_again(struct ask *a, const sip_t *sip)
 {
+	bool brief;
+
 	if (sip->sip_status->st_status != 493 || !a->sealed || a->full ||
 	    !goes_out(a))
 		return false;
 	a->full = true;
 	if (learns(a, sip))
 		return true;
-	if (a->brief)
-		again_in_full(a);
-	return a->brief;
+	brief = a->brief;
+	if (brief)
+		again_in_full(a); /* it may end a */
+	return brief;
 }
 
 static int on_response(struct txn *ask, nta_outgoing_t *orq,

@@ -596,8 +596,7 @@ static void response_sent(struct txn *t, const sip_t *sip)
 		return;
 	if (status < 300 && !t->initial && has_contact(t->method))
 		leg_accepted(t->from, t->irq);
-	if (status < 300 && t->method != sip_method_invite &&
-	    has_contact(t->method) &&
+	if (status < 300 && !t->initial && has_contact(t->method) &&
 	    seals_on(t->pair, t->to, t->method, status) == SEALS_MUST)
 		leg_retarget(t->to, sip, false);
 	t->final = status;

@@ -244,10 +244,10 @@ def signed(s, method, i, cseq=7, content="", ctype=TYPE, tag="B1", **over):
     s.b.request(method, i.contact(), e, body=body, extra="Content-Type: %s\r\n" % ctype, **ends)
 
 
-def unsigned(s, method, i, cseq=7, body=b"", extra=""):
+def unsigned(s, method, i, cseq=7, body=b"", extra="", **over):
     e = {"call_id": i.get("Call-ID"), "ftag": "B1", "ttag": i.tag("From"), "cseq": cseq}
     ends = {"From": i.get("To").split(";tag")[0] + ";tag=B1", "To": i.get("From")}
-    s.b.request(method, i.contact(), e, body=body, extra=extra, **ends)
+    s.b.request(method, i.contact(), e, body=body, extra=extra, **ends, **over)
 
 
 def signed_up(s):
@@ -324,6 +324,42 @@ def an_unsigned_bye_before_the_ack_ends_nothing(s):
     s.b.expect("ACK")
     s.a.request("ACK", d["uri"], d)
     s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.gone()
+
+
+@case(keys=SIGNS)
+def a_bye_too_long_to_be_read_ends_nothing(s):
+    """More than the bound headers may have: refused, and its transaction is done with."""
+    d, i = s.invite()
+    answer(s, i, "B1")
+    ok = s.a.expect("SIP/2.0 200")
+    unsigned(s, "BYE", i, Contact="<sip:%s@127.0.0.1>" % ("x" * 5000))
+    s.b.expect("SIP/2.0 500")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    s.a.request("ACK", d["uri"], d)
+    s.b.expect("ACK")
+    s.a.request("BYE", d["uri"], d)
+    answer(s, s.b.expect("BYE"), "B1", content="")
+    s.a.expect("SIP/2.0 200")
+    s.gone()
+
+
+@case(keys=SIGNS + ("sealed=1",))
+def an_unsigned_refusal_ends_no_call(s):
+    """Of an offer of ours: anybody on the way could have made it. Nor does what came
+    with it, or with a 2xx that is not signed, say where the far end is."""
+    d, i = signed_up(s)
+    same(s.relay.reoffer(), 0, "order")
+    s.b.reply(s.b.expect("UPDATE|INVITE"), "481 Gone")
+    while True:
+        got = s.b.recv(0.3)
+        if not got:
+            break
+        assert got.method == "ACK", got.line
+    same(s.relay.stats()["pairs"], 1, "calls")
+    s.a.request("BYE", d["uri"], d)
+    answer(s, s.b.expect("BYE"), "B1", content="")
+    s.a.expect("SIP/2.0 200")
     s.gone()
 
 

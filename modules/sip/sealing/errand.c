@@ -219,6 +219,9 @@ static bool take_way(struct errand *g, const struct pair *pair)
 		call_way(pair->call, g->way);
 	else
 		*g->way = *pair->way;
+	/* the call's, which ends before; for what is fetched, which this is
+	 * not worth */
+	g->way->target = g->way->next_hop = g->way->routes = NULL;
 	return true;
 }
 

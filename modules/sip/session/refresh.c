@@ -78,7 +78,8 @@ static void refused(struct txn *t, int status, const sip_t *sip)
 		 "session refresh to the %s: %d %s",
 		 t->to->face->face == INSIDE ? "inside" : "outside", status,
 		 reply_phrase(status));
-	if (status == 408 || status == 481) {
+	if ((status == 408 || status == 481) &&
+	    !reoffer_proves_nothing(t, sip)) {
 		gone(t, status);
 	} else if (!sip) {
 		fail(t, AGAIN_MS);
@@ -91,7 +92,8 @@ static void refused(struct txn *t, int status, const sip_t *sip)
 	} else if (status == 491) {
 		fail(t, reoffer_glare_ms(t->to));
 	} else if (t->method == sip_method_update &&
-		   (status == 405 || status == 501)) {
+		   (status == 405 || status == 501) &&
+		   !reoffer_proves_nothing(t, sip)) {
 		t->to->updates = false;
 		fail(t, 0);
 	} else {
