@@ -19,7 +19,7 @@ class Trunk(Phone):
         self.lab, self.uri, self.user, self.site = lab, BOB, 'bob', 'b'
         self.host = 'gate-b'
         self.address = lab.net.address(self.host)
-        self.dir = lab.folder('trunk')
+        self.number, self.dir = 0, lab.folder('trunk')
         self.events, self.issuer, self.mediaenc = [], issuer, mediaenc
         self._write(wav, auto)
         self.process = lab.start('baresip-trunk', self.host, ['baresip', '-f', self.dir])
@@ -39,8 +39,9 @@ class Trunk(Phone):
             self._write_certificate(f'{self.dir}/unused.pem')
         with open(f'{self.dir}/config', 'w') as f:
             f.write(SDES.format(
-                listen=self.address, dir=self.dir, source=f'aufile,{wav}', ports='30000-30998',
-                address=self.address, modules=MODULES, control=CONTROL, more=more))
+                listen=self.address, port=5060, dir=self.dir, source=f'aufile,{wav}',
+                ports='30000-30998', address=self.address, modules=MODULES,
+                control=CONTROL, more=more))
         transport = 'tls' if tls else 'udp'
         with open(f'{self.dir}/accounts', 'w') as f:
             f.write(f'<{self.uri};transport={transport}>;regint=0;audio_codecs=PCMU'
