@@ -36,7 +36,10 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/reliable.c modules/sip/reliable.h \
 	modules/sip/reoffer.c modules/sip/reoffer.h \
 	modules/sip/message/reply.c modules/sip/message/reply.h \
-	modules/sip/request.c modules/sip/request.h \
+	modules/sip/request/answer.c modules/sip/request/answer.h \
+	modules/sip/request/forward.c modules/sip/request/forward.h \
+	modules/sip/request/request.c modules/sip/request/request.h \
+	modules/sip/request/talk.c modules/sip/request/talk.h \
 	modules/sip/retry.c modules/sip/retry.h \
 	modules/sip/sealed.c modules/sip/sealed.h \
 	modules/sip/sealing/seals.c modules/sip/sealing/seals.h \

@@ -62,7 +62,7 @@
 #include "modules/sip/registrar/registrar.h"
 #include "modules/sip/reoffer.h"
 #include "modules/sip/message/reply.h"
-#include "modules/sip/request.h"
+#include "modules/sip/request/request.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/transport/tls.h"
 #include "modules/sip/trunk/account.h"

@@ -18,7 +18,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "modules/sip/request.h"
+#include "modules/sip/request/request.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -36,7 +36,7 @@
 #include "daemon/base/log.h"
 #include "daemon/digest/users.h"
 #include "modules/sip/pair.h"
-#include "modules/sip/request.h"
+#include "modules/sip/request/request.h"
 #include "modules/sip/sip.h"
 
 #include <fcntl.h>

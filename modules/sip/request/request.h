@@ -13,6 +13,8 @@ void requests_free(struct requests *r);
 /* Whether a request that belongs to no dialog passes, by method and face. What
  * is for ourselves does not: it names no user, or is OPTIONS. */
 bool request_passes(const struct sip_face *f, const sip_t *sip);
+/* Whether it leaves a subscription. */
+bool request_subscribes(sip_method_t m);
 /* Takes such a request, answers it sooner or later; as an nta_request_f's
  * result. */
 int request_outside(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip);
