@@ -269,12 +269,15 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 		.target = c->target, .next_hop = c->next_hop,
 		.routes = c->routes, .nat = c->route.nat, .ticket = c->ticket,
 		.nowhere = c->route.nowhere, .trusted = call_trusts(c),
+		.hops = c->hops,
 	};
+	memcpy(out->peer, c->peer, sizeof out->peer);
 	if (content && call_words(c) == WORDS_SEALED) {
 		out->words = WORDS_SEALED;
 		bodyclient_way(c, &out->body);
 	}
 	c->target = c->next_hop = c->routes = NULL;
+	c->hops = (struct hop_list){ NULL, 0, 0 };
 	c->ticket = (struct guard_ticket){ 0 };
 out:
 	call_free(c);
@@ -287,6 +290,7 @@ void request_way_free(struct engine *e, struct request_way *w)
 	free(w->target);
 	free(w->next_hop);
 	free(w->routes);
+	hop_free(&w->hops);
 	*w = (struct request_way){ .target = NULL };
 }
 

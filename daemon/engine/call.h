@@ -108,12 +108,20 @@ struct body_way {
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
 };
 
+/* Where a request may go, in order; at: where it went last. */
+struct hop_list {
+	char **uri; /* owned, as each text */
+	size_t n, at;
+};
+
 /* Where a request outside a call goes on the other face; owned by the caller.
  */
 struct request_way {
 	char *target;   /* Request-URI for the other face */
 	char *next_hop; /* SIP URI to send to, or "" (the target) */
 	char *routes;   /* value of a Route header, or "" */
+	char peer[NAME_TEXT];  /* with whom */
+	struct hop_list hops;  /* empty: next_hop is the only way */
 	bool nat;       /* as in struct call_route */
 	bool nowhere;   /* nobody is there: once its words are opened, and not
 	                   before, the answer is 404 */
@@ -129,6 +137,11 @@ struct request_way {
 int engine_route(struct engine *e, const struct call_start *s, bool content,
 		 struct request_way *out, struct refusal *no);
 void request_way_free(struct engine *e, struct request_way *w);
+/* Whether there is another next hop, for when this one does not serve. */
+bool request_has_hop(const struct request_way *w);
+/* next_hop is the next one from now on; why is for the log. False: there is
+ * none, or no memory. */
+bool request_next_hop(struct request_way *w, const char *why);
 
 /* The peer's network is trusted with who is calling, and believed (RFC 3325):
  * asserted = "trust". Whom an emergency call reaches always is. */

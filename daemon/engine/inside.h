@@ -69,12 +69,6 @@ enum sealing {
 /* Our attempts at a call that prefers sealing, the best first. */
 enum rung { RUNG_SEALED, RUNG_OPPORTUNISTIC, RUNG_PLAIN };
 
-/* Where it may go, in order; at: where it went last. */
-struct hop_list {
-	char **uri; /* owned, as each text */
-	size_t n, at;
-};
-
 /* The phones of one account, when the call is for several. */
 struct phone_list {
 	struct phone *phone; /* owned */

@@ -36,6 +36,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/reliable.c modules/sip/reliable.h \
 	modules/sip/reoffer.c modules/sip/reoffer.h \
 	modules/sip/message/reply.c modules/sip/message/reply.h \
+	modules/sip/request/again.c modules/sip/request/again.h \
 	modules/sip/request/answer.c modules/sip/request/answer.h \
 	modules/sip/request/forward.c modules/sip/request/forward.h \
 	modules/sip/request/request.c modules/sip/request/request.h \

@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 
-from sipscene import BOB, OUTSIDE, PORT, SLOW, case, main, same
+from sipscene import BOB, OUTSIDE, PORT, SLOW, case, left, main, same
+from sipsealed import frag
 from sipsock import SDP, called, dialog
 
 ANY = {"target": ""}
@@ -444,6 +445,119 @@ def a_call_that_came(s):
     s.b.reply(bye, "200 OK", contact=False)
     s.a.expect("SIP/2.0 200")
     s.gone()
+
+
+# -- outside calls ------------------------------------------------------------
+
+MWI = "Event: message-summary\r\nExpires: 600\r\n"
+KINDS = (("MESSAGE", "Content-Type: text/plain\r\n", b"hello"),
+         ("PUBLISH", "Event: presence\r\nContent-Type: application/pidf+xml\r\n", b"<p/>"),
+         ("OPTIONS", "", b""), ("SUBSCRIBE", MWI, b""),
+         ("REFER", "Refer-To: <sip:carol@c.example>\r\n", b""))
+
+
+def answered(s, first, end=None, **kw):
+    """Refuses it with a challenge; what came then, with our credentials."""
+    end = end or s.b
+    refuse(end, first, challenge(kw["nonce"]))
+    m = end.expect(first.method)
+    right(m, **kw)
+    same(m.get("Call-ID"), first.get("Call-ID"), "Call-ID")
+    same(m.tag("From"), first.tag("From"), "From tag")
+    same(m.tag("To"), first.tag("To"), "To tag")
+    same(m.body, first.body, "body")
+    same(int(m.get("CSeq").split()[0]), int(first.get("CSeq").split()[0]) + 1, "CSeq")
+    assert m.get("Via") != first.get("Via")
+    return m
+
+
+@case(**ANY)
+def requests_outside_calls(s):
+    """Two realms after each other; the phone sees neither."""
+    lead(s, "", 'realm = "p.example"; name = "second";')
+    for method, extra, body in KINDS:
+        s.a.request(method, BOB, dialog(), extra=extra, body=body)
+        first = s.b.expect(method)
+        proxy(s.b, first, challenge("p" + method, realm="p.example"))
+        m = s.b.expect(method)
+        right(m, "Proxy-Authorization", nonce="p" + method)
+        m = answered(s, m, nonce="n" + method)
+        right(m, "Proxy-Authorization", nonce="p" + method, nc=2)
+        s.b.reply(m, "489 Bad Event" if "R" in method else "200 OK", "B" + method, contact=False)
+        s.a.expect("SIP/2.0 200|SIP/2.0 489")
+    left(s, 0)
+
+
+@case(**ANY)
+def subscription(s):
+    """Its refresh and a NOTIFY of the phone's, in their dialogs."""
+    lead(s, "")
+    d = dialog()
+    s.a.request("SUBSCRIBE", BOB, d, extra=MWI)
+    m = answered(s, s.b.expect("SUBSCRIBE"), nonce="s1")
+    s.b.reply(m, "200 OK", "N1", extra="Expires: 300\r\n")
+    ok = s.a.expect("SIP/2.0 200")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    s.a.request("SUBSCRIBE", d["uri"], d, extra=MWI)
+    m = answered(s, s.b.expect("SUBSCRIBE"), nonce="s2")
+    same(m.tag("To"), "N1", "the notifier's tag")
+    s.b.reply(m, "200 OK", extra="Expires: 300\r\n")
+    s.a.expect("SIP/2.0 200")
+    d = dialog()
+    s.b.request("SUBSCRIBE", "sip:alice@a.example", d, extra=MWI)
+    r = s.a.expect("SUBSCRIBE")
+    s.a.reply(r, "200 OK", "A1", extra="Expires: 300\r\n")
+    s.b.expect("SIP/2.0 200")
+    e = called(r, "A1")
+    s.a.request("NOTIFY", r.contact(), e, extra="Subscription-State: terminated\r\n"
+                "Event: message-summary\r\n")
+    m = answered(s, s.b.expect("NOTIFY"), nonce="s3")
+    s.b.reply(m, "200 OK", contact=False)
+    s.a.expect("SIP/2.0 200")
+    left(s, 1)
+
+
+@case(**ANY)
+def requests_that_pass(s):
+    """What no account is for, what is wrong, and what the keeper does not say."""
+    lead(s, "")
+    text = "Content-Type: text/plain\r\n"
+    own = ('Authorization: Digest username="a", realm="t.example", nonce="x", uri="sip:b", '
+           'response="00000000000000000000000000000000"\r\n')
+    for realm, extra in (("phones", text), ("t.example", text + own)):
+        s.a.request("MESSAGE", BOB, dialog(), body=b"hi", extra=extra)
+        ch = challenge("n1", realm=realm)
+        refuse(s.b, s.b.expect("MESSAGE"), ch)
+        same(s.a.expect("SIP/2.0 401").get("WWW-Authenticate"), ch, "the challenge")
+    s.relay.say("set no_keeper=1")
+    s.a.request("MESSAGE", BOB, dialog(), body=b"hi", extra=text)
+    refuse(s.b, s.b.expect("MESSAGE"), challenge("n2"))
+    s.a.expect("SIP/2.0 401")
+    s.relay.say("set no_keeper=0")
+    s.a.request("MESSAGE", BOB, dialog(), body=b"hi", extra=text)
+    refuse(s.b, answered(s, s.b.expect("MESSAGE"), nonce="n3"), challenge("n4"))
+    s.a.expect("SIP/2.0 401")  # the password is wrong
+    s.b.request("MESSAGE", "sip:alice@a.example", dialog(), body=b"hi", extra=text)
+    refuse(s.a, s.a.expect("MESSAGE"), challenge("n5"))
+    s.b.expect("SIP/2.0 401")  # a phone's is not ours to answer
+    left(s, 0)
+
+
+@case(target="", keys=("bodies=1",))
+def sealed_words(s):
+    """The seal is bound to the CSeq, so it is made anew; credentials lie outside."""
+    lead(s, "")
+    s.a.request("MESSAGE", BOB, dialog(), body=b"hello", extra="Content-Type: text/plain\r\n")
+    first = s.b.expect("MESSAGE")
+    refuse(s.b, first, challenge("n1"))
+    m = s.b.expect("MESSAGE")
+    right(m, nonce="n1")
+    for r in first, m:
+        same(r.body.split(b"\r\n\r\n")[0].decode() + "\r\n", frag(r.get), "bound headers")
+    assert m.get("CSeq") != first.get("CSeq")
+    s.b.reply(m, "200 OK", "B1", contact=False)
+    s.a.expect("SIP/2.0 200")
+    left(s, 0)
 
 
 @case(**ANY)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 
-from sipscene import OUTSIDE, PORT, SLOW, branch, case, main, same
+from sipscene import OUTSIDE, PORT, SLOW, branch, case, left, main, same
 from sipsock import SDP, dialog
 
 ANY = {"target": ""}
@@ -23,7 +23,8 @@ def uri(port):
 
 def lead(s, *ports, keepalive=0):
     """Calls go by these ports, in this order; two of them have an end."""
-    s.c = s.end(PORT + 12, OUTSIDE)
+    if not hasattr(s, "c"):
+        s.c = s.end(PORT + 12, OUTSIDE)
     with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as f:
         f.write(CONF % (keepalive, ", ".join('"%s"' % uri(p) for p in ports)))
     s.relay.say("set conf=%s" % f.name)
@@ -247,6 +248,102 @@ def outbound_proxy(s):
     same(i.uri, "sip:bob@b.example", "Request-URI")
     s.finish(d, i, s.b)
     s.gone()
+
+
+# -- requests outside calls ---------------------------------------------------
+
+TEXT = "Content-Type: text/plain\r\n"
+
+
+def message(s, **kw):
+    s.a.request("MESSAGE", "sip:bob@b.example", dialog(), body=b"hello", extra=TEXT, **kw)
+
+
+def done(s, end, m):
+    end.reply(m, "200 OK", "M", contact=False)
+    s.a.expect("SIP/2.0 200")
+    left(s, 0)
+
+
+@case(**ANY)
+def a_message_goes_on(s):
+    """Past a port that refuses and a 503 that is remembered, for calls, too."""
+    lead(s, 15, 12, 11)
+    message(s)
+    first = s.c.expect("MESSAGE")
+    s.c.reply(first, "503 Service Unavailable", "C1", contact=False, extra="Retry-After: 30\r\n")
+    m = s.b.expect("MESSAGE")
+    same(m.body, first.body, "body")
+    same(m.uri, first.uri, "Request-URI")
+    assert branch(m) != branch(first), "the branch is the same"
+    done(s, s.b, m)
+    assert s.peers()[uri(15)]["rests_s"] > 20, s.peers()
+    assert s.peers()[uri(12)]["rests_s"] > 20, s.peers()
+    d, i = s.invite()
+    s.finish(d, i, s.b)
+    message(s)
+    done(s, s.b, s.b.expect("MESSAGE"))
+    s.c.quiet()
+
+
+@case(**ANY)
+def a_message_into_silence(s):
+    """Five seconds; a server that says 100 has it."""
+    lead(s, 12, 11)
+    begun = time.monotonic()
+    message(s)
+    first = s.c.expect("MESSAGE")
+    m = s.b.expect("MESSAGE", 7 * SLOW)
+    assert 4.5 < time.monotonic() - begun < 6 * SLOW
+    s.c.reply(first, "200 OK", "C1", contact=False)
+    s.a.quiet(0.1)  # too late
+    done(s, s.b, m)
+    same(s.peers()[uri(12)]["trouble"], "no answer", "why")
+    while s.c.recv(0.05):
+        pass  # repetitions
+    lead(s, 11, 12)
+    message(s)
+    m = s.b.expect("MESSAGE")
+    time.sleep(3.6)
+    s.b.reply(m, "100 Trying", contact=False)
+    s.c.quiet(2)
+    done(s, s.b, m)
+
+
+@case(**ANY)
+def all_messages_fail(s):
+    """The last one's answer is the phone's; other refusals are answers."""
+    lead(s, 12, 11)
+    message(s)
+    s.c.reply(s.c.expect("MESSAGE"), "503 Service Unavailable", "C1", contact=False)
+    s.b.reply(s.b.expect("MESSAGE"), "503 Service Unavailable", "B1", contact=False,
+              extra="Retry-After: 9\r\n")
+    same(s.a.expect("SIP/2.0 503").get("Retry-After"), "9", "Retry-After")
+    message(s)
+    s.c.reply(s.c.expect("MESSAGE"), "404 Not Found", "C1", contact=False)
+    s.a.expect("SIP/2.0 404")
+    s.b.quiet(0.1)
+    left(s, 0)
+
+
+@case(**ANY)
+def a_subscription_goes_on(s):
+    """It lives where it was taken; a refresh goes nowhere else."""
+    lead(s, 12, 11)
+    d = dialog()
+    mwi = "Event: message-summary\r\nExpires: 600\r\n"
+    s.a.request("SUBSCRIBE", "sip:bob@b.example", d, extra=mwi)
+    s.c.reply(s.c.expect("SUBSCRIBE"), "503 Service Unavailable", "C1", contact=False)
+    m = s.b.expect("SUBSCRIBE")
+    s.b.reply(m, "200 OK", "N1", extra="Expires: 300\r\n")
+    ok = s.a.expect("SIP/2.0 200")
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    s.a.request("SUBSCRIBE", d["uri"], d, extra=mwi)
+    m = s.b.expect("SUBSCRIBE")
+    s.b.reply(m, "503 Service Unavailable", contact=False)
+    s.a.expect("SIP/2.0 503")
+    s.c.quiet(0.1)
+    left(s, 1)
 
 
 if __name__ == "__main__":

@@ -426,6 +426,17 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	return 0;
 }
 
+/* Those after the first. */
+static void mock_hop(struct hop_list *l, const char *uri)
+{
+	char **more = realloc(l->uri, (l->n + 1) * sizeof *more);
+
+	if (!more)
+		return;
+	l->uri = more;
+	l->uri[l->n++] = strdup(uri);
+}
+
 int engine_route(struct engine *e, const struct call_start *s, bool content,
 		 struct request_way *out, struct refusal *no)
 {
@@ -441,6 +452,9 @@ int engine_route(struct engine *e, const struct call_start *s, bool content,
 		.words = content && e->bodies ? WORDS_SEALED : WORDS_CLEAR,
 		.body = { .id = c->id, .outward = s->from == INSIDE },
 	};
+	snprintf(out->peer, sizeof out->peer, "%s", call_peer(c));
+	for (unsigned i = 0; i < c->n_more; i++)
+		mock_hop(&out->hops, c->more[i]);
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
@@ -456,6 +470,24 @@ void request_way_free(struct engine *e, struct request_way *w)
 	free(w->target);
 	free(w->next_hop);
 	free(w->routes);
+	for (size_t i = 0; i < w->hops.n; i++)
+		free(w->hops.uri[i]);
+	free(w->hops.uri);
+}
+
+bool request_has_hop(const struct request_way *w)
+{
+	return w->hops.at < w->hops.n;
+}
+
+bool request_next_hop(struct request_way *w, const char *why)
+{
+	(void)why;
+	if (!request_has_hop(w))
+		return false;
+	free(w->next_hop);
+	w->next_hop = strdup(w->hops.uri[w->hops.at++]);
+	return true;
 }
 
 uint64_t call_id(const struct call *c)

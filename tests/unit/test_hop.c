@@ -134,6 +134,31 @@ static void not_once_it_was_answered(void **state_)
 	rig_free(r);
 }
 
+static void requests_have_them_too(void **state_)
+{
+	struct rig *r = open_rig(false);
+	struct call_start s = { .from = INSIDE, .callee = "sip:x@two.example",
+				.caller = "sip:alice@a.example" };
+	struct request_way w;
+	struct refusal no;
+
+	(void)state_;
+	addr_parse("127.0.0.1:5080", &s.source);
+	assert_int_equal(engine_route(r->e, &s, false, &w, &no), 0);
+	assert_string_equal(w.peer, "two");
+	assert_string_equal(w.next_hop, "sip:one");
+	assert_true(request_has_hop(&w));
+	assert_true(request_next_hop(&w, "no answer"));
+	assert_string_equal(w.next_hop, "sip:two");
+	assert_false(request_has_hop(&w));
+	assert_false(request_next_hop(&w, "no answer"));
+	assert_string_equal(w.next_hop, "sip:two");
+	assert_non_null(strstr(rig_log, "peer two: sip:one: no answer; now by "
+			       "sip:two"));
+	request_way_free(r->e, &w);
+	rig_free(r);
+}
+
 static void the_operator_sees_them(void **state_)
 {
 	struct rig *r = open_rig(true);
@@ -162,6 +187,7 @@ int main(void)
 		cmocka_unit_test(as_the_role_says),
 		cmocka_unit_test(each_has_keys_of_its_own),
 		cmocka_unit_test(not_once_it_was_answered),
+		cmocka_unit_test(requests_have_them_too),
 		cmocka_unit_test(the_operator_sees_them),
 	};
 

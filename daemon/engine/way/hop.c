@@ -1,5 +1,6 @@
-/* hop.c - the next hops of a call that leaves: where it goes first, and where
- * then, when that one does not work (RFC 3263 section 4.3).
+/* hop.c - the next hops of a call that leaves, or of a request outside one:
+ * where it goes first, and where then, when that one does not work (RFC 3263
+ * section 4.3).
  *
  * A peer's route may list several next hops, and each may be a name with
  * several servers. The role "hops" knows which of them work; without it they
@@ -87,6 +88,26 @@ bool call_next_hop(struct call *c, const char *why)
 	free(c->next_hop);
 	c->route.next_hop = c->next_hop = next;
 	sealing_anew(c);
+	return true;
+}
+
+bool request_has_hop(const struct request_way *w)
+{
+	return w->hops.at + 1 < w->hops.n;
+}
+
+bool request_next_hop(struct request_way *w, const char *why)
+{
+	char *next = request_has_hop(w) ? strdup(w->hops.uri[w->hops.at + 1])
+					: NULL;
+
+	if (!next)
+		return false;
+	w->hops.at++;
+	log_line(LOG_CLASS_REMOTE, "engine", 0, "peer %s: %s: %s; now by %s",
+		 w->peer, w->next_hop, why, next);
+	free(w->next_hop);
+	w->next_hop = next;
 	return true;
 }
 

@@ -1,18 +1,13 @@
-/* answer.c - see answer.h.
- *
- * A challenge passes, and the phone's answer to it comes as a new request. A
- * sealed MESSAGE goes out once more with our certificates to who does not know
- * them. */
+/* answer.c - see answer.h. */
 #include "modules/sip/request/answer.h"
 
 #include "daemon/base/log.h"
-#include "modules/sip/filter.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/message/reply.h"
-#include "modules/sip/request/forward.h"
+#include "modules/sip/request/again.h"
 #include "modules/sip/request/request.h"
+#include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/hops.h"
-#include "modules/sip/words.h"
 
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/nta_tag.h>
@@ -135,51 +130,10 @@ static void unreached(struct ask *a, int status)
 	ask_refuse(a, &no);
 }
 
-static void on_learned(void *user, bool learned)
+void answer_back(struct ask *a, const sip_t *sip)
 {
-	struct ask *a = user;
-	msg_t *response;
-
-	if (learned || a->brief) {
-		forward_again(a);
-		return;
-	}
-	response = nta_outgoing_getresponse(a->orq);
-	if (response)
-		pass_back(a, sip_object(response));
-	msg_destroy(response);
-}
-
-static bool learns(struct ask *a, const sip_t *sip)
-{
-	struct call_given g;
-	bool fine = filter_body_kind(sip) == BODY_SEALED &&
-		    words_given(sip, &g);
-
-	if (!fine)
-		return false;
-	engine_words_learn(a->talk->all->sip->engine, &a->talk->way.body, &g,
-			   on_learned, a);
-	words_given_free(&g);
-	return true;
-}
-
-/* It does not know our certificates (any more), or has another one than we
- * knew: once more, with ours, for that one. */
-static bool goes_again(struct ask *a, const sip_t *sip)
-{
-	bool brief;
-
-	if (sip->sip_status->st_status != 493 || !a->sealed || a->full ||
-	    !ask_goes_out(a))
-		return false;
-	a->full = true;
-	if (learns(a, sip))
-		return true;
-	brief = a->brief;
-	if (brief)
-		forward_again(a); /* it may end a */
-	return brief;
+	learn(a, sip);
+	pass_back(a, sip);
 }
 
 int answer_take(struct txn *ask, nta_outgoing_t *orq, const sip_t *sip)
@@ -190,13 +144,14 @@ int answer_take(struct txn *ask, nta_outgoing_t *orq, const sip_t *sip)
 	if (status < 200)
 		return 0;
 	hops_note(a->talk->all->sip->hops, orq, sip);
+	if (again(a, sip))
+		return 0;
 	if (!sip || nta_sip_is_internal(sip) || status == 408) {
 		unreached(a, status);
 		return 0;
 	}
-	if (goes_again(a, sip))
-		return 0;
-	learn(a, sip);
-	pass_back(a, sip);
+	if (a->auth && status < 300)
+		auth_proved(a->auth, sip);
+	answer_back(a, sip);
 	return 0;
 }

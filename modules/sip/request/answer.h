@@ -6,5 +6,7 @@
 
 /* For Sofia: its object is a struct ask, under its one type. */
 int answer_take(struct txn *ask, nta_outgoing_t *orq, const sip_t *sip);
+/* Takes a final response back to who asked; a is over then. */
+void answer_back(struct ask *a, const sip_t *sip);
 
 #endif

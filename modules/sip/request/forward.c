@@ -8,9 +8,11 @@
 #include "modules/sip/message/headers.h"
 #include "modules/sip/message/replaces.h"
 #include "modules/sip/message/reply.h"
+#include "modules/sip/request/again.h"
 #include "modules/sip/request/answer.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/transport/face.h"
+#include "modules/sip/trunk/auth.h"
 #include "modules/sip/words.h"
 
 #include <stdlib.h>
@@ -61,7 +63,7 @@ static bool fill(const struct ask *a, msg_t *msg, const sip_t *sip,
 	     !put(msg, sip_route_make(msg_home(msg), w->routes))) ||
 	    (ask_has_contact(a) &&
 	     !put(msg, sip_contact_dup(msg_home(msg), to->contact))) ||
-	    !put_body(a, msg, sip, words))
+	    !auth_put(a->auth, msg) || !put_body(a, msg, sip, words))
 		return false;
 	return !nta_msg_request_complete(msg, to->dialog, a->method,
 					 sip->sip_request->rq_method_name,
@@ -99,8 +101,10 @@ static void leave(struct ask *a, msg_t *msg)
 	else if (msg)
 		no = reply_no(480, "a sips: request needs TLS on the next "
 			      "hop");
-	if (a->orq)
+	if (a->orq) {
+		again_await(a);
 		return;
+	}
 	msg_destroy(msg);
 	ask_refuse(a, &no);
 }

@@ -180,16 +180,11 @@ static nta_leg_t *dialog_from(struct talk_end *e, nta_incoming_t *irq,
 static bool make_dialogs(struct talk *t, nta_incoming_t *irq,
 			 const sip_t *sip)
 {
-	su_home_t home[1] = { SU_HOME_INIT(home) };
 	const struct request_way *w = &t->way;
 	struct talk_end *from = &t->end[0], *to = &t->end[1];
-	const url_t *hop;
 
-	su_home_init(home);
-	hop = url_make(home, *w->next_hop ? w->next_hop : w->target);
 	from->contact = face_contact_of(from->face, irq, t->sips);
-	to->contact = face_contact_to(to->face, hop, t->sips);
-	su_home_deinit(home);
+	talk_toward(t);
 	from->tagged = true;
 	nat_hop(from->face, irq, sip, from->hop);
 	if (w->nat)

@@ -6,6 +6,8 @@
 #include "modules/sip/message/headers.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/request/request.h"
+#include "modules/sip/transport/face.h"
+#include "modules/sip/trunk/auth.h"
 #include "modules/sip/words.h"
 
 #include <stdlib.h>
@@ -47,6 +49,8 @@ struct talk *talk_new(struct requests *all, struct sip_face *f)
 static void ask_free(struct ask *a)
 {
 	engine_words_forget(a->talk->all->sip->engine, a);
+	auth_free(a->auth);
+	loop_timer_free(a->patience);
 	msg_destroy(a->out);
 	if (a->orq)
 		nta_outgoing_destroy(a->orq);
@@ -84,6 +88,19 @@ void talk_over(struct talk *t)
 void talk_lasts(struct talk *t, uint32_t seconds)
 {
 	t->until_us = now_us() + seconds * SECOND_US + GRACE_US;
+}
+
+void talk_toward(struct talk *t)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	const struct request_way *w = &t->way;
+
+	su_home_init(home);
+	t->end[1].contact = face_contact_to(
+		t->end[1].face,
+		url_make(home, *w->next_hop ? w->next_hop : w->target),
+		t->sips);
+	su_home_deinit(home);
 }
 
 void ask_end(struct ask *a)

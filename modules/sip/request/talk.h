@@ -11,6 +11,7 @@
 #define ASKS_MAX 8 /* requests of one talk on their way */
 
 struct talk;
+struct auth;
 
 /* Our end of the dialog on one face. */
 struct talk_end {
@@ -29,6 +30,8 @@ struct ask {
 	unsigned from;
 	nta_incoming_t *irq;
 	nta_outgoing_t *orq;
+	struct auth *auth; /* our answers to challenges, or NULL; owned */
+	struct loop_timer *patience; /* with its next hop; or NULL; owned */
 	msg_t *out;       /* what goes on, until its words are sealed; owned */
 	sip_method_t method;
 	uint32_t asked_s; /* Expires of a SUBSCRIBE */
@@ -57,7 +60,6 @@ struct requests {
 	size_t n;
 };
 
-
 /* One more in the list, which owns it; its first request came from there. NULL:
  * no memory. */
 struct talk *talk_new(struct requests *all, struct sip_face *f);
@@ -67,6 +69,8 @@ void talk_free(struct talk *t);
 void talk_over(struct talk *t);
 /* It stays for so long, and what is still under way comes to its end. */
 void talk_lasts(struct talk *t, uint32_t seconds);
+/* Our Contact on the other face is one that suits where it goes. */
+void talk_toward(struct talk *t);
 /* What the other face may see of what came by this one. */
 struct crossing talk_crossing(const struct talk_end *came);
 /* COPY_ flags (headers.h) for such a message. */
