@@ -364,15 +364,15 @@ static void put(struct leg *leg, msg_t *msg, const char *branch)
 		msg_destroy(msg);
 }
 
-/* Completes it and sends it, if it may leave; takes msg. A BYE may be
- * challenged outside. */
+/* Completes it and sends it, if it may leave; takes msg. It may be challenged
+ * outside. */
 static void say(struct leg *leg, msg_t *msg, sip_method_t method,
 		const char *name)
 {
 	if ((!errand_is_sealed(leg, method) || sealed_date(msg)) &&
 	    !nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
 	    face_may_leave(msg, leg_hop(leg), leg->sips)) {
-		if (method == sip_method_bye && leg->face->face == OUTSIDE)
+		if (leg->face->face == OUTSIDE)
 			errand_send(leg, msg, NULL);
 		else
 			put(leg, msg, NULL);

@@ -447,6 +447,32 @@ def a_call_that_came(s):
     s.gone()
 
 
+@case(target="", keys=("early=1",))
+def our_own_prack(s):
+    """What the dialog says later has numbers of its own."""
+    lead(s, "")
+    d, i = s.invite()
+    s.b.reply(i, "183 Progress", "B1", "Content-Type: application/mikey\r\nRequire: 100rel\r\n"
+              "RSeq: 7\r\n", "keys")
+    r = s.b.expect("PRACK")
+    refuse(s.b, r, challenge("n1"))
+    again = s.b.expect("PRACK")
+    right(again, nonce="n1")
+    same(again.get("RAck"), r.get("RAck"), "RAck")
+    same((again.get("Call-ID"), again.tag("To")), (r.get("Call-ID"), "B1"), "the dialog")
+    number = int(r.get("CSeq").split()[0])
+    same(again.get("CSeq"), "%d PRACK" % (number + 1), "CSeq")
+    s.b.reply(again, "200 OK", contact=False)
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.confirm(d)
+    s.a.request("BYE", d["uri"], d)
+    bye = s.b.expect("BYE")
+    same(bye.get("CSeq"), "%d BYE" % (number + 2), "CSeq")
+    s.b.reply(bye, "200 OK", contact=False)
+    s.a.expect("SIP/2.0 200")
+    s.gone()
+
+
 # -- outside calls ------------------------------------------------------------
 
 MWI = "Event: message-summary\r\nExpires: 600\r\n"

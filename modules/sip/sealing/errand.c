@@ -122,28 +122,47 @@ static void send_on(struct errand *g, msg_t *msg)
 
 /* -- its challenge -------------------------------------------------------- */
 
-/* The same once more: no dialog is needed for it, which may be gone. */
+static nta_leg_t *dialog_of(const struct errand *g, const sip_t *sip)
+{
+	return nta_leg_by_dialog(g->face->agent, NULL, sip->sip_call_id,
+				 sip->sip_to->a_tag, NULL,
+				 sip->sip_from->a_tag, NULL);
+}
+
+/* In a dialog that lives on, its next number; after a BYE none comes. */
+static bool count_on(const struct errand *g, msg_t *msg, sip_t *sip)
+{
+	const sip_request_t *rq = sip->sip_request;
+	nta_leg_t *dialog = dialog_of(g, sip);
+	sip_cseq_t *cseq = sip_cseq_create(msg_home(msg),
+					   sip->sip_cseq->cs_seq + 1,
+					   rq->rq_method, rq->rq_method_name);
+
+	msg_header_remove(msg, (msg_pub_t *)sip,
+			  (msg_header_t *)sip->sip_cseq);
+	if (dialog)
+		return !nta_msg_request_complete(msg, dialog, rq->rq_method,
+						 rq->rq_method_name, NULL);
+	return cseq && !msg_header_insert(msg, (msg_pub_t *)sip,
+					  (msg_header_t *)cseq);
+}
+
+/* The same once more; its dialog may be gone. */
 static msg_t *repeat(struct errand *g)
 {
 	msg_t *sent = g->bare ? msg_ref(g->bare)
 			      : nta_outgoing_getrequest(g->orq);
 	msg_t *msg = sent ? msg_dup(sent) : NULL;
-	sip_t *sip = msg ? sip_object(msg) : NULL;
-	sip_cseq_t *cseq;
+	sip_t *sip;
 
 	msg_destroy(sent);
-	if (!sip)
+	if (!msg)
 		return NULL;
+	sip = sip_object(msg);
 	while (sip->sip_via)
 		msg_header_remove(msg, (msg_pub_t *)sip,
 				  (msg_header_t *)sip->sip_via);
-	cseq = sip_cseq_create(msg_home(msg), sip->sip_cseq->cs_seq + 1,
-			       SIP_METHOD_BYE);
-	msg_header_remove(msg, (msg_pub_t *)sip,
-			  (msg_header_t *)sip->sip_cseq);
-	if (cseq && !msg_header_insert(msg, (msg_pub_t *)sip,
-				       (msg_header_t *)cseq) &&
-	    auth_put(g->auth, msg))
+	if (count_on(g, msg, sip) && auth_put(g->auth, msg))
 		return msg;
 	msg_destroy(msg);
 	return NULL;
@@ -167,7 +186,7 @@ static int on_response(struct txn *self, nta_outgoing_t *orq,
 {
 	struct errand *g = (struct errand *)(void *)self;
 	struct auth_request q = { .peer = g->peer, .response = sip,
-				  .method = "BYE" };
+				  .method = nta_outgoing_method_name(orq) };
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	int r = -1;
 
