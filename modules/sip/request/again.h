@@ -6,8 +6,8 @@
 
 #include "modules/sip/request/talk.h"
 
-/* For a final response, or a failure: then sip is NULL or Sofia's own. True: the
- * phone does not hear of it, at least not yet; a may be over. */
+/* For a final response, or a failure: then sip is NULL or Sofia's own. True:
+ * the phone does not hear of it, at least not yet; a may be over. */
 bool again(struct ask *a, const sip_t *sip);
 /* It was sent: its next hop has a short time to say anything at all, if there
  * is another one. */

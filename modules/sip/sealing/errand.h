@@ -1,5 +1,6 @@
 /* errand.h - a request of our own to the outside, of which no txn knows: BYE,
- * PRACK, or the ACK of an answer to our own offer. It outlives leg, pair and call. */
+ * PRACK, or the ACK of an answer to our own offer. It outlives leg, pair and
+ * call. */
 #ifndef CALLSEAL_SIP_ERRAND_H
 #define CALLSEAL_SIP_ERRAND_H
 
