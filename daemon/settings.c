@@ -362,7 +362,9 @@ static const struct conf_key limit_keys[] = {
 	  .help = "Namespaces of Resource-Priority (RFC 4412) that count: "
 		  "when limits.calls is reached, a call with a higher "
 		  "priority ends one with the lowest. Those of phones and of "
-		  "outside.trusted only; all others are ignored." },
+		  "outside.trusted only; all others are ignored. Who "
+		  "requires that one is understood, and names none of "
+		  "these, gets 417." },
 	{ .name = NULL }
 };
 

@@ -9,6 +9,7 @@
 #include "modules/sip/invite.h"
 
 #include "daemon/base/log.h"
+#include "modules/sip/border/rank.h"
 #include "modules/sip/early.h"
 #include "modules/sip/fork.h"
 #include "modules/sip/transport/face.h"
@@ -408,6 +409,42 @@ static int checked(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 	return 0;
 }
 
+/* What the sender may say, and requires to be heard; a call for help goes on
+ * all the same. */
+static bool is_ranked_oddly(struct sip_face *f, nta_incoming_t *irq,
+			    const sip_t *sip)
+{
+	struct engine *e = f->sip->engine;
+	const struct addr source = face_source(irq);
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	const char *callee;
+	bool odd;
+
+	if (!rank_unknown(sip, engine_settings(e)->limits.preempt) ||
+	    !engine_trusts(e, f->face, &source))
+		return false;
+	su_home_init(home);
+	callee = url_as_string(home, sip->sip_request->rq_url);
+	odd = f->face != INSIDE || !callee || !engine_is_emergency(e, callee);
+	su_home_deinit(home);
+	return odd;
+}
+
+static int refuse_rank(struct sip_face *f, nta_incoming_t *irq)
+{
+	struct addr source = face_source(irq);
+	char where[ADDR_TEXT], accept[RANK_TEXT];
+
+	log_line(LOG_CLASS_REMOTE, SIP_TAG, 0, "INVITE from %s: 417, it "
+		 "requires a Resource-Priority that limits.preempt does not "
+		 "name", addr_text(&source, where));
+	rank_accepted(engine_settings(f->sip->engine)->limits.preempt, accept);
+	nta_incoming_treply(irq, 417, "Unknown Resource-Priority",
+			    SIPTAG_HEADER_STR(accept), TAG_END());
+	nta_incoming_destroy(irq);
+	return 0;
+}
+
 int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 {
 	struct refusal no;
@@ -418,6 +455,8 @@ int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 
 	if (status)
 		return refuse_first(irq, status, why);
+	if (is_ranked_oddly(f, irq, sip))
+		return refuse_rank(f, irq);
 	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	pair = pair_new(f, irq, sip, &no);
 	if (!pair) {

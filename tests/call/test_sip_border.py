@@ -4,7 +4,7 @@ from strangers, from a network that is trusted, and what Privacy takes out."""
 import sys
 
 from sipscene import BOB, case, main, same
-from sipsock import SDP, called
+from sipsock import SDP, called, dialog
 
 SAID = [
     "P-Asserted-Identity: \"Boss\" <sip:boss@a.example>", "P-Preferred-Identity: <sip:b@a.example>",
@@ -186,6 +186,28 @@ def outside_a_call(s):
     same(lines_of(r), [], "the MESSAGE")
     s.a.reply(r, "200 OK", "A1", contact=False)
     s.b.expect("SIP/2.0 200")
+
+
+REQUIRED = ["Require: resource-priority", "Resource-Priority: x.1, wps.9"]
+
+
+@case(keys=("preempt=24",))
+def an_unknown_priority(s):
+    """That a phone requires to be understood; strangers are not heard."""
+    s.a.request("INVITE", BOB, dialog(), extra=text(REQUIRED), body=SDP)
+    no = s.a.expect("SIP/2.0 417")
+    same(no.data.split(b"\r\n")[0], b"SIP/2.0 417 Unknown Resource-Priority", "phrase")
+    same(no.get("Accept-Resource-Priority"), ", ".join(
+        "%s.%d" % (n, v) for n in ("ets", "wps") for v in (4, 3, 2, 1, 0)), "what is known")
+    s.b.quiet(0.1)
+    for lines in (REQUIRED[:1] + ["Resource-Priority: x.1, wps.0"], REQUIRED[1:], REQUIRED[:1]):
+        same(lines_of(outward(s, lines)), lines, "the INVITE")
+    same(lines_of(inward(s, REQUIRED)), REQUIRED[:1], "the INVITE")
+
+
+@case()
+def priorities_are_not_ours(s):
+    same(lines_of(outward(s, REQUIRED)), REQUIRED, "the INVITE")
 
 
 if __name__ == "__main__":

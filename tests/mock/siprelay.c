@@ -12,6 +12,7 @@
  * lead (a piece of those URIs that a call may lead to; not on standard input),
  * session (calls.session, s), sealed, trusted, follow (1: 3xx), skip (s: so far
  * the clock jumps), step (the same of the wall clock alone),
+ * preempt (bits of limits.preempt),
  * oom (the N-th calloc() of ours from now on fails, once),
  * conf (path of a configuration, for its peers; again: a reload), register (1:
  * passes, 2: local), users (path of the file of accounts of a.example; at the
@@ -171,6 +172,8 @@ static void set(struct program *p, const char *text)
 		skip_s += atoi(value);
 	else if (!strncmp(text, "step=", 5))
 		step_s += atoi(value);
+	else if (!strncmp(text, "preempt=", 8))
+		e->settings.limits.preempt = (unsigned)atoi(value);
 	else if (!strncmp(text, "oom=", 4))
 		oom = (unsigned)atoi(value);
 	else if (!strncmp(text, "register=", 9))

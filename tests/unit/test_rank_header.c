@@ -13,10 +13,9 @@
 
 enum { DSN = 1, DRSN = 2, Q735 = 4, ETS = 8, WPS = 16, ESNET = 32, ALL = 63 };
 
-static unsigned rank(const char *headers, unsigned namespaces)
+static msg_t *invite(const char *headers)
 {
 	char text[1024];
-	unsigned rank;
 	msg_t *msg;
 
 	snprintf(text, sizeof text, "INVITE sip:b@b SIP/2.0\r\n"
@@ -26,7 +25,13 @@ static unsigned rank(const char *headers, unsigned namespaces)
 	msg = msg_make(sip_default_mclass(), MSG_DO_EXTRACT_COPY, text,
 		       (ssize_t)strlen(text));
 	assert_non_null(sip_object(msg)->sip_request);
-	rank = rank_of(sip_object(msg), namespaces);
+	return msg;
+}
+
+static unsigned rank(const char *headers, unsigned namespaces)
+{
+	msg_t *msg = invite(headers);
+	unsigned rank = rank_of(sip_object(msg), namespaces);
 	msg_destroy(msg);
 	return rank;
 }
@@ -75,12 +80,55 @@ static void nonsense(void **state)
 	}
 }
 
+static bool unknown(const char *headers, unsigned namespaces)
+{
+	msg_t *msg = invite(headers);
+	bool r = rank_unknown(sip_object(msg), namespaces);
+
+	msg_destroy(msg);
+	return r;
+}
+
+static void what_is_required(void **state)
+{
+	static const char bad[] = "Require: resource-priority\r\n"
+				  "Resource-Priority: wps.9, x.1\r\n";
+	static const char good[] = "Require: x, resource-priority\r\n"
+				   "Resource-Priority: x.1\r\n"
+				   "Resource-Priority: wps.3\r\n";
+
+	(void)state;
+	assert_true(unknown(bad, WPS));
+	assert_false(unknown(bad, 0));
+	assert_false(unknown(good, WPS));
+	assert_true(unknown(good, ETS));
+	assert_false(unknown("Resource-Priority: x.1\r\n", WPS));
+	assert_false(unknown("Require: resource-priority\r\n", WPS));
+}
+
+static void what_is_accepted(void **state)
+{
+	char text[RANK_TEXT];
+
+	(void)state;
+	rank_accepted(ETS | ESNET, text);
+	assert_string_equal(text, "Accept-Resource-Priority: ets.4, ets.3, "
+			    "ets.2, ets.1, ets.0, esnet.0, esnet.1, esnet.2, "
+			    "esnet.3, esnet.4");
+	rank_accepted(ALL, text);
+	assert_non_null(strstr(text, "esnet.4"));
+	rank_accepted(0, text);
+	assert_string_equal(text, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values),
 		cmocka_unit_test(namespaces),
 		cmocka_unit_test(nonsense),
+		cmocka_unit_test(what_is_required),
+		cmocka_unit_test(what_is_accepted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

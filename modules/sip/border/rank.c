@@ -1,10 +1,11 @@
 /* rank.c - Resource-Priority (RFC 4412 sections 3.1 and 10, RFC 7135): values
  * of the namespaces that the configuration names, each from its lowest up. Of
  * several the highest counts; a value that its namespace does not have counts
- * for nothing (section 4.6.1). Whether the sender may say so is not for this
- * file. */
+ * for nothing, unless the request requires that it does (section 4.6.1).
+ * Whether the sender may say so is not for this file. */
 #include "modules/sip/border/rank.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -75,4 +76,33 @@ unsigned rank_of(const sip_t *sip, unsigned namespaces)
 		best = one > best ? one : best;
 	}
 	return best;
+}
+
+static bool has_any(const sip_t *sip)
+{
+	const sip_unknown_t *h = sip->sip_unknown;
+
+	while (h && (!h->un_name || strcasecmp(h->un_name, HEADER)))
+		h = h->un_next;
+	return h;
+}
+
+bool rank_unknown(const sip_t *sip, unsigned namespaces)
+{
+	return namespaces && has_any(sip) && !rank_of(sip, namespaces) &&
+	       sip_has_feature(sip->sip_require, "resource-priority");
+}
+
+void rank_accepted(unsigned namespaces, char out[static RANK_TEXT])
+{
+	size_t n = 0;
+
+	*out = 0;
+	for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
+		for (unsigned k = 0; namespaces >> i & 1 && k < 7 &&
+		     spaces[i].value[k] && n < RANK_TEXT; k++)
+			n += (size_t)snprintf(out + n, RANK_TEXT - n, "%s%s.%s",
+					      n ? ", " : "Accept-" HEADER ": ",
+					      spaces[i].name,
+					      spaces[i].value[k]);
 }
