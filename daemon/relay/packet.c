@@ -8,7 +8,7 @@
  * A plain stream is passed on as it is, once its source is right. So is one
  * that goes in a tunnel, but that its far end never moves by itself: the kernel
  * lets in what is from where signalling said, and what the phone sends waits
- * until the tunnel may be used.
+ * until the tunnel may be used, be it before signalling has told its address.
  *
  * Each step decides by itself to drop: there is no way from a sealed stream's
  * input to an output that does not go through seal() or unseal(). RFC 3711
@@ -253,20 +253,26 @@ static int treat(struct pass *d)
 {
 	int r;
 
-	if (!d->p->len || d->p->len > PACKET_MAX)
-		return drop(d, E_FORMAT);
 	if (d->s->sealed && d->from == OUTSIDE)
 		return unseal(d);
 	r = known_source(d);
 	return r || !d->s->sealed ? r : seal(d);
 }
 
+/* A phone may send as soon as its answer leaves (RFC 3264 5.1), and be faster
+ * than that answer, which waits for SAs. */
+static bool is_early(const struct pass *d)
+{
+	return d->from == INSIDE && d->s->tunnel && !d->source->now.family &&
+	       env_allows(d->s->env, &d->p->from);
+}
+
 /* What waits is on its way as soon as the tunnel may be used. */
-static int hold(struct pass *d)
+static int hold(struct pass *d, const struct media_port *in, bool early)
 {
 	struct stream *s = d->s;
-	const struct held one = { .at_us = d->p->now_us,
-				  .kind = (uint8_t)d->kind,
+	const struct held one = { .at_us = d->p->now_us, .from = d->p->from,
+				  .early = early, .component = in->component,
 				  .len = d->p->len };
 	uint64_t *lost = &s->stats[INSIDE].dropped_no_key;
 	int r;
@@ -325,13 +331,38 @@ int packet_relay(const struct media_port *in, struct packet *p,
 
 	d.kind = kind_of(in, p);
 	d.source = &s->remote[in->face][in->component];
+	if (!len || len > PACKET_MAX)
+		return drop(&d, E_FORMAT);
+	if (is_early(&d))
+		return hold(&d, in, true);
 	r = treat(&d);
 	if (r)
 		return r;
 	count_in(&d, len);
 	if (to == OUTSIDE && s->tunnel && !s->open)
-		return hold(&d);
+		return hold(&d, in, false);
 	return go_on(&d, out);
+}
+
+/* 0, or why it goes no further: an early one from somewhere else. */
+static int pass_held(struct pass *d, const struct held *h,
+		     struct packet_way *out)
+{
+	struct stream *s = d->s;
+	const struct media_port *in = &s->port[INSIDE][h->component];
+	int r = 0;
+
+	d->p->len = h->len;
+	d->p->from = h->from;
+	memcpy(d->p->data, h->data, h->len);
+	d->kind = kind_of(in, d->p);
+	d->source = &s->remote[INSIDE][h->component];
+	if (h->early) {
+		r = known_source(d);
+		if (!r)
+			count_in(d, h->len);
+	}
+	return r ? r : go_on(d, out);
 }
 
 bool packet_held(struct stream *s, struct packet *p, struct packet_way *out)
@@ -344,11 +375,8 @@ bool packet_held(struct stream *s, struct packet *p, struct packet_way *out)
 		return false;
 	s->stats[INSIDE].dropped_no_key += hold_age(&s->hold, p->now_us);
 	while (r && (h = hold_take(&s->hold))) {
-		d.kind = h->kind;
-		p->len = h->len;
-		memcpy(p->data, h->data, h->len);
+		r = pass_held(&d, h, out);
 		free(h);
-		r = go_on(&d, out);
 	}
 	return !r;
 }

@@ -224,7 +224,7 @@ static struct relay_env env;
 static struct stream *s;
 static uint64_t now_us;
 static struct addr there, here;
-static uint8_t data[PACKET_MAX];
+static uint8_t data[PACKET_MAX + 1];
 
 static int setup(void **state)
 {
@@ -256,14 +256,19 @@ static void word(unsigned may_send)
 	assert_int_equal(stream_set(s, &c, now_us), 0);
 }
 
-static int from_phone(uint8_t mark, size_t len)
+static int from(const struct addr *a, uint8_t mark, size_t len)
 {
-	struct packet p = { .data = data, .len = len, .from = here,
+	struct packet p = { .data = data, .len = len, .from = *a,
 			    .now_us = now_us };
 	struct packet_way way;
 
 	memset(data, mark, len);
 	return packet_relay(&s->port[INSIDE][RTP], &p, &way);
+}
+
+static int from_phone(uint8_t mark, size_t len)
+{
+	return from(&here, mark, len);
 }
 
 /* Its mark, or -1. */
@@ -299,6 +304,30 @@ static void nothing_is_given_before_the_word(void **state)
 	assert_int_equal(from_phone(3, 100), 0);
 	assert_int_equal(s->stats[OUTSIDE].packets_out, 3);
 	assert_int_equal(s->hold.n, 0);
+}
+
+/* A phone's media may be faster than its answer. */
+static void what_comes_before_the_address_waits_for_it(void **state)
+{
+	struct addr other = here, outer = there;
+
+	(void)state;
+	other.ip[3]++;
+	assert_int_equal(from_phone(1, 100), E_AGAIN);
+	assert_int_equal(from(&other, 2, 100), E_AGAIN);
+	assert_int_equal(from(&outer, 3, 100), E_POLICY); /* no inside.nets */
+	assert_int_equal(from_phone(4, 0), E_FORMAT);
+	assert_int_equal(from_phone(4, PACKET_MAX + 1), E_FORMAT);
+	assert_int_equal(s->stats[INSIDE].packets_in, 0);
+	word(STREAM_SEND_NO);
+	assert_int_equal(from_phone(5, 100), E_AGAIN);
+	word(STREAM_SEND_NOW);
+	assert_int_equal(next(), 1);
+	assert_int_equal(next(), 5);
+	assert_int_equal(next(), -1);
+	assert_int_equal(s->stats[INSIDE].dropped_source, 2);
+	assert_int_equal(s->stats[INSIDE].packets_in, 2);
+	assert_int_equal(s->stats[INSIDE].bytes_in, 200);
 }
 
 static void the_oldest_goes(void **state)
@@ -370,6 +399,7 @@ int main(void)
 		cmocka_unit_test(the_policy_must_have_tunnels),
 		cmocka_unit_test(other_streams_have_none_of_its_ports),
 		WITH(nothing_is_given_before_the_word),
+		WITH(what_comes_before_the_address_waits_for_it),
 		WITH(the_oldest_goes),
 		WITH(bytes_are_bounded),
 		WITH(nothing_waits_for_long),

@@ -1,10 +1,14 @@
-/* hold.h - packets of a phone that wait until its stream's tunnel may be used.
+/* hold.h - packets of a phone that wait until its stream's tunnel may be used,
+ * the first perhaps until its answer has told where it sends from.
  *
  * Bounded in time, packets and bytes: what comes when it is full, or waits too
  * long, costs the oldest. Memory is had for what is in it only. One thread. */
 #ifndef CALLSEAL_HOLD_H
 #define CALLSEAL_HOLD_H
 
+#include "daemon/base/addr.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +20,10 @@
 
 struct held {
 	struct held *next;
-	uint64_t at_us; /* when it came */
-	uint8_t kind;   /* enum component */
+	uint64_t at_us;    /* when it came */
+	struct addr from;  /* counts where nothing was said of its source yet */
+	bool early;        /* so it is */
+	uint8_t component; /* of the port where it came in */
 	size_t len;
 	uint8_t data[];
 };
