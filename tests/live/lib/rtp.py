@@ -51,12 +51,17 @@ def extended(packets):
     return out
 
 
-def in_sequence(packets):
-    """One SSRC's payloads in order of their index, repeats dropped."""
+def ordered(packets):
+    """One SSRC's packets in order of their index, repeats dropped."""
     by_index = {}
     for (_, index), p in zip(extended(packets), packets):
-        by_index.setdefault(index, p.payload)
+        by_index.setdefault(index, p)
     return [by_index[i] for i in sorted(by_index)]
+
+
+def in_sequence(packets):
+    """Their payloads."""
+    return [p.payload for p in ordered(packets)]
 
 
 def aligned(entered, arrived):
