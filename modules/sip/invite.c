@@ -445,7 +445,8 @@ static int refuse_rank(struct sip_face *f, nta_incoming_t *irq)
 	return 0;
 }
 
-int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
+static int begin(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		 char **proof)
 {
 	struct refusal no;
 	struct pair *pair;
@@ -473,6 +474,8 @@ int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 		return 0;
 	}
 	t->initial = true;
+	t->proof = *proof;
+	*proof = NULL;
 	if (!fork_begin(t)) {
 		no = reply_no(500, NULL);
 		pair_end(pair, &no, "out of memory");
@@ -483,4 +486,13 @@ int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 	filter_pass(t, PASS_REQUEST, pair->called,
 		    nta_incoming_getrequest(irq));
 	return 0;
+}
+
+int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		 char *proof)
+{
+	int r = begin(f, irq, sip, &proof);
+
+	free(proof);
+	return r;
 }

@@ -5,8 +5,10 @@
 #include "modules/sip/filter.h"
 #include "modules/sip/sip.h"
 
-/* The first INVITE of a call. As an nta_request_f's result. */
-int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip);
+/* The first INVITE of a call. As an nta_request_f's result. proof is taken: of
+ * admission_proof(). */
+int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		 char *proof);
 /* Sofia's callback: ACK or CANCEL came, or (sip NULL) no ACK or PRACK. */
 int invite_on_ack_cancel(struct txn *t, nta_incoming_t *irq,
 			 const sip_t *sip);

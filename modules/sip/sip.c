@@ -134,11 +134,12 @@ static int on_register(struct sip_face *f, nta_incoming_t *irq,
 static void on_admitted(struct sip_face *f, nta_incoming_t *irq,
 			const sip_t *sip, const struct admitted *who)
 {
-	(void)who;
+	char *proof = admission_proof(who);
+
 	if (sip->sip_request->rq_method == sip_method_invite)
-		invite_first(f, irq, sip);
+		invite_first(f, irq, sip, proof);
 	else
-		request_outside(f, irq, sip);
+		request_outside(f, irq, sip, proof);
 }
 
 static int on_stranger(struct leg *door, nta_leg_t *dialog,

@@ -160,6 +160,7 @@ struct txn {
 	msg_t *out;          /* ours, until its body is sealed (reoffer.c) */
 	struct reliable *reliables;
 	struct auth *auth; /* our answer to a challenge; or NULL */
+	char *proof;       /* admission_proof(); owned, or NULL */
 	void (*again)(struct txn *t, bool good); /* once it is there */
 	struct loop_timer *patience; /* with the next hop; or NULL (retry.c) */
 	sip_method_t method;

@@ -23,6 +23,7 @@
 #include "modules/sip/sealing/seals.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/transport/tls.h"
+#include "modules/sip/registrar/admission.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
 #include "modules/sip/trunk/hops.h"
@@ -99,6 +100,7 @@ void txn_free(struct txn *t)
 	loop_timer_free(t->patience);
 	said_free(&t->said);
 	auth_free(t->auth);
+	free(t->proof);
 	free(t);
 }
 
@@ -560,7 +562,8 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	struct crossing x = border_crossing(t->pair, t->to->face->face);
 	unsigned border = border_flags(&x, sip, &t->to->privacy);
 	unsigned flags = body_flags(body) | border |
-			 (status < 200 || requires ? COPY_NO_REQUIRE : 0);
+			 (status < 200 || requires ? COPY_NO_REQUIRE : 0) |
+			 (t->auth || t->proof ? COPY_NO_PROOF : 0);
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
 
 	if (!msg)
@@ -570,7 +573,8 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	if (!headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, border) &&
 	    (!requires || headers_require(msg, sip, session_tags)) &&
-	    (!success || session_response(t, msg)) &&
+	    (!success || (session_response(t, msg) &&
+			  admission_prove(t->proof, msg))) &&
 	    response_contact(t, msg, sip, &status) && body_put(msg, p, body) &&
 	    !nta_incoming_complete_response(
 		    t->irq, msg, status,

@@ -514,15 +514,17 @@ def requests_outside_calls(s):
     left(s, 0)
 
 
-@case(**ANY)
+@case(target="", log=True)
 def subscription(s):
     """Its refresh and a NOTIFY of the phone's, in their dialogs."""
     lead(s, "")
     d = dialog()
     s.a.request("SUBSCRIBE", BOB, d, extra=MWI)
     m = answered(s, s.b.expect("SUBSCRIBE"), nonce="s1")
-    s.b.reply(m, "200 OK", "N1", extra="Expires: 300\r\n")
+    s.b.reply(m, "200 OK", "N1", extra="Expires: 300\r\nAuthentication-Info: rspauth=\"0\"\r\n")
     ok = s.a.expect("SIP/2.0 200")
+    same(ok.get("Authentication-Info"), "", "a proof that was for us")
+    assert "does not know the password" in s.logged(), s.logged()
     d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
     s.a.request("SUBSCRIBE", d["uri"], d, extra=MWI)
     m = answered(s, s.b.expect("SUBSCRIBE"), nonce="s2")

@@ -263,6 +263,18 @@ def order_of_requests(s):
     same(listed(s), [], "another Call-ID")
 
 
+PROOF = "Proxy-Authentication-Info"
+FORGED = PROOF + ': qop=auth, rspauth="00", cnonce="c0ffee", nc=00000001\r\n'
+
+
+def proven(phone, response):
+    """To who was asked by 407 the gateway proves itself, and nobody else."""
+    same(len(response.all(PROOF)), 1, "proofs")
+    info = fields(response.get(PROOF))
+    same((info["rspauth"], info["qop"], info["nc"], info["cnonce"]),
+         (phone.proof, "auth", "%08x" % phone.nc, "c0ffee"), PROOF)
+
+
 @case(**OPTIONS)
 def calls_need_the_password(s):
     phone = Phone(s.a)
@@ -271,8 +283,11 @@ def calls_need_the_password(s):
     i = s.b.expect("INVITE", 2 * SLOW)
     same((i.uri, i.get("Proxy-Authorization")), ("sip:bob@b.example", ""), "what leaves")
     same(re.sub(";tag=.*", "", i.get("From")), phone.account, "From")
-    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.b.reply(i, "180 Ringing", "B1")
+    same(s.a.expect("SIP/2.0 180").get(PROOF), "", "in a 180")
+    s.b.reply(i, "200 OK", "B1", body=SDP, extra=FORGED)
     ok = s.a.expect("SIP/2.0 200", 2 * SLOW)
+    proven(phone, ok)
     d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
     # RFC 3261 22.1: the ACK bears them again, and so do requests in the dialog
     again = "Proxy-Authorization: %s\r\n" % phone.answer("INVITE", "sip:bob@b.example")
@@ -319,7 +334,10 @@ def other_requests(s):
         r = s.b.expect(method, 2 * SLOW)
         same(r.get("Proxy-Authorization"), "", "what leaves")
         s.b.reply(r, "404 Not Found", "B")
-        s.a.expect("SIP/2.0 404")
+        same(s.a.expect("SIP/2.0 404").get(PROOF), "", "in a 404")
+        phone.send(method, "sip:bob@b.example", extra=extra)
+        s.b.reply(s.b.expect(method), "200 OK", "B", extra=FORGED)
+        proven(phone, s.a.expect("SIP/2.0 200"))
     s.a.request("OPTIONS", "sip:127.0.0.1:%d" % INSIDE[1], dialog())
     s.a.expect("SIP/2.0 200")  # to us: no more than a ping
     s.a.request("BYE", "sip:bob@b.example", dialog(ttag="x"))

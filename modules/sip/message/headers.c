@@ -141,6 +141,13 @@ static const char *name_of(const msg_header_t *h)
 	return h->sh_class->hc_name;
 }
 
+/* RFC 7615; the proxy's, too. */
+static bool is_proof(const char *name)
+{
+	return !strcasecmp(name, "Authentication-Info") ||
+	       !strcasecmp(name, "Proxy-Authentication-Info");
+}
+
 /* Separators, payloads and the first line have no name. */
 static bool copies(const msg_header_t *h, unsigned flags)
 {
@@ -159,6 +166,8 @@ static bool copies(const msg_header_t *h, unsigned flags)
 	    h->sh_class == (msg_hclass_t *)sip_refer_to_class)
 		return false;
 	if ((flags & COPY_NO_DATE) && !strcasecmp(name, "Date"))
+		return false;
+	if ((flags & COPY_NO_PROOF) && is_proof(name))
 		return false;
 	if (border_stops(flags, h, name))
 		return false;

@@ -17,6 +17,7 @@ enum header_fate header_fate(const char *name, size_t len);
 #define COPY_NO_REQUIRE 2u /* not Require: we say ourselves what we require */
 #define COPY_NO_REFER_TO 8u /* replaces.h writes another */
 #define COPY_NO_DATE 16u    /* we say when */
+#define COPY_NO_PROOF 32u   /* Authentication-Info: it was for us */
 #define COPY_NO_SUPPORTED 4u /* headers_support() */
 /* and BORDER_FLAGS (border.h): what does not cross to the other side */
 /* Copies what passes from a received message into a new one, in order, byte

@@ -24,6 +24,7 @@
 #include "daemon/digest/users.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/registrar/nonce.h"
+#include "modules/sip/message/headers.h"
 #include "modules/sip/message/reply.h"
 
 #include <stdio.h>
@@ -323,6 +324,22 @@ static void go_on(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 	}
 	admission_name(f, sip);
 	next(f, irq, sip, who);
+}
+
+char *admission_proof(const struct admitted *who)
+{
+	struct buf text = buf_of(DIGEST_VALUE);
+	char *proof = NULL;
+
+	if (who && !digest_write_info(who->info, &text))
+		proof = strdup(buf_string(&text));
+	buf_free(&text);
+	return proof;
+}
+
+bool admission_prove(const char *proof, msg_t *msg)
+{
+	return !proof || header_add(msg, "Proxy-Authentication-Info", proof);
 }
 
 /* -- waiting for the keeper ----------------------------------------------- */

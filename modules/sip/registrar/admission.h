@@ -30,6 +30,12 @@ void admissions_free(struct admissions *a);
  * returns. */
 void admission_ask(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 		   admitted_fn next);
+/* What proves to the phone that we know its password (RFC 7615): value of a
+ * Proxy-Authentication-Info for the 2xx. The caller frees. NULL: nothing to
+ * prove, or no memory. */
+char *admission_proof(const struct admitted *who);
+/* Puts it there, if there is one. False: no memory. */
+bool admission_prove(const char *proof, msg_t *msg);
 /* The realm of ours whose credentials do not leave this face; NULL: none. */
 const char *admission_realm(const struct sip_face *came);
 /* With register = "local": where a URI of this message names us by address, it

@@ -367,11 +367,10 @@ static bool put_bindings(const struct order *o, msg_t *msg)
 
 static bool put_info(msg_t *msg, const struct admitted *who)
 {
-	struct buf text = buf_of(DIGEST_VALUE);
-	bool good = !digest_write_info(who->info, &text) &&
-		    header_add(msg, "Authentication-Info", buf_string(&text));
+	char *proof = admission_proof(who);
+	bool good = proof && header_add(msg, "Authentication-Info", proof);
 
-	buf_free(&text);
+	free(proof);
 	return good;
 }
 

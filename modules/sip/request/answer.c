@@ -4,6 +4,7 @@
 #include "daemon/base/log.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/message/reply.h"
+#include "modules/sip/registrar/admission.h"
 #include "modules/sip/request/again.h"
 #include "modules/sip/request/request.h"
 #include "modules/sip/trunk/auth.h"
@@ -94,10 +95,12 @@ static void pass_back(struct ask *a, const sip_t *sip)
 	int status = sip->sip_status->st_status, given = status;
 	struct refusal no = reply_no(500, "out of memory");
 	struct crossing x = talk_crossing(came);
-	unsigned flags = talk_flags(&x, sip) & ~(a->sealed ? COPY_BODY : 0);
+	unsigned flags = (talk_flags(&x, sip) & ~(a->sealed ? COPY_BODY : 0)) |
+			 (a->auth || a->proof ? COPY_NO_PROOF : 0);
 
 	if (msg && !headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, flags) &&
+	    (given >= 300 || admission_prove(a->proof, msg)) &&
 	    put_contacts(a, msg, sip, &status) &&
 	    (a->sealed || put_body(msg, sip)) &&
 	    !nta_incoming_complete_response(

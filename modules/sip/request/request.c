@@ -28,6 +28,7 @@
 #include "modules/sip/words.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/sip_header.h>
@@ -262,7 +263,8 @@ static void log_no(nta_incoming_t *irq, const sip_t *sip,
 		 no->warn);
 }
 
-int request_outside(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
+int request_outside(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		    char *proof)
 {
 	struct talk *t = talk_new(f->sip->requests, f);
 	struct refusal no = reply_no(500, NULL);
@@ -272,9 +274,11 @@ int request_outside(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip)
 		a = ask_new(t, 0, irq, sip);
 	if (a) {
 		a->first = true;
+		a->proof = proof;
 		forward(a, sip);
 		return 0;
 	}
+	free(proof);
 	log_no(irq, sip, &no);
 	reply_refuse(irq, &no);
 	nta_incoming_destroy(irq);

@@ -16,8 +16,9 @@ bool request_passes(const struct sip_face *f, const sip_t *sip);
 /* Whether it leaves a subscription. */
 bool request_subscribes(sip_method_t m);
 /* Takes such a request, answers it sooner or later; as an nta_request_f's
- * result. */
-int request_outside(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip);
+ * result. proof is taken: of admission_proof(). */
+int request_outside(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		    char *proof);
 /* How many are open, subscriptions among them. */
 size_t requests_count(const struct requests *r);
 

@@ -50,6 +50,7 @@ static void ask_free(struct ask *a)
 {
 	engine_words_forget(a->talk->all->sip->engine, a);
 	auth_free(a->auth);
+	free(a->proof);
 	loop_timer_free(a->patience);
 	msg_destroy(a->out);
 	if (a->orq)

@@ -31,6 +31,7 @@ struct ask {
 	nta_incoming_t *irq;
 	nta_outgoing_t *orq;
 	struct auth *auth; /* our answers to challenges, or NULL; owned */
+	char *proof;      /* admission_proof(); or NULL; owned */
 	struct loop_timer *patience; /* with its next hop; or NULL; owned */
 	msg_t *out;       /* what goes on, until its words are sealed; owned */
 	sip_method_t method;

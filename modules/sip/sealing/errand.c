@@ -197,6 +197,8 @@ static int on_response(struct txn *self, nta_outgoing_t *orq,
 	if (challenge_is(sip) && q.uri && !g->auth)
 		r = auth_challenged(g->face->sip, &q, on_auth, g, &g->auth);
 	su_home_deinit(home);
+	if (r && sip && nta_outgoing_status(orq) < 300)
+		auth_proved(g->auth, sip);
 	if (r)
 		errand_free(g);
 	return 0;

@@ -227,6 +227,8 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	if (sip && nta_sip_is_internal(sip))
 		sip = NULL;
 	if (status < 300 && sip)
+		auth_proved(t->auth, sip);
+	if (status < 300 && sip)
 		answered(t, orq, sip);
 	else if (!challenge_answer(t, sip, on_credentials))
 		refused(t, status, sip);
