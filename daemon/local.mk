@@ -34,6 +34,9 @@ daemon_libbase_a_SOURCES = \
 	daemon/protocol.c daemon/protocol.h \
 	daemon/keeper/certs/trust.c daemon/keeper/certs/trust.h \
 	daemon/keeper/certs/verified.c daemon/keeper/certs/verified.h \
+	daemon/keeper/veil/clear.c daemon/keeper/veil/clear.h \
+	daemon/keeper/veil/veil.c daemon/keeper/veil/veil.h \
+	daemon/keeper/veil/veil_sdp.c daemon/keeper/veil/veil_sdp.h \
 	daemon/uri.c daemon/uri.h
 BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 

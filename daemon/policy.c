@@ -142,13 +142,16 @@ static const struct conf_key profile_keys[] = {
 		  "numbers are of no registry, so name it only for peers that "
 		  "are callseal, too. sdes (RFC 4568) writes the keys into "
 		  "SDP as they are, which is what trunks speak: everybody on "
-		  "the way of the SIP message has them." },
+		  "the way of the SIP message has them, but where SDP is "
+		  "signed and encrypted itself (body = \"sign-encrypt\")." },
 	{ .name = "sdes", .type = CONF_WORD, .choices = sdes_ways,
 	  .dflt = "tls",
 	  .help = "Over what keys of sdes may go. tls: only where SIP comes "
 		  "and goes by TLS with a verified certificate; the verdict "
 		  "is hop. any: over anything, so that whoever sees the SIP "
-		  "hears the call; the verdict is plain." },
+		  "hears the call; the verdict is plain. Neither counts with "
+		  "body = \"sign-encrypt\", which hides and proves them from "
+		  "edge to edge." },
 	{ .name = "retarget", .type = CONF_WORD, .choices = retargets,
 	  .dflt = "refuse",
 	  .help = "What becomes of a call that was diverted on its way, so "

@@ -12,5 +12,15 @@ bool protocol_permits(const struct profile *p, const char *method,
 		      bool secured)
 {
 	return protocol_of(method) != PROTOCOL_SDES || secured ||
-	       p->sdes == SDES_ANY;
+	       !protocol_hop(p);
+}
+
+bool protocol_veiled(const struct profile *p)
+{
+	return p->body == BODY_MODE_SIGN_ENCRYPT;
+}
+
+bool protocol_hop(const struct profile *p)
+{
+	return p->sdes == SDES_TLS && !protocol_veiled(p);
 }

@@ -13,9 +13,15 @@ enum protocol { PROTOCOL_MIKEY, PROTOCOL_SDES };
 /* Of a method by its name in a profile. */
 enum protocol protocol_of(const char *method);
 /* Whether a method may be used: secured tells that SIP with the far side goes
- * by TLS whose certificate was verified. SDES needs that, or a profile that
- * says otherwise (RFC 4568 section 8). */
+ * by TLS whose certificate was verified. SDES needs that, or bodies that hide
+ * and prove what is in them, or a profile that says otherwise (RFC 4568 section
+ * 8). */
 bool protocol_permits(const struct profile *p, const char *method,
 		      bool secured);
+/* Whether keys that stand in SDP go from edge to edge: within bodies that are
+ * encrypted and signed. The engine then sees them veiled (veil.h). */
+bool protocol_veiled(const struct profile *p);
+/* Whether such keys may go by verified TLS alone. */
+bool protocol_hop(const struct profile *p);
 
 #endif

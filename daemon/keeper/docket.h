@@ -7,6 +7,7 @@
 #include "daemon/keeper/keying.h"
 #include "daemon/keeper/memory/memory.h"
 #include "daemon/message.h"
+#include "daemon/keeper/veil/veil.h"
 #include "daemon/process.h"
 
 #include <stdbool.h>
@@ -53,6 +54,8 @@ struct exchange {
 	uint8_t choice; /* enum key_choice, when no lists come back */
 	bool by_rank;   /* ours go by the sum of ranks */
 	bool outward;  /* a phone of ours made the call */
+	bool veiled;   /* its keys stand in sealed SDP; answers, too */
+	struct veil_for veil; /* ... and are for */
 	char best[MEMORY_NAME_TEXT]; /* who, for the memory */
 	struct msg_key_ids key[STREAM_MAX]; /* when early */
 	struct answer_keys *answers; /* else; owned, the newest first */

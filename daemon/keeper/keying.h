@@ -71,6 +71,9 @@ struct keying_terms {
 	                             makes MACs, not HMAC-SHA-1 */
 	bool no_rate;             /* answerer: the relay takes none but 0 */
 	bool legacy;              /* answerer: weak algorithms, too */
+	bool veiled;              /* answerer: the offer came in a body that
+	                             was encrypted, and signed by the far
+	                             end */
 	bool retarget;            /* who answers may be another identity of
 	                             the domain than the call's */
 	bool check;               /* answerer: only authenticate the offer,

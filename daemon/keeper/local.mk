@@ -9,7 +9,7 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/clerk/clerk_inside.h \
 	daemon/keeper/clerk/clerk_answer.c daemon/keeper/clerk/clerk_finish.c \
 	daemon/keeper/clerk/clerk_offer.c daemon/keeper/clerk/clerk_request.c \
-	daemon/keeper/clerk/clerk_tunnel.c \
+	daemon/keeper/clerk/clerk_tunnel.c daemon/keeper/clerk/clerk_veil.c \
 	daemon/keeper/bodies.h daemon/keeper/clerk/clerk_body.c \
 	daemon/keeper/certs/correspondents.c daemon/keeper/certs/correspondents.h \
 	daemon/keeper/memory/count.c daemon/keeper/memory/count.h \

@@ -141,8 +141,13 @@ static int open_rtcp(struct pass *d, struct stream_recv *k, uint32_t ssrc,
 	return r;
 }
 
-static bool usable(const struct stream_recv *k, uint32_t ssrc, uint64_t now_us)
+/* Never what we sent ourselves: with one key for both directions (k=) it would
+ * open, and its SSRC in two directions would be one keystream twice. */
+static bool usable(const struct stream *s, const struct stream_recv *k,
+		   uint32_t ssrc, uint64_t now_us)
 {
+	if (ssrc == s->tx.ssrc)
+		return false;
 	if (k->until_us && k->until_us <= now_us)
 		return false;
 	return !k->ssrc || k->ssrc == ssrc;
@@ -177,7 +182,7 @@ static int open_any(struct pass *d, const struct rtp *h, uint64_t *index)
 	if (kept)
 		memcpy(d->p->spare, d->p->data, len);
 	for (unsigned i = 0, tries = 0; i < STREAM_RECV_MAX && keys[i]; i++) {
-		if (!usable(keys[i], h->ssrc, d->p->now_us))
+		if (!usable(d->s, keys[i], h->ssrc, d->p->now_us))
 			continue;
 		if (tries++) {
 			memcpy(d->p->data, d->p->spare, len);

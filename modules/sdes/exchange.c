@@ -10,11 +10,15 @@
  * ours, or tells our own key, is refused. Nothing here proves who the far end
  * is: that is as good as the way the SDP came.
  *
+ * What old end points write as k=clear: comes here as a value, too (clear.h);
+ * it is answered, never offered.
+ *
  * Does not do: several lines at once (each has its own exchange), several keys
  * in an attribute of ours, a lifetime or derivation rate for our own keys. */
 #include "modules/sdes/exchange.h"
 
 #include "daemon/base/err.h"
+#include "daemon/keeper/veil/clear.h"
 #include "modules/sdes/crypto.h"
 #include "modules/sdes/usable.h"
 
@@ -284,15 +288,48 @@ static int respond(const struct choice *ch, struct buf *out,
 	return r;
 }
 
+/* k=clear: has one key for both directions, and the answer says it again. That
+ * no packet of ours comes back as one of the far end's is the relay's care. */
+static int answer_clear(const struct keying_terms *t, struct mime_bytes offer,
+			struct buf *out, struct keying_result *result,
+			struct keying_fault *fault)
+{
+	struct srtp_key both = { .suite = SUITE_AES_CM_128_HMAC_SHA1_80,
+				 .key_len = CLEAR_KEY,
+				 .salt_len = CLEAR_SALT };
+	struct clear_key k;
+
+	if (!t->veiled || !t->legacy)
+		return fail(fault, E_POLICY, "k=clear: is taken with legacy, "
+			    "in a body that is encrypted and signed");
+	if (rank_of(t, both.suite) == t->n_suites)
+		return fail(fault, E_UNSUPPORTED, "k=clear: is for "
+			    "AES_CM_128_HMAC_SHA1_80, which is not in the "
+			    "profile");
+	if (clear_value(offer, &k))
+		return fail(fault, E_FORMAT, "k=clear: is malformed");
+	memcpy(both.key, k.key, sizeof k.key);
+	memcpy(both.salt, k.salt, sizeof k.salt);
+	result_of(result, &both, &both);
+	result->stamp_us = t->wall_us;
+	buf_put(out, offer.p, offer.len);
+	wipe(&k, sizeof k);
+	wipe(&both, sizeof both);
+	return out->err;
+}
+
 static int answer(const struct keying_terms *t, const uint8_t *offer,
 		  size_t len, struct buf *out, struct keying_result *result,
 		  struct keying_fault *fault)
 {
+	const struct mime_bytes text = { offer, len };
 	struct choice ch = { .t = t };
 	int r = check_terms(t, fault);
 
 	if (r)
 		return r;
+	if (clear_is(text))
+		return answer_clear(t, text, out, result, fault);
 	r = choose(&ch, offer, len, fault);
 	if (!r && (r = respond(&ch, out, result)))
 		fail(fault, r, "the a=crypto answer cannot be made: %s",
@@ -352,7 +389,8 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 /* A tag is a number; MIKEY begins with its version, a bundle with 0. */
 static bool takes(const uint8_t *offer, size_t len)
 {
-	return len && offer[0] >= '0' && offer[0] <= '9';
+	return len && ((offer[0] >= '0' && offer[0] <= '9') ||
+		       clear_is((struct mime_bytes){ offer, len }));
 }
 
 const struct keying sdes_keying = {

@@ -6,7 +6,6 @@ modules_smime_libsmime_a_SOURCES = \
 	modules/smime/capability.c modules/smime/capability.h \
 	modules/smime/card.c modules/smime/card.h \
 	modules/smime/certs.c modules/smime/certs.h \
-	modules/smime/clear.c modules/smime/clear.h \
 	modules/smime/cms.c modules/smime/cms.h \
 	modules/smime/date.c modules/smime/date.h \
 	modules/smime/envelope.c modules/smime/envelope.h \

@@ -9,7 +9,6 @@
  *   card.c             a far end's certificates
  *   certs.c            certificates alone
  *   kek.c              session keys: not in calls yet
- *   clear.c            a key in SDP as it is, of old end points; nor that
  *   algorithm.c, capability.c   what is taken and sent
  *
  * What is signed is SDP, or the words of a MESSAGE, with a fragment of the

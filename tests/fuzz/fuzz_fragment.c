@@ -1,9 +1,10 @@
 /* fuzz_fragment.c - any bytes as the headers that were sealed, as SDP with k=
  * lines, and as values. A message fits itself or is refused for what it lacks;
  * an AIB that can be written for it fits it, whatever its Date. */
+#include "daemon/keeper/veil/clear.h"
+#include "daemon/keeper/veil/veil_sdp.h"
 #include "daemon/mime/tree.h"
 #include "modules/smime/binding.h"
-#include "modules/smime/clear.h"
 #include "modules/smime/date.h"
 
 #include <stdlib.h>
@@ -35,6 +36,30 @@ static void check_keys(struct mime_bytes text)
 	buf_free(&rest);
 }
 
+/* Whatever was veiled comes back, and a second time, too. */
+static void check_veil(struct mime_bytes text)
+{
+	static struct veil v;
+	struct veil_for f = { .note = 0 };
+	struct buf out = buf_of(1 << 20), back = buf_of(1 << 20),
+		   again = buf_of(1 << 20), last = buf_of(1 << 20);
+
+	if (!veil_sdp_hide(&v, &f, true, text, &out)) {
+		must(!veil_sdp_show(&v, &f, (struct mime_bytes){
+			out.data, out.len }, &back));
+		must(!veil_sdp_hide(&v, &f, true, (struct mime_bytes){
+			back.data, back.len }, &again));
+		must(!veil_sdp_show(&v, &f, (struct mime_bytes){
+			again.data, again.len }, &last));
+		must(last.len == back.len &&
+		     !memcmp(last.data, back.data, last.len));
+	}
+	buf_free(&out);
+	buf_free(&back);
+	buf_free(&again);
+	buf_free(&last);
+}
+
 static void check_aib(const struct smime_fragment *f)
 {
 	static struct smime_fragment aib;
@@ -61,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t us;
 
 	check_keys(text);
+	check_veil(text);
 	if (!smime_date_read(text, &us)) {
 		char again[SMIME_DATE_TEXT];
 

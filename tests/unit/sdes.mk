@@ -16,3 +16,11 @@ tests_unit_test_clerk_sdes_SOURCES = tests/unit/test_clerk_sdes.c \
 	tests/unit/clerk_rig.c tests/unit/clerk_rig.h
 tests_unit_test_clerk_sdes_LDADD = $(KEEPER_LIBS) $(SDES_LIBS) \
 	$(MIKEY_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_clerk_veil
+TESTS += tests/unit/test_clerk_veil
+tests_unit_test_clerk_veil_SOURCES = tests/unit/test_clerk_veil.c \
+	tests/unit/clerk_rig.c tests/unit/clerk_rig.h \
+	tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_clerk_veil_LDADD = $(KEEPER_LIBS) $(SDES_LIBS) \
+	$(MIKEY_TEST_LIBS)

@@ -2,9 +2,9 @@
  * another: tunnelled messages (RFC 3261 23.4) and AIBs (RFC 3893), and what
  * they are read with: headers, dates; keys in k= lines. */
 #include "daemon/base/err.h"
+#include "daemon/keeper/veil/clear.h"
 #include "daemon/mime/tree.h"
 #include "modules/smime/binding.h"
-#include "modules/smime/clear.h"
 #include "modules/smime/date.h"
 
 #include <setjmp.h>

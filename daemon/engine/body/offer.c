@@ -238,7 +238,7 @@ static int choose_protocol(const struct call *c, struct job *j,
 			continue;
 		if (protocol_permits(p, p->keying[i], j->q.secured)) {
 			j->deal->protocol = protocol_of(p->keying[i]);
-			j->deal->hop = p->sdes == SDES_TLS;
+			j->deal->hop = protocol_hop(p);
 			return 0;
 		}
 		exposed = true;
@@ -349,7 +349,7 @@ static int plan_offer(const struct call *c, struct job *j)
 				"and the profile has no way of keying but "
 				"sdes");
 	d->protocol = protocol_of(p->keying[i]);
-	d->hop = p->sdes == SDES_TLS;
+	d->hop = protocol_hop(p);
 	d->media_level = d->protocol == PROTOCOL_SDES ||
 			 (level_is_media(c) && !c->tunnelled);
 	d->n_exchanges = d->media_level

@@ -6,6 +6,7 @@
  *   clerk_finish.c   an answer to an offer of ours
  *   clerk_tunnel.c   what differs where tunnels are keyed
  *   clerk_body.c     bodies of SIP messages
+ *   clerk_veil.c     keys that stand in them
  *
  * Keys are shipped before the engine hears of them. They live until the
  * engine releases the call, so that a new relay can have them again; a new
@@ -31,6 +32,8 @@ int clerk_new(const struct clerk_services *services, uint32_t epoch,
 	int r = c ? dockets_new(calls, &c->dockets) : E_NOMEM;
 
 	if (!r)
+		r = veil_draw(&c->veil);
+	if (!r)
 		r = correspondents_new(&c->correspondents);
 	if (r) {
 		dockets_free(c ? c->dockets : NULL);
@@ -54,6 +57,7 @@ void clerk_free(struct clerk *c)
 	correspondents_free(c->correspondents);
 	dockets_free(c->dockets);
 	replay_free(c->replay);
+	wipe(&c->veil, sizeof c->veil);
 	free(c);
 }
 

@@ -201,16 +201,20 @@ static int name_offer(struct request *q, const struct ipc_msg *msg,
 }
 
 /* On failure tail may have an error message. */
-static int run_method(struct request *q, struct buf *tail,
+static int run_method(struct clerk *c, struct request *q, struct buf *tail,
 		      struct keying_result *res)
 {
 	const struct bundle_item *offer = &q->offer->item[q->pick.i];
 	int r = q->permit.method->answer(&q->terms, offer->data, offer->len,
 					 tail, res, &q->fault);
 
-	if (r || q->terms.check ||
-	    !(r = tunnel_result(q->esp.wanted, q->party->n, res)))
+	if (r || q->terms.check)
 		return r;
+	r = tunnel_result(q->esp.wanted, q->party->n, res);
+	if (!r && q->veiled)
+		veil_facts(&q->veil, &res->facts);
+	if (!r)
+		return request_hide(c, q, tail);
 	wipe(res, sizeof *res);
 	buf_clear(tail);
 	return request_fault(q, r, "the offer keys other lines than the "
@@ -233,7 +237,7 @@ static int answer(struct clerk *c, struct request *q,
 	if (!r)
 		r = recall_counter(c, q);
 	if (!r)
-		r = run_method(q, tail, &res);
+		r = run_method(c, q, tail, &res);
 	if (r)
 		return r;
 	memcpy(a->dialog, m->origin.dialog, sizeof a->dialog);
@@ -283,7 +287,7 @@ int clerk_answer(struct clerk *c, struct ipc_msg *msg)
 	const struct msg_key_answer *m = msg->body;
 	struct bundle bundle = { 1, { { msg->tail, 0 } } };
 	struct request q = { .party = &m->party, .offer = &bundle };
-	struct buf tail = buf_of(KEYING_MAX);
+	struct buf tail = buf_of(KEYING_MAX), plain = buf_of(KEYING_MAX);
 	struct accepted a = { .n = 0 };
 	const struct accepted *old;
 	int r;
@@ -291,7 +295,9 @@ int clerk_answer(struct clerk *c, struct ipc_msg *msg)
 	if (permit_form(&m->party) || m->when > KEY_CHECK ||
 	    (msg->tail_len && bundle_unpack(msg->tail, msg->tail_len, &bundle)))
 		return E_FORMAT;
-	r = request_admit(c, &q);
+	r = request_show(c, &q, &bundle, &plain);
+	if (!r)
+		r = request_admit(c, &q);
 	if (!r)
 		r = name_offer(&q, msg, &a);
 	old = r ? NULL : in_force(c, m, a.tail);
@@ -299,6 +305,7 @@ int clerk_answer(struct clerk *c, struct ipc_msg *msg)
 	if (old && (!old->checked || m->when != KEY_NOW)) {
 		reply_answered(c, msg->id, old, true);
 		buf_free(&tail);
+		buf_free(&plain);
 		return 0;
 	}
 	if (!r)
@@ -308,5 +315,6 @@ int clerk_answer(struct clerk *c, struct ipc_msg *msg)
 	else
 		reply_answered(c, msg->id, &a, false);
 	buf_free(&tail);
+	buf_free(&plain);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "daemon/base/log.h"
 #include "daemon/keeper/certs/correspondents.h"
 #include "daemon/keeper/replay.h"
+#include "daemon/protocol.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,11 +79,43 @@ static bool may_be_brief(struct clerk *c, const struct work *w,
 				       m->party.remote_id);
 }
 
+/* The keys of a description, which the engine has veiled. */
+static int show_keys(struct clerk *c, struct work *w, struct bodies_text *in,
+		     struct buf *plain)
+{
+	int r;
+
+	if (in->words || !in->content_len ||
+	    !protocol_veiled(w->peer->profile))
+		return 0;
+	r = body_show(c, w->party, (struct mime_bytes){
+		      in->content, in->content_len }, plain);
+	if (r)
+		return refuse(w, 500, r, "a key in SDP is not ours, or for "
+			      "another call");
+	in->content = plain->data;
+	in->content_len = plain->len;
+	return 0;
+}
+
+static int hide_keys(struct clerk *c, struct work *w,
+		     const struct msg_body_open *m, struct bodies_opened *o)
+{
+	int r;
+
+	if (m->words || !o->content.len || !o->is_signed || !o->encrypted)
+		return 0;
+	r = body_hide(c, w->party, o->pin.state, &o->content);
+	return r ? refuse(w, 488, r, "its keys cannot be read: k= is taken as "
+			  "clear: with 60 hexadecimal digits only") : 0;
+}
+
 static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		struct bodies_sealed *out)
 {
 	const struct msg_body_seal *m = msg->body;
-	const struct bodies_text in = {
+	struct buf plain = buf_of(BODY_TAIL_MAX);
+	struct bodies_text in = {
 		.frag = msg->tail, .frag_len = m->frag_len,
 		.words = m->words, .fields = msg->tail + m->frag_len,
 		.fields_len = m->fields_len,
@@ -104,7 +137,10 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 			      "profile's fetch");
 	}
 	w->terms.brief = may_be_brief(c, w, m);
-	r = w->how->seal(&w->terms, &in, out, &w->why);
+	r = show_keys(c, w, &in, &plain);
+	if (!r)
+		r = w->how->seal(&w->terms, &in, out, &w->why);
+	buf_free(&plain);
 	if (!r && m->party.outward && !w->terms.brief)
 		correspondents_told(c->correspondents, w->peer->name,
 				    m->party.remote_id);
@@ -196,6 +232,8 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 			       w->terms.wall_us, w->why.text);
 		w->why.status = 403;
 	}
+	if (!r)
+		r = hide_keys(c, w, m, &o);
 	/* a question pins nothing, so who asks it is not whom we seal for */
 	if (!r && o.is_signed && !(w->probe && !m->party.outward &&
 				   o.pin.state == PIN_NEW)) {

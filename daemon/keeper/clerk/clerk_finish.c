@@ -176,9 +176,18 @@ static int finish_one(struct clerk *c, const struct ipc_msg *msg,
 	size_t i = answered_one(x, msg);
 	uint64_t now = clock_wall_us(c->s.clock);
 	struct keying_fault why = { "" };
-	int r = x->alt[i].method->finish(x->alt[i].pending, msg->tail,
-					 msg->tail_len, now, res, &why);
+	struct buf plain = buf_of(KEYING_MAX);
+	int r = exchange_show(c, x, msg, &plain);
 
+	if (r)
+		strcpy(why.text, "the answer's key came in no body that was "
+				 "opened for this call");
+	else
+		r = x->alt[i].method->finish(x->alt[i].pending, plain.data,
+					     plain.len, now, res, &why);
+	buf_free(&plain);
+	if (!r && x->veiled)
+		veil_facts(&x->veil, &res->facts);
 	if (!r && i && !res->ranked) {
 		r = E_AUTH;
 		strcpy(why.text, "the answer chose an alternative without "

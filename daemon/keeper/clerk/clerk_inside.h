@@ -9,6 +9,7 @@
 #include "daemon/keeper/clerk/permit.h"
 #include "daemon/keeper/rate.h"
 #include "daemon/keeper/shipping.h"
+#include "daemon/keeper/veil/veil.h"
 
 #define SECOND_US 1000000ull
 
@@ -20,6 +21,7 @@ struct clerk {
 	struct shipping keys;
 	struct replay *replay;
 	struct correspondents *correspondents;
+	struct veil veil;
 	struct rate offers, answers; /* ours; theirs, or in their name */
 };
 
@@ -38,6 +40,9 @@ struct request {
 	const struct bundle *offer;    /* of the far end; NULL: ours */
 	struct alternatives_pick pick; /* what of it counts */
 	bool update;                   /* ours goes on with a bundle */
+	bool veiled;                   /* the offer came in a body that was
+	                                  encrypted and signed */
+	struct veil_for veil;          /* for what is veiled */
 	struct keying_terms terms;
 	enum suite suites[SUITE_COUNT];
 	size_t n_suites;
@@ -73,6 +78,28 @@ bool request_esp_first(struct request *q, unsigned suite);
 int tunnel_result(bool wanted, size_t n, struct keying_result *res);
 /* Where the far end's media arrive, of each tunnel. */
 void tunnel_far(const struct keying_result *res, struct addr far[STREAM_MAX]);
+
+/* clerk_veil.c */
+/* Takes the veil off an offer of the far end's, into plain: 0, also where it
+ * has none. E_AUTH; the fault says why. */
+int request_show(struct clerk *c, struct request *q, struct bundle *offer,
+		 struct buf *plain);
+/* Whether keys that stand in SDP may have come so. E_POLICY. */
+int request_veil_fits(struct request *q);
+/* Puts it over what an offer or answer of ours says, where the profile has it.
+ * On failure msg is empty. */
+int request_hide(struct clerk *c, struct request *q, struct buf *msg);
+/* What a veiled message of the far end's proves of it. */
+void veil_facts(const struct veil_for *f, struct msg_key_facts *facts);
+/* An answer to an exchange whose offer was veiled: E_AUTH. */
+int exchange_show(struct clerk *c, struct exchange *x,
+		  const struct ipc_msg *msg, struct buf *plain);
+/* Of a description that is to be sealed, or was opened; pin: of who signed
+ * it. */
+int body_show(struct clerk *c, const struct msg_key_party *p,
+	      struct mime_bytes sdp, struct buf *out);
+int body_hide(struct clerk *c, const struct msg_key_party *p,
+	      enum pin_state pin, struct buf *sdp);
 
 /* Fills the fault from a code; returns err. */
 int request_fault(struct request *q, int err, const char *why);

@@ -43,6 +43,8 @@ static int open_exchange(struct clerk *c, struct request *q,
 	x->recalled = made->recalled;
 	strcpy(x->peer, q->permit.peer->name);
 	x->tunnels = q->esp.wanted;
+	x->veiled = q->veiled;
+	x->veil = q->veil;
 	if (made->early.n)
 		r = shipping_add(&c->keys, &(struct shipping_for){
 				 x->call, x->peer, x->line }, &made->early,
@@ -105,6 +107,12 @@ static int offer(struct clerk *c, struct request *q, struct buf *tail,
 		r = make_offer(c, q, tail, &made);
 	if (r)
 		return r;
+	r = request_hide(c, q, tail);
+	if (r) {
+		alternatives_drop(made.alt, made.n);
+		wipe(&made, sizeof made);
+		return r;
+	}
 	r = open_exchange(c, q, &made, x);
 	wipe(&made, sizeof made);
 	return r ? request_fault(q, r, "the keys cannot be kept") : 0;

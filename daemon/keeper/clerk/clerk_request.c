@@ -127,6 +127,8 @@ int request_admit(struct clerk *c, struct request *q)
 		r = request_lines(c, q, peer);
 	if (!r)
 		r = permit_way(c, q, peer);
+	if (!r)
+		r = request_veil_fits(q);
 	if (r)
 		return r;
 	if (!rate_take(q->offer ? &c->answers : &c->offers, peer->name, COST,
@@ -157,6 +159,7 @@ int request_admit(struct clerk *c, struct request *q)
 		.sha256 = c->limits.sha256,
 		.no_rate = c->limits.no_rate,
 		.legacy = c->limits.legacy,
+		.veiled = q->veiled,
 		.retarget = q->permit.peer->profile->retarget,
 		.counters = c->limits.counters,
 		.mki = c->limits.mki,

@@ -61,6 +61,7 @@ class Gateway:
         self.sdes = settings.pop('sdes', 'tls')
         self.rate = settings.pop('rate', 0)  # of key derivation
         self.hash = settings.pop('hash', 'sha-1')
+        self.legacy = settings.pop('legacy', False)
         self.rekey = settings.pop('rekey', 0)  # seconds
         self.proxy = settings.pop('proxy', '')
         self.answer = settings.pop('answer', 'pickup')
@@ -121,7 +122,7 @@ outside = {{
 }};
 media = {{ workers = {self.workers}; ports = {quoted(self.ports)}; {self.media} }};
 mikey = {{ level = {quoted(self.level)}; derivation_rate = {self.rate};
-	rekey = {self.rekey}; hash = {quoted(self.hash)}; }};
+	rekey = {self.rekey}; hash = {quoted(self.hash)}; legacy = {quoted(self.legacy)}; }};
 profiles = {{
 	sealed = {{ need = "require"; keying = [ {
             ', '.join(map(quoted, self.keying))} ]; suites = [ {

@@ -2,13 +2,14 @@
 
 Signed, encrypted, and both, in both directions, one gateway with RSA and one with P-256.
 openssl verifies and decrypts what passed the proxy. Where the proxy alters the signed
-SDP, or somebody offers it unsigned, the phone does not ring.
+SDP, or somebody offers it unsigned, the phone does not ring. Keys within sealed SDP, too:
+a=crypto between the gateways, and k=clear: of an old far end that openssl seals for.
 """
 import importlib.util
 import os
 import subprocess
 
-from lib import certs, claims, sip, stage
+from lib import certs, claims, cms, sip, stage
 from lib.lab import wait_for
 from lib.proxy import Proxy
 from lib.ua import Agent
@@ -161,6 +162,68 @@ def check_certificates(t):
             sizes[1][0] < sizes[1][1] - 800, str(sizes))
 
 
+def set_both(s, **values):
+    for gate in (s.a, s.b):
+        for name, value in values.items():
+            setattr(gate, name, value)
+        reloaded(gate)
+
+
+def check_keys_within(t):
+    """SDES, but nobody on the way has the keys."""
+    s = t.stage
+    set_both(s, body='sign-encrypt', keying=['sdes', 'mikey-psk'])
+    s.record()
+    seen = []
+    s.talk(s.alice, s.bob, stage.BOB, during=lambda: seen.extend(s.a.calls() + s.b.calls()))
+    t.claim('a=crypto within: sealed at both', [c['verdict'] for c in seen] == ['sealed'] * 2,
+            str(seen))
+    paths = s.recorded()
+    t.claim('media intact and sealed', '; '.join(s.check_media(paths)))
+    wire = [m for m in sip.messages(paths['wire']) if m.body]
+    for message, site in ((next(m for m in wire if m.start.startswith('INVITE')), 'b'),
+                          (next(m for m in wire if m.status == 200), 'a')):
+        within = opened(t, message.raw.split(b'\r\n\r\n', 1)[1], site)
+        t.claim('the key is in SDP, and SDP is sealed', b'a=crypto:1 ' in within and
+                b' inline:' in within and b'crypto' not in message.raw)
+    t.claim('no key in a log', not any(
+        word in gate.log() for gate in (s.a, s.b) for word in ('inline:', 'veiled:')))
+
+
+HEX = '0123456789ABCDEF' * 3 + '0123456789AB'
+
+
+def check_old_end(t):
+    """What 2004 sealed with, and k=clear:, are for who says legacy."""
+    s = t.stage
+    t.issuer.issue('old', 'URI:sip:b.example')
+    agent = Agent(t.lab, 'gate-b', t.lab.net.address('gate-b'), stage.BOB, (s.a.outside, 5060))
+    old = cms.End(agent, f'{t.issuer.dir}/old', f'{t.issuer.dir}/a.pem', t.issuer.ca, old=True)
+    offer = agent.offer('RTP/SAVP').replace('t=0 0', f'k=clear:{HEX}\r\nt=0 0')
+    s.alice.forget()
+    final = agent.final(old.invite(stage.ALICE, offer))
+    t.claim('of 2004, without legacy: refused', final.status in (488, 493), final.start)
+    set_both(s, legacy=True)
+    for what, seal in (('k= in the clear', lambda e: e), ('only signed', old.sign),
+                       ('only encrypted', old.encrypt)):
+        final = agent.final(old.invite(stage.ALICE, offer, seal))
+        t.claim(f'{what}: refused', final.status in (488, 493), final.start)
+    t.claim('and nothing rang', not s.alice.rang())
+    d = old.invite(stage.ALICE, offer)
+    final = agent.final(d)
+    t.claim('k=clear: in a whole seal of 2004 is taken', final.status == 200, final.start)
+    t.claim('the answer has the same key', f'k=clear:{HEX.lower()}\r\n'.encode() in
+            old.opened(final))
+    one = s.a.calls()[0]
+    t.claim('AES_CM_128_HMAC_SHA1_80, from edge to edge', one['suite'] ==
+            'AES_CM_128_HMAC_SHA1_80' and HEX.lower() not in s.a.log().lower(), str(one))
+    agent.request('ACK', d['uri'], dialog={**d, 'to': final.header('To')})
+    bye = agent.wait(lambda m: m.method == 'BYE' and not m.status)
+    t.claim('who signs no ACK has no call', bye)
+    agent.answer(bye, 200, 'OK')
+    set_both(s, legacy=False)
+
+
 def refused(t, what, reason):
     s = t.stage
     t.claim(f'{what}: no call is left', s.a.gone() and s.b.gone())
@@ -171,14 +234,12 @@ def refused(t, what, reason):
 def check(t):
     s = t.stage
     for mode in WORDS:
-        for gate in (s.a, s.b):
-            gate.body = mode
-            reloaded(gate)
+        set_both(s, body=mode)
         check_mode(t, mode)
 
-    for gate in (s.a, s.b):
-        gate.body = 'sign'
-        reloaded(gate)
+    check_keys_within(t)
+    check_old_end(t)
+    set_both(s, body='sign', keying=['mikey-psk'])
     check_certificates(t)
     s.alice.forget()
     s.bob.forget()

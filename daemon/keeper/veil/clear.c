@@ -1,11 +1,13 @@
 /* clear.c - SDP's k= line. See clear.h. */
-#include "modules/smime/clear.h"
+#include "daemon/keeper/veil/clear.h"
 
 #include "daemon/base/err.h"
 #include "daemon/base/secret.h"
 
 #include <string.h>
 
+#define HEAD "clear:"
+#define HEAD_LEN (sizeof HEAD - 1)
 #define DIGITS (2 * (CLEAR_KEY + CLEAR_SALT))
 
 static int digit(uint8_t c)
@@ -16,19 +18,21 @@ static int digit(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* line: without its end. */
-static int read_key(struct mime_bytes line, struct clear_key *k)
+bool clear_is(struct mime_bytes value)
 {
-	static const char head[] = "k=clear:";
-	const size_t n = sizeof head - 1;
+	return value.len > HEAD_LEN && !memcmp(value.p, HEAD, HEAD_LEN);
+}
+
+int clear_value(struct mime_bytes value, struct clear_key *k)
+{
 	uint8_t bytes[CLEAR_KEY + CLEAR_SALT];
 	int r = 0;
 
-	if (line.len != n + DIGITS || memcmp(line.p, head, n))
+	if (value.len != HEAD_LEN + DIGITS || !clear_is(value))
 		return E_FORMAT;
 	for (size_t i = 0; i < sizeof bytes; i++) {
-		int a = digit(line.p[n + 2 * i]);
-		int b = digit(line.p[n + 2 * i + 1]);
+		int a = digit(value.p[HEAD_LEN + 2 * i]);
+		int b = digit(value.p[HEAD_LEN + 2 * i + 1]);
 
 		if (a < 0 || b < 0)
 			r = E_FORMAT;
@@ -42,8 +46,24 @@ static int read_key(struct mime_bytes line, struct clear_key *k)
 	return r;
 }
 
-/* The next line with its end; CRLF, or LF alone as old programs write. */
-static struct mime_bytes take_line(struct mime_bytes *rest, size_t *end)
+void clear_write(const struct clear_key *k, struct buf *out)
+{
+	buf_text(out, HEAD);
+	for (size_t i = 0; i < CLEAR_KEY; i++)
+		buf_printf(out, "%02x", k->key[i]);
+	for (size_t i = 0; i < CLEAR_SALT; i++)
+		buf_printf(out, "%02x", k->salt[i]);
+}
+
+/* line: without its end. */
+static int read_key(struct mime_bytes line, struct clear_key *k)
+{
+	if (line.len < 2)
+		return E_FORMAT;
+	return clear_value((struct mime_bytes){ line.p + 2, line.len - 2 }, k);
+}
+
+struct mime_bytes clear_line(struct mime_bytes *rest, size_t *end)
 {
 	const uint8_t *lf = memchr(rest->p, '\n', rest->len);
 	struct mime_bytes line = { rest->p, lf ? (size_t)(lf - rest->p) + 1
@@ -74,7 +94,7 @@ int clear_read(struct mime_bytes sdp, struct clear_key keys[static CLEAR_KEYS],
 	int m = -1, r = 0;
 
 	while (sdp.len && !r) {
-		struct mime_bytes line = take_line(&sdp, &end);
+		struct mime_bytes line = clear_line(&sdp, &end);
 
 		if (line.p[0] == 'm')
 			m++;
