@@ -32,6 +32,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/registrar/contact.c modules/sip/registrar/contact.h \
 	modules/sip/registrar/nonce.c modules/sip/registrar/nonce.h \
 	modules/sip/registrar/registrar.c modules/sip/registrar/registrar.h \
+	modules/sip/registrar/stateless.c modules/sip/registrar/stateless.h \
 	modules/sip/message/replaces.c modules/sip/message/replaces.h \
 	modules/sip/reliable.c modules/sip/reliable.h \
 	modules/sip/reoffer.c modules/sip/reoffer.h \

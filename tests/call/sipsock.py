@@ -62,7 +62,7 @@ class End:
         self.sock = socket.socket(family, kind)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener = None
-        self.bytes = b""
+        self.bytes = self.last = b""
         self.seen = []  # everything received, for checks at the end
         if not tcp:
             self.sock.bind((host, port))
@@ -91,7 +91,7 @@ class End:
         return "sip:me@%s:%d%s" % (self.show, self.port, ";transport=tcp" if self.tcp else "")
 
     def send(self, text, body=b""):
-        data = text.encode("latin-1") + body
+        data = self.last = text.encode("latin-1") + body
         if self.tcp:
             self.sock.sendall(data)
         else:

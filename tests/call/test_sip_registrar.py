@@ -95,6 +95,48 @@ def with_md5(s):
     round_trip(s, "MD5")
 
 
+def asked(end, d, cseq, **over):
+    """The challenge of one bare REGISTER."""
+    over.setdefault("Contact", "<sip:alice@127.0.0.1:%d>" % end.port)
+    end.request("REGISTER", REGISTRAR, d, cseq=cseq, **over)
+    return end.expect("SIP/2.0 401", 2 * SLOW)
+
+
+@case(**OPTIONS)
+def nothing_is_kept_of_a_challenge(s):
+    """RFC 3261 8.2.7: the same request, the same tag; Via as 18.2.1 and RFC 3581 say."""
+    d = dialog(**{"from": "<sip:alice@a.example>", "to": "<sip:alice@a.example>"})
+    first, again, later = asked(s.a, d, 1), asked(s.a, d, 1), asked(s.a, d, 2)
+    assert first.tag("To"), first.data
+    same(again.tag("To"), first.tag("To"), "To tag of the same request")
+    assert later.tag("To") != first.tag("To"), "To tag of another one"
+    assert first.get("WWW-Authenticate") != again.get("WWW-Authenticate"), "one nonce for two"
+    same(first.get("CSeq"), "1 REGISTER", "CSeq")
+    for extra, want in ((";rport", ";received=127.0.0.1;rport=%d" % s.a.port),
+                        (";received=10.9.9.9", ";received=127.0.0.1"), ("", "")):
+        branch = ";branch=z9hG4bKx%d" % len(extra)
+        s.a.send("REGISTER sip:a.example SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%d%s%s\r\n"
+                 "From: <sip:alice@a.example>;tag=1\r\nTo: <sip:alice@a.example>\r\n"
+                 "Call-ID: 77\r\nCSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n"
+                 % (s.a.port, extra, branch))
+        via = s.a.expect("SIP/2.0 401").get("Via").split(";", 1)[1]
+        for one in want.split(";")[1:] + [branch[1:]]:
+            assert one in via.split(";"), via
+        assert "10.9.9.9" not in via, via
+
+
+@case(**OPTIONS)
+def a_repeated_register(s):
+    """What was admitted gets the same answer again, though its nonce is too old."""
+    phone = Phone(s.a)
+    ok = phone.register()
+    sent = s.a.last
+    s.relay.say("set life=0")
+    listed(s)
+    s.a.send("", sent)
+    same(s.a.expect("SIP/2.0 200").data, ok.data, "the answer")
+
+
 @case(**LOGGED)
 def wrong_password_or_nobody(s):
     """Both get the same answer; each leaves the line that others read."""

@@ -445,6 +445,14 @@ static int wait_for(struct admissions *a, struct sip_face *f,
 
 /* -- asking --------------------------------------------------------------- */
 
+static bool holds(const struct admissions *a,
+		  const struct digest_credentials *c, const struct addr *whose)
+{
+	return !strcmp(c->opaque, nonces_opaque(a->nonces)) &&
+	       !nonce_check(a->nonces, c->nonce, whose, now_us(),
+			    own(a->sip)->nonce_s * 1000000ull);
+}
+
 /* With credentials, whatever they are worth. */
 static void examine(struct admissions *a, struct sip_face *f,
 		    nta_incoming_t *irq, const sip_t *sip,
@@ -453,9 +461,7 @@ static void examine(struct admissions *a, struct sip_face *f,
 	const char *why = look(a, sip, c);
 	struct addr whose = face_source(irq);
 
-	if (strcmp(c->opaque, nonces_opaque(a->nonces)) ||
-	    nonce_check(a->nonces, c->nonce, &whose, now_us(),
-			own(a->sip)->nonce_s * 1000000ull)) {
+	if (!holds(a, c, &whose)) {
 		challenge(a, irq, f, sip, true);
 	} else if (why) {
 		log_credentials(irq, c->user, why);
@@ -509,6 +515,27 @@ void admission_ask(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 	if (r != E_NOTFOUND)
 		log_useless(irq, "?", "malformed");
 	challenge(a, irq, f, sip, false);
+}
+
+bool admission_unknown(const struct sip_face *f, const sip_t *sip,
+		       const struct addr *source, bool *stale)
+{
+	const struct admissions *a = f->sip->admissions;
+	struct digest_credentials c;
+	const char *hop;
+	int r;
+
+	if (engine_registrar(f->sip->engine, "", source, &hop))
+		return false;
+	r = read_credentials(a, sip, &c);
+	*stale = !r;
+	return r == E_NOTFOUND || (!r && !holds(a, &c, source));
+}
+
+bool admission_challenge(const struct sip_face *f, const sip_t *sip,
+			 const struct addr *source, bool stale, msg_t *msg)
+{
+	return put_challenges(f->sip->admissions, sip, source, stale, msg);
 }
 
 /* -- life ----------------------------------------------------------------- */

@@ -30,6 +30,14 @@ void admissions_free(struct admissions *a);
  * returns. */
 void admission_ask(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 		   admitted_fn next);
+/* Whether all that a REGISTER from there gets is a challenge, whoever sent it:
+ * it may come in, and has no credentials for us, or (*stale) none by a nonce
+ * that holds. Asks nobody. */
+bool admission_unknown(const struct sip_face *f, const sip_t *sip,
+		       const struct addr *source, bool *stale);
+/* Puts the challenges of a response to it. False: they cannot be made. */
+bool admission_challenge(const struct sip_face *f, const sip_t *sip,
+			 const struct addr *source, bool stale, msg_t *msg);
 /* What proves to the phone that we know its password (RFC 7615): value of a
  * Proxy-Authentication-Info for the 2xx. The caller frees. NULL: nothing to
  * prove, or no memory. */

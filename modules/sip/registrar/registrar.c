@@ -446,3 +446,13 @@ int registrar_request(struct sip_face *f, nta_incoming_t *irq,
 		admission_ask(f, irq, sip, on_admitted);
 	return 0;
 }
+
+bool registrar_asks(const struct sip_face *f, const sip_t *sip)
+{
+	const char *why;
+
+	return f->face == INSIDE &&
+	       engine_settings(f->sip->engine)->register_mode ==
+		       REGISTER_LOCAL &&
+	       !examine(f, sip, &why) && !sip->sip_require;
+}

@@ -13,6 +13,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "modules/sip/registrar/stateless.h"
 #include "modules/sip/reliable.h"
 
 #include <dlfcn.h>
@@ -73,7 +74,8 @@ static void take(tp_stack_t *agent, tport_t *tp, msg_t *msg,
 {
 	switch (ask(agent, msg)) {
 	case GUARD_PASS:
-		if (!reliable_prack(nta_agent_magic(agent), msg))
+		if (!reliable_prack(nta_agent_magic(agent), msg) &&
+		    !stateless_challenge(nta_agent_magic(agent), tp, msg))
 			behind->tpac_recv(agent, tp, msg, magic, received);
 		break;
 	case GUARD_REFUSE:
