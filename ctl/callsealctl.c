@@ -44,7 +44,7 @@ static const struct verb verbs[] = {
 	{ "call", " ID", "call", "call", true, false, false, show_call,
 	  "one call with its streams" },
 	{ "trace", " ID", "trace", "trace", true, false, false, show_trace,
-	  "where a call came from, also one that ended" },
+	  "where a call came from, also one that ended or was refused" },
 	{ "hangup", " ID", "hangup", NULL, true, false, false, NULL,
 	  "end a call" },
 	{ "rekey", " ID", "rekey", "call", true, false, false, show_rekeyed,

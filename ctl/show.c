@@ -160,7 +160,8 @@ void show_calls(const json_t *calls)
 void show_ended(const json_t *calls)
 {
 	static const struct column columns[] = {
-		{ "ENDED", NULL, cell_ended }, { "STATUS", NULL, cell_status },
+		{ "ID", "id", NULL }, { "ENDED", NULL, cell_ended },
+		{ "STATUS", NULL, cell_status },
 		{ "DIR", "direction", NULL }, { "VERDICT", "verdict", NULL },
 		{ "CALLER", "caller", NULL }, { "CALLEE", "callee", NULL },
 		{ "WHY", NULL, cell_why }, { NULL, NULL, NULL }
@@ -461,6 +462,9 @@ void show_trace(const json_t *call)
 	size_t i;
 
 	show_call(call);
+	if (int_of(call, "status"))
+		printf("%-12s %lld %s\n", "ended with", int_of(call, "status"),
+		       text_of(call, "cause"));
 	put_pair("from", text_of(o, "source"));
 	put_pair("by", json_is_true(json_object_get(o, "verified_tls"))
 		 ? "tls, verified" : text_of(o, "transport"));

@@ -25,11 +25,18 @@ struct call *call_find(const struct engine *e, uint64_t id)
 	return c;
 }
 
+void call_name(struct call *c)
+{
+	struct engine *e = c->engine;
+
+	c->id = (uint64_t)child_epoch(e->child) << 32 | ++e->last_call;
+}
+
 static void enter(struct engine *e, struct call *c)
 {
 	struct call **slot;
 
-	c->id = (uint64_t)child_epoch(e->child) << 32 | ++e->last_call;
+	call_name(c);
 	slot = &e->calls[bucket_of(c->id)];
 	c->next = *slot;
 	*slot = c;
@@ -215,7 +222,7 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 out:
 	if (r) {
 		e->count.refused++;
-		record_refused(e, s, no, c ? c->reason : "");
+		record_refused(e, s, no, c);
 		if (c)
 			admit_failed(c, no->status);
 		call_free(c);

@@ -11,7 +11,7 @@
 
 #define CALL_BUCKETS 4096   /* of both hash tables; a power of two */
 #define ENDED_KEPT 64       /* ended calls that the CLI can show */
-#define REFUSED_KEPT 16     /* refused ones, which must not drive those out */
+#define REFUSED_KEPT 64     /* refused ones, which must not drive those out */
 #define QUEUE_MAX 16        /* bodies of one call that wait their turn */
 #define REDIRECTS_MAX 5     /* that one call follows */
 #define RELAY_DEADLINE_MS 2000
@@ -213,6 +213,8 @@ struct engine {
 
 /* call.c: the table */
 struct call *call_find(const struct engine *e, uint64_t id);
+/* Gives it an id of its own. */
+void call_name(struct call *c);
 /* Calls fn for every call; fn may end any call. */
 void call_each(struct engine *e, void (*fn)(struct call *c, void *user),
 	       void *user);
@@ -409,13 +411,15 @@ json_t *trace_origin(const struct call *c);
 
 /* status.c */
 json_t *status_call(const struct call *c, bool streams);
+json_t *status_id(uint64_t id);
 const char *status_state(const struct call *c);
 
 /* record.c: one JSON line for each ended call, and the ring of them */
 void record_call(struct call *c, int status, const char *cause);
+/* c is not in the table, and gets its id here; NULL: no memory for it. */
 void record_refused(struct engine *e, const struct call_start *s,
-		    const struct refusal *no, const char *reason);
-/* The ended call with this id, if it is still remembered. */
+		    const struct refusal *no, struct call *c);
+/* The ended or refused call with this id, if it is still remembered. */
 const struct remembered *record_find(const struct engine *e, uint64_t id);
 void record_free(struct engine *e);
 

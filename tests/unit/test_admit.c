@@ -1,4 +1,5 @@
-/* test_admit.c - room for calls: limits, and who makes room (RFC 4412). */
+/* test_admit.c - room for calls: limits, who makes room (RFC 4412), and what is
+ * kept of who gets none. */
 #include "tests/unit/filter_rig.h"
 
 #include "daemon/base/err.h"
@@ -6,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -93,12 +95,51 @@ static void answers_of_nobody_count(void **state)
 	rig_free(r);
 }
 
+/* Who is kept out is whom an operator wants to find. */
+static void refused_and_traced(void **state)
+{
+	struct rig *r = rig_new("");
+	struct call_start s = { .from = OUTSIDE, .caller = "sip:e@x.example",
+				.callee = "sip:1@a.example",
+				.transport = "udp", .head = "INVITE sip:1\n"
+				"From: <sip:e@x.example>\n" };
+	struct call *c;
+	json_t *list, *trace, *origin;
+	const char *id;
+
+	(void)state;
+	addr_parse("192.0.2.1:5080", &s.source);
+	for (int i = 0; i < 2; i++)
+		assert_int_not_equal(call_start(r->e, &s, r, &c, &no), 0);
+	list = engine_ended(r->e);
+	id = json_string_value(json_object_get(json_array_get(list, 0), "id"));
+	assert_non_null(id);
+	assert_string_not_equal(id, json_string_value(json_object_get(
+		json_array_get(list, 1), "id")));
+	trace = engine_trace(r->e, strtoull(id, NULL, 16));
+	origin = json_object_get(trace, "origin");
+	assert_string_equal(json_string_value(json_object_get(origin,
+				"source")), "192.0.2.1:5080");
+	assert_int_equal(json_array_size(json_object_get(origin, "headers")),
+			 2);
+	assert_int_equal(json_integer_value(json_object_get(trace, "status")),
+			 no.status);
+	assert_non_null(strstr(rig_log, "audit: traced by the operator: "
+			       "sip:e@x.example -> sip:1@a.example, from "
+			       "192.0.2.1:5080 by udp"));
+	assert_null(engine_trace(r->e, 1));
+	json_decref(trace);
+	json_decref(list);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_worth_more_makes_room),
 		cmocka_unit_test(who_proved_nothing_learns_nothing),
 		cmocka_unit_test(answers_of_nobody_count),
+		cmocka_unit_test(refused_and_traced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,18 +74,24 @@ void record_call(struct call *c, int status, const char *cause)
 }
 
 void record_refused(struct engine *e, const struct call_start *s,
-		    const struct refusal *no, const char *reason)
+		    const struct refusal *no, struct call *c)
 {
-	json_t *o = json_pack("{s:s,s:s,s:s,s:s}", "state", "refused",
-			      "direction", s->from == INSIDE ? "out" : "in",
-			      "caller", s->caller, "callee", s->callee);
+	uint64_t now = clock_wall_us(e->clock);
+	json_t *o;
 
+	if (c)
+		call_name(c);
+	o = json_pack("{s:o*,s:s,s:s,s:s,s:s,s:f}", "id",
+		      c ? status_id(c->id) : NULL, "state", "refused",
+		      "direction", s->from == INSIDE ? "out" : "in", "caller",
+		      s->caller, "callee", s->callee, "since",
+		      (double)(now / 1000) / 1e3);
 	if (!o)
 		return;
-	if (*reason)
-		json_object_set_new(o, "trouble", json_string(reason));
-	put_end(o, clock_wall_us(e->clock), no->status, no->phrase);
-	keep(e, o, NULL, true);
+	if (c && *c->reason)
+		json_object_set_new(o, "trouble", json_string(c->reason));
+	put_end(o, now, no->status, no->phrase);
+	keep(e, o, c ? trace_origin(c) : NULL, true);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -114,7 +120,7 @@ const struct remembered *record_find(const struct engine *e, uint64_t id)
 	const struct remembered *r = e->remembered;
 	const char *text;
 
-	for (size_t i = 0; i < ENDED_KEPT; i++) {
+	for (size_t i = 0; i < ENDED_KEPT + REFUSED_KEPT; i++) {
 		text = json_string_value(json_object_get(r[i].call, "id"));
 		if (text && strtoull(text, NULL, 16) == id)
 			return &r[i];

@@ -18,7 +18,7 @@ const char *status_state(const struct call *c)
 }
 
 /* Ids are 64 bits, more than some JSON readers hold: they go as text. */
-static json_t *id_text(uint64_t id)
+json_t *status_id(uint64_t id)
 {
 	return json_sprintf("%" PRIx64, id);
 }
@@ -54,7 +54,7 @@ static json_t *ssrc_text(uint32_t ssrc)
 static json_t *key_use(const struct msg_key_use *k)
 {
 	return json_pack("{s:o*,s:o*,s:I,s:I,s:I,s:I,s:I}", "id",
-			 id_text(k->id), "ssrc", ssrc_text(k->ssrc), "roc",
+			 status_id(k->id), "ssrc", ssrc_text(k->ssrc), "roc",
 			 (json_int_t)(k->rtp_index >> 16), "packets",
 			 (json_int_t)k->rtp, "rtcp", (json_int_t)k->rtcp,
 			 "packets_left", (json_int_t)k->rtp_left, "rtcp_left",
@@ -187,7 +187,7 @@ static const char *attempt_text(const struct call *c)
 json_t *status_call(const struct call *c, bool streams)
 {
 	json_t *o = json_pack("{s:o*,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s*,s:o*}",
-			      "id", id_text(c->id),
+			      "id", status_id(c->id),
 			      "state", status_state(c),
 			      "direction", c->from == INSIDE ? "out" : "in",
 			      "caller", c->caller, "callee", c->callee,

@@ -49,13 +49,18 @@ def check(t):
     other = call(t, 'bob', port=5080, media=12000)
     t.claim('which holds for others', other.process.wait(20) != 0 and
             ' 503 ' in other.messages())
+    refused = s.a.ended()[0]
+    traced = json.loads(s.a.tell('trace', refused['id'], '--json'))
+    t.claim('who can be traced, too', (traced['state'], traced['status']) == ('refused', 503) and
+            traced['origin']['source'] == f'{other.address}:5080' and
+            'To: <sip:bob@b.example>' in '\n'.join(traced['origin']['headers']), str(traced))
     one.finish()
     two.finish()
     t.claim('all is over', s.a.gone())
     said = s.a.tell('trace', found['id'])
     t.claim('traced when it is over', f'{one.address}:5060' in said and
             '  INVITE urn:service:sos.fire SIP/2.0' in said.splitlines(), said)
-    t.claim('the log has it', s.a.log().count('audit: traced by the operator') == 2)
+    t.claim('the log has it', s.a.log().count('audit: traced by the operator') == 3)
     for line in ('engine: call', 'relay: call'):
         t.claim(f'the {line.split(":")[0]} told the log',
                 any('audit: ' in x and 'emergency call' in x for x in s.a.log().splitlines()))
