@@ -189,8 +189,7 @@ static const struct conf_key profile_keys[] = {
 		  "that have none: nobody else's BYE ends it. "
 		  "Encrypting takes the far end's certificate: its "
 		  "peer's cert, or the one that it signed with before, or was "
-		  "asked for (fetch). Not with answer = \"early\" or late = "
-		  "\"allow\"." },
+		  "asked for (fetch). Not with answer = \"early\"." },
 	{ .name = "fetch", .type = CONF_BOOL, .dflt = "true",
 	  .help = "Whether a certificate that bodies for a far end must be "
 		  "encrypted for, and that is not known, is asked for: by "
@@ -400,19 +399,16 @@ static int check_readable(const struct conf_node *n, const struct profile *p,
 	return 0;
 }
 
-/* An early answer is no SDP, and a late offer's answer comes in an ACK, which
- * nobody can refuse. */
+/* An early answer is no SDP. */
 static int read_body(const struct conf_node *n, struct profile *p,
 		     struct conf_err *err)
 {
 	while (strcmp(bodies[p->body], conf_text(n, "body")))
 		p->body++;
-	if (p->body && (p->early || p->late))
+	if (p->body && p->early)
 		return conf_fail(err, n, "profiles.%s.body: \"%s\" does not "
-				 "go with %s; leave one of them out", p->name,
-				 bodies[p->body],
-				 p->early ? "answer = \"early\""
-					  : "late = \"allow\"");
+				 "go with answer = \"early\"; leave one of "
+				 "them out", p->name, bodies[p->body]);
 	return 0;
 }
 

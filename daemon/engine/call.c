@@ -180,22 +180,6 @@ static int name_descriptions(struct call *c)
 	return 0;
 }
 
-/* The answer to a late offer comes in an ACK, which nobody can refuse: sealed
- * descriptions are offered in the INVITE. */
-static int check_late(struct call *c, const struct call_start *s,
-		      struct refusal *no)
-{
-	if (!s->late || !c->body)
-		return 0;
-	*no = (struct refusal){ .status = 488, .warn_code = 399,
-				.phrase = "Not Acceptable Here" };
-	snprintf(no->warn, sizeof no->warn, "an offer is required in INVITE: "
-		 "descriptions are sealed here");
-	snprintf(c->reason, sizeof c->reason, "an INVITE without an offer, and "
-		 "the profile says body = \"%s\"", policy_body(c->body));
-	return E_POLICY;
-}
-
 int call_start(struct engine *e, const struct call_start *s, void *leg,
 	       struct call **out, struct refusal *no)
 {
@@ -208,8 +192,7 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 	if ((r = admit_enter(c, s, no)) || (r = admit_room(e, s, no)))
 		goto out;
 	*no = no_memory;
-	if ((r = route_call(c, s, no)) || (r = check_late(c, s, no)) ||
-	    (r = admit_ring(c, s, no)) ||
+	if ((r = route_call(c, s, no)) || (r = admit_ring(c, s, no)) ||
 	    (r = setup_admit(c, s, no)))
 		goto out;
 	enter(e, c);

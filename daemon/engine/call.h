@@ -217,6 +217,9 @@ enum words call_words(const struct call *c);
 bool call_opens(const struct call *c);
 /* Whether its far end's messages must be signed, with a body or without. */
 bool call_signs(const struct call *c);
+/* The call's first INVITE was opened, and has no offer: its start could not
+ * know. E_POLICY: that is not taken, *no says why. */
+int call_late(struct call *c, struct refusal *no);
 /* Between whom its bodies go, for what is sealed after call_end(). */
 void call_way(const struct call *c, struct body_way *out);
 

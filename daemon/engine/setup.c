@@ -54,29 +54,58 @@ static const struct refusal busy = {
 	.status = 503, .phrase = "Service Unavailable", .retry_after_s = 5
 };
 
+/* Why an INVITE without an offer is not taken; NULL: it is. */
+static const char *why_not_late(const struct call *c, struct refusal *no)
+{
+	const struct engine *e = c->engine;
+	const struct peer *p = policy_peer(child_policy(e->child), c->peer);
+
+	*no = unproven;
+	if (!p->profile->late)
+		return "an INVITE without an offer proves nothing: set late = "
+		       "\"allow\" in the profile to take it";
+	*no = busy;
+	if (e->setup_late[c->peer_slot] >= engine_settings(e)->late_max)
+		return "limits.late reached: so many calls without an offer "
+		       "ring";
+	return NULL;
+}
+
+int call_late(struct call *c, struct refusal *no)
+{
+	const char *why;
+
+	if (!c->setup || c->late || !call_proves(c))
+		return 0;
+	why = why_not_late(c, no);
+	if (why) {
+		snprintf(c->reason, sizeof c->reason, "%s", why);
+		LOG_CALL(c, LOG_CLASS_REFUSED, "peer %s: %s", c->peer, why);
+		return E_POLICY;
+	}
+	c->late = true;
+	c->engine->setup_late[c->peer_slot]++;
+	return 0;
+}
+
 int setup_admit(struct call *c, const struct call_start *s, struct refusal *no)
 {
 	struct engine *e = c->engine;
 	const struct settings *set = engine_settings(e);
-	const struct peer *p = policy_peer(child_policy(e->child), c->peer);
 	bool late = s->late && call_proves(c);
+	const char *why;
 
 	if (s->from != OUTSIDE)
 		return 0;
-	*no = unproven;
-	if (late && !p->profile->late)
-		return refuse(c, s, no, "an INVITE without an offer proves "
-			      "nothing: set late = \"allow\" in the profile to "
-			      "take it");
 	*no = busy;
 	c->source_slot = slot_of_source(e, &s->source);
 	c->peer_slot = slot_of(e, c->peer, strlen(c->peer), SETUP_PEERS);
 	if (e->setup_source[c->source_slot] >= set->setup_max)
 		return refuse(c, s, no, "limits.setup reached: so many calls "
 			      "of one address are being set up");
-	if (late && e->setup_late[c->peer_slot] >= set->late_max)
-		return refuse(c, s, no, "limits.late reached: so many calls "
-			      "without an offer ring");
+	why = late ? why_not_late(c, no) : NULL;
+	if (why)
+		return refuse(c, s, no, why);
 	c->setup = true;
 	c->late = late;
 	e->setup_source[c->source_slot]++;

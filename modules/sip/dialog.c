@@ -149,15 +149,6 @@ static int early_signed_bye(struct leg *leg, struct leg *to,
 	return 0;
 }
 
-/* An INVITE without an offer where descriptions are sealed: the answer would
- * come in an ACK, which nobody can refuse. */
-static bool late(const struct leg *leg, const sip_t *sip)
-{
-	return sip->sip_request->rq_method == sip_method_invite &&
-	       !filter_offers(sip) && leg->pair->call &&
-	       call_opens(leg->pair->call);
-}
-
 /* Where a REFER sends its receiver; NULL when that is said twice: we and the
  * phone might read different ones. */
 static const url_t *refer_target(const sip_t *sip)
@@ -188,9 +179,6 @@ static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		no.status = 483;
 	if (!no.status && leads_out(leg, sip))
 		no.status = 403;
-	if (!no.status && late(leg, sip))
-		no = reply_no(488, "an offer is required in INVITE: "
-			      "descriptions are sealed here");
 	if (!no.status)
 		no.status = session_asked(leg, sip);
 	if (!no.status)

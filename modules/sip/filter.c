@@ -298,16 +298,29 @@ static enum seals seals(const struct passage *p, const sip_t *sip)
 	return seals_on(t->pair, leg, sip->sip_cseq->cs_method, status);
 }
 
-/* An INVITE must offer where descriptions are sealed. */
 static bool may_be_bare(const struct passage *p, const sip_t *sip)
 {
-	return seals(p, sip) != SEALS_NONE &&
-	       !(p->kind == PASS_REQUEST && p->txn->method ==
-		 sip_method_invite);
+	return seals(p, sip) != SEALS_NONE;
 }
 
 static void end_words(struct passage *p, const struct refusal *no,
 		      const struct body *out);
+
+/* What was opened has no description: a first INVITE that did not look so is
+ * late. */
+static void end_bare(struct passage *p)
+{
+	static const struct body none = { .type = "" };
+	struct refusal no;
+
+	if (p->kind == PASS_REQUEST)
+		p->txn->offer = false;
+	if (p->kind == PASS_REQUEST && p->txn->initial &&
+	    call_late(p->txn->pair->call, &no))
+		end_words(p, &no, NULL);
+	else
+		end_words(p, NULL, &none);
+}
 
 static void on_opened(void *user, const struct refusal *no,
 		      const struct body *out)
@@ -322,13 +335,10 @@ static void on_opened(void *user, const struct refusal *no,
 	p->waiting = false;
 	p->sdp = bad ? NULL : strndup((const char *)out->data, out->len);
 	p->sdp_len = p->sdp ? strlen(p->sdp) : 0;
-	if (bare && may_be_bare(p, sip_object(p->msg))) {
-		if (p->kind == PASS_REQUEST)
-			p->txn->offer = false; /* that was no description */
-		end_words(p, NULL, out);
-	} else if (!p->sdp || !p->sdp_len) {
+	if (bare && may_be_bare(p, sip_object(p->msg)))
+		end_bare(p);
+	else if (!p->sdp || !p->sdp_len)
 		settle(p, no ? no : &fault, NULL);
-	}
 	pair->depth--;
 	pair_run(pair); /* the next step is the core's filter */
 }

@@ -29,11 +29,11 @@ def frag(headers, status=None):
 
 
 def answer(s, req, tag, status="200 OK", body=None, date="Sat, 13 Nov 2027 23:29:00 GMT",
-           content=SDP):
+           content=SDP, extra=""):
     """Answers as a gateway that seals would."""
     to = req.get("To") + ("" if "tag=" in req.get("To") else ";tag=" + tag)
     own = {"From": req.get("From"), "To": to, "Call-ID": req.get("Call-ID"),
            "CSeq": req.get("CSeq"), "Contact": "<%s>" % s.b.own_uri(), "Date": date}
     s.b.reply(req, status, tag, body=body if body is not None
               else frag(lambda n: own.get(n, ""), status) + "\r\n" + content,
-              extra="Date: %s\r\nContent-Type: %s\r\n" % (date, TYPE))
+              extra="Date: %s\r\nContent-Type: %s\r\n%s" % (date, TYPE, extra))

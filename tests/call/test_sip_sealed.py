@@ -219,17 +219,6 @@ def who_cannot_open_shows_his(s):
     s.gone()
 
 
-@case(keys=("bodies=1",))
-def an_offer_comes_first_in_a_dialog_too(s):
-    d, _ = sealed_up(s)
-    branch = s.a.request("INVITE", d["uri"], d)
-    s.a.expect("SIP/2.0 488")
-    s.a.request("ACK", d["uri"], d, branch=branch)
-    s.b.quiet()
-    s.bye(d)
-    s.gone()
-
-
 SIGNS = ("bodies=1", "signs=1")
 
 
@@ -293,6 +282,116 @@ def every_answer_is_signed(s):
     s.b.reply(bye, "200 OK", contact=False)
     s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
     s.gone()
+
+
+# -- offers that come late -------------------------------------------------------
+
+def acked(s, d, content=SDP, signer=True):
+    """The ACK of the far end's first INVITE, with the answer."""
+    own = {"From": "<sip:alice@inside.example>;tag=f1",
+           "To": "<sip:bob@b.example>;tag=" + d["ttag"],
+           "Call-ID": d["call_id"], "CSeq": "1 ACK"}
+    body = frag(lambda n: own.get(n, "")) + "\r\n" + content if signer else content
+    s.b.request("ACK", d["uri"], d, body=body, extra="Content-Type: %s\r\n" % (
+        TYPE if signer else "application/sdp"))
+
+
+@case(keys=SIGNS)
+def our_phone_answers_late(s):
+    d, i = s.invite(body=b"")
+    check_sealed(i, "the INVITE", bare=True)
+    answer(s, i, "B1", "180 Ringing", content="")
+    s.a.expect("SIP/2.0 180")
+    answer(s, i, "B1")
+    ok = s.a.expect("SIP/2.0 200")
+    assert ok.body.endswith(b"a=branch:0\r\n"), ok.body
+    d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+    s.b.quiet(0.1)
+    s.a.request("ACK", d["uri"], d, body=SDP)
+    check_sealed(s.b.expect("ACK"), "the ACK")
+    # and once more, in the dialog
+    s.a.request("INVITE", d["uri"], d)
+    again = s.b.expect("INVITE")
+    check_sealed(again, "the second INVITE", bare=True)
+    answer(s, again, "B1")
+    s.a.expect("SIP/2.0 200")
+    s.a.request("ACK", d["uri"], d, body=SDP)
+    check_sealed(s.b.expect("ACK"), "the second ACK")
+    s.a.request("BYE", d["uri"], d)
+    answer(s, s.b.expect("BYE"), "B1", content="")
+    s.a.expect("SIP/2.0 200")
+    s.gone()
+
+
+@case(keys=SIGNS)
+def a_late_offer_that_nobody_sealed(s):
+    d, i = s.invite(body=b"")
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.b.expect("ACK")
+    check_sealed(s.b.expect("BYE"), "the BYE", bare=True)
+    s.a.expect("SIP/2.0 4..|SIP/2.0 5..")
+
+
+@case(keys=SIGNS)
+def the_far_end_answers_late(s):
+    for content, signer in ((SDP, True), (SDP, False), ("", True)):
+        d = late_invite(s)
+        i = s.a.expect("INVITE")
+        same(i.body, b"", "body for the phone")
+        s.a.reply(i, "200 OK", "A1", body=SDP)
+        ok = s.b.expect("SIP/2.0 200")
+        check_sealed(ok, "the 200")
+        d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
+        acked(s, d, content, signer)
+        s.a.expect("ACK")
+        if content and signer:
+            s.relay.say("hangup 200 bye")
+        bye = s.b.expect("BYE")
+        s.b.reply(bye, "200 OK", contact=False)
+        s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+
+
+def late_invite(s, signer=True):
+    d = dialog(ftag="f1")
+    own = {"From": "<sip:alice@inside.example>;tag=f1", "To": "<sip:bob@b.example>",
+           "Call-ID": d["call_id"], "CSeq": "1 INVITE", "Contact": "<%s>" % s.b.own_uri()}
+    body = frag(lambda n: own.get(n, "")) + "\r\n" if signer else ""
+    d["branch"] = s.b.request("INVITE", "sip:bob@b.example", d, body=body,
+                              extra="Content-Type: %s\r\n" % TYPE if signer else "")
+    return d
+
+
+@case(keys=SIGNS)
+def an_unsigned_invite_rings_nothing(s):
+    d = late_invite(s, signer=False)
+    s.b.expect("SIP/2.0 403")
+    s.b.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.a.quiet(0.1)
+
+
+@case(keys=SIGNS + ("no_late=1",))
+def the_profile_wants_an_offer(s):
+    d = late_invite(s)
+    s.b.expect("SIP/2.0 488")
+    s.b.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
+    s.a.quiet(0.1)
+
+
+@case(keys=SIGNS)
+def reliably_and_in_a_prack(s):
+    d, i = s.invite(body=b"", extra="Require: 100rel\r\n")
+    answer(s, i, "B1", "183 Progress", extra="Require: 100rel\r\nRSeq: 1\r\n")
+    p = s.a.expect("SIP/2.0 183")
+    d["ttag"], d["uri"] = p.tag("To"), p.contact()
+    s.a.request("PRACK", d["uri"], d, extra="RAck: %s 1 INVITE\r\n" % p.get("RSeq"), body=SDP)
+    r = s.b.expect("PRACK")
+    check_sealed(r, "the PRACK")
+    s.b.reply(r, "200 OK", "B1", contact=False)
+    s.a.expect("SIP/2.0 200")
+    answer(s, i, "B1", content="")
+    ok = s.a.expect("SIP/2.0 200")
+    s.a.request("ACK", ok.contact(), d, cseq=1)
+    check_sealed(s.b.expect("ACK"), "the ACK", bare=True)
 
 
 @case(keys=SIGNS)

@@ -672,6 +672,12 @@ void call_way(const struct call *c, struct body_way *out)
 	*out = (struct body_way){ .id = c->id };
 }
 
+int call_late(struct call *c, struct refusal *no)
+{
+	*no = (struct refusal){ .status = 488, .phrase = "Not Late" };
+	return c->e->no_late ? E_POLICY : 0;
+}
+
 /* "Sealed" here: the bound headers stand before SDP. */
 bool call_opens(const struct call *c)
 {

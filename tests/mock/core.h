@@ -57,6 +57,7 @@ struct engine {
 	bool packages;  /* those of the outside have keys beside them */
 	bool bodies;    /* descriptions go and come sealed outside */
 	bool signs;     /* and what has none, too */
+	bool no_late;   /* a first INVITE must offer */
 	bool no_seal;   /* the keeper is away: nothing is sealed */
 	bool secret;    /* what goes outside has keys as they are */
 	unsigned seal_ms; /* how long it takes to seal; one at a time */

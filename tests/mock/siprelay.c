@@ -24,7 +24,8 @@
  * offers of the outside stay here), own_no (1: no offer of our own can be
  * made), bodies (1: they go sealed outside), known (1: and our certificates
  * were there), probes (1:
- * questions for certificates are answered), seal_ms.
+ * questions for certificates are answered), seal_ms, no_late (1: an INVITE that
+ * is signed and has no offer is refused).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "fetch" (a
  * certificate; what came of it is a line on standard output), "reoffer" (what
@@ -184,6 +185,8 @@ static void set(struct program *p, const char *text)
 		e->bodies = atoi(value);
 	else if (!strncmp(text, "signs=", 6))
 		e->signs = atoi(value);
+	else if (!strncmp(text, "no_late=", 8))
+		e->no_late = atoi(value);
 	else if (!strncmp(text, "no_seal=", 8))
 		e->no_seal = atoi(value);
 	else if (!strncmp(text, "secret=", 7))

@@ -277,8 +277,8 @@ static void what_cannot_be_done_is_refused(void **state)
 		{ CERTS IDENTITY "peers = ( { match = \"*\"; profile = "
 		  "\"c\"; } );", "but we believe nobody; set trust" },
 		{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; "
-		  "late = \"allow\"; }; };", "profiles.s.body: \"sign\" does "
-		  "not go with late" },
+		  "answer = \"early\"; }; };", "profiles.s.body: \"sign\" "
+		  "does not go with answer" },
 		{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; }; };"
 		  "peers = ( { match = \"*\"; profile = \"s\"; } );",
 		  "but we have none; set identity" },
