@@ -22,7 +22,8 @@ enum rule {
 	INNER, /* within encryption it may differ, and the inner one counts */
 	OUTER, /* within encryption it may differ, and the outer one counts */
 	PARTY, /* like INNER, but the tag stays */
-	FREE   /* changed by proxies, or about the body */
+	SHOWN, /* within encryption it need not be outside; if it is, SAME */
+	FREE   /* changed by proxies, or about the body, or of a transaction */
 };
 
 static const struct row {
@@ -32,9 +33,9 @@ static const struct row {
 } rows[] = {
 	{ "Accept", INNER, false }, { "Accept-Encoding", INNER, false },
 	{ "Accept-Language", INNER, false }, { "Alert-Info", INNER, false },
-	{ "Allow", SAME, false }, { "Authentication-Info", INNER, false },
+	{ "Allow", SHOWN, false }, { "Authentication-Info", INNER, false },
 	{ "Authorization", OUTER, false }, { "Call-ID", SAME, true },
-	{ "Call-Info", SAME, false }, { "Contact", SAME, false },
+	{ "Call-Info", SHOWN, false }, { "Contact", SAME, false },
 	{ "Content-Disposition", FREE, false },
 	{ "Content-Encoding", FREE, false },
 	{ "Content-Language", FREE, false },
@@ -46,9 +47,11 @@ static const struct row {
 	{ "Min-Expires", OUTER, false }, { "Organization", INNER, false },
 	{ "Priority", OUTER, false }, { "Proxy-Authenticate", SAME, false },
 	{ "Proxy-Authorization", FREE, false },
-	{ "Proxy-Require", SAME, false }, { "Record-Route", FREE, false },
-	{ "Reply-To", INNER, false }, { "Require", INNER, false },
-	{ "Retry-After", INNER, false }, { "Route", FREE, false },
+	{ "Proxy-Require", SAME, false }, { "RAck", SAME, false },
+	{ "Record-Route", FREE, false }, { "Refer-To", SAME, false },
+	{ "Replaces", SAME, false }, { "Reply-To", INNER, false },
+	{ "Require", INNER, false }, { "Retry-After", INNER, false },
+	{ "Route", FREE, false }, { "RSeq", FREE, false },
 	{ "Server", INNER, false }, { "Subject", INNER, false },
 	{ "Supported", INNER, false }, { "Timestamp", OUTER, false },
 	{ "To", PARTY, true }, { "Unsupported", INNER, false },
@@ -148,13 +151,18 @@ static bool is_once(const struct smime_fragment *f, const char *name)
 }
 
 static bool row_holds(const struct row *row, const struct smime_fragment *a,
-		      const struct smime_fragment *b, bool encrypted)
+		      const struct smime_fragment *b, enum smime_veil veil)
 {
 	if (row->rule == FREE)
 		return true;
 	if (row->must && (!is_once(a, row->name) || !is_once(b, row->name)))
 		return false;
-	if (row->rule == SAME || !encrypted)
+	if (row->rule == SHOWN && veil != SMIME_VEIL_NONE &&
+	    !smime_fragment_get(b, row->name, 0).p)
+		return true;
+	if (row->rule == SAME || row->rule == SHOWN ||
+	    veil == SMIME_VEIL_NONE ||
+	    (row->rule == PARTY && veil == SMIME_VEIL_FIELDS))
 		return same_all(a, b, row->name);
 	return row->rule != PARTY ||
 	       same_tag(smime_fragment_get(a, row->name, 0),
@@ -182,15 +190,23 @@ static bool same_start(struct mime_bytes a, struct mime_bytes b)
 }
 
 int smime_tunnel_check(const struct smime_fragment *inner,
-		       const struct smime_fragment *outer, bool encrypted,
+		       const struct smime_fragment *outer, enum smime_veil veil,
 		       struct smime_when when, struct smime_fault *why)
 {
 	if (!same_start(inner->start, outer->start))
 		return differs(why, "the first line");
 	for (size_t i = 0; i < N(rows); i++)
-		if (!row_holds(&rows[i], inner, outer, encrypted))
+		if (!row_holds(&rows[i], inner, outer, veil))
 			return differs(why, rows[i].name);
 	return check_date(smime_fragment_get(inner, "Date", 0), when, why);
+}
+
+bool smime_tunnel_leaves(struct mime_bytes name)
+{
+	for (size_t i = 0; i < N(rows); i++)
+		if (rows[i].rule == FREE && mime_is(name, rows[i].name))
+			return true;
+	return false;
 }
 
 /* -- authenticated identity bodies ---------------------------------------- */

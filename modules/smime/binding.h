@@ -13,14 +13,24 @@ struct smime_when {
 	uint64_t wall_us, window_us;
 };
 
+/* What the message around a sealed one need not show. */
+enum smime_veil {
+	SMIME_VEIL_NONE,   /* it is only signed */
+	SMIME_VEIL_FIELDS, /* what RFC 3261 23.4.1.2 lets be encrypted may
+	                      differ or be missing; the inner value counts */
+	SMIME_VEIL_PARTIES /* From and To, too, but for their tags */
+};
+
 /* Compares a message that was sealed (message/sip) with the one around it.
- * encrypted: what RFC 3261 23.4.1.2 lets differ may differ; the inner value is
- * the true one. Of From and To at least the tags must fit. Fields that RFC 3261
- * does not define are not compared: take none of them from outside.
+ * Fields that RFC 3261 does not define are not compared, but for a few of which
+ * signalling takes the outer one: take no other of them from outside.
  * SMIME_MISMATCH names the field. */
 int smime_tunnel_check(const struct smime_fragment *inner,
-		       const struct smime_fragment *outer, bool encrypted,
+		       const struct smime_fragment *outer, enum smime_veil veil,
 		       struct smime_when when, struct smime_fault *why);
+/* Whether a field, by its long name, is nothing that a sealed message can say:
+ * it is about its body, or proxies change it, or it is of one transaction. */
+bool smime_tunnel_leaves(struct mime_bytes name);
 
 /* Writes an AIB for a message as a MIME entity, to be signed: From, To,
  * Contact, Date, Call-ID, CSeq. In that of a response (section 6) From is the

@@ -16,6 +16,7 @@
 #define N(a) (sizeof(a) / sizeof *(a))
 #define SEALED_MAX (2 * MIME_BODY_MAX) /* base64 within; the end is checked */
 
+#define P7M_NAME ";name=smime.p7m"
 #define P7M_DISPOSITION "attachment;handling=required;filename=smime.p7m"
 #define P7S_DISPOSITION "attachment;handling=required;filename=smime.p7s"
 
@@ -24,7 +25,7 @@ typedef int (*step_fn)(const struct smime_seal *, struct mime_bytes,
 
 static const char *transfer_of(const struct smime_seal *how)
 {
-	return how->base64 ? "base64" : "binary";
+	return how->base64 ? "base64" : how->terse ? NULL : "binary";
 }
 
 static int out_of(struct smime_fault *why, const struct buf *b)
@@ -43,8 +44,8 @@ static int put_p7m(const struct smime_seal *how, const char *what,
 	const struct mime_bytes all = { der->data, der->len };
 
 	snprintf(out->type, sizeof out->type, "application/pkcs7-mime;"
-		 "smime-type=%s;name=smime.p7m", what);
-	out->disposition = P7M_DISPOSITION;
+		 "smime-type=%s%s", what, how->terse ? "" : P7M_NAME);
+	out->disposition = how->terse ? NULL : P7M_DISPOSITION;
 	out->transfer = transfer_of(how);
 	if (how->base64)
 		mime_base64_write(&out->body, all);
@@ -136,6 +137,7 @@ static const step_fn forms[SMIME_FORMS][2] = {
 	[SMIME_ENCRYPT] = { step_encrypt },
 	[SMIME_ENCRYPT_SIGN] = { step_encrypt, step_sign },
 	[SMIME_SIGN_ENCRYPT] = { step_sign, step_encrypt },
+	[SMIME_OPAQUE_ENCRYPT] = { step_opaque, step_encrypt },
 };
 
 /* What one step made is the next one's entity. */

@@ -12,6 +12,7 @@ enum smime_form {
 	SMIME_ENCRYPT,      /* application/pkcs7-mime: proves nobody */
 	SMIME_ENCRYPT_SIGN, /* encrypted, that is signed: shows the signer */
 	SMIME_SIGN_ENCRYPT, /* signed, that is encrypted: hides the signer */
+	SMIME_OPAQUE_ENCRYPT, /* the same, by an opaque signature: shorter */
 	SMIME_FORMS
 };
 
@@ -21,6 +22,8 @@ struct smime_seal {
 	struct smime_envelope envelope;
 	struct smime_signing signing; /* opaque: the form says it */
 	bool base64; /* for ways that are not clean for 8 bits */
+	bool terse;  /* no file names, nor what is so without being said:
+	                binary, and to be handled (RFC 3261 20.11) */
 };
 
 #define SMIME_TYPE_TEXT 192
