@@ -407,9 +407,17 @@ struct msg_digest_checked {
 	uint8_t pad[3];
 };
 
+/* How much of a message is sealed. */
+enum msg_body_whole {
+	WHOLE_NOT,  /* its body, and a few headers beside it */
+	WHOLE_LAST, /* all of it; its call may be over */
+	WHOLE_CALL  /* all of it; its call lives, and has session keys */
+};
+
 /* The bodies of SIP messages (bodies.h). The tail begins with what the message
  * says of itself: lines "Name: value" with CRLF, From, To, Call-ID, CSeq,
- * Contact, Date. No line of the party is used: n is 0. */
+ * Contact, Date; of a whole one its first line and every header that is not
+ * about its body. No line of the party is used: n is 0. */
 struct msg_body_seal {
 	struct msg_key_party party;
 	uint32_t len;        /* tail: those lines, Content- headers of words,
@@ -420,7 +428,7 @@ struct msg_body_seal {
 	uint8_t words;       /* 1: the body of a MESSAGE; 0: SDP */
 	uint8_t probe;       /* 1: signed headers and our certificates, whatever
 	                        the profile says; the tail is the lines alone */
-	uint8_t pad;
+	uint8_t whole;       /* enum msg_body_whole */
 };
 
 struct msg_body_sealed {
@@ -449,15 +457,20 @@ struct msg_body_open {
 	uint8_t words;       /* as in msg_body_seal */
 	uint8_t bare;        /* 1: there may be nothing but signed headers */
 	uint8_t probe;       /* as in msg_body_seal */
+	uint8_t whole;       /* the same way */
+	uint8_t pad[7];
 };
 
 struct msg_body_opened {
 	int32_t err;
 	uint32_t status;   /* when err: what to refuse with */
-	uint32_t len;      /* tail: Content- headers of words, then SDP or
+	uint32_t len;      /* tail: the first line and headers of a whole
+	                      message, Content- headers of words, then SDP or
 	                      words */
-	uint32_t fields_len; /* bytes of the headers; 0 for SDP. When err: the
-	                        tail is what goes with the refusal, likewise */
+	uint32_t head_len; /* bytes of that line and headers */
+	uint32_t fields_len; /* bytes of the Content- headers; 0 for SDP. When
+	                        err: the tail is what goes with the refusal,
+	                        likewise */
 	uint8_t is_signed; /* by the far end's identity */
 	uint8_t encrypted;
 	uint8_t pinned;    /* as in msg_key_facts */

@@ -37,7 +37,8 @@ enum body_mode {
 	BODY_MODE_NONE,
 	BODY_MODE_SIGN,        /* readable on the way, but not to be changed */
 	BODY_MODE_ENCRYPT,     /* proves nobody */
-	BODY_MODE_SIGN_ENCRYPT /* signed, and that is encrypted */
+	BODY_MODE_SIGN_ENCRYPT, /* signed, and that is encrypted */
+	BODY_MODE_TUNNEL /* the same of whole messages of a call */
 };
 
 /* In what media go outside. */

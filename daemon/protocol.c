@@ -17,7 +17,8 @@ bool protocol_permits(const struct profile *p, const char *method,
 
 bool protocol_veiled(const struct profile *p)
 {
-	return p->body == BODY_MODE_SIGN_ENCRYPT;
+	return p->body == BODY_MODE_SIGN_ENCRYPT ||
+	       p->body == BODY_MODE_TUNNEL;
 }
 
 bool protocol_hop(const struct profile *p)

@@ -22,6 +22,16 @@ struct bodies_capabilities {
 	bool oaep;
 };
 
+/* A key that both ends of a dialog have, under which its later messages are
+ * encrypted without public keys. */
+struct bodies_session {
+	uint8_t id[16];
+	size_t id_len; /* 0: there is none */
+	struct secret key;
+};
+
+#define BODIES_SESSIONS 2 /* of a dialog: one of each end */
+
 /* What one side brings. Everything is borrowed for the call. */
 struct bodies_terms {
 	const char *local_id, *remote_id; /* SIP URIs */
@@ -35,12 +45,19 @@ struct bodies_terms {
 	bool brief; /* the far end has our certificates: refer to them */
 	const struct bodies_card *known; /* from earlier messages, or NULL */
 	struct bodies_capabilities able;
+	/* Of whole messages (BODY_MODE_TUNNEL): what opens them, and the one
+	 * that seals them. carry: the far end may not have it yet; it goes
+	 * along, and the message is encrypted for the certificate. */
+	const struct bodies_session *session;
+	size_t n_session;
+	bool carry;
 };
 
 /* A message in the clear. */
 struct bodies_text {
 	/* What of its headers is bound to the body: lines "Name: value", each
-	 * with its CRLF, From, To, Call-ID, CSeq, Contact and Date. */
+	 * with its CRLF, From, To, Call-ID, CSeq, Contact and Date; of a whole
+	 * message its first line and all that are not about the body. */
 	const uint8_t *frag;
 	size_t frag_len;
 	bool words; /* somebody's, of a MESSAGE; else SDP */
@@ -75,6 +92,12 @@ struct bodies_opened {
 	struct buf fields;  /* of words: the Content- headers of the content, as
 	                       above; owned, wiped */
 	struct buf content; /* the same way */
+	struct buf head; /* of a whole message: its first line and headers, as
+	                    in frag; owned, wiped */
+	struct bodies_session session; /* what came along, or none; wiped by
+	                                  the owner */
+	size_t by_session; /* which of the terms' it was under, from 1; 0: by
+	                      our certificate */
 	bool is_signed, encrypted;
 	uint64_t stamp_us; /* Date of a signed one, UTC */
 	uint8_t mark[32];  /* SHA-256 of what counts of a signed one, be the

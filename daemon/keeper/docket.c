@@ -114,7 +114,7 @@ static void free_if_empty(struct dockets *d, struct docket *k)
 {
 	struct docket **at = &d->slot[slot_of(d, k->call)];
 
-	if (k->exchanges || k->accepted || k->keys || k->csbs)
+	if (k->exchanges || k->accepted || k->keys || k->csbs || k->sessions)
 		return;
 	while (*at != k)
 		at = &(*at)->same_slot;
@@ -498,6 +498,33 @@ static void free_csbs(struct docket *k)
 	}
 }
 
+/* -- session keys of messages --------------------------------------------- */
+
+int docket_sessions(struct dockets *d, uint64_t call, struct sessions **out)
+{
+	struct docket *k;
+	int r = docket_get(d, call, &k);
+
+	if (r)
+		return r;
+	if (!k->sessions)
+		k->sessions = calloc(1, sizeof *k->sessions);
+	if (!k->sessions) {
+		free_if_empty(d, k);
+		return E_NOMEM;
+	}
+	*out = k->sessions;
+	return 0;
+}
+
+static void free_sessions(struct docket *k)
+{
+	if (k->sessions)
+		wipe(k->sessions, sizeof *k->sessions);
+	free(k->sessions);
+	k->sessions = NULL;
+}
+
 /* -- ends ----------------------------------------------------------------- */
 
 void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
@@ -519,6 +546,7 @@ void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 	k->accepted = NULL;
 	end_ahead(d, k);
 	free_csbs(k);
+	free_sessions(k);
 	if (!k->exchanges) {
 		free_if_empty(d, k);
 		return;

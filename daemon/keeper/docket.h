@@ -6,6 +6,7 @@
 #include "daemon/keeper/alternatives.h"
 #include "daemon/keeper/keying.h"
 #include "daemon/keeper/memory/memory.h"
+#include "daemon/keeper/sessions.h"
 #include "daemon/message.h"
 #include "daemon/keeper/veil/veil.h"
 #include "daemon/process.h"
@@ -104,6 +105,7 @@ struct docket {
 	bool ahead; /* dear answers were made before that ... */
 	uint8_t ahead_slot; /* ... and are counted there */
 	struct live_key *keys;
+	struct sessions *sessions; /* owned, wiped; NULL: none */
 };
 
 struct dockets;
@@ -176,6 +178,10 @@ void docket_ahead(struct dockets *d, uint64_t call, const char *peer);
 /* The call is answered. */
 void docket_won(struct dockets *d, uint64_t call);
 bool docket_is_won(struct dockets *d, uint64_t call);
+
+/* The session keys of its messages, made where there are none. E_FULL,
+ * E_NOMEM. */
+int docket_sessions(struct dockets *d, uint64_t call, struct sessions **out);
 
 /* Forgets all of a call; gone is told each key first. */
 typedef void (*key_gone_fn)(void *user, enum process holder, uint64_t key_id);

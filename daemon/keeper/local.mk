@@ -21,6 +21,7 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/rate.c daemon/keeper/rate.h \
 	daemon/keeper/memory/recall.c daemon/keeper/memory/recall.h \
 	daemon/keeper/replay.c daemon/keeper/replay.h \
+	daemon/keeper/sessions.c daemon/keeper/sessions.h \
 	daemon/keeper/shipping.c daemon/keeper/shipping.h \
 	daemon/keeper/show.c daemon/keeper/show.h
 KEEPER_LIBS = daemon/keeper/libkeeper.a $(EVENT_LIBS) $(JANSSON_LIBS)

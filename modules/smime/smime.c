@@ -8,12 +8,13 @@
  *   fragment.c, date.c its headers
  *   card.c             a far end's certificates
  *   certs.c            certificates alone
- *   kek.c              session keys: not in calls yet
+ *   message/           a whole message as what is sealed
+ *   kek.c              session keys
  *   algorithm.c, capability.c   what is taken and sent
  *
  * What is signed is SDP, or the words of a MESSAGE, with a fragment of the
  * message's own header beside it, so that neither can be pasted into another
- * message. */
+ * message; or the message as a whole. */
 #include "daemon/base/err.h"
 #include "daemon/keeper/bodies.h"
 #include "daemon/keeper/certs/credential_cms.h"
@@ -23,6 +24,7 @@
 #include "modules/smime/binding.h"
 #include "modules/smime/certs.h"
 #include "modules/smime/date.h"
+#include "modules/smime/message/tunnel.h"
 #include "modules/smime/open.h"
 #include "modules/smime/seal.h"
 #include "modules/smime/smime.h"
@@ -45,6 +47,10 @@ static const struct {
 	[BODY_MODE_SIGN_ENCRYPT] = { SMIME_SIGN_ENCRYPT,
 				     SMIME_NEED_SIGNED | SMIME_NEED_ENCRYPTED,
 				     true },
+	[BODY_MODE_TUNNEL] = { SMIME_OPAQUE_ENCRYPT,
+			       SMIME_NEED_SIGNED | SMIME_NEED_ENCRYPTED |
+				       SMIME_NEED_HIDDEN,
+			       true },
 };
 
 static int fail(const struct smime_fault *f, int err, struct bodies_fault *why)
@@ -111,6 +117,36 @@ static int write_mixed(const struct buf part[static 2], struct buf *out,
 	mime_put_fields(out, &(struct mime_head){ .type = type });
 	mime_put_multipart(out, boundary, all, 2);
 	return 0;
+}
+
+static bool is_whole(const struct bodies_terms *t)
+{
+	return t->mode == BODY_MODE_TUNNEL;
+}
+
+static struct smime_kek kek_of(const struct bodies_session *s)
+{
+	struct smime_kek k = { .id_len = s->id_len, .key = s->key };
+
+	memcpy(k.id, s->id, sizeof k.id);
+	return k;
+}
+
+static int write_whole(const struct bodies_terms *t,
+		       const struct bodies_text *in, struct buf *out,
+		       struct smime_fault *f)
+{
+	struct smime_kek kek = { .id_len = 0 };
+
+	if (t->carry)
+		kek = kek_of(t->session);
+	smime_tunnel_write(&(struct smime_tunnel){
+		.head = { in->frag, in->frag_len },
+		.fields = { in->fields, in->fields_len },
+		.body = { in->content, in->content_len },
+		.carry = t->carry ? &kek : NULL }, out);
+	wipe(&kek, sizeof kek);
+	return broken(f, out->err);
 }
 
 /* The content, and beside it what it is bound to. */
@@ -184,20 +220,31 @@ static int seal(const struct bodies_terms *t, const struct bodies_text *in,
 	struct smime_seal how = {
 		.terms = terms_of(t), .form = form_of(t->mode, in->words),
 		.envelope = { .cipher = smime_cipher_for(&able), .to = &to,
-			      .n_to = 1 },
+			      .n_to = 1, .key_id = is_whole(t) },
 		.signing = { .certificates = !t->brief, .key_id = t->brief,
 			     .capabilities = !t->brief },
+		.terse = is_whole(t),
 	};
 	struct smime_fault f = { .reason = SMIME_FINE };
+	struct smime_kek kek = { .id_len = 0 };
 	struct buf entity = buf_of(ENTITY_MAX);
 	struct smime_sealed sealed = { .type = "" };
-	int r = write_entity(in, modes[t->mode].binds, &entity, &f);
+	int r = is_whole(t) ? write_whole(t, in, &entity, &f)
+			    : write_entity(in, modes[t->mode].binds, &entity,
+					   &f);
+
+	if (t->n_session && !t->carry) {
+		kek = kek_of(t->session);
+		how.envelope.kek = &kek;
+		how.envelope.n_to = 0;
+	}
 
 	if (!r)
 		r = smime_seal(&how, (struct mime_bytes){ entity.data,
 							  entity.len },
 			       &sealed, &f);
 	buf_free(&entity);
+	wipe(&kek, sizeof kek);
 	if (r)
 		return fail(&f, r, why);
 	snprintf(out->type, sizeof out->type, "%s", sealed.type);
@@ -320,6 +367,30 @@ static int pick_words(const struct mime *m, bool bound, bool bare,
 					 : out->content.err);
 }
 
+/* What a message had within: its description, or its words, or nothing. */
+static int pick_whole(const struct bodies_given *in, struct smime_tunnelled *w,
+		      struct bodies_opened *out, struct smime_fault *f)
+{
+	struct buf none = buf_of(ENTITY_MAX);
+	struct mime m = { .n = 0 };
+	int r = 0;
+
+	out->head = w->head;
+	w->head = buf_of(0);
+	out->stamp_us = w->stamp_us;
+	if (w->bare && !in->bare)
+		return smime_fault(f, SMIME_MISSING, "no description is in it");
+	if (w->bare)
+		return 0;
+	if (mime_read_entity((struct mime_bytes){ w->entity.data,
+						  w->entity.len }, &m))
+		return smime_fault(f, SMIME_MALFORMED, "malformed MIME within");
+	r = in->words ? pick_words(&m, false, in->bare, out, &none, f)
+		      : pick(&m, false, &out->content, &none, f);
+	buf_free(&none);
+	return r;
+}
+
 /* Of the signed headers, a zero byte, the content. What somebody who repeats
  * them can write in another way (boundaries, certificates, unsigned attributes,
  * the signature itself) is not in it. */
@@ -379,6 +450,60 @@ static void keep_signer(struct smime_signer *s, struct bodies_opened *out)
 			smime_card_keep(s->card);
 }
 
+static int take_part(const struct bodies_terms *t,
+		     const struct bodies_given *in, struct smime_opened *o,
+		     struct bodies_opened *new, struct smime_fault *f)
+{
+	bool binds = modes[t->mode].binds;
+	struct buf frag = buf_of(ENTITY_MAX);
+	bool bare = in->bare && binds;
+	int r = in->words ? pick_words(&o->content, binds, bare, new, &frag, f)
+			  : pick(&o->content, bare, &new->content, &frag, f);
+
+	if (!r && binds)
+		r = check_bound(t, in, &frag, new, f);
+	if (!r)
+		r = mark(&frag, &new->content, new->mark, f);
+	buf_free(&frag);
+	return r;
+}
+
+/* The key that came along is one of the dialog; none is as well. */
+static int take_session(const struct smime_opened *o, struct bodies_opened *new,
+			struct smime_fault *f)
+{
+	struct smime_kek kek;
+	int r = smime_opened_kek(o, &kek);
+
+	if (r)
+		return r == E_NOTFOUND ? 0 : smime_fault(f, SMIME_MALFORMED,
+			"a session key that cannot be read");
+	memcpy(new->session.id, kek.id, sizeof new->session.id);
+	new->session.id_len = kek.id_len;
+	new->session.key = kek.key;
+	wipe(&kek, sizeof kek);
+	return 0;
+}
+
+static int take_whole(const struct bodies_terms *t,
+		      const struct bodies_given *in, struct smime_opened *o,
+		      struct bodies_opened *new, struct smime_fault *f)
+{
+	const struct smime_when when = { t->wall_us, t->window_us };
+	struct smime_tunnelled w;
+	int r = smime_tunnel_read(&o->content.part[0],
+				  (struct mime_bytes){ in->frag, in->frag_len },
+				  SMIME_VEIL_FIELDS, when, &w, f);
+
+	if (r)
+		return r;
+	r = pick_whole(in, &w, new, f);
+	smime_tunnelled_free(&w);
+	if (!r)
+		r = take_session(o, new, f);
+	return r ? r : mark(&new->head, &new->content, new->mark, f);
+}
+
 /* All or nothing. */
 static int take(const struct bodies_terms *t, const struct bodies_given *in,
 		struct smime_opened *o, struct bodies_opened *out,
@@ -387,19 +512,14 @@ static int take(const struct bodies_terms *t, const struct bodies_given *in,
 	struct bodies_opened new = { .fields = buf_of(MIME_HEAD_MAX),
 				     .content = buf_of(ENTITY_MAX) };
 	bool binds = modes[t->mode].binds;
-	struct buf frag = buf_of(ENTITY_MAX);
-	bool bare = in->bare && binds;
-	int r = in->words ? pick_words(&o->content, binds, bare, &new, &frag, f)
-			  : pick(&o->content, bare, &new.content, &frag, f);
+	int r = is_whole(t) ? take_whole(t, in, o, &new, f)
+			    : take_part(t, in, o, &new, f);
 
-	if (!r && binds)
-		r = check_bound(t, in, &frag, &new, f);
-	if (!r)
-		r = mark(&frag, &new.content, new.mark, f);
-	buf_free(&frag);
 	if (r) {
+		buf_free(&new.head);
 		buf_free(&new.fields);
 		buf_free(&new.content);
+		wipe(&new.session, sizeof new.session);
 		return r;
 	}
 	new.is_signed = binds;
@@ -423,12 +543,15 @@ static int open_body(const struct bodies_terms *t,
 		.need = modes[t->mode].need,
 	};
 	struct smime_fault f = { .reason = SMIME_FINE };
+	struct smime_kek kek[BODIES_SESSIONS];
 	struct smime_opened o = { .n = 0 };
 	struct mime_fields fields;
 	int r = mime_fields_read((struct mime_bytes){ in->fields,
 						      in->fields_len },
 				 &fields);
 
+	for (how.kek = kek; how.n_kek < t->n_session; how.n_kek++)
+		kek[how.n_kek] = kek_of(&t->session[how.n_kek]);
 	if (r)
 		r = smime_fault(&f, SMIME_MALFORMED, "malformed Content- "
 				"headers");
@@ -441,8 +564,11 @@ static int open_body(const struct bodies_terms *t,
 			       &o, &f);
 	if (!r) {
 		r = take(t, in, &o, out, &f);
+		if (!r && o.n && o.layer[0].kek)
+			out->by_session = (size_t)(o.layer[0].kek - kek) + 1;
 		smime_opened_free(&o);
 	}
+	wipe(kek, sizeof kek);
 	return r ? fail(&f, r, why) : 0;
 }
 

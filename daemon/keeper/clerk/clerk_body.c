@@ -17,7 +17,8 @@
 /* One request on its way. */
 struct work {
 	const struct msg_key_party *party;
-	bool probe;
+	bool probe, words;
+	enum msg_body_whole whole;
 	bool fetch; /* what is wrong is that no certificate is known */
 	const struct peer *peer;
 	const struct bodies *how;
@@ -32,17 +33,39 @@ static int refuse(struct work *w, unsigned status, int err, const char *text)
 	return err;
 }
 
+/* Messages of calls go whole where the profile says so, and nowhere else; what
+ * is said outside of calls then goes sealed as well as it can be. */
+static int mode_of(struct work *w, enum body_mode *out)
+{
+	enum body_mode mode = w->peer->profile->body;
+	bool whole = mode == BODY_MODE_TUNNEL && !w->probe;
+
+	if (w->whole != WHOLE_NOT && !whole)
+		return refuse(w, 403, E_POLICY, "the peer's profile has no "
+			      "body = \"tunnel\"");
+	if (w->whole == WHOLE_NOT && whole && !w->words)
+		return refuse(w, 403, E_POLICY, "the peer's profile has body "
+			      "= \"tunnel\", and this is no whole message");
+	*out = w->probe ? BODY_MODE_SIGN :
+	       whole && w->whole == WHOLE_NOT ? BODY_MODE_SIGN_ENCRYPT : mode;
+	return 0;
+}
+
 static int admit(struct clerk *c, struct work *w, struct rate *rate)
 {
 	const struct msg_key_party *p = w->party;
 	struct keying_fault fault = { "" };
 	const struct credential *own = NULL;
+	enum body_mode mode = BODY_MODE_NONE;
 	int r = permit_bodies(&c->s, p, &w->peer, &fault);
 
 	if (!r)
 		r = permit_credential(&c->s, w->peer, &own, &fault);
 	if (r)
 		return refuse(w, 403, r, fault.text);
+	r = mode_of(w, &mode);
+	if (r)
+		return r;
 	w->how = c->s.bodies ? c->s.bodies(c->s.user) : NULL;
 	if (!w->how)
 		return refuse(w, 500, E_NOTFOUND, "no module seals bodies");
@@ -52,7 +75,7 @@ static int admit(struct clerk *c, struct work *w, struct rate *rate)
 		.local_id = p->local_id, .remote_id = p->remote_id,
 		.peer = w->peer->name, .credential = own,
 		.trust = { w->peer->profile->tofu, c->s.memory },
-		.mode = w->probe ? BODY_MODE_SIGN : w->peer->profile->body,
+		.mode = mode,
 		.legacy = c->limits.legacy,
 		.wall_us = clock_wall_us(c->s.clock),
 		.window_us = c->limits.window_us,
@@ -69,12 +92,11 @@ static int admit(struct clerk *c, struct work *w, struct rate *rate)
 static bool may_be_brief(struct clerk *c, const struct work *w,
 			 const struct msg_body_seal *m)
 {
-	enum body_mode mode = w->peer->profile->body;
-
 	if (m->full || m->probe)
 		return false;
 	if (!m->party.outward)
-		return mode == BODY_MODE_SIGN_ENCRYPT;
+		return w->terms.mode == BODY_MODE_SIGN_ENCRYPT ||
+		       w->terms.mode == BODY_MODE_TUNNEL;
 	return correspondents_knows_us(c->correspondents, w->peer->name,
 				       m->party.remote_id);
 }
@@ -110,6 +132,19 @@ static int hide_keys(struct clerk *c, struct work *w,
 			  "clear: with 60 hexadecimal digits only") : 0;
 }
 
+/* The session keys of the call, if any. They end with it, so they are made for
+ * one that lives only. */
+static struct sessions *sessions_of(struct clerk *c, const struct work *w)
+{
+	uint64_t call = w->party->call;
+	struct docket *k = docket_find(c->dockets, call);
+	struct sessions *s = k ? k->sessions : NULL;
+
+	if (w->whole == WHOLE_CALL && docket_sessions(c->dockets, call, &s))
+		return NULL;
+	return w->whole == WHOLE_NOT ? NULL : s;
+}
+
 static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		struct bodies_sealed *out)
 {
@@ -123,6 +158,7 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		.content_len = msg->tail_len - m->frag_len - m->fields_len,
 	};
 	struct credential_fault fault;
+	struct sessions *s;
 	int r = admit(c, w, &c->offers);
 
 	if (r)
@@ -137,6 +173,9 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 			      "profile's fetch");
 	}
 	w->terms.brief = may_be_brief(c, w, m);
+	s = sessions_of(c, w);
+	if (s)
+		sessions_seal(s, m->full, &w->terms);
 	r = show_keys(c, w, &in, &plain);
 	if (!r)
 		r = w->how->seal(&w->terms, &in, out, &w->why);
@@ -155,11 +194,14 @@ static void set(char *out, size_t size, const char *text)
 int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_body_seal *m = msg->body;
-	struct work w = { .party = &m->party, .probe = m->probe };
+	struct work w = { .party = &m->party, .probe = m->probe,
+			  .words = m->words,
+			  .whole = (enum msg_body_whole)m->whole };
 	struct bodies_sealed sealed = { .body = buf_of(BODY_TAIL_MAX) };
 	struct msg_body_sealed reply = { .err = 0 };
 
-	if (permit_names(&m->party) || m->frag_len > msg->tail_len ||
+	if (permit_names(&m->party) || m->whole > WHOLE_CALL ||
+	    m->frag_len > msg->tail_len ||
 	    m->fields_len > msg->tail_len - m->frag_len)
 		return E_FORMAT;
 	reply.err = seal(c, &w, msg, &sealed);
@@ -221,8 +263,11 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		.words = m->words, .bare = m->bare,
 	};
 	struct bodies_opened o = { .card = NULL };
+	struct sessions *s = NULL;
 	int r = admit(c, w, &c->answers);
 
+	if (!r && (s = sessions_of(c, w)))
+		sessions_open(s, &w->terms);
 	if (!r)
 		r = w->how->open(&w->terms, &in, &o, &w->why);
 	if (!r && o.is_signed)
@@ -234,6 +279,8 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	}
 	if (!r)
 		r = hide_keys(c, w, m, &o);
+	if (!r && s)
+		sessions_opened(s, &o);
 	/* a question pins nothing, so who asks it is not whom we seal for */
 	if (!r && o.is_signed && !(w->probe && !m->party.outward &&
 				   o.pin.state == PIN_NEW)) {
@@ -251,12 +298,14 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 static int give(struct work *w, const struct bodies_opened *o,
 		struct msg_body_opened *reply, struct buf *tail)
 {
+	buf_put(tail, o->head.data, o->head.len);
 	buf_put(tail, o->fields.data, o->fields.len);
 	buf_put(tail, o->content.data, o->content.len);
 	if (tail->err) {
 		buf_clear(tail);
 		return refuse(w, 500, E_NOMEM, err_text(E_NOMEM));
 	}
+	reply->head_len = (uint32_t)o->head.len;
 	reply->fields_len = (uint32_t)o->fields.len;
 	reply->len = (uint32_t)tail->len;
 	reply->is_signed = o->is_signed;
@@ -290,12 +339,15 @@ static void show(struct work *w, struct msg_body_opened *reply,
 int clerk_open(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_body_open *m = msg->body;
-	struct work w = { .party = &m->party, .probe = m->probe };
+	struct work w = { .party = &m->party, .probe = m->probe,
+			  .words = m->words,
+			  .whole = (enum msg_body_whole)m->whole };
 	struct bodies_opened o = { .card = NULL };
 	struct msg_body_opened reply = { .err = 0 };
 	struct buf tail = buf_of(BODY_TAIL_MAX);
 
-	if (permit_names(&m->party) || m->frag_len > msg->tail_len ||
+	if (permit_names(&m->party) || m->whole > WHOLE_CALL ||
+	    m->frag_len > msg->tail_len ||
 	    m->fields_len > msg->tail_len - m->frag_len)
 		return E_FORMAT;
 	reply.err = open_body(c, &w, msg, &o);
@@ -309,6 +361,8 @@ int clerk_open(struct clerk *c, struct ipc_msg *msg)
 	}
 	clerk_tell(c, MSG_BODY_OPENED, msg->id, &reply, sizeof reply, &tail);
 	buf_free(&tail);
+	wipe(&o.session, sizeof o.session);
+	buf_free(&o.head);
 	buf_free(&o.fields);
 	buf_free(&o.content);
 	if (o.card)
@@ -345,7 +399,7 @@ static int learn(struct clerk *c, struct work *w, const struct ipc_msg *msg)
 int clerk_learn(struct clerk *c, struct ipc_msg *msg)
 {
 	const struct msg_body_learn *m = msg->body;
-	struct work w = { .party = &m->party };
+	struct work w = { .party = &m->party, .words = true };
 	struct msg_body_learned reply = { .err = 0 };
 
 	if (permit_names(&m->party) || m->fields_len > msg->tail_len)

@@ -1,0 +1,26 @@
+/* sessions.h - the session keys of a call whose messages are sealed whole (RFC
+ * 3261 23.4): one of our making and one of the far end's. Keeper. */
+#ifndef CALLSEAL_KEEPER_SESSIONS_H
+#define CALLSEAL_KEEPER_SESSIONS_H
+
+#include "daemon/keeper/bodies.h"
+
+/* Zero: there are none. Whoever owns it wipes it. */
+struct sessions {
+	struct bodies_session key[BODIES_SESSIONS]; /* ours first, if any */
+	size_t n;
+	bool ours;
+	bool shared; /* the far end has used ours */
+};
+
+/* Sets what seals the next message: a key that the far end has, else one of
+ * ours, which it gets along with it. anew: it has lost what it had. Borrowed as
+ * long as s stays so. Without random numbers none is set. */
+void sessions_seal(struct sessions *s, bool anew, struct bodies_terms *t);
+/* Sets those that may open one. Borrowed the same way. */
+void sessions_open(const struct sessions *s, struct bodies_terms *t);
+/* Takes what a message that is believed brought and showed; it was opened by
+ * those of sessions_open(). */
+void sessions_opened(struct sessions *s, const struct bodies_opened *o);
+
+#endif
