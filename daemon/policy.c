@@ -101,6 +101,7 @@ static const char *const bodies[] = {
 	[BODY_MODE_SIGN] = "sign",
 	[BODY_MODE_ENCRYPT] = "encrypt",
 	[BODY_MODE_SIGN_ENCRYPT] = "sign-encrypt",
+	[BODY_MODE_TUNNEL] = "tunnel",
 	NULL
 };
 static const char *const medias[] = {
@@ -186,7 +187,10 @@ static const struct conf_key profile_keys[] = {
 		  "CSeq and Contact. encrypt: nobody "
 		  "on the way can read them; it proves nobody. sign-encrypt: "
 		  "both. Where they are signed, so are messages of a call "
-		  "that have none: nobody else's BYE ends it. "
+		  "that have none: nobody else's BYE ends it. tunnel: the "
+		  "whole of each message of a call goes within what is signed "
+		  "and encrypted, and around it is left what proxies need; "
+		  "messages outside of calls go as with sign-encrypt. "
 		  "Encrypting takes the far end's certificate: its "
 		  "peer's cert, or the one that it signed with before, or was "
 		  "asked for (fetch). Not with answer = \"early\"." },

@@ -17,6 +17,7 @@ struct bodying {
 	struct call *call; /* NULL: none, or it ended */
 	bool gone;         /* nobody is told */
 	bool words;        /* of a MESSAGE; else SDP */
+	bool whole;        /* it is a whole message */
 	char what[24];     /* for the log */
 	char peer[NAME_TEXT];
 	uint64_t of;       /* the call's or the way's id, for the log */
@@ -76,7 +77,13 @@ bool call_opens(const struct call *c)
 
 bool call_signs(const struct call *c)
 {
-	return c->body == BODY_MODE_SIGN || c->body == BODY_MODE_SIGN_ENCRYPT;
+	return c->body == BODY_MODE_SIGN ||
+	       c->body == BODY_MODE_SIGN_ENCRYPT || call_whole(c);
+}
+
+bool call_whole(const struct call *c)
+{
+	return c->body == BODY_MODE_TUNNEL;
 }
 
 static void refuse_with(struct bodying *b, unsigned status, const char *reason,
@@ -149,7 +156,8 @@ void call_way(const struct call *c, struct body_way *w)
 {
 	bool out = c->from == INSIDE;
 
-	*w = (struct body_way){ .id = c->id, .outward = out };
+	*w = (struct body_way){ .id = c->id, .outward = out,
+				.whole = call_whole(c) };
 	if (out) {
 		w->target = c->route.target;
 		w->next_hop = c->route.next_hop;
@@ -180,6 +188,7 @@ int engine_probe_way(struct engine *e, const struct call_start *s,
 void bodyclient_way(struct call *c, struct body_way *w)
 {
 	call_way(c, w);
+	w->whole = false; /* only messages of calls are */
 	w->id = (uint64_t)child_epoch(c->engine->child) << 32 |
 		++c->engine->last_call;
 }
@@ -196,6 +205,17 @@ static void fill_party(const struct body_way *w, struct msg_key_party *p)
 	memcpy(p->peer, w->peer, sizeof p->peer);
 	memcpy(p->local_id, w->local_id, sizeof p->local_id);
 	memcpy(p->remote_id, w->remote_id, sizeof p->remote_id);
+}
+
+/* Session keys end with the call. */
+static uint8_t whole_of(struct bodying *b, const struct body_way *w)
+{
+	b->whole = w->whole;
+	if (!w->whole)
+		return WHOLE_NOT;
+	if (b->call)
+		b->call->keyed = true; /* the keeper is told of the end */
+	return b->call ? WHOLE_CALL : WHOLE_LAST;
 }
 
 /* Waits for the answer, or refuses now. */
@@ -230,7 +250,8 @@ static void ask_seal(struct engine *e, struct bodying *b,
 	b->tail = buf_of(BODY_TAIL_MAX);
 	*m = (struct msg_body_seal){ .frag_len = (uint32_t)strlen(frag),
 				     .full = full, .words = b->words,
-				     .probe = w->probe };
+				     .probe = w->probe,
+				     .whole = whole_of(b, w) };
 	fill_party(w, &m->party);
 	buf_put(&b->tail, frag, m->frag_len);
 	if (body->fields) {
@@ -255,6 +276,7 @@ static void ask_open(struct engine *e, struct bodying *b,
 	b->words = g->words;
 	name(b, g->what ? g->what : g->words ? "words" : "SDP");
 	m.probe = w->probe;
+	m.whole = whole_of(b, w);
 	fill_party(w, &m.party);
 	buf_put(&tail, g->frag, m.frag_len);
 	buf_put(&tail, g->fields, m.fields_len);
@@ -451,7 +473,7 @@ static void sealed(struct bodying *b, const struct ipc_msg *msg)
 {
 	const struct msg_body_sealed *m = msg->body;
 	const struct call_sealed_body out = {
-		.brief = m->brief, .type = m->type,
+		.brief = m->brief, .whole = b->whole, .type = m->type,
 		.disposition = m->disposition, .transfer = m->transfer,
 		.data = msg->tail, .len = msg->tail_len
 	};
@@ -464,40 +486,44 @@ static void sealed(struct bodying *b, const struct ipc_msg *msg)
 		b->sealed(b->user, NULL, &out);
 }
 
-/* Words, or what goes with a refusal: a body with its own headers. */
-static void give_words(struct bodying *b, const struct ipc_msg *msg)
+/* What came: SDP, or words, or what goes with a refusal, which have headers of
+ * their own; and all around it, of a whole message. */
+static void give(struct bodying *b, const struct ipc_msg *msg, struct buf *head,
+		 struct buf *fields)
 {
 	const struct msg_body_opened *m = msg->body;
-	struct buf fields = buf_of(BODY_TAIL_MAX);
-	struct body out = { .type = "", .data = msg->tail + m->fields_len,
-			    .len = msg->tail_len - m->fields_len };
+	size_t at = (size_t)m->head_len + m->fields_len;
+	struct body out = { .type = "", .data = msg->tail + at,
+			    .len = msg->tail_len - at };
 
-	buf_put(&fields, msg->tail, m->fields_len);
-	out.fields = buf_string(&fields);
+	buf_put(head, msg->tail, m->head_len);
+	buf_put(fields, msg->tail + m->head_len, m->fields_len);
+	if (m->err || b->words)
+		out.fields = buf_string(fields);
+	else
+		out.type = "application/sdp";
+	if (m->head_len)
+		out.head = buf_string(head);
 	if (m->err)
 		refuse_with(b, m->status, m->reason,
-			    out.len && !fields.err ? &out : NULL);
-	else if (fields.err)
-		refuse(b, 500, err_text(fields.err));
+			    out.len && !fields->err ? &out : NULL);
+	else if (head->err || fields->err)
+		refuse(b, 500, err_text(E_NOMEM));
 	else
 		b->opened(b->user, NULL, &out);
-	buf_free(&fields);
 }
 
 static void opened(struct bodying *b, const struct ipc_msg *msg)
 {
 	const struct msg_body_opened *m = msg->body;
-	const struct body out = { .type = "application/sdp",
-				  .data = msg->tail, .len = msg->tail_len };
+	struct buf head = buf_of(BODY_TAIL_MAX), fields = buf_of(BODY_TAIL_MAX);
 
-	if (m->err || b->words) {
-		give_words(b, msg);
-		return;
-	}
 	/* policy may be another by now */
-	if (b->call && (!m->is_signed || m->pinned))
+	if (!m->err && !b->words && b->call && (!m->is_signed || m->pinned))
 		b->call->sdp_vouched = false;
-	b->opened(b->user, NULL, &out);
+	give(b, msg, &head, &fields);
+	buf_free(&head);
+	buf_free(&fields);
 }
 
 static void learned(struct bodying *b, const struct ipc_msg *msg)
@@ -518,10 +544,12 @@ static bool is_broken(const struct bodying *b, const struct ipc_msg *msg)
 {
 	const struct msg_body_opened *m = msg->body;
 
-	if (msg->type != b->type)
-		return true;
-	return b->opened && m->fields_len > (b->words || m->err ?
-					     msg->tail_len : 0);
+	if (msg->type != b->type || !b->opened)
+		return msg->type != b->type;
+	return m->head_len > (b->whole && !m->err ? msg->tail_len : 0) ||
+	       (!m->err && b->whole && !m->head_len) ||
+	       m->fields_len > (b->words || m->err ?
+				msg->tail_len - m->head_len : 0);
 }
 
 static void answered(struct bodying *b, const struct ipc_msg *msg)

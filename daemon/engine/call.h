@@ -101,6 +101,7 @@ struct body_way {
 	bool outward; /* a phone of ours sends the request */
 	bool probe;   /* it is about certificates: signed headers, and no more,
 	                 whatever the profile says */
+	bool whole;   /* as call_whole() */
 	/* Where the request goes, as in struct call_route; borrowed from the
 	 * call or struct request_way. NULL: no certificate is asked for. */
 	const char *target, *next_hop, *routes;
@@ -168,6 +169,9 @@ struct body {
 	                     multipart; "" when len 0 */
 	const char *fields; /* of words, instead: all their Content- headers,
 	                       lines "Name: value" with CRLF; NULL: SDP */
+	const char *head; /* of what call_open() gives of a whole message: its
+	                     first line and every header that is not about its
+	                     body, lines with CRLF; NULL: there is none */
 	const uint8_t *data;
 	size_t len;
 	bool secret; /* of what call_filter() gives: it holds keys as they are
@@ -220,6 +224,9 @@ bool call_signs(const struct call *c);
 /* The call's first INVITE was opened, and has no offer: its start could not
  * know. E_POLICY: that is not taken, *no says why. */
 int call_late(struct call *c, struct refusal *no);
+/* Whether messages go whole, within what is sealed (RFC 3261 23.4): all that
+ * can be sealed. What is bound to a body is then its whole head. */
+bool call_whole(const struct call *c);
 /* Between whom its bodies go, for what is sealed after call_end(). */
 void call_way(const struct call *c, struct body_way *out);
 
@@ -227,7 +234,8 @@ void call_way(const struct call *c, struct body_way *out);
 struct call_given {
 	const char *frag;   /* what it says of itself, lines "Name: value" with
 	                       CRLF: From, To, Call-ID, CSeq, Contact, Date; a
-	                       response has its first line before them */
+	                       response has its first line before them. Of a
+	                       whole one its first line and all headers */
 	const char *fields; /* its Content- headers, the same way */
 	struct msg_key_origin origin;
 	bool response;
@@ -244,11 +252,9 @@ struct call_given {
 void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	       void *user);
 
-/* Between whom the call's bodies go. */
-void call_way(const struct call *c, struct body_way *out);
-/* The same of a question for our certificates that came from outside, by its
- * caller and callee. E_NOTFOUND: nothing is sealed for that caller, or nobody
- * is to be answered; E_NOMEM. */
+/* The same as call_way() of a question for our certificates that came from
+ * outside, by its caller and callee. E_NOTFOUND: nothing is sealed for that
+ * caller, or nobody is to be answered; E_NOMEM. */
 int engine_probe_way(struct engine *e, const struct call_start *s,
 		     struct body_way *out);
 
@@ -256,6 +262,7 @@ int engine_probe_way(struct engine *e, const struct call_start *s,
 struct call_sealed_body {
 	bool brief; /* it only refers to our certificates: who does not know
 	               them says 493 */
+	bool whole; /* all of the message is in it */
 	const char *type;        /* Content-Type */
 	const char *disposition; /* or "" */
 	const char *transfer;    /* Content-Transfer-Encoding, or "" */
@@ -266,8 +273,8 @@ struct call_sealed_body {
 typedef void (*seal_fn)(void *user, const struct refusal *no,
 			const struct call_sealed_body *out);
 /* Seals SDP, words, or nothing (an empty body: its headers are signed alone)
- * for a message whose headers are complete; frag as above, in a response behind
- * its first line.
+ * for a message whose headers are complete; frag as above, of a whole one
+ * without what is about its body.
  * fn is called exactly once, maybe before this returns; never after
  * call_end(). */
 void call_seal(struct call *c, const char *frag, const struct body *body,

@@ -12,6 +12,7 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
+#include "modules/sip/sealing/whole.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/txn.h"
@@ -135,7 +136,8 @@ static int early_signed_bye(struct leg *leg, struct leg *to,
 
 	if (!t)
 		return 500;
-	if (!words_given(sip, &g)) { /* the txn has the request by now */
+	/* the txn has the request by now */
+	if (!whole_given(leg->pair, sip, &g)) {
 		words_given_free(&g);
 		txn_refuse(t, &no);
 		return 0;

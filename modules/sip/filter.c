@@ -15,12 +15,14 @@
 #include "modules/sip/early.h"
 #include "modules/sip/fork.h"
 #include "modules/sip/transport/face.h"
+#include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/reoffer.h"
 #include "modules/sip/message/parts.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
+#include "modules/sip/sealing/whole.h"
 #include "modules/sip/txn.h"
 #include "modules/sip/words.h"
 
@@ -211,7 +213,7 @@ static void seal(struct passage *p, const struct body *out)
 	p->described = out->len && !out->fields;
 	p->out = txn_build(p);
 	if (p->out)
-		frag = sealed_frag(sip_object(p->out));
+		frag = whole_bound(call_whole(p->txn->pair->call), p->out);
 	if (frag)
 		call_seal(p->txn->pair->call, frag, out, on_sealed, p);
 	else
@@ -238,7 +240,7 @@ static void filtered(void *user, const struct refusal *no,
 	pair_run(pair);
 }
 
-static const struct leg *came_from(const struct passage *p)
+static struct leg *came_from(const struct passage *p)
 {
 	bool back = p->kind == PASS_RESPONSE || p->kind == PASS_EARLY;
 	const struct txn *t = p->txn;
@@ -322,16 +324,30 @@ static void end_bare(struct passage *p)
 		end_words(p, NULL, &none);
 }
 
+/* Of a whole message what was within goes on, and counts. */
+static bool unwrap(struct passage *p, const char *head)
+{
+	msg_t *msg = head ? whole_within(head, p->msg) : NULL;
+
+	if (!msg)
+		return !head;
+	leg_note_allow(came_from(p), sip_object(msg));
+	msg_destroy(p->msg);
+	p->msg = msg;
+	return true;
+}
+
 static void on_opened(void *user, const struct refusal *no,
 		      const struct body *out)
 {
 	const struct refusal fault = reply_no(400, "malformed description");
-	bool bare = !no && !out->len;
-	bool bad = no || bare || memchr(out->data, 0, out->len);
 	struct passage *p = user;
+	bool bad, bare, fits = no || unwrap(p, out->head);
 	struct pair *pair = p->txn->pair;
 
 	pair->depth++;
+	bare = !no && fits && !out->len;
+	bad = no || !fits || bare || memchr(out->data, 0, out->len);
 	p->waiting = false;
 	p->sdp = bad ? NULL : strndup((const char *)out->data, out->len);
 	p->sdp_len = p->sdp ? strlen(p->sdp) : 0;
@@ -359,10 +375,13 @@ static void end_words(struct passage *p, const struct refusal *no,
 static void on_words(void *user, const struct refusal *no,
 		     const struct body *out)
 {
+	const struct refusal fault = reply_no(400, "malformed message");
 	struct passage *p = user;
 	struct pair *pair = p->txn->pair;
 
 	pair->depth++;
+	if (!no && !unwrap(p, out->head))
+		no = &fault;
 	end_words(p, no, out);
 	pair->depth--;
 	pair_run(pair);
@@ -373,7 +392,7 @@ static void open_words(struct passage *p, const sip_t *sip)
 	const struct refusal no = reply_no(500, NULL);
 	struct call_given g;
 
-	if (words_given(sip, &g)) {
+	if (whole_given(p->txn->pair, sip, &g)) {
 		g.response = sip->sip_status != NULL;
 		g.bare = may_be_bare(p, sip);
 		g.what = sip->sip_cseq->cs_method_name;
@@ -432,7 +451,7 @@ static void open_body(struct passage *p, const sip_t *sip)
 
 	p->waiting = true;
 	pair->depth++;
-	if (words_given(sip, &g)) {
+	if (whole_given(pair, sip, &g)) {
 		g.words = false;
 		g.response = sip->sip_status != NULL;
 		g.bare = may_be_bare(p, sip);

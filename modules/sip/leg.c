@@ -112,9 +112,7 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 		leg_free(leg);
 		return NULL;
 	}
-	if (sip->sip_allow)
-		leg->updates = sip_is_allowed(sip->sip_allow,
-					      SIP_METHOD_UPDATE);
+	leg_note_allow(leg, sip);
 	pair->caller = leg;
 	return leg;
 }
@@ -277,7 +275,7 @@ struct leg *leg_branch(struct txn *t, const sip_t *sip)
 	return leg;
 }
 
-static void note_allow(struct leg *leg, const sip_t *sip)
+void leg_note_allow(struct leg *leg, const sip_t *sip)
 {
 	if (sip->sip_allow)
 		leg->updates = sip_is_allowed(sip->sip_allow,
@@ -286,7 +284,7 @@ static void note_allow(struct leg *leg, const sip_t *sip)
 
 void leg_retarget(struct leg *leg, const sip_t *sip, bool first)
 {
-	note_allow(leg, sip);
+	leg_note_allow(leg, sip);
 	if (sip->sip_contact || first)
 		nta_leg_client_reroute(leg->dialog,
 				       first ? sip->sip_record_route : NULL,

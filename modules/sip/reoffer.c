@@ -25,10 +25,12 @@
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
+#include "modules/sip/sealing/whole.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
 #include "modules/sip/txn.h"
+#include "modules/sip/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,23 +209,20 @@ static void on_opened(void *user, const struct refusal *no,
 	}
 }
 
-static void open_answer(struct txn *t, const sip_t *sip,
-			const struct body *body)
+static void open_answer(struct txn *t, const sip_t *sip)
 {
-	char *frag = sealed_frag(sip), *fields = sealed_fields(sip);
-	struct call_given g = { .frag = frag, .fields = fields,
-				.response = true,
-				.body = body->data, .len = body->len };
+	struct call_given g;
 
-	filter_origin(sip, &g.origin);
 	t->pair->depth++;
-	if (frag && fields)
+	if (whole_given(t->pair, sip, &g)) {
+		g.words = false;
+		g.response = true;
 		call_open(t->pair->call, &g, on_opened, t);
-	else
+	} else {
 		ended(t, REOFFER_FAILED, 0, "out of memory");
+	}
 	t->pair->depth--;
-	free(frag);
-	free(fields);
+	words_given_free(&g);
 }
 
 static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
@@ -244,7 +243,7 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	su_home_init(home);
 	body = filter_body(home, sip);
 	if (sealed_from(t->pair, t->to))
-		open_answer(t, sip, &body);
+		open_answer(t, sip);
 	else if (filter_body_kind(sip) == BODY_SDP ||
 		 filter_packaged(t->pair, t->to))
 		filter_answer(t, &body, false);

@@ -4,6 +4,7 @@
 #include "daemon/base/clock.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/message/reply.h"
+#include "modules/sip/sealing/whole.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,8 @@ static bool put_length(msg_t *msg, size_t len)
 
 bool sealed_put(msg_t *msg, const struct call_sealed_body *body)
 {
+	if (body->whole)
+		whole_reduce(msg);
 	return header_add(msg, "Content-Type", body->type) &&
 	       (!*body->disposition ||
 		header_add(msg, "Content-Disposition", body->disposition)) &&
@@ -146,7 +149,7 @@ bool sealed_fits(struct txn *t, const struct refusal *no,
 void sealed_ask(struct txn *t, const struct body *body, seal_fn fn)
 {
 	const struct refusal no = reply_no(500, NULL);
-	char *frag = sealed_frag(sip_object(t->out));
+	char *frag = whole_bound(call_whole(t->pair->call), t->out);
 
 	t->pair->depth++;
 	if (frag)

@@ -55,7 +55,8 @@ tests_fuzz_fuzz_sdp_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_sdp_LDADD = $(ENGINE_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_sip
-tests_fuzz_fuzz_sip_SOURCES = tests/fuzz/fuzz_sip.c tests/mock/core.c \
+tests_fuzz_fuzz_sip_SOURCES = tests/fuzz/fuzz_sip.c tests/mock/core.c tests/mock/call.h \
+	tests/mock/sealing.c \
 	tests/mock/modules.c daemon/keeper/account/answer.c \
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_sip_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
@@ -63,7 +64,8 @@ tests_fuzz_fuzz_sip_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_sip_LDADD = $(SIP_LIBS) $(FRAME_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_entry
-tests_fuzz_fuzz_entry_SOURCES = tests/fuzz/fuzz_entry.c tests/mock/core.c \
+tests_fuzz_fuzz_entry_SOURCES = tests/fuzz/fuzz_entry.c tests/mock/core.c tests/mock/call.h \
+	tests/mock/sealing.c \
 	tests/mock/modules.c daemon/keeper/account/answer.c \
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_entry_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)

@@ -56,6 +56,8 @@ struct engine {
 	unsigned refreshed; /* call_refresh()es */
 	bool packages;  /* those of the outside have keys beside them */
 	bool bodies;    /* descriptions go and come sealed outside */
+	bool whole;     /* messages of calls go whole in what is sealed */
+	bool words_whole; /* what was asked last outside of calls */
 	bool signs;     /* and what has none, too */
 	bool no_late;   /* a first INVITE must offer */
 	bool no_seal;   /* the keeper is away: nothing is sealed */

@@ -22,7 +22,8 @@
  * subscriptions (their limit), keepalive (s between questions to phones behind
  * a NAT), bindings (path of their file; at the start only), keys_only (1:
  * offers of the outside stay here), own_no (1: no offer of our own can be
- * made), bodies (1: they go sealed outside), known (1: and our certificates
+ * made), bodies (1: they go sealed outside), whole (1: messages of calls do, as
+ * a whole), known (1: and our certificates
  * were there), probes (1:
  * questions for certificates are answered), seal_ms, no_late (1: an INVITE that
  * is signed and has no offer is refused).
@@ -183,6 +184,8 @@ static void set(struct program *p, const char *text)
 		e->packages = atoi(value);
 	else if (!strncmp(text, "bodies=", 7))
 		e->bodies = atoi(value);
+	else if (!strncmp(text, "whole=", 6))
+		e->whole = atoi(value);
 	else if (!strncmp(text, "signs=", 6))
 		e->signs = atoi(value);
 	else if (!strncmp(text, "no_late=", 8))

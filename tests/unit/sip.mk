@@ -12,7 +12,8 @@ TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
 	tests/call/test_sip_dns.py tests/call/test_sip_accounts.py \
 	tests/call/test_sip_session.py \
-	tests/call/test_sip_sealed.py tests/call/test_sip_packages.py \
+	tests/call/test_sip_sealed.py tests/call/test_sip_whole.py \
+	tests/call/test_sip_packages.py \
 	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
 	tests/call/test_sip_border.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
@@ -22,14 +23,16 @@ EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
 	tests/call/test_sip_dns.py tests/call/test_sip_accounts.py \
 	tests/call/test_sip_session.py \
-	tests/call/test_sip_sealed.py tests/call/test_sip_packages.py \
+	tests/call/test_sip_sealed.py tests/call/test_sip_whole.py \
+	tests/call/test_sip_packages.py \
 	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
 	tests/call/test_sip_border.py \
 	tests/call/sipscene.py tests/call/sipsealed.py \
 	tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
 tests_mock_siprelay_SOURCES = tests/mock/siprelay.c tests/mock/modules.c \
-	tests/mock/core.c tests/mock/core.h tests/mock/login.c \
+	tests/mock/core.c tests/mock/call.h \
+	tests/mock/sealing.c tests/mock/core.h tests/mock/login.c \
 	tests/mock/login.h
 tests_mock_siprelay_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
@@ -41,7 +44,8 @@ check_PROGRAMS += tests/unit/test_sip_headers
 TESTS += tests/unit/test_sip_headers
 tests_unit_test_sip_headers_SOURCES = tests/unit/test_sip_headers.c \
 	tests/mock/modules.c \
-	tests/mock/core.c tests/mock/core.h \
+	tests/mock/core.c tests/mock/call.h \
+	tests/mock/sealing.c tests/mock/core.h \
 	daemon/keeper/account/answer.c
 tests_unit_test_sip_headers_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
@@ -57,7 +61,8 @@ tests_unit_test_binding_LDADD = daemon/libframe.a $(BASE_LIBS) \
 
 check_PROGRAMS += tests/unit/test_tls
 TESTS += tests/unit/test_tls
-tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/mock/core.c \
+tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/mock/core.c tests/mock/call.h \
+	tests/mock/sealing.c \
 	tests/mock/core.h tests/mock/modules.c daemon/keeper/account/answer.c
 tests_unit_test_tls_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS) $(TLS_CFLAGS)
 tests_unit_test_tls_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)

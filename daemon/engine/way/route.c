@@ -82,8 +82,7 @@ static int set_peer(struct call *c, const struct peer *p)
 				p->profile->media == MEDIA_ESP;
 	/* plain in all but the way that its media go */
 	c->carried = p && !c->emergency && p->profile->media == MEDIA_IKE;
-	c->sdp_vouched = c->body == BODY_MODE_SIGN ||
-			 c->body == BODY_MODE_SIGN_ENCRYPT;
+	c->sdp_vouched = call_signs(c);
 	if (c->emergency && c->need == NEED_REQUIRE)
 		c->need = NEED_PREFER;
 	c->sealing = c->need == NEED_FORBID || c->carried ? SEALING_NO :
@@ -107,8 +106,8 @@ static int find_peer(struct call *c, struct refusal *no)
 /* Descriptions that are signed, or encrypted, stay so. */
 static bool seals_as_well(enum body_mode to, enum body_mode now)
 {
-	return now == BODY_MODE_NONE || to == now ||
-	       to == BODY_MODE_SIGN_ENCRYPT;
+	return now == BODY_MODE_NONE || to == now || to == BODY_MODE_TUNNEL ||
+	       (to == BODY_MODE_SIGN_ENCRYPT && now != BODY_MODE_TUNNEL);
 }
 
 bool call_may_lead(const struct call *c, const char *uri)

@@ -11,6 +11,7 @@
 #include "modules/sip/nat/nat.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
+#include "modules/sip/sealing/whole.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
@@ -100,7 +101,7 @@ static void seal(struct errand *g, msg_t *msg)
 {
 	static const struct body none = { .type = "" };
 	const struct refusal no = { .status = 500 };
-	char *frag = sealed_frag(sip_object(msg));
+	char *frag = whole_bound(g->way->whole, msg);
 
 	msg_destroy(g->bare);
 	g->bare = msg;
@@ -209,9 +210,11 @@ static int on_response(struct txn *self, nta_outgoing_t *orq,
 bool errand_is_sealed(const struct leg *leg, sip_method_t method)
 {
 	const struct pair *pair = leg->pair;
+	bool whole = pair->call ? call_whole(pair->call)
+				: pair->way && pair->way->whole;
 
 	return leg->face->face == OUTSIDE &&
-	       seals_of(method, 0) != SEALS_NONE &&
+	       seals_of(method, 0, whole) != SEALS_NONE &&
 	       (pair->call ? call_signs(pair->call) : pair->way != NULL);
 }
 

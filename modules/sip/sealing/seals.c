@@ -3,7 +3,7 @@
  * No edge can seal what a proxy makes or must read: 100, CANCEL, the ACK of a
  * failure, failures themselves. They end what they belong to at worst, and
  * nothing is done in clear because of them. A PRACK acknowledges and no more;
- * with SDP it is sealed as SDP is. */
+ * with SDP it is sealed as SDP is, and as a whole where messages go so. */
 #include "modules/sip/sealing/seals.h"
 
 #include "modules/sip/sealed.h"
@@ -25,12 +25,14 @@ static const struct {
 	enum seals request, provisional, success;
 } others = { SEALS_MUST, SEALS_NONE, SEALS_MUST };
 
-enum seals seals_of(sip_method_t method, int status)
+enum seals seals_of(sip_method_t method, int status, bool whole)
 {
 	size_t n = sizeof table / sizeof *table, i = 0;
 
 	if (status >= 300 || status == 100)
 		return SEALS_NONE;
+	if (whole && method == sip_method_prack)
+		return SEALS_OURS;
 	while (i < n && table[i].method != method)
 		i++;
 	if (!status)
@@ -45,5 +47,5 @@ enum seals seals_on(const struct pair *pair, const struct leg *leg,
 {
 	if (!sealed_from(pair, leg) || !call_signs(pair->call))
 		return SEALS_NONE;
-	return seals_of(method, status);
+	return seals_of(method, status, call_whole(pair->call));
 }

@@ -14,8 +14,8 @@ enum seals {
 };
 
 /* For a request status is 0. Answers for messages whose body is not SDP; those
- * with SDP are sealed wherever call_opens() says so. */
-enum seals seals_of(sip_method_t method, int status);
+ * with SDP are sealed wherever call_opens() says so. whole: as call_whole(). */
+enum seals seals_of(sip_method_t method, int status, bool whole);
 /* The same for a message; SEALS_NONE on a leg whose far end signs nothing. */
 enum seals seals_on(const struct pair *pair, const struct leg *leg,
 		    sip_method_t method, int status);

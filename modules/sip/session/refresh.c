@@ -24,6 +24,7 @@
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
+#include "modules/sip/sealing/whole.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
@@ -175,7 +176,7 @@ static void open_answer(struct txn *t, const sip_t *sip)
 	struct call_given g;
 
 	t->pair->depth++;
-	if (words_given(sip, &g)) {
+	if (whole_given(t->pair, sip, &g)) {
 		g.words = false;
 		g.response = g.bare = true;
 		g.what = "UPDATE";
