@@ -61,6 +61,8 @@ struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 	t->next = t->pair->txns;
 	t->pair->txns = t;
 	nta_incoming_bind(irq, invite_on_ack_cancel, t);
+	if (t->method != sip_method_invite)
+		face_works(irq);
 	return t;
 }
 

@@ -209,6 +209,29 @@ def nobody_answers(s):
     left(s, 0)
 
 
+@case(keys=("t1=%d" % T1,))
+def who_waits_is_told(s):
+    """RFC 4320 4.1: a 100, not before Timer E is T2, outside a call and in one."""
+    def patient(method, uri, d):
+        branch = s.a.request(method, uri, d)
+        r = s.b.expect(method)
+        sent = s.a.last
+        s.a.send("", sent)
+        s.a.quiet(0.1)  # that was at once
+        time.sleep(4 * T1 / 1000)
+        s.a.send("", sent)
+        same(s.a.expect("SIP/2.0 100").get("CSeq").split()[1], method, "CSeq")
+        s.b.reply(r, "200 OK", None if d.get("ttag") else "B", contact=False)
+        s.a.expect("SIP/2.0 200", skip="SIP/2.0 100")
+        while s.b.recv(0.1):
+            pass  # repetitions
+        return branch
+    patient("MESSAGE", BOB, dialog())
+    d, _ = s.up()
+    patient("INFO", d["uri"], d)
+    s.bye(d)
+
+
 @case()
 def bad_requests(s):
     for extra, body, status in (("", SDP, 415), ("Max-Forwards: 0\r\n", "", 483)):

@@ -129,6 +129,7 @@ struct ask *ask_new(struct talk *t, unsigned from, nta_incoming_t *irq,
 	a->talk = t;
 	a->from = from;
 	a->irq = irq;
+	face_works(irq);
 	a->method = sip->sip_request->rq_method;
 	a->asked_s = sip->sip_expires ? (uint32_t)sip->sip_expires->ex_delta
 				      : EXPIRES_DEFAULT;

@@ -131,6 +131,7 @@ int face_open(struct sip_face *f, nta_request_f *stranger)
 	f->agent = nta_agent_create(
 		loop_root(f->sip->loop), NO_LISTENER, NULL, f, NTATAG_UA(1),
 		NTATAG_CANCEL_487(0), NTATAG_MERGE_482(0),
+		NTATAG_EXTRA_100(1), /* where face_works() says so */
 		NTATAG_USE_NAPTR(1), NTATAG_USE_SRV(1),
 		NTATAG_SIPFLAGS(MSG_DO_EXTRACT_COPY),
 		NTATAG_MAXSIZE(engine_settings(f->sip->engine)->limits.message),
@@ -346,6 +347,11 @@ struct addr face_source(nta_incoming_t *irq)
 		addr_from_sockaddr(&msg_addr(msg)->su_sa, &a);
 	msg_destroy(msg);
 	return a;
+}
+
+void face_works(nta_incoming_t *irq)
+{
+	nta_incoming_set_params(irq, NTATAG_EXTRA_100(1), TAG_END());
 }
 
 /* The mark of a URI: user, host, port and scheme, no parameters. */

@@ -51,5 +51,8 @@ void face_branch(const struct sip *s, const url_t *uri, char *out);
 bool face_looped(const struct sip *s, const sip_t *sip);
 /* The URI's host and port are one of our listeners, or it has no host. */
 bool face_is_us(const struct sip_face *f, const url_t *uri);
+/* A request that is no INVITE waits for others: its sender is told so by a 100
+ * when he could lose patience (RFC 4320 4.1), 3.5 s by UDP, and not before. */
+void face_works(nta_incoming_t *irq);
 
 #endif
