@@ -2,7 +2,8 @@
 """The parent and its children as an operator meets them: options and exit
 statuses, key files, two instances, a child that is killed, reload, stop.
 Started in the build folder; as root every run is done twice, the second time
-as an ordinary user. One test by name: parent.py NAME."""
+as an ordinary user. One test by name: parent.py NAME, or "frozen"."""
+import json
 import os
 import pwd
 import re
@@ -16,6 +17,7 @@ import tempfile
 import time
 
 DAEMON = os.path.abspath('daemon/callseald')
+CTL = os.path.abspath('ctl/callsealctl')
 ODD = os.path.abspath('tests/mock/oddseald')  # with children that misbehave
 CHILDREN = ('engine', 'keeper', 'relay')
 USER = 'nobody'
@@ -545,6 +547,32 @@ def an_engine_that_dies_in_a_reload(user):
         assert p.stop() == 0
 
 
+class Frozen:
+    """An engine that stands still, next to all the other tests: it is half a minute before
+    the parent takes it for dead."""
+
+    def __init__(self):
+        self.place = Place()
+        self.place.write(config(host=HOST[:-1] + '9'))
+        self.place.start()
+        self.before = self.place.children()
+        os.kill(self.before['engine'], signal.SIGSTOP)
+
+    def judge(self):
+        p = self.place
+        p.until(lambda: p.log().count('engine is ready') == 2, 'another engine', 60)
+        assert 'is killed: it does not answer' in p.log(), p.log()
+        after = p.children()
+        assert after['engine'] != self.before['engine'], after
+        assert all(after[x] == self.before[x] for x in ('keeper', 'relay')), after
+        shown = json.loads(subprocess.run(
+            [CTL, '--run-dir', p.run_dir, 'status', '--json'], capture_output=True,
+            text=True, check=True).stdout)['processes']
+        assert (shown['engine']['starts'], shown['engine']['last_signal']) == (2, 9), shown
+        assert [shown[x]['starts'] for x in ('keeper', 'relay')] == [1, 1], shown
+        assert p.stop() == 0, p.log()
+
+
 TESTS = (options, check, key_files, passwords, accounts, print_config, runs_and_stops,
          two_instances, killed_children_come_back, back_off_grows, no_orphans, reloads,
          a_start_that_fails_is_told, unknown_user, low_ports,
@@ -568,14 +596,25 @@ def users():
     return [None, USER]
 
 
-def main():
-    wanted = [t for t in TESTS if t.__name__ in sys.argv[1:]] or TESTS
+def run(wanted):
     for user in users():
         for test in wanted:
             began = time.monotonic()
             test(user)
             print(f'ok {test.__name__} ({user or "ourselves"}, '
                   f'{time.monotonic() - began:.1f} s)', flush=True)
+
+
+def main():
+    wanted = [t for t in TESTS if t.__name__ in sys.argv[1:]]
+    if wanted:
+        run(wanted)
+        return
+    frozen = Frozen()
+    with frozen.place:
+        run([] if 'frozen' in sys.argv else TESTS)
+        frozen.judge()
+        print('ok frozen', flush=True)
 
 
 main()

@@ -100,12 +100,13 @@ class Net:
 
     def nat_gate(self, site, public):
         """The gateway of a site is seen as public, with its own ports."""
-        own = self.address(f'gate-{site}')
-        self.run('net', 'ip', 'address', 'add', f'{public}/32', 'dev', 'lo')
+        six = ':' in public
+        own, tables = self.address(f'gate-{site}', six), 'ip6tables' if six else 'iptables'
+        self.run('net', 'ip', 'address', 'add', f'{public}/{128 if six else 32}', 'dev', 'lo')
         for chain in ('PREROUTING', 'OUTPUT'):
-            self.run('net', 'iptables', '-t', 'nat', '-A', chain, '-d', public, '-j', 'DNAT',
+            self.run('net', tables, '-t', 'nat', '-A', chain, '-d', public, '-j', 'DNAT',
                      '--to-destination', own)
-        self.run('net', 'iptables', '-t', 'nat', '-A', 'POSTROUTING', '-s', own, '-j', 'SNAT',
+        self.run('net', tables, '-t', 'nat', '-A', 'POSTROUTING', '-s', own, '-j', 'SNAT',
                  '--to-source', public)
 
     def close(self):

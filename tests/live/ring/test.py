@@ -1,7 +1,8 @@
 """Three phones of one account, registered at their gateway, ring together
 
 One is picked up, then another; the caller gives up; one is gone, one is busy; nobody wants.
-Sealed by a pre-shared key, by Diffie-Hellman, with keys before the answer, and plain.
+Sealed by a pre-shared key, by Diffie-Hellman, with keys before the answer, and plain. To
+the limits it is one call.
 """
 import json
 import time
@@ -11,13 +12,15 @@ from lib.accounts import REGISTRAR, write_account
 from lib.lab import wait_for
 from lib.phone import Phone
 
+ONE_CALL = 'limits = { calls = 1; calls_host = 1; setup = 1; };'
 ELSEWHERE = 'Call completed elsewhere'
 
 
 def setup(t):
     lab = t.open()
     write_account(lab, 'b', 'bob')
-    t.stage = stage.Stage(lab, phones='a', extra_b=REGISTRAR.format('b.example', '"md5"'))
+    t.stage = stage.Stage(lab, phones='a', extra_b=REGISTRAR.format('b.example', '"md5"') +
+                          ONE_CALL)
     t.bobs = [Phone(lab, 'b', stage.BOB, t.stage.speech, auto=False, password='right', number=n)
               for n in range(3)]
     wait_for('three registrations', lambda: len(json.loads(
