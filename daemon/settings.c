@@ -256,6 +256,7 @@ static bool session_valid(unsigned s)
 }
 
 static const char *const redirects[] = { "pass", "follow", NULL };
+static const char *const refers[] = { "pass", "handle", NULL };
 
 static const struct conf_key call_keys[] = {
 	{ .name = "session", .type = CONF_INT, .dflt = "1800", .min = 0,
@@ -272,6 +273,14 @@ static const struct conf_key call_keys[] = {
 		  "In neither way it leads out of a profile that requires "
 		  "sealing. One of a phone to a call that comes always "
 		  "passes." },
+	{ .name = "refer", .type = CONF_WORD, .dflt = "pass",
+	  .choices = refers, .reload = RELOAD_LIVE,
+	  .help = "What becomes of a phone's REFER, which transfers its call. "
+		  "pass: the far end gets it, and calls whom it names. handle: "
+		  "if it names another phone of ours, the gateway calls that "
+		  "one itself and joins it to the call; to the far end the "
+		  "call goes on, with the keys that it has. All other REFERs "
+		  "pass." },
 	{ .name = NULL }
 };
 
@@ -597,6 +606,7 @@ static int read_rest(const struct conf *c, struct settings *s,
 	n = conf_one(c, "calls");
 	s->session_s = (unsigned)conf_int(n, "session");
 	s->redirect_follow = !strcmp(conf_text(n, "redirect"), "follow");
+	s->refer_handle = !strcmp(conf_text(n, "refer"), "handle");
 	if (!session_valid(s->session_s))
 		return conf_fail(err, n, "calls.session: %u; allowed: 0, or "
 				 "90 to 604800", s->session_s);

@@ -92,6 +92,7 @@ struct settings {
 	enum register_mode register_mode;
 	struct registrar_settings registrar;
 	bool redirect_follow; /* calls.redirect = "follow" */
+	bool refer_handle; /* calls.refer = "handle" */
 	unsigned session_s; /* of a session timer; 0: none of our own */
 };
 

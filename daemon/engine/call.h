@@ -156,6 +156,17 @@ bool call_names(const struct call *c);
  * answer that anybody can forge would else make the phone call in clear. */
 bool call_may_lead(const struct call *c, const char *uri);
 
+struct location_way; /* way/location.h */
+/* The phones of ours to which a phone's REFER sends the call, if the gateway is
+ * to do that itself; by is who sent it. Their number, at most room, the one
+ * that the account prefers first; all ring at once. E_NOTFOUND: they are
+ * elsewhere. E_POLICY: not by TLS as it should be. E_UNSUPPORTED: the far end
+ * shall do it. */
+int call_refer(const struct call *c, const char *uri, const char *by,
+	       struct location_way *out, size_t room);
+/* It is with that one now. */
+void call_referred(struct call *c, const char *uri);
+
 /* Sends a call from inside, of which nothing was answered, to another URI, as
  * the far end's redirection wants it: peer, profile and way are decided anew,
  * its first offer is filtered once more. E_POLICY: it may not go there. E_FULL:

@@ -271,12 +271,18 @@ int route_call(struct call *c, const struct call_start *s,
 bool route_is_inside(const struct settings *s, const struct addr *a);
 /* "sip:user@host" of a URI: no port, no parameters, host in lower case. */
 void route_identity(const char *uri, char out[static IDENTITY_TEXT]);
+/* What "phones" has for the user of a URI, whatever its host; NULL: nothing. */
+const struct conf_node *route_phone(const struct conf *conf, const char *uri);
 
 /* phone.c: registered phones */
 /* Fills target, next hop and phones, callee with the account. E_NOTFOUND: none
  * is registered. sips: the call is to a sips: URI. */
 int phone_find(struct call *c, bool sips);
 void phone_free(struct phone_list *l);
+struct location_way;
+/* Puts those in front that a call to a sips: URI may reach; how many. If there
+ * are none, all stay: who is asked next refuses it and says why. */
+size_t phone_by_tls(struct location_way *way, size_t n);
 
 /* hop.c: which of several next hops */
 /* Fills hops and next_hop. E_CLOSED: all of them are down; E_NOMEM. */

@@ -14,6 +14,8 @@
 #include "modules/sip/sealing/seals.h"
 #include "modules/sip/sealing/whole.h"
 #include "modules/sip/session/session.h"
+#include "modules/sip/transfer/refer.h"
+#include "modules/sip/transfer/transfer.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/txn.h"
 #include "modules/sip/words.h"
@@ -151,18 +153,6 @@ static int early_signed_bye(struct leg *leg, struct leg *to,
 	return 0;
 }
 
-/* Where a REFER sends its receiver; NULL when that is said twice: we and the
- * phone might read different ones. */
-static const url_t *refer_target(const sip_t *sip)
-{
-	const msg_header_t *h = (const msg_header_t *)sip->sip_request;
-	unsigned n = 0;
-
-	for (; h; h = h->sh_succ)
-		n += h->sh_class == sip_refer_to_class;
-	return n == 1 && sip->sip_refer_to ? sip->sip_refer_to->r_url : NULL;
-}
-
 /* A transfer that would lead a phone out of a sealed call. */
 static bool leads_out(const struct leg *leg, const sip_t *sip)
 {
@@ -202,6 +192,7 @@ int dialog_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 	sip_method_t m = sip->sip_request->rq_method;
 	struct leg *to;
 	struct txn *t;
+	int status;
 
 	(void)dialog;
 	if (m == sip_method_ack) {
@@ -210,6 +201,8 @@ int dialog_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 	}
 	if (pair->state == PAIR_ENDED || leg->lost)
 		return m == sip_method_bye ? 200 : 481;
+	if ((status = transfer_request(leg, m)))
+		return status;
 	if (m == sip_method_bye && leg->prong && pair->state == PAIR_CALLING)
 		return 481; /* it is not this phone's to end */
 	to = leg->caller ? pair->called : pair->caller;
@@ -221,6 +214,8 @@ int dialog_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 		return 0;
 	if (leg->caller && (!to || !to->tagged))
 		return 481;
+	if (m == sip_method_refer && transfer_begin(leg, irq, sip))
+		return 0;
 	t = txn_new(leg, to, irq, sip);
 	if (!t)
 		return 500;

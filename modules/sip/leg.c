@@ -127,20 +127,14 @@ static void random_id(char out[static 33])
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
+/* One that we begin; NULL is allowed. */
+static nta_leg_t *own_dialog(struct leg *leg, const sip_from_t *from,
+			     const sip_to_t *to)
 {
-	struct crossing x = border_crossing(leg->pair,
-					    (enum face)!leg->face->face);
-	su_home_t home[1] = { SU_HOME_INIT(home) };
 	nta_leg_t *dialog = NULL;
 	char id[33];
-	sip_from_t *from;
-	sip_to_t *to;
 
-	su_home_init(home);
 	random_id(id);
-	from = border_from(home, &x, sip);
-	to = sip_to_dup(home, sip->sip_to);
 	if (from && to)
 		dialog = nta_leg_tcreate(leg->face->agent,
 					 dialog_on_request, leg,
@@ -151,6 +145,19 @@ static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
 		nta_leg_destroy(dialog);
 		dialog = NULL;
 	}
+	return dialog;
+}
+
+static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
+{
+	struct crossing x = border_crossing(leg->pair,
+					    (enum face)!leg->face->face);
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	nta_leg_t *dialog;
+
+	su_home_init(home);
+	dialog = own_dialog(leg, border_from(home, &x, sip),
+			    sip_to_dup(home, sip->sip_to));
 	su_home_deinit(home);
 	return dialog;
 }
@@ -174,6 +181,46 @@ struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
 	leg->next = pair->called;
 	pair->called = leg;
 	return leg;
+}
+
+/* Who called the phone, as it knows him, calls the other one. */
+static nta_leg_t *referred_dialog(struct leg *leg, const sip_t *refer,
+				  const url_t *whom)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	nta_leg_t *dialog = NULL;
+	sip_from_t *from;
+
+	su_home_init(home);
+	from = sip_from_dup(home, refer->sip_to);
+	if (from) {
+		msg_header_remove_param(from->a_common, "tag");
+		from->a_tag = NULL;
+		dialog = own_dialog(leg, from,
+				    sip_to_create(home, (void *)whom));
+	}
+	su_home_deinit(home);
+	return dialog;
+}
+
+struct leg *leg_referred(const struct leg *old, const sip_t *refer,
+			 const url_t *whom, const struct leg_to *to)
+{
+	struct leg *leg = leg_new(old->pair, old->face);
+
+	if (!leg)
+		return NULL;
+	leg->caller = old->caller;
+	leg->branch = old->branch;
+	leg->referred = true;
+	leg->sips = to->sips;
+	leg->contact = face_contact_to(old->face, to->hop, to->sips);
+	leg->hop = *to->nat ? strdup(to->nat) : NULL;
+	leg->dialog = referred_dialog(leg, refer, whom);
+	if (leg->dialog)
+		return leg;
+	leg_free(leg);
+	return NULL;
 }
 
 static struct leg *tagged_so(struct leg *leg, unsigned prong, const char *tag)
@@ -291,6 +338,16 @@ void leg_retarget(struct leg *leg, const sip_t *sip, bool first)
 				       sip->sip_contact, first);
 }
 
+void leg_answered(struct leg *leg, const struct txn *t, const sip_t *sip)
+{
+	if (!leg->tagged && sip->sip_to && sip->sip_to->a_tag) {
+		nta_leg_rtag(leg->dialog, sip->sip_to->a_tag);
+		leg->tagged = true;
+		first_target(leg, t, sip);
+	}
+	leg_retarget(leg, sip, true);
+}
+
 void leg_accepted(struct leg *leg, nta_incoming_t *irq)
 {
 	msg_t *msg = nta_incoming_getrequest(irq);
@@ -330,6 +387,21 @@ void leg_won(struct leg *leg)
 	pair->called = leg;
 }
 
+void leg_swap(struct leg *old, struct leg *leg)
+{
+	struct pair *pair = old->pair;
+
+	leg->referred = false;
+	leg->known = old->known;
+	leg->next = NULL;
+	if (old->caller)
+		pair->caller = leg;
+	else
+		pair->called = leg;
+	pair->no_bye[leg->caller] = false;
+	lose(old, false);
+}
+
 void leg_lost(struct txn *t)
 {
 	struct leg **at = &t->pair->called, *leg;
@@ -362,10 +434,9 @@ static void put(struct leg *leg, msg_t *msg, const char *branch)
 		msg_destroy(msg);
 }
 
-/* Completes it and sends it, if it may leave; takes msg. It may be challenged
- * outside. */
-static void say(struct leg *leg, msg_t *msg, sip_method_t method,
-		const char *name)
+/* Outside it may be challenged. */
+void leg_say(struct leg *leg, msg_t *msg, sip_method_t method,
+	     const char *name)
 {
 	if ((!errand_is_sealed(leg, method) || sealed_date(msg)) &&
 	    !nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
@@ -393,7 +464,8 @@ static bool ack_fill(msg_t *msg, const struct txn *t, const sip_t *from,
 	    !auth_put(t->auth, msg) || (sealed && !sealed_date(msg)))
 		return false;
 	if (!from)
-		return true;
+		return !body || (header_add(msg, "Content-Type", body->type) &&
+				 body_add(msg, body->data, body->len));
 	x = border_crossing(t->pair, t->from->face->face);
 	flags = border_flags(&x, from, &t->from->privacy);
 	return !headers_copy_request(t->from->face, msg, from,
@@ -450,7 +522,7 @@ void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq)
 		return;
 	snprintf(rack, sizeof rack, "%u %u INVITE", rseq, cseq);
 	if (header_add(msg, "RAck", rack))
-		say(leg, msg, SIP_METHOD_PRACK);
+		leg_say(leg, msg, SIP_METHOD_PRACK);
 	else
 		msg_destroy(msg);
 }
@@ -481,7 +553,7 @@ void leg_bye(struct leg *leg, int status, const char *cause)
 	leg->face->sip->bye_us = clock_mono_us(&clock_system);
 	leg_reason(leg, status, cause, reason, sizeof reason);
 	if (status < 400 || header_add(msg, "Reason", reason))
-		say(leg, msg, SIP_METHOD_BYE);
+		leg_say(leg, msg, SIP_METHOD_BYE);
 	else
 		msg_destroy(msg);
 }

@@ -16,6 +16,14 @@ struct leg_to {
 /* The first leg to the called side, before anyone answered. */
 struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
 		       const struct leg_to *to);
+/* The dialog with whom a transfer goes to, as REFER says; in no list of the
+ * pair yet, of which it is to take old's place. */
+struct leg *leg_referred(const struct leg *old, const sip_t *refer,
+			 const url_t *whom, const struct leg_to *to);
+/* A 2xx to t's INVITE, which made the leg. */
+void leg_answered(struct leg *leg, const struct txn *t, const sip_t *sip);
+/* It is the pair's leg in place of old, with which all is over but a BYE. */
+void leg_swap(struct leg *old, struct leg *leg);
 /* A response from a branch that we have no room for (BRANCHES_MAX). */
 bool leg_too_many(const struct txn *t, const sip_t *sip);
 /* The leg of the branch that this response to the first INVITE came from, made
@@ -48,6 +56,10 @@ msg_t *leg_ack_build(struct leg *leg, struct txn *t, const sip_t *from);
 void leg_ack_send(struct leg *leg, struct txn *t, msg_t *msg);
 /* Acknowledges a reliable response that our other leg cannot take. */
 void leg_prack(struct leg *leg, uint32_t rseq, uint32_t cseq);
+/* Completes a request of our own in its dialog and sends it, if it may leave;
+ * takes msg. Nobody hears of its response. */
+void leg_say(struct leg *leg, msg_t *msg, sip_method_t method,
+	     const char *name);
 void leg_bye(struct leg *leg, int status, const char *cause);
 void leg_free(struct leg *leg); /* NULL is allowed */
 /* A Reason header's value (RFC 3326). The cause is for the inside only: it may

@@ -23,6 +23,7 @@
 #include "modules/sip/border/rank.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/session/session.h"
+#include "modules/sip/transfer/transfer.h"
 #include "modules/sip/txn.h"
 
 #include <stdio.h>
@@ -56,6 +57,7 @@ void pair_free(struct pair *pair)
 	unlink_pair(pair);
 	filter_drop(pair);
 	fork_free(pair);
+	transfer_free(pair);
 	while ((t = pair->txns)) {
 		pair->txns = t->next;
 		txn_free(t);
@@ -222,6 +224,7 @@ static void end(struct pair *pair, const struct refusal *no, int status,
 	for (t = pair->txns; t; t = t->next)
 		txn_end(t, no);
 	fork_end(pair, no);
+	transfer_end(pair);
 	end_legs(pair, was);
 	if (!pair->depth) {
 		release_call(pair);
@@ -300,7 +303,7 @@ void pair_sweep(void *sip)
 		}
 		sweep_txns(pair);
 		if (pair->state == PAIR_ENDED && !pair->txns &&
-		    !fork_busy(pair))
+		    !fork_busy(pair) && !transfer_busy(pair))
 			pair_free(pair);
 	}
 }
@@ -317,6 +320,7 @@ void pair_give_up(void *sip)
 
 	for (pair = s->pairs; pair; pair = pair->next) {
 		fork_give_up(pair, now);
+		transfer_give_up(pair, now);
 		if (pair->state != PAIR_ENDED ||
 		    now - pair->ended_us < s->patience_us)
 			continue;

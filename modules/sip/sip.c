@@ -10,6 +10,7 @@
  *   sip.c      the module record; requests that belong to no dialog
  *   invite.c   the first INVITE; branches, reliable responses, ACK, CANCEL
  *   fork.c     the first INVITE to several phones of one account
+ *   transfer/  a phone's call sent on to another phone, by us
  *   dialog.c   a request that came in a leg's dialog
  *   txn.c      any request from one leg to the other, its responses back
  *   filter.c   messages wait here, in order, for the core's body filter

@@ -35,6 +35,7 @@ struct merges; /* merge.h */
 struct registry; /* register.h */
 struct requests; /* request.h */
 struct reliable;
+struct transfer; /* transfer/transfer.h */
 struct txn;
 
 #define NTA_AGENT_MAGIC_T struct sip_face
@@ -127,6 +128,7 @@ struct leg {
 	unsigned prong;       /* which of several INVITEs made it (fork.c) */
 	bool caller;
 	bool lost;            /* another phone has the call, or none */
+	bool referred;        /* a transfer rings there (transfer/) */
 	bool tagged;          /* the other end gave its tag */
 	bool sips;            /* the call on this leg is to a sips: URI */
 	bool known;           /* whom no limit of strangers holds for */
@@ -182,6 +184,7 @@ struct txn {
 	bool acked;          /* INVITE: the ACK went to the other leg */
 	bool own;            /* an offer of ours (reoffer.c): irq is NULL */
 	bool local;          /* answered by us: the other leg never saw it */
+	bool joins;          /* the offer of whom a transfer reached */
 	struct session_ask ask; /* INVITE, UPDATE */
 	struct said said;    /* its SDP as it went to the other leg */
 	unsigned small;      /* 422s so far */
@@ -210,6 +213,7 @@ struct pair {
 	unsigned branches;
 	struct txn *txns;
 	struct fork *fork;      /* the call is for several phones; or NULL */
+	struct transfer *transfer; /* to another phone; the last one, or NULL */
 	struct passage *queue;  /* see filter.h */
 	bool running;           /* the queue is being worked on */
 	int depth;              /* calls to and from the core we are inside */

@@ -22,6 +22,7 @@
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
 #include "modules/sip/session/session.h"
+#include "modules/sip/transfer/transfer.h"
 #include "modules/sip/transport/tls.h"
 #include "modules/sip/registrar/admission.h"
 #include "modules/sip/trunk/auth.h"
@@ -121,6 +122,10 @@ static void answer_no(struct txn *t, const struct refusal *no)
 
 void txn_refuse(struct txn *t, const struct refusal *no)
 {
+	if (t->joins) {
+		transfer_refused(t, no->status);
+		return;
+	}
 	if (t->irq && !t->final)
 		answer_no(t, no);
 	if (!t->orq || t->answer)
@@ -494,7 +499,8 @@ int txn_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		own_failure(t, status);
 		return 0;
 	}
-	if (challenge_answer(t, sip, challenge_relay))
+	if (challenge_answer(t, sip, t->joins ? transfer_again
+					      : challenge_relay))
 		return 0;
 	if (t->auth && status < 300)
 		auth_proved(t->auth, sip);
@@ -648,6 +654,10 @@ static void pass_response(struct passage *p, const struct body *body)
 	struct txn *t = p->txn;
 	msg_t *msg;
 
+	if (t->joins) {
+		transfer_answered(t, sip, body);
+		return;
+	}
 	if (t->final || !t->irq || exposes(t, body->secret))
 		return;
 	msg = response_build(p, body);

@@ -616,6 +616,31 @@ int call_redirect(struct call *c, const char *uri)
 	return 0;
 }
 
+/* Whoever is at inside.example is ours. */
+int call_refer(const struct call *c, const char *uri, const char *by,
+	       struct location_way *out, size_t room)
+{
+	const char *at = c->e->refer;
+	int n = 0;
+
+	(void)by;
+	if (!at || !strstr(uri, "@inside.example"))
+		return at ? E_NOTFOUND : E_UNSUPPORTED;
+	for (; *at && (size_t)n < room; at += *at == ' ', n++) {
+		out[n] = (struct location_way){ .q = 1000 };
+		snprintf(out[n].target, sizeof out[n].target, "%.*s",
+			 (int)strcspn(at, " "), at);
+		at += strcspn(at, " ");
+	}
+	return n;
+}
+
+void call_referred(struct call *c, const char *uri)
+{
+	(void)uri;
+	c->e->referred++;
+}
+
 bool call_trusts(const struct call *c)
 {
 	return c->e->trusted;

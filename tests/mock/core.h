@@ -45,6 +45,9 @@ struct engine {
 	bool no_keys; /* but has none */
 	unsigned late_ms;
 	const char *lead; /* where call_may_lead() lets go; NULL: anywhere */
+	const char *refer; /* targets of a transfer that is ours to do, with a
+	                      blank between them; NULL: none is */
+	unsigned referred; /* transfers that came to an end so */
 	int refuse_call; /* status for call_start(); 0: accept */
 	unsigned retries; /* so often a 488 is not the end */
 	struct call *calls;

@@ -9,6 +9,8 @@
  * that come early; early (1: they are wanted), no_keys (1: but the core has
  * none to give); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
  * refuse (status), retries (so many 488 make the first INVITE go out again),
+ * refer (where a transfer to somebody @inside.example rings, that is ours to
+ * do; not on standard input),
  * lead (a piece of those URIs that a call may lead to; not on standard input),
  * session (calls.session, s), sealed, trusted, follow (1: 3xx), skip (s: so far
  * the clock jumps), step (the same of the wall clock alone),
@@ -43,6 +45,7 @@
 #include "modules/sip/sip.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,103 +137,105 @@ static void follow(struct settings *s, bool may)
 		f->n_nets = 1;
 }
 
+/* Fields of the core that are set as they are. */
+enum field_kind { FIELD_MODE, FIELD_NUMBER, FIELD_FLAG };
+
+#define FIELD(key, member, kind) \
+	{ key "=", offsetof(struct engine, member), FIELD_##kind }
+
+static const struct field {
+	const char *key;
+	size_t at;
+	enum field_kind kind;
+} fields[] = {
+	FIELD("offer", offer, MODE),
+	FIELD("answer", answer, MODE),
+	FIELD("ack", ack, MODE),
+	FIELD("keys", keys, MODE),
+	FIELD("early", early, FLAG),
+	FIELD("no_keys", no_keys, FLAG),
+	FIELD("late_ms", late_ms, NUMBER),
+	FIELD("retries", retries, NUMBER),
+	FIELD("refuse", refuse_call, NUMBER),
+	FIELD("session", settings.session_s, NUMBER),
+	FIELD("sealed", sealed, FLAG),
+	FIELD("trusted", trusted, FLAG),
+	FIELD("preempt", settings.limits.preempt, NUMBER),
+	FIELD("packages", packages, FLAG),
+	FIELD("bodies", bodies, FLAG),
+	FIELD("whole", whole, FLAG),
+	FIELD("signs", signs, FLAG),
+	FIELD("no_late", no_late, FLAG),
+	FIELD("no_seal", no_seal, FLAG),
+	FIELD("secret", secret, FLAG),
+	FIELD("probes", probes, FLAG),
+	FIELD("known", known, FLAG),
+	FIELD("seal_ms", seal_ms, NUMBER),
+	FIELD("keys_only", keys_only, FLAG),
+	FIELD("own_no", own_no, FLAG),
+	FIELD("any_qop", settings.registrar.any_qop, FLAG),
+	FIELD("best", settings.registrar.ring_best, FLAG),
+	FIELD("life", settings.registrar.nonce_s, NUMBER),
+	FIELD("refresh", settings.refresh_s, NUMBER),
+	FIELD("hosts", settings.registrations_host_max, NUMBER),
+	FIELD("keepalive", settings.nat_keepalive_s, NUMBER),
+	FIELD("subscriptions", settings.subscriptions_max, NUMBER),
+	FIELD("no_keeper", no_keeper, FLAG),
+};
+
+/* False: it is none of them. */
+static bool set_field(struct engine *e, const char *text, const char *value)
+{
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+		const struct field *f = &fields[i];
+		void *at = (char *)e + f->at;
+
+		if (strncmp(text, f->key, strlen(f->key)))
+			continue;
+		if (f->kind == FIELD_MODE)
+			*(enum mock_filter *)at = mode(value);
+		else if (f->kind == FIELD_NUMBER)
+			*(unsigned *)at = (unsigned)atoi(value);
+		else
+			*(bool *)at = atoi(value);
+		return true;
+	}
+	return false;
+}
+
 static void set(struct program *p, const char *text)
 {
 	struct engine *e = &p->engine;
 	const char *value = strchr(text, '=');
 
-	if (!value)
+	if (!value || set_field(e, text, value + 1))
 		return;
 	value++;
-	if (!strncmp(text, "offer=", 6))
-		e->offer = mode(value);
-	else if (!strncmp(text, "answer=", 7))
-		e->answer = mode(value);
-	else if (!strncmp(text, "ack=", 4))
-		e->ack = mode(value);
-	else if (!strncmp(text, "keys=", 5))
-		e->keys = mode(value);
-	else if (!strncmp(text, "early=", 6))
-		e->early = atoi(value);
-	else if (!strncmp(text, "no_keys=", 8))
-		e->no_keys = atoi(value);
-	else if (!strncmp(text, "late_ms=", 8))
-		e->late_ms = (unsigned)atoi(value);
-	else if (!strncmp(text, "lead=", 5))
+	if (!strncmp(text, "lead=", 5))
 		e->lead = value;
-	else if (!strncmp(text, "retries=", 8))
-		e->retries = (unsigned)atoi(value);
-	else if (!strncmp(text, "refuse=", 7))
-		e->refuse_call = atoi(value);
-	else if (!strncmp(text, "session=", 8))
-		e->settings.session_s = (unsigned)atoi(value);
+	else if (!strncmp(text, "refer=", 6))
+		e->refer = value;
 	else if (!strncmp(text, "follow=", 7))
 		follow(&e->settings, atoi(value));
-	else if (!strncmp(text, "sealed=", 7))
-		e->sealed = atoi(value);
-	else if (!strncmp(text, "trusted=", 8))
-		e->trusted = atoi(value);
 	else if (!strncmp(text, "skip=", 5))
 		skip_s += atoi(value);
 	else if (!strncmp(text, "step=", 5))
 		step_s += atoi(value);
-	else if (!strncmp(text, "preempt=", 8))
-		e->settings.limits.preempt = (unsigned)atoi(value);
 	else if (!strncmp(text, "oom=", 4))
 		oom = (unsigned)atoi(value);
 	else if (!strncmp(text, "register=", 9))
 		e->settings.register_mode = (enum register_mode)atoi(value);
-	else if (!strncmp(text, "packages=", 9))
-		e->packages = atoi(value);
-	else if (!strncmp(text, "bodies=", 7))
-		e->bodies = atoi(value);
-	else if (!strncmp(text, "whole=", 6))
-		e->whole = atoi(value);
-	else if (!strncmp(text, "signs=", 6))
-		e->signs = atoi(value);
-	else if (!strncmp(text, "no_late=", 8))
-		e->no_late = atoi(value);
-	else if (!strncmp(text, "no_seal=", 8))
-		e->no_seal = atoi(value);
-	else if (!strncmp(text, "secret=", 7))
-		e->secret = atoi(value);
-	else if (!strncmp(text, "probes=", 7))
-		e->probes = atoi(value);
-	else if (!strncmp(text, "known=", 6))
-		e->known = atoi(value);
-	else if (!strncmp(text, "seal_ms=", 8))
-		e->seal_ms = (unsigned)atoi(value);
-	else if (!strncmp(text, "keys_only=", 10))
-		e->keys_only = atoi(value);
-	else if (!strncmp(text, "own_no=", 7))
-		e->own_no = atoi(value);
 	else if (!strncmp(text, "md5=", 4))
 		e->settings.registrar.hashes = atoi(value)
 			? DIGEST_BIT(DIGEST_MD5)
 			: DIGEST_BIT(DIGEST_MD5) | DIGEST_BIT(DIGEST_SHA_256);
-	else if (!strncmp(text, "any_qop=", 8))
-		e->settings.registrar.any_qop = atoi(value);
-	else if (!strncmp(text, "best=", 5))
-		e->settings.registrar.ring_best = atoi(value);
-	else if (!strncmp(text, "life=", 5))
-		e->settings.registrar.nonce_s = (uint32_t)atoi(value);
 	else if (!strncmp(text, "verdict_ms=", 11))
 		mock_login_late(e, (unsigned)atoi(value));
 	else if (!strncmp(text, "verdict=", 8))
 		mock_login_err(e, atoi(value));
-	else if (!strncmp(text, "refresh=", 8))
-		e->settings.refresh_s = (unsigned)atoi(value);
-	else if (!strncmp(text, "hosts=", 6))
-		e->settings.registrations_host_max = (unsigned)atoi(value);
-	else if (!strncmp(text, "keepalive=", 10))
-		e->settings.nat_keepalive_s = (unsigned)atoi(value);
-	else if (!strncmp(text, "subscriptions=", 14))
-		e->settings.subscriptions_max = (unsigned)atoi(value);
 	else if (!strncmp(text, "conf=", 5) && p->sip)
 		sip_module.reload(p->sip, mock_core_conf(&p->engine, value) ?
 					  NULL : p->engine.conf);
-	else if (!strncmp(text, "no_keeper=", 10))
-		e->no_keeper = atoi(value);
 	else if (!strncmp(text, "t1=", 3))
 		timers(p, (unsigned)atoi(value));
 }
@@ -243,14 +248,14 @@ static void stats(const struct program *p)
 	printf("started=%u ended=%u up=%u won=%u filtered=%u taken=%u last=%d "
 	       "pairs=%zu requests=%zu hints=%u done=%u busy=%u "
 	       "challenged=%u failed=%u again=%u refreshed=%u answers=%u "
-	       "anew=%u\n",
+	       "anew=%u referred=%u\n",
 	       e->started, e->ended, e->up, e->won,
 	       e->filtered, e->taken, e->last_status, s->n_pairs,
 	       requests_count(s->requests), e->hints,
 	       e->reoffered[REOFFER_DONE],
 	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
 	       e->reoffered[REOFFER_FAILED], e->again_ms, e->refreshed,
-	       e->answers, e->again);
+	       e->answers, e->again, e->referred);
 	fflush(stdout);
 }
 

@@ -14,6 +14,8 @@ tests_unit_test_login_SOURCES = tests/unit/test_login.c \
 tests_unit_test_login_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 
 # Phones against the module, judged as the keeper does.
-TESTS += tests/call/test_sip_registrar.py tests/call/test_sip_fork.py
+TESTS += tests/call/test_sip_registrar.py tests/call/test_sip_fork.py \
+	tests/call/test_sip_transfer.py
 EXTRA_DIST += tests/call/test_sip_registrar.py tests/call/test_sip_fork.py \
+	tests/call/test_sip_transfer.py \
 	tests/call/sipphone.py

@@ -63,7 +63,10 @@ static json_t *list(void *user)
 	return json_pack("[s]", "one");
 }
 
-static const struct location location = { "test", NULL, find, routes, list };
+static const struct location location = {
+	.name = "test", .find = find, .phones = find, .routes = routes,
+	.list = list
+};
 
 static struct rig *open_rig(const char *more)
 {
@@ -172,6 +175,42 @@ static void several_phones(void **state)
 	rig_free(r);
 }
 
+#define ALICE "sip:alice@a.example"
+
+/* Whom a phone may send its call to, where that is ours to do. */
+static void transfers(void **state)
+{
+	struct location_way way[CALL_PHONES_MAX];
+	struct rig *r = open_rig("calls = { refer = \"handle\"; };");
+	struct call *c = rig_call(r, INSIDE, "b");
+
+#define REFER(uri) call_refer(c, uri, ALICE, way, CALL_PHONES_MAX)
+	(void)state;
+	assert_int_equal(REFER("sip:dora@a.example"), 4);
+	assert_string_equal(way[1].target, "sip:dora@10.0.0.1");
+	assert_int_equal(REFER("sips:dora@a.example"), 2);
+	assert_int_equal(REFER(TOKEN), 1);
+	/* one of "phones", by the domain of who asks */
+	assert_int_equal(REFER(ALICE), 1);
+	assert_string_equal(way->target, "sip:alice@127.0.0.1:5080");
+	assert_string_equal(way->next_hop, "");
+	assert_int_equal(REFER("sip:alice@b.example"), E_NOTFOUND);
+	assert_int_equal(REFER("sips:alice@a.example"), E_POLICY);
+	assert_int_equal(REFER("sip:nobody@a.example"), E_NOTFOUND);
+	assert_int_equal(REFER("sip:a.example"), E_NOTFOUND);
+	assert_int_equal(REFER("urn:service:sos"), E_NOTFOUND);
+	rig_free(r);
+	r = open_rig("calls = { refer = \"handle\"; };"
+		     "registrar = { ring = \"best\"; };");
+	c = rig_call(r, INSIDE, "b");
+	assert_int_equal(REFER("sip:dora@a.example"), 2);
+	rig_free(r);
+	r = open_rig("");
+	c = rig_call(r, INSIDE, "b");
+	assert_int_equal(REFER("sip:dora@a.example"), E_UNSUPPORTED);
+	rig_free(r);
+}
+
 static void who_is_no_peer_reaches_no_phone(void **state)
 {
 	struct rig *r = open_rig("");
@@ -253,6 +292,7 @@ int main(void)
 		cmocka_unit_test(a_registered_phone_is_called),
 		cmocka_unit_test(others_go_as_before),
 		cmocka_unit_test(several_phones),
+		cmocka_unit_test(transfers),
 		cmocka_unit_test(who_is_no_peer_reaches_no_phone),
 		cmocka_unit_test(routes_lead_outwards),
 		cmocka_unit_test(without_the_role),

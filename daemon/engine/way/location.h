@@ -32,6 +32,10 @@ struct location {
 	 * or E_NOTFOUND. */
 	int (*find)(void *user, const char *uri, struct location_way *out,
 		    size_t room);
+	/* The phones of an account, by its own name, wherever they registered,
+	 * as find() does. */
+	int (*phones)(void *user, const char *account, struct location_way *out,
+		      size_t room);
 	/* The routes (value of a Route header, RFC 3608) for calls of this
 	 * From URI that come from source; "" when it has none. Valid until the
 	 * engine's loop goes on. */

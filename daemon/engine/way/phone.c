@@ -18,9 +18,7 @@ struct phone {
 	char target[LOCATION_TEXT], next_hop[LOCATION_TEXT];
 };
 
-/* Those that the call may reach; if there are none, all: who is asked next
- * refuses it and says why. */
-static size_t by_tls(struct location_way *way, size_t n)
+size_t phone_by_tls(struct location_way *way, size_t n)
 {
 	size_t kept = 0;
 
@@ -76,7 +74,7 @@ int phone_find(struct call *c, bool sips)
 	if (n < 0)
 		return n;
 	if (sips)
-		n = (int)by_tls(way, (size_t)n);
+		n = (int)phone_by_tls(way, (size_t)n);
 	account = strdup(way[0].account);
 	c->target = strdup(way[0].target);
 	c->next_hop = strdup(way[0].next_hop);

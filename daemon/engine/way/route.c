@@ -122,9 +122,7 @@ bool call_may_lead(const struct call *c, const char *uri)
 	return c->sealing == SEALING_NO || (p && p->profile->need <= c->need);
 }
 
-/* What "phones" has for the user of a URI; NULL when nothing. */
-static const struct conf_node *find_phone(const struct conf *conf,
-					  const char *uri)
+const struct conf_node *route_phone(const struct conf *conf, const char *uri)
 {
 	char name[URI_NAME_TEXT];
 	const struct conf_node *n;
@@ -172,7 +170,7 @@ static int way_inward(struct call *c, struct refusal *no)
 {
 	const char *proxy = engine_settings(c->engine)->face[INSIDE].proxy;
 	const struct conf_node *phone =
-		find_phone(child_conf(c->engine->child), c->callee);
+		route_phone(child_conf(c->engine->child), c->callee);
 	const char *contact = phone ? conf_text(phone, "contact") : NULL;
 	bool sips = uri_is_sips(c->callee) &&
 		    !(phone && conf_bool(phone, "sips"));

@@ -104,6 +104,17 @@ static const sip_replaces_t *read_header(su_home_t *home, const char *at,
 	return text ? sip_replaces_make(home, url_unescape(text, text)) : NULL;
 }
 
+const sip_replaces_t *replaces_wanted(su_home_t *home, const url_t *uri)
+{
+	const char *rest = uri->url_headers, *at;
+	size_t len;
+
+	while (next_header(&rest, &at, &len))
+		if (is_replaces(at, len))
+			return read_header(home, at, len);
+	return NULL;
+}
+
 static const char *write_header(su_home_t *home, const sip_replaces_t *rp)
 {
 	const char *text = sip_header_as_string(home, (sip_header_t *)rp);

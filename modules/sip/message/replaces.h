@@ -16,6 +16,8 @@ bool replaces_allowed(const struct sip_face *f, const sip_t *sip);
  * replaces_refers() tells whether it names a dialog of ours. False: no memory.
  */
 bool replaces_add(const struct sip_face *f, const sip_t *sip, msg_t *msg);
+/* The Replaces among the headers of a URI; NULL: none. */
+const sip_replaces_t *replaces_wanted(su_home_t *home, const url_t *uri);
 bool replaces_refers(const struct sip_face *f, const sip_t *sip);
 
 #endif

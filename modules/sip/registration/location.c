@@ -68,8 +68,9 @@ static bool before(const struct binding *a, const struct binding *b)
 	return a->q > b->q || (a->q == b->q && a->since_us > b->since_us);
 }
 
-/* Of an account of ours, the best at most so many; how many there are. */
-static size_t phones_of(const struct bindings *b, const char *uri,
+/* Of an account (any: one of a provider, too), the best at most so many; how
+ * many there are. */
+static size_t phones_of(const struct bindings *b, const char *uri, bool any,
 			const struct binding **out, size_t room)
 {
 	const struct binding *e = NULL;
@@ -80,7 +81,7 @@ static size_t phones_of(const struct bindings *b, const char *uri,
 	if (!uri_name(uri, name))
 		return 0;
 	while ((e = bindings_next(b, name, e))) {
-		if (!e->local || e->expires_us <= at)
+		if ((!any && !e->local) || e->expires_us <= at)
 			continue;
 		for (i = n < room ? n++ : room; i && before(e, out[i - 1]); i--)
 			if (i < room)
@@ -99,6 +100,19 @@ static void tell(const struct binding *e, struct location_way *out)
 	out->q = e->q;
 }
 
+static int tell_all(const struct binding *const *phone, size_t n,
+		    struct location_way *out)
+{
+	for (size_t i = 0; i < n; i++)
+		tell(phone[i], &out[i]);
+	return n ? (int)n : E_NOTFOUND;
+}
+
+static size_t at_most(size_t room)
+{
+	return room < CALL_PHONES_MAX ? room : CALL_PHONES_MAX;
+}
+
 static int find(void *user, const char *uri, struct location_way *out,
 		size_t room)
 {
@@ -110,11 +124,17 @@ static int find(void *user, const char *uri, struct location_way *out,
 		phone[0] = bindings_find(user, token, now());
 	n = phone[0] && !phone[0]->local;
 	if (!n)
-		n = phones_of(user, uri, phone, room < CALL_PHONES_MAX
-					    ? room : CALL_PHONES_MAX);
-	for (size_t i = 0; i < n; i++)
-		tell(phone[i], &out[i]);
-	return n ? (int)n : E_NOTFOUND;
+		n = phones_of(user, uri, false, phone, at_most(room));
+	return tell_all(phone, n, out);
+}
+
+static int phones(void *user, const char *account, struct location_way *out,
+		  size_t room)
+{
+	const struct binding *phone[CALL_PHONES_MAX];
+
+	return tell_all(phone, phones_of(user, account, true, phone,
+					 at_most(room)), out);
 }
 
 static const char *routes(void *user, const char *caller,
@@ -200,5 +220,6 @@ static json_t *list(void *user)
 struct location location_of(struct bindings *b)
 {
 	return (struct location){ .name = "sip", .user = b, .find = find,
-				  .routes = routes, .list = list };
+				  .phones = phones, .routes = routes,
+				  .list = list };
 }
