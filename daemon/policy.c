@@ -209,7 +209,9 @@ static const struct conf_key profile_keys[] = {
 		  "nothing passes but in a tunnel. ike: as they are, too, in "
 		  "a tunnel to the peer that strongSwan's charon raises (ike "
 		  "of the peer, group vici), without keying. Both ends must "
-		  "be set to it; with need = \"require\" only." },
+		  "be set to it; with need = \"require\" only. T.38 faxes "
+		  "pass with esp and ike, and where calls are plain: SRTP "
+		  "cannot protect them." },
 	{ .name = "esp", .type = CONF_WORDS, .choices = esp_suites,
 	  .dflt = "AES_128_GCM,AES_256_GCM",
 	  .help = "Suites of ESP that may be used with media = \"esp\", best "

@@ -239,8 +239,9 @@ static const struct conf_key media_keys[] = {
 	{ .name = "silence", .type = CONF_INT, .dflt = "0", .min = 0,
 	  .max = 86400, .unit = "s", .reload = RELOAD_RESTART,
 	  .help = "A call of which one end sends nothing for so long, neither "
-		  "RTP nor RTCP, though the other does and it is not on hold, "
-		  "ends, too: a phone that disappeared. 0: never, for phones "
+		  "RTP nor RTCP, though the other does and it is neither on "
+		  "hold nor a T.38 fax, whose pages go one way, ends, too: a "
+		  "phone that disappeared. 0: never, for phones "
 		  "that send nothing while their user only listens." },
 	{ .name = "grace", .type = CONF_INT, .dflt = "5", .min = 3,
 	  .max = 300, .unit = "s", .reload = RELOAD_RESTART,

@@ -295,6 +295,8 @@ void hop_free(struct hop_list *l);
 /* sealing.c: whether a call is sealed, and what it falls back to */
 /* Its m= lines say RTP/SAVP outside. */
 bool call_savp(const struct call *c);
+/* UDPTL may pass: SRTP cannot protect it, a tunnel does. */
+bool call_takes_fax(const struct call *c);
 /* The first offer of a call whose profile leaves it open: decides. */
 void sealing_offer(struct call *c, struct job *j);
 /* The first offer, which came to nothing, is going to be made again. */

@@ -165,6 +165,9 @@ static void set_remote(struct msg_stream_set *set, enum face f,
 	set->set_remote[f] = 1;
 	set->remote[f] = end->rtp;
 	set->remote_rtcp[f] = end->rtcp;
+	if (end->fax) /* no address: nothing comes, nothing goes */
+		set->remote_rtcp[f] = (struct addr){
+			.family = end->rtp.family };
 	set->rtcp_mux[f] = mux;
 }
 
@@ -381,6 +384,16 @@ static unsigned call_silent_on(const struct call *c, unsigned span_s)
 	return used ? faces : 0;
 }
 
+/* In a fax one side is silent while the other sends its pages. */
+static bool has_fax(const struct call *c)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		any = any || (line_in_use(c, i) && c->deal->end[i].fax);
+	return any;
+}
+
 /* Why the call ends; NULL: it does not. */
 static const char *why_silent(const struct call *c)
 {
@@ -390,7 +403,8 @@ static const char *why_silent(const struct call *c)
 	if (s->media_timeout_s &&
 	    call_silent_on(c, s->media_timeout_s) == both)
 		return "no media";
-	one = s->media_silence_s ? call_silent_on(c, s->media_silence_s) : 0;
+	one = s->media_silence_s && !has_fax(c) ?
+		      call_silent_on(c, s->media_silence_s) : 0;
 	if (!one)
 		return NULL;
 	return one & 1u << INSIDE ? "no media from the inside"

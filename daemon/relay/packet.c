@@ -265,10 +265,12 @@ static int treat(struct pass *d)
 }
 
 /* A phone may send as soon as its answer leaves (RFC 3264 5.1), and be faster
- * than that answer, which waits for SAs. */
+ * than that answer, which waits for SAs. Once those are there, what has no
+ * source has none to come: the RTCP of a fax. */
 static bool is_early(const struct pass *d)
 {
-	return d->from == INSIDE && d->s->tunnel && !d->source->now.family &&
+	return d->from == INSIDE && d->s->tunnel && !d->s->open &&
+	       !d->source->now.family &&
 	       env_allows(d->s->env, &d->p->from);
 }
 

@@ -21,6 +21,7 @@
 	     "c=IN IP4 127.0.0.9\r\nt=0 0\r\n"
 #define AUDIO "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 #define VIDEO "m=video 4000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
+#define FAX "m=image 4000 udptl t38\r\na=T38FaxVersion:0\r\n"
 #define SDP HEAD AUDIO
 #define MGMT "a=key-mgmt:mikey " RIG_MIKEY "\r\n"
 
@@ -371,6 +372,37 @@ static void hold_keeps_the_tunnel(void **state)
 	rig_free(r);
 }
 
+/* T.38 on the line that voice had is in the same tunnel; a line of its own has
+ * one of its own. */
+static void a_fax_is_in_a_tunnel(void **state)
+{
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	up(r);
+	inside(r, BODY_OFFER, HOLD FAX);
+	passes();
+	assert_non_null(strstr(o.body, " udptl t38\r\na=T38FaxVersion:0"));
+	outside(r, BODY_ANSWER, HOLD, FAX);
+	passes();
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	assert_true(addr_is_any(&last_set(r)->remote_rtcp[OUTSIDE]));
+	assert_int_equal(r->reserves, 1);
+	assert_int_equal(r->raises, 1);
+	assert_int_equal(r->adds, 1);
+
+	inside(r, BODY_OFFER, HOLD "m=audio 0 RTP/AVP 0\r\n" FAX);
+	passes();
+	assert_int_equal(r->seal, STREAM_TUNNEL);
+	assert_int_equal(r->reserves, 2);
+	assert_int_equal(r->reserve.local[0].port,
+			 r->call->line[1].local[OUTSIDE].port);
+	outside(r, BODY_ANSWER, HOLD, "m=audio 0 RTP/AVP 0\r\n" FAX);
+	passes();
+	assert_int_equal(r->raises, 2);
+	rig_free(r);
+}
+
 /* What is offered and declined leaves no tunnel behind. */
 static void a_declined_line_has_none(void **state)
 {
@@ -429,6 +461,7 @@ int main(void)
 		cmocka_unit_test(nothing_passes_without_a_tunnel),
 		cmocka_unit_test(new_keys_replace_the_tunnel),
 		cmocka_unit_test(hold_keeps_the_tunnel),
+		cmocka_unit_test(a_fax_is_in_a_tunnel),
 		cmocka_unit_test(a_declined_line_has_none),
 		cmocka_unit_test(a_lost_tunnel_ends_the_call),
 	};

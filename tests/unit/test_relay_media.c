@@ -9,6 +9,7 @@
 #include "modules/srtp/transforms.h"
 #include "tests/mock/relayrig.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -368,6 +369,92 @@ static void a_plain_stream_is_passed_on(void **state)
 	}
 }
 
+static void passes_raw(const struct rig_end *from, const struct addr *by,
+		       const struct rig_end *to, const uint8_t *pkt, size_t len)
+{
+	uint8_t got[ROOM];
+
+	rig_send(from, 0, by, pkt, len);
+	assert_int_equal(rig_recv(to, 0, got, ROOM, MS), len);
+	assert_memory_equal(got, pkt, len);
+}
+
+/* A packet of each side, however long that takes. */
+static struct msg_stream_stats both_dropped(struct scene *s, uint32_t stream)
+{
+	struct msg_stream_stats st = { 0 };
+
+	for (int i = 0; i < MS && (!st.face[INSIDE].dropped_source ||
+				   !st.face[OUTSIDE].dropped_source); i++) {
+		poll(NULL, 0, 1);
+		st = rig_stats(&s->rig, stream);
+	}
+	return st;
+}
+
+/* UDPTL (T.38): a sequence number, then ASN.1. It may look like RTP or RTCP,
+ * and is passed on all the same; there is no RTCP beside it. */
+static void a_fax_is_passed_on(struct scene *s, enum stream_seal sealed)
+{
+	static const uint8_t udptl[][8] = {
+		{ 0x00, 0x00, 0x01, 0x00, 0x00, 0x00 },
+		{ 0x80, 0x00, 0x02, 0xc0, 0x01, 0x80, 0xff },
+		{ 0x80, 0xc8, 0x01, 0x02, 0x00, 0x01, 0x00, 0x00 },
+	};
+	struct msg_stream_port p = rig_stream(&s->rig, sealed);
+	struct msg_stream_set m = {
+		.stream = p.stream, .set_remote = { 1, 1 },
+		.remote = { s->phone.local, s->far.local },
+		.remote_rtcp = { { .family = 4 }, { .family = 4 } },
+		.may_send = sealed == STREAM_TUNNEL,
+	};
+	struct msg_stream_stats st;
+	uint8_t got[ROOM];
+
+	assert_int_equal(rig_set(&s->rig, &m), 0);
+	assert_int_equal(rig_done(&s->rig), 0);
+	for (int i = 0; i < 3; i++) {
+		passes_raw(&s->phone, &p.local[INSIDE], &s->far, udptl[i],
+			   6 + (size_t)i);
+		passes_raw(&s->far, &p.local[OUTSIDE], &s->phone, udptl[i],
+			   6 + (size_t)i);
+	}
+	rig_send(&s->phone, 1, &p.local[INSIDE], udptl[2], 8);
+	rig_send(&s->far, 1, &p.local[OUTSIDE], udptl[2], 8);
+	st = both_dropped(s, p.stream);
+	for (int c = 0; c < 2; c++) {
+		assert_int_equal(rig_recv(&s->far, c, got, ROOM, 0), 0);
+		assert_int_equal(rig_recv(&s->phone, c, got, ROOM, 0), 0);
+	}
+	for (int f = INSIDE; f <= OUTSIDE; f++) {
+		assert_int_equal(st.face[f].packets_in, 3);
+		assert_int_equal(st.face[f].rtcp_in, 0);
+		assert_int_equal(st.face[f].dropped_source, 1);
+		assert_int_equal(st.face[f].dropped_format, 0);
+	}
+	rig_del(&s->rig, p.stream);
+}
+
+static void faxes_are_passed_on(void **state)
+{
+	struct scene s = { 0 };
+	struct rig_conf conf;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		conf = confs[i];
+		conf.tunnels = true;
+		rig_open(&s.rig, &conf);
+		rig_end_open(&s.phone, 21290);
+		rig_end_open(&s.far, 21292);
+		a_fax_is_passed_on(&s, STREAM_CLEAR);
+		a_fax_is_passed_on(&s, STREAM_TUNNEL);
+		rig_end_close(&s.phone);
+		rig_end_close(&s.far);
+		rig_close(&s.rig);
+	}
+}
+
 /* The far end sends from another port than its SDP said. */
 static void the_far_end_may_move(void **state)
 {
@@ -498,6 +585,7 @@ int main(void)
 		cmocka_unit_test(forged_and_repeated_packets_end_here),
 		cmocka_unit_test(giants_end_here),
 		cmocka_unit_test(a_plain_stream_is_passed_on),
+		cmocka_unit_test(faxes_are_passed_on),
 		cmocka_unit_test(the_far_end_may_move),
 		cmocka_unit_test(silence_is_told_once),
 		cmocka_unit_test(silence_of_one_end),

@@ -32,9 +32,13 @@ static int check_line(const struct call *c, struct job *j, unsigned i)
 	const struct sdp_media *m = &j->sdp.media[i];
 	const struct addr *local = &c->line[i].local[j->q.from];
 
-	if (!m->rtp || m->n_ports != 1 || m->named)
+	if (!(m->rtp || m->fax) || m->n_ports != 1 || m->named)
 		return job_fail(j, STAGE_ANSWER, E_UNSUPPORTED,
 				"a line of the answer cannot be relayed");
+	if (m->fax != job_deal(j)->end[i].fax)
+		return job_fail(j, STAGE_ANSWER, E_UNSUPPORTED,
+				"T.38 answered by RTP, or the other way "
+				"round");
 	if (m->addr.family != local->family)
 		return job_fail(j, STAGE_ANSWER, E_UNSUPPORTED,
 				"the answer's address is of another family");
@@ -54,6 +58,7 @@ static int read_lines(const struct call *c, struct job *j)
 		if ((r = check_line(c, j, i)))
 			return r;
 		end->accepted = true;
+		end->fax = m->fax;
 		end->mux = m->rtcp_mux && d->end[i].mux;
 		end->held = m->direction != SDP_SENDRECV ||
 			    addr_is_any(&m->addr);

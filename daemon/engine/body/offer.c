@@ -4,11 +4,11 @@
  * RFC 3264 for the offer, RFC 4567 4.1.2 for a=key-mgmt. A line passes when
  * it is RTP to an address of ours' family, secured exactly where the profile
  * wants it; others go on with port 0. An offer with lines none of which
- * passes is refused. So a fax that wants to change to T.38 hears 488 and stays
- * with audio, sealed or plain: SRTP cannot protect UDPTL, which is no RTP, and
- * plain calls do not carry it yet either. The keys in force stay when the same
- * side offers again as many lines (and, from outside, the same keying
- * message).
+ * passes is refused. Beside RTP there is T.38 over UDPTL, in a tunnel or where
+ * the call is plain. SRTP cannot protect it: a fax that wants to change to T.38
+ * in a call that SRTP seals hears 488 and stays with audio. The keys in force
+ * stay when the same side offers again as many lines (and, from outside, the
+ * same keying message).
  *
  * An offer may hold a=key-mgmt and a=crypto (RFC 4568 section 7.5): the first
  * method of the profile whose protocol is there decides, the other protocol's
@@ -26,15 +26,21 @@ static bool wants_secure(const struct call *c, const struct job *j)
 	return call_savp(c) && j->q.from == OUTSIDE;
 }
 
+/* Whether its packets may go as this call's do. */
+static bool fits(const struct call *c, const struct job *j,
+		 const struct sdp_media *m)
+{
+	return m->fax ? call_takes_fax(c)
+		      : m->rtp && m->secure == wants_secure(c, j);
+}
+
 static bool passes(const struct call *c, const struct job *j,
 		   const struct sdp_media *m)
 {
 	const struct addr *media =
 		engine_settings(c->engine)->face[j->q.from].media;
 
-	if (!m->port || !m->rtp || m->n_ports != 1 || m->named)
-		return false;
-	if (m->secure != wants_secure(c, j))
+	if (!m->port || m->n_ports != 1 || m->named || !fits(c, j, m))
 		return false;
 	return media[m->addr.family == 6].family != 0;
 }
@@ -46,11 +52,6 @@ static bool any_mikey(const struct sdp *s)
 	for (unsigned i = 0; i < s->n; i++)
 		any = any || s->media[i].keys.n_mikey;
 	return any;
-}
-
-static bool is_fax(const struct sdp_media *m)
-{
-	return sdp_is(m->media, "image") && sdp_is(m->proto, "udptl");
 }
 
 /* Why an offer whose lines all fail is refused: the first active line
@@ -70,13 +71,13 @@ static int why_none(const struct call *c, struct job *j)
 			return job_fail(j, STAGE_SEALED, E_POLICY,
 					"a sealed offer in a plain call, or "
 					"where the profile forbids sealing");
-		if (m->rtp && !m->named && m->n_ports == 1 && !m->secure)
+		if (fits(c, j, m) && !m->named && m->n_ports == 1)
 			return job_fail(j, STAGE_OFFER, E_POLICY,
 					"no media address of this family");
 		return job_fail(j, STAGE_OFFER, E_UNSUPPORTED,
-				is_fax(m) ? "T.38: UDPTL is not relayed, "
-					    "the fax may go on as audio"
-					  : "no line can be relayed");
+				m->fax ? "T.38: UDPTL cannot be sealed by "
+					 "SRTP, the fax may go on as audio"
+				       : "no line can be relayed");
 	}
 	return 0;
 }
@@ -105,7 +106,8 @@ static void fill_ends(struct job *j)
 	j->deal->n = j->sdp.n;
 	for (unsigned i = 0; i < j->sdp.n; i++, m++, end++) {
 		end->accepted = j->deal->usable >> i & 1;
-		end->mux = m->rtcp_mux;
+		end->fax = m->fax;
+		end->mux = m->rtcp_mux && !m->fax;
 		end->held = m->direction != SDP_SENDRECV ||
 			    addr_is_any(&m->addr);
 		end->rtp = m->addr;

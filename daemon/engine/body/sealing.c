@@ -32,6 +32,11 @@ bool call_savp(const struct call *c)
 	return c->sealing == SEALING_YES && !c->avp;
 }
 
+bool call_takes_fax(const struct call *c)
+{
+	return c->tunnelled || c->sealing == SEALING_NO;
+}
+
 /* Those of a method that may not be used here are as good as none. */
 static bool has_keys(const struct call *c, const struct job *j,
 		     const struct sdp_keys *k)

@@ -1,11 +1,11 @@
 /* sdp.c - reading a session description.
  *
  * RFC 8866 gives the form, RFC 3264 the meaning of port 0 and directions,
- * RFC 3605 a=rtcp, RFC 5761 a=rtcp-mux, RFC 4567 a=key-mgmt, RFC 4568
- * a=crypto (whose values are the keeper's to read), RFC 5939 alternatives of
- * a=key-mgmt (sdpcap.c). Only what a
- * gateway needs is read; everything else stays as the bytes it came in, and
- * sdpwrite.c passes it on. Lines may end in CRLF or in a bare LF.
+ * RFC 3605 a=rtcp, RFC 5761 a=rtcp-mux, T.38 annex D the lines of faxes, RFC
+ * 4567 a=key-mgmt, RFC 4568 a=crypto (whose values are the keeper's to read),
+ * RFC 5939 alternatives of a=key-mgmt (sdpcap.c). Only what a gateway needs is
+ * read; everything else stays as the bytes it came in, and sdpwrite.c passes it
+ * on. Lines may end in CRLF or in a bare LF.
  *
  * It does not judge codecs and does not resolve host names: a line whose
  * address is a name is marked so, and the caller refuses it. */
@@ -230,6 +230,7 @@ static int read_media(struct reading *rd, struct sdp_text v)
 	m.secure = sdp_is(m.proto, "RTP/SAVP") || sdp_is(m.proto, "RTP/SAVPF");
 	m.rtp = m.secure || sdp_is(m.proto, "RTP/AVP") ||
 		sdp_is(m.proto, "RTP/AVPF");
+	m.fax = sdp_is(m.media, "image") && sdp_is(m.proto, "udptl");
 	rd->m = &rd->s->media[rd->s->n++];
 	*rd->m = m;
 	start_section(rd);

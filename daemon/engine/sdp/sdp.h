@@ -53,6 +53,7 @@ struct sdp_media {
 	unsigned port, n_ports; /* port 0: rejected; n_ports 1 usually */
 	bool rtp;               /* RTP/AVP, AVPF, SAVP or SAVPF */
 	bool secure;            /* RTP/SAVP or RTP/SAVPF */
+	bool fax;               /* T.38 over UDPTL: "image", "udptl" */
 	bool named;             /* its c= has a host name, or none is there */
 	struct addr addr;       /* RTP, where the sender receives */
 	struct addr rtcp;       /* a=rtcp; family 0 if not said */
