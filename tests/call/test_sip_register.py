@@ -460,5 +460,18 @@ def no_registrar(s):
     s.b.expect("REGISTER")
 
 
+@case(keys=("register=1", "t1=40"), target=HOP)
+def who_waits_is_told(s):
+    """RFC 4320 4.1: a 100, not before Timer E is T2."""
+    phone = Phone(s.a)
+    phone.ask()
+    r = s.b.expect("REGISTER")
+    time.sleep(0.2)
+    s.a.send("", s.a.last)
+    s.a.expect("SIP/2.0 100")
+    s.b.reply(r, "403 Forbidden", "R", contact=False)
+    s.a.expect("SIP/2.0 403")
+
+
 if __name__ == "__main__":
     sys.exit(main())

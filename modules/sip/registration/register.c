@@ -103,6 +103,7 @@ static struct attempt *attempt_new(struct registry *r, nta_incoming_t *irq)
 		return NULL;
 	a->registry = r;
 	a->irq = irq;
+	face_works(irq);
 	a->next = r->open;
 	a->prev = &r->open;
 	if (a->next)
