@@ -2,11 +2,12 @@
  * a mock core on loopback, and two ends that send it what the fuzzer made.
  *
  * An input is messages, each behind a line of "===" and a letter: "i" from the
- * inside end, "o" from the outside end, by UDP; "t" from outside by TCP. What
- * stands before the first such line goes out from outside. So that an input
- * can answer, and go on in a dialog, these stand for what the same end was
- * sent last: $V all Vias, $F From, $T To, $I Call-ID, $S CSeq, $C the URI of
- * Contact; $P is its port, $L the gateway's.
+ * inside end, "l" from there while the gateway is the registrar, "o" from the
+ * outside end, by UDP; "t" from outside by TCP. What stands before the first
+ * such line goes out from outside. So that an input can answer, and go on in a
+ * dialog, these stand for what the same end was sent last: $V all Vias, $F
+ * From, $T To, $I Call-ID, $S CSeq, $C the URI of Contact; $P is its port, $L
+ * the gateway's.
  *
  * Nothing may stop the module, and once every call is hung up no pair may be
  * left. Nothing leaves the machine, whatever address a message names. */
@@ -339,8 +340,10 @@ static void run(const char *text, size_t len)
 			text += *text == '\r';
 			text += *text == '\n' && text < end;
 		}
+		here.engine.settings.register_mode =
+			who == 'l' ? REGISTER_LOCAL : REGISTER_PASS;
 		if (text < next)
-			say(&here.end[who != 'i'], text,
+			say(&here.end[who != 'i' && who != 'l'], text,
 			    (size_t)(next - text), who == 't');
 	}
 }
