@@ -47,12 +47,13 @@ class Phone:
     """user@domain at a site; every call goes to the site's gateway."""
 
     def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True,
-                 password=None, watches=None, host=None, number=0):
+                 password=None, watches=None, host=None, number=0, more=''):
         """With a password it registers at its domain, else not at all. With
         watches (a SIP URI, or '') it tells others whether it is there, and
         subscribes to that of the URI. host: another than the site's for phones.
-        number: which of several there."""
+        number: which of several there. more: of its configuration."""
         self.password, self.watches = password, watches
+        self.more = more
         self.lab, self.uri, self.site = lab, uri, site
         self.host = host or f'phone-{site}'
         self.address = lab.net.address(self.host, six)
@@ -75,7 +76,7 @@ class Phone:
                 source=f'aufile,{speech}', ports='{}-{}'.format(
                     *(n + 1000 * self.number for n in (20000, 20998))),
                 address=self.address, modules=MODULES, control=CONTROL + self.number,
-                more=self._presence()))
+                more=self._presence() + self.more))
         mode = 'auto' if auto else 'manual'
         with open(f'{self.dir}/accounts', 'w') as f:
             f.write(f'<{self.uri};transport={transport}>;{self._register()};audio_codecs=PCMU'

@@ -12,8 +12,10 @@ ALICE, BOB = 'sip:alice@a.example', 'sip:bob@b.example'
 
 
 class Stage:
-    def __init__(self, lab, seconds=30, six=False, outside_six=False, phones='ab', **settings):
-        """phones: at which sites one is; the other settings go to gateway.pair()."""
+    def __init__(self, lab, seconds=30, six=False, outside_six=False, phones='ab', more='',
+                 **settings):
+        """phones: at which sites one is, and more of their configuration; the other
+        settings go to gateway.pair()."""
         self.lab = lab
         settings['six'] = (six, six or outside_six)
         transport = settings.setdefault('transport', 'udp')
@@ -24,7 +26,8 @@ class Stage:
             speech.make(self.speech, seconds=seconds)
         for site, name, uri in (('a', 'alice', ALICE), ('b', 'bob', BOB)):
             if site in phones:
-                setattr(self, name, Phone(lab, site, uri, self.speech, six, transport))
+                setattr(self, name, Phone(lab, site, uri, self.speech, six, transport,
+                                          more=more))
         self.captures = {}
         self.record()
 

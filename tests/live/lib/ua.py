@@ -131,6 +131,43 @@ class Agent:
             time.sleep(pace)
 
 
+def uri_in(value):
+    return value.split('<')[1].split('>')[0]
+
+
+def connect(caller, callee, uri, offer, answer):
+    """A call between two agents: the dialog as each has it, the INVITE that arrived
+    and the 200 that came back."""
+    dialog = caller.request('INVITE', uri, offer)
+    invite = callee.wait(lambda m: m.start.startswith('INVITE'))
+    if not invite:
+        raise Failure(f'{uri}: no INVITE arrived')
+    callee.answer(invite, 200, 'OK', 'callee', answer)
+    final = caller.final(dialog)
+    dialog |= {'to': final.header('To'), 'uri': uri_in(final.header('Contact'))}
+    caller.request('ACK', uri, dialog=dialog)
+    if final.status != 200 or not callee.wait(lambda m: m.start.startswith('ACK')):
+        raise Failure(f'{uri}: {final.start}, or no ACK')
+    callee.uri = uri_in(invite.header('To'))
+    back = {'call': invite.header('Call-ID'), 'tag': 'callee', 'to': invite.header('From'),
+            'uri': uri_in(invite.header('Contact'))}
+    return dialog, back, invite, final
+
+
+def exchange(sender, dialog, cseq, receiver, method, bodies=('', ''), headers=()):
+    """A request in a dialog that the other agent answers with 200: (what arrived,
+    the response)."""
+    sent = sender.request(method, dialog['uri'], bodies[0], dialog, cseq, headers=headers)
+    got = receiver.wait(lambda m: m.start.startswith(method))
+    if not got:
+        raise Failure(f'{method} did not arrive')
+    receiver.answer(got, 200, 'OK', body=bodies[1])
+    final = sender.final(sent, method)
+    if method == 'INVITE':
+        sender.request('ACK', dialog['uri'], dialog=dialog, cseq=cseq)
+    return got, final
+
+
 def udp(address, port):
     s = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET, socket.SOCK_DGRAM)
     s.bind((address, port))
