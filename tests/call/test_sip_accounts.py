@@ -8,9 +8,10 @@ import re
 import sys
 import tempfile
 import time
+from email.utils import parsedate_to_datetime
 
 from sipscene import BOB, OUTSIDE, PORT, SLOW, case, left, main, same
-from sipsealed import frag
+from sipsealed import answer, frag
 from sipsock import SDP, called, dialog
 
 ANY = {"target": ""}
@@ -586,6 +587,58 @@ def sealed_words(s):
     s.b.reply(m, "200 OK", "B1", contact=False)
     s.a.expect("SIP/2.0 200")
     left(s, 0)
+
+
+def challenged(s, m, nonce):
+    """A sealed request of a call is challenged, and comes again: sealed for its own CSeq."""
+    seq, method = m.get("CSeq").split()
+    refuse(s.b, m, challenge(nonce))
+    if method == "INVITE":
+        s.b.expect("ACK")
+    again = s.b.expect(method)
+    right(again, nonce=nonce)
+    same(again.get("CSeq"), "%d %s" % (int(seq) + 1, method), "CSeq")
+    for r in m, again:
+        same(r.body.split(b"\r\n\r\n")[0].decode() + "\r\n", frag(r.get), "bound headers")
+        off = parsedate_to_datetime(r.get("Date")).timestamp() - time.time()
+        assert abs(off) < 60, "Date is off by %d s" % off
+    same(b"v=0" in again.body, b"v=0" in m.body, "SDP")
+    return again
+
+
+@case(target="", keys=("bodies=1", "signs=1"))
+def sealed_calls(s):
+    lead(s, "")
+    d, i = s.invite()
+    answer(s, challenged(s, i, "n1"), "B1")
+    ok, _ = s.confirm(d)
+    for n, (method, body) in enumerate((("UPDATE", SDP), ("INFO", b""), ("INVITE", SDP),
+                                        ("INVITE", b""), ("BYE", b""))):
+        s.a.request(method, d["uri"], d, body=body)
+        m = challenged(s, s.b.expect(method), "m%d" % n)
+        late = method == "INVITE" and not body
+        answer(s, m, "B1", content=SDP if body or late else "")
+        s.a.expect("SIP/2.0 200")
+        if method == "INVITE":
+            s.a.request("ACK", d["uri"], d, cseq=d["cseq"], body=SDP if late else b"")
+            same(s.b.expect("ACK").get("CSeq"), m.get("CSeq").replace("INVITE", "ACK"), "CSeq")
+    s.gone()
+
+
+@case(target="", keys=("bodies=1", "signs=1"))
+def sealed_offers_and_byes_of_our_own(s):
+    lead(s, "")
+    d, i = s.invite()
+    answer(s, i, "B1")
+    s.confirm(d)
+    s.relay.say("reoffer")
+    s.relay.process.stdout.readline()
+    answer(s, challenged(s, s.b.expect("INVITE|UPDATE"), "n1"), "B1")
+    s.b.expect("ACK")
+    s.relay.say("hangup 200 bye")
+    answer(s, challenged(s, s.b.expect("BYE"), "n2"), "B1", content="")
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.gone()
 
 
 @case(**ANY)
