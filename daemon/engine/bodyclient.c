@@ -128,10 +128,15 @@ bool bodyclient_retry(struct call *c, int status)
 	    !(c->body_brief || c->body_learned))
 		return false;
 	c->body_full = true;
-	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s %s: offered again", c->peer,
+	LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s %s: sealed again", c->peer,
 		 c->body_learned ? "has another certificate than was known"
 				 : "does not know our certificate");
 	return true;
+}
+
+bool call_seal_again(struct call *c)
+{
+	return bodyclient_retry(c, 493);
 }
 
 /* -- asking --------------------------------------------------------------- */

@@ -354,6 +354,10 @@ void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
  * the profile lets it (need = "prefer"), or with more to choose from. It goes
  * through call_filter() anew. */
 bool call_retry(struct call *c, int status);
+/* A 493 to a request in the call, which was sealed: true if it shall be sealed
+ * once more, with our certificates and for the one that came (call_learn()).
+ * Never twice in a call, and never less. */
+bool call_seal_again(struct call *c);
 /* Whether the call's first INVITE may still go to another next hop. */
 bool call_has_hop(const struct call *c);
 /* The next hop of the first INVITE does not work (why: for the operator): true

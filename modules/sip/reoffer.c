@@ -16,11 +16,13 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/base/secret.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/invite.h"
 #include "modules/sip/leg.h"
+#include "modules/sip/message/parts.h"
 #include "modules/sip/pair.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/sealed.h"
@@ -225,6 +227,22 @@ static void open_answer(struct txn *t, const sip_t *sip)
 	words_given_free(&g);
 }
 
+/* Of several parts. */
+static void unpack_answer(struct txn *t, const sip_t *sip)
+{
+	struct body body = { .type = "application/sdp" };
+	char *sdp;
+
+	if (parts_description(sip, &sdp, &body.len)) {
+		ended(t, REOFFER_FAILED, 0, "a 2xx without an answer");
+		return;
+	}
+	body.data = (const uint8_t *)sdp;
+	filter_answer(t, &body, false);
+	wipe(sdp, body.len);
+	free(sdp);
+}
+
 static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
 	su_home_t home[1] = { SU_HOME_INIT(home) };
@@ -248,14 +266,14 @@ static void answered(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		 filter_packaged(t->pair, t->to))
 		filter_answer(t, &body, false);
 	else
-		ended(t, REOFFER_FAILED, 0, "a 2xx without an answer");
+		unpack_answer(t, sip);
 	su_home_deinit(home);
 }
 
 static void on_offer(void *user, const struct refusal *no,
 		     const struct body *out);
 
-/* With credentials of ours, and new keys. */
+/* With credentials of ours, or sealed anew; with new keys. */
 static void again(struct txn *t, bool good)
 {
 	struct pair *pair = t->pair;
@@ -288,6 +306,9 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 		sip = NULL;
 	if (status < 300 && sip)
 		answered(t, orq, sip);
+	else if (status == 493 && sealed_from(t->pair, t->to) &&
+		 call_seal_again(t->pair->call))
+		again(t, true);
 	else if (!challenge_answer(t, sip, again))
 		refused(t, status, sip);
 	return 0;

@@ -26,7 +26,9 @@
 #include "modules/sip/message/headers.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/message/reply.h"
+#include "modules/sip/sealed.h"
 #include "modules/sip/session/session.h"
+#include "modules/sip/trunk/challenge.h"
 #include "modules/sip/trunk/hops.h"
 #include "modules/sip/txn.h"
 #include "modules/sip/words.h"
@@ -134,13 +136,21 @@ static void on_learned(void *user, bool learned)
 		txn_go_on(t);
 }
 
+/* A phone's request in a call that waits for its answer. */
+static bool goes_on(const struct txn *t)
+{
+	return !t->initial && t->irq && !t->final && t->pair->call &&
+	       t->pair->state != PAIR_ENDED;
+}
+
 bool retry_learns(struct txn *t, const sip_t *sip)
 {
 	struct call_given g;
 	bool fine;
 
-	if (sip->sip_status->st_status != 493 || t->learned || begun(t) ||
-	    t->to->face->face != OUTSIDE || !call_opens(t->pair->call) ||
+	if (sip->sip_status->st_status != 493 || t->learned ||
+	    (t->initial ? begun(t) : !goes_on(t)) ||
+	    !sealed_from(t->pair, t->to) ||
 	    filter_body_kind(sip) != BODY_SEALED)
 		return false;
 	t->learned = true;
@@ -149,6 +159,16 @@ bool retry_learns(struct txn *t, const sip_t *sip)
 		call_learn(t->pair->call, &g, on_learned, t);
 	words_given_free(&g);
 	return fine;
+}
+
+/* As with credentials: the next CSeq, and new keys. */
+bool retry_sealed(struct txn *t, const sip_t *sip)
+{
+	if (sip->sip_status->st_status != 493 || !goes_on(t) ||
+	    !sealed_from(t->pair, t->to) || !call_seal_again(t->pair->call))
+		return false;
+	challenge_relay(t, true);
+	return true;
 }
 
 /* -- a redirection -------------------------------------------------------- */

@@ -21,5 +21,8 @@ bool retry_redirected(struct txn *t, const sip_t *sip);
 /* True: the response is a 493 with certificates, which the keeper looks at;
  * txn_go_on() follows. */
 bool retry_learns(struct txn *t, const sip_t *sip);
+/* For a final response to a request in a call. True: it was a 493, and the
+ * request goes out again, sealed anew. */
+bool retry_sealed(struct txn *t, const sip_t *sip);
 
 #endif

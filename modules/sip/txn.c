@@ -457,6 +457,8 @@ static void go_back(struct txn *t, const sip_t *sip)
 	if (t->initial && status >= 300 &&
 	    (retry_invite(t, sip) || retry_redirected(t, sip)))
 		return;
+	if (retry_sealed(t, sip))
+		return;
 	if (status == 422 && too_small(t, sip))
 		return;
 	if (t->method == sip_method_invite)
@@ -509,7 +511,7 @@ int txn_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	    !call_opens(t->pair->call)) /* it would come sealed */
 		call_hint(t->pair->call, sip->sip_payload->pl_data,
 			  sip->sip_payload->pl_len);
-	if (!t->initial || !retry_learns(t, sip))
+	if (!retry_learns(t, sip))
 		go_back(t, sip);
 	return 0;
 }

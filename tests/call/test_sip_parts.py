@@ -100,6 +100,19 @@ def an_answer_that_is_refused_ends_the_call(s):
     s.gone()
 
 
+@case()
+def an_answer_to_our_own_offer(s):
+    for extra, body in GOOD:
+        d, _ = s.up()
+        same(s.relay.reoffer(), 0, "order")
+        r = s.b.expect("UPDATE|INVITE")
+        s.b.reply(r, "200 OK", extra=extra, body=body)
+        if r.method == "INVITE":
+            s.b.expect("ACK")
+        s.bye(d)
+    s.gone(len(GOOD))
+
+
 @case(keys=("bodies=1",))
 def what_has_to_be_sealed_is_not_looked_at(s):
     extra, body = GOOD[0]

@@ -394,6 +394,67 @@ def reliably_and_in_a_prack(s):
     check_sealed(s.b.expect("ACK"), "the ACK", bare=True)
 
 
+# -- 493 in a call -----------------------------------------------------------------
+
+def undecipherable(s, m, **kw):
+    """A sealed request of a call that cannot be opened comes again, as sealed as before."""
+    method = m.get("CSeq").split()[1]
+    s.b.reply(m, "493 Undecipherable", "B1", contact=False, **kw)
+    if method == "INVITE":
+        s.b.expect("ACK")
+    again = s.b.expect(method)
+    assert int(again.get("CSeq").split()[0]) > int(m.get("CSeq").split()[0])
+    check_sealed(again, "the second " + method, bare=b"v=0" not in m.body)
+    return again
+
+
+@case(keys=SIGNS)
+def a_far_end_that_forgot_us_in_the_call(s):
+    d, i = signed_up(s)
+    for n, (method, body, kw) in enumerate((
+            ("UPDATE", SDP, {}), ("INFO", b"", {}), ("INVITE", SDP, {}),
+            ("UPDATE", SDP, {"extra": CERTS, "body": "good"}), ("BYE", b"", {}))):
+        s.relay.say("set forgot=%d" % (not kw))
+        s.a.request(method, d["uri"], d, body=body)
+        m = undecipherable(s, s.b.expect(method), **kw)
+        answer(s, m, "B1", content=SDP if body else "")
+        s.a.expect("SIP/2.0 200")
+        if method == "INVITE":
+            s.a.request("ACK", d["uri"], d, cseq=d["cseq"])
+            s.b.expect("ACK")
+    s.gone()
+
+
+@case(keys=SIGNS)
+def once_is_enough(s):
+    d, i = signed_up(s)
+    s.relay.say("set forgot=1")
+    s.a.request("UPDATE", d["uri"], d, body=SDP)
+    m = undecipherable(s, s.b.expect("UPDATE"))
+    s.b.reply(m, "493 Undecipherable", "B1", contact=False, extra=CERTS, body="bad")
+    same(s.a.expect("SIP/2.0 493").body, b"", "certificates for the phone")
+    s.b.quiet(0.1)
+    s.relay.say("hangup 200 bye")
+    m = undecipherable(s, s.b.expect("BYE"))
+    s.b.reply(m, "493 Undecipherable", "B1", contact=False)
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.b.quiet(0.1)
+    s.gone()
+
+
+@case(keys=SIGNS + ("forgot=1",))
+def our_own_offer_in_the_call(s):
+    d, i = signed_up(s)
+    s.relay.say("reoffer")
+    s.relay.process.stdout.readline()
+    answer(s, undecipherable(s, s.b.expect("INVITE|UPDATE")), "B1")
+    s.b.expect("ACK")
+    s.relay.say("hangup 200 bye")
+    answer(s, s.b.expect("BYE"), "B1", content="")
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.gone()
+
+
 @case(keys=SIGNS)
 def an_unsigned_bye_ends_nothing(s):
     d, i = signed_up(s)

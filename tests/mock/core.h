@@ -63,6 +63,7 @@ struct engine {
 	bool words_whole; /* what was asked last outside of calls */
 	bool signs;     /* and what has none, too */
 	bool no_late;   /* a first INVITE must offer */
+	unsigned forgot; /* so many 493 to requests in calls are mended */
 	bool no_seal;   /* the keeper is away: nothing is sealed */
 	bool secret;    /* what goes outside has keys as they are */
 	unsigned seal_ms; /* how long it takes to seal; one at a time */

@@ -13,6 +13,12 @@ void call_way(const struct call *c, struct body_way *out)
 	*out = (struct body_way){ .id = c->id, .whole = c->e->whole };
 }
 
+bool call_seal_again(struct call *c)
+{
+	return c->e->learned ? c->e->learned-- : c->e->forgot ?
+	       c->e->forgot-- : false;
+}
+
 int call_late(struct call *c, struct refusal *no)
 {
 	*no = (struct refusal){ .status = 488, .phrase = "Not Late" };

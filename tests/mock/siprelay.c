@@ -28,7 +28,8 @@
  * a whole), known (1: and our certificates
  * were there), probes (1:
  * questions for certificates are answered), seal_ms, no_late (1: an INVITE that
- * is signed and has no offer is refused).
+ * is signed and has no offer is refused), forgot (so many 493 to requests in
+ * calls are mended by certificates of ours).
  *
  * Commands on standard input, one a line: "hangup STATUS TEXT", "fetch" (a
  * certificate; what came of it is a line on standard output), "reoffer" (what
@@ -166,6 +167,7 @@ static const struct field {
 	FIELD("whole", whole, FLAG),
 	FIELD("signs", signs, FLAG),
 	FIELD("no_late", no_late, FLAG),
+	FIELD("forgot", forgot, NUMBER),
 	FIELD("no_seal", no_seal, FLAG),
 	FIELD("secret", secret, FLAG),
 	FIELD("probes", probes, FLAG),

@@ -34,6 +34,7 @@ struct errand {
 	struct body_way *way; /* of a sealed one; owned, or NULL */
 	char *branch;         /* of an ACK; owned, or NULL */
 	bool sips;
+	bool full;            /* with our certificates, which a 493 wants */
 	char peer[NAME_TEXT];
 	char hop[NAT_HOP];    /* or "" */
 };
@@ -106,7 +107,7 @@ static void seal(struct errand *g, msg_t *msg)
 	msg_destroy(g->bare);
 	g->bare = msg;
 	if (frag)
-		engine_words_seal(g->face->sip->engine, g->way, false, frag,
+		engine_words_seal(g->face->sip->engine, g->way, g->full, frag,
 				  &none, on_sealed, g);
 	else
 		on_sealed(g, &no, NULL);
@@ -200,8 +201,12 @@ static int on_response(struct txn *self, nta_outgoing_t *orq,
 	su_home_deinit(home);
 	if (r && sip && nta_outgoing_status(orq) < 300)
 		auth_proved(g->auth, sip);
-	if (r)
+	if (r && nta_outgoing_status(orq) == 493 && g->way && !g->full) {
+		g->full = true;
+		on_auth(g, true);
+	} else if (r) {
 		errand_free(g);
+	}
 	return 0;
 }
 
