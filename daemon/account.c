@@ -49,7 +49,8 @@ static const struct conf_key keys[] = {
 		  "user of that name below phones, or by inside.proxy." },
 	{ .name = "peer", .type = CONF_TEXT, .required = true,
 	  .help = "The name of the peer where it is: registration goes by its "
-		  "route, and challenges of calls with it are answered." },
+		  "route, and challenges of calls and other requests to it "
+		  "are answered." },
 	{ .name = "password", .type = CONF_TEXT, .required = true,
 	  .valid = file_valid,
 	  .help = "\"file:PATH\", relative to the configuration's folder: the "
