@@ -1,15 +1,17 @@
-"""SIP over UDP that loses 5 and 30 of 100 messages on every hop: calls begin and end right
+"""SIP over UDP that loses 5 and 30 of 100 messages on every hop, or mixes them: calls go right
 
 Phones register at their gateways, call, hold, resume and hang up, sealed. What is
-lost comes again or ends the call: none stays behind, none comes twice.
+lost comes again or ends the call: none stays behind, none comes twice. Then nothing is lost, but
+between the gateways signalling and media come late, out of order and twice.
 """
 import json
 import time
 
-from lib import sip, speech, stage
+from lib import claims, rtp, sip, speech, stage
 from lib.accounts import REGISTRAR, write_account
 from lib.lab import Failure, wait_for
 from lib.phone import Phone
+from lib.shuffle import Shuffle
 
 CALLS = 2  # at each rate and from each side
 PATIENCE = 40  # seconds: 64*T1 and some
@@ -70,6 +72,35 @@ def one_call(t, caller, callee, uri):
     return bool(up)
 
 
+def heard(t, sent, got):
+    """Late ones arrive, copies do not."""
+    words = {p.payload for p in sent}
+    t.claim('what was said arrived', len(got) > 0.9 * len(sent) and
+            {p.payload for p in got} <= words, f'{len(got)} of {len(sent)}')
+    numbers = [(p.ssrc, p.seq) for p in got]
+    t.claim('and each packet once', len(numbers) == len(set(numbers)))
+    t.claim('out of order, as it came', any(
+        a.ssrc == b.ssrc and a.seq > b.seq for a, b in zip(got, got[1:])))
+
+
+def mixed(t):
+    s = t.stage
+    lose(t, 0)
+    s.record()
+    mix = Shuffle(t.lab)
+    came = one_call(t, s.alice, s.bob, stage.BOB) + one_call(t, s.bob, s.alice, stage.ALICE)
+    paths = s.recorded()
+    t.claim('both calls came about', came == 2, str(came))
+    t.claim('packets were mixed', min(mix.delayed, mix.copied) > 30,
+            f'{mix.delayed} late, {mix.copied} twice, {mix.passed} in all')
+    t.claim('nothing in clear', claims.media_sealed(paths['wire'], paths['phone-a']))
+    t.claim('no index twice', claims.index_unique(paths['wire'], s.gate_a))
+    heard(t, rtp.sent(paths['phone-a'], dest=s.a.inside),
+          rtp.sent(paths['phone-b'], source=s.b.inside))
+    heard(t, rtp.sent(paths['phone-b'], dest=s.b.inside),
+          rtp.sent(paths['phone-a'], source=s.a.inside))
+
+
 def check(t):
     s, came = t.stage, {}
     for gate in (s.a, s.b):
@@ -85,3 +116,4 @@ def check(t):
             str(came))
     wire = sip.messages(s.recorded()['wire'])
     t.claim('SIP was repeated', len(wire) > len({m.raw for m in wire}))
+    mixed(t)
