@@ -736,11 +736,15 @@ struct msg_tunnel_reserved {
  *
  * New keys have SPIs of their own, so they are another tunnel, reserved for the
  * same call and port: it takes over the policies of the one that it is raised
- * instead of, whose SAs go a little later. */
+ * instead of, whose SAs go a little later. Who answered them has them before
+ * the far end has, so what is sent stays in the old ones until something came
+ * by the new, or a third of media.grace has passed. */
 struct msg_tunnel_raise {
 	uint32_t tunnel;
 	uint32_t instead; /* the tunnel that it replaces; 0: none */
 	uint64_t key_id;
+	uint32_t proven; /* 1: it sends once the far end has it, too */
+	uint32_t pad;
 };
 
 struct msg_tunnel_raised {

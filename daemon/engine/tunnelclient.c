@@ -111,6 +111,7 @@ static int raise_line(struct call *c, struct job *j, unsigned i)
 		.tunnel = job_deal(j)->tunnel[i],
 		.instead = c->line[i].tunnel,
 		.key_id = j->branch->key[i].send,
+		.proven = c->line[i].tunnel && job_deal(j)->offerer != INSIDE,
 	};
 
 	if (!m.tunnel) /* the keys in force stay, and with them the tunnel */

@@ -30,6 +30,7 @@ struct tunnel {
 	bool waits;
 	uint64_t ticket, until_us; /* REPLACED: when it goes */
 	struct msg_tunnel_raise wanted;
+	uint64_t turn_us; /* it sends at that time at the latest; 0: it does */
 	/* Once it is raised, for the list: */
 	uint64_t raised_us;
 	uint32_t life_s;
@@ -73,6 +74,22 @@ int table_add(struct tunnels *c, uint64_t call, const struct addr *local,
 	      struct tunnel **out);
 /* Takes it out and frees it; the rest was taken from it before. */
 void table_remove(struct tunnels *c, struct tunnel *t);
+
+/* binding.c: why a key is not for that tunnel; NULL: it is. */
+const char *binding_wrong(const struct tunnel *t,
+			  const struct msg_tunnel_key *m);
+
+/* turn.c: a tunnel that was raised instead of another, which sends still. */
+
+/* It sends now, or once it was heard. An error: nothing has changed. */
+int turn_begin(struct tunnels *c, struct tunnel *t, struct tunnel *old,
+	       struct tunnel_why *why);
+/* It sends now, if it did not. */
+int turn_now(struct tunnels *c, struct tunnel *t);
+/* If it was heard, or its time has come. */
+int turn_tick(struct tunnels *c, struct tunnel *t, uint64_t now_us);
+/* old goes: what is to replace it must not wait any longer. */
+void turn_from(struct tunnels *c, const struct tunnel *old);
 
 /* list.c: answers TUNNEL_LIST. */
 int list_answer(struct tunnels *c, const struct ipc_msg *msg);

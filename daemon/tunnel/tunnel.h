@@ -53,12 +53,18 @@ struct tunnel_maker {
 		       struct tunnel_why *why);
 	/* Both SAs and their policies, or none. What near and far name is
 	 * checked against our own addresses and ports (E_POLICY). instead: the
-	 * pair whose place it takes, or NULL: from then on nothing leaves by
-	 * that one's SAs, which still receive until it is dropped. The keys
-	 * count as used also when it failed. */
+	 * pair whose place it is to take, or NULL: where the two have the same
+	 * ends it has no policies yet, and what leaves goes by that one's SAs
+	 * until turn(). The keys count as used also when it failed. */
 	int (*raise)(void *state, struct tunnel_pair *p,
 		     struct tunnel_pair *instead,
 		     const struct msg_tunnel_key *key, struct tunnel_why *why);
+	/* From now on what leaves goes by p's SAs, not by from's, which still
+	 * receive until it is dropped. 0 also when it is so already. */
+	int (*turn)(void *state, struct tunnel_pair *p,
+		    struct tunnel_pair *from, struct tunnel_why *why);
+	/* Whether anything came by its SA. */
+	bool (*heard)(void *state, const struct tunnel_pair *p);
 	/* Removes what there is of it, and frees it. */
 	void (*drop)(void *state, struct tunnel_pair *p);
 	/* Readable when events() has something. */

@@ -13,7 +13,7 @@
  * is bound to anything else is never used, and its bytes are wiped at once.
  *
  * New keys are a tunnel of their own for the same port, raised instead of the
- * one in force, whose SAs still receive for media.grace. */
+ * one in force, whose SAs still receive for media.grace (turn.c). */
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
@@ -106,6 +106,7 @@ static void tunnel_del(struct tunnels *c, struct tunnel *t)
 	if (t->waits)
 		unpark(c, t, E_CLOSED, "the tunnel was dropped");
 	held_drop_all(c, t);
+	turn_from(c, t);
 	if (t->pair)
 		c->conf.maker->drop(c->conf.maker->state, t->pair);
 	table_remove(c, t);
@@ -116,6 +117,7 @@ static void drop_with_replaced(struct tunnels *c, struct tunnel *t)
 {
 	struct tunnel *other = *table_port(c, &t->local), *next;
 
+	t->turn_us = 0;
 	for (; other && t->state == TUNNEL_RAISED; other = next) {
 		next = other->next;
 		if (other->state == TUNNEL_REPLACED)
@@ -229,9 +231,16 @@ static void raise_now(struct tunnels *c, struct tunnel *t, struct tunnel *old,
 	struct tunnel_why why = { "" };
 	struct place *p = table_find(c, t->id);
 	uint64_t key_id = (*at)->m.key_id;
-	int r = maker->raise(maker->state, t->pair, old ? old->pair : NULL,
-			     &(*at)->m, &why);
+	bool there;
+	int r;
 
+	if (old) /* which may not send yet itself */
+		turn_now(c, old);
+	r = maker->raise(maker->state, t->pair, old ? old->pair : NULL,
+			 &(*at)->m, &why);
+	there = !r;
+	if (!r && old)
+		r = turn_begin(c, t, old, &why);
 	if (!r)
 		note(t, &(*at)->m);
 	held_drop(c, at);
@@ -239,6 +248,8 @@ static void raise_now(struct tunnels *c, struct tunnel *t, struct tunnel *old,
 		log_line(LOG_CLASS_ERROR, TAG, t->call, "tunnel %u cannot be "
 			 "raised: %s", t->id, why.text);
 		unpark(c, t, r, why.text);
+		if (there) /* its SPI is spent */
+			tunnel_del(c, t);
 		return;
 	}
 	held_drop_all(c, t);
@@ -331,43 +342,6 @@ static bool is_bool(const bool *b)
 	return octet <= 1;
 }
 
-static bool same_end(const struct esp_end *a, const struct esp_end *b)
-{
-	const struct esp_selector *s = &a->sel[0], *q = &b->sel[0];
-
-	return a->spi == b->spi && addr_equal(&a->at, &b->at) && !a->natted &&
-	       a->n == 1 && s->net.bits == q->net.bits &&
-	       addr_equal(&s->net.base, &q->net.base) && s->port == q->port &&
-	       s->mask == q->mask && s->protocol == q->protocol;
-}
-
-/* Why a key is not for that tunnel; NULL: it is. */
-static const char *check_key(const struct tunnel *t,
-			     const struct msg_tunnel_key *m)
-{
-	struct esp_end near;
-	const char *why;
-
-	if (m->call != t->call)
-		return "the key is another call's";
-	if (esp_media_end(&t->local, t->spi, &near) ||
-	    !same_end(&m->near, &near))
-		return "the key is for another end than ours";
-	if (m->scope != ESP_MEDIA || m->mode != ESP_TRANSPORT)
-		return "only media in transport mode can be raised";
-	if (m->udp)
-		return "ESP in UDP is not done";
-	if (esp_end_check(&m->far, ESP_MEDIA, ESP_TRANSPORT, &why))
-		return "the far end of it is unsound";
-	if (m->far.at.family != near.at.family)
-		return "the two ends are of two families";
-	if (m->in.suite != m->out.suite || !esp_suite_info(m->in.suite))
-		return "its suite is none";
-	if (!m->life_s)
-		return "it has no end";
-	return NULL;
-}
-
 static int hold(struct tunnels *c, struct tunnel *t,
 		const struct msg_tunnel_key *m, const char *wrong)
 {
@@ -428,7 +402,7 @@ static int on_key(struct tunnels *c, const struct ipc_msg *msg)
 		/* dropped meanwhile, or another branch of a fork has it */
 		c->counts.late++;
 	} else {
-		wrong = check_key(p->tunnel, m);
+		wrong = binding_wrong(p->tunnel, m);
 		r = hold(c, p->tunnel, m, wrong);
 		if (wrong || r)
 			refuse_key(c, m, wrong ? wrong : err_text(r));
@@ -468,7 +442,7 @@ static int on_key_gone(struct tunnels *c, const struct ipc_msg *msg)
 		held_drop(c, at);
 	wake(c, m->key_id);
 	p = table_find_key(c, m->key_id);
-	if (p)
+	if (p && p->tunnel->state == TUNNEL_RAISED) /* replaced: it has grace */
 		lost(c, p->tunnel, "the keeper took its key back");
 	return 0;
 }
@@ -520,6 +494,11 @@ static void tick_all(struct tunnels *c, uint64_t now)
 	for (size_t i = c->n; i--;) {
 		struct tunnel *t = c->places[i].tunnel;
 
+		if (turn_tick(c, t, now)) {
+			lost(c, t, "the kernel does not let it send");
+			i = i < c->n ? i : c->n; /* others went with it */
+			continue;
+		}
 		if (!t->waits && t->state != TUNNEL_REPLACED)
 			continue;
 		if (t->until_us > now)

@@ -114,6 +114,33 @@ int xfrm_events(struct xfrm *x, xfrm_event_fn fn, void *user)
 	return r == E_LOST ? resync(&w) : r;
 }
 
+/* -- counters ------------------------------------------------------------- */
+
+static void count(void *user, size_t i, const struct reply *r)
+{
+	(void)i;
+	if (r->kind == REPLY_SA)
+		*(uint64_t *)user = r->use.packets;
+}
+
+int xfrm_packets(struct xfrm *x, uint32_t slot, uint64_t *out)
+{
+	const struct ledger_record *rec = ledger_at(x->ledger, slot);
+	uint64_t packets = UINT64_MAX;
+	struct request q;
+	int done;
+
+	if (!rec || rec->kind != LEDGER_SA)
+		return E_NOTFOUND;
+	q = ask_about(rec, REQUEST_SA_GET, REQUEST_POLICY_GET);
+	if (link_run(x->link, &q, 1, &done, count, &packets))
+		return E_IO;
+	if (done || packets == UINT64_MAX)
+		return E_NOTFOUND;
+	*out = packets;
+	return 0;
+}
+
 /* -- lists ---------------------------------------------------------------- */
 
 struct list {

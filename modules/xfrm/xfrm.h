@@ -111,6 +111,10 @@ int xfrm_events_fd(const struct xfrm *x);
 typedef void (*xfrm_event_fn)(void *user, const struct xfrm_event *e);
 int xfrm_events(struct xfrm *x, xfrm_event_fn fn, void *user);
 
+/* How many packets the SA of that slot has carried. E_NOTFOUND: it is no more;
+ * E_IO: the kernel did not say. */
+int xfrm_packets(struct xfrm *x, uint32_t slot, uint64_t *out);
+
 /* All SAs in the kernel: slot 0 for those that are not ours. */
 typedef void (*xfrm_list_fn)(void *user, uint32_t slot, const struct reply *r);
 int xfrm_list(struct xfrm *x, xfrm_list_fn fn, void *user,

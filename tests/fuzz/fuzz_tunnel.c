@@ -99,8 +99,9 @@ static void do_reserve(struct house *h)
 static void do_raise(struct house *h)
 {
 	struct msg_tunnel_raise m = { octet(h) % 64, octet(h) % 64,
-				      key_id(h) };
+				      key_id(h), 0, 0 };
 
+	m.proven = (uint32_t)(m.key_id & 1);
 	give(h, PROC_ENGINE, MSG_TUNNEL_RAISE, &m, sizeof m);
 }
 

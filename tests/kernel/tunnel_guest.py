@@ -230,11 +230,14 @@ def rekey():
         for p, q in ((a, b), (b, a)):
             p.key(spi[q], name='n', key=2, seed='new')
         claim('old keys', talk(left, right, (B, 50000)) == 5)
-        b.do('raise name=n id=2 instead=t')
-        claim('one end has both, the other the old ones', talk(left, right, (B, 50000)) == 5)
+        b.do('raise name=n id=2 instead=t proven=1')
+        claim('one end has both, the other the old ones', talk(left, right, (B, 50000)) == 5 and
+              talk(right, left, (A, 40000)) == 5)
         a.do('raise name=n id=2 instead=t')
         claim('both have new ones', talk(left, right, (B, 50000)) == 5 and
               talk(right, left, (A, 40000)) == 5)
+        time.sleep(1)  # b has heard of them, and turns
+        claim('and go on', talk(right, left, (A, 40000)) == 5)
         last = [f for p, f in wire.seen() if p == 50][-1]
         claim('which are used', last[34:38].hex() in (spi[p][2:] for p in (a, b)), last.hex())
         states = [t['state'] for t in a.list()['tunnels']]

@@ -62,11 +62,31 @@ static int raise_pair(void *state, struct tunnel_pair *p,
 	wipe(&m->last.out, sizeof m->last.out);
 	if (m->raise_err)
 		return fail(m->raise_err, why);
-	p->raised = p->policies = true;
-	if (instead)
-		instead->policies = false;
+	p->raised = true;
+	p->policies = !instead;
 	m->raised++;
 	return 0;
+}
+
+static int turn(void *state, struct tunnel_pair *p, struct tunnel_pair *from,
+		struct tunnel_why *why)
+{
+	struct maker *m = state;
+
+	if (!p->raised || p->policies || !from || !from->policies)
+		abort();
+	if (m->turn_err)
+		return fail(m->turn_err, why);
+	p->policies = true;
+	from->policies = false;
+	return 0;
+}
+
+static bool heard(void *state, const struct tunnel_pair *p)
+{
+	const struct maker *m = state;
+
+	return p->raised && m->heard;
 }
 
 static void drop(void *state, struct tunnel_pair *p)
@@ -124,6 +144,7 @@ void maker_open(struct maker *m)
 	m->last_spi = 0x1000;
 	m->role = (struct tunnel_maker){
 		.state = m, .can = can, .reserve = reserve,
-		.raise = raise_pair, .drop = drop, .events_fd = events_fd,
+		.raise = raise_pair, .turn = turn, .heard = heard,
+		.drop = drop, .events_fd = events_fd,
 		.events = events, .list = list };
 }

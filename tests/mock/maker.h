@@ -22,7 +22,9 @@ struct maker {
 	unsigned there, raised; /* now */
 	uint32_t last_spi;
 	unsigned last_group;
-	int reserve_err, raise_err; /* for the next ones; 0: they work */
+	/* For the next ones; 0: they work: */
+	int reserve_err, raise_err, turn_err;
+	bool heard;                 /* something came by each pair */
 	bool no_six;                /* no ESP over IPv6 */
 	struct msg_tunnel_key last; /* of the last raise(), without keys */
 	/* What events() gives, once: */

@@ -11,7 +11,7 @@
  *     reserve name= call= local=ADDRESS:PORT
  *     key name= id= seed= far=ADDRESS:PORT spi= [call=] [near=ADDRESS:PORT]
  *         [suite=] [life=] [kib=] [window=] [mode=] [scope=] [udp=1]
- *     raise name= id= [instead=NAME]   waits for the answer
+ *     raise name= id= [instead=NAME [proven=1]]   waits for the answer
  *     ask name= id=                    does not: "answer name=" does
  *     answer name= | drop name= | gone id=
  *     list                             its portions, with tabs between
@@ -413,7 +413,8 @@ static uint64_t ask_raise(const struct held *h, uint64_t id,
 {
 	struct msg_tunnel_raise m = {
 		.tunnel = h->tunnel, .instead = instead ? instead->tunnel : 0,
-		.key_id = KEEPER_EPOCH | id };
+		.key_id = KEEPER_EPOCH | id,
+		.proven = (uint32_t)number("proven", 0) };
 
 	send_it(&t.engine, MSG_TUNNEL_RAISE, ++t.ticket, &m, sizeof m);
 	return t.ticket;

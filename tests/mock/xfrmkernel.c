@@ -89,6 +89,7 @@ static void show(struct link *l, size_t i, int sa, int policy, link_fn fn,
 	if (sa >= 0) {
 		r.sa = l->sa[sa];
 		r.reserved = l->reserved[sa];
+		r.use.packets = l->packets;
 	} else {
 		r.policy = l->policy[policy];
 	}

@@ -17,6 +17,7 @@ struct link {
 	unsigned lose_from;  /* answers from that request on are lost, once */
 	bool lose_whole;     /* and the requests with them */
 	unsigned asked;
+	uint64_t packets;    /* each SA has carried */
 	const struct reply *event; /* the next link_events() gives it */
 	int events;          /* what link_events() returns */
 };

@@ -26,6 +26,7 @@
 #define MGMT "a=key-mgmt:mikey " RIG_MIKEY "\r\n"
 
 static struct outcome o;
+static const char *mikey = RIG_MIKEY; /* the far end's message */
 
 /* A package of this SDP, as the far end makes it. */
 static const char *packed(const char *head, const char *media,
@@ -36,7 +37,8 @@ static const char *packed(const char *head, const char *media,
 
 	buf_free(&b);
 	b = buf_of(4096);
-	snprintf(text, sizeof text, "%s" MGMT "%s", head, media);
+	snprintf(text, sizeof text, "%sa=key-mgmt:mikey %s\r\n%s", head, mikey,
+		 media);
 	assert_int_equal(package_close(text, strlen(text), &b, type), 0);
 	return buf_string(&b);
 }
@@ -351,8 +353,33 @@ static void new_keys_replace_the_tunnel(void **state)
 	assert_int_equal(r->raises, 2);
 	assert_int_equal(r->raise[1].tunnel, 2);
 	assert_int_equal(r->raise[1].instead, 1);
+	assert_int_equal(r->raise[1].proven, 0); /* the far end has them */
 	assert_int_equal(r->call->line[0].tunnel, 2);
 	assert_int_equal(r->tunnel_drops, 0);
+	rig_free(r);
+}
+
+static void new_keys_of_theirs_send_when_proven(void **state)
+{
+	struct rig *r = rig(OUTSIDE);
+
+	(void)state;
+	outside(r, BODY_OFFER, HEAD, AUDIO);
+	inside(r, BODY_ANSWER, SDP);
+	passes();
+	assert_int_equal(r->raise[0].proven, 0);
+	call_won(r->call, 0);
+	call_up(r->call);
+	rig_pump(r);
+	mikey = "AQAFgM0XflABAAAB";
+	outside(r, BODY_OFFER, HOLD, AUDIO);
+	rig_repeat(r, BODY_ANSWER, &o);
+	mikey = RIG_MIKEY;
+	passes();
+	assert_int_equal(r->raises, 2);
+	assert_int_equal(r->raise[1].instead, 1);
+	assert_int_equal(r->raise[1].proven, 1);
+	assert_int_equal(r->call->line[0].tunnel, 2);
 	rig_free(r);
 }
 
@@ -460,6 +487,7 @@ int main(void)
 		cmocka_unit_test(others_take_no_package),
 		cmocka_unit_test(nothing_passes_without_a_tunnel),
 		cmocka_unit_test(new_keys_replace_the_tunnel),
+		cmocka_unit_test(new_keys_of_theirs_send_when_proven),
 		cmocka_unit_test(hold_keeps_the_tunnel),
 		cmocka_unit_test(a_fax_is_in_a_tunnel),
 		cmocka_unit_test(a_declined_line_has_none),

@@ -160,7 +160,8 @@ static void key(struct msg_tunnel_key m)
 
 static void ask(uint32_t tunnel, uint64_t id, uint32_t instead)
 {
-	struct msg_tunnel_raise m = { tunnel, instead, EPOCH | id };
+	struct msg_tunnel_raise m = { .tunnel = tunnel, .instead = instead,
+				     .key_id = EPOCH | id };
 
 	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RAISE, 4, &m, sizeof m),
 			 0);
@@ -444,6 +445,106 @@ static void new_keys_take_over(void **state)
 	assert_int_equal(maker.there, 0);
 }
 
+/* What is sent goes by the new keys of that tunnel. */
+static bool sends(uint32_t tunnel)
+{
+	for (size_t i = 0; i < MAKER_PAIRS; i++)
+		if (maker.pair[i].owner &&
+		    maker.pair[i].spi == 0x1000 + tunnel)
+			return maker.pair[i].policies;
+	return false;
+}
+
+static void ask_proven(uint32_t tunnel, uint64_t id, uint32_t instead)
+{
+	struct msg_tunnel_raise m = { tunnel, instead, EPOCH | id, 1, 0 };
+
+	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RAISE, 4, &m, sizeof m),
+			 0);
+}
+
+static uint32_t answered(unsigned at, uint64_t id, uint32_t instead)
+{
+	uint32_t tunnel = reserve(at);
+
+	key(key_of(tunnel, at, id));
+	ask_proven(tunnel, id, instead);
+	assert_int_equal(said.raised.err, 0);
+	return tunnel;
+}
+
+/* Who answered sends by the old ones until the far end has the new ones. */
+static void new_keys_send_when_heard(void **state)
+{
+	uint32_t a = up(40000, 1), b = answered(40000, 2, a);
+	uint64_t us = tunnels_tick(t);
+
+	(void)state;
+	assert_true(sends(a) && !sends(b));
+	assert_true(us <= 100000);
+	now += us;
+	us = tunnels_tick(t);
+	assert_true(us <= 100000 && sends(a));
+	maker.heard = true;
+	now += us;
+	us = tunnels_tick(t);
+	assert_true(sends(b) && !sends(a));
+	assert_true(us > 9000000 && us < 10000000); /* a's grace */
+	maker.heard = false;
+	/* a far end that is silent is not waited for for ever */
+	a = answered(40000, 3, b);
+	for (uint64_t end = now + 10000000 / 3; now < end; now += us) {
+		us = tunnels_tick(t);
+		assert_true(sends(b));
+	}
+	tunnels_tick(t);
+	assert_true(sends(a));
+	drop(a);
+	assert_int_equal(maker.there, 0);
+}
+
+/* The old ones go first, or newer ones come: what waited sends. */
+static void what_waits_to_send_is_not_forgotten(void **state)
+{
+	uint32_t a = up(40000, 1), b = answered(40000, 2, a), c;
+
+	(void)state;
+	drop(a);
+	assert_true(sends(b));
+	c = answered(40000, 3, b);
+	a = answered(40000, 4, c);
+	assert_true(sends(c) && !sends(b) && !sends(a));
+	gone(3); /* it is replaced: it has its grace */
+	assert_true(sends(c));
+	gone(4);
+	assert_int_equal(said.event.event, TUNNEL_EVENT_GONE);
+	assert_int_equal(said.event.tunnel, a);
+	assert_int_equal(maker.there, 0);
+}
+
+static void who_cannot_send_is_gone(void **state)
+{
+	uint32_t a = up(40000, 1), b = answered(40000, 2, a), c;
+
+	(void)state;
+	maker.turn_err = E_FULL;
+	maker.heard = true;
+	now += tunnels_tick(t);
+	tunnels_tick(t);
+	assert_int_equal(said.event.event, TUNNEL_EVENT_GONE);
+	assert_int_equal(said.event.tunnel, b);
+	assert_int_equal(maker.there, 0);
+	a = up(40000, 3);
+	c = reserve(40000);
+	key(key_of(c, 40000, 4));
+	assert_int_equal(raise_it(c, 4, a), E_FULL);
+	assert_true(sends(a));
+	assert_int_equal(maker.there, 1);
+	maker.turn_err = 0;
+	maker.heard = false;
+	drop(a);
+}
+
 static void only_the_same_port_is_replaced(void **state)
 {
 	uint32_t a = up(40000, 1), b = reserve(40002);
@@ -502,7 +603,7 @@ static void events_are_told(void **state)
 static void messages_come_from_whom_they_must(void **state)
 {
 	struct msg_tunnel_reserve m = { .call = CALL, .n = 0 };
-	struct msg_tunnel_raise r = { 1, 0, 0 };
+	struct msg_tunnel_raise r = { 1, 0, 0, 0, 0 };
 	struct msg_tunnel_key k = { .key_id = 0 };
 	struct msg_key_gone g = { 0 };
 
@@ -617,6 +718,9 @@ int main(void)
 		TEST(an_id_counts_once), TEST(keys_that_wait_are_bounded),
 		TEST(what_the_kernel_refuses_is_told),
 		TEST(new_keys_take_over),
+		TEST(new_keys_send_when_heard),
+		TEST(what_waits_to_send_is_not_forgotten),
+		TEST(who_cannot_send_is_gone),
 		TEST(only_the_same_port_is_replaced), TEST(events_are_told),
 		TEST(messages_come_from_whom_they_must),
 		TEST(the_list_says_what_there_is),

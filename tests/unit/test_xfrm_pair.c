@@ -323,6 +323,13 @@ static void new_keys_take_over(void **state)
 	b.key.far.spi = 0x8888;
 	assert_int_equal(raise_it(&b, &a), 0);
 	assert_int_equal(xfrmkernel_count(), 6); /* four SAs, two policies */
+	assert_int_equal(policy_of(IPSEC_OUT)->spi, 0x7777);
+	assert_false(role.heard(role.state, b.pair));
+	kernel.packets = 1;
+	assert_true(role.heard(role.state, b.pair));
+	assert_int_equal(role.turn(role.state, b.pair, NULL, &why), E_STATE);
+	assert_int_equal(role.turn(role.state, b.pair, a.pair, &why), 0);
+	assert_int_equal(role.turn(role.state, b.pair, a.pair, &why), 0);
 	assert_int_equal(policy_of(IPSEC_OUT)->spi, 0x8888);
 	role.drop(role.state, a.pair);
 	assert_int_equal(xfrmkernel_count(), 4);
@@ -342,6 +349,7 @@ static void new_keys_to_another_place(void **state)
 	assert_int_equal(raise_it(&a, NULL), 0);
 	assert_int_equal(esp_media_end(&far, 0x8888, &b.key.far), 0);
 	assert_int_equal(raise_it(&b, &a), 0);
+	assert_int_equal(role.turn(role.state, b.pair, a.pair, &why), 0);
 	assert_int_equal(xfrmkernel_count(), 8);
 	role.drop(role.state, a.pair);
 	assert_int_equal(xfrmkernel_count(), 4);
@@ -359,11 +367,12 @@ static void a_failed_change_leaves_the_old_keys(void **state)
 	(void)state;
 	assert_int_equal(raise_it(&a, NULL), 0);
 	b.key.far.spi = 0x8888;
-	kernel.fail_at = kernel.asked + 3;
+	assert_int_equal(raise_it(&b, &a), 0);
+	kernel.fail_at = kernel.asked + 1;
 	kernel.error = ENOBUFS;
-	assert_int_equal(raise_it(&b, &a), E_FULL);
+	assert_int_equal(role.turn(role.state, b.pair, a.pair, &why), E_FULL);
 	assert_int_equal(policy_of(IPSEC_OUT)->spi, 0x7777);
-	assert_int_equal(xfrmkernel_count(), 4);
+	assert_int_equal(xfrmkernel_count(), 6);
 	role.drop(role.state, b.pair);
 	assert_int_equal(xfrmkernel_count(), 4);
 	role.drop(role.state, a.pair);

@@ -21,7 +21,7 @@ struct tunnel_pair {
 	struct tunnel_pair *next;
 	void *owner;
 	struct addr local;
-	uint32_t reqid, spi;
+	uint32_t reqid, spi, far_spi;
 	bool raised;
 	struct ipsec_selector out; /* of its policies */
 	uint32_t sa[2], policy[2]; /* slots, by enum ipsec_dir; 0: none */
@@ -211,36 +211,8 @@ static int check(const struct pairs *p, const struct tunnel_pair *t,
 
 /* -- raising -------------------------------------------------------------- */
 
-static void forget(struct pairs *p, const uint32_t *slot)
-{
-	struct xfrm_why why;
-
-	if (xfrm_drop(p->x, slot, 2, &why))
-		log_error(TAG, "%s", why.text);
-}
-
-/* The new SAs are there: the policies become theirs. */
-static int take_over(struct pairs *p, struct tunnel_pair *t,
-		     struct tunnel_pair *old, const struct wanted *u,
-		     const uint32_t *slot, struct tunnel_why *why)
-{
-	struct xfrm_why x;
-	int r = xfrm_turn(p->x, old->policy[IPSEC_OUT], u->sa[IPSEC_OUT].spi,
-			  &x);
-
-	if (r) {
-		forget(p, slot);
-		t->sa[IPSEC_IN] = 0;
-		return tell(why, r, x.text);
-	}
-	memcpy(t->policy, old->policy, sizeof t->policy);
-	memset(old->policy, 0, sizeof old->policy);
-	return 0;
-}
-
 static int install(struct pairs *p, struct tunnel_pair *t,
-		   struct tunnel_pair *old, const struct wanted *u,
-		   struct tunnel_why *why)
+		   const struct wanted *u, struct tunnel_why *why)
 {
 	uint32_t slot[4] = { 0 };
 	struct xfrm_why x;
@@ -252,12 +224,11 @@ static int install(struct pairs *p, struct tunnel_pair *t,
 			t->sa[IPSEC_IN] = 0; /* it went with the failure */
 		return tell(why, r, x.text);
 	}
-	if (!u->w.n_policy && (r = take_over(p, t, old, u, slot, why)))
-		return r;
 	memcpy(t->sa, slot, sizeof t->sa);
 	if (u->w.n_policy)
 		memcpy(t->policy, slot + 2, sizeof t->policy);
 	t->out = u->sa[IPSEC_OUT].sel;
+	t->far_spi = u->sa[IPSEC_OUT].spi;
 	t->raised = true;
 	return 0;
 }
@@ -278,9 +249,36 @@ static int raise_pair(void *state, struct tunnel_pair *t,
 	if (r)
 		return r;
 	want(&u, p, t, k, !same);
-	r = install(p, t, instead, &u, why);
+	r = install(p, t, &u, why);
 	wipe(&u, sizeof u);
 	return r;
+}
+
+static int turn(void *state, struct tunnel_pair *t, struct tunnel_pair *from,
+		struct tunnel_why *why)
+{
+	struct pairs *p = state;
+	struct xfrm_why x;
+	int r;
+
+	if (t->policy[IPSEC_OUT])
+		return 0;
+	if (!from || !from->policy[IPSEC_OUT] || !t->raised)
+		return tell(why, E_STATE, "there is nothing to take over");
+	r = xfrm_turn(p->x, from->policy[IPSEC_OUT], t->far_spi, &x);
+	if (r)
+		return tell(why, r, x.text);
+	memcpy(t->policy, from->policy, sizeof t->policy);
+	memset(from->policy, 0, sizeof from->policy);
+	return 0;
+}
+
+static bool heard(void *state, const struct tunnel_pair *t)
+{
+	const struct pairs *p = state;
+	uint64_t packets;
+
+	return !xfrm_packets(p->x, t->sa[IPSEC_IN], &packets) && packets;
 }
 
 static void drop(void *state, struct tunnel_pair *t)
@@ -404,6 +402,7 @@ struct tunnel_maker pairs_maker(struct pairs *p)
 {
 	return (struct tunnel_maker){
 		.state = p, .can = can, .reserve = reserve,
-		.raise = raise_pair, .drop = drop, .events_fd = events_fd,
-		.events = events, .list = list };
+		.raise = raise_pair, .turn = turn, .heard = heard,
+		.drop = drop, .events_fd = events_fd, .events = events,
+		.list = list };
 }
