@@ -458,6 +458,13 @@ static void warm_up(void)
 	secret_wipe(&s);
 }
 
+static int confine_self(const struct child *c)
+{
+	if (c->ops->self == PROC_TUNNEL)
+		return confine_tunnel(policy_uses(c->now->policy, MEDIA_IKE));
+	return confine(c->ops->self);
+}
+
 static int begin(struct child *c, bool sandbox)
 {
 	int r;
@@ -467,7 +474,7 @@ static int begin(struct child *c, bool sandbox)
 	if ((r = core_start(c->core, c->ops->self, c->now->conf)))
 		return r;
 	warm_up();
-	if (sandbox && (r = confine(c->ops->self)))
+	if (sandbox && (r = confine_self(c)))
 		return r;
 	if (!sandbox)
 		log_error(tag(c), "--no-sandbox: this process is not confined");

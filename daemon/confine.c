@@ -49,6 +49,7 @@ enum {
 	KEEPER = 1 << PROC_KEEPER,
 	RELAY = 1 << PROC_RELAY,
 	TUNNEL = 1 << PROC_TUNNEL,
+	CHARON = 1 << PROC_COUNT, /* the tunnel process that asks it */
 	ALL = ENGINE | KEEPER | RELAY | TUNNEL
 };
 
@@ -92,7 +93,8 @@ static const struct {
 		"getsockname", "setsockopt", "io_uring_enter", NULL } },
 	/* the kernel's XFRM, over sockets that are open: the kernel looks at
 	 * CAP_NET_ADMIN with each request */
-	{ TUNNEL, (const char *const[]){ "recvmmsg", "connect", NULL } },
+	{ TUNNEL, (const char *const[]){ "recvmmsg", NULL } },
+	{ CHARON, (const char *const[]){ "connect", NULL } },
 	/* SIP: connections come and go; DNS and its files are read */
 	{ ENGINE, (const char *const[]){ "bind", "connect", "listen", "accept",
 		"accept4", "getsockname", "getpeername", "setsockopt",
@@ -134,7 +136,7 @@ static const struct condition conditions[] = {
 	/* media sockets: UDP */
 	{ RELAY, "socket", 1, 0xf, SOCK_DGRAM },
 	/* charon's VICI socket */
-	{ TUNNEL, "socket", 0, ~0u, AF_UNIX },
+	{ CHARON, "socket", 0, ~0u, AF_UNIX },
 	/* SIP and DNS sockets, and the list of our addresses */
 	{ ENGINE, "socket", 0, ~0u, AF_INET },
 	{ ENGINE, "socket", 0, ~0u, AF_INET6 },
@@ -294,16 +296,16 @@ static int allow_own_death(scmp_filter_ctx ctx)
 				      &self);
 }
 
-static int add_rules(scmp_filter_ctx ctx, enum process p)
+static int add_rules(scmp_filter_ctx ctx, int who)
 {
 	int r = allow_own_death(ctx);
 
 	for (size_t i = 0; !r && i < sizeof groups / sizeof *groups; i++)
-		if (groups[i].who & 1 << p)
+		if (groups[i].who & who)
 			r = add(ctx, SCMP_ACT_ALLOW, groups[i].calls);
 	for (size_t i = 0; !r && i < sizeof conditions / sizeof *conditions;
 	     i++)
-		if (conditions[i].who & 1 << p)
+		if (conditions[i].who & who)
 			r = allow_if(ctx, &conditions[i]);
 	for (size_t i = 0; !r && i < sizeof refused / sizeof *refused; i++)
 		r = seccomp_rule_add(ctx,
@@ -313,7 +315,7 @@ static int add_rules(scmp_filter_ctx ctx, enum process p)
 }
 
 /* Sorted as a tree: the packet path goes through it. */
-static int load(scmp_filter_ctx ctx, enum process p)
+static int load(scmp_filter_ctx ctx, enum process p, int more)
 {
 	int r;
 
@@ -323,11 +325,11 @@ static int load(scmp_filter_ctx ctx, enum process p)
 	if (p == PROC_PARENT)
 		r = add(ctx, SCMP_ACT_KILL_PROCESS, never);
 	else
-		r = add_rules(ctx, p);
+		r = add_rules(ctx, 1 << p | more);
 	return r ? r : seccomp_load(ctx);
 }
 
-static int filter(enum process p)
+static int filter(enum process p, int more)
 {
 	scmp_filter_ctx ctx = seccomp_init(p == PROC_PARENT ?
 		SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
@@ -335,7 +337,7 @@ static int filter(enum process p)
 
 	if (!ctx)
 		return E_NOMEM;
-	r = load(ctx, p);
+	r = load(ctx, p, more);
 	seccomp_release(ctx);
 	if (r)
 		log_error(process_name(p), "the system call filter cannot be "
@@ -348,7 +350,8 @@ bool confine_filters(void)
 	return !SANITIZED;
 }
 
-static int confine_with(enum process p, uint64_t caps)
+/* more: what it may besides, of who. */
+static int confine_with(enum process p, uint64_t caps, int more)
 {
 	int r;
 
@@ -367,7 +370,7 @@ static int confine_with(enum process p, uint64_t caps)
 			  strerror(errno));
 		return r;
 	}
-	return filter(p);
+	return filter(p, more);
 }
 
 int confine(enum process p)
@@ -376,11 +379,16 @@ int confine(enum process p)
 		return E_ARG;
 	if (p == PROC_PARENT)
 		return confine_parent(false);
-	return confine_with(p, p == PROC_TUNNEL ? tunnel_caps : 0);
+	return confine_with(p, p == PROC_TUNNEL ? tunnel_caps : 0, 0);
+}
+
+int confine_tunnel(bool charon)
+{
+	return confine_with(PROC_TUNNEL, tunnel_caps, charon ? CHARON : 0);
 }
 
 int confine_parent(bool tunnels)
 {
 	return confine_with(PROC_PARENT,
-			    parent_caps | (tunnels ? tunnel_caps : 0));
+			    parent_caps | (tunnels ? tunnel_caps : 0), 0);
 }

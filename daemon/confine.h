@@ -16,6 +16,8 @@
 int confine(enum process p);
 /* The parent, with what it takes to start the tunnel process, or without. */
 int confine_parent(bool tunnels);
+/* The tunnel process, with a Unix socket to charon, or without. */
+int confine_tunnel(bool charon);
 /* False in builds with a sanitizer, whose own calls no list could name: they
  * drop privileges only. */
 bool confine_filters(void);
