@@ -508,6 +508,15 @@ static void a_bound_source(void **state)
 	assert_int_equal(s->recv[0]->rx.count, INDEX_SSRC_MAX);
 }
 
+/* With one key for both directions it would open, and be our own. */
+static void our_own_source_is_not_heard(void **state)
+{
+	(void)state;
+	assert_int_equal(set(1, 2, true), 0);
+	assert_int_equal(from_far(OURS, 1, 2), E_AUTH);
+	assert_int_equal(from_far(OURS + 1, 1, 2), 0);
+}
+
 /* -- sources -------------------------------------------------------------- */
 
 static void strangers_are_not_heard(void **state)
@@ -738,6 +747,7 @@ int main(void)
 		WITH(an_offer_that_fails_changes_nothing),
 		WITH(a_new_key_does_not_reset_the_far_index),
 		WITH(a_bound_source),
+		WITH(our_own_source_is_not_heard),
 		WITH(strangers_are_not_heard),
 		WITH(nothing_leaves_as_it_came),
 		WITH(too_long_for_a_tag),
