@@ -19,16 +19,20 @@ spec = importlib.util.spec_from_file_location('proxy_udp', os.path.join(
 same = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(same)
 
-# Kamailio changes the port in the SDP of calls to this user.
+# Kamailio changes the port in the SDP of calls to this user, and the header of
+# those to the next.
 ALTER = '''
 	if (is_method("INVITE") && $rU == "altered") {
 		subst_body('/m=audio [0-9]+/m=audio 4444/');
+	}
+	if (is_method("INVITE") && $rU == "undated") {
+		remove_hf("Date");
 	}
 	t_relay();
 }
 '''
 WORDS = {'sign': 'both sides signed SDP', 'encrypt': 'SDP itself is not authenticated',
-         'sign-encrypt': 'both sides signed SDP'}
+         'sign-encrypt': 'both sides signed SDP', 'tunnel': 'both sides signed SDP'}
 
 
 def setup(t):
@@ -100,6 +104,28 @@ def check_body(t, mode, message, site):
     t.claim('SDP is in it', b'm=audio' in body)
 
 
+def check_whole(t, wire, site):
+    """Every message of a call, but 100, as it passed the wire: the first is for the
+    certificate of a site, the others are under the key that it brings."""
+    kinds = {f'{m.status} {m.method}' if m.status else m.method: m for m in wire}
+    t.claim('all are sealed', set(kinds) >= {'INVITE', '180 INVITE', '200 INVITE', 'ACK', 'BYE',
+                                             '200 BYE'}, str(list(kinds)))
+    for name, m in kinds.items():
+        t.claim(f'{name} shows only what it must', 'authEnveloped' in m.header('Content-Type') and
+                b'm=audio' not in m.raw and not any(
+                    m.header(h) for h in ('Allow', 'User-Agent', 'Server', 'Subject')), m.start)
+    size = {name: len(m.raw.split(b'\r\n\r\n', 1)[1]) for name, m in kinds.items()}
+    body = opened(t, kinds['INVITE'].raw.split(b'\r\n\r\n', 1)[1], site)
+    head, _, der = body.partition(b'\r\n\r\n')
+    t.claim('a key for the others is in it', b'Content-Session-Key: kek' in body)
+    out = openssl(t, '-verify', '-inform', 'DER', '-in', put(t, 'whole', der), '-binary',
+                  '-CAfile', t.issuer.ca, '-purpose', 'any', '-certfile', t.both)
+    t.claim('openssl verifies the message within', out.returncode == 0 and
+            b'Content-Type: message/sip\r\n\r\nINVITE ' in out.stdout and
+            b'm=audio' in out.stdout, out.stderr.decode()[-300:] + str(head))
+    t.claim('the others are shorter', size['ACK'] < size['INVITE'] - 500, str(size))
+
+
 def check_bare(t, mode, wire):
     """In the sign modes what has no description has its headers signed."""
     if mode == 'encrypt':
@@ -130,6 +156,9 @@ def check_mode(t, mode):
             for name in ('phone-a', 'phone-b') for m in sip.messages(paths[name])))
         to = 'b' if callee is s.bob else 'a'
         wire = [m for m in sip.messages(paths['wire']) if m.body]
+        if mode == 'tunnel':
+            check_whole(t, wire, to)
+            continue
         check_body(t, mode, next(m for m in wire if m.start.startswith('INVITE')), to)
         check_body(t, mode, next(m for m in wire if m.status == 200),
                    'a' if to == 'b' else 'b')
@@ -236,6 +265,11 @@ def check(t):
     for mode in WORDS:
         set_both(s, body=mode)
         check_mode(t, mode)
+    s.alice.forget()
+    s.bob.forget()
+    s.alice.dial('sip:undated@b.example')
+    s.alice.wait_event('CALL_CLOSED')
+    refused(t, 'a header taken off on the way', 'Date differs or is missing')
 
     check_keys_within(t)
     check_old_end(t)
