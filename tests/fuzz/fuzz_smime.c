@@ -1,11 +1,13 @@
 /* fuzz_smime.c - the whole open path. The bytes are a MIME entity: it is opened
  * as it stands, by the keys of RFC 6216 and with everything that is legacy; and
  * it is sealed by keys of ours, in a form that its length chooses, and opened
- * again, so that what lies behind signature and envelope is reached. Nothing
+ * again, so that what lies behind signature and envelope is reached; and once
+ * more as a whole SIP message, within and around. Nothing
  * may come out of what fails, and what was sealed must come out whole. */
 #include "modules/smime/certs.h"
 #include "modules/smime/open.h"
 #include "modules/smime/seal.h"
+#include "modules/smime/smime.h"
 #include "tests/mock/ca.h"
 
 #include <fcntl.h>
@@ -164,6 +166,58 @@ static void there_and_back(struct mime_bytes entity, size_t parts)
 	smime_opened_free(&o);
 }
 
+/* The head ends at the first empty line; the length chooses what is asked of
+ * what comes out. */
+static void whole(struct mime_bytes t)
+{
+	const struct bodies_terms terms = {
+		.local_id = OURS, .remote_id = OURS, .peer = "us",
+		.credential = ours(), .mode = BODY_MODE_TUNNEL,
+		.wall_us = NOW_US, .window_us = UINT64_MAX / 2,
+		.known = (const struct bodies_card *)(const void *)card(),
+	};
+	struct bodies_text text = { .frag = t.p, .frag_len = t.len };
+	struct bodies_given given = { .frag = t.p };
+	struct bodies_sealed s = { .body = buf_of(2 * MIME_BODY_MAX) };
+	struct bodies_opened o = { .card = NULL };
+	struct bodies_fault why = { 0, "" };
+	static const char words[] = "Content-Type: text/plain\r\n";
+	char fields[BODIES_TYPE_TEXT + 20];
+	size_t n = 0;
+
+	while (n + 3 < t.len && memcmp(t.p + n, "\r\n\r\n", 4))
+		n++;
+	if (n + 3 < t.len)
+		text.frag_len = n + 2;
+	text.content = t.p + text.frag_len + (n + 3 < t.len ? 2 : 0);
+	text.content_len = (size_t)(t.p + t.len - text.content);
+	given.frag_len = text.frag_len;
+	given.words = t.len & 1;
+	given.bare = t.len & 2;
+	if (given.words) {
+		text.fields = (const uint8_t *)words;
+		text.fields_len = sizeof words - 1;
+	}
+	if (!smime_bodies.seal(&terms, &text, &s, &why)) {
+		snprintf(fields, sizeof fields, "Content-Type: %s\r\n", s.type);
+		given.fields = (const uint8_t *)fields;
+		given.fields_len = strlen(fields);
+		given.body = s.body.data;
+		given.body_len = s.body.len;
+		if (smime_bodies.open(&terms, &given, &o, &why))
+			must(why.status >= 400 && !o.head.len &&
+			     !o.content.len);
+		else
+			must(o.head.len && o.is_signed && o.encrypted);
+	}
+	if (o.card)
+		smime_bodies.card_free(o.card);
+	buf_free(&o.head);
+	buf_free(&o.fields);
+	buf_free(&o.content);
+	buf_free(&s.body);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct mime_bytes entity = { data, size };
@@ -174,5 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		open_it(&m.part[0]);
 	if (size)
 		there_and_back(entity, r ? 0 : m.n);
+	if (size)
+		whole(entity);
 	return 0;
 }

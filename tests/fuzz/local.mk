@@ -101,10 +101,10 @@ tests_fuzz_fuzz_mime_LDADD = $(BASE_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_smime
 tests_fuzz_fuzz_smime_SOURCES = tests/fuzz/fuzz_smime.c $(FUZZ_MAIN) \
-	tests/mock/ca.c tests/mock/ca.h
+	tests/mock/ca.c tests/mock/ca.h tests/mock/modules.c
 tests_fuzz_fuzz_smime_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
 tests_fuzz_fuzz_smime_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_smime_LDADD = $(SMIME_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_smime_LDADD = $(SMIME_LIBS) $(FRAME_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_vici
 tests_fuzz_fuzz_vici_SOURCES = tests/fuzz/fuzz_vici.c $(FUZZ_MAIN)
