@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Bytes of a call's SIP messages between two gateways, plain and with SDP sealed by
-S/MIME: INVITE, 100, 180, 200, ACK, BYE, 200 (root).
+"""Bytes of a call's SIP messages between two gateways, plain and with SDP, or whole
+messages, sealed by S/MIME: INVITE, 100, 180, 200, ACK, BYE, 200 (root).
 
     ./sealed_bytes.py BUILD        a table for bench/RESULTS.md
 
@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../
 from lib import certs, lab as labs, sip, stage  # noqa: E402
 
 KINDS = {'RSA-2048': '', 'P-256': 'P-256'}
-MODES = ('sign', 'encrypt', 'sign-encrypt')
+MODES = ('sign', 'encrypt', 'sign-encrypt', 'tunnel')
 
 
 def bytes_of(path):
