@@ -24,8 +24,10 @@ static bool make(struct bodies_session *k)
 
 void sessions_seal(struct sessions *s, bool anew, struct bodies_terms *t)
 {
-	if (anew)
+	if (anew && !s->anew) {
 		wipe(s, sizeof *s); /* all zero: there are none */
+		s->anew = true;
+	}
 	if (!s->n)
 		s->n = s->ours = make(&s->key[0]);
 	t->session = s->n ? &s->key[s->n - 1] : NULL;

@@ -11,11 +11,13 @@ struct sessions {
 	size_t n;
 	bool ours;
 	bool shared; /* the far end has used ours */
+	bool anew;   /* they were lost, once */
 };
 
 /* Sets what seals the next message: a key that the far end has, else one of
- * ours, which it gets along with it. anew: it has lost what it had. Borrowed as
- * long as s stays so. Without random numbers none is set. */
+ * ours, which it gets along with it. anew: it has lost what it had, which
+ * counts once in a call. Borrowed as long as s stays so. Without random numbers
+ * none is set. */
 void sessions_seal(struct sessions *s, bool anew, struct bodies_terms *t);
 /* Sets those that may open one. Borrowed the same way. */
 void sessions_open(const struct sessions *s, struct bodies_terms *t);
