@@ -29,6 +29,7 @@ struct line {
 	struct line *next;    /* in the engine's table by stream */
 	struct call *call;
 	uint32_t stream;      /* 0: none */
+	bool maybe;           /* made as one that may become clear */
 	uint32_t ssrc;        /* ours on the sealed leg */
 	struct addr local[2]; /* our RTP ports, by face */
 	uint32_t tunnel;      /* raised for it, or used; 0: none */

@@ -35,7 +35,7 @@ static bool has_media(const struct call *c, enum face f)
 	return media[0].family || media[1].family;
 }
 
-static void fill_line(const struct call *c, const struct job *j, unsigned i,
+static void fill_line(struct call *c, const struct job *j, unsigned i,
 		      struct msg_stream_line *out)
 {
 	const struct sdp_media *m = &j->sdp.media[i];
@@ -46,6 +46,7 @@ static void fill_line(const struct call *c, const struct job *j, unsigned i,
 	out->sealed = c->tunnelled || c->carried ? STREAM_TUNNEL :
 		      c->sealing == SEALING_MAYBE ? STREAM_MAYBE :
 		      call_sealed(c) ? STREAM_SEALED : STREAM_CLEAR;
+	c->line[i].maybe = out->sealed == STREAM_MAYBE;
 	out->clock_hz = m->clock_hz;
 }
 
@@ -210,7 +211,8 @@ static void branch_keys(const struct call *c, const struct branch *b,
 			struct msg_stream_set *set)
 {
 	set->may_send = (uint8_t)when;
-	set->clear = b->clear;
+	/* one that the answer declined, and a later one takes, is undecided */
+	set->clear = b->clear || (c->line[i].maybe && !call_sealed(c));
 	if (b->key[i].send && !c->tunnelled) { /* else they are the kernel's */
 		set->set_keys = 1;
 		set->key = b->key[i];

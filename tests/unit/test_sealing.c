@@ -137,6 +137,35 @@ static void left_out_keys_make_it_plain(void **state)
 	}
 }
 
+#define VIDEO "m=video 4002 RTP/AVP 96\r\n"
+#define NO_VIDEO "m=video 0 RTP/AVP 96\r\n"
+
+/* Its stream is as undecided as when it was offered: the relay must hear of a
+ * line that was declined, and is taken up later, that it is clear. */
+static void a_declined_line_is_decided_later(void **state)
+{
+	struct rig *r = rig_new("");
+
+	(void)state;
+	rig_call(r, INSIDE, "first");
+	offer(r, INSIDE, PLAIN VIDEO);
+	assert_true(call_retry(r->call, 488));
+	offer(r, INSIDE, PLAIN VIDEO);
+	assert_int_equal(r->seal, STREAM_MAYBE);
+	answer(r, OUTSIDE, PLAIN NO_VIDEO);
+	passes(false, false);
+	ends_as(r, "verdict plain");
+	assert_int_equal(last_set(r)->stream, r->call->line[0].stream);
+	offer(r, INSIDE, PLAIN VIDEO);
+	passes(false, false);
+	answer(r, OUTSIDE, PLAIN VIDEO);
+	passes(false, false);
+	assert_int_equal(last_set(r)->stream, r->call->line[1].stream);
+	assert_true(last_set(r)->clear && last_set(r)->may_send);
+	assert_false(last_set(r)->set_keys);
+	rig_free(r);
+}
+
 static void two_refusals_lead_into_the_clear(void **state)
 {
 	struct rig *r = rig_new("");
@@ -409,6 +438,7 @@ int main(void)
 		cmocka_unit_test(the_first_rung_is_sealed),
 		cmocka_unit_test(a_refusal_leads_to_keys_that_may_be_left_out),
 		cmocka_unit_test(left_out_keys_make_it_plain),
+		cmocka_unit_test(a_declined_line_is_decided_later),
 		cmocka_unit_test(two_refusals_lead_into_the_clear),
 		cmocka_unit_test(who_was_sealed_is_not_spoken_to_in_clear),
 		cmocka_unit_test(a_silent_keeper_allows_nothing),
