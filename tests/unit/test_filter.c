@@ -682,42 +682,6 @@ static void hold_keeps_keys(void **state)
 	rig_free(r);
 }
 
-#define MOVED "v=0\r\no=- 1 2 IN IP4 127.0.0.9\r\ns=-\r\n" \
-	      "c=IN IP4 127.0.0.8\r\nt=0 0\r\nm=audio 4200 RTP/AVP 8\r\n" \
-	      "a=rtpmap:8 PCMA/8000\r\na=rtcp:4301\r\n"
-
-/* Another address, port and codec: the relay hears of it, keys stay. */
-static void a_phone_moves(void **state)
-{
-	struct rig *r = established(INSIDE);
-	uint64_t key = last_set(r)->key.send;
-	char where[ADDR_TEXT];
-
-	(void)state;
-	offer(r, INSIDE, MOVED);
-	passes();
-	assert_non_null(strstr(o.body, "RTP/SAVP 8\r\n"));
-	assert_null(strstr(o.body, "127.0.0.8"));
-	answer(r, OUTSIDE, 0, HEAD MGMT "m=audio 4000 RTP/SAVP 8\r\n");
-	passes();
-	assert_int_equal(r->offers, 1);
-	assert_int_equal(last_set(r)->key.send, key);
-	assert_true(last_set(r)->set_remote[INSIDE]);
-	assert_string_equal(addr_text(&last_set(r)->remote[INSIDE], where),
-			    "127.0.0.8:4200");
-	assert_string_equal(addr_text(&last_set(r)->remote_rtcp[INSIDE],
-				      where), "127.0.0.8:4301");
-	/* the hold of old phones (RFC 2543): nothing is sent to it */
-	offer(r, INSIDE, "v=0\r\no=- 1 3 IN IP4 127.0.0.9\r\ns=-\r\n"
-	      "c=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4200 RTP/AVP 8\r\n");
-	passes();
-	assert_non_null(strstr(o.body, "c=IN IP4 0.0.0.0\r\n"));
-	answer(r, OUTSIDE, 0, HEAD MGMT "m=audio 4000 RTP/SAVP 8\r\n");
-	passes();
-	assert_true(addr_is_any(&last_set(r)->remote[INSIDE]));
-	rig_free(r);
-}
-
 static void hold_from_outside(void **state)
 {
 	struct rig *r = established(OUTSIDE);
@@ -1018,7 +982,6 @@ int main(void)
 		cmocka_unit_test(won_before_answer),
 		cmocka_unit_test(reoffer_unchanged),
 		cmocka_unit_test(hold_keeps_keys),
-		cmocka_unit_test(a_phone_moves),
 		cmocka_unit_test(hold_from_outside),
 		cmocka_unit_test(other_side_offers),
 		cmocka_unit_test(new_line), cmocka_unit_test(declined_offer),

@@ -316,6 +316,45 @@ static void telephone_events(void **state)
 	}
 }
 
+#define AT(address, lines) \
+	"v=0\r\no=- 1 2 IN IP4 127.0.0.9\r\ns=-\r\n" \
+	"c=IN IP4 " address "\r\nt=0 0\r\n" lines
+#define ALAW "m=audio 4200 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+
+/* Another address, port and codec, by a re-INVITE: the relay hears of it, and
+ * the keys stay; so with the hold of old phones (RFC 2543). */
+static void a_phone_moves(void **state)
+{
+	char where[ADDR_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		struct rig *r = talk(&kinds[i], HEAD AUDIO, AUDIO);
+		const struct msg_stream_set *set =
+			&r->set[(r->n_set - 1) % 64];
+		uint64_t key = set->key.send;
+
+		phone_offers(r, AT("127.0.0.8", ALAW "a=rtcp:4301\r\n"));
+		assert_non_null(strstr(o.body, "AVP 8\r\n"));
+		assert_null(strstr(o.body, "127.0.0.8"));
+		far_answers(r, &kinds[i], ALAW);
+		set = &r->set[(r->n_set - 1) % 64];
+		assert_int_equal(r->offers, kinds[i].sealed);
+		assert_int_equal(set->key.send, key);
+		assert_true(set->set_remote[INSIDE]);
+		assert_string_equal(addr_text(&set->remote[INSIDE], where),
+				    "127.0.0.8:4200");
+		assert_string_equal(addr_text(&set->remote_rtcp[INSIDE],
+					      where), "127.0.0.8:4301");
+		phone_offers(r, AT("0.0.0.0", ALAW));
+		assert_non_null(strstr(o.body, "c=IN IP4 0.0.0.0\r\n"));
+		far_answers(r, &kinds[i], ALAW);
+		set = &r->set[(r->n_set - 1) % 64];
+		assert_true(addr_is_any(&set->remote[INSIDE]));
+		rig_free(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +366,7 @@ int main(void)
 		cmocka_unit_test(a_declined_line_comes_back),
 		cmocka_unit_test(a_dropped_line_comes_back),
 		cmocka_unit_test(telephone_events),
+		cmocka_unit_test(a_phone_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
