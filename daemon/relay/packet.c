@@ -141,12 +141,13 @@ static int open_rtcp(struct pass *d, struct stream_recv *k, uint32_t ssrc,
 	return r;
 }
 
-/* Never what we sent ourselves: with one key for both directions (k=) it would
- * open, and its SSRC in two directions would be one keystream twice. */
+/* With one key for both directions (k=) what we sent ourselves would open, and
+ * its SSRC in two directions would be one keystream twice. With two, who sends
+ * us back what we said (an echo) may keep the SSRC. */
 static bool usable(const struct stream *s, const struct stream_recv *k,
 		   uint32_t ssrc, uint64_t now_us)
 {
-	if (ssrc == s->tx.ssrc)
+	if (k->mutual && ssrc == s->tx.ssrc)
 		return false;
 	if (k->until_us && k->until_us <= now_us)
 		return false;

@@ -19,6 +19,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/secret.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -156,6 +157,12 @@ static int recv_open(const struct stream *s, const struct msg_key *key,
 	return 0;
 }
 
+static bool is_same(const struct srtp_key *a, const struct srtp_key *b)
+{
+	return !CRYPTO_memcmp(a->key, b->key, sizeof a->key) &&
+	       !CRYPTO_memcmp(a->salt, b->salt, sizeof a->salt);
+}
+
 /* What a change brings, opened before anything is changed. */
 struct fresh {
 	struct stream_send send;
@@ -176,6 +183,9 @@ static int fresh_open(const struct stream *s, const struct stream_change *c,
 	}
 	if (!r && c->has_key[KEY_RECV])
 		r = recv_open(s, &c->key[KEY_RECV], &f.recv);
+	if (f.recv && c->has_key[KEY_SEND])
+		f.recv->mutual = is_same(&c->key[KEY_RECV].key,
+					 &c->key[KEY_SEND].key);
 	if (r && f.send.t)
 		s->env->transform->close(f.send.t);
 	if (!r)

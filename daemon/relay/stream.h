@@ -57,6 +57,7 @@ struct stream_recv {
 	struct transform_key *t;
 	uint64_t until_us;
 	uint32_t ssrc;      /* 0: any */
+	bool mutual;        /* it is what we seal with, too (k=) */
 	struct stream_life life;
 	struct index_rx rx;
 };

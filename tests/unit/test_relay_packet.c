@@ -193,7 +193,7 @@ static struct msg_key key_of(uint32_t number, enum key_direction d)
 }
 
 /* Keys by number, 0: none; addresses of both sides. */
-static int set(uint32_t send, uint32_t recv, unsigned may_send)
+static int set_all(uint32_t send, uint32_t recv, unsigned may_send, bool mutual)
 {
 	struct stream_change c = {
 		.set = { .set_remote = { 1, 1 }, .remote = { phone, far },
@@ -203,7 +203,18 @@ static int set(uint32_t send, uint32_t recv, unsigned may_send)
 		.key = { key_of(send, KEY_SEND), key_of(recv, KEY_RECV) },
 	};
 
+	if (mutual) {
+		memcpy(c.key[KEY_SEND].key.key, c.key[KEY_RECV].key.key,
+		       sizeof c.key[0].key.key);
+		memcpy(c.key[KEY_SEND].key.salt, c.key[KEY_RECV].key.salt,
+		       sizeof c.key[0].key.salt);
+	}
 	return stream_set(s, &c, now_us);
+}
+
+static int set(uint32_t send, uint32_t recv, unsigned may_send)
+{
+	return set_all(send, recv, may_send, false);
 }
 
 static int relay(enum face from, enum component c, const struct addr *source,
@@ -512,9 +523,17 @@ static void a_bound_source(void **state)
 static void our_own_source_is_not_heard(void **state)
 {
 	(void)state;
-	assert_int_equal(set(1, 2, true), 0);
+	assert_int_equal(set_all(1, 2, true, true), 0);
 	assert_int_equal(from_far(OURS, 1, 2), E_AUTH);
 	assert_int_equal(from_far(OURS + 1, 1, 2), 0);
+}
+
+/* With two, who only sends back what he hears is heard. */
+static void an_echo_is_heard(void **state)
+{
+	(void)state;
+	assert_int_equal(set(1, 2, true), 0);
+	assert_int_equal(from_far(OURS, 1, 2), 0);
 }
 
 /* -- sources -------------------------------------------------------------- */
@@ -748,6 +767,7 @@ int main(void)
 		WITH(a_new_key_does_not_reset_the_far_index),
 		WITH(a_bound_source),
 		WITH(our_own_source_is_not_heard),
+		WITH(an_echo_is_heard),
 		WITH(strangers_are_not_heard),
 		WITH(nothing_leaves_as_it_came),
 		WITH(too_long_for_a_tag),
