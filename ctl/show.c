@@ -310,8 +310,9 @@ static void put_foreign(const json_t *sas)
 	const json_t *o, *list = json_object_get(sas, "foreign");
 	size_t i;
 
-	printf("%lld policies keep all but ESP from the ports of tunnels\n",
-	       int_of(sas, "block_policies"));
+	if (json_object_get(sas, "block_policies"))
+		printf("%lld policies keep all but ESP from the ports of "
+		       "tunnels\n", int_of(sas, "block_policies"));
 	if (n)
 		printf("%lld SAs of ESP in the kernel are not ours:\n", n);
 	json_array_foreach(list, i, o) {

@@ -572,7 +572,8 @@ struct msg_tunnel_key {
 /* MSG_TUNNEL_KEY_GONE is a struct msg_key_gone: what is raised with it goes. */
 
 /* The pre-shared key of a peer with media = "ike", which charon has to be
- * given: it is asked for each time, and not kept. */
+ * given: it is asked for each time, and not kept. After a reload each comes
+ * unasked, since it may be another one. */
 struct msg_ike_key {
 	char peer[NAME_TEXT];
 };

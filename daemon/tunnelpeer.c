@@ -2,6 +2,9 @@
 #include "daemon/tunnelpeer.h"
 
 #include "daemon/base/err.h"
+#include "daemon/policy.h"
+
+#include <string.h>
 
 static int read_nets(const struct conf_node *n, const char *name,
 		     struct tunnel_peer *p, struct conf_err *err)
@@ -45,4 +48,41 @@ int tunnelpeer_read(const struct conf_node *n, const char *name,
 	if (!r)
 		*out = p;
 	return r;
+}
+
+/* -- a reload -------------------------------------------------------------- */
+
+static const struct peer *ike_peer(const struct policy *policy,
+				   const char *name)
+{
+	const struct peer *p = policy_peer(policy, name);
+
+	return p && p->profile->media == MEDIA_IKE ? p : NULL;
+}
+
+static bool same_peer(const struct peer *a, const struct peer *b)
+{
+	return b && addr_equal(&a->ike.at, &b->ike.at) &&
+	       !strcmp(a->ike.id, b->ike.id) && !strcmp(a->psk, b->psk) &&
+	       a->ike.n_nets == b->ike.n_nets &&
+	       !memcmp(a->ike.nets, b->ike.nets, sizeof a->ike.nets) &&
+	       a->profile->n_esp == b->profile->n_esp &&
+	       !memcmp(a->profile->esp, b->profile->esp,
+		       sizeof a->profile->esp);
+}
+
+static bool all_in(const struct policy *from, const struct policy *in)
+{
+	const struct peer *p;
+
+	for (size_t i = 0; (p = policy_at(from, i)); i++)
+		if (p->profile->media == MEDIA_IKE &&
+		    !same_peer(p, ike_peer(in, p->name)))
+			return false;
+	return true;
+}
+
+bool tunnelpeers_same(const struct policy *a, const struct policy *b)
+{
+	return all_in(a, b) && all_in(b, a);
 }

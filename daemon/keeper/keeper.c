@@ -36,6 +36,7 @@
 
 #include <event2/event.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -333,17 +334,32 @@ static int answer(struct keeper *k, const struct ipc_msg *msg)
 	return 0;
 }
 
-static int give_key(struct keeper *k, const struct ipc_msg *msg)
+static void give_key(struct keeper *k, uint64_t id,
+		     const struct msg_ike_key *m)
 {
-	const struct msg_ike_key *m = msg->body;
 	struct msg_ike_keyed reply;
 
 	ikekey_answer(child_policy(k->child), child_psk(k->child, m->peer), m,
 		      &reply);
-	child_send(k->child, PROC_TUNNEL, MSG_IKE_KEYED, msg->id, &reply,
+	child_send(k->child, PROC_TUNNEL, MSG_IKE_KEYED, id, &reply,
 		   sizeof reply, NULL, 0);
 	wipe(&reply, sizeof reply);
-	return 0;
+}
+
+/* Those that charon has may be others now. */
+static void give_keys(struct keeper *k)
+{
+	const struct policy *policy = child_policy(k->child);
+	const struct peer *p;
+	struct msg_ike_key m;
+
+	for (size_t i = 0; (p = policy_at(policy, i)); i++) {
+		if (p->profile->media != MEDIA_IKE)
+			continue;
+		memset(&m, 0, sizeof m);
+		snprintf(m.peer, sizeof m.peer, "%s", p->name);
+		give_key(k, 0, &m);
+	}
 }
 
 static int handle(void *state, enum process from, struct ipc_msg *msg)
@@ -358,8 +374,10 @@ static int handle(void *state, enum process from, struct ipc_msg *msg)
 		return judge(k, msg);
 	if (from == PROC_ENGINE && msg->type == MSG_ACCOUNT_ANSWER)
 		return answer(k, msg);
-	if (from == PROC_TUNNEL && msg->type == MSG_IKE_KEY)
-		return give_key(k, msg);
+	if (from == PROC_TUNNEL && msg->type == MSG_IKE_KEY) {
+		give_key(k, msg->id, msg->body);
+		return 0;
+	}
 	return k->clerk ? clerk_handle(k->clerk, from, msg) : E_STATE;
 }
 
@@ -372,13 +390,15 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 }
 
 /* Policy and keys are looked up anew for each request; only the limits are
- * ours to take over. Tables keep their size until a restart. */
+ * ours to take over, and charon's keys to be sent. Tables keep their size until
+ * a restart. */
 static int reload(void *state)
 {
 	struct keeper *k = state;
 	struct clerk_limits limits = limits_of(k->child);
 
 	clerk_limits(k->clerk, &limits);
+	give_keys(k);
 	return 0;
 }
 

@@ -129,9 +129,45 @@ static int check_tls_files(const struct conf *c, const char *dir)
 	return r;
 }
 
-static bool has_tunnels(const struct parent *p)
+/* What the tunnel process began with it keeps. NULL: nothing of it changes. */
+static const char *tunnels_change(const struct policy *now,
+				  const struct policy *next)
 {
-	return p->n_workers == WORKERS;
+	static const struct {
+		enum media_way way;
+		const char *added, *gone;
+	} rows[] = {
+		{ MEDIA_ESP, "a peer has media = \"esp\" now, and none had "
+		  "before",
+		  "no peer has media = \"esp\" any more" },
+		{ MEDIA_IKE, "a peer has media = \"ike\" now, and none had "
+		  "before",
+		  "no peer has media = \"ike\" any more" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (policy_uses(now, rows[i].way) !=
+		    policy_uses(next, rows[i].way))
+			return policy_uses(next, rows[i].way) ? rows[i].added
+							      : rows[i].gone;
+	return tunnelpeers_same(now, next) ? NULL :
+	       "other peers have media = \"ike\", or their ike, ike_id, "
+	       "ike_nets, psk or esp changed";
+}
+
+static int check_tunnels(struct parent *p)
+{
+	const char *change = tunnels_change(p->policy, p->policy_next);
+	char why[200];
+
+	if (!change)
+		return 0;
+	snprintf(why, sizeof why, "%s: to %s the tunnel process needs a "
+		 "restart of the service", change,
+		 policy_tunnels(p->policy) == policy_tunnels(p->policy_next)
+		 ? "change" : policy_tunnels(p->policy) ? "end" : "start");
+	reload_failed(p, why);
+	return E_RESTART;
 }
 
 static int prepare_next(struct parent *p)
@@ -160,16 +196,9 @@ static int prepare_next(struct parent *p)
 		return r;
 	}
 	r = policy_new(p->conf_next, &p->policy_next, &err);
-	if (r) {
-		reload_failed(p, err.text);
-	} else if (policy_tunnels(p->policy_next) != has_tunnels(p)) {
-		reload_failed(p, has_tunnels(p) ?
-			      "no peer has media = \"esp\" any more, and to "
-			      "end the tunnel process needs a restart" :
-			      "a peer has media = \"esp\" now, and to start "
-			      "the tunnel process needs a restart");
-		r = E_RESTART;
-	}
+	if (!r)
+		return check_tunnels(p);
+	reload_failed(p, err.text);
 	return r;
 }
 
@@ -545,7 +574,7 @@ static void raise_files(void)
 static int confine_us(const struct parent *p)
 {
 	if (p->options->sandbox)
-		return confine_parent(has_tunnels(p));
+		return confine_parent(policy_tunnels(p->policy));
 	log_error(TAG, "--no-sandbox: for debugging only; whoever breaks into "
 		  "a process has all its rights");
 	return 0;

@@ -16,6 +16,8 @@ struct standing_ops {
 	void (*need_key)(void *user, const char *peer);
 	/* A peer's tunnel is no more. */
 	void (*gone)(void *user, const char *peer);
+	/* It is up as before, but may take less: see covers(). */
+	void (*changed)(void *user, const char *peer);
 };
 
 struct standing {
@@ -27,7 +29,8 @@ struct standing {
 		     const struct policy *policy,
 		     const struct standing_ops *ops, void *user);
 	void (*end)(void *state);
-	/* NULL: there is none. */
+	/* NULL: there is none. Another one than before ends the tunnel, which
+	 * is raised anew with it. */
 	void (*key)(void *state, const char *peer, const struct secret *key);
 	/* NULL while the peer's tunnel is up, else why not; borrowed until the
 	 * loop goes on. */

@@ -294,16 +294,15 @@ static int begin(struct tunnel_process *p)
 	return r;
 }
 
-/* Peers of charon's tunnels are those of the start. */
+/* The parent has asked before whether this is the same process still. */
 static int tunnel_reload(void *state)
 {
 	struct tunnel_process *p = state;
 	const struct policy *policy = child_policy(p->child);
 
-	if (policy_uses(policy, MEDIA_ESP) != (p->tunnels != NULL) ||
-	    policy_uses(policy, MEDIA_IKE) != (p->uses != NULL))
-		return E_RESTART;
-	return p->uses && !uses_same(p->uses, policy) ? E_RESTART : 0;
+	return policy_uses(policy, MEDIA_ESP) != (p->tunnels != NULL) ||
+	       policy_uses(policy, MEDIA_IKE) != (p->uses != NULL)
+	       ? E_RESTART : 0;
 }
 
 static void tunnel_run(void *state)

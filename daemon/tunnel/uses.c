@@ -4,12 +4,14 @@
 #include "daemon/tunnel/uses.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/log.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define TAG "tunnel"
 #define RTP_AND_RTCP 2
 #define USES_SHOWN 512 /* more do not fit a message */
 
@@ -81,10 +83,12 @@ static int take_key(struct uses *u, const struct msg_ike_keyed *m)
 	struct secret key;
 	int r = m->key_len <= sizeof m->key ? 0 : E_FORMAT;
 
-	if (r || !a)
-		return r; /* two answers to one question are no matter */
-	*at = a->next;
-	free(a);
+	if (r || (!a && m->err))
+		return r;
+	if (a) { /* else a reload may have brought another one */
+		*at = a->next;
+		free(a);
+	}
 	r = m->err ? m->err : secret_set(&key, m->key, m->key_len);
 	s->key(s->state, m->peer, r ? NULL : &key);
 	secret_wipe(&key);
@@ -144,33 +148,6 @@ static const struct peer *peer_of(const struct policy *policy,
 	return p && p->profile->media == MEDIA_IKE ? p : NULL;
 }
 
-static bool same_peer(const struct peer *a, const struct peer *b)
-{
-	return b && addr_equal(&a->ike.at, &b->ike.at) &&
-	       !strcmp(a->ike.id, b->ike.id) && !strcmp(a->psk, b->psk) &&
-	       a->ike.n_nets == b->ike.n_nets &&
-	       !memcmp(a->ike.nets, b->ike.nets, sizeof a->ike.nets) &&
-	       a->profile->n_esp == b->profile->n_esp &&
-	       !memcmp(a->profile->esp, b->profile->esp,
-		       sizeof a->profile->esp);
-}
-
-static bool all_in(const struct policy *from, const struct policy *in)
-{
-	const struct peer *p;
-
-	for (size_t i = 0; (p = policy_at(from, i)); i++)
-		if (p->profile->media == MEDIA_IKE &&
-		    !same_peer(p, peer_of(in, p->name)))
-			return false;
-	return true;
-}
-
-bool uses_same(const struct uses *u, const struct policy *policy)
-{
-	return all_in(u->conf.policy, policy) && all_in(policy, u->conf.policy);
-}
-
 static int use(struct uses *u, const struct msg_tunnel_use *m,
 	       struct msg_tunnel_used *reply)
 {
@@ -216,21 +193,42 @@ static void on_drop(struct uses *u, const struct msg_tunnel_drop *m)
 		}
 }
 
+static void end_use(struct uses *u, struct use **at)
+{
+	struct msg_tunnel_event m = { .tunnel = (*at)->id,
+				      .event = TUNNEL_EVENT_GONE };
+
+	cut(u, at);
+	u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_EVENT, 0, &m,
+		     sizeof m, NULL);
+}
+
 static void gone(void *user, const char *peer)
 {
-	struct msg_tunnel_event m = { .event = TUNNEL_EVENT_GONE };
-	struct use **at;
 	struct uses *u = user;
+	struct use **at = &u->list;
 
-	for (at = &u->list; *at;) {
-		if (strcmp((*at)->m.peer, peer)) {
+	while (*at)
+		if (strcmp((*at)->m.peer, peer))
+			at = &(*at)->next;
+		else
+			end_use(u, at);
+}
+
+/* What its new SAs do not take would go out in clear. */
+static void changed(void *user, const char *peer)
+{
+	struct uses *u = user;
+	struct use **at = &u->list;
+
+	while (*at) {
+		if (strcmp((*at)->m.peer, peer) || all_covered(u, &(*at)->m)) {
 			at = &(*at)->next;
 			continue;
 		}
-		m.tunnel = (*at)->id;
-		cut(u, at);
-		u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_EVENT, 0,
-			     &m, sizeof m, NULL);
+		log_error(TAG, "peer %s: the tunnel takes the media of a call "
+			  "no more: the far end changed what it lets in", peer);
+		end_use(u, at);
 	}
 }
 
@@ -256,8 +254,7 @@ static char *draw(const struct uses *u)
 
 	for (const struct use *x = u->list; x && n < USES_SHOWN; x = x->next)
 		n += !json_array_append_new(list, use_json(x));
-	o = json_pack("{s:o,s:i,s:[],s:i}", "tunnels", list, "block_policies",
-		      0, "foreign", "foreign_count", 0);
+	o = json_pack("{s:o}", "tunnels", list);
 	if (o)
 		text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
@@ -318,7 +315,7 @@ size_t uses_count(const struct uses *u)
 
 /* -- life ------------------------------------------------------------------ */
 
-static const struct standing_ops ops = { need_key, gone };
+static const struct standing_ops ops = { need_key, gone, changed };
 
 int uses_new(const struct uses_conf *conf, struct uses **out)
 {

@@ -28,8 +28,6 @@ void uses_free(struct uses *u);
 bool uses_takes(const struct ipc_msg *msg);
 /* As ipc_ops.handle. */
 int uses_message(struct uses *u, const struct ipc_msg *msg);
-/* Whether the peers whose tunnels were begun are those of this policy. */
-bool uses_same(const struct uses *u, const struct policy *policy);
 /* Another engine than before: it knows none of them. */
 void uses_clear(struct uses *u);
 /* Another keeper: what it was asked is asked again. */

@@ -194,8 +194,9 @@ static json_t *cmd_sas(struct client *c, const json_t *q)
 	(void)q;
 	if (engine_tunnels(control->engine, on_glance, control, c->token))
 		return command_error("there are no tunnels: no peer has a "
-				     "profile with media = \"esp\", or the "
-				     "tunnel process is being started");
+				     "profile with media = \"esp\" or "
+				     "\"ike\", or the tunnel process is "
+				     "being started");
 	c->glance = "sas";
 	c->waiting = true;
 	return NULL;

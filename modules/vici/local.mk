@@ -11,6 +11,7 @@ modules_vici_libvici_a_SOURCES = \
 	modules/vici/ike/inside.h \
 	modules/vici/ike/name.c \
 	modules/vici/ike/peer.c \
+	modules/vici/ike/stamp.c \
 	modules/vici/ike/use.c \
 	modules/vici/message.c modules/vici/message.h \
 	modules/vici/packet.c modules/vici/packet.h \

@@ -32,6 +32,16 @@ static bool net_within(const struct net *inner, const struct net *outer)
 	return inner->bits >= outer->bits && net_contains(outer, &inner->base);
 }
 
+bool vici_selectors_equal(const struct vici_selectors *a,
+			  const struct vici_selectors *b)
+{
+	bool equal = a->n == b->n && !a->odd && !b->odd;
+
+	for (unsigned i = 0; equal && i < a->n; i++)
+		equal = vici_selector_equal(&a->list[i], &b->list[i]);
+	return equal;
+}
+
 bool vici_selector_within(const struct vici_selector *inner,
 			  const struct vici_selector *outer)
 {

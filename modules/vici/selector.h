@@ -25,6 +25,9 @@ struct vici_selectors {
 
 bool vici_selector_equal(const struct vici_selector *a,
 			 const struct vici_selector *b);
+/* In the same order; what is odd equals nothing. */
+bool vici_selectors_equal(const struct vici_selectors *a,
+			  const struct vici_selectors *b);
 /* Whether every packet that outer does not take, inner does not either. */
 bool vici_selector_within(const struct vici_selector *inner,
 			  const struct vici_selector *outer);

@@ -101,6 +101,27 @@ static void on_need_key(void *user, const char *peer)
 	c->ops->need_key(c->user, peer);
 }
 
+/* Again: by other SAs, or gone and back within one turn of the loop. */
+static void on_tunnel_up(struct charon *c, struct stand *s)
+{
+	log_info(TAG, "peer %s: the tunnel is up", s->peer->name);
+	if (s->up)
+		c->ops->changed(c->user, s->peer->name);
+	s->up = true;
+}
+
+static void on_tunnel_down(struct charon *c, struct stand *s,
+			   const struct ike_event *e)
+{
+	s->up = false;
+	snprintf(s->why, sizeof s->why, "%s", e->why);
+	log_error(TAG, "peer %s: the tunnel %s: %s; it is raised again",
+		  s->peer->name,
+		  e->news == IKE_GONE ? "is gone" : "did not come up", s->why);
+	if (e->news == IKE_GONE)
+		c->ops->gone(c->user, s->peer->name);
+}
+
 static void on_event(void *user, const struct ike_event *e)
 {
 	struct charon *c = user;
@@ -108,19 +129,10 @@ static void on_event(void *user, const struct ike_event *e)
 
 	while (s && s->use != e->use)
 		s = s->next;
-	if (!s)
-		return;
-	s->up = e->news == IKE_UP;
-	snprintf(s->why, sizeof s->why, "%s", e->why ? e->why : "");
-	if (s->up)
-		log_info(TAG, "peer %s: the tunnel is up", s->peer->name);
-	else
-		log_error(TAG, "peer %s: the tunnel %s: %s; it is raised again",
-			  s->peer->name,
-			  e->news == IKE_GONE ? "is gone" : "did not come up",
-			  s->why);
-	if (e->news == IKE_GONE)
-		c->ops->gone(c->user, s->peer->name);
+	if (s && e->news == IKE_UP)
+		on_tunnel_up(c, s);
+	else if (s)
+		on_tunnel_down(c, s, e);
 }
 
 static void on_charon(void *user, bool up, const char *why)

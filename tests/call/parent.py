@@ -426,6 +426,27 @@ def a_tunnel_process(user):
         said = p.hup(tunnel_config())
         assert 'a peer has media = "esp" now' in said and 'needs a restart' in said, said
         assert p.stop() == 0
+    a_second_kind_of_tunnel(user)
+
+
+def a_second_kind_of_tunnel(user):
+    """The process is there, but knows one kind, and the peers of its start."""
+    ike = tunnel_config('ike').replace('psk = ', 'ike = "192.0.2.8"; psk = ')
+    ike = ike.replace('media = "ike"; keying = [ "mikey-psk" ]', 'media = "ike"')
+    both = ike.replace('profiles = {', 'profiles = { e = { need = "require"; media = "esp"; '
+                       'keying = [ "mikey-psk" ]; };')
+    both = both.replace('peers = (', 'peers = ( { match = "*@e.example"; profile = "e"; psk = '
+                        '"file:b.psk"; },')
+    with Place(user) as p:
+        p.write(ike)
+        p.start(tunnel='none')
+        p.says(': ready')
+        said = p.hup(both)
+        assert 'a peer has media = "esp" now' in said and 'to change the' in said, said
+        said = p.hup(ike.replace('192.0.2.8', '192.0.2.9'))
+        assert 'other peers have media = "ike", or their ike' in said, said
+        assert 'is in force' in p.hup(ike)
+        assert p.stop() == 0
 
 
 def tells_systemd(user):

@@ -44,8 +44,6 @@ static struct rig {
 	char heard[4096];   /* commands since forget() */
 } rig;
 
-static const char secret_text[] = "0123456789abcdef";
-
 /* -- charon ---------------------------------------------------------------- */
 
 static void say(enum vici_op op, const char *name, const char *text)
@@ -117,7 +115,7 @@ static void give_key(const char *peer)
 {
 	struct secret key = { 0 };
 
-	secret_set(&key, secret_text, strlen(secret_text));
+	secret_set(&key, "0123456789abcdef", 16);
 	ike_key(rig.ike, peer, rig.no_key ? NULL : &key);
 }
 
@@ -258,7 +256,8 @@ static int try_use(const char *peer, const char *local, const char *remote,
 
 #define LOCAL "10.0.0.1/32[17/40000-40001]"
 #define REMOTE "10.0.0.2/32[17/50000-50001]"
-#define NAME LOCAL "=" REMOTE
+#define STAMP "#95ba362a6849" /* of b2 with the rig's key */
+#define NAME LOCAL "=" REMOTE STAMP
 
 /* A use of the peer b2's one tunnel. */
 static uint64_t use(bool standing)
@@ -485,8 +484,16 @@ static void what_it_covers(void **state)
 	assert_false(ike_covers(rig.ike, id, &odd, &remote));
 	assert_false(ike_covers(rig.ike, id, &local, &other));
 	assert_false(ike_covers(rig.ike, id + 1, &local, &remote));
-	event("child-updown", SA("1", "12", NAME, LOCAL, REMOTE));
+	/* the next one takes less, and who uses it is told */
+	event("child-rekey", "cs-b2 { uniqueid = 1 child-sas { c { old { "
+	      "name = " NAME " uniqueid = 12 } new { name = " NAME
+	      " uniqueid = 13 state = INSTALLED local-ts [ "
+	      "10.0.0.1/32[17/40001] ] remote-ts [ " REMOTE " ] } } } }");
 	WAIT(rig.events == 2);
+	assert_told(1, id, IKE_UP, 0);
+	assert_false(ike_covers(rig.ike, id, &local, &remote));
+	event("child-updown", SA("1", "13", NAME, LOCAL, REMOTE));
+	WAIT(rig.events == 3);
 	assert_false(ike_covers(rig.ike, id, &local, &remote));
 }
 
@@ -732,8 +739,10 @@ static void a_tunnel_of_nobody_is_ended(void **state)
 {
 	(void)state;
 	be_up();
-	event("child-updown", "up = yes " SA_1);
-	WAIT(heard("child-id = 11\n"));
+	use(false);
+	come_up();
+	event("child-updown", "up = yes " SA("1", "12", "x", LOCAL, REMOTE));
+	WAIT(heard("child-id = 12\n"));
 	event("child-updown", "up = yes office { uniqueid = 3 child-sas { c { "
 	      "name = lan uniqueid = 33 state = INSTALLED } } }");
 	quiet();

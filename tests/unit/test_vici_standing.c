@@ -36,9 +36,25 @@ static struct rig {
 	struct policy *policy;
 	struct standing *standing;
 	bool begun;
-	unsigned keys, gone;
+	unsigned keys, gone, changed;
+	const char *key;  /* the keeper's; NULL: the first */
+	const char *have; /* what list-sas streams */
 	char path[64], heard[8192];
 } rig;
+
+static void tell(const char *event, const char *text)
+{
+	struct buf b = buf_of(4096);
+
+	assert_int_equal(vici_from_text(&b, text), 0);
+	charon_say(rig.charon, VICI_EVENT, event, b.data, b.len);
+	buf_free(&b);
+}
+
+static void say(const char *text)
+{
+	tell("child-updown", text);
+}
 
 static bool on_command(void *user, const char *command)
 {
@@ -50,6 +66,8 @@ static bool on_command(void *user, const char *command)
 	snprintf(rig.heard + n, sizeof rig.heard - n, "%s %s\n", command,
 		 vici_to_text(&text, m->data, m->len));
 	buf_free(&text);
+	if (rig.have && !strcmp(command, "list-sas"))
+		tell("list-sa", rig.have);
 	return false;
 }
 
@@ -59,7 +77,7 @@ static void need_key(void *user, const char *peer)
 
 	assert_ptr_equal(user, &rig);
 	rig.keys++;
-	secret_set(&key, "0123456789abcdef", 16);
+	secret_set(&key, rig.key ? rig.key : "0123456789abcdef", 16);
 	rig.standing->key(rig.standing->state, peer, &key);
 }
 
@@ -70,7 +88,14 @@ static void gone(void *user, const char *peer)
 	rig.gone++;
 }
 
-static const struct standing_ops ops = { need_key, gone };
+static void changed(void *user, const char *peer)
+{
+	assert_ptr_equal(user, &rig);
+	assert_string_equal(peer, "b");
+	rig.changed++;
+}
+
+static const struct standing_ops ops = { need_key, gone, changed };
 
 static int set_up(void **state)
 {
@@ -188,19 +213,13 @@ static void what_the_configuration_says(void **state)
 	assert_non_null(trouble("*")); /* it has none */
 }
 
-static void say(const char *text)
-{
-	struct buf b = buf_of(4096);
-
-	assert_int_equal(vici_from_text(&b, text), 0);
-	charon_say(rig.charon, VICI_EVENT, "child-updown", b.data, b.len);
-	buf_free(&b);
-}
-
-#define SA "callseal-b { uniqueid = 1 state = ESTABLISHED child-sas { c { " \
-	   "name = 192.0.2.1/32[17/40000-40999]=192.0.2.2/32[17] uniqueid " \
-	   "= 2 state = INSTALLED local-ts [ 192.0.2.1/32[udp/40000-40999] ] " \
-	   "remote-ts [ 192.0.2.2/32[udp/50000-50999] ] } } }"
+#define SA_OF(id, ports) \
+	"callseal-b { uniqueid = 1 state = ESTABLISHED child-sas { c { " \
+	"name = 192.0.2.1/32[17/40000-40999]=192.0.2.2/32[17]#56bd8dcd3b7c " \
+	"uniqueid = " id " state = INSTALLED " \
+	"local-ts [ 192.0.2.1/32[udp/40000-40999] ] " \
+	"remote-ts [ 192.0.2.2/32[udp/" ports "] ] } } }"
+#define SA SA_OF("2", "50000-50999")
 
 static void up_and_gone(void **state)
 {
@@ -223,11 +242,68 @@ static void up_and_gone(void **state)
 					  &wide));
 	assert_false(rig.standing->covers(rig.standing->state, "x", &local,
 					  &remote));
+	assert_int_equal(rig.changed, 0);
+	say("up = yes " SA_OF("3", "50000-50001"));
+	for (int i = 0; !rig.changed && i < 1000; i++)
+		turn();
+	assert_int_equal(rig.changed, 1);
+	assert_null(trouble("b"));
+	assert_false(rig.standing->covers(rig.standing->state, "b", &local,
+					  &remote));
+	say(SA_OF("3", "50000-50001"));
 	say(SA);
 	for (int i = 0; !rig.gone && i < 1000; i++)
 		turn();
 	assert_int_equal(rig.gone, 1);
 	assert_non_null(trouble("b"));
+}
+
+static void give(const char *key)
+{
+	struct secret psk;
+
+	rig.key = key;
+	secret_set(&psk, key, strlen(key));
+	rig.standing->key(rig.standing->state, "b", &psk);
+}
+
+static void another_key(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", B), 0);
+	wait_for("initiate");
+	say("up = yes " SA);
+	for (int i = 0; trouble("b") && i < 1000; i++)
+		turn();
+	give("0123456789abcdef");
+	for (int i = 0; i < 20; i++)
+		turn();
+	assert_null(trouble("b")); /* the same one */
+	*rig.heard = 0;
+	give("fedcba9876543210");
+	wait_for("force = yes ike = callseal-b");
+	wait_for("unload-shared id = callseal-b");
+	wait_for("data = fedcba9876543210");
+	assert_int_equal(rig.gone, 1);
+	assert_int_equal(rig.keys, 2);
+	wait_for("initiate");
+	wait_for("#56bd8dcd");
+	assert_null(strstr(rig.heard, "#56bd8dcd3b7c"));
+}
+
+/* charon has one by that name, but not by that key. */
+static void raised_by_another_key(void **state)
+{
+	(void)state;
+	rig.have = "callseal-b { uniqueid = 9 state = ESTABLISHED child-sas { "
+		   "c { name = 192.0.2.1/32[17/40000-40999]=192.0.2.2/32[17]"
+		   "#56bd8dcd0000 uniqueid = 3 state = INSTALLED local-ts [ "
+		   "192.0.2.1/32[udp/40000-40999] ] remote-ts [ "
+		   "192.0.2.2/32[udp/50000-50999] ] } } }";
+	assert_int_equal(begin("", B), 0);
+	wait_for("force = yes ike-id = 9");
+	assert_non_null(trouble("b"));
+	wait_for("initiate");
 }
 
 static void what_cannot_be(void **state)
@@ -279,6 +355,8 @@ int main(void)
 		T(what_charon_is_given),
 		T(what_the_configuration_says),
 		T(up_and_gone),
+		T(another_key),
+		T(raised_by_another_key),
 		T(what_cannot_be),
 		T(an_address_of_another_family),
 		T(bad_values),

@@ -1,9 +1,38 @@
 /* adopt.c - what charon has already when we come: the tunnels that somebody
- * wants are taken over, and what nobody knows is ended later. See ike.h. */
+ * wants, and that were raised as we would, are taken over, and what nobody
+ * knows is ended later. See ike.h. */
 #include "modules/vici/ike/inside.h"
 
 #include <stdio.h>
 #include <string.h>
+
+static void nothing(void *user, int err, const struct vici_result *result)
+{
+	(void)user;
+	(void)err;
+	(void)result;
+}
+
+/* Whether one of its children is up and as we would raise it. */
+static bool is_known(const struct peer *p, struct vici_ike ike)
+{
+	struct vici_child_sa sa;
+
+	while (!vici_ike_child(&ike, &sa))
+		if (sa.state == VICI_CHILD_INSTALLED &&
+		    peer_child(p, sa.name))
+			return true;
+	return false;
+}
+
+/* Another key or configuration: charon would raise more under it. */
+static void end_ike_sa(struct ike *m, uint32_t id)
+{
+	struct vici_which which = { .ike_id = id };
+	struct vici_then then = ike_then(m, nothing, NULL);
+
+	vici_terminate(m->client, &which, true, &then);
+}
 
 static void each_of_peer(void *user, struct vici_ike *ike)
 {
@@ -14,6 +43,10 @@ static void each_of_peer(void *user, struct vici_ike *ike)
 	if (p->dead || !vici_text_is(ike->conn, p->name) ||
 	    ike->state != VICI_IKE_ESTABLISHED)
 		return;
+	if (!is_known(p, *ike)) {
+		end_ike_sa(p->m, ike->id);
+		return;
+	}
 	while (!vici_ike_child(ike, &sa)) {
 		c = peer_child(p, sa.name);
 		if (c && sa.state == VICI_CHILD_INSTALLED)
@@ -34,21 +67,13 @@ int adopt_peer(struct peer *p, vici_result_fn done)
 
 /* -- what nobody knows ----------------------------------------------------- */
 
-static void nothing(void *user, int err, const struct vici_result *result)
-{
-	(void)user;
-	(void)err;
-	(void)result;
-}
-
 static void end_ike(struct ike *m, const struct vici_ike *ike)
 {
-	struct vici_which which = { .ike_id = ike->id };
 	struct vici_then then = ike_then(m, nothing, NULL);
 	char name[VICI_NAME_MAX + 1];
 
 	snprintf(name, sizeof name, "%.*s", (int)ike->conn.len, ike->conn.p);
-	vici_terminate(m->client, &which, true, &then);
+	end_ike_sa(m, ike->id);
 	vici_unload_conn(m->client, name, &then);
 }
 
@@ -69,10 +94,10 @@ static void each_of_all(void *user, struct vici_ike *ike)
 
 	if (!ike->ours)
 		return;
-	if (p)
-		end_children(p, ike);
-	else
+	if (!p)
 		end_ike(m, ike);
+	else if (p->listed) /* else its children have no names yet */
+		end_children(p, ike);
 }
 
 void adopt_sweep(struct ike *m)

@@ -71,7 +71,7 @@ int child_new(struct peer *p, const struct ike_want *want, const char *name,
 	memcpy(c->remote, want->remote, want->n_remote * sizeof *c->remote);
 	c->retry_ms = p->m->settings->retry_min_ms;
 	c->conf = (struct vici_child){
-		.name = c->name, .local = c->local, .remote = c->remote,
+		.name = c->sa_name, .local = c->local, .remote = c->remote,
 		.n_local = want->n_local, .n_remote = want->n_remote,
 		.transport = want->transport, .proposal = c->proposal,
 		.rekey_s = want->rekey_s
@@ -135,7 +135,8 @@ static void initiate(struct child *c)
 {
 	struct ike *m = c->peer->m;
 	struct vici_then then = ike_then(m, on_initiated, c);
-	int r = vici_initiate(m->client, c->peer->name, c->name, &then);
+	int r = vici_initiate(m->client, c->peer->name, c->sa_name,
+			      &then);
 
 	c->begun = !r;
 	if (!r)
@@ -266,10 +267,19 @@ static void keep_sa(struct child *c, uint32_t old, uint32_t ike_id,
 	*at = (struct ike_sa){ sa->id, ike_id, sa->local, sa->remote };
 }
 
+/* Whether what all its pairs take may be less with this one. */
+static bool takes_other(const struct child *c, const struct vici_child_sa *sa)
+{
+	return !c->n_sas ||
+	       !vici_selectors_equal(&c->sa[0].local, &sa->local) ||
+	       !vici_selectors_equal(&c->sa[0].remote, &sa->remote);
+}
+
 void child_gained(struct child *c, uint32_t old, uint32_t ike_id,
 		  const struct vici_child_sa *sa)
 {
 	struct ike *m = c->peer->m;
+	bool news;
 
 	if (!child_fits(c, sa) || c->state == CHILD_ENDING) {
 		child_end_sa(m, sa->id);
@@ -277,13 +287,15 @@ void child_gained(struct child *c, uint32_t old, uint32_t ike_id,
 			child_lost(c, old, 0);
 		return; /* nothing is up by it: the timer tells */
 	}
+	news = c->state != CHILD_UP || takes_other(c, sa);
 	keep_sa(c, old, ike_id, sa);
+	if (news)
+		use_tell(c, &(struct ike_event){ .news = IKE_UP });
 	if (c->state == CHILD_UP)
 		return;
 	event_del(c->timer);
 	c->state = CHILD_UP;
 	c->retry_ms = m->settings->retry_min_ms;
-	use_tell(c, &(struct ike_event){ .news = IKE_UP });
 	if (!c->uses)
 		wait_ms(c, m->settings->linger_ms);
 }

@@ -5,6 +5,7 @@
  *   child.c   a tunnel from wanted to gone
  *   peer.c    what charon must have of a peer: key, connection
  *   adopt.c   what charon has already
+ *   stamp.c   by what that was raised
  *   name.c    children by their selectors */
 #include "modules/vici/ike/inside.h"
 
@@ -40,7 +41,7 @@ static void on_child_up(struct peer *p, const struct vici_event *ev)
 
 	if (c)
 		child_gained(c, 0, ev->ike.id, &ev->child);
-	else
+	else if (p->listed) /* else it may be known by then */
 		child_end_sa(p->m, ev->child.id);
 }
 
@@ -50,7 +51,7 @@ static void on_child_rekey(struct peer *p, const struct vici_event *ev)
 
 	if (c)
 		child_gained(c, ev->child.id, ev->ike.id, &ev->new_child);
-	else
+	else if (p->listed)
 		child_end_sa(p->m, ev->new_child.id);
 }
 
@@ -132,18 +133,6 @@ static void on_up(void *user, const struct vici_version *version)
 	m->ops->charon(m->user, true, version->text);
 }
 
-static void forget(struct peer *p, const char *why)
-{
-	struct child *next;
-
-	p->state = PEER_OUT;
-	p->keyed = p->listed = p->dirty = p->asking = false;
-	for (struct child *c = p->children; c; c = next) {
-		next = c->next;
-		child_charon_gone(c, why);
-	}
-}
-
 static void on_down(void *user, const struct vici_down *down)
 {
 	struct ike *m = user;
@@ -151,7 +140,7 @@ static void on_down(void *user, const struct vici_down *down)
 	snprintf(m->trouble, sizeof m->trouble, "charon: %s", down->why);
 	event_del(m->sweep);
 	for (struct peer *p = m->peers; p; p = p->next)
-		forget(p, m->trouble);
+		peer_forget(p, m->trouble);
 	m->ops->charon(m->user, false, down->why);
 }
 

@@ -2,9 +2,10 @@
  *
  * Whoever needs a tunnel to a peer takes a *use* of it; uses of the same
  * selectors share one tunnel (a child of that peer's connection), also one
- * that charon has already, since children are named by their selectors. The
- * last one that drops its use lets the tunnel go. A standing use has its
- * tunnel raised again, after a growing pause, whenever it is not there.
+ * that charon has already, if the same key and configuration raised it, since
+ * children are named by their selectors and by those (stamp.c). The last one
+ * that drops its use lets the tunnel go. A standing use has its tunnel raised
+ * again, after a growing pause, whenever it is not there.
  *
  * A tunnel is "up" only while charon says so: with the loss of its VICI
  * socket all are gone at once, since nobody vouches for them; what is still
@@ -75,7 +76,8 @@ struct ike_want {
 };
 
 enum ike_news {
-	IKE_UP,     /* also again, of a standing use */
+	IKE_UP,     /* also again: of a standing use, and when new SAs may
+	               take less than the old ones: ike_covers() */
 	IKE_FAILED, /* it did not come up */
 	IKE_GONE    /* it was up */
 };
@@ -117,7 +119,8 @@ int ike_peer_add(struct ike *m, const struct ike_peer *peer);
 /* Ends its IKE_SAs and unloads all. E_NOTFOUND; E_STATE while it is used. */
 int ike_peer_del(struct ike *m, const char *name);
 /* The key that need_key asked for, copied until charon has it; NULL: there is
- * none, and all that needs it fails. Of nobody who asked: passed over. */
+ * none, and all that needs it fails. Of a peer that has one it is the one from
+ * now on: what another one raised is ended, and need_key asks once more. */
 void ike_key(struct ike *m, const char *peer, const struct secret *key);
 
 /* An event follows. E_NOTFOUND: no such peer; E_CLOSED: charon is not there

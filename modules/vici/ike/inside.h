@@ -7,6 +7,7 @@
 
 struct event;
 
+#define IKE_STAMP 13 /* bytes of a child's name: '#' and 12 hex digits */
 #define IKE_SAS_MAX 4 /* of one child: a rekeyed pair, both ends at once */
 
 /* One pair of SAs, by charon's ids, and what it takes. */
@@ -51,7 +52,9 @@ struct child {
 	struct vici_selector local[VICI_SELECTORS], remote[VICI_SELECTORS];
 	struct vici_child conf; /* points here */
 	char *proposal;
-	char name[VICI_NAME_MAX + 1];
+	char name[VICI_NAME_MAX + 1 - IKE_STAMP];
+	char sa_name[VICI_NAME_MAX + 1]; /* charon's: with the stamp; empty
+	                                    until it is loaded first */
 };
 
 enum peer_state {
@@ -69,6 +72,8 @@ struct peer {
 	bool dead;
 	bool asking; /* need_key is owed */
 	bool keyed;  /* charon has the key */
+	uint16_t key_stamp; /* and tells it from others */
+	bool stale;  /* it is another one now */
 	bool listed; /* what charon had was taken over */
 	bool dirty;  /* children came since the load that is under way */
 	struct child *children;
@@ -140,10 +145,13 @@ void child_end_sa(struct ike *m, uint32_t id);
 void peer_free(struct peer *p);
 struct peer *peer_find(const struct ike *m, struct vici_text conn);
 struct peer *peer_named(const struct ike *m, const char *name);
+/* By charon's name. */
 struct child *peer_child(const struct peer *p, struct vici_text name);
 /* Gives charon what it lacks: each child is then child_ready(), or
  * child_failed(). */
 void peer_load(struct peer *p);
+/* Whatever charon had of it, it has to be given anew; its tunnels are gone. */
+void peer_forget(struct peer *p, const char *why);
 /* Begins anew with all its children, and waits for no answer of charon's. */
 void peer_end_all(struct peer *p);
 
@@ -154,11 +162,18 @@ int adopt_peer(struct peer *p, vici_result_fn done);
 /* Ends what is ours and nobody knows. */
 void adopt_sweep(struct ike *m);
 
+/* -- stamp.c: by what a tunnel was raised --------------------------------- */
+
+/* E_NOMEM, E_INTERNAL. */
+int stamp_key(const struct peer *p, const struct secret *key, uint16_t *out);
+/* Fills sa_name. As before. */
+int stamp_child(struct child *c);
+
 /* -- name.c: children by their selectors ---------------------------------- */
 
 /* E_ARG: no selectors, bad ones, or a name would be too long. */
 int child_name(const struct ike_want *want,
-	       char out[static VICI_NAME_MAX + 1]);
+	       char out[static VICI_NAME_MAX + 1 - IKE_STAMP]);
 bool child_meets(const struct child *c, const struct ike_want *want);
 /* Whether an SA takes nothing that the child does not. */
 bool child_fits(const struct child *c, const struct vici_child_sa *sa);

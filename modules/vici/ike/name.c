@@ -21,9 +21,10 @@ static int put_side(struct buf *out, const struct vici_selector *list, size_t n)
 	return out->err ? E_ARG : 0;
 }
 
-int child_name(const struct ike_want *want, char out[static VICI_NAME_MAX + 1])
+int child_name(const struct ike_want *want,
+	       char out[static VICI_NAME_MAX + 1 - IKE_STAMP])
 {
-	struct buf b = buf_of(VICI_NAME_MAX);
+	struct buf b = buf_of(VICI_NAME_MAX - IKE_STAMP);
 	int r;
 
 	buf_text(&b, want->transport ? "transport:" : "");

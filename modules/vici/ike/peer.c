@@ -57,7 +57,7 @@ struct child *peer_child(const struct peer *p, struct vici_text name)
 {
 	struct child *c = p->children;
 
-	while (c && !vici_text_is(name, c->name))
+	while (c && (!*c->sa_name || !vici_text_is(name, c->sa_name)))
 		c = c->next;
 	return c;
 }
@@ -193,11 +193,22 @@ static void sent(struct peer *p, int r)
 		p->pending++;
 }
 
+/* What the old key raised must not outlive it. */
+static void renew(struct peer *p)
+{
+	peer_end_all(p);
+	peer_forget(p, "the pre-shared key is another one now");
+}
+
 static void be_in(struct peer *p)
 {
 	struct child *next;
 
 	p->state = PEER_IN;
+	if (p->stale) {
+		renew(p);
+		return;
+	}
 	for (struct child *c = p->children; c; c = next) {
 		next = c->next;
 		if (c->loaded)
@@ -230,16 +241,17 @@ static void on_loaded(void *user, int err, const struct vici_result *result)
 }
 
 /* The children of the load; whoever comes later makes it dirty. */
-static size_t take_children(struct peer *p, struct vici_child *out)
+static int take_children(struct peer *p, struct vici_child *out, size_t *n)
 {
-	size_t n = 0;
+	int r = 0;
 
-	for (struct child *c = p->children; c; c = c->next) {
+	for (struct child *c = p->children; c && !r; c = c->next) {
+		r = stamp_child(c);
 		c->loaded = true;
-		out[n++] = c->conf;
+		out[(*n)++] = c->conf;
 	}
 	p->dirty = false;
-	return n;
+	return r;
 }
 
 static void load_conn(struct peer *p)
@@ -256,13 +268,14 @@ static void load_conn(struct peer *p)
 		.encap = from->encap
 	};
 
+	int r = children ? 0 : E_NOMEM;
+
 	p->state = PEER_LOADING;
-	if (!children) {
-		failed(p, E_NOMEM, err_text(E_NOMEM));
-		return;
-	}
-	conn.n_children = take_children(p, children);
-	sent(p, vici_load_conn(p->m->client, &conn, &then));
+	if (!r)
+		r = take_children(p, children, &conn.n_children);
+	if (!r)
+		r = vici_load_conn(p->m->client, &conn, &then);
+	sent(p, r);
 	free(children);
 }
 
@@ -276,24 +289,45 @@ static void on_keyed(void *user, int err, const struct vici_result *result)
 	load_conn(p);
 }
 
+static void give_key(struct peer *p, const struct secret *key)
+{
+	struct vici_then then = ike_then(p->m, on_keyed, p);
+	const char *const owners[] = { p->conf.ours.id, p->conf.theirs.id };
+	struct vici_psk psk = { .id = p->name, .key = key, .owners = owners,
+				.n_owners = 2 };
+	int r = stamp_key(p, key, &p->key_stamp);
+
+	p->state = PEER_LOADING;
+	p->stale = false;
+	sent(p, r ? r : vici_load_psk(p->m->client, &psk, &then));
+}
+
+/* None is no news while the one that charon has may do. */
+static void other_key(struct peer *p, const struct secret *key)
+{
+	uint16_t stamp;
+
+	if (!key || !(p->keyed || p->state == PEER_LOADING) ||
+	    !is_psk(&p->conf) || stamp_key(p, key, &stamp))
+		return;
+	p->stale = stamp != p->key_stamp;
+	if (p->stale && p->state != PEER_LOADING)
+		renew(p);
+}
+
 void ike_key(struct ike *m, const char *peer, const struct secret *key)
 {
 	struct peer *p = peer_named(m, peer);
-	struct vici_then then = ike_then(m, on_keyed, p);
-	const char *const owners[] = { p ? p->conf.ours.id : NULL,
-				       p ? p->conf.theirs.id : NULL };
-	struct vici_psk psk = { .key = key, .owners = owners, .n_owners = 2 };
 
-	if (!p || p->state != PEER_KEY)
-		return;
-	p->asking = false;
-	if (!key) {
-		failed(p, E_AUTH, "no pre-shared key for this peer");
-		return;
+	if (p && p->state != PEER_KEY) {
+		other_key(p, key);
+	} else if (p) {
+		p->asking = false;
+		if (key)
+			give_key(p, key);
+		else
+			failed(p, E_AUTH, "no pre-shared key for this peer");
 	}
-	psk.id = p->name;
-	p->state = PEER_LOADING;
-	sent(p, vici_load_psk(m->client, &psk, &then));
 }
 
 void peer_load(struct peer *p)
@@ -330,6 +364,18 @@ void peer_end_all(struct peer *p)
 	vici_unload_conn(m->client, p->name, &then);
 	if (p->keyed)
 		vici_unload_psk(m->client, p->name, &then);
+}
+
+void peer_forget(struct peer *p, const char *why)
+{
+	struct child *next;
+
+	p->state = PEER_OUT;
+	p->keyed = p->listed = p->dirty = p->asking = p->stale = false;
+	for (struct child *c = p->children; c; c = next) {
+		next = c->next;
+		child_charon_gone(c, why);
+	}
 }
 
 int ike_peer_del(struct ike *m, const char *name)

@@ -138,13 +138,14 @@ static bool same(const char *a, const char *b)
 static int find_child(struct peer *p, const struct ike_want *want,
 		      struct child **out)
 {
-	char name[VICI_NAME_MAX + 1];
-	struct child *c;
+	char name[VICI_NAME_MAX + 1 - IKE_STAMP];
+	struct child *c = p->children;
 	size_t n = 0;
 
 	if (child_name(want, name))
 		return E_ARG;
-	c = peer_child(p, (struct vici_text){ name, strlen(name) });
+	while (c && strcmp(c->name, name))
+		c = c->next;
 	if (c) {
 		*out = c;
 		return same(c->proposal, want->proposal) ? 0 : E_EXISTS;
