@@ -86,6 +86,11 @@ static int add_key(struct mime_bytes line, int m, struct clear_key *keys,
 	return read_key(line, &keys[(*n)++]);
 }
 
+static bool is_media(struct mime_bytes line)
+{
+	return line.len > 1 && line.p[0] == 'm' && line.p[1] == '=';
+}
+
 int clear_read(struct mime_bytes sdp, struct clear_key keys[static CLEAR_KEYS],
 	       size_t *n, struct buf *out)
 {
@@ -96,7 +101,7 @@ int clear_read(struct mime_bytes sdp, struct clear_key keys[static CLEAR_KEYS],
 	while (sdp.len && !r) {
 		struct mime_bytes line = clear_line(&sdp, &end);
 
-		if (line.p[0] == 'm')
+		if (is_media(line))
 			m++;
 		if (line.p[0] == 'k') {
 			line.len -= end;
