@@ -1,6 +1,7 @@
 /* fuzz_fragment.c - any bytes as the headers that were sealed, as SDP with k=
  * lines, and as values. A message fits itself or is refused for what it lacks;
  * an AIB that can be written for it fits it, whatever its Date. */
+#include "daemon/base/err.h"
 #include "daemon/keeper/veil/clear.h"
 #include "daemon/keeper/veil/veil_sdp.h"
 #include "daemon/mime/tree.h"
@@ -36,19 +37,24 @@ static void check_keys(struct mime_bytes text)
 	buf_free(&rest);
 }
 
-/* Whatever was veiled comes back, and a second time, too. */
+/* Whatever was veiled comes back, and a second time, too; but for a key of all
+ * media, which comes back as one of each: those may be too many. */
 static void check_veil(struct mime_bytes text)
 {
 	static struct veil v;
 	struct veil_for f = { .note = 0 };
 	struct buf out = buf_of(1 << 20), back = buf_of(1 << 20),
 		   again = buf_of(1 << 20), last = buf_of(1 << 20);
+	int r = veil_sdp_hide(&v, &f, true, text, &out);
 
-	if (!veil_sdp_hide(&v, &f, true, text, &out)) {
+	if (!r) {
 		must(!veil_sdp_show(&v, &f, (struct mime_bytes){
 			out.data, out.len }, &back));
-		must(!veil_sdp_hide(&v, &f, true, (struct mime_bytes){
-			back.data, back.len }, &again));
+		r = veil_sdp_hide(&v, &f, true, (struct mime_bytes){
+			back.data, back.len }, &again);
+		must(!r || r == E_SPACE);
+	}
+	if (!r) {
 		must(!veil_sdp_show(&v, &f, (struct mime_bytes){
 			again.data, again.len }, &last));
 		must(last.len == back.len &&

@@ -98,6 +98,8 @@ static int hide_line(struct hiding *h, struct mime_bytes line)
 		put_line(h->out, line);
 		return 0;
 	}
+	if (clear_is(value_of(line)))
+		return E_FORMAT; /* it would come back as a k= */
 	h->has_crypto = true;
 	buf_text(h->out, CRYPTO);
 	r = veil_hide(h->v, h->f, value_of(line), h->out);
