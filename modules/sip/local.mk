@@ -57,6 +57,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/trunk/locate.c modules/sip/trunk/locate.h \
 	modules/sip/trunk/resolver.c modules/sip/trunk/resolver.h \
 	modules/sip/trunk/server.c modules/sip/trunk/server.h \
+	modules/sip/transfer/inside.h modules/sip/transfer/join.c \
 	modules/sip/transfer/refer.c modules/sip/transfer/refer.h \
 	modules/sip/transfer/transfer.c modules/sip/transfer/transfer.h \
 	modules/sip/txn.c modules/sip/txn.h \

@@ -35,6 +35,14 @@ def refer(s, d, target="<%s>" % CAROL, extra=""):
     same(notified(s, 100).get("Event"), "refer;id=%d" % d["cseq"], "Event")
 
 
+def ringing(s):
+    """Alice, who called Bob, sends him on: carol, both dialogs, carol's INVITE."""
+    c = carol(s)
+    d, e = s.up()
+    refer(s, d)
+    return c, d, e, c.expect("INVITE", 2 * SLOW)
+
+
 def answers(s, c, i, tag="C1"):
     """Carol picks up: (her dialog, the re-INVITE that her offer became)."""
     c.reply(i, "200 OK", tag, body=OFFER)
@@ -69,10 +77,7 @@ def ends(s, e, c):
 
 @case(keys=KEYS)
 def blind_by_the_caller(s):
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    i = c.expect("INVITE", 2 * SLOW)
+    c, d, e, i = ringing(s)
     same(i.body, b"", "no offer")
     same(i.get("From").split(";")[0], "<sip:bob@b.example>", "as alice knows him")
     same(i.get("To").strip("<>"), CAROL, "To")
@@ -127,14 +132,14 @@ def nobody_takes_it(s):
 
 @case(keys=KEYS)
 def hangs_up_at_once(s):
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    i = c.expect("INVITE", 2 * SLOW)
+    c, d, e, i = ringing(s)
     s.a.request("BYE", d["uri"], d)
     s.a.expect("SIP/2.0 200")
     c.reply(i, "180 Ringing", "C1")
     s.b.quiet(0.2)
+    s.b.request("INVITE", e["uri"], e, body=SDP)  # who should answer it?
+    s.b.expect("SIP/2.0 491")
+    s.b.request("ACK", e["uri"], e)
     _, r = answers(s, c, i)
     joins(s, c, r)
     s.a.quiet(0.2)
@@ -143,10 +148,7 @@ def hangs_up_at_once(s):
 
 @case(keys=KEYS)
 def hangs_up_and_nobody_takes_it(s):
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    i = c.expect("INVITE", 2 * SLOW)
+    c, d, e, i = ringing(s)
     s.a.request("BYE", d["uri"], d)
     s.a.expect("SIP/2.0 200")
     c.reply(i, "480 Temporarily Unavailable", "C1")
@@ -158,10 +160,8 @@ def hangs_up_and_nobody_takes_it(s):
 
 @case(keys=KEYS)
 def far_end_refuses(s):
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    _, r = answers(s, c, c.expect("INVITE", 2 * SLOW))
+    c, d, e, i = ringing(s)
+    _, r = answers(s, c, i)
     s.b.reply(r, "488 Not Acceptable Here")
     s.b.expect("ACK", 2 * SLOW)
     same(c.expect("ACK", 2 * SLOW).body, b"", "no answer")
@@ -174,10 +174,8 @@ def far_end_refuses(s):
 @case(keys=KEYS)
 def far_end_is_busy(s):
     """It says 491, and takes it the second time."""
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    _, r = answers(s, c, c.expect("INVITE", 2 * SLOW))
+    c, d, e, i = ringing(s)
+    _, r = answers(s, c, i)
     s.b.reply(r, "491 Request Pending")
     s.b.expect("ACK", 2 * SLOW)
     joins(s, c, s.b.expect("INVITE", 5 * SLOW))
@@ -187,10 +185,7 @@ def far_end_is_busy(s):
 
 @case(keys=KEYS)
 def waits_for_an_open_offer(s):
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    i = c.expect("INVITE", 2 * SLOW)
+    c, d, e, i = ringing(s)
     s.b.request("INVITE", e["uri"], e, body=SDP)
     held = s.a.expect("INVITE", 2 * SLOW)
     c.reply(i, "200 OK", "C1", body=OFFER)
@@ -224,10 +219,7 @@ def all_phones_ring(s):
 
 @case(keys=KEYS)
 def far_end_hangs_up(s):
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    i = c.expect("INVITE", 2 * SLOW)
+    c, d, e, i = ringing(s)
     c.reply(i, "180 Ringing", "C1")
     notified(s, 180)
     s.b.request("BYE", e["uri"], e)
@@ -242,10 +234,7 @@ def far_end_hangs_up(s):
 
 @case(keys=KEYS)
 def carol_changes_her_mind(s):
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    i = c.expect("INVITE", 2 * SLOW)
+    c, d, e, i = ringing(s)
     s.b.request("INVITE", e["uri"], e, body=SDP)  # so that she has to wait
     held = s.a.expect("INVITE", 2 * SLOW)
     c.reply(i, "200 OK", "C1", body=OFFER)
@@ -282,10 +271,7 @@ def others_pass(s):
 
 @case(keys=KEYS)
 def one_at_a_time(s):
-    c = carol(s)
-    d, e = s.up()
-    refer(s, d)
-    i = c.expect("INVITE", 2 * SLOW)
+    c, d, e, i = ringing(s)
     s.a.request("REFER", d["uri"], d, extra="Refer-To: <%s>\r\n" % CAROL)
     s.a.expect("SIP/2.0 491")
     c.reply(i, "486 Busy Here", "C1")

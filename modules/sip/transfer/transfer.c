@@ -12,24 +12,17 @@
  * (RFC 3725, flow I.) C's leg then is the pair's in place of B's. Until then
  * B's call is as it was, and stays so when nobody answers or the far end does
  * not take what C offers. B may hang up at once: then it is C, or the end. Of
- * several phones that the account has all ring, and the first one counts.
- *
- * C's offer goes through filter and transactions as if C had been in the call
- * and made a re-INVITE of it (join()): that is a txn without a request of its
- * own (t->joins), and what would answer that comes here. */
-#include "modules/sip/transfer/transfer.h"
+ * several phones that the account has all ring, and the first one counts. */
+#include "modules/sip/transfer/inside.h"
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/engine/way/location.h"
 #include "daemon/uri.h"
-#include "modules/sip/invite.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/message/reply.h"
 #include "modules/sip/pair.h"
-#include "modules/sip/reoffer.h"
-#include "modules/sip/sealing/seals.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/transfer/refer.h"
 #include "modules/sip/transport/face.h"
@@ -45,38 +38,13 @@
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_status.h>
 #include <sofia-sip/sip_tag.h>
-#include <sofia-sip/su_string.h>
 #include <sofia-sip/tport_tag.h>
 
 #define RING_MS 180000 /* RFC 3261 16.6, timer C */
-#define BUSY_MS 500    /* until the next look at somebody else's offer */
-#define BUSY_MAX 20
 #define ELSEWHERE "SIP;cause=200;text=\"Call completed elsewhere\""
 
-struct transfer {
-	struct pair *pair;
-	struct leg *by;       /* the pair's, of who sent the call on */
-	uint32_t cseq;        /* of the REFER */
-	bool left;            /* he has hung up */
-	bool over;            /* it was done, or failed: he has been told */
-	uint64_t over_us;     /* monotonic: when */
-	char *uri;            /* whom it is to; owned */
-	struct txn *rings;    /* an INVITE for each phone; owned */
-	struct txn *won;      /* the one that answered */
-	struct txn *join;     /* whose offer is on its way; or NULL */
-	struct loop_timer *timer;
-	unsigned busy;        /* so often the call had another offer open */
-	int status;           /* the best failure so far; 0: none */
-	bool rang;            /* he was told so */
-};
 
 /* -- how it ends ---------------------------------------------------------- */
-
-static struct leg *far_leg(const struct pair *pair)
-{
-	return pair->caller->face->face == OUTSIDE ? pair->caller
-						   : pair->called;
-}
 
 static void cancel_others(struct transfer *x, const struct txn *but,
 			  const char *reason)
@@ -110,8 +78,7 @@ static void close_rings(struct transfer *x, const struct txn *but,
 	cancel_others(x, but, reason);
 }
 
-/* The call is as it was; or, if nobody is left at this side, over. */
-static void fail(struct transfer *x, int status)
+void transfer_fail(struct transfer *x, int status)
 {
 	const struct refusal no = reply_no(480, "the call was sent on, and "
 					   "nobody took it");
@@ -130,7 +97,7 @@ static void fail(struct transfer *x, int status)
 		refer_notify(x->by, x->cseq, status);
 }
 
-static void done(struct transfer *x)
+void transfer_done(struct transfer *x)
 {
 	struct leg *leg = x->won->to;
 
@@ -145,138 +112,6 @@ static void done(struct transfer *x)
 		call_referred(x->pair->call, x->uri);
 }
 
-/* -- the offer of who answered -------------------------------------------- */
-
-static const char *text(su_home_t *home, const void *header)
-{
-	return header ? sip_header_as_string(home, header) : "";
-}
-
-/* What he said in his 2xx, as if he was in the call and asked for it. */
-static msg_t *as_request(const sip_t *sip)
-{
-	su_home_t home[1] = { SU_HOME_INIT(home) };
-	const sip_payload_t *body = sip->sip_payload;
-	msg_t *msg = NULL;
-	char *all;
-
-	su_home_init(home);
-	all = su_sprintf(home, "INVITE sip:callseal.invalid SIP/2.0\r\n"
-			 "From: %s\r\nTo: %s\r\nCall-ID: %s\r\n"
-			 "CSeq: %u INVITE\r\nMax-Forwards: 70\r\n"
-			 "Contact: %s\r\nContent-Type: application/sdp\r\n"
-			 "Content-Length: %u\r\n\r\n%.*s",
-			 text(home, sip->sip_to), text(home, sip->sip_from),
-			 text(home, sip->sip_call_id),
-			 (unsigned)sip->sip_cseq->cs_seq,
-			 text(home, sip->sip_contact), (unsigned)body->pl_len,
-			 (int)body->pl_len, body->pl_data);
-	if (all)
-		msg = msg_make(sip_default_mclass(), 0, all,
-			       (ssize_t)strlen(all));
-	su_home_deinit(home);
-	return msg;
-}
-
-static void offer(struct transfer *x)
-{
-	msg_t *said = nta_outgoing_getresponse(x->won->orq);
-	struct leg *leg = x->won->to;
-	struct txn *t = x->join;
-
-	filter_pass(t, PASS_REQUEST, leg->caller ? t->to : leg,
-		    as_request(sip_object(said)));
-	msg_destroy(said);
-}
-
-static struct txn *join_new(struct transfer *x)
-{
-	struct txn *t = calloc(1, sizeof *t);
-
-	if (!t)
-		return NULL;
-	t->pair = x->pair;
-	t->from = x->won->to;
-	t->to = far_leg(x->pair);
-	t->method = sip_method_invite;
-	t->offer = t->own = t->joins = true;
-	t->next = x->pair->txns;
-	x->pair->txns = t;
-	return t;
-}
-
-/* One offer at a time: that of somebody else comes first. */
-static void join(struct transfer *x)
-{
-	if (reoffer_is_open(x->pair) || x->pair->state != PAIR_UP) {
-		if (x->busy++ < BUSY_MAX)
-			loop_timer_set(x->timer, BUSY_MS);
-		else
-			fail(x, 491);
-		return;
-	}
-	x->join = join_new(x);
-	if (x->join)
-		offer(x);
-	else
-		fail(x, 500);
-}
-
-void transfer_again(struct txn *t, bool good)
-{
-	if (!good) {
-		transfer_refused(t, t->answer);
-		return;
-	}
-	nta_outgoing_destroy(t->orq);
-	t->orq = NULL;
-	t->answer = 0;
-	call_offer_again(t->pair->call);
-	offer(t->pair->transfer);
-}
-
-void transfer_refused(struct txn *t, int status)
-{
-	struct transfer *x = t->pair->transfer;
-	unsigned wait_ms = reoffer_glare_ms(t->to);
-
-	txn_done(t);
-	if (x->join != t || x->over)
-		return;
-	x->join = NULL;
-	if (status == 491 && x->busy++ < BUSY_MAX)
-		loop_timer_set(x->timer, wait_ms);
-	else
-		fail(x, status);
-}
-
-/* His answer has to come, or nobody knows what is agreed. */
-void transfer_answered(struct txn *t, const sip_t *sip,
-		       const struct body *body)
-{
-	const struct refusal no = reply_no(502, "a 2xx without an answer");
-	int status = sip->sip_status->st_status;
-	struct transfer *x = t->pair->transfer;
-
-	if (status < 200 || x->join != t)
-		return;
-	if (status >= 300) {
-		transfer_refused(t, status);
-		return;
-	}
-	if (!body->len) {
-		pair_end(t->pair, &no, no.warn);
-		return;
-	}
-	if (seals_on(t->pair, t->to, t->method, status) == SEALS_MUST)
-		leg_retarget(t->to, sip, false);
-	x->join = NULL;
-	leg_ack(x->won->to, x->won, NULL, body);
-	session_said(x->won->to, body);
-	invite_pass_ack(t, NULL, NULL);
-	done(x);
-}
-
 /* -- the phones ----------------------------------------------------------- */
 
 static void won(struct transfer *x, struct txn *t, const sip_t *sip)
@@ -287,9 +122,9 @@ static void won(struct transfer *x, struct txn *t, const sip_t *sip)
 	leg_answered(t->to, t, sip);
 	session_agreed(t->to, sip);
 	if (filter_body_kind(sip) == BODY_SDP)
-		join(x);
+		transfer_join(x);
 	else
-		fail(x, 488);
+		transfer_fail(x, 488);
 }
 
 /* Cancelled, or too late. */
@@ -318,7 +153,7 @@ static void failed(struct transfer *x, struct txn *t)
 		x->status = t->answer;
 	txn_done(t);
 	if (x->status >= 600 || !rings(x))
-		fail(x, x->status);
+		transfer_fail(x, x->status);
 }
 
 static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
@@ -420,7 +255,7 @@ static bool ring(struct transfer *x, const sip_t *sip, const struct refer *r,
 	if (!t)
 		return false;
 	t->pair = x->pair;
-	t->from = far_leg(x->pair);
+	t->from = transfer_far(x->pair);
 	t->to = leg_to(x->by, sip, r, way);
 	t->method = sip_method_invite;
 	if (!t->to || !invite(t, r, way)) {
@@ -440,9 +275,9 @@ static void on_timer(void *user)
 	struct transfer *x = user;
 
 	if (x->won)
-		join(x);
+		transfer_join(x);
 	else
-		fail(x, 408);
+		transfer_fail(x, 408);
 }
 
 static void refuse(nta_incoming_t *irq, int status)
@@ -540,12 +375,17 @@ int transfer_request(struct leg *leg, sip_method_t method)
 		if (x->join) /* the far end may have agreed by now */
 			pair_end(leg->pair, &no, "bye");
 		else
-			fail(x, 487);
+			transfer_fail(x, 487);
 		return 200;
 	}
-	if (!x || x->over || leg != x->by || method != sip_method_bye)
+	if (!x || x->over)
+		return 0;
+	if (method != sip_method_bye) /* of who has left nobody answers */
+		return x->left ? 491 : 0;
+	if (leg != x->by)
 		return 0;
 	x->left = true;
+	leg->session = (struct session){ 0 }; /* nobody refreshes it */
 	leg->pair->no_bye[leg->caller] = true;
 	return 200;
 }
