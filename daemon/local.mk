@@ -9,6 +9,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/base/conf_read.c daemon/base/conf_tree.h \
 	daemon/base/conf_text.c daemon/base/conf_text.h \
 	daemon/base/err.c daemon/base/err.h \
+	daemon/base/hex.c daemon/base/hex.h \
 	daemon/base/log.c daemon/base/log.h \
 	daemon/base/secret.c daemon/base/secret.h \
 	daemon/base/esp.c daemon/base/esp.h \

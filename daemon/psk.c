@@ -4,19 +4,12 @@
 #include "daemon/psk.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 
 #include <ctype.h>
 #include <unistd.h>
 
 #define TEXT_MAX (2 * SECRET_MAX + 16) /* and some white space */
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static int decode(const char *text, size_t len, struct secret *out,
 		  const char **why)
@@ -30,7 +23,7 @@ static int decode(const char *text, size_t len, struct secret *out,
 	if (len % 2)
 		return E_FORMAT;
 	for (size_t i = 0; i < len; i++)
-		if (digit(text[i]) < 0)
+		if (hex_digit(text[i]) < 0)
 			return E_FORMAT;
 	*why = "holds less than 32 hex digits (128 bits can be guessed "
 	       "offline otherwise); make one with: openssl rand -hex 32";
@@ -38,8 +31,8 @@ static int decode(const char *text, size_t len, struct secret *out,
 		return E_FORMAT;
 	secret_wipe(out);
 	for (size_t i = 0; i < len; i += 2)
-		out->bytes[out->len++] = (uint8_t)(digit(text[i]) << 4 |
-						   digit(text[i + 1]));
+		out->bytes[out->len++] = (uint8_t)(hex_digit(text[i]) << 4 |
+						   hex_digit(text[i + 1]));
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "modules/smime/kek.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 
 #include <openssl/rand.h>
 #include <string.h>
@@ -40,13 +41,6 @@ void smime_kek_put(const struct smime_kek *k, struct buf *out)
 	buf_text(out, "\r\n");
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Of at most room bytes. */
 static int get_hex(struct mime_bytes params, const char *name, uint8_t *out,
 		   size_t room, size_t *len)
@@ -58,13 +52,8 @@ static int get_hex(struct mime_bytes params, const char *name, uint8_t *out,
 	n = r ? 0 : strlen(text);
 	if (!n || n % 2 || n / 2 > room)
 		r = E_FORMAT;
-	for (size_t i = 0; i < n / 2 && !r; i++) {
-		int a = digit(text[2 * i]), b = digit(text[2 * i + 1]);
-
-		if (a < 0 || b < 0)
-			r = E_FORMAT;
-		out[i] = (uint8_t)((unsigned)a << 4 | (unsigned)b);
-	}
+	if (!r)
+		r = hex_read(text, n / 2, out);
 	wipe(text, sizeof text);
 	if (!r)
 		*len = n / 2;

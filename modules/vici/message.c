@@ -8,6 +8,7 @@
 #include "modules/vici/message.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,15 +30,6 @@ bool vici_text_is(struct vici_text t, const char *s)
 	return t.len == strlen(s) && !memcmp(t.p, s, t.len);
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int vici_text_u64(struct vici_text t, unsigned base, uint64_t max,
 		  uint64_t *out)
 {
@@ -47,7 +39,7 @@ int vici_text_u64(struct vici_text t, unsigned base, uint64_t max,
 	if (!t.len)
 		return E_FORMAT;
 	for (size_t i = 0; i < t.len; i++) {
-		d = digit(t.p[i]);
+		d = hex_digit(t.p[i]);
 		if (d < 0 || (unsigned)d >= base || (unsigned)d > max ||
 		    v > (max - (unsigned)d) / base)
 			return E_FORMAT;

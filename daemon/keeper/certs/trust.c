@@ -13,6 +13,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
 
@@ -32,14 +33,6 @@ const char *fingerprint_text(const uint8_t print[static FINGERPRINT],
 	return out;
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int fingerprint_read(const char *text, uint8_t out[static FINGERPRINT])
 {
 	uint8_t print[FINGERPRINT];
@@ -48,8 +41,8 @@ int fingerprint_read(const char *text, uint8_t out[static FINGERPRINT])
 	for (size_t i = 0; i < FINGERPRINT; i++) {
 		if (i && *text == ':')
 			text++;
-		high = digit(text[0]);
-		low = high < 0 ? -1 : digit(text[1]);
+		high = hex_digit(text[0]);
+		low = high < 0 ? -1 : hex_digit(text[1]);
 		if (low < 0)
 			return E_FORMAT;
 		print[i] = (uint8_t)(high << 4 | low);

@@ -2,6 +2,7 @@
 #include "daemon/keeper/veil/clear.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/base/secret.h"
 
 #include <string.h>
@@ -9,14 +10,6 @@
 #define HEAD "clear:"
 #define HEAD_LEN (sizeof HEAD - 1)
 #define DIGITS (2 * (CLEAR_KEY + CLEAR_SALT))
-
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 bool clear_is(struct mime_bytes value)
 {
@@ -31,8 +24,8 @@ int clear_value(struct mime_bytes value, struct clear_key *k)
 	if (value.len != HEAD_LEN + DIGITS || !clear_is(value))
 		return E_FORMAT;
 	for (size_t i = 0; i < sizeof bytes; i++) {
-		int a = digit(value.p[HEAD_LEN + 2 * i]);
-		int b = digit(value.p[HEAD_LEN + 2 * i + 1]);
+		int a = hex_digit(value.p[HEAD_LEN + 2 * i]);
+		int b = hex_digit(value.p[HEAD_LEN + 2 * i + 1]);
 
 		if (a < 0 || b < 0)
 			r = E_FORMAT;

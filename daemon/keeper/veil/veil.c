@@ -2,6 +2,7 @@
 #include "daemon/keeper/veil/veil.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/base/secret.h"
 
 #include <openssl/evp.h>
@@ -70,25 +71,6 @@ static void put_hex(struct buf *out, const uint8_t *p, size_t len)
 		buf_printf(out, "%02x", p[i]);
 }
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int read_hex(struct mime_bytes text, uint8_t *out)
-{
-	for (size_t i = 0; i < text.len / 2; i++) {
-		int a = digit(text.p[2 * i]), b = digit(text.p[2 * i + 1]);
-
-		if (a < 0 || b < 0)
-			return E_FORMAT;
-		out[i] = (uint8_t)(a << 4 | b);
-	}
-	return 0;
-}
-
 int veil_hide(const struct veil *v, const struct veil_for *f,
 	      struct mime_bytes value, struct buf *out)
 {
@@ -119,7 +101,7 @@ int veil_show(const struct veil *v, struct veil_for *f,
 	int r;
 
 	if (!veil_is(veiled) || hex.len % 2 || len > sizeof bytes ||
-	    len < TAG + 1 || read_hex(hex, bytes))
+	    len < TAG + 1 || hex_read(hex.p, len, bytes))
 		return E_FORMAT;
 	r = run(v, f, false, (struct mime_bytes){ bytes + TAG, len - TAG },
 		plain, bytes);

@@ -11,6 +11,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/base/secret.h"
 
 #include <openssl/evp.h>
@@ -64,25 +65,9 @@ static void to_hex(const uint8_t *bytes, size_t n, char *out)
 	*out = 0;
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int from_hex(const char *text, uint8_t *out, size_t n)
 {
-	if (strlen(text) != 2 * n)
-		return E_FORMAT;
-	for (size_t i = 0; i < n; i++) {
-		int hi = digit(text[2 * i]), lo = digit(text[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return E_FORMAT;
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return 0;
+	return strlen(text) == 2 * n ? hex_read(text, n, out) : E_FORMAT;
 }
 
 static int mac_of(const struct nonces *n, const uint8_t *data, size_t len,
