@@ -19,7 +19,7 @@
  *   border/    who is believed, who wants to be private; priority (rank.c)
  *   leg.c      one SIP dialog
  *   pair.c     the two legs of a call: made, ended, freed
- *   request.c  requests outside a call, subscriptions
+ *   request/   requests outside a call, subscriptions
  *   registrar/ the registrar of our own, and passwords of phones
  *   registration/ a phone's REGISTER on its way to the registrar (register.c),
  *              the table of registered phones (binding.c) and its file
@@ -32,8 +32,9 @@
  *   reliable.c reliable responses, and whose PRACK it is
  *   early.c    keys before the phone is picked up
  *   sealed.c, words.c  bodies and words on their way to S/MIME and back
- *   sealing/   which messages are sealed (seals.c); BYEs and ACKs of our own
- *              (errand.c); certificates asked for (fetch.c)
+ *   sealing/   which messages are sealed (seals.c), and as a whole (whole.c);
+ *              BYEs and ACKs of our own (errand.c); certificates asked for
+ *              (fetch.c)
  *   message/   the same request on two ways (merge.c), what passes byte for
  *              byte (headers.c), bodies of several parts (parts.c), what is
  *              kept for a trace (origin.c), dialogs that a message names
