@@ -3,17 +3,35 @@
 Real phones, real speech. Between the gateways there is SIP and ESP and nothing
 else, each packet of a phone arrives at the other one as it was, the ports of
 tunnels take nothing in clear, and when a call is over the kernel has none of it.
+A call by a pre-shared key, one by RSA, one by Diffie-Hellman, over IPv6, and both
+kinds of cipher (esp-rekey has IPv4).
 """
 import subprocess
 
-from lib import claims, stage
+from lib import certs, claims, stage
+from lib.lab import wait_for
 
 KERNEL = 'esp'
 PORTS = range(40000, 41000)
+CASES = (('mikey-psk', 'AES_128_GCM'), ('mikey-rsa', 'AES_256_CBC_HMAC_SHA256_128'),
+         ('mikey-dh', 'AES_256_GCM'))
+
+
+METHODS = [method for method, _ in CASES]
+
+
+def profile(i):
+    return f'media = "esp"; esp = [ "{CASES[i][1]}" ];'
 
 
 def setup(t):
-    t.stage = stage.Stage(t.open(), sealed='media = "esp";', capability='net_admin')
+    lab = t.open()
+    issuer = certs.Issuer(lab)
+    paths = {name: issuer.issue(name, f'URI:sip:{name}.example') for name in 'ab'}
+    t.stage = stage.Stage(
+        lab, outside_six=True, keying=METHODS, sealed=profile(0), capability='net_admin',
+        peer_a={'cert': f'file:{paths["b"]}'}, peer_b={'cert': f'file:{paths["a"]}'},
+        extra_a=issuer.config('a'), extra_b=issuer.config('b'))
 
 
 def ip(gate, *words):
@@ -25,18 +43,26 @@ def states(gate):
     return ip(gate, 'xfrm', 'state').count('proto esp')
 
 
-def look(t):
+def change(t, i):
+    for gate in (t.stage.a, t.stage.b):  # the favourite of both
+        gate.keying, gate.sealed = METHODS[i:] + METHODS[:i], profile(i)
+        before = gate.log().count('is in force')
+        gate.reload()
+        wait_for('the reload', lambda: gate.log().count('is in force') > before, 20)
+
+
+def look(t, method, suite):
     for gate in (t.stage.a, t.stage.b):
         call, = gate.calls()
         t.claim(f'{gate.host}: sealed in ESP', call['verdict'] == 'sealed' and
-                call['suite'] == 'AES_128_GCM', str(call))
+                call['suite'] == suite and call['method'] == method, str(call))
         t.claim(f'{gate.host}: two SAs in the kernel', states(gate) == 2,
                 ip(gate, 'xfrm', 'state'))
 
 
-def check(t):
+def talk(t, method, suite):
     s = t.stage
-    s.talk(s.alice, s.bob, stage.BOB, seconds=5, during=lambda: look(t))
+    s.talk(s.alice, s.bob, stage.BOB, seconds=4, during=lambda: look(t, method, suite))
     paths = s.recorded()
     for link in ('phone-a', 'phone-b'):
         t.claim('nothing but ESP on the wire', claims.esp_only(paths['wire'], paths[link], PORTS))
@@ -47,6 +73,15 @@ def check(t):
     for gate in (s.a, s.b):
         t.claim(f'{gate.host}: no call is left', gate.gone())
         t.claim(f'{gate.host}: no SA is left', states(gate) == 0, ip(gate, 'xfrm', 'state'))
+
+
+def check(t):
+    for i, (method, suite) in enumerate(CASES):
+        if i:
+            t.stage.record()
+            change(t, i)
+        talk(t, method, suite)
+    for gate in (t.stage.a, t.stage.b):
         t.claim(f'{gate.host} stops when told', gate.stop())
         t.claim(f'{gate.host}: no policy is left', 'dir' not in ip(gate, 'xfrm', 'policy'),
                 ip(gate, 'xfrm', 'policy'))
