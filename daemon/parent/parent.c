@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -500,11 +501,17 @@ static int read_all(struct parent *p)
 
 	if (!r)
 		r = identity_of(p->conf, &p->id);
-	if (!r)
-		r = policy_new(p->conf, &p->policy, &err);
-	if (!r && !policy_tunnels(p->policy))
-		p->n_workers--;
-	return r;
+	return r ? r : policy_new(p->conf, &p->policy, &err);
+}
+
+/* Where no peer has tunnels the tunnel process is there only if a crash left
+ * something in the kernel, which it removes. */
+static bool needs_tunnels(const struct parent *p)
+{
+	struct stat st;
+
+	return policy_tunnels(p->policy) ||
+	       (!fstat(p->files.fd[FILE_LEDGER], &st) && st.st_size);
 }
 
 static int check_psk_files(const struct parent *p)
@@ -574,7 +581,7 @@ static void raise_files(void)
 static int confine_us(const struct parent *p)
 {
 	if (p->options->sandbox)
-		return confine_parent(policy_tunnels(p->policy));
+		return confine_parent(p->n_workers == WORKERS);
 	log_error(TAG, "--no-sandbox: for debugging only; whoever breaks into "
 		  "a process has all its rights");
 	return 0;
@@ -594,6 +601,8 @@ int parent_run(const struct options *o)
 	p.status = EXIT_FAILURE;
 	if (files_open(o, &p.id, &p.files))
 		goto out;
+	if (!needs_tunnels(&p))
+		p.n_workers--;
 	warn_plain(p.policy);
 	raise_files();
 	signals = open_signals();

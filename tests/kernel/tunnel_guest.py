@@ -24,7 +24,7 @@ inside = {{ listen = ( "udp:127.0.0.1:5060" ); }};
 outside = {{ listen = ( "udp:{own}:5060" ); media = [ "{own}"{six} ]; }};
 media = {{ grace = 3; }};
 tunnel = {{ ports = "{ports}"; }};
-profiles = {{ t = {{ need = "require"; media = "esp"; keying = [ "mikey-psk" ]; }}; }};
+profiles = {{ t = {{ need = "require"; media = "{media}"; keying = [ "mikey-psk" ]; }}; }};
 peers = ( {{ name = "b"; match = "*"; profile = "t"; psk = "file:x"; }} );
 '''
 PORTS = {'a': '40000-40999', 'b': '50000-50999'}
@@ -37,7 +37,7 @@ class Process(guest.Tool):
     def __init__(self, host, capability='+net_admin', ports=None, six=''):
         path = guest.ledger(f'{host}.conf')
         with open(path, 'w', encoding='ascii') as f:
-            f.write(CONF.format(own=OWN[host], ports=ports or PORTS[host], six=six))
+            f.write(CONF.format(own=OWN[host], ports=ports or PORTS[host], six=six, media='esp'))
         self.host = host
         self.log = f'/run/{host}.log'
         with open(self.log, 'w', encoding='ascii') as log:
@@ -336,12 +336,12 @@ def children(pid):
 
 
 @contextlib.contextmanager
-def whole_daemon():
+def whole_daemon(media='esp'):
     os.makedirs('/run/whole', exist_ok=True)
     with open('/run/whole/x', 'w', encoding='ascii') as f:
         f.write('00112233445566778899aabbccddeeff' * 2)
     with open('/run/whole/conf', 'w', encoding='ascii') as f:
-        f.write(CONF.format(own=A, ports=PORTS['a'], six=''))
+        f.write(CONF.format(own=A, ports=PORTS['a'], six='', media=media))
     for path in ('/run/whole', '/run/whole/x', '/run/whole/conf'):
         os.chown(path, 65534, 65534)
     os.chmod('/run/whole/x', 0o600)
@@ -391,7 +391,23 @@ def whole():
         claim('and leaves nothing in the kernel', not kernel('a'), kernel('a'))
 
 
-CLAIMS = (rights, blocked, esp_only, orders, rekey, lives, siblings, killed, whole)
+def left():
+    """What a crash left goes with the next start, also where no peer has tunnels any more"""
+    with whole_daemon() as daemon:
+        for pid in (daemon.pid, *children(daemon.pid).values()):
+            os.kill(pid, 9)
+        daemon.wait()
+    claim('all were killed: the ports stay shut', blocks('a') == 12, kernel('a'))
+    for there, what in ((True, 'a tunnel process sweeps'), (False, 'then there is none')):
+        with whole_daemon('srtp') as daemon:
+            claim(f'without tunnels {what}', ('tunnel' in children(daemon.pid)) == there)
+            claim('the kernel is clean', not kernel('a'), kernel('a'))
+            daemon.terminate()
+            claim('it ends in order', daemon.wait(20) == 0)
+
+
+CLAIMS = (rights, blocked, esp_only, orders, rekey, lives, siblings, killed, whole,
+          left)
 
 if __name__ == '__main__':
     sys.exit(run(CLAIMS, sys.argv[3:]))

@@ -5,7 +5,9 @@
  *
  * Before start() is over it has swept what an earlier run left (but for its
  * block policies, which are taken over, so that no packet slips through
- * between) and tried what this kernel can. stop() removes all. */
+ * between) and tried what this kernel can. stop() removes all, and empties the
+ * ledger: one with anything in it tells the parent that a crash left something,
+ * and start() removes that also where no tunnels are wanted any more. */
 #include "config.h"
 
 #include "daemon/base/err.h"
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TAG "xfrm"
@@ -26,6 +29,7 @@
 extern const struct module xfrm_module;
 
 struct state {
+	int ledger; /* borrowed */
 	struct pairs pairs;
 	struct tunnel_maker maker;
 };
@@ -129,19 +133,60 @@ static int block_all(struct pairs *p, const struct tunnel_settings *t)
 	return r ? explain(r, &why) : 0;
 }
 
+/* All of it goes. */
+static int clear(struct xfrm *x, int ledger, struct xfrm_swept *swept,
+		 struct xfrm_why *why)
+{
+	int r = xfrm_sweep(x, false, swept, why);
+
+	if (!r && !ledger_count(xfrm_ledger(x)) && ftruncate(ledger, 0))
+		log_error(TAG, "the ledger cannot be emptied");
+	return r;
+}
+
 static void stop(void *state)
 {
 	struct state *s = state;
 	struct xfrm_swept swept;
 	struct xfrm_why why;
 
-	if (s->pairs.x && xfrm_sweep(s->pairs.x, false, &swept, &why))
+	if (s->pairs.x && clear(s->pairs.x, s->ledger, &swept, &why))
 		log_error(TAG, "%s; the next start removes it", why.text);
 	pairs_free(&s->pairs);
 	if (s->pairs.x)
 		xfrm_close(s->pairs.x);
 	free(s);
 }
+
+/* -- what is left of a configuration that had tunnels --------------------- */
+
+/* A fault of it is told, and hinders no call. */
+static void clear_left(int ledger)
+{
+	struct xfrm_swept swept;
+	struct xfrm_why why;
+	struct stat st;
+	struct xfrm *x;
+	int r;
+
+	if (fstat(ledger, &st) || !st.st_size)
+		return;
+	r = xfrm_open(ledger, &x, &why);
+	if (!r) {
+		r = clear(x, ledger, &swept, &why);
+		xfrm_close(x);
+	}
+	if (r)
+		log_error(TAG, "SAs and policies of an earlier run may be in "
+			  "the kernel still, and shut its tunnel.ports: %s",
+			  why.text);
+	else if (swept.sas || swept.policies)
+		log_info(TAG, "no peer has tunnels any more: removed what an "
+			 "earlier run left, %u SAs, %u policies", swept.sas,
+			 swept.policies);
+}
+
+/* -- starting, the rest --------------------------------------------------- */
 
 static int start(struct core *core, const struct conf *c, void **out)
 {
@@ -154,13 +199,15 @@ static int start(struct core *core, const struct conf *c, void **out)
 	if (!s)
 		return r;
 	r = settings_read(c, &settings, &err);
+	s->ledger = child_file(child, "ledger");
 	if (!r && !wants(child_policy(child), &settings)) {
+		clear_left(s->ledger);
 		*out = s;
 		return 0;
 	}
 	if (!r) {
 		copy_settings(&s->pairs, &settings);
-		r = open_kernel(&s->pairs, child_file(child, "ledger"));
+		r = open_kernel(&s->pairs, s->ledger);
 	}
 	if (!r)
 		r = block_all(&s->pairs, &settings.tunnel);
