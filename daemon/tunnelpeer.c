@@ -60,12 +60,20 @@ static const struct peer *ike_peer(const struct policy *policy,
 	return p && p->profile->media == MEDIA_IKE ? p : NULL;
 }
 
+static bool same_nets(const struct tunnel_peer *a, const struct tunnel_peer *b)
+{
+	bool same = a->n_nets == b->n_nets;
+
+	for (size_t i = 0; same && i < a->n_nets; i++)
+		same = net_equal(&a->nets[i], &b->nets[i]);
+	return same;
+}
+
 static bool same_peer(const struct peer *a, const struct peer *b)
 {
 	return b && addr_equal(&a->ike.at, &b->ike.at) &&
 	       !strcmp(a->ike.id, b->ike.id) && !strcmp(a->psk, b->psk) &&
-	       a->ike.n_nets == b->ike.n_nets &&
-	       !memcmp(a->ike.nets, b->ike.nets, sizeof a->ike.nets) &&
+	       same_nets(&a->ike, &b->ike) &&
 	       a->profile->n_esp == b->profile->n_esp &&
 	       !memcmp(a->profile->esp, b->profile->esp,
 		       sizeof a->profile->esp);

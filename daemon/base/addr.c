@@ -192,6 +192,11 @@ int net_parse(const char *text, struct net *out)
 	return 0;
 }
 
+bool net_equal(const struct net *a, const struct net *b)
+{
+	return a->bits == b->bits && addr_same_host(&a->base, &b->base);
+}
+
 bool net_contains(const struct net *net, const struct addr *a)
 {
 	unsigned bytes = net->bits / 8, rest = net->bits % 8;

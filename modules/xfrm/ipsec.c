@@ -68,11 +68,6 @@ int ipsec_selector_check(const struct ipsec_selector *s, const char **why)
 	return 0;
 }
 
-static bool net_equal(const struct net *a, const struct net *b)
-{
-	return a->bits == b->bits && addr_same_host(&a->base, &b->base);
-}
-
 bool ipsec_selector_equal(const struct ipsec_selector *a,
 			const struct ipsec_selector *b)
 {

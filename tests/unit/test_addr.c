@@ -123,7 +123,7 @@ static void nets(void **state)
 		{ "::1/128", "::1", 1 },
 	};
 	struct addr a;
-	struct net n;
+	struct net n, m;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -131,6 +131,15 @@ static void nets(void **state)
 		assert_int_equal(addr_parse(rows[i].addr, &a), 0);
 		assert_int_equal(net_contains(&n, &a), rows[i].inside);
 	}
+	memset(&m, 0xff, sizeof m); /* nothing between its fields counts */
+	m.base = n.base;
+	m.bits = n.bits;
+	assert_true(net_equal(&m, &n));
+	m.bits ^= 1;
+	assert_false(net_equal(&m, &n));
+	m = n;
+	m.base.ip[0] ^= 1;
+	assert_false(net_equal(&m, &n));
 	assert_int_equal(net_parse("192.0.2.0/33", &n), E_FORMAT);
 	assert_int_equal(net_parse("192.0.2.0/", &n), E_FORMAT);
 	assert_int_equal(net_parse("x/8", &n), E_FORMAT);

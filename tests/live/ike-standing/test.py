@@ -116,12 +116,29 @@ def killed(t):
     up(t, s.b, 60, 2)
 
 
+def other_key(t):
+    """The operator changes the pre-shared key at both ends in the middle of a call."""
+    s = t.stage
+    for phone in (s.alice, s.bob):
+        phone.forget()
+    s.alice.dial(stage.BOB)
+    s.bob.wait_event('CALL_ESTABLISHED')
+    for gate in (s.a, s.b):
+        gate.peers[0].psk = KEY[::-1]
+        gate.reload()
+    s.bob.wait_event('CALL_CLOSED')
+    t.claim('another key ends what the old one raised', s.a.gone() and s.b.gone() and
+            'the pre-shared key is another one now' in s.a.log() + s.b.log())
+    for gate in (s.a, s.b):
+        up(t, gate, 30, 3)
+
+
 def again(t):
     s = t.stage
     s.record()
     s.talk(s.bob, s.alice, stage.ALICE, seconds=2)
     paths = s.recorded()
-    t.claim('with charon the tunnel is back, and calls go the other way, too',
+    t.claim('the tunnel is back by the new key, and calls go the other way, too',
             claims.media_intact(paths['phone-a'], paths['phone-b'], s.a.inside, s.b.inside,
                                 ends=SLOW))
     t.claim('no RTP is on the wire', not clear(t, paths['wire']))
@@ -130,5 +147,6 @@ def again(t):
 def check(t):
     talk(t)
     killed(t)
+    other_key(t)
     again(t)
     t.wire.stop()
