@@ -101,7 +101,7 @@ static void on_need_key(void *user, const char *peer)
 	c->ops->need_key(c->user, peer);
 }
 
-/* Again: by other SAs, or gone and back within one turn of the loop. */
+/* Again, when it was up: by other SAs. */
 static void on_tunnel_up(struct charon *c, struct stand *s)
 {
 	log_info(TAG, "peer %s: the tunnel is up", s->peer->name);

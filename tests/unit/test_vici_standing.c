@@ -258,6 +258,35 @@ static void up_and_gone(void **state)
 	assert_non_null(trouble("b"));
 }
 
+static void wait_gone(unsigned n)
+{
+	for (int i = 0; rig.gone < n && i < 1000; i++)
+		turn();
+	assert_int_equal(rig.gone, n);
+}
+
+/* What charon tells in one breath is told one after the other: between the two
+ * packets may have left in clear. */
+static void gone_and_back_in_one_turn(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", B), 0);
+	wait_for("initiate");
+	say("up = yes " SA);
+	for (int i = 0; trouble("b") && i < 1000; i++)
+		turn();
+	say(SA);
+	say("up = yes " SA_OF("3", "50000-50999"));
+	wait_gone(1);
+	assert_null(trouble("b"));
+	say(SA_OF("3", "50000-50999"));
+	say("up = yes " SA_OF("4", "50000-50999"));
+	say(SA_OF("4", "50000-50999"));
+	wait_gone(2);
+	assert_non_null(trouble("b")); /* it did not stay */
+	assert_int_equal(rig.changed, 0);
+}
+
 static void give(const char *key)
 {
 	struct secret psk;
@@ -355,6 +384,7 @@ int main(void)
 		T(what_charon_is_given),
 		T(what_the_configuration_says),
 		T(up_and_gone),
+		T(gone_and_back_in_one_turn),
 		T(another_key),
 		T(raised_by_another_key),
 		T(what_cannot_be),

@@ -30,6 +30,7 @@ struct use {
 	uint64_t id;
 	bool standing, passive;
 	bool owed; /* in the queue of ike.owed */
+	bool back; /* owed GONE, and UP behind it */
 	bool dropped;
 	struct ike_event news; /* why is not used: */
 	char why[IKE_WHY_TEXT];

@@ -3,7 +3,8 @@
  * Nobody is called back from where something happens, but from the loop a
  * moment later (use_pay), so that callbacks may change whatever they like.
  * Until then a use holds what it is owed; a later thing replaces an earlier
- * one. */
+ * one, but for the end of what was up: what comes back within the same turn was
+ * gone all the same, and something may have left in clear. */
 #include "modules/vici/ike/inside.h"
 
 #include "daemon/base/err.h"
@@ -15,7 +16,14 @@
 
 static void owe(struct ike *m, struct use *u, const struct ike_event *news)
 {
+	bool gone = u->owed && u->news.news == IKE_GONE;
+
+	u->back = gone && news->news == IKE_UP;
+	if (u->back)
+		return;
 	u->news = *news;
+	if (gone)
+		u->news.news = IKE_GONE;
 	u->news.use = u->id;
 	u->news.standing = u->standing;
 	if (!u->standing)
@@ -105,6 +113,8 @@ void use_pay(struct ike *m)
 		dropped = u->dropped;
 		if (!u->child)
 			unlink_use(m, u);
+		else if (u->back)
+			owe(m, u, &(struct ike_event){ .news = IKE_UP });
 		if (!dropped)
 			m->ops->event(m->user, &news);
 	}
