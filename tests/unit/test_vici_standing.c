@@ -320,6 +320,21 @@ static void another_key(void **state)
 	assert_null(strstr(rig.heard, "#56bd8dcd3b7c"));
 }
 
+/* The far end was told first, and has ended the tunnel. */
+static void another_key_while_it_pauses(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", B), 0);
+	wait_for("initiate");
+	say("up = yes " SA);
+	say(SA);
+	wait_gone(1);
+	*rig.heard = 0;
+	give("fedcba9876543210");
+	wait_for("data = fedcba9876543210");
+	wait_for("initiate");
+}
+
 /* charon has one by that name, but not by that key. */
 static void raised_by_another_key(void **state)
 {
@@ -386,6 +401,7 @@ int main(void)
 		T(up_and_gone),
 		T(gone_and_back_in_one_turn),
 		T(another_key),
+		T(another_key_while_it_pauses),
 		T(raised_by_another_key),
 		T(what_cannot_be),
 		T(an_address_of_another_family),

@@ -347,9 +347,8 @@ void child_moved(struct child *c, uint32_t ike_id, uint32_t new_ike_id)
 
 void child_charon_gone(struct child *c, const char *why)
 {
-	event_del(c->timer);
 	c->loaded = false;
-	c->n_sas = 0;
+	c->n_sas = 0; /* a pause goes on: charon may be there */
 	if (c->state == CHILD_UP)
 		lost_all(c, E_CLOSED, why);
 	else if (c->state != CHILD_IDLE)
