@@ -16,6 +16,42 @@
 
 #include <string.h>
 
+/* For the suite of sp; named: the offer's policy has another. */
+static int derive(const struct mikey_awaited *p, const struct mikey_settled *of,
+		  struct keying_result *out)
+{
+	struct mikey_root root = mikey_outgoing_root(&p->o);
+	const struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
+				       .kv = mikey_outgoing_kv(&p->o) };
+
+	root.named = of->named;
+	root.key = p->tgk.bytes;
+	root.key_len = p->tgk.len;
+	return mikey_session_keys(&root, &tgk, &of->sp, true, out);
+}
+
+static void begin(const struct mikey_awaited *p, struct keying_result *out)
+{
+	*out = (struct keying_result){ .n = 0 };
+	mikey_outgoing_result(&p->o, p->method, out);
+	out->facts.key_bits = p->key_bits;
+}
+
+int mikey_awaited_early(const struct mikey_awaited *p,
+			struct keying_result *out)
+{
+	const struct mikey_settled own = { p->o.sp, false };
+
+	begin(p, out);
+	return derive(p, &own, out);
+}
+
+void mikey_awaited_clear(struct mikey_awaited *p)
+{
+	mikey_outgoing_free(&p->o);
+	wipe(p, sizeof *p);
+}
+
 /* What the verification covers: the IDr that came, else the one we sent. */
 static struct mikey_covered covered_of(const struct mikey_awaited *p,
 				       const struct mikey_message *m)
@@ -81,8 +117,7 @@ static int finish_unasked(const struct mikey_awaited *p,
 	if (p->o.verify)
 		return mikey_fault(fault, E_AUTH, "the answer has no MIKEY "
 				   "message, but we asked for one");
-	*result = p->result;
-	return 0;
+	return mikey_awaited_early(p, result);
 }
 
 /* The offer's keys, or those of another suite that the lists give. */
@@ -90,8 +125,6 @@ static int take_keys(const struct mikey_awaited *p,
 		     const struct mikey_message *m, struct keying_result *got,
 		     struct keying_fault *fault)
 {
-	struct mikey_root root = mikey_outgoing_root(&p->o);
-	const struct mikey_key tgk = { .type = MIKEY_KEY_TGK };
 	struct mikey_settled with;
 	char who[IDENTITY_TEXT];
 	int r = mikey_rank_settle(&p->o, m, got, &with, fault);
@@ -103,12 +136,7 @@ static int take_keys(const struct mikey_awaited *p,
 		return r;
 	got->facts.verified = got->facts.confirmed = 1;
 	mikey_outgoing_named(&p->o, who, &got->facts);
-	if (!with.named && !p->o.esp.n)
-		return 0;
-	root.named = with.named;
-	root.key = p->tgk.bytes;
-	root.key_len = p->tgk.len;
-	r = mikey_session_keys(&root, &tgk, &with.sp, true, got);
+	r = derive(p, &with, got);
 	return r ? mikey_fault(fault, r, "the session keys cannot be derived: "
 			       "%s", err_text(r)) : 0;
 }
@@ -118,7 +146,7 @@ int mikey_awaited_finish(const struct mikey_awaited *p,
 			 struct keying_result *result,
 			 struct keying_fault *fault)
 {
-	struct keying_result got, said = { .n = 0 };
+	struct keying_result got;
 	struct mikey_message m;
 	int r;
 
@@ -130,14 +158,12 @@ int mikey_awaited_finish(const struct mikey_awaited *p,
 	if (m.data_type == MIKEY_ERROR)
 		return read_error(p, bytes, &m, fault);
 	r = check_answer(p, bytes, &m, fault);
-	if (!r)
-		r = mikey_outgoing_map(&p->o, &m, &said, fault);
 	if (r)
 		return r;
-	got = p->result;
-	memcpy(got.recv_ssrc, said.recv_ssrc, sizeof got.recv_ssrc);
-	got.esp = said.esp;
-	r = take_keys(p, &m, &got, fault);
+	begin(p, &got);
+	r = mikey_outgoing_map(&p->o, &m, &got, fault);
+	if (!r)
+		r = take_keys(p, &m, &got, fault);
 	if (!r)
 		*result = got;
 	wipe(&got, sizeof got);

@@ -12,9 +12,16 @@ struct mikey_awaited {
 	struct mikey_outgoing o;
 	struct mikey_psk_keys keys;
 	uint8_t answer_type; /* the data type that answers it */
-	struct secret tgk; /* for a suite that only the answer names */
-	struct keying_result result;
+	struct secret tgk;
+	const char *method;
+	uint16_t key_bits;
 };
+
+/* What the offer fixed: secret, wipe it. */
+int mikey_awaited_early(const struct mikey_awaited *p,
+			struct keying_result *out);
+/* Wipes it and frees what it owns. */
+void mikey_awaited_clear(struct mikey_awaited *p);
 
 /* Takes the answer, or none if none was asked for. As keying.finish. */
 int mikey_awaited_finish(const struct mikey_awaited *p,

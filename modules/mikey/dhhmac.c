@@ -131,6 +131,7 @@ static void drop(struct keying_pending *p)
 {
 	if (!p)
 		return;
+	mikey_outgoing_free(&p->o);
 	mikey_dh_free(p->dh);
 	wipe(p, sizeof *p);
 	free(p);

@@ -75,6 +75,7 @@ static void drop(struct keying_pending *p)
 {
 	if (!p)
 		return;
+	mikey_outgoing_free(&p->o);
 	mikey_dh_free(p->dh);
 	credential_free(p->own);
 	free(p);

@@ -14,6 +14,7 @@
 #include <openssl/rand.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SDP_IDS "mikey" /* RFC 4567 4.1.4: the one protocol that we offer */
@@ -99,7 +100,8 @@ static int draw_sessions(const struct keying_terms *t,
 {
 	if (t->esp) {
 		o->verify = true; /* the answer says where the far end is */
-		return mikey_esp_offer_draw(t->esp, &o->esp);
+		o->esp = calloc(1, sizeof *o->esp);
+		return o->esp ? mikey_esp_offer_draw(t->esp, o->esp) : E_NOMEM;
 	}
 	if (t->ranks_len > sizeof o->ranks)
 		return E_ARG;
@@ -143,11 +145,17 @@ int mikey_outgoing_draw(const struct keying_terms *t,
 	return 0;
 }
 
+void mikey_outgoing_free(struct mikey_outgoing *o)
+{
+	free(o->esp);
+	o->esp = NULL;
+}
+
 int mikey_outgoing_head(const struct mikey_outgoing *o,
 			enum mikey_data_type type, struct buf *params,
 			struct mikey_message *m)
 {
-	if (!o->esp.n)
+	if (!o->esp)
 		mikey_sp_put(params, &o->sp);
 	if (params->err)
 		return params->err;
@@ -157,8 +165,8 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 				     .n_cs = (uint8_t)(2 * o->n) };
 	for (size_t i = 0; i < o->n; i++)
 		m->cs[2 * i].ssrc = o->ssrc[i];
-	if (o->esp.n)
-		mikey_esp_offer_map(&o->esp, m);
+	if (o->esp)
+		mikey_esp_offer_map(o->esp, m);
 	mikey_add(m, MIKEY_T, MIKEY_TS_UTC)->data =
 		(struct mikey_bytes){ o->stamp_bytes, sizeof o->stamp_bytes };
 	if (!o->update)
@@ -168,8 +176,8 @@ int mikey_outgoing_head(const struct mikey_outgoing *o,
 		mikey_text_bytes(o->local_id);
 	mikey_add(m, MIKEY_ID, MIKEY_ID_URI)->data =
 		mikey_text_bytes(o->remote_id);
-	if (o->esp.n) { /* it goes beside SDP, not in it */
-		mikey_esp_offer_policies(&o->esp, m);
+	if (o->esp) { /* it goes beside SDP, not in it */
+		mikey_esp_offer_policies(o->esp, m);
 		return 0;
 	}
 	mikey_add(m, MIKEY_SP, 0)->data =
@@ -286,8 +294,8 @@ int mikey_outgoing_map(const struct mikey_outgoing *o,
 		       struct keying_result *out,
 		       struct keying_fault *fault)
 {
-	if (o->esp.n)
-		return mikey_esp_offer_answered(&o->esp, m, &out->esp, fault);
+	if (o->esp)
+		return mikey_esp_offer_answered(o->esp, m, &out->esp, fault);
 	if (!same_sessions(o, m))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer names "
 				   "other crypto sessions than our offer");

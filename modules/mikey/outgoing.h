@@ -34,7 +34,7 @@ struct mikey_outgoing {
 	uint32_t ssrc[STREAM_MAX];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
 	bool retarget; /* another of the domain may answer */
-	struct mikey_esp_offer esp; /* its n is 0: SRTP is keyed */
+	struct mikey_esp_offer *esp; /* owned; NULL: SRTP is keyed */
 };
 
 /* The terms must hold lines, identities and a suite. */
@@ -42,6 +42,8 @@ int mikey_terms(const struct keying_terms *t, struct keying_fault *fault);
 /* Draws bundle, RAND and timestamp, copies what it needs of the terms. */
 int mikey_outgoing_draw(const struct keying_terms *t,
 			struct mikey_outgoing *o);
+/* Frees what it owns; also of one that could not be drawn, or is all zeros. */
+void mikey_outgoing_free(struct mikey_outgoing *o);
 /* Begins m: HDR, crypto sessions, T, RAND, IDi, IDr, SP, SDP IDs. They point
  * into o, and into params, which gets the policy: both must outlive m. */
 int mikey_outgoing_head(const struct mikey_outgoing *o,

@@ -50,12 +50,10 @@ static int offer_keys(const struct keying_terms *t,
 		      struct mikey_envelope *e, struct mikey_awaited *w)
 {
 	struct mikey_root root = mikey_outgoing_root(&w->o);
-	struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
-				 .kv = mikey_outgoing_kv(&w->o) };
 	const struct mikey_envelope_order order = {
 		.root = &root, .stamp = w->o.stamp,
 		.id = mikey_text_bytes(w->o.local_id), .receiver = receiver,
-		.tgk_len = mikey_rank_tgk(t), .kv = tgk.kv,
+		.tgk_len = mikey_rank_tgk(t), .kv = mikey_outgoing_kv(&w->o),
 	};
 	unsigned bits = certificate_bits(receiver);
 	int r = mikey_envelope_make(e, &order);
@@ -64,14 +62,9 @@ static int offer_keys(const struct keying_terms *t,
 		return r;
 	w->keys = e->keys;
 	w->answer_type = MIKEY_PK_VERIFY;
-	root.key = e->tgk;
-	root.key_len = e->tgk_len;
-	mikey_outgoing_result(&w->o, mikey_pke.name, &w->result);
-	w->result.facts.key_bits =
-		(uint16_t)(bits < e->keys.bits ? bits : e->keys.bits);
-	if (secret_set(&w->tgk, e->tgk, e->tgk_len))
-		return E_INTERNAL;
-	return mikey_session_keys(&root, &tgk, &w->o.sp, true, &w->result);
+	w->method = mikey_pke.name;
+	w->key_bits = (uint16_t)(bits < e->keys.bits ? bits : e->keys.bits);
+	return secret_set(&w->tgk, e->tgk, e->tgk_len);
 }
 
 static int write_offer(const struct keying_terms *t,
@@ -95,7 +88,7 @@ static void drop(struct keying_pending *p)
 {
 	if (!p)
 		return;
-	wipe(p, sizeof *p);
+	mikey_awaited_clear(&p->w);
 	free(p);
 }
 
@@ -128,13 +121,14 @@ static int offer(const struct keying_terms *t, struct buf *out,
 		return r;
 	p = calloc(1, sizeof *p);
 	r = p ? make(t, receiver, &p->w, out) : E_NOMEM;
+	if (!r)
+		r = mikey_awaited_early(&p->w, early);
 	certificate_free(receiver);
 	if (r) {
 		drop(p);
 		return mikey_outgoing_failed(r, out, fault);
 	}
 	*pending = p;
-	*early = p->w.result;
 	return 0;
 }
 

@@ -163,8 +163,6 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 		      struct keying_pending *p)
 {
 	struct mikey_root root = mikey_outgoing_root(&p->w.o);
-	struct mikey_key tgk = { .type = MIKEY_KEY_TGK,
-				 .kv = mikey_outgoing_kv(&p->w.o) };
 	int r;
 
 	/* 9.1: what protects a key must be as strong as what it is for */
@@ -172,18 +170,10 @@ static int offer_keys(const struct keying_terms *t, struct offer *o,
 			  ? MIKEY_ENCR_AES_CM_256 : MIKEY_ENCR_AES_CM_128;
 	r = mikey_psk_derive(t->psk, &root, o->encr, mikey_mac_of(root.prf),
 			     &p->w.keys);
-
-	if (r)
-		return r;
-	root.key = o->tgk;
-	root.key_len = o->tgk_len;
 	p->w.answer_type = MIKEY_PSK_VERIFY;
-	mikey_outgoing_result(&p->w.o, mikey_psk.name, &p->w.result);
-	p->w.result.facts.key_bits = p->w.keys.bits;
-	if (secret_set(&p->w.tgk, o->tgk, o->tgk_len))
-		return E_INTERNAL;
-	return mikey_session_keys(&root, &tgk, &p->w.o.sp, true,
-				  &p->w.result);
+	p->w.method = mikey_psk.name;
+	p->w.key_bits = p->w.keys.bits;
+	return r ? r : secret_set(&p->w.tgk, o->tgk, o->tgk_len);
 }
 
 static int seal_tgk(struct offer *o, const struct keying_pending *p)
@@ -248,7 +238,7 @@ static void drop(struct keying_pending *p)
 {
 	if (!p)
 		return;
-	wipe(p, sizeof *p);
+	mikey_awaited_clear(&p->w);
 	free(p);
 }
 
@@ -272,6 +262,8 @@ static int offer(const struct keying_terms *t, struct buf *out,
 		r = seal_tgk(&o, p);
 	if (!r)
 		r = write_offer(&o, p, out);
+	if (!r)
+		r = mikey_awaited_early(&p->w, early);
 	buf_free(&o.params);
 	wipe(&o, sizeof o);
 	if (r) {
@@ -279,7 +271,6 @@ static int offer(const struct keying_terms *t, struct buf *out,
 		return mikey_outgoing_failed(r, out, fault);
 	}
 	*pending = p;
-	*early = p->w.result;
 	return 0;
 }
 

@@ -52,6 +52,7 @@ static void drop(struct keying_pending *p)
 {
 	if (!p)
 		return;
+	mikey_outgoing_free(&p->o);
 	credential_free(p->own);
 	free(p);
 }
@@ -285,7 +286,7 @@ static int take_keys(const struct keying_pending *p,
 	};
 	int r = mikey_rank_settle(&p->o, m, result, &with, fault);
 
-	if (!r && !p->o.esp.n)
+	if (!r && !p->o.esp)
 		r = check_policy(m, &with.sp, fault);
 	if (!r)
 		r = mikey_outgoing_map(&p->o, m, result, fault);
