@@ -345,10 +345,19 @@ int fork_response(struct txn *prong, nta_outgoing_t *orq, const sip_t *sip)
 	return 0;
 }
 
+/* A proxy's fork, with one tunnel for all of its branches: an answer in a 18x
+ * would have it, and the phone that is picked up could not. A reliable one
+ * passes, since the 2xx may then be without. */
+static bool shares_tunnel(const struct txn *t, const sip_t *sip)
+{
+	return t->initial && t->pair->forked && !sip->sip_rseq &&
+	       t->pair->call && call_packages(t->pair->call);
+}
+
 bool fork_hushes(const struct txn *t, const sip_t *sip)
 {
-	return fork_is(t) && sip->sip_status &&
-	       sip->sip_status->st_status < 200;
+	return sip->sip_status && sip->sip_status->st_status < 200 &&
+	       (fork_is(t) || shares_tunnel(t, sip));
 }
 
 /* -- sending -------------------------------------------------------------- */

@@ -481,7 +481,7 @@ static int begin(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 		pair_end(pair, &no, "out of memory");
 		return 0;
 	}
-	if (t->rel100)
+	if (t->rel100 || call_packages(pair->call))
 		pair_siblings(pair, sip);
 	filter_pass(t, PASS_REQUEST, pair->called,
 		    nta_incoming_getrequest(irq));
