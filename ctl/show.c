@@ -325,6 +325,42 @@ static void put_foreign(const json_t *sas)
 	}
 }
 
+static void cell_owner(const json_t *o, char out[static CELL])
+{
+	snprintf(out, CELL, "%s", json_object_get(o, "peer")
+		 ? text_of(o, "peer") : "(not ours)");
+}
+
+/* What strongSwan has: the tunnels that calls use, and those of others. */
+static void put_charon(const json_t *sas)
+{
+	static const struct column columns[] = {
+		{ "PEER", NULL, cell_owner },
+		{ "CONNECTION", "connection", NULL },
+		{ "STATE", "state", NULL }, { "REMOTE", "remote", NULL },
+		{ "SUITE", "suite", NULL }, { "SPI IN, OUT", NULL, cell_spis },
+		{ "PACKETS IN, OUT", NULL, cell_packets },
+		{ "KEYS LEFT", NULL, cell_key_left }, { NULL, NULL, NULL }
+	};
+	const json_t *list = json_object_get(sas, "charon");
+	const char *trouble = json_string_value(
+		json_object_get(sas, "charon_trouble"));
+	char text[CELL];
+
+	if (!list)
+		return;
+	snprintf(text, sizeof text, "strongSwan's SAs are not known: %s",
+		 trouble ? trouble : "");
+	if (trouble)
+		puts(clean(text));
+	else
+		printf("%lld SAs of strongSwan%s\n",
+		       int_of(sas, "charon_count"),
+		       json_array_size(list) ? ":" : "");
+	if (json_array_size(list))
+		put_table(columns, list);
+}
+
 void show_sas(const json_t *sas)
 {
 	static const struct column columns[] = {
@@ -342,6 +378,7 @@ void show_sas(const json_t *sas)
 		put_table(columns, tunnels);
 	else
 		puts("no tunnels");
+	put_charon(sas);
 	put_foreign(sas);
 }
 

@@ -760,7 +760,8 @@ struct msg_tunnel_drop {
 
 /* All tunnels may be more than a message holds. */
 struct msg_tunnel_list {
-	uint32_t after; /* tunnels with a greater id only; 0: from the first */
+	uint32_t after; /* tunnels with a greater id only; 0: from the first;
+	                   TUNNEL_USE_BIT: what charon has */
 	uint32_t pad;
 };
 

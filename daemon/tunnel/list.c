@@ -161,7 +161,7 @@ int list_answer(struct tunnels *c, const struct ipc_msg *msg)
 	struct msg_tunnel_listed a = {
 		.err = text ? 0 : E_NOMEM,
 		.len = text ? (uint32_t)strlen(text) : 0,
-		.next = p.more ? p.last : 0,
+		.next = p.more ? p.last : c->conf.list_then,
 	};
 	struct ipc_msg out = { .body = &a, .len = sizeof a,
 			       .tail = (const uint8_t *)text,

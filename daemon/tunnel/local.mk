@@ -9,5 +9,6 @@ daemon_tunnel_libtunnel_a_SOURCES = \
 	daemon/tunnel/standing.h \
 	daemon/tunnel/tunnel.c daemon/tunnel/tunnel.h \
 	daemon/tunnel/turn.c \
+	daemon/tunnel/uselist.c daemon/tunnel/uselist.h \
 	daemon/tunnel/uses.c daemon/tunnel/uses.h
 TUNNEL_LIBS = daemon/tunnel/libtunnel.a $(EVENT_LIBS) $(JANSSON_LIBS)

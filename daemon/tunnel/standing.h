@@ -20,6 +20,26 @@ struct standing_ops {
 	void (*changed)(void *user, const char *peer);
 };
 
+/* A pair of SAs that charon has, or an IKE_SA without one. Texts are borrowed
+ * for the call. */
+struct standing_sa {
+	const char *peer;       /* NULL: it is none of ours */
+	const char *connection; /* charon's name of it */
+	const char *state;
+	struct addr local, remote; /* the ends of IKE, as far as known */
+	bool raised;               /* else there is no pair: nothing below */
+	const char *child, *suite; /* in charon's words */
+	const char *takes_local, *takes_remote; /* selectors */
+	bool transport;
+	uint32_t spi_in, spi_out;
+	uint64_t bytes_in, bytes_out, packets_in, packets_out;
+	int64_t left_s; /* until its keys are at their end; 0: no end */
+};
+
+typedef void (*standing_sa_fn)(void *user, const struct standing_sa *sa);
+/* err: E_CLOSED and others when not all were given. */
+typedef void (*standing_listed_fn)(void *user, int err);
+
 struct standing {
 	void *state; /* of each function */
 	/* Begins to raise those of all peers with media = "ike"; it is borrowed
@@ -38,6 +58,10 @@ struct standing {
 	/* Whether it is up and takes UDP between these. */
 	bool (*covers)(void *state, const char *peer, const struct addr *local,
 		       const struct addr *remote);
+	/* Gives each pair to fn, then calls done, from the loop or from end().
+	 * An error: neither is called. */
+	int (*list)(void *state, standing_sa_fn fn, standing_listed_fn done,
+		    void *user);
 };
 
 #endif

@@ -7,6 +7,7 @@
  *   list.c      what the operator sees
  *   tunnel.h    the role that does it: modules/xfrm/tunnel
  *   uses.c      which call uses which of charon's tunnels
+ *   uselist.c   what the operator sees of those
  *   standing.h  the role that raises those: modules/vici
  *
  * Once it is confined it can ask the kernel's XFRM over the sockets that its
@@ -258,6 +259,8 @@ static int begin_esp(struct tunnel_process *p)
 	struct tunnels_conf conf = {
 		.settings = child_settings(p->child), .clock = &clock_system,
 		.maker = maker, .tell = tell, .user = p,
+		.list_then = policy_uses(child_policy(p->child), MEDIA_IKE)
+				     ? TUNNEL_USE_BIT : 0,
 	};
 	int r = maker ? tunnels_new(&conf, &p->tunnels) : E_NOTFOUND;
 

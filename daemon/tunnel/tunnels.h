@@ -17,6 +17,7 @@ struct tunnels_conf {
 	const struct settings *settings;   /* what is needed is copied */
 	const struct clock *clock;         /* borrowed */
 	const struct tunnel_maker *maker;  /* borrowed */
+	uint32_t list_then; /* where TUNNEL_LIST goes on; 0: nowhere */
 	/* A message for the engine. */
 	void (*tell)(void *user, enum message type, uint64_t id,
 		     const struct ipc_msg *m);

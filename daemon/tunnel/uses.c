@@ -5,15 +5,14 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/tunnel/uselist.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TAG "tunnel"
 #define RTP_AND_RTCP 2
-#define USES_SHOWN 512 /* more do not fit a message */
 
 struct use {
 	struct use *next;
@@ -234,44 +233,56 @@ static void changed(void *user, const char *peer)
 
 /* -- the operator's list --------------------------------------------------- */
 
-static json_t *use_json(const struct use *x)
-{
-	char call[20], local[ADDR_TEXT], remote[ADDR_TEXT];
+/* A TUNNEL_LIST that waits for charon. */
+struct listing {
+	struct uses *uses;
+	uint64_t id;
+	struct uselist list;
+};
 
-	snprintf(call, sizeof call, "%llx", (unsigned long long)x->m.call);
-	return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s}", "tunnel",
-			 (json_int_t)x->id, "call", call, "state", "standing",
-			 "local", addr_text(&x->m.local, local), "remote",
-			 addr_text(&x->m.remote[0], remote), "peer",
-			 x->m.peer);
+static void see(void *user, const struct standing_sa *sa)
+{
+	struct listing *l = user;
+
+	uselist_sa(&l->list, sa);
 }
 
-static char *draw(const struct uses *u)
+static void answer_list(struct listing *l, const char *trouble)
 {
-	json_t *list = json_array(), *o;
-	char *text = NULL;
-	unsigned n = 0;
+	struct msg_tunnel_listed a = { 0 };
+	struct uses *u = l->uses;
+	char *text;
 
-	for (const struct use *x = u->list; x && n < USES_SHOWN; x = x->next)
-		n += !json_array_append_new(list, use_json(x));
-	o = json_pack("{s:o}", "tunnels", list);
-	if (o)
-		text = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	return text;
+	for (const struct use *x = u->list; x; x = x->next)
+		uselist_call(&l->list, x->id, &x->m);
+	text = uselist_text(&l->list, trouble);
+	a.err = text ? 0 : E_NOMEM;
+	a.len = text ? (uint32_t)strlen(text) : 0;
+	u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_LISTED, l->id,
+		     &a, sizeof a, text);
+	free(text);
+	uselist_free(&l->list);
+	free(l);
+}
+
+static void listed(void *user, int err)
+{
+	answer_list(user, err ? err_text(err) : NULL);
 }
 
 static int on_list(struct uses *u, const struct ipc_msg *msg)
 {
-	char *text = draw(u);
-	struct msg_tunnel_listed a = {
-		.err = text ? 0 : E_NOMEM,
-		.len = text ? (uint32_t)strlen(text) : 0
-	};
+	const struct standing *s = u->conf.standing;
+	struct listing *l = calloc(1, sizeof *l);
+	int r;
 
-	u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_LISTED, msg->id,
-		     &a, sizeof a, text);
-	free(text);
+	if (!l)
+		return 0; /* its time will be over */
+	*l = (struct listing){ u, msg->id, uselist_of() };
+	r = s->list(s->state, see, listed, l);
+	if (r)
+		answer_list(l, r == E_STATE || r == E_CLOSED
+			    ? "charon is not there" : err_text(r));
 	return 0;
 }
 
@@ -279,10 +290,13 @@ static int on_list(struct uses *u, const struct ipc_msg *msg)
 
 bool uses_takes(const struct ipc_msg *msg)
 {
-	const struct msg_tunnel_drop *m = msg->body;
+	const struct msg_tunnel_drop *drop = msg->body;
+	const struct msg_tunnel_list *list = msg->body;
 
 	return msg->type == MSG_TUNNEL_USE || msg->type == MSG_IKE_KEYED ||
-	       (msg->type == MSG_TUNNEL_DROP && m->tunnel & TUNNEL_USE_BIT);
+	       (msg->type == MSG_TUNNEL_DROP &&
+		drop->tunnel & TUNNEL_USE_BIT) ||
+	       (msg->type == MSG_TUNNEL_LIST && list->after & TUNNEL_USE_BIT);
 }
 
 int uses_message(struct uses *u, const struct ipc_msg *msg)

@@ -233,5 +233,7 @@ int vici_list_sas(struct vici_client *c, const struct vici_listing *listing,
 	struct vici_writer w = vici_writer_of(&b);
 
 	put_text(&w, "ike", listing->conn);
+	if (!listing->busy_too)
+		vici_key_text(&w, "noblock", "yes");
 	return ask(c, "list-sas", &b, vici_finish(&w), then, listing);
 }

@@ -74,12 +74,15 @@ typedef void (*vici_ike_fn)(void *user, struct vici_ike *ike);
 struct vici_listing {
 	const char *prefix; /* of our connections' names; borrowed until done */
 	const char *conn;   /* only these, or NULL */
+	bool busy_too;      /* else without those that are in work: nothing
+	                       waits for them */
 	vici_ike_fn each;
 };
 
 /* then.done gets E_FORMAT when one of them was not understood. charon waits
- * for an IKE_SA that is busy, so give it time. What an event told of is not at
- * once out of the list: an old child stays some seconds after its rekeying. */
+ * for an IKE_SA that is busy, if that is wanted: give it time. What an event
+ * told of is not at once out of the list: an old child stays some seconds after
+ * its rekeying. */
 int vici_list_sas(struct vici_client *c, const struct vici_listing *listing,
 		  const struct vici_then *then);
 

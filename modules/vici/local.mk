@@ -22,6 +22,7 @@ VICI_LIBS = modules/vici/libvici.a $(EVENT_LIBS)
 # as a module of the tunnel process
 noinst_LIBRARIES += modules/vici/libvicimodule.a
 modules_vici_libvicimodule_a_SOURCES = \
+	modules/vici/list.c modules/vici/list.h \
 	modules/vici/module.c \
 	modules/vici/standing.c modules/vici/standing.h
 VICI_MODULE_LIBS = modules/vici/libvicimodule.a $(VICI_LIBS)

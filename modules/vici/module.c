@@ -1,6 +1,7 @@
 /* module.c - IKE through strongSwan's charon, a module of the tunnel process:
  *
  *   standing.c   a tunnel to each peer with media = "ike"
+ *   list.c       what charon has, for the operator
  *   ike/         tunnels by who uses them
  *   ask.c, conn.c, sa.c, selector.c   what charon is asked and tells
  *   client.c, packet.c, message.c     its VICI socket */

@@ -125,6 +125,16 @@ static const struct field only_fields[] = {
 
 #define N(table) (sizeof(table) / sizeof *(table))
 
+const char *vici_ike_state_word(enum vici_ike_state state)
+{
+	return state == VICI_IKE_OTHER ? "?" : ike_states[state];
+}
+
+const char *vici_child_state_word(enum vici_child_state state)
+{
+	return state == VICI_CHILD_OTHER ? "?" : child_states[state];
+}
+
 /* -- one value ------------------------------------------------------------- */
 
 static int read_number(struct vici_text t, unsigned base, uint64_t max,

@@ -98,6 +98,10 @@ struct vici_event {
 /* What to register for, to get all of them; NULL-terminated. */
 extern const char *const vici_event_names[];
 
+/* charon's word; "?" for one that is not above. */
+const char *vici_ike_state_word(enum vici_ike_state state);
+const char *vici_child_state_word(enum vici_child_state state);
+
 /* Whether a connection is of this instance: prefix (never empty) begins its
  * name. Connections of others in the same charon are shown, never touched. */
 bool vici_is_ours(struct vici_text conn, const char *prefix);

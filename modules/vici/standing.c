@@ -7,6 +7,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "modules/vici/ike/ike.h"
+#include "modules/vici/list.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -321,6 +322,14 @@ static bool covers(void *state, const char *peer, const struct addr *local,
 	return s && ike_covers(c->ike, s->use, local, remote);
 }
 
+static int list(void *state, standing_sa_fn fn, standing_listed_fn listed,
+		void *user)
+{
+	struct charon *c = state;
+
+	return vici_standing_list(c->ike, c->settings.prefix, fn, listed, user);
+}
+
 int vici_standing_new(const struct conf *conf, struct standing **out)
 {
 	static const struct ike_settings defaults = IKE_DEFAULTS;
@@ -332,7 +341,8 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	c->settings = defaults;
 	c->settings.client.path = conf_text(c->conf, "socket");
 	c->settings.prefix = conf_text(c->conf, "prefix");
-	c->role = (struct standing){ c, begin, end, key, trouble, covers };
+	c->role = (struct standing){ c, begin, end, key, trouble, covers,
+				     list };
 	*out = &c->role;
 	return 0;
 }

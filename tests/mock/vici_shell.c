@@ -327,7 +327,10 @@ static int order_rekey(struct shell *s, char **w, const struct vici_then *then)
 
 static int order_list(struct shell *s, char **w, const struct vici_then *then)
 {
-	struct vici_listing listing = { s->prefix, w[0], on_ike };
+	struct vici_listing listing = {
+		.prefix = s->prefix, .conn = w[0], .each = on_ike,
+		.busy_too = true
+	};
 
 	return vici_list_sas(s->client, &listing, then);
 }

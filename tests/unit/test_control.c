@@ -457,13 +457,15 @@ static void sas(void **state)
 	t.r->hold_tunnel = true;
 	say(fd, "{\"cmd\":\"sas\"}\n");
 	list(0, 7, "{\"tunnels\":[{\"tunnel\":7}],\"block_policies\":12}");
-	list(7, 0, "{\"tunnels\":[{\"tunnel\":9}],\"block_policies\":12}");
+	list(7, 0, "{\"tunnels\":[{\"tunnel\":9}],\"charon\":[1,2,3],"
+	     "\"block_policies\":99}");
 	reply = json_loads(hear(fd), 0, NULL);
 	what = json_object_get(reply, "sas");
 	assert_int_equal(json_integer_value(json_object_get(
 		what, "block_policies")), 12);
 	assert_int_equal(json_array_size(json_object_get(what, "tunnels")),
 			 2);
+	assert_int_equal(json_array_size(json_object_get(what, "charon")), 3);
 	assert_true(ok(reply));
 	say(fd, "{\"cmd\":\"sas\"}\n");
 	list(0, 0, "{\"no\":1}");

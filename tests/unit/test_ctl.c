@@ -73,7 +73,13 @@ static const struct {
 	  "{\"tunnel\":4,\"call\":\"4d\",\"state\":\"reserved\",\"in\":"
 	  "{\"spi\":\"0x00001002\"}}],\"block_policies\":12,\"foreign\":["
 	  "{\"spi\":\"0x00000abc\",\"source\":\"1.1.1.1\",\"destination\":"
-	  "\"2.2.2.2\"}],\"foreign_count\":40}}\n" },
+	  "\"2.2.2.2\"}],\"foreign_count\":40,\"charon\":[{\"connection\":"
+	  "\"cs-b\",\"state\":\"INSTALLED\",\"peer\":\"b\",\"remote\":"
+	  "\"10.2.2.2:500\",\"suite\":\"AES_GCM_16-128\",\"in\":{\"spi\":"
+	  "\"0x00001003\",\"packets\":1},\"out\":{\"spi\":\"0x00007778\","
+	  "\"packets\":2},\"left_s\":60},{\"connection\":\"office\","
+	  "\"state\":\"CONNECTING\",\"remote\":\"10.3.3.3:500\"}],"
+	  "\"charon_count\":2}}\n" },
 	{ "\"peers\"", "{\"ok\":true,\"peers\":[{\"name\":\"far\","
 	  "\"match\":\"*@b\",\"profile\":\"p\",\"need\":\"require\","
 	  "\"keepalive_s\":30,\"servers\":[{\"server\":\"sip:one\","
@@ -245,6 +251,14 @@ static void sas(void **state)
 	has("12 policies keep all but ESP");
 	has("40 SAs of ESP in the kernel are not ours:\n"
 	    "  0x00000abc from 1.1.1.1 to 2.2.2.2\n");
+	has("2 SAs of strongSwan:\n"
+	    "PEER        CONNECTION  STATE       REMOTE        SUITE           "
+	    "SPI IN, OUT            PACKETS IN, OUT  KEYS LEFT\n"
+	    "b           cs-b        INSTALLED   10.2.2.2:500  "
+	    "AES_GCM_16-128  0x00001003 0x00007778  1 2              "
+	    "0:01:00\n"
+	    "(not ours)  office      CONNECTING  10.3.3.3:500  -               "
+	    "- -                    0 0              -\n");
 	assert_int_equal(ctl("--json sas"), 0);
 	has("\"left_s\": 3500");
 }

@@ -29,6 +29,10 @@ static struct rig {
 	void *ops_user;
 	const char *trouble;
 	unsigned begun, ended, keys, covers, no_keys;
+	int no_list;
+	standing_sa_fn see;
+	standing_listed_fn listed;
+	void *list_user;
 	unsigned refuse; /* the n-th question about what is covered */
 	struct addr local[4], remote[4];
 	struct secret key;
@@ -44,7 +48,7 @@ static struct rig {
 		} m;
 	} sent[8];
 	unsigned n;
-	char tail[1024];
+	char tail[2048];
 } rig;
 
 static int begin(void *state, struct event_base *base,
@@ -93,8 +97,20 @@ static bool covers(void *state, const char *peer, const struct addr *local,
 	return rig.covers != rig.refuse;
 }
 
+static int list(void *state, standing_sa_fn fn, standing_listed_fn done,
+		void *user)
+{
+	assert_ptr_equal(state, &rig);
+	if (rig.no_list)
+		return rig.no_list;
+	rig.see = fn;
+	rig.listed = done;
+	rig.list_user = user;
+	return 0;
+}
+
 static const struct standing standing = {
-	&rig, begin, end, key, trouble, covers
+	&rig, begin, end, key, trouble, covers, list
 };
 
 static int tell(void *user, enum process to, enum message type, uint64_t id,
@@ -256,20 +272,78 @@ static void a_call_that_it_takes_no_more(void **state)
 	assert_int_equal(uses_count(rig.uses), 1);
 }
 
+static void ask_list(void)
+{
+	struct msg_tunnel_list m = { .after = TUNNEL_USE_BIT };
+
+	assert_int_equal(hear(MSG_TUNNEL_LIST, 5, &m, sizeof m), 0);
+}
+
 static void listed(void **state)
 {
-	struct msg_tunnel_list m = { 0 };
-	struct ipc_msg msg = { .type = MSG_TUNNEL_LIST, .id = 5, .body = &m,
-			       .len = sizeof m };
+	struct standing_sa sa = {
+		.peer = "b", .connection = "cs-b", .state = "INSTALLED",
+		.raised = true, .child = "c", .suite = "AES_GCM_16-128",
+		.takes_local = "l", .takes_remote = "r", .spi_in = 0x1001,
+		.packets_out = 7, .bytes_in = 99, .left_s = 50
+	};
 
 	(void)state;
 	use("b", false);
-	rig.n = 0;
-	assert_int_equal(uses_message(rig.uses, &msg), 0);
+	ask_list();
+	assert_int_equal(rig.n, 0); /* charon has not answered */
+	addr_parse("192.0.2.1:500", &sa.local);
+	addr_parse("192.0.2.2:500", &sa.remote);
+	rig.see(rig.list_user, &sa);
+	rig.see(rig.list_user, &(struct standing_sa){
+		.connection = "office", .state = "CONNECTING" });
+	rig.listed(rig.list_user, 0);
+	assert_int_equal(rig.n, 1);
 	assert_int_equal(rig.sent[0].type, MSG_TUNNEL_LISTED);
+	assert_int_equal(rig.sent[0].id, 5);
+	assert_non_null(strstr(rig.tail, "\"charon\":[{\"connection\":"
+		"\"cs-b\",\"state\":\"INSTALLED\",\"local\":\"192.0.2.1:500\","
+		"\"remote\":\"192.0.2.2:500\",\"peer\":\"b\",\"child\":\"c\","
+		"\"mode\":\"tunnel\",\"suite\":\"AES_GCM_16-128\",\"takes\":"
+		"[\"l\",\"r\"],\"in\":{\"spi\":\"0x00001001\",\"bytes\":99,"
+		"\"packets\":0},\"out\":{\"spi\":\"0x00000000\",\"bytes\":0,"
+		"\"packets\":7},\"left_s\":50},{\"connection\":\"office\","
+		"\"state\":\"CONNECTING\""));
+	assert_non_null(strstr(rig.tail, "\"charon_count\":2}"));
 	assert_int_equal(rig.sent[0].m.listed.len, strlen(rig.tail));
 	assert_non_null(strstr(rig.tail, "\"call\":\"7\""));
 	assert_non_null(strstr(rig.tail, "\"remote\":\"192.0.2.2:50000\""));
+}
+
+static void listed_without_charon(void **state)
+{
+	(void)state;
+	use("b", false);
+	rig.no_list = E_STATE;
+	ask_list();
+	assert_int_equal(rig.n, 1);
+	assert_non_null(strstr(rig.tail, "\"call\":\"7\""));
+	assert_non_null(strstr(rig.tail, "\"charon\":[],\"charon_count\":0,"
+		"\"charon_trouble\":\"charon is not there\""));
+	rig.no_list = 0;
+	ask_list();
+	rig.listed(rig.list_user, E_CLOSED); /* it went meanwhile */
+	assert_non_null(strstr(rig.tail, "charon_trouble"));
+}
+
+/* What does not fit a message is counted. */
+static void too_many_to_list(void **state)
+{
+	struct standing_sa sa = { .connection = "office", .state = "s" };
+	struct msg_tunnel_listed *m = &rig.sent[0].m.listed;
+
+	(void)state;
+	ask_list();
+	for (int i = 0; i < 20000; i++)
+		rig.see(rig.list_user, &sa);
+	rig.listed(rig.list_user, 0);
+	assert_int_equal(m->err, 0);
+	assert_true(m->len > IPC_BODY_MAX / 4 && m->len < IPC_BODY_MAX / 2);
 }
 
 static void another_configuration(void **state)
@@ -410,6 +484,8 @@ int main(void)
 		T(the_engine_hears_of_the_end),
 		T(a_call_that_it_takes_no_more),
 		T(listed),
+		T(listed_without_charon),
+		T(too_many_to_list),
 		T(another_configuration),
 		T(another_engine),
 		T(what_is_not_ours),

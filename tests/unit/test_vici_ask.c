@@ -342,7 +342,9 @@ static void say_sa(const char *text)
 
 static void sas_are_listed(void **state)
 {
-	struct vici_listing listing = { "cs-", "cs-b", on_ike };
+	struct vici_listing listing = {
+		.prefix = "cs-", .conn = "cs-b", .each = on_ike
+	};
 
 	(void)state;
 	charon_silent(rig.charon, "list-sas");

@@ -392,6 +392,68 @@ static void bad_values(void **state)
 	}
 }
 
+static unsigned n_seen;
+
+static void see(void *user, const struct standing_sa *sa)
+{
+	assert_ptr_equal(user, &rig);
+	if (!n_seen++) {
+		assert_string_equal(sa->peer, "b");
+		assert_string_equal(sa->connection, "callseal-b");
+		assert_string_equal(sa->state, "INSTALLED");
+		assert_string_equal(sa->suite,
+				    "AES_CBC-128/HMAC_SHA2_256_128");
+		assert_true(sa->raised && !sa->transport);
+		assert_int_equal(sa->spi_in, 0xc1);
+		assert_int_equal(sa->bytes_out, 12);
+		assert_int_equal(sa->left_s, 77);
+		assert_string_equal(sa->takes_local,
+				    "192.0.2.1/32[17/40000-40999]");
+		assert_string_equal(sa->takes_remote, "...");
+	} else {
+		assert_null(sa->peer);
+		assert_string_equal(sa->connection, "office");
+		assert_string_equal(sa->state, "CONNECTING");
+		assert_false(sa->raised);
+	}
+}
+
+static void listed(void *user, int err)
+{
+	assert_ptr_equal(user, &rig);
+	assert_int_equal(err, 0);
+	n_seen += 100;
+}
+
+static void what_charon_has(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", B), 0);
+	assert_int_equal(rig.standing->list(rig.standing->state, see, listed,
+					    &rig), E_STATE);
+	wait_for("initiate");
+	rig.have = "callseal-b { uniqueid = 1 state = ESTABLISHED child-sas { "
+		   "c { name = x uniqueid = 2 state = INSTALLED mode = TUNNEL "
+		   "spi-in = c1 spi-out = c2 encr-alg = AES_CBC encr-keysize = "
+		   "128 integ-alg = HMAC_SHA2_256_128 bytes-out = 12 life-time "
+		   "= 77 local-ts [ 192.0.2.1/32[udp/40000-40999] ] remote-ts "
+		   "[ 192.0.2.1..192.0.2.7 ] } } }";
+	n_seen = 0;
+	*rig.heard = 0;
+	assert_int_equal(rig.standing->list(rig.standing->state, see, listed,
+					    &rig), 0);
+	wait_for("list-sas noblock = yes");
+	for (int i = 0; n_seen < 100 && i < 1000; i++)
+		turn();
+	assert_int_equal(n_seen, 101);
+	rig.have = "office { uniqueid = 3 state = CONNECTING }";
+	assert_int_equal(rig.standing->list(rig.standing->state, see, listed,
+					    &rig), 0);
+	for (int i = 0; n_seen < 200 && i < 1000; i++)
+		turn();
+	assert_int_equal(n_seen, 202);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -401,6 +463,7 @@ int main(void)
 		T(up_and_gone),
 		T(gone_and_back_in_one_turn),
 		T(another_key),
+		T(what_charon_has),
 		T(another_key_while_it_pauses),
 		T(raised_by_another_key),
 		T(what_cannot_be),

@@ -140,8 +140,8 @@ int glance_handle(struct engine *e, const struct ipc_msg *msg)
 	return 0;
 }
 
-/* The latest portion has the latest numbers; all have their tunnels. Takes it.
- * E_FORMAT. */
+/* All portions have tunnels; what else each has, the first one that has it
+ * says. Takes it. E_FORMAT. */
 static int put_together(struct glance *g, json_t *portion)
 {
 	json_t *all = json_object_get(g->so_far, "tunnels");
@@ -150,7 +150,9 @@ static int put_together(struct glance *g, json_t *portion)
 
 	if (!json_is_array(more) || (all && json_array_extend(all, more)))
 		r = E_FORMAT;
-	else if (!all)
+	else if (all)
+		json_object_update_missing(g->so_far, portion);
+	else
 		g->so_far = json_incref(portion);
 	json_decref(portion);
 	return r;

@@ -58,7 +58,7 @@ int adopt_peer(struct peer *p, vici_result_fn done)
 {
 	struct vici_listing listing = {
 		.prefix = p->m->settings->prefix, .conn = p->name,
-		.each = each_of_peer
+		.each = each_of_peer, .busy_too = true
 	};
 	struct vici_then then = ike_then(p->m, done, p);
 
@@ -103,7 +103,8 @@ static void each_of_all(void *user, struct vici_ike *ike)
 void adopt_sweep(struct ike *m)
 {
 	struct vici_listing listing = {
-		.prefix = m->settings->prefix, .each = each_of_all
+		.prefix = m->settings->prefix, .each = each_of_all,
+		.busy_too = true
 	};
 	struct vici_then then = ike_then(m, nothing, m);
 

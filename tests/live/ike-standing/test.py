@@ -4,6 +4,7 @@ charon does ESP in user space here, so that the relay alone keeps the ports shut
 (tunnel.shut). Its tunnel device leads to the far gateway's address towards its phones,
 which is why media have that address outside, too.
 """
+import json
 import os
 import signal
 import time
@@ -61,6 +62,11 @@ def look(t):
         t.claim('it is sealed, by the tunnel', call['verdict'] == 'sealed' and
                 call['need'] == 'require' and 'IPsec' in call['reason'], str(call))
     sas = t.stage.a.tell('sas')
+    charon = json.loads(t.stage.a.tell('sas', '--json'))['charon']
+    t.claim('and that charon has it, by which suite, and what went through it',
+            len(charon) == 1 and charon[0]['peer'] == 'b' and
+            charon[0]['suite'].startswith('AES_GCM_16-') and charon[0]['left_s'] > 60 and
+            all(charon[0][way]['packets'] > 0 for way in ('in', 'out')), str(charon))
     t.claim('the operator sees whose media use it', t.lab.net.address('lan-b') in sas, sas)
 
 
