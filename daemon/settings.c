@@ -615,6 +615,7 @@ static int read_rest(const struct conf *c, struct settings *s,
 	screening_read(c, &s->screening);
 	if ((r = tunneling_read(c, &s->tunnel, err)))
 		return r;
+	memcpy(s->tunnel.seen, s->face[OUTSIDE].public, sizeof s->tunnel.seen);
 	s->register_mode = register_mode_of(c);
 	return registrar_read(c, &s->registrar, err);
 }
@@ -761,6 +762,36 @@ static bool overlap(unsigned a_min, unsigned a_max, unsigned b_min,
 	return a_min <= b_max && b_min <= a_max;
 }
 
+/* ESP in UDP, which a NAT before us demands. */
+static int check_udp(const struct conf *c, const struct settings *s,
+		     const struct policy *policy, struct conf_err *err)
+{
+	const struct conf_node *n = conf_one(c, "tunnel");
+	const struct tunnel_settings *t = &s->tunnel;
+	const struct listener *l;
+	bool natted = t->seen[0].family || t->seen[1].family;
+
+	if (natted && policy_uses(policy, MEDIA_IKE))
+		return conf_fail(err, conf_one(c, "outside"), "outside.public: "
+				 "tunnels of media = \"ike\" do not pass a NAT;"
+				 " leave it out, or use media = \"srtp\"");
+	if (natted && !t->udp)
+		return conf_fail(err, n, "tunnel.udp: with outside.public a "
+				 "NAT is before us, which takes ESP in UDP; "
+				 "give it a port");
+	if (t->udp == 4500 ||
+	    overlap(t->udp, t->udp, t->port_min, t->port_max) ||
+	    overlap(t->udp, t->udp, s->port_min, s->port_max))
+		return conf_fail(err, n, "tunnel.udp: %u is IKE's, or lies in "
+				 "tunnel.ports or media.ports; choose another",
+				 t->udp);
+	for (size_t i = 0; (l = listener_at(s, i)); i++)
+		if (t->udp && l->addr.port == t->udp)
+			return conf_fail(err, n, "tunnel.udp: %u is a "
+					 "listener's; choose another", t->udp);
+	return 0;
+}
+
 /* Nothing but ESP passes the ports of tunnels, so nobody else may have them. */
 static int check_tunnel(const struct conf *c, const struct settings *s,
 			const struct policy *policy, struct conf_err *err)
@@ -786,12 +817,7 @@ static int check_tunnel(const struct conf *c, const struct settings *s,
 			return conf_fail(err, n, "tunnel.ports: port %u of a "
 					 "listener lies within; choose others",
 					 l->addr.port);
-	if (s->face[OUTSIDE].public[0].family ||
-	    s->face[OUTSIDE].public[1].family)
-		return conf_fail(err, conf_one(c, "outside"), "outside.public: "
-				 "media in ESP do not pass a NAT; leave it "
-				 "out, or use media = \"srtp\"");
-	return 0;
+	return check_udp(c, s, policy, err);
 }
 
 /* A route by TLS needs a TLS listener: we connect from it. */

@@ -33,6 +33,13 @@ static const struct conf_key tunnel_keys[] = {
 		  "comes from the far end's address: for media = \"ike\" where "
 		  "the kernel has no ESP and charon does it itself "
 		  "(kernel-libipsec). Not with media = \"esp\"." },
+	{ .name = "udp", .type = CONF_INT, .dflt = "0", .min = 0,
+	  .max = 65535, .reload = RELOAD_RESTART,
+	  .help = "UDP port of the outside for ESP in UDP (RFC 3948), 0: none; "
+		  "not 4500, which is IKE's. ESP goes in UDP where a NAT is "
+		  "before either side (outside.public); then both need a "
+		  "port. A NAT must send it on to us, unchanged, as it does "
+		  "with those of SIP." },
 	{ .name = NULL }
 };
 
@@ -50,6 +57,7 @@ int tunneling_read(const struct conf *c, struct tunnel_settings *out,
 		.life_s = (uint32_t)conf_int(n, "life"),
 		.window = (uint16_t)conf_int(n, "window"),
 		.open = !strcmp(conf_text(n, "shut"), "relay"),
+		.udp = (uint16_t)conf_int(n, "udp"),
 	};
 
 	if (settings_ports(conf_text(n, "ports"), &t.port_min, &t.port_max))

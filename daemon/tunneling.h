@@ -3,6 +3,7 @@
 #ifndef CALLSEAL_TUNNELING_H
 #define CALLSEAL_TUNNELING_H
 
+#include "daemon/base/addr.h"
 #include "daemon/base/conf.h"
 
 #include <stdbool.h>
@@ -15,10 +16,13 @@ struct tunnel_settings {
 	uint32_t life_s;  /* of a key */
 	uint16_t window;  /* packets of replay window */
 	bool open;        /* shut = "relay": the kernel keeps no port shut */
+	uint16_t udp;     /* our port of ESP in UDP (RFC 3948); 0: none */
+	struct addr seen[2]; /* outside.public: what a NAT makes of us */
 };
 
 extern const struct conf_group tunnel_group;
 
+/* All but seen, which settings_read() knows. */
 int tunneling_read(const struct conf *c, struct tunnel_settings *out,
 		   struct conf_err *err);
 

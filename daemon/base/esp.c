@@ -66,6 +66,30 @@ int esp_media_end(const struct addr *local, uint32_t spi, struct esp_end *out)
 	return 0;
 }
 
+int esp_media_end_seen(const struct addr *local, const struct addr *seen,
+		       unsigned udp, uint32_t spi, struct esp_end *out)
+{
+	struct addr at = seen->family ? *seen : *local;
+	struct esp_end e;
+	int r;
+
+	at.port = local->port;
+	r = esp_media_end(&at, spi, &e);
+	if (r || (seen->family && (!udp || seen->family != local->family)))
+		return E_ARG;
+	e.natted = seen->family;
+	e.at.port = (uint16_t)udp;
+	*out = e;
+	return 0;
+}
+
+void esp_end_behind(const struct addr *local, struct esp_end *e)
+{
+	memcpy(e->at.ip, local->ip, sizeof e->at.ip);
+	for (size_t i = 0; i < e->n; i++)
+		memcpy(e->sel[i].net.base.ip, local->ip, sizeof local->ip);
+}
+
 /* Whether it can be the address of one host. */
 static bool is_host(const struct addr *a)
 {

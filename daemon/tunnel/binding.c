@@ -6,13 +6,24 @@ static bool same_end(const struct esp_end *a, const struct esp_end *b)
 {
 	const struct esp_selector *s = &a->sel[0], *q = &b->sel[0];
 
-	return a->spi == b->spi && addr_equal(&a->at, &b->at) && !a->natted &&
-	       a->n == 1 && s->net.bits == q->net.bits &&
+	return a->spi == b->spi && addr_equal(&a->at, &b->at) &&
+	       a->natted == b->natted && a->n == 1 &&
+	       s->net.bits == q->net.bits &&
 	       addr_equal(&s->net.base, &q->net.base) && s->port == q->port &&
 	       s->mask == q->mask && s->protocol == q->protocol;
 }
 
-const char *binding_wrong(const struct tunnel *t,
+/* By our own settings: what a NAT makes of us, and our port. */
+static bool takes_udp(const struct esp_end *near,
+		      const struct msg_tunnel_key *m)
+{
+	bool wanted = near->natted || m->far.natted;
+
+	return m->udp == wanted && (!wanted || (near->at.port &&
+						m->far.at.port));
+}
+
+const char *binding_wrong(const struct tunnels *c, const struct tunnel *t,
 			  const struct msg_tunnel_key *m)
 {
 	struct esp_end near;
@@ -20,17 +31,18 @@ const char *binding_wrong(const struct tunnel *t,
 
 	if (m->call != t->call)
 		return "the key is another call's";
-	if (esp_media_end(&t->local, t->spi, &near) ||
+	if (esp_media_end_seen(&t->local, &c->own.seen[t->local.family == 6],
+			       c->own.udp, t->spi, &near) ||
 	    !same_end(&m->near, &near))
 		return "the key is for another end than ours";
 	if (m->scope != ESP_MEDIA || m->mode != ESP_TRANSPORT)
 		return "only media in transport mode can be raised";
-	if (m->udp)
-		return "ESP in UDP is not done";
 	if (esp_end_check(&m->far, ESP_MEDIA, ESP_TRANSPORT, &why))
 		return "the far end of it is unsound";
 	if (m->far.at.family != near.at.family)
 		return "the two ends are of two families";
+	if (!takes_udp(&near, m))
+		return "it is in UDP and need not be, or not and must be";
 	if (m->in.suite != m->out.suite || !esp_suite_info(m->in.suite))
 		return "its suite is none";
 	if (!m->life_s)

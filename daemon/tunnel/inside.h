@@ -50,7 +50,7 @@ struct place {
 struct tunnels {
 	struct tunnels_conf conf;
 	struct addr media[2]; /* of the outside: IPv4, IPv6 */
-	unsigned port_min, port_max;
+	struct tunnel_settings own;
 	uint64_t grace_us;
 	struct place *places; /* by id, which grows */
 	size_t n, room;
@@ -76,7 +76,7 @@ int table_add(struct tunnels *c, uint64_t call, const struct addr *local,
 void table_remove(struct tunnels *c, struct tunnel *t);
 
 /* binding.c: why a key is not for that tunnel; NULL: it is. */
-const char *binding_wrong(const struct tunnel *t,
+const char *binding_wrong(const struct tunnels *c, const struct tunnel *t,
 			  const struct msg_tunnel_key *m);
 
 /* turn.c: a tunnel that was raised instead of another, which sends still. */

@@ -13,9 +13,9 @@ struct tunnel **table_port(const struct tunnels *c, const struct addr *local)
 
 	if (!c->media[six].family ||
 	    !addr_same_host(&c->media[six], local) || local->port & 1 ||
-	    local->port < c->port_min || local->port >= c->port_max)
+	    local->port < c->own.port_min || local->port >= c->own.port_max)
 		return NULL;
-	return &c->ports[six][(local->port - c->port_min) / 2];
+	return &c->ports[six][(local->port - c->own.port_min) / 2];
 }
 
 struct place *table_find(const struct tunnels *c, uint32_t id)

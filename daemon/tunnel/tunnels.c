@@ -354,7 +354,9 @@ static int hold(struct tunnels *c, struct tunnel *t,
 		return E_NOMEM;
 	h->m = *m;
 	h->wrong = wrong;
-	if (wrong) {
+	if (!wrong) {
+		esp_end_behind(&t->local, &h->m.near);
+	} else {
 		wipe(&h->m.in, sizeof h->m.in);
 		wipe(&h->m.out, sizeof h->m.out);
 	}
@@ -402,7 +404,7 @@ static int on_key(struct tunnels *c, const struct ipc_msg *msg)
 		/* dropped meanwhile, or another branch of a fork has it */
 		c->counts.late++;
 	} else {
-		wrong = binding_wrong(p->tunnel, m);
+		wrong = binding_wrong(c, p->tunnel, m);
 		r = hold(c, p->tunnel, m, wrong);
 		if (wrong || r)
 			refuse_key(c, m, wrong ? wrong : err_text(r));
@@ -542,8 +544,7 @@ int tunnels_new(const struct tunnels_conf *conf, struct tunnels **out)
 	c->conf.settings = NULL;
 	c->due_us = UINT64_MAX;
 	memcpy(c->media, s->face[OUTSIDE].media, sizeof c->media);
-	c->port_min = s->tunnel.port_min;
-	c->port_max = s->tunnel.port_max;
+	c->own = s->tunnel;
 	c->grace_us = (uint64_t)s->media_grace_s * 1000000;
 	c->ports[0] = calloc(pairs, sizeof *c->ports[0]);
 	c->ports[1] = calloc(pairs, sizeof *c->ports[1]);

@@ -201,7 +201,7 @@ def orders():
         a.key('0x5000', f'near={A}:40002', name='u', key=3)
         a.refused('raise name=u id=3', code=-6, text='another end than ours')
         a.key('0x5000', 'udp=1', name='u', key=4)
-        a.refused('raise name=u id=4', code=-6, text='ESP in UDP is not done')
+        a.refused('raise name=u id=4', code=-6, text='it is in UDP and need not be')
         a.do(f'key name=u id=5 seed=own far={A}:40010 spi=0x5000')
         a.refused('raise name=u id=5', code=-9, text="the far end's address is ours")
         a.reserve('v', f'{A}:40004')

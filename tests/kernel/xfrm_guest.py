@@ -152,6 +152,16 @@ def six(wire, a, b):
     claim('as ESP', {p for p, _ in wire.seen()} == {50})
     a.do('drop name=t')
     b.do('drop name=t')
+    doors = [udp('a', 4501, True), udp('b', 4501, True)]
+    for door in doors:
+        door.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, ESP_IN_UDP)
+    for tool, ends in ((b, back), (a, pair)):
+        tool.do('raise name=t seed=six-udp encap=4501', ends.replace('tunnel', 'transport'))
+    wire.seen()
+    claim('in UDP, too', talk(left, right, (B6, 50002)) == 5)
+    claim('on port 4501', [f[54:58] for _, f in wire.seen()] == [b'\x11\x95\x11\x95'] * 5)
+    a.do('drop name=t')
+    b.do('drop name=t')
 
 
 def in_udp(wire, a, b):

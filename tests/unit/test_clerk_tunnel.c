@@ -438,6 +438,51 @@ static void two_lines_are_two_tunnels(void **state)
 	close_both();
 }
 
+static void limit(struct house *h, const char *seen, uint16_t udp)
+{
+	struct clerk_limits l = {
+		.window_us = 300 * SECOND, .verify = true,
+		.tunnel = { .port_min = 40000, .port_max = 40999,
+			    .life_s = 3600, .window = 256, .udp = udp } };
+
+	if (seen)
+		assert_int_equal(addr_parse(seen, &l.tunnel.seen[0]), 0);
+	clerk_limits(h->clerk, &l);
+}
+
+/* a is behind one: b sends to what it is seen as. */
+static void a_nat_means_udp(void **state)
+{
+	const struct msg_tunnel_key *x, *y;
+	const struct sent *o, *r, *f;
+
+	(void)state;
+	open_both();
+	limit(&a, "203.0.113.9", 4501);
+	limit(&b, NULL, 0);
+	r = answered(offered(1, 1), 5, (struct where){ 2, 1, 1, 1, 0 });
+	assert_int_equal(r->u.answered.err, E_UNSUPPORTED);
+	assert_non_null(strstr(r->u.answered.reason, "no port for the "
+			       "encapsulation"));
+	limit(&b, NULL, 4777);
+	o = offered(2, 1);
+	r = answered(o, 6, (struct where){ 3, 2, 1, 2, 0 });
+	assert_string_equal(r->u.answered.reason, "");
+	f = finish(&a, o->u.offered.exchange, 0, r);
+	assert_int_equal(f->u.finished.err, 0);
+	x = tunnel_key(&a, f->u.finished.key[0].send);
+	y = tunnel_key(&b, r->u.answered.key[0].send);
+	assert_int_equal(x->udp, 1);
+	assert_int_equal(y->udp, 1);
+	same_keys(x, y);
+	assert_true(x->near.natted && !y->near.natted);
+	assert_far(&r->u.answered.far[0], "203.0.113.9", 40004);
+	assert_far(&f->u.finished.far[0], "198.51.100.2", 40012);
+	assert_int_equal(y->far.at.port, 4501);
+	assert_int_equal(x->far.at.port, 4777);
+	close_both();
+}
+
 static void streams_have_no_tunnels(void **state)
 {
 	struct msg_key_party p = calling(1, 1, 1);
@@ -533,6 +578,7 @@ int main(void)
 		cmocka_unit_test(new_keys_are_another_tunnel),
 		cmocka_unit_test(every_line_must_be_a_tunnel),
 		cmocka_unit_test(two_lines_are_two_tunnels),
+		cmocka_unit_test(a_nat_means_udp),
 		cmocka_unit_test(streams_have_no_tunnels),
 		cmocka_unit_test(an_offer_of_the_other_kind_is_refused),
 		cmocka_unit_test(there_are_no_lists),

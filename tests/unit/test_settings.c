@@ -127,7 +127,19 @@ static void tunnels_have_ports_of_their_own(void **state)
 		{ TUNNELS("tunnel = { ports = \"4000-5999\"; };"),
 		  "tunnel.ports: port 5060 of a listener" },
 		{ TUNNELS("outside = { public = ( \"192.0.2.1\" ); };"),
-		  "media in ESP do not pass a NAT" },
+		  "tunnel.udp: with outside.public a NAT is before us" },
+		{ TUNNELS("tunnel = { udp = 4500; };"),
+		  "tunnel.udp: 4500 is IKE's" },
+		{ TUNNELS("tunnel = { udp = 40002; };"),
+		  "tunnel.udp: 40002" },
+		{ TUNNELS("tunnel = { udp = 16384; };"), "tunnel.udp: 16384" },
+		{ TUNNELS("tunnel = { udp = 5060; };"),
+		  "tunnel.udp: 5060 is a listener's" },
+		{ "profiles = { s = { need = \"require\"; media = \"ike\"; "
+		  "}; }; peers = ( { match = \"*@b.example\"; profile = \"s\"; "
+		  "ike = \"192.0.2.2\"; psk = \"file:k\"; } ); outside"
+		  " = { public = ( \"192.0.2.1\" ); };",
+		  "media = \"ike\" do not pass a NAT" },
 		{ "tunnel = { ports = \"40001-40999\"; };", "FIRST even" },
 		{ "profiles = { s = { need = \"prefer\"; media = \"esp\"; "
 		  "keying = [ \"mikey-psk\" ]; }; };",

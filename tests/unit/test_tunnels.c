@@ -353,6 +353,62 @@ static void keys_are_for_what_they_say(void **state)
 	drop(a);
 }
 
+/* The keeper's word of both ends, and what the kernel is given of it. */
+static void keys_of_a_nat_are_in_udp(bool ours)
+{
+	static const struct clock clock = { .mono_us = mono };
+	struct settings s = { .tunnel = { .port_min = 40000, .port_max = 40999,
+					  .udp = 4501 } };
+	struct tunnels_conf conf = { .settings = &s, .clock = &clock,
+				     .maker = &maker.role, .tell = tell };
+	struct msg_tunnel_key m;
+	struct addr home = port(40000), seen, far;
+	uint32_t a;
+
+	tunnels_free(t);
+	s.face[OUTSIDE].media[0] = port(0);
+	addr_parse("198.51.100.7", &seen);
+	addr_parse("10.2.2.2:50000", &far);
+	if (ours)
+		s.tunnel.seen[0] = seen;
+	assert_int_equal(tunnels_new(&conf, &t), 0);
+	a = reserve(40000);
+	m = key_of(a, 40000, 1);
+	m.udp = 1;
+	assert_int_equal(esp_media_end_seen(&home, &s.tunnel.seen[0], 4501,
+					    said.reserved.spi[0], &m.near), 0);
+	m.far.natted = !ours;
+	key(m); /* the far end has no port */
+	assert_int_equal(raise_it(a, 1, 0), E_AUTH);
+	m.key_id = EPOCH | 2;
+	m.far.at.port = 4777;
+	m.udp = 0;
+	key(m);
+	assert_int_equal(raise_it(a, 2, 0), E_AUTH);
+	m.key_id = EPOCH | 3;
+	m.udp = 1;
+	key(m);
+	assert_int_equal(raise_it(a, 3, 0), 0);
+	home.port = 4501;
+	assert_true(addr_equal(&maker.last.near.at, &home));
+	home.port = 0;
+	assert_true(addr_equal(&maker.last.near.sel[0].net.base, &home));
+	assert_int_equal(maker.last.far.at.port, 4777);
+	drop(a);
+}
+
+static void a_nat_before_us(void **state)
+{
+	(void)state;
+	keys_of_a_nat_are_in_udp(true);
+}
+
+static void a_nat_before_the_far_end(void **state)
+{
+	(void)state;
+	keys_of_a_nat_are_in_udp(false);
+}
+
 static void a_key_is_one_tunnels(void **state)
 {
 	uint32_t a = reserve(40000), b;
@@ -716,6 +772,7 @@ int main(void)
 		TEST(what_is_dropped_answers),
 		TEST(ports_are_ours_and_one_calls),
 		TEST(keys_are_for_what_they_say), TEST(a_key_is_one_tunnels),
+		TEST(a_nat_before_us), TEST(a_nat_before_the_far_end),
 		TEST(an_id_counts_once), TEST(keys_that_wait_are_bounded),
 		TEST(what_the_kernel_refuses_is_told),
 		TEST(new_keys_take_over),

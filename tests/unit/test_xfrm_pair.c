@@ -215,6 +215,26 @@ static void a_line_is_raised_and_removed(void **state)
 }
 
 /* Each request of a raising is refused in turn. */
+static void a_line_goes_in_udp(void **state)
+{
+	struct line l = reserve("10.1.1.1:40000", NULL);
+	const struct ipsec_sa *in, *out;
+
+	(void)state;
+	l.key.udp = 1;
+	l.key.near.at.port = 4501;
+	l.key.far.at.port = 4777;
+	assert_int_equal(raise_it(&l, NULL), 0);
+	in = sa_of(l.key.near.spi);
+	out = sa_of(0x7777);
+	assert_int_equal(in->encap.sport, 4777);
+	assert_int_equal(in->encap.dport, 4501);
+	assert_int_equal(out->encap.sport, 4501);
+	assert_int_equal(out->encap.dport, 4777);
+	role.drop(role.state, l.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
 static void refusals_leave_nothing(void **state)
 {
 	static const struct {
@@ -469,6 +489,7 @@ int main(void)
 		TEST(ports_stay_shut_over_a_crash),
 		TEST(refused_blocks_are_told),
 		TEST(a_line_is_raised_and_removed),
+		TEST(a_line_goes_in_udp),
 		TEST(refusals_leave_nothing), TEST(a_key_is_raised_once),
 		TEST(an_spi_that_is_taken_is_left),
 		TEST(hostile_ends_are_refused), TEST(new_keys_take_over),

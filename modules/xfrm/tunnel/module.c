@@ -2,6 +2,7 @@
  *
  *   block.c   nothing but ESP passes the ports
  *   pair.c    SAs and policies of one line of media
+ *   door.c    our port of ESP in UDP
  *
  * Before start() is over it has swept what an earlier run left (but for its
  * block policies, which are taken over, so that no packet slips through
@@ -15,8 +16,10 @@
 #include "daemon/child.h"
 #include "daemon/module.h"
 #include "modules/xfrm/tunnel/block.h"
+#include "modules/xfrm/tunnel/door.h"
 #include "modules/xfrm/tunnel/pair.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,7 @@ extern const struct module xfrm_module;
 
 struct state {
 	int ledger; /* borrowed */
+	int door[2]; /* IPv4, IPv6; -1: none */
 	struct pairs pairs;
 	struct tunnel_maker maker;
 };
@@ -144,6 +148,32 @@ static int clear(struct xfrm *x, int ledger, struct xfrm_swept *swept,
 	return r;
 }
 
+static void shut_doors(struct state *s)
+{
+	for (int i = 0; i < 2; i++)
+		if (s->door[i] >= 0)
+			close(s->door[i]);
+}
+
+static int open_doors(struct state *s, unsigned port)
+{
+	const struct addr *media = s->pairs.media;
+	char at[ADDR_TEXT];
+	const char *why;
+	int r = 0;
+
+	for (int i = 0; port && !r && i < 2; i++) {
+		if (!media[i].family)
+			continue;
+		r = door_open(&media[i], port, &s->door[i], &why);
+		if (r)
+			log_error(TAG, "tunnel.udp: port %u of %s: %s: %s",
+				  port, addr_host(&media[i], at), why,
+				  strerror(errno));
+	}
+	return r;
+}
+
 static void stop(void *state)
 {
 	struct state *s = state;
@@ -155,6 +185,7 @@ static void stop(void *state)
 	pairs_free(&s->pairs);
 	if (s->pairs.x)
 		xfrm_close(s->pairs.x);
+	shut_doors(s);
 	free(s);
 }
 
@@ -198,6 +229,7 @@ static int start(struct core *core, const struct conf *c, void **out)
 
 	if (!s)
 		return r;
+	s->door[0] = s->door[1] = -1;
 	r = settings_read(c, &settings, &err);
 	s->ledger = child_file(child, "ledger");
 	if (!r && !wants(child_policy(child), &settings)) {
@@ -210,6 +242,8 @@ static int start(struct core *core, const struct conf *c, void **out)
 		r = open_kernel(&s->pairs, s->ledger);
 	}
 	if (!r)
+		r = open_doors(s, settings.tunnel.udp);
+	if (!r)
 		r = block_all(&s->pairs, &settings.tunnel);
 	s->maker = pairs_maker(&s->pairs);
 	if (!r)
@@ -217,6 +251,7 @@ static int start(struct core *core, const struct conf *c, void **out)
 	if (r) {
 		/* blocked stays blocked: a next start takes it over */
 		xfrm_close(s->pairs.x);
+		shut_doors(s);
 		free(s);
 		return r;
 	}

@@ -148,6 +148,8 @@ static struct ipsec_sa sa_of(const struct tunnel_pair *t,
 		.src = host_of(&src->at), .dst = host_of(&dst->at),
 		.spi = dst->spi, .reqid = t->reqid, .mode = k->mode,
 		.window = k->window, .life = life_of(k),
+		.encap = { k->udp ? src->at.port : 0,
+			   k->udp ? dst->at.port : 0 },
 		.sel = selector_of(src, dst),
 		.key = dir == IPSEC_IN ? k->in : k->out };
 }

@@ -1,7 +1,9 @@
-"""A call in ESP tunnels by MIKEY-DHHMAC, which gets new keys while both speak
+"""A call in ESP in UDP by MIKEY-DHHMAC, past a NAT, which gets new keys meanwhile
 
-New keys are other SAs with SPIs of their own, and the old ones go. Not one packet
-is lost: who answers sends by the old ones until the far end has the new ones.
+One gateway is behind a NAT, and the other sends to what it is seen as: so ESP goes in
+UDP (RFC 3948) both ways. New keys are other SAs with SPIs of their own, and the old ones
+go. Not one packet is lost: who answers sends by the old ones until the far end has the
+new ones.
 """
 import re
 import subprocess
@@ -15,9 +17,15 @@ PORTS = range(40000, 41000)
 PATIENCE = 90  # seconds: a command takes one or two in a guest on a busy machine
 
 
+PUBLIC, DOOR = '203.0.113.7', 4501
+
+
 def setup(t):
-    t.stage = stage.Stage(t.open(), sealed='media = "esp";', keying=['mikey-dhhmac'],
-                          capability='net_admin', media='grace = 3;')
+    lab = t.open()
+    lab.net.nat_gate('a', PUBLIC, legacy=True)
+    t.stage = stage.Stage(lab, sealed='media = "esp";', keying=['mikey-dhhmac'], public_a=PUBLIC,
+                          capability='net_admin', media='grace = 3;',
+                          extra=f'tunnel = {{ udp = {DOOR}; }};', route_b=f'sip:{PUBLIC}:5060')
 
 
 def spis(gate):
@@ -51,7 +59,8 @@ def check(t):
     s.talk(s.alice, s.bob, stage.BOB, seconds=6, during=lambda: renew(t))
     paths = s.recorded()
     for link in ('phone-a', 'phone-b'):
-        t.claim('nothing but ESP on the wire', claims.esp_only(paths['wire'], paths[link], PORTS))
+        t.claim('nothing but ESP in UDP on the wire', claims.esp_only(
+            paths['wire'], paths[link], PORTS, DOOR))
     t.claim('not a packet from a to b is lost', claims.none_lost(
         paths['phone-a'], paths['phone-b'], s.a.inside, s.b.inside))
     t.claim('not a packet from b to a is lost', claims.none_lost(

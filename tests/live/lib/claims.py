@@ -51,11 +51,15 @@ def media_sealed(path_wire, path_phone, least=50):
     return f'{len(payloads)} payloads looked for in {len(wire)} packets on the wire'
 
 
-def esp_only(path_wire, path_phone, ports):
-    """Between the gateways the phone's payloads go in ESP, and nothing passes the
-    ports of tunnels as it is."""
+def esp_only(path_wire, path_phone, ports, door=0):
+    """Between the gateways the phone's payloads go in ESP, or in ESP in UDP from door
+    to door, and nothing passes the ports of tunnels as it is."""
+    seen = pcap.datagrams(path_wire)
     esp = pcap.protocols(path_wire)[pcap.ESP]
-    clear = [p for p in pcap.datagrams(path_wire) if p.port_from in ports or p.port_to in ports]
+    if door:
+        need(not esp, f'{esp} packets of ESP that are not in UDP')
+        esp = len([p for p in seen if p.port_from == p.port_to == door and p.data[:4] != bytes(4)])
+    clear = [p for p in seen if p.port_from in ports or p.port_to in ports]
     need(esp > 100, f'only {esp} packets of ESP on the wire')
     need(not clear, f'{len(clear)} packets in clear from or to ports of tunnels')
     payloads = {p.payload for p in rtp.sent(path_phone) if len(set(p.payload)) > 1}

@@ -98,10 +98,12 @@ class Net:
                      self.address(home), '-p', protocol, '-j', 'MASQUERADE', '--to-ports',
                      '41000-48000')
 
-    def nat_gate(self, site, public):
-        """The gateway of a site is seen as public, with its own ports."""
+    def nat_gate(self, site, public, legacy=False):
+        """The gateway of a site is seen as public, with its own ports. legacy: the
+        kernel has the older kind of tables."""
         six = ':' in public
-        own, tables = self.address(f'gate-{site}', six), 'ip6tables' if six else 'iptables'
+        own = self.address(f'gate-{site}', six)
+        tables = ('ip6tables' if six else 'iptables') + ('-legacy' if legacy else '')
         self.run('net', 'ip', 'address', 'add', f'{public}/{128 if six else 32}', 'dev', 'lo')
         for chain in ('PREROUTING', 'OUTPUT'):
             self.run('net', tables, '-t', 'nat', '-A', chain, '-d', public, '-j', 'DNAT',
