@@ -354,9 +354,8 @@ static void put_charon(const json_t *sas)
 	if (trouble)
 		puts(clean(text));
 	else
-		printf("%lld SAs of strongSwan%s\n",
-		       int_of(sas, "charon_count"),
-		       json_array_size(list) ? ":" : "");
+		printf("SAs of strongSwan: %lld\n",
+		       int_of(sas, "charon_count"));
 	if (json_array_size(list))
 		put_table(columns, list);
 }

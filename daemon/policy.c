@@ -112,7 +112,7 @@ static const char *const esp_suites[] = {
 	"AES_128_GCM", "AES_256_GCM", "AES_128_CBC_HMAC_SHA256_128",
 	"AES_256_CBC_HMAC_SHA256_128", NULL
 };
-static const char *const ikes[] = { "standing", NULL };
+static const char *const ikes[] = { "standing", "after", NULL };
 static const char *const trusts[] = { "ca", "tofu", NULL };
 
 static const struct conf_key profile_keys[] = {
@@ -219,9 +219,12 @@ static const struct conf_key profile_keys[] = {
 		  "the first." },
 	{ .name = "ike", .type = CONF_WORD, .choices = ikes,
 	  .dflt = "standing",
-	  .help = "When the tunnel of media = \"ike\" is raised. standing: at "
-		  "start, and again whenever it is lost; a call that needs "
-		  "it meanwhile ends." },
+	  .help = "When the tunnel of media = \"ike\" is there. standing: "
+		  "always; it is raised at start and whenever it is lost, "
+		  "and a call that needs it meanwhile ends. after: while "
+		  "calls use it; who answers raises it, and the caller's "
+		  "phone has the answer once it is up. Both ends must be set "
+		  "to the same." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -443,6 +446,10 @@ static int read_media(const struct conf_node *n, struct profile *p,
 	for (size_t i = 0; i < conf_texts(n, "esp") && i < ESP_SUITES; i++)
 		p->esp[p->n_esp++] =
 			esp_suite_by_name(conf_text_at(n, "esp", i));
+	if (p->ike_after && p->media != MEDIA_IKE)
+		return conf_fail(err, n, "profiles.%s.ike: it says when the "
+				 "tunnel of media = \"ike\" is there; set "
+				 "that, or leave it out", p->name);
 	if (p->media == MEDIA_SRTP)
 		return 0;
 	against = p->media == MEDIA_IKE && p->n_keying ? "keying"
@@ -484,6 +491,7 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 	for (size_t i = 0; i < suites; i++)
 		p->suites[p->n_suites++] =
 			suite_by_name(conf_text_at(n, "suites", i));
+	p->ike_after = !strcmp(conf_text(n, "ike"), "after");
 	while (strcmp(medias[p->media], conf_text(n, "media")))
 		p->media++;
 	if (p->need != NEED_FORBID && !p->n_keying && p->media != MEDIA_IKE)

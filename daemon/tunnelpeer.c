@@ -74,6 +74,7 @@ static bool same_peer(const struct peer *a, const struct peer *b)
 	return b && addr_equal(&a->ike.at, &b->ike.at) &&
 	       !strcmp(a->ike.id, b->ike.id) && !strcmp(a->psk, b->psk) &&
 	       same_nets(&a->ike, &b->ike) &&
+	       a->profile->ike_after == b->profile->ike_after &&
 	       a->profile->n_esp == b->profile->n_esp &&
 	       !memcmp(a->profile->esp, b->profile->esp,
 		       sizeof a->profile->esp);

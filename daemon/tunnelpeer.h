@@ -21,8 +21,8 @@ struct tunnel_peer {
 /* ike, ike_id and ike_nets of an entry of peers, which has that name. */
 int tunnelpeer_read(const struct conf_node *n, const char *name,
 		    struct tunnel_peer *out, struct conf_err *err);
-/* Whether both have the same peers with media = "ike", with the same key, ends
- * and suites: charon's tunnels are those of the start. */
+/* Whether both have the same peers with media = "ike", with the same key, ends,
+ * time and suites: charon's tunnels are those of the start. */
 bool tunnelpeers_same(const struct policy *a, const struct policy *b);
 
 #endif

@@ -17,6 +17,7 @@
 #define RELAY_DEADLINE_MS 2000
 #define KEEPER_DEADLINE_MS 5000
 #define TUNNEL_DEADLINE_MS 3000
+#define IKE_DEADLINE_MS 10000 /* longer than modules/vici gives charon */
 #define TICK_MS 100
 #define SETUP_SOURCES 4096 /* counts of calls in set-up */
 #define SETUP_PEERS 256

@@ -153,7 +153,7 @@ static const char *tunnels_change(const struct policy *now,
 							      : rows[i].gone;
 	return tunnelpeers_same(now, next) ? NULL :
 	       "other peers have media = \"ike\", or their ike, ike_id, "
-	       "ike_nets, psk or esp changed";
+	       "ike_nets or psk, or their profile's ike or esp, changed";
 }
 
 static int check_tunnels(struct parent *p)

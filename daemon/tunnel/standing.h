@@ -1,6 +1,6 @@
 /* standing.h - the role "standing": tunnels that charon keeps to peers, for
- * calls whose profile has media = "ike". uses.c asks for it, a module of the
- * tunnel process does it. One thread. */
+ * calls whose profile has media = "ike", or raises while there are calls.
+ * uses.c asks for it, a module of the tunnel process does it. One thread. */
 #ifndef CALLSEAL_STANDING_H
 #define CALLSEAL_STANDING_H
 
@@ -18,6 +18,8 @@ struct standing_ops {
 	void (*gone)(void *user, const char *peer);
 	/* It is up as before, but may take less: see covers(). */
 	void (*changed)(void *user, const char *peer);
+	/* What want() was to bring: up, or why not, and then it is over. */
+	void (*wanted)(void *user, uint64_t want, const char *trouble);
 };
 
 /* A pair of SAs that charon has, or an IKE_SA without one. Texts are borrowed
@@ -52,12 +54,19 @@ struct standing {
 	/* NULL: there is none. Another one than before ends the tunnel, which
 	 * is raised anew with it. */
 	void (*key)(void *state, const char *peer, const struct secret *key);
-	/* NULL while the peer's tunnel is up, else why not; borrowed until the
-	 * loop goes on. */
+	/* NULL while the peer's tunnel is up, or could be raised for a call
+	 * (ike = "after"), else why not; borrowed until the loop goes on. */
 	const char *(*trouble)(void *state, const char *peer);
 	/* Whether it is up and takes UDP between these. */
 	bool (*covers)(void *state, const char *peer, const struct addr *local,
 		       const struct addr *remote);
+	/* A call wants the tunnel of a peer with ike = "after": it is raised if
+	 * it is not up; wanted() follows. Several calls share one. An error:
+	 * nothing follows; E_CLOSED: charon is not there. */
+	int (*want)(void *state, const char *peer, uint64_t *want);
+	/* With the last one that is given back it ends. One that is over is
+	 * passed over. */
+	void (*unwant)(void *state, uint64_t want);
 	/* Gives each pair to fn, then calls done, from the loop or from end().
 	 * An error: neither is called. */
 	int (*list)(void *state, standing_sa_fn fn, standing_listed_fn done,

@@ -20,7 +20,7 @@ void uselist_free(struct uselist *l)
 	json_decref(l->sas);
 }
 
-void uselist_call(struct uselist *l, uint32_t id,
+void uselist_call(struct uselist *l, uint32_t id, const char *state,
 		  const struct msg_tunnel_use *m)
 {
 	char call[20], local[ADDR_TEXT], remote[ADDR_TEXT];
@@ -30,7 +30,7 @@ void uselist_call(struct uselist *l, uint32_t id,
 	snprintf(call, sizeof call, "%llx", (unsigned long long)m->call);
 	json_array_append_new(l->calls, json_pack(
 		"{s:I,s:s,s:s,s:s,s:s,s:s}", "tunnel", (json_int_t)id,
-		"call", call, "state", "standing",
+		"call", call, "state", state,
 		"local", addr_text(&m->local, local),
 		"remote", addr_text(&m->remote[0], remote), "peer", m->peer));
 }

@@ -17,7 +17,7 @@ struct uselist {
 
 struct uselist uselist_of(void);
 void uselist_free(struct uselist *l);
-void uselist_call(struct uselist *l, uint32_t id,
+void uselist_call(struct uselist *l, uint32_t id, const char *state,
 		  const struct msg_tunnel_use *m);
 void uselist_sa(struct uselist *l, const struct standing_sa *sa);
 /* trouble: why there are no SAs, or NULL. The caller frees it; NULL: no

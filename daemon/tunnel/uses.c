@@ -1,6 +1,7 @@
 /* uses.c - which call's media use which of charon's tunnels. See uses.h. A use
  * is a name for (call's line, peer): when the peer's tunnel goes, the engine is
- * told of each. */
+ * told of each. With ike = "after" it has the tunnel raised, and is answered
+ * once that is up. */
 #include "daemon/tunnel/uses.h"
 
 #include "daemon/base/err.h"
@@ -17,6 +18,9 @@
 struct use {
 	struct use *next;
 	uint32_t id;
+	uint64_t want;   /* of the tunnel; 0: it stands */
+	uint64_t ticket; /* of the TUNNEL_USE */
+	bool waits;      /* for the tunnel, and the engine for its answer */
 	struct msg_tunnel_use m;
 };
 
@@ -96,14 +100,16 @@ static int take_key(struct uses *u, const struct msg_ike_keyed *m)
 
 /* -- uses ------------------------------------------------------------------ */
 
-static int add(struct uses *u, const struct msg_tunnel_use *m, uint32_t *id)
+static int add(struct uses *u, const struct msg_tunnel_use *m,
+	       struct use **out)
 {
 	struct use *x = calloc(1, sizeof *x);
 
 	if (!x)
 		return E_NOMEM;
+	*out = x;
 	u->last_id = (u->last_id + 1) % TUNNEL_USE_BIT;
-	*id = x->id = u->last_id | TUNNEL_USE_BIT;
+	x->id = u->last_id | TUNNEL_USE_BIT;
 	x->m = *m;
 	x->next = u->list;
 	u->list = x;
@@ -113,9 +119,12 @@ static int add(struct uses *u, const struct msg_tunnel_use *m, uint32_t *id)
 
 static void cut(struct uses *u, struct use **at)
 {
+	const struct standing *s = u->conf.standing;
 	struct use *x = *at;
 
 	*at = x->next;
+	if (x->want)
+		s->unwant(s->state, x->want);
 	free(x);
 	u->n--;
 }
@@ -147,29 +156,75 @@ static const struct peer *peer_of(const struct policy *policy,
 	return p && p->profile->media == MEDIA_IKE ? p : NULL;
 }
 
-static int use(struct uses *u, const struct msg_tunnel_use *m,
+static int no_tunnel(struct msg_tunnel_used *reply, const char *why)
+{
+	snprintf(reply->reason, sizeof reply->reason,
+		 "no tunnel to the peer: %s", why);
+	return E_STATE;
+}
+
+static int not_covered(struct msg_tunnel_used *reply)
+{
+	snprintf(reply->reason, sizeof reply->reason, "the tunnel to the peer "
+		 "does not lead to the far end's media address: see ike_nets "
+		 "of the peer");
+	return E_POLICY;
+}
+
+/* E_AGAIN: wanted() goes on. */
+static int use_once_up(struct uses *u, const struct ipc_msg *msg,
+		       struct msg_tunnel_used *reply)
+{
+	const struct msg_tunnel_use *m = msg->body;
+	const struct standing *s = u->conf.standing;
+	struct use *x;
+	int r = add(u, m, &x);
+
+	if (r)
+		return r;
+	r = s->want(s->state, m->peer, &x->want);
+	if (r) {
+		cut(u, &u->list);
+		return no_tunnel(reply, err_text(r));
+	}
+	x->ticket = msg->id;
+	x->waits = true;
+	return E_AGAIN;
+}
+
+static int use(struct uses *u, const struct ipc_msg *msg,
 	       struct msg_tunnel_used *reply)
 {
+	const struct msg_tunnel_use *m = msg->body;
+	const struct peer *peer = peer_of(u->conf.policy, m->peer);
 	const struct standing *s = u->conf.standing;
 	const char *why;
+	struct use *x;
+	int r;
 
-	if (!peer_of(u->conf.policy, m->peer))
+	if (!peer)
 		return E_NOTFOUND;
 	why = s->trouble(s->state, m->peer);
-	if (why) {
-		snprintf(reply->reason, sizeof reply->reason,
-			 "no tunnel to the peer: %s", why);
-		return E_STATE;
-	}
+	if (why)
+		return no_tunnel(reply, why);
 	if (m->ask)
 		return 0;
-	if (!all_covered(u, m)) {
-		snprintf(reply->reason, sizeof reply->reason, "the tunnel to "
-			 "the peer does not lead to the far end's media "
-			 "address: see ike_nets of the peer");
-		return E_POLICY;
-	}
-	return add(u, m, &reply->tunnel);
+	if (peer->profile->ike_after)
+		return use_once_up(u, msg, reply);
+	if (!all_covered(u, m))
+		return not_covered(reply);
+	r = add(u, m, &x);
+	if (!r)
+		reply->tunnel = x->id;
+	return r;
+}
+
+static int answer(struct uses *u, uint64_t ticket,
+		  const struct msg_tunnel_used *reply)
+{
+	return u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_USED,
+			    ticket, reply, sizeof *reply, NULL) == E_FULL
+		? E_FULL : 0;
 }
 
 static int on_use(struct uses *u, const struct ipc_msg *msg)
@@ -177,10 +232,8 @@ static int on_use(struct uses *u, const struct ipc_msg *msg)
 	const struct msg_tunnel_use *m = msg->body;
 	struct msg_tunnel_used reply = { .ask = m->ask };
 
-	reply.err = use(u, m, &reply);
-	return u->conf.tell(u->conf.user, PROC_ENGINE, MSG_TUNNEL_USED,
-			    msg->id, &reply, sizeof reply, NULL) == E_FULL
-		? E_FULL : 0;
+	reply.err = use(u, msg, &reply);
+	return reply.err == E_AGAIN ? 0 : answer(u, msg->id, &reply);
 }
 
 static void on_drop(struct uses *u, const struct msg_tunnel_drop *m)
@@ -208,7 +261,7 @@ static void gone(void *user, const char *peer)
 	struct use **at = &u->list;
 
 	while (*at)
-		if (strcmp((*at)->m.peer, peer))
+		if (strcmp((*at)->m.peer, peer) || (*at)->waits)
 			at = &(*at)->next;
 		else
 			end_use(u, at);
@@ -221,7 +274,8 @@ static void changed(void *user, const char *peer)
 	struct use **at = &u->list;
 
 	while (*at) {
-		if (strcmp((*at)->m.peer, peer) || all_covered(u, &(*at)->m)) {
+		if (strcmp((*at)->m.peer, peer) || (*at)->waits ||
+		    all_covered(u, &(*at)->m)) {
 			at = &(*at)->next;
 			continue;
 		}
@@ -229,6 +283,38 @@ static void changed(void *user, const char *peer)
 			  "no more: the far end changed what it lets in", peer);
 		end_use(u, at);
 	}
+}
+
+/* The engine has its answer. */
+static void raised(struct uses *u, struct use **at, const char *trouble)
+{
+	struct msg_tunnel_used reply = { 0 };
+	uint64_t ticket = (*at)->ticket;
+
+	(*at)->waits = false;
+	reply.tunnel = (*at)->id;
+	if (trouble)
+		reply.err = no_tunnel(&reply, trouble);
+	else if (!all_covered(u, &(*at)->m))
+		reply.err = not_covered(&reply);
+	if (reply.err) {
+		reply.tunnel = 0;
+		cut(u, at);
+	}
+	answer(u, ticket, &reply); /* what is lost, the engine's time ends */
+}
+
+static void wanted(void *user, uint64_t want, const char *trouble)
+{
+	struct uses *u = user;
+	struct use **at = &u->list;
+
+	while (*at && (*at)->want != want)
+		at = &(*at)->next;
+	if (*at && (*at)->waits)
+		raised(u, at, trouble);
+	else if (*at && (trouble || !all_covered(u, &(*at)->m)))
+		end_use(u, at);
 }
 
 /* -- the operator's list --------------------------------------------------- */
@@ -254,7 +340,8 @@ static void answer_list(struct listing *l, const char *trouble)
 	char *text;
 
 	for (const struct use *x = u->list; x; x = x->next)
-		uselist_call(&l->list, x->id, &x->m);
+		uselist_call(&l->list, x->id, x->waits ? "reserved" : x->want
+			     ? "raised" : "standing", &x->m);
 	text = uselist_text(&l->list, trouble);
 	a.err = text ? 0 : E_NOMEM;
 	a.len = text ? (uint32_t)strlen(text) : 0;
@@ -329,7 +416,7 @@ size_t uses_count(const struct uses *u)
 
 /* -- life ------------------------------------------------------------------ */
 
-static const struct standing_ops ops = { need_key, gone, changed };
+static const struct standing_ops ops = { need_key, gone, changed, wanted };
 
 int uses_new(const struct uses_conf *conf, struct uses **out)
 {
@@ -355,8 +442,8 @@ void uses_free(struct uses *u)
 
 	if (!u)
 		return;
-	u->conf.standing->end(u->conf.standing->state);
 	uses_clear(u);
+	u->conf.standing->end(u->conf.standing->state);
 	while ((a = u->asked)) {
 		u->asked = a->next;
 		free(a);

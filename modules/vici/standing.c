@@ -1,7 +1,9 @@
 /* standing.c - one tunnel to each peer with media = "ike", which is raised at
- * start and again whenever it is lost (ike/ike.h). Its selectors are UDP: ours
- * from tunnel.ports on our media address, theirs anything in their nets, which
- * the far end narrows to its own ports. SIP is never in it. */
+ * start and again whenever it is lost (ike/ike.h); with ike = "after" while
+ * calls use it: until then charon has only to know the peer, so that the far
+ * end can raise it. Its selectors are UDP: ours from tunnel.ports on our media
+ * address, theirs anything in their nets, which the far end narrows to its own
+ * ports. SIP is never in it. */
 #include "modules/vici/standing.h"
 
 #include "daemon/base/err.h"
@@ -65,6 +67,7 @@ struct charon {
 	struct ike_settings settings;
 	struct ike *ike;
 	struct stand *stands;
+	const struct settings *of; /* the configuration's */
 	const struct standing_ops *ops;
 	void *user;
 };
@@ -116,9 +119,14 @@ static void on_tunnel_down(struct charon *c, struct stand *s,
 {
 	s->up = false;
 	snprintf(s->why, sizeof s->why, "%s", e->why);
-	log_error(TAG, "peer %s: the tunnel %s: %s; it is raised again",
-		  s->peer->name,
-		  e->news == IKE_GONE ? "is gone" : "did not come up", s->why);
+	if (s->peer->profile->ike_after)
+		log_info(TAG, "peer %s: the tunnel %s: %s", s->peer->name,
+			 e->news == IKE_GONE ? "is gone" : "cannot come up",
+			 s->why);
+	else
+		log_error(TAG, "peer %s: the tunnel %s: %s; it is raised again",
+			  s->peer->name, e->news == IKE_GONE
+			  ? "is gone" : "did not come up", s->why);
 	if (e->news == IKE_GONE)
 		c->ops->gone(c->user, s->peer->name);
 }
@@ -130,9 +138,12 @@ static void on_event(void *user, const struct ike_event *e)
 
 	while (s && s->use != e->use)
 		s = s->next;
-	if (s && e->news == IKE_UP)
+	if (!s)
+		c->ops->wanted(c->user, e->use,
+			       e->news == IKE_UP ? NULL : e->why);
+	else if (e->news == IKE_UP)
 		on_tunnel_up(c, s);
-	else if (s)
+	else
 		on_tunnel_down(c, s, e);
 }
 
@@ -195,29 +206,31 @@ static struct vici_selector our_selector(const struct settings *s,
 	return sel;
 }
 
-static int add_use(struct charon *c, struct stand *st,
-		   const struct settings *s)
+/* For a call, or to stand. */
+static int add_use(struct charon *c, const struct peer *peer, bool call,
+		   uint64_t *use)
 {
-	const struct tunnel_peer *p = &st->peer->ike;
+	const struct settings *s = c->of;
+	const struct tunnel_peer *p = &peer->ike;
 	struct vici_selector local = our_selector(s, p->nets[0].base.family);
 	struct vici_selector remote[TUNNEL_NETS_MAX];
 	char proposal[96];
 	struct ike_want want = {
-		.peer = st->peer->name, .local = &local, .n_local = 1,
+		.peer = peer->name, .local = &local, .n_local = 1,
 		.remote = remote, .n_remote = p->n_nets,
 		.proposal = proposal, .rekey_s = s->tunnel.life_s,
-		.standing = true
+		.standing = !call, .passive = !call && peer->profile->ike_after
 	};
 
 	if (!local.net.base.family)
 		return E_UNSUPPORTED;
-	write_proposal(st->peer->profile, proposal, sizeof proposal);
+	write_proposal(peer->profile, proposal, sizeof proposal);
 	for (size_t i = 0; i < p->n_nets; i++)
 		remote[i] = (struct vici_selector){
 			.net = p->nets[i], .protocol = IPPROTO_UDP,
 			.port = 0, .port_last = UINT16_MAX
 		};
-	return ike_use(c->ike, &want, &st->use);
+	return ike_use(c->ike, &want, use);
 }
 
 static int add_peer(struct charon *c, const struct peer *peer,
@@ -253,7 +266,7 @@ static int stand_up(struct charon *c, const struct peer *peer,
 	c->stands = st;
 	r = add_peer(c, peer, s);
 	if (!r)
-		r = add_use(c, st, s);
+		r = add_use(c, peer, false, &st->use);
 	if (r)
 		log_error(TAG, "peer %s: no tunnel can be raised: %s; see ike, "
 			  "ike_id and ike_nets of the peers", peer->name,
@@ -286,6 +299,7 @@ static int begin(void *state, struct event_base *base,
 
 	c->ops = standing_ops;
 	c->user = user;
+	c->of = settings;
 	r = ike_new(base, &c->settings, &ops, c, &c->ike);
 	for (size_t i = 0; !r && (p = policy_at(policy, i)); i++)
 		if (p->profile->media == MEDIA_IKE)
@@ -309,8 +323,24 @@ static const char *trouble(void *state, const char *peer)
 
 	if (!s)
 		return "there is no such peer";
-	return s->up ? NULL : ike_trouble(c->ike) ? ike_trouble(c->ike)
-						  : s->why;
+	if (s->up || (s->peer->profile->ike_after && !ike_trouble(c->ike)))
+		return NULL;
+	return ike_trouble(c->ike) ? ike_trouble(c->ike) : s->why;
+}
+
+static int want(void *state, const char *peer, uint64_t *out)
+{
+	struct charon *c = state;
+	const struct stand *s = find(c, peer);
+
+	return s ? add_use(c, s->peer, true, out) : E_NOTFOUND;
+}
+
+static void unwant(void *state, uint64_t use)
+{
+	struct charon *c = state;
+
+	ike_drop(c->ike, use);
 }
 
 static bool covers(void *state, const char *peer, const struct addr *local,
@@ -342,7 +372,7 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	c->settings.client.path = conf_text(c->conf, "socket");
 	c->settings.prefix = conf_text(c->conf, "prefix");
 	c->role = (struct standing){ c, begin, end, key, trouble, covers,
-				     list };
+				     want, unwant, list };
 	*out = &c->role;
 	return 0;
 }

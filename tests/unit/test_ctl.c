@@ -251,7 +251,7 @@ static void sas(void **state)
 	has("12 policies keep all but ESP");
 	has("40 SAs of ESP in the kernel are not ours:\n"
 	    "  0x00000abc from 1.1.1.1 to 2.2.2.2\n");
-	has("2 SAs of strongSwan:\n"
+	has("SAs of strongSwan: 2\n"
 	    "PEER        CONNECTION  STATE       REMOTE        SUITE           "
 	    "SPI IN, OUT            PACKETS IN, OUT  KEYS LEFT\n"
 	    "b           cs-b        INSTALLED   10.2.2.2:500  "

@@ -291,6 +291,8 @@ static void what_cannot_be_done_is_refused(void **state)
 		  "t:2: peers: *: route has next hops with and without TLS" },
 		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
 		  "keepalive = 5; } );", "keepalive asks the next hops" },
+		{ "profiles = { i = { need = \"forbid\"; ike = \"after\"; "
+		  "}; };", "profiles.i.ike: it says when the tunnel" },
 		{ "profiles = { i = { need = \"prefer\"; media = \"ike\"; "
 		  "}; };",
 		  "profiles.i.media: \"ike\" does not go with a need" },

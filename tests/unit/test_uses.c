@@ -16,9 +16,12 @@ static const char config[] =
 	"  nets = ( \"127.0.0.0/8\" ); };"
 	"outside = { listen = ( \"udp:127.0.0.2:5060\" ); };"
 	"profiles = { ike = { need = \"require\"; media = \"ike\"; };"
+	"  after = { need = \"require\"; media = \"ike\"; ike = \"after\"; };"
 	"  plain = { need = \"forbid\"; }; };"
 	"peers = ( { match = \"*@b.example\"; name = \"b\"; profile = \"ike\";"
 	"    ike = \"192.0.2.2\"; psk = \"file:b.psk\"; },"
+	"  { match = \"*@a.example\"; name = \"a\"; profile = \"after\";"
+	"    ike = \"192.0.2.3\"; psk = \"file:a.psk\"; },"
 	"  { match = \"*\"; name = \"rest\"; profile = \"plain\"; } );";
 
 static struct rig {
@@ -29,7 +32,8 @@ static struct rig {
 	void *ops_user;
 	const char *trouble;
 	unsigned begun, ended, keys, covers, no_keys;
-	int no_list;
+	int no_list, no_want;
+	unsigned wants, unwants;
 	standing_sa_fn see;
 	standing_listed_fn listed;
 	void *list_user;
@@ -83,7 +87,7 @@ static void key(void *state, const char *peer, const struct secret *s)
 static const char *trouble(void *state, const char *peer)
 {
 	assert_ptr_equal(state, &rig);
-	assert_string_equal(peer, "b");
+	assert_true(!strcmp(peer, "b") || !strcmp(peer, "a"));
 	return rig.trouble;
 }
 
@@ -91,10 +95,25 @@ static bool covers(void *state, const char *peer, const struct addr *local,
 		   const struct addr *remote)
 {
 	assert_ptr_equal(state, &rig);
-	assert_string_equal(peer, "b");
+	assert_true(!strcmp(peer, "b") || !strcmp(peer, "a"));
 	rig.local[rig.covers % 4] = *local;
 	rig.remote[rig.covers++ % 4] = *remote;
 	return rig.covers != rig.refuse;
+}
+
+static int want(void *state, const char *peer, uint64_t *out)
+{
+	assert_ptr_equal(state, &rig);
+	assert_string_equal(peer, "a");
+	*out = ++rig.wants;
+	return rig.no_want;
+}
+
+static void unwant(void *state, uint64_t w)
+{
+	assert_ptr_equal(state, &rig);
+	assert_true(w && w <= rig.wants);
+	rig.unwants++;
 }
 
 static int list(void *state, standing_sa_fn fn, standing_listed_fn done,
@@ -110,7 +129,7 @@ static int list(void *state, standing_sa_fn fn, standing_listed_fn done,
 }
 
 static const struct standing standing = {
-	&rig, begin, end, key, trouble, covers, list
+	&rig, begin, end, key, trouble, covers, want, unwant, list
 };
 
 static int tell(void *user, enum process to, enum message type, uint64_t id,
@@ -272,6 +291,76 @@ static void a_call_that_it_takes_no_more(void **state)
 	assert_int_equal(uses_count(rig.uses), 1);
 }
 
+/* Of a peer whose tunnel has to be raised; its number. */
+static uint64_t wait_for_it(uint64_t ticket)
+{
+	struct msg_tunnel_use m = { .call = 8, .peer = "a" };
+
+	addr_parse("192.0.2.1:40000", &m.local);
+	addr_parse("192.0.2.3:50000", &m.remote[0]);
+	assert_int_equal(hear(MSG_TUNNEL_USE, ticket, &m, sizeof m), 0);
+	return rig.wants;
+}
+
+static void raised_for_a_call(void **state)
+{
+	uint64_t first, second;
+	struct msg_tunnel_drop drop;
+
+	(void)state;
+	assert_int_equal(use("a", true).err, 0); /* charon is there */
+	assert_int_equal(rig.wants, 0);
+	first = wait_for_it(71);
+	second = wait_for_it(72);
+	assert_int_equal(rig.n, 0);
+	rig.ops->gone(rig.ops_user, "a"); /* nothing that they had */
+	rig.ops->changed(rig.ops_user, "a");
+	assert_int_equal(rig.n, 0);
+	rig.ops->wanted(rig.ops_user, first, NULL);
+	assert_int_equal(rig.n, 1);
+	assert_int_equal(rig.sent[0].type, MSG_TUNNEL_USED);
+	assert_int_equal(rig.sent[0].id, 71);
+	assert_int_equal(rig.sent[0].m.used.err, 0);
+	drop.tunnel = rig.sent[0].m.used.tunnel;
+	assert_true(drop.tunnel & TUNNEL_USE_BIT);
+	rig.ops->wanted(rig.ops_user, second, "the far end is mute");
+	assert_int_equal(rig.sent[1].id, 72);
+	assert_int_equal(rig.sent[1].m.used.err, E_STATE);
+	assert_int_equal(rig.sent[1].m.used.tunnel, 0);
+	assert_string_equal(rig.sent[1].m.used.reason,
+			    "no tunnel to the peer: the far end is mute");
+	assert_int_equal(uses_count(rig.uses), 1);
+	rig.ops->wanted(rig.ops_user, 99, NULL); /* nobody's */
+	rig.unwants = 0;
+	assert_int_equal(hear(MSG_TUNNEL_DROP, 0, &drop, sizeof drop), 0);
+	assert_int_equal(rig.unwants, 1);
+}
+
+static void not_raised_for_a_call(void **state)
+{
+	uint64_t w;
+
+	(void)state;
+	rig.no_want = E_CLOSED;
+	wait_for_it(70);
+	assert_int_equal(rig.sent[0].m.used.err, E_STATE);
+	assert_int_equal(uses_count(rig.uses), 0);
+	rig.no_want = 0;
+	w = wait_for_it(71);
+	rig.refuse = rig.covers + 2; /* RTCP */
+	rig.ops->wanted(rig.ops_user, w, NULL);
+	assert_int_equal(rig.sent[0].m.used.err, E_POLICY);
+	assert_int_equal(uses_count(rig.uses), 0);
+	w = wait_for_it(72);
+	rig.ops->wanted(rig.ops_user, w, NULL);
+	assert_int_equal(rig.n, 1);
+	rig.ops->wanted(rig.ops_user, w, "gone"); /* in the call */
+	assert_int_equal(rig.sent[1].type, MSG_TUNNEL_EVENT);
+	assert_int_equal(rig.sent[1].m.event.event, TUNNEL_EVENT_GONE);
+	assert_int_equal(uses_count(rig.uses), 0);
+	wait_for_it(73); /* is there until the end */
+}
+
 static void ask_list(void)
 {
 	struct msg_tunnel_list m = { .after = TUNNEL_USE_BIT };
@@ -350,20 +439,23 @@ static void another_configuration(void **state)
 {
 	static const struct {
 		const char *peers;
-		bool same;
+		bool same, standing; /* of a */
 	} rows[] = {
-		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; }", true },
+		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; }", false, true },
+		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; }", true, false },
 		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; route = "
-		  "\"sip:h\"; }", true },
-		{ "ike = \"192.0.2.3\"; psk = \"file:b.psk\"; }", false },
-		{ "ike = \"192.0.2.2\"; psk = \"file:c.psk\"; }", false },
+		  "\"sip:h\"; }", true, false },
+		{ "ike = \"192.0.2.3\"; psk = \"file:b.psk\"; }",
+		  false, false },
+		{ "ike = \"192.0.2.2\"; psk = \"file:c.psk\"; }",
+		  false, false },
 		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; ike_id = "
-		  "\"b\"; }", false },
+		  "\"b\"; }", false, false },
 		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; ike_nets = "
-		  "( \"192.0.2.2/31\" ); }", false },
+		  "( \"192.0.2.2/31\" ); }", false, false },
 		{ "ike = \"192.0.2.2\"; psk = \"file:b.psk\"; }, { match = "
 		  "\"*@c\"; profile = \"ike\"; ike = \"192.0.2.9\"; psk = "
-		  "\"file:c\"; }", false },
+		  "\"file:c\"; }", false, false },
 	};
 	struct conf_err err = { "" };
 	struct policy *p = NULL;
@@ -373,9 +465,13 @@ static void another_configuration(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		snprintf(text, sizeof text, "profiles = { ike = { need = "
-			 "\"require\"; media = \"ike\"; }; }; peers = ( { "
-			 "match = \"*@b.example\"; name = \"b\"; profile = "
-			 "\"ike\"; %s );", rows[i].peers);
+			 "\"require\"; media = \"ike\"; }; after = { need = "
+			 "\"require\"; media = \"ike\"; ike = \"after\"; }; }; "
+			 "peers = ( { match = \"*@b.example\"; name = \"b\"; "
+			 "profile = \"ike\"; %s, { match = \"*@a.example\"; "
+			 "name = \"a\"; profile = \"%s\"; ike = "
+			 "\"192.0.2.3\"; psk = \"file:a.psk\"; } );",
+			 rows[i].peers, rows[i].standing ? "ike" : "after");
 		if (conf_parse(text, "x", NULL, settings_groups(), &c, &err) ||
 		    policy_new(c, &p, &err))
 			fail_msg("%s", err.text);
@@ -483,6 +579,8 @@ int main(void)
 		T(not_given),
 		T(the_engine_hears_of_the_end),
 		T(a_call_that_it_takes_no_more),
+		T(raised_for_a_call),
+		T(not_raised_for_a_call),
 		T(listed),
 		T(listed_without_charon),
 		T(too_many_to_list),

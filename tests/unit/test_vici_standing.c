@@ -24,6 +24,7 @@
 	"  cbc = { need = \"require\"; media = \"ike\"; esp = [" \
 	"    \"AES_256_CBC_HMAC_SHA256_128\", \"AES_128_GCM\"," \
 	"    \"AES_128_CBC_HMAC_SHA256_128\" ]; };" \
+	"  after = { need = \"require\"; media = \"ike\"; ike = \"after\"; };" \
 	"  plain = { need = \"forbid\"; }; };"
 #define B "{ match = \"*@b\"; name = \"b\"; profile = \"ike\";" \
 	  "  ike = \"192.0.2.2\"; psk = \"file:b\"; }"
@@ -37,6 +38,8 @@ static struct rig {
 	struct standing *standing;
 	bool begun;
 	unsigned keys, gone, changed;
+	uint64_t wanted;
+	char why[160];
 	const char *key;  /* the keeper's; NULL: the first */
 	const char *have; /* what list-sas streams */
 	char path[64], heard[8192];
@@ -95,7 +98,14 @@ static void changed(void *user, const char *peer)
 	rig.changed++;
 }
 
-static const struct standing_ops ops = { need_key, gone, changed };
+static void wanted(void *user, uint64_t want, const char *why)
+{
+	assert_ptr_equal(user, &rig);
+	rig.wanted = want;
+	snprintf(rig.why, sizeof rig.why, "%s", why ? why : "up");
+}
+
+static const struct standing_ops ops = { need_key, gone, changed, wanted };
 
 static int set_up(void **state)
 {
@@ -392,6 +402,69 @@ static void bad_values(void **state)
 	}
 }
 
+/* ike = "after": charon knows the peer, and begins when a call wants it. */
+static void raised_for_a_call(void **state)
+{
+	struct standing *s;
+	uint64_t a = 0, b = 0;
+
+	(void)state;
+	assert_int_equal(begin("", "{ match = \"*@b\"; name = \"b\"; profile ="
+			       " \"after\"; ike = \"192.0.2.2\"; psk = "
+			       "\"file:b\"; }"), 0);
+	s = rig.standing;
+	assert_non_null(trouble("b")); /* charon is not there yet */
+	assert_int_equal(s->want(s->state, "b", &a), E_CLOSED);
+	assert_int_equal(s->want(s->state, "x", &a), E_NOTFOUND);
+	wait_for("list-sas ike = callseal-b");
+	for (int i = 0; i < 30; i++)
+		turn();
+	assert_null(trouble("b"));
+	assert_null(strstr(rig.heard, "initiate"));
+	assert_int_equal(s->want(s->state, "b", &a), 0);
+	assert_int_equal(s->want(s->state, "b", &b), 0);
+	wait_for("initiate");
+	assert_int_equal(rig.wanted, 0);
+	say("up = yes " SA);
+	for (int i = 0; strcmp(rig.why, "up") && i < 1000; i++)
+		turn();
+	assert_true(rig.wanted == a || rig.wanted == b);
+	s->unwant(s->state, a);
+	s->unwant(s->state, b);
+	wait_for("terminate"); /* none stands any more */
+	say(SA);
+	*rig.heard = 0;
+	for (int i = 0; i < 30; i++)
+		turn();
+	assert_int_equal(rig.gone, 0); /* nobody had it */
+	assert_null(strstr(rig.heard, "initiate"));
+	assert_int_equal(s->want(s->state, "b", &a), 0);
+	wait_for("initiate"); /* the next one's is raised anew */
+	charon_free(rig.charon);
+	rig.charon = NULL;
+	for (int i = 0; rig.wanted != a && i < 1000; i++)
+		turn();
+	assert_non_null(strstr(rig.why, "charon"));
+	assert_non_null(trouble("b"));
+}
+
+/* What the far end began it ends, however few calls are here. */
+static void raised_by_the_far_end(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", "{ match = \"*@b\"; name = \"b\"; profile ="
+			       " \"after\"; ike = \"192.0.2.2\"; psk = "
+			       "\"file:b\"; }"), 0);
+	wait_for("list-sas ike = callseal-b");
+	say("up = yes " SA);
+	for (int i = 0; i < 2500; i++)
+		turn();
+	assert_null(strstr(rig.heard, "terminate"));
+	say(SA);
+	wait_gone(1);
+	assert_null(trouble("b"));
+}
+
 static unsigned n_seen;
 
 static void see(void *user, const struct standing_sa *sa)
@@ -463,6 +536,8 @@ int main(void)
 		T(up_and_gone),
 		T(gone_and_back_in_one_turn),
 		T(another_key),
+		T(raised_for_a_call),
+		T(raised_by_the_far_end),
 		T(what_charon_has),
 		T(another_key_while_it_pauses),
 		T(raised_by_another_key),

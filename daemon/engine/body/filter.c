@@ -61,6 +61,13 @@ static const struct {
 	[STEP_BIND] = { step_bind, RELAY_DEADLINE_MS, false },
 };
 
+/* charon may have to raise the tunnel first. */
+static unsigned deadline_ms(const struct call *c, const struct job *j)
+{
+	return j->step == STEP_RAISE && c->carried
+		       ? IKE_DEADLINE_MS : steps[j->step].deadline_ms;
+}
+
 struct deal *job_deal(const struct job *j)
 {
 	const struct call *c = j->call;
@@ -301,7 +308,7 @@ static bool run(struct call *c, struct job *j)
 		j->done = 0;
 		r = steps[j->step].enter(c, j);
 		if (r == E_AGAIN) {
-			engine_wait(c->engine, j, steps[j->step].deadline_ms);
+			engine_wait(c->engine, j, deadline_ms(c, j));
 			return false;
 		}
 		if (r && !gives_way(c, j))

@@ -49,8 +49,10 @@ static void each_of_peer(void *user, struct vici_ike *ike)
 	}
 	while (!vici_ike_child(ike, &sa)) {
 		c = peer_child(p, sa.name);
-		if (c && sa.state == VICI_CHILD_INSTALLED)
-			child_gained(c, 0, ike->id, &sa);
+		if (!c || sa.state != VICI_CHILD_INSTALLED)
+			continue;
+		c->begun = ike->initiator; /* as far as anybody knows */
+		child_gained(c, 0, ike->id, &sa);
 	}
 }
 

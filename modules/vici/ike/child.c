@@ -106,6 +106,7 @@ static void begin(struct child *c)
 		return;
 	}
 	c->state = CHILD_LOADING;
+	c->begun = false;
 	wait_ms(c, p->m->settings->raise_ms);
 	if (p->state == PEER_IN && c->loaded) {
 		child_ready(c);
@@ -139,6 +140,7 @@ static void initiate(struct child *c)
 			      &then);
 
 	c->begun = !r;
+	wait_ms(c, m->settings->raise_ms);
 	if (!r)
 		c->pending++;
 	else
@@ -168,13 +170,22 @@ void child_ready(struct child *c)
 	c->begun = false;
 	if (c->active)
 		initiate(c);
+	else if (c->standing)
+		event_del(c->timer); /* the far end comes when it likes */
+}
+
+/* Whose tunnel it is: what this end began it also ends, however long others
+ * would wait for the far end. */
+static bool is_kept(const struct child *c)
+{
+	return c->active || (c->uses && !c->begun);
 }
 
 void child_wanted(struct child *c)
 {
 	if (c->state == CHILD_IDLE)
 		begin(c);
-	else if (c->state == CHILD_UP)
+	else if (c->state == CHILD_UP && is_kept(c))
 		event_del(c->timer); /* it lingered */
 	else if (c->state == CHILD_RAISING && !c->begun && c->active)
 		initiate(c);
@@ -186,6 +197,7 @@ void child_wanted(struct child *c)
 static void rest(struct child *c, const struct ike_event *news)
 {
 	c->state = CHILD_IDLE;
+	c->begun = false;
 	event_del(c->timer);
 	use_tell(c, news);
 	if (!c->uses)
@@ -296,7 +308,7 @@ void child_gained(struct child *c, uint32_t old, uint32_t ike_id,
 	event_del(c->timer);
 	c->state = CHILD_UP;
 	c->retry_ms = m->settings->retry_min_ms;
-	if (!c->uses)
+	if (!is_kept(c))
 		wait_ms(c, m->settings->linger_ms);
 }
 
@@ -367,11 +379,9 @@ static void end(struct child *c)
 
 void child_unwanted(struct child *c)
 {
-	if (c->uses)
-		return;
-	if (c->state == CHILD_IDLE)
+	if (c->state == CHILD_IDLE && !c->uses)
 		child_free(c);
-	else if (c->state == CHILD_UP)
+	else if (c->state == CHILD_UP && !is_kept(c))
 		wait_ms(c, c->peer->m->settings->linger_ms);
 	/* LOADING, RAISING: what comes of it is ended then */
 }

@@ -72,7 +72,9 @@ struct ike_want {
 	unsigned rekey_s;
 	bool standing;
 	bool passive;             /* the far end begins, this one waits for it
-	                             (unless another use of it does not) */
+	                             (unless another use of it does not): with
+	                             standing for ever. It keeps no tunnel up
+	                             that this end began. */
 };
 
 enum ike_news {

@@ -139,6 +139,41 @@ def other_key(t):
         up(t, gate, 30, 3)
 
 
+def children(gate):
+    return [sa for sa in json.loads(gate.tell('sas', '--json'))['charon'] if 'child' in sa]
+
+
+def after(t):
+    """The tunnel is there while calls are."""
+    s = t.stage
+    for gate in (s.a, s.b):
+        gate.stop()
+        gate.ike = 'after'
+        gate.start()
+    for gate in (s.a, s.b):
+        wait_for('what stood to be ended', lambda gate=gate: children(gate) == [])
+    s.record()
+    s.talk(s.alice, s.bob, stage.BOB, seconds=2, during=lambda: t.claim(
+        'the call has a tunnel raised', len(children(s.a)) == len(children(s.b)) == 1 and
+        'raised' in s.a.tell('sas') and s.verdicts() == ['sealed', 'sealed'], s.a.tell('sas')))
+    paths = s.recorded()
+    t.claim('every packet from phone to phone, both ways', '; '.join(
+        claims.media_intact(paths[f'phone-{x}'], paths[f'phone-{y}'], *lans, ends=SLOW)
+        for x, y, lans in (('a', 'b', (s.a.inside, s.b.inside)),
+                           ('b', 'a', (s.b.inside, s.a.inside)))))
+    t.claim('no RTP is on the wire', not clear(t, paths['wire']))
+    for gate in (s.a, s.b):
+        wait_for('its end', lambda gate=gate: children(gate) == [])
+    t.charon['b'].process.send(signal.SIGKILL)
+    wait_for('charon\'s end', lambda: 'no charon' in s.b.log())
+    s.alice.forget()
+    s.bob.forget()
+    s.alice.dial(stage.BOB)
+    s.alice.wait_event('CALL_CLOSED')
+    t.claim('without charon at the far end it is refused at once', s.a.gone() and
+            'no tunnel to the peer' in s.b.log())
+
+
 def again(t):
     s = t.stage
     s.record()
@@ -155,4 +190,5 @@ def check(t):
     killed(t)
     other_key(t)
     again(t)
+    after(t)
     t.wire.stop()

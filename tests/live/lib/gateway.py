@@ -81,6 +81,7 @@ class Gateway:
         self.capability = settings.pop('capability', '')  # that it keeps as that user
         self.extra = settings.pop('extra', '')
         self.public = settings.pop('public', '')
+        self.ike = settings.pop('ike', 'standing')
         self.media_outside = settings.pop('media_outside', '')  # else where SIP is
         self.options = settings.pop('options', [])
         assert not settings, settings
@@ -134,7 +135,7 @@ profiles = {{
 		unencrypted = {quoted(self.unencrypted)}; {self.sealed} }};
 	plain = {{ need = "forbid"; body = {quoted(self.plain_body)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
-	ike = {{ need = "require"; media = "ike"; }};
+	ike = {{ need = "require"; media = "ike"; ike = {quoted(self.ike)}; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 }};
 peers = (
