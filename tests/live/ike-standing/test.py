@@ -164,14 +164,26 @@ def after(t):
     t.claim('no RTP is on the wire', not clear(t, paths['wire']))
     for gate in (s.a, s.b):
         wait_for('its end', lambda gate=gate: children(gate) == [])
-    t.charon['b'].process.send(signal.SIGKILL)
-    wait_for('charon\'s end', lambda: 'no charon' in s.b.log())
-    s.alice.forget()
-    s.bob.forget()
-    s.alice.dial(stage.BOB)
-    s.alice.wait_event('CALL_CLOSED')
-    t.claim('without charon at the far end it is refused at once', s.a.gone() and
-            'no tunnel to the peer' in s.b.log())
+    hangs(t)
+
+
+def hangs(t):
+    """charon is there, but does nothing: who answers finds out."""
+    s, charon = t.stage, t.charon['b']
+    charon.process.send(signal.SIGSTOP)
+    for n, rings in ((1, True), (2, False)):
+        for phone in (s.alice, s.bob):
+            phone.forget()
+        begun = time.monotonic()
+        s.alice.dial(stage.BOB)
+        s.alice.wait_event('CALL_CLOSED')
+        if rings:
+            s.bob.wait_event('CALL_CLOSED')
+        took = time.monotonic() - begun
+        t.claim('a charon that hangs fails the call, with the reason; the next at once',
+                s.a.gone() and s.b.log().count('no tunnel to the peer') == n and
+                took < (8 if rings else 1), f'{took:.1f} s')
+    charon.process.send(signal.SIGCONT)
 
 
 def again(t):
