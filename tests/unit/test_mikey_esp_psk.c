@@ -716,7 +716,13 @@ static void seal_answer(struct pair *p, struct mikey_message *m)
 
 static void back_spi(struct mikey_message *m) { set_spi(m, "\0\0\x10\2"); }
 static void back_data(struct mikey_message *m) { set_byte(m, 30, 1); }
-static void back_nonce(struct mikey_message *m) { set_byte(m, 10, 77); }
+
+/* Random, so whatever is there becomes something else. */
+static void back_nonce(struct mikey_message *m)
+{
+	m->cs[1].data = copy_of(m->cs[1].data);
+	scratch[10] ^= 1;
+}
 
 static void forth_spi(struct mikey_message *m)
 {
