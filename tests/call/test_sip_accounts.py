@@ -55,6 +55,13 @@ def state(s, wanted, seconds=2):
         time.sleep(0.02)
 
 
+def trouble(s):
+    end = time.monotonic() + 2 * SLOW
+    while "trouble" not in states(s)["us@t.example"]:
+        assert time.monotonic() < end
+    return states(s)["us@t.example"]["trouble"]
+
+
 def challenge(nonce, realm="t.example", algorithm="MD5", more='qop="auth", '):
     return 'Digest realm="%s", %snonce="%s", opaque="op", algorithm=%s' % (
         realm, more, nonce, algorithm)
@@ -209,10 +216,25 @@ def algorithms(s):
 def auth_int_is_refused(s):
     lead(s, "register = 60;")
     refuse(s.b, s.b.expect("REGISTER"), challenge("n1", more='qop="auth-int", '))
-    end = time.monotonic() + 2
-    while "trouble" not in states(s)["us@t.example"]:
-        assert time.monotonic() < end
+    assert "401" in trouble(s)
     s.b.quiet()
+
+
+@case(**ANY)
+def before_the_keeper(s):
+    """A challenge that nobody can answer yet is no refusal: soon again."""
+    s.relay.say("set no_link=1")
+    lead(s, "register = 60;")
+    refuse(s.b, s.b.expect("REGISTER"), challenge("n0"))
+    assert "keeper is not there" in trouble(s)
+    s.relay.say("set no_link=0")
+    r = s.b.expect("REGISTER", 8 * SLOW)
+    refuse(s.b, r, challenge("n1"))
+    r = s.b.expect("REGISTER")
+    right(r, nonce="n1")
+    grant(s.b, r, 60)
+    state(s, "registered")
+    leave(s)
 
 
 @case(**ANY)

@@ -130,8 +130,11 @@ static void on_question(void *user)
 int engine_answer(struct engine *e, const struct msg_account_answer *m,
 		  answer_fn fn, void *user)
 {
-	struct question *q = calloc(1, sizeof *q);
+	struct question *q;
 
+	if (e->no_link)
+		return E_CLOSED;
+	q = calloc(1, sizeof *q);
 	*q = (struct question){ .next = questions, .e = e, .m = *m, .fn = fn,
 				.user = user };
 	questions = q;

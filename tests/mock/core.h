@@ -32,6 +32,7 @@ struct engine {
 	const struct accounts_role *accounts;
 	unsigned answers; /* digests that were asked for */
 	bool no_keeper;   /* and which nobody makes */
+	bool no_link;     /* nor can be asked for */
 	struct conf *conf;     /* or NULL: no peers */
 	struct policy *policy; /* of conf; the first peer that matches a call
 	                          outwards leads it */

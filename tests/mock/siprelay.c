@@ -183,6 +183,7 @@ static const struct field {
 	FIELD("keepalive", settings.nat_keepalive_s, NUMBER),
 	FIELD("subscriptions", settings.subscriptions_max, NUMBER),
 	FIELD("no_keeper", no_keeper, FLAG),
+	FIELD("no_link", no_link, FLAG),
 };
 
 /* False: it is none of them. */

@@ -337,7 +337,8 @@ static void on_auth(void *user, bool good)
 		fail(l, 0, "the keeper has no answer to the challenge");
 }
 
-static bool challenged(struct login *l, const sip_t *sip)
+/* As auth_challenged(). */
+static int challenged(struct login *l, const sip_t *sip)
 {
 	struct auth_request q = { .peer = l->is.peer, .method = "REGISTER",
 				  .response = sip };
@@ -345,7 +346,7 @@ static bool challenged(struct login *l, const sip_t *sip)
 
 	snprintf(uri, sizeof uri, "sip:%s", strchr(l->is.uri, '@') + 1);
 	q.uri = uri;
-	return !auth_challenged(l->all->sip, &q, on_auth, l, &l->auth);
+	return auth_challenged(l->all->sip, &q, on_auth, l, &l->auth);
 }
 
 /* What was granted to our Contact: its own word, else that of all. */
@@ -417,6 +418,8 @@ static int on_response(struct txn *self, nta_outgoing_t *orq, const sip_t *sip)
 {
 	struct login *l = (struct login *)(void *)self;
 	int status = nta_outgoing_status(orq);
+	bool challenge = status == 401 || status == 407;
+	int r;
 
 	if (status < 200)
 		return 0;
@@ -428,8 +431,12 @@ static int on_response(struct txn *self, nta_outgoing_t *orq, const sip_t *sip)
 					   "it cannot be reached");
 	else if (status < 300)
 		accepted(l, sip);
-	else if ((status != 401 && status != 407) || !challenged(l, sip))
+	else if (!challenge || (r = challenged(l, sip)) == E_NOTFOUND ||
+		 r == E_AUTH || r == E_UNSUPPORTED)
 		refused(l, status, sip);
+	else if (r) /* ours to cure: soon again */
+		fail(l, 0, r == E_CLOSED ? "the keeper is not there" :
+					   err_text(r));
 	return 0;
 }
 

@@ -178,7 +178,10 @@ phones = ( {', '.join(phones)} );
     def _ready(self):
         if not self.process.running():
             raise Failure(f'callseald at {self.host} ended:\n{self.process.output()[-2000:]}')
-        return os.path.exists(f'{self.run_dir}/control.sock') and self.ask('status')[0] == 0
+        if not os.path.exists(f'{self.run_dir}/control.sock'):
+            return False
+        status, text = self.ask('status', '--json')  # the engine's: others may still start
+        return not status and all(p['up'] for p in json.loads(text)['processes'].values())
 
     def ask(self, *words):
         """(exit status, what it wrote) of callsealctl, run by the same user."""
