@@ -1,5 +1,5 @@
-/* door.h - our port of ESP in UDP (RFC 3948): a socket by which the kernel knows
- * it. Nothing is read from it. */
+/* door.h - our port of ESP in UDP (RFC 3948): a socket by which the kernel
+ * knows it. Nothing is read from it. */
 #ifndef CALLSEAL_XFRM_DOOR_H
 #define CALLSEAL_XFRM_DOOR_H
 
