@@ -13,6 +13,7 @@ from lib.lab import wait_for
 
 KERNEL = 'esp'
 PORTS = range(40000, 41000)
+PATIENCE = 90  # seconds: a command takes one or two in a guest on a busy machine
 CASES = (('mikey-psk', 'AES_128_GCM'), ('mikey-rsa', 'AES_256_CBC_HMAC_SHA256_128'),
          ('mikey-dh', 'AES_256_GCM'))
 
@@ -34,13 +35,11 @@ def setup(t):
         extra_a=issuer.config('a'), extra_b=issuer.config('b'))
 
 
-def ip(gate, *words):
-    return subprocess.run(gate.lab.net.command(gate.host, 'ip', *words), capture_output=True,
-                          text=True, check=True).stdout
-
-
 def states(gate):
-    return ip(gate, 'xfrm', 'state').count('proto esp')
+    """The kernel's SAs, as a text; how many there are."""
+    text = subprocess.run(gate.lab.net.command(gate.host, 'ip', 'xfrm', 'state'),
+                          capture_output=True, text=True, check=True).stdout
+    return text, text.count('proto esp')
 
 
 def change(t, i):
@@ -48,7 +47,7 @@ def change(t, i):
         gate.keying, gate.sealed = METHODS[i:] + METHODS[:i], profile(i)
         before = gate.log().count('is in force')
         gate.reload()
-        wait_for('the reload', lambda: gate.log().count('is in force') > before, 20)
+        wait_for('the reload', lambda: gate.log().count('is in force') > before, PATIENCE)
 
 
 def look(t, method, suite):
@@ -56,8 +55,8 @@ def look(t, method, suite):
         call, = gate.calls()
         t.claim(f'{gate.host}: sealed in ESP', call['verdict'] == 'sealed' and
                 call['suite'] == suite and call['method'] == method, str(call))
-        t.claim(f'{gate.host}: two SAs in the kernel', states(gate) == 2,
-                ip(gate, 'xfrm', 'state'))
+        text, count = states(gate)
+        t.claim(f'{gate.host}: two SAs in the kernel', count == 2, text)
 
 
 def talk(t, method, suite):
@@ -71,8 +70,9 @@ def talk(t, method, suite):
     t.claim('not a packet from b to a is lost', claims.none_lost(
         paths['phone-b'], paths['phone-a'], s.b.inside, s.a.inside))
     for gate in (s.a, s.b):
-        t.claim(f'{gate.host}: no call is left', gate.gone())
-        t.claim(f'{gate.host}: no SA is left', states(gate) == 0, ip(gate, 'xfrm', 'state'))
+        t.claim(f'{gate.host}: no call is left', gate.gone(PATIENCE))
+        text, count = states(gate)
+        t.claim(f'{gate.host}: no SA is left', count == 0, text)
 
 
 def check(t):
@@ -81,7 +81,3 @@ def check(t):
             t.stage.record()
             change(t, i)
         talk(t, method, suite)
-    for gate in (t.stage.a, t.stage.b):
-        t.claim(f'{gate.host} stops when told', gate.stop())
-        t.claim(f'{gate.host}: no policy is left', 'dir' not in ip(gate, 'xfrm', 'policy'),
-                ip(gate, 'xfrm', 'policy'))
