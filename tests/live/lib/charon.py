@@ -15,7 +15,7 @@ import time
 from .lab import Failure, wait_for
 
 PLUGINS = 'random nonce openssl pem pkcs1 pkcs8 x509 pubkey constraints kdf ' \
-    'kernel-libipsec kernel-netlink socket-default updown vici'
+    '%skernel-netlink socket-default updown vici'
 
 SETTINGS = '''charon {
     load = %(plugins)s
@@ -40,15 +40,24 @@ SETTINGS = '''charon {
 '''
 
 
+def kernel_has_esp():
+    """Whether charon may leave ESP to it: Charon(esp='')."""
+    return subprocess.run(
+        ['unshare', '-n', 'ip', 'xfrm', 'state', 'add', 'src', '127.0.0.1', 'dst', '127.0.0.2',
+         'proto', 'esp', 'spi', '0x100', 'mode', 'transport', 'aead', 'rfc4106(gcm(aes))',
+         '0x00112233445566778899aabbccddeeff00112233', '128'],
+        capture_output=True, check=False).returncode == 0
+
+
 class Charon:
-    def __init__(self, lab, host):
-        self.lab, self.host, self.runs = lab, host, 0
+    def __init__(self, lab, host, esp='kernel-libipsec '):
+        self.lab, self.host, self.runs, self.esp = lab, host, 0, esp
         self.dir = lab.folder(f'charon-{host}')
         self.path = os.path.join(self.dir, 'vici')
         if not shutil.which('charon-systemd'):
             raise Failure('no charon-systemd: run tools/deps')
         with open(f'{self.dir}/strongswan.conf', 'w', encoding='utf-8') as f:
-            f.write(SETTINGS % {'plugins': PLUGINS, 'dir': self.dir, 'path': self.path})
+            f.write(SETTINGS % {'plugins': PLUGINS % self.esp, 'dir': self.dir, 'path': self.path})
         self.start()
 
     def start(self):
