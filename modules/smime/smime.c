@@ -44,7 +44,7 @@ static const struct {
 } modes[] = {
 	[BODY_MODE_SIGN] = { SMIME_SIGN, SMIME_NEED_SIGNED, true },
 	[BODY_MODE_ENCRYPT] = { SMIME_ENCRYPT, SMIME_NEED_ENCRYPTED, false },
-	[BODY_MODE_SIGN_ENCRYPT] = { SMIME_SIGN_ENCRYPT,
+	[BODY_MODE_SIGN_ENCRYPT] = { SMIME_OPAQUE_ENCRYPT,
 				     SMIME_NEED_SIGNED | SMIME_NEED_ENCRYPTED,
 				     true },
 	[BODY_MODE_TUNNEL] = { SMIME_OPAQUE_ENCRYPT,
@@ -200,12 +200,27 @@ static int write_entity(const struct bodies_text *in, bool binds,
 	return r ? r : broken(f, out->err);
 }
 
-/* RFC 8591 4.1: less of it is on the way to be mended there. */
-static enum smime_form form_of(enum body_mode mode, bool words)
+/* Only headers, which stand around it, too: nothing is there to encrypt. */
+static bool is_bare(const struct bodies_terms *t, const struct bodies_text *in)
 {
-	enum smime_form form = modes[mode].form;
+	return !is_whole(t) && !in->words && !in->content_len;
+}
 
-	return words && form == SMIME_SIGN ? SMIME_SIGN_OPAQUE : form;
+/* RFC 8591 4.1: less of it is on the way to be mended there. And a fragment of
+ * the header is nothing that somebody without S/MIME should read. */
+static enum smime_form form_of(const struct bodies_terms *t,
+			       const struct bodies_text *in)
+{
+	enum smime_form form = modes[t->mode].form;
+
+	return is_bare(t, in) || (in->words && form == SMIME_SIGN)
+		? SMIME_SIGN_OPAQUE : form;
+}
+
+/* Inside of the encryption nobody reads file names. */
+static bool is_terse(const struct bodies_terms *t, const struct bodies_text *in)
+{
+	return is_bare(t, in) || form_of(t, in) == SMIME_OPAQUE_ENCRYPT;
 }
 
 static int seal(const struct bodies_terms *t, const struct bodies_text *in,
@@ -218,12 +233,12 @@ static int seal(const struct bodies_terms *t, const struct bodies_text *in,
 		.oaep = t->able.oaep,
 	};
 	struct smime_seal how = {
-		.terms = terms_of(t), .form = form_of(t->mode, in->words),
+		.terms = terms_of(t), .form = form_of(t, in),
 		.envelope = { .cipher = smime_cipher_for(&able), .to = &to,
-			      .n_to = 1, .key_id = is_whole(t) },
+			      .n_to = 1, .key_id = is_whole(t) || t->brief },
 		.signing = { .certificates = !t->brief, .key_id = t->brief,
 			     .capabilities = !t->brief },
-		.terse = is_whole(t),
+		.terse = is_terse(t, in),
 	};
 	struct smime_fault f = { .reason = SMIME_FINE };
 	struct smime_kek kek = { .id_len = 0 };
@@ -437,6 +452,17 @@ static int check_bound(const struct bodies_terms *t,
 	return r;
 }
 
+/* What is signed and not encrypted may be a header alone. */
+static int check_covered(const struct bodies_terms *t,
+			 const struct smime_opened *o,
+			 const struct bodies_opened *new, struct smime_fault *f)
+{
+	if (o->encrypted || !(modes[t->mode].need & SMIME_NEED_ENCRYPTED) ||
+	    !(new->content.len || new->fields.len))
+		return 0;
+	return smime_fault(f, SMIME_MISSING, "it is not encrypted");
+}
+
 /* What is remembered of the signer, if it brought its certificate. */
 static void keep_signer(struct smime_signer *s, struct bodies_opened *out)
 {
@@ -460,6 +486,8 @@ static int take_part(const struct bodies_terms *t,
 	int r = in->words ? pick_words(&o->content, binds, bare, new, &frag, f)
 			  : pick(&o->content, bare, &new->content, &frag, f);
 
+	if (!r)
+		r = check_covered(t, o, new, f);
 	if (!r && binds)
 		r = check_bound(t, in, &frag, new, f);
 	if (!r)
@@ -530,6 +558,16 @@ static int take(const struct bodies_terms *t, const struct bodies_given *in,
 	return 0;
 }
 
+/* Of what may have no content; check_covered() looks whether it has none. */
+static unsigned need_of(const struct bodies_terms *t,
+			const struct bodies_given *in)
+{
+	unsigned need = modes[t->mode].need;
+
+	return in->bare && modes[t->mode].binds && !is_whole(t)
+		? need & ~(unsigned)SMIME_NEED_ENCRYPTED : need;
+}
+
 static int open_body(const struct bodies_terms *t,
 		     const struct bodies_given *in, struct bodies_opened *out,
 		     struct bodies_fault *why)
@@ -540,7 +578,7 @@ static int open_body(const struct bodies_terms *t,
 		.checking = { .id = t->remote_id, .known = &known,
 			      .n_known = known ? 1 : 0, .peer = t->peer,
 			      .legacy = t->legacy },
-		.need = modes[t->mode].need,
+		.need = need_of(t, in),
 	};
 	struct smime_fault f = { .reason = SMIME_FINE };
 	struct smime_kek kek[BODIES_SESSIONS];

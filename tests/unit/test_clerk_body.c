@@ -273,6 +273,9 @@ static void a_response_says_it_again(void **state)
 	close_ends(&e);
 }
 
+#define TEXT "Content-Type: text/plain;charset=UTF-8\r\n" \
+	     "Content-Language: de\r\n"
+
 static void what_is_less_than_the_profile_wants(void **state)
 {
 	static struct ends e;
@@ -284,6 +287,16 @@ static void what_is_less_than_the_profile_wants(void **state)
 	e.a.profile.body = BODY_MODE_SIGN;
 	s = *seal(&e, &e.a, ALICE, BOB);
 	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 488, "not encrypted");
+	e.bare = true; /* nor where only headers might be: a 183 */
+	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 488, "not encrypted");
+	e.bare = false;
+	e.words_fields = TEXT;
+	e.words = "hello";
+	s = *seal(&e, &e.a, ALICE, BOB);
+	e.bare = true;
+	refused(open_at(&e, &e.b, &s, 1), E_POLICY, 488, "not encrypted");
+	e.bare = false;
+	e.words = NULL;
 	e.a.profile.body = BODY_MODE_ENCRYPT;
 	s = *seal(&e, &e.a, ALICE, BOB);
 	/* by AES-CBC, so that nobody learns why */
@@ -325,8 +338,6 @@ static void a_changed_byte_shows_nothing_else(void **state)
 	close_ends(&e);
 }
 
-#define TEXT "Content-Type: text/plain;charset=UTF-8\r\n" \
-	     "Content-Language: de\r\n"
 
 static void opens_to_words(const struct ends *e, const struct sent *s)
 {
@@ -425,7 +436,12 @@ static void headers_alone(void **state)
 			continue;
 		}
 		e.bare = false; /* where a description must be */
-		refused(open_at(&e, &e.b, &s, 1), E_FORMAT, 400, "description");
+		if (mode == BODY_MODE_SIGN)
+			refused(open_at(&e, &e.b, &s, 1), E_FORMAT, 400,
+				"description");
+		else /* nothing is there that would be encrypted */
+			refused(open_at(&e, &e.b, &s, 1), E_POLICY, 488,
+				"not encrypted");
 		e.bare = true;
 		at = strstr(e.frag, "CSeq: 7");
 		at[6] = '8';

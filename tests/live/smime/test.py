@@ -69,7 +69,12 @@ def put(t, name, data):
 
 
 def verified(t, kind, body):
-    """What openssl finds signed in a multipart/signed body."""
+    """What openssl finds signed in a multipart/signed body or in opaque signed-data."""
+    if 'signed-data' in kind:
+        out = openssl(t, '-verify', '-inform', 'DER', '-in', put(t, 'signature', body), '-binary',
+                      '-CAfile', t.issuer.ca, '-purpose', 'any', '-certfile', t.both)
+        t.claim('openssl verifies the message', out.returncode == 0, out.stderr.decode()[-300:])
+        return out.stdout
     mark = b'--' + kind.split('boundary=')[1].split(';')[0].strip('"').encode()
     _, content, signature, _ = body.split(mark)
     der = signature.split(b'\r\n\r\n', 1)[1][:-2]
@@ -134,8 +139,11 @@ def check_bare(t, mode, wire):
         found = [m for m in wire if name == (m.method if not m.status else
                  str(m.status) + (' of BYE' if m.method == 'BYE' else ''))]
         t.claim(f'{mode}: {name} is signed', found and all(
-            ('pkcs7-mime' if 'encrypt' in mode else 'multipart/signed')
-            in m.header('Content-Type') for m in found), str(found))
+            'signed-data' in m.header('Content-Type') for m in found), str(found))
+        for m in found[:1]:
+            body = verified(t, m.header('Content-Type'), m.raw.split(b'\r\n\r\n', 1)[1])
+            t.claim(f'{mode}: {name} is bound to its call',
+                    b'\r\nCall-ID: ' + m.header('Call-ID').encode() + b'\r\n' in body)
 
 
 def check_mode(t, mode):
