@@ -1,8 +1,10 @@
 #!/bin/sh
 # Three implementations of CMS that are not ours (openssl cms, NSS's cmsutil,
 # gpgsm) open what we seal, and we open what they seal, as far as each knows the
-# algorithms: NSS and gpgsm have neither AES-GCM nor RSA-OAEP, and NSS of Debian
-# 12 no key agreement; what they encrypt is opened with "legacy" only.
+# algorithms: NSS and gpgsm have neither AES-GCM nor RSA-OAEP, and those of Debian
+# 12 no key agreement that works (NSS none, gpgsm's ends in "invalid session
+# key"); what they encrypt is opened with "legacy" only. gpgsm has no key of a
+# curve here: its import of one from PKCS #12 crashes.
 set -u
 for tool in openssl cmsutil certutil pk12util gpgsm; do
 	command -v $tool >/dev/null || {
@@ -164,10 +166,10 @@ openssl_encrypts() # from, to, option...
 		-out theirs "$@" && opens "$from" "$to" theirs
 }
 
-nss_signs()
+nss_signs() # from, to, hash, [legacy]
 {
 	cmsutil -S -d sql:nss -N "$1" -i entity -o theirs -H "$3" -P &&
-		opens_der "$1" "$2"
+		opens_der "$1" "$2" "${4:-}"
 }
 
 nss_encrypts()
@@ -176,16 +178,44 @@ nss_encrypts()
 		opens_der "$1" "$2" "${3:-}"
 }
 
-gpgsm_signs()
+gpgsm_signs() # from, to, hash, [legacy]
 {
-	gpgsm_runs -u "$1@x.example" -o theirs --sign entity &&
-		opens_der "$1" "$2"
+	gpgsm_runs -u "$1@x.example" --digest-algo "$3" -o theirs \
+		--sign entity && opens_der "$1" "$2" "${4:-}"
 }
 
-gpgsm_encrypts()
+gpgsm_encrypts() # from, to, cipher, [legacy]
 {
-	gpgsm_runs -r "$2@x.example" -o theirs --encrypt entity &&
-		opens_der "$1" "$2" "${3:-}"
+	gpgsm_runs -r "$2@x.example" --cipher-algo "$3" -o theirs \
+		--encrypt entity && opens_der "$1" "$2" "${4:-}"
+}
+
+# Detached: the content is a part of its own.
+gpgsm_signs_detached()
+{
+	gpgsm_runs -u "$1@x.example" --digest-algo SHA256 -o theirs \
+		--detach-sign entity && opens_detached "$1" "$2"
+}
+
+nss_signs_detached()
+{
+	cmsutil -S -T -d sql:nss -N "$1" -i entity -o theirs -H SHA256 &&
+		opens_detached "$1" "$2"
+}
+
+opens_detached()
+{
+	{
+		printf 'Content-Type: multipart/signed;boundary=oracle;'
+		printf 'protocol="application/pkcs7-signature"\r\n\r\n'
+		printf -- '--oracle\r\n'
+		cat entity
+		printf '\r\n--oracle\r\n'
+		printf 'Content-Type: application/pkcs7-signature\r\n\r\n'
+		cat theirs
+		printf '\r\n--oracle--'
+	} >theirs.mime
+	opens "$1" "$2" theirs.mime
 }
 
 # -- the ends ---------------------------------------------------------------
@@ -206,13 +236,14 @@ prepare()
 	done
 	mkdir nss && certutil -N -d sql:nss --empty-password &&
 		certutil -A -d sql:nss -n ca -t CT,CT,CT -i ca.pem || exit 1
-	for n in ra rb ea eb; do
+	for n in ra rb ea eb fa fb; do
 		pk12util -i $n.p12 -d sql:nss -W x || exit 1
 	done
 	mkdir -m 700 gpg || exit 1
 	openssl x509 -in ca.pem -noout -fingerprint -sha1 |
 		sed 's/.*=//; s/://g; s/$/ S relax/' >gpg/trustlist.txt
-	gpgsm --batch --disable-dirmngr --import ca.pem ra.pem ea.pem || exit 1
+	gpgsm --batch --disable-dirmngr --import ca.pem ra.pem ea.pem \
+		fa.pem || exit 1
 	gpgsm_runs --import ra.p12 && gpgsm_runs --import rb.p12
 }
 
@@ -236,7 +267,7 @@ for p in r e f; do
 			with_openssl $a $b encrypt $cipher
 	done
 done
-for a in ra ea; do
+for a in ra ea fa; do
 	must "NSS verifies our signature, $a" nss_verifies $a rb
 	must "NSS verifies our detached signature, $a" \
 		nss_verifies_detached $a rb entity
@@ -265,19 +296,35 @@ for p in r e f; do
 	done
 	must_not "we refuse openssl's default, $b" 'algorithm not accepted' \
 		openssl_encrypts $a $b -aes-128-cbc
+	must_not "we refuse openssl's 3DES, $b" 'algorithm not accepted' \
+		openssl_encrypts $a $b -des3 $key
 done
 must "we open openssl's PSS" openssl_signs ra rb -md sha256 \
 	-keyopt rsa_padding_mode:pss
-for a in ra ea; do
-	must "we open NSS's signature, $a" nss_signs $a rb SHA256
+for a in ra ea fa; do
+	for hash in SHA256 SHA384 SHA512; do
+		must "we open NSS's signature by $hash, $a" \
+			nss_signs $a rb $hash
+	done
+	must "we open NSS's detached signature, $a" nss_signs_detached $a rb
 done
 must_not "we refuse NSS's SHA-1" 'algorithm not accepted' \
 	nss_signs ra rb SHA1
+must "we open NSS's SHA-1 with legacy" nss_signs ra rb SHA1 legacy
 must "we decrypt NSS's envelope with legacy" nss_encrypts ra rb legacy
 must_not "we refuse NSS's envelope without" 'algorithm not accepted' \
 	nss_encrypts ra rb
-must "we open gpgsm's signature" gpgsm_signs ra rb
-must "we decrypt gpgsm's envelope with legacy" gpgsm_encrypts ra rb legacy
-must_not "we refuse gpgsm's envelope without" 'algorithm not accepted' \
-	gpgsm_encrypts ra rb
+for hash in SHA256 SHA384 SHA512; do
+	must "we open gpgsm's signature by $hash" gpgsm_signs ra rb $hash
+done
+must "we open gpgsm's detached signature" gpgsm_signs_detached ra rb
+must_not "we refuse gpgsm's SHA-1" 'algorithm not accepted' \
+	gpgsm_signs ra rb SHA1
+must "we open gpgsm's SHA-1 with legacy" gpgsm_signs ra rb SHA1 legacy
+for cipher in AES AES192 AES256 3DES; do
+	must "we decrypt gpgsm's $cipher with legacy" \
+		gpgsm_encrypts ra rb $cipher legacy
+	must_not "we refuse gpgsm's $cipher without" 'algorithm not accepted' \
+		gpgsm_encrypts ra rb $cipher
+done
 exit $failed
