@@ -41,9 +41,13 @@ int mikey_awaited_early(const struct mikey_awaited *p,
 			struct keying_result *out)
 {
 	const struct mikey_settled own = { p->o.sp, false };
+	int r;
 
 	begin(p, out);
-	return derive(p, &own, out);
+	r = derive(p, &own, out);
+	if (r)
+		wipe(out, sizeof *out);
+	return r;
 }
 
 void mikey_awaited_clear(struct mikey_awaited *p)

@@ -17,7 +17,7 @@ struct mikey_awaited {
 	uint16_t key_bits;
 };
 
-/* What the offer fixed: secret, wipe it. */
+/* What the offer fixed: secret, wipe it. Nothing is in it after an error. */
 int mikey_awaited_early(const struct mikey_awaited *p,
 			struct keying_result *out);
 /* Wipes it and frees what it owns. */
