@@ -143,6 +143,40 @@ class Scene:
         frm.expect("SIP/2.0 200")
 
 
+class Fork:
+    """An INVITE of the far end for two phones of ours, a branch each."""
+
+    def __init__(self, s):
+        self.s, self.d = s, dialog()
+        self.phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
+        self.uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(self.phones)]
+
+    def ring(self, body=SDP, extra=""):
+        """Sends both branches; returns what the phones got."""
+        self.branches = [self.s.b.request("INVITE", uri, self.d, body=body, extra=extra, cseq=1)
+                         for uri in self.uris]
+        self.invites = [p.expect("INVITE") for p in self.phones]
+        return self.invites
+
+    def picked_up(self, ok):
+        """The second phone was, whose 200 is ok: the first one's branch is cancelled,
+        and the call ends."""
+        s, d, first = self.s, self.d, self.phones[0]
+        s.b.request("CANCEL", self.uris[0], d, branch=self.branches[0], cseq=1)
+        s.b.expect("SIP/2.0 200")
+        no = s.b.expect("SIP/2.0 487")
+        s.b.request("ACK", self.uris[0], dict(d, ttag=no.tag("To")), branch=self.branches[0],
+                    cseq=1)
+        first.reply(first.expect("CANCEL"), "200 OK", contact=False)
+        first.reply(self.invites[0], "487 Request Terminated", "A0")
+        first.expect("ACK")
+        d.update(ttag=ok.tag("To"), uri=ok.contact(), cseq=1)
+        s.b.request("ACK", d["uri"], d, cseq=1)
+        self.phones[1].expect("ACK")
+        s.bye(d, s.b, self.phones[1])
+        s.gone(2)
+
+
 def branch(m):
     return m.all("Via")[0].split("branch=")[1].split(";")[0]
 

@@ -3,7 +3,7 @@
 asked for and given, lost, repeated, forked; and one INVITE for two phones."""
 import sys
 
-from sipscene import BOB, PORT, T1, SLOW, case, main, same
+from sipscene import BOB, T1, SLOW, Fork, case, main, same
 from sipsock import SDP, called, dialog
 
 KEYS = "Content-Type: application/mikey\r\nRequire: 100rel\r\nRSeq: %d\r\n"
@@ -393,11 +393,8 @@ def memory_runs_out(s):
 
 @case(inside=",")
 def forked_to_two_phones_of_ours(s):
-    phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
-    uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(phones)]
-    d = dialog()
-    branches = [s.b.request("INVITE", uri, d, body=SDP, cseq=1) for uri in uris]
-    invites = [p.expect("INVITE") for p in phones]
+    fork = Fork(s)
+    invites, phones, uris, d = fork.ring(), fork.phones, fork.uris, fork.d
     same([i.uri for i in invites], uris, "Request-URIs")
     assert invites[0].get("Call-ID") != invites[1].get("Call-ID")
     s.b.request("INVITE", uris[0], d, body=SDP, cseq=1)
@@ -410,18 +407,7 @@ def forked_to_two_phones_of_ours(s):
     phones[1].reply(invites[1], "200 OK", "A1", body=SDP)
     ok = s.b.expect("SIP/2.0 200")
     same(ok.tag("To"), tags[1], "who answered")
-    s.b.request("CANCEL", uris[0], d, branch=branches[0], cseq=1)
-    s.b.expect("SIP/2.0 200")
-    no = s.b.expect("SIP/2.0 487")
-    s.b.request("ACK", uris[0], dict(d, ttag=no.tag("To")), branch=branches[0], cseq=1)
-    s.a.reply(s.a.expect("CANCEL"), "200 OK", contact=False)
-    s.a.reply(invites[0], "487 Request Terminated", "A0")
-    s.a.expect("ACK")
-    d.update(ttag=ok.tag("To"), uri=ok.contact(), cseq=1)
-    s.b.request("ACK", d["uri"], d, cseq=1)
-    phones[1].expect("ACK")
-    s.bye(d, s.b, phones[1])
-    s.gone(2)
+    fork.picked_up(ok)
 
 
 def branch_prack(s, d, response, cseq=2):
@@ -432,9 +418,8 @@ def branch_prack(s, d, response, cseq=2):
 
 @case(inside=",", keys=EARLY)
 def each_branch_has_its_keys_early(s):
-    phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
-    uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(phones)]
-    d = dialog()
+    fork = Fork(s)
+    phones, uris, d = fork.phones, fork.uris, fork.d
     told = []
     for uri in uris:
         s.b.request("INVITE", uri, d, body=SDP, cseq=1, extra=ASKS)
@@ -456,9 +441,8 @@ def each_branch_has_its_keys_early(s):
 
 @case(inside=",")
 def both_phones_answer(s):
-    phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
-    uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(phones)]
-    d = dialog()
+    fork = Fork(s)
+    phones, uris, d = fork.phones, fork.uris, fork.d
     ends = []
     for uri, p in zip(uris, phones):
         s.b.request("INVITE", uri, d, body=SDP, cseq=1)
@@ -485,9 +469,8 @@ def both_phones_answer(s):
 @case(inside=",", keys=("t1=%d" % T1,))
 def forked_prack_finds_its_phone(s):
     """Two phones of ours, both reliable, both acknowledged, in either order."""
-    phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
-    uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(phones)]
-    d = dialog()
+    fork = Fork(s)
+    phones, uris, d = fork.phones, fork.uris, fork.d
     early = []
     for n, (uri, p) in enumerate(zip(uris, phones)):
         s.b.request("INVITE", uri, d, body=SDP, cseq=1, extra="Supported: 100rel\r\n")

@@ -3,7 +3,7 @@
 each leg sees the type that its body has. The mock core puts SDP between two lines."""
 import sys
 
-from sipscene import PORT, SDP, case, main, same
+from sipscene import SDP, Fork, case, main, same
 from sipsock import dialog
 
 TYPE = "multipart/mixed;boundary=b"
@@ -53,29 +53,15 @@ def inward(s):
 @case(inside=",", keys=("packages=1",))
 def a_fork_has_one_tunnel(s):
     """Of two phones of ours the first has early media; the second is picked up"""
-    phones = [s.a, s.end(PORT + 12, ("127.0.0.1", PORT))]
-    uris = ["sip:x%d@127.0.0.1:%d" % (n, p.port) for n, p in enumerate(phones)]
-    d = dialog()
-    branches = [s.b.request("INVITE", uri, d, body=PACKAGE, extra=HEAD, cseq=1) for uri in uris]
-    invites = [p.expect("INVITE") for p in phones]
+    fork = Fork(s)
+    invites, phones = fork.ring(PACKAGE, HEAD), fork.phones
     phones[0].reply(invites[0], "183 Session Progress", "A0", body=SDP)
     early = s.b.expect("SIP/2.0 183")
     assert not early.body and not early.get("Content-Type"), early.data
     phones[1].reply(invites[1], "200 OK", "A1", body=SDP)
     ok = s.b.expect("SIP/2.0 200")
     check_package(ok, "the 200")
-    s.b.request("CANCEL", uris[0], d, branch=branches[0], cseq=1)
-    s.b.expect("SIP/2.0 200")
-    no = s.b.expect("SIP/2.0 487")
-    s.b.request("ACK", uris[0], dict(d, ttag=no.tag("To")), branch=branches[0], cseq=1)
-    s.a.reply(s.a.expect("CANCEL"), "200 OK", contact=False)
-    s.a.reply(invites[0], "487 Request Terminated", "A0")
-    s.a.expect("ACK")
-    d.update(ttag=ok.tag("To"), uri=ok.contact(), cseq=1)
-    s.b.request("ACK", d["uri"], d, cseq=1)
-    phones[1].expect("ACK")
-    s.bye(d, s.b, phones[1])
-    s.gone(2)
+    fork.picked_up(ok)
 
 
 @case(keys=("packages=1",))
