@@ -184,6 +184,38 @@ static void both_get_what_the_lists_give(void **state)
 		check_call(&rows[i]);
 }
 
+static void always_with_mki(struct house *h)
+{
+	clerk_limits(h->clerk, &(struct clerk_limits){
+		.window_us = 300 * SECOND, .verify = true,
+		.mki = KEYING_MKI_ALWAYS });
+}
+
+/* The offer gave its key one: it is the key's, whatever suite it is for. */
+static void another_suite_has_the_mki(void **state)
+{
+	const struct sent *o, *r, *f;
+	const struct srtp_key *key;
+
+	(void)state;
+	house_open(&a, "b.example");
+	house_open(&b, "a.example");
+	profile_of(&a, PSK, DH, CM_80, CM_32);
+	profile_of(&b, PSK, NULL, CM_32, 0);
+	always_with_mki(&a);
+	always_with_mki(&b);
+	o = offer(&a, 1);
+	r = answer(&b, o, here);
+	f = finish(&a, o->u.offered.exchange, 0, r);
+	assert_int_equal(f->u.finished.err, 0);
+	key = sends(&a, f->u.finished.key[0].send);
+	assert_int_equal(key->suite, CM_32);
+	assert_int_equal(key->mki_len, 2);
+	assert_memory_equal(key, sends(&b, r->u.answered.key[0].recv),
+			    sizeof *key);
+	close_both();
+}
+
 static void an_alternative_without_a_key_is_left_out(void **state)
 {
 	const struct sent *o;
@@ -703,6 +735,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_get_what_the_lists_give),
+		cmocka_unit_test(another_suite_has_the_mki),
 		cmocka_unit_test(an_alternative_without_a_key_is_left_out),
 		cmocka_unit_test(an_altered_offer_is_refused),
 		cmocka_unit_test(altered_lists_are_refused),
