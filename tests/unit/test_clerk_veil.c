@@ -387,6 +387,32 @@ static void only_with_legacy_and_sealed(void **state)
 
 /* -- descriptions --------------------------------------------------------- */
 
+/* A k that has no = is no line of SDP, but what stands behind it is a key. */
+static void no_line_of_a_key_is_left(void **state)
+{
+	static const char *const odd[] = {
+		HEAD "k}clear:" HEX60 "\r\n" LINE,
+		HEAD LINE "k clear:" HEX60 "\r\n",
+		HEAD LINE "kclear:" HEX60,
+	};
+	struct veil_for f = { .note = 0 };
+	struct veil v;
+
+	(void)state;
+	assert_int_equal(veil_draw(&v), 0);
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		struct buf out = buf_of(4000);
+
+		assert_int_equal(veil_sdp_hide(&v, &f, true, mime_text(odd[i]),
+					       &out), E_FORMAT);
+		buf_clear(&out);
+		assert_int_equal(veil_sdp_hide(&v, &f, false,
+					       mime_text(odd[i]), &out), 0);
+		assert_string_equal(buf_string(&out), HEAD LINE);
+		buf_free(&out);
+	}
+}
+
 static void lines_are_left_as_they_are(void **state)
 {
 	static const char sdp[] = HEAD "a=x\r\n" LINE "a=y\r\n"
@@ -418,6 +444,7 @@ int main(void)
 		cmocka_unit_test(only_in_a_whole_seal),
 		cmocka_unit_test(one_key_for_both_directions),
 		cmocka_unit_test(only_with_legacy_and_sealed),
+		cmocka_unit_test(no_line_of_a_key_is_left),
 		cmocka_unit_test(lines_are_left_as_they_are),
 	};
 

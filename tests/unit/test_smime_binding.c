@@ -485,6 +485,7 @@ static void other_keys_are_refused(void **state)
 		"191a1b1c1d\r\n",
 		"k=base64:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd\r\n",
 		"k=clear:" HEX30 "\r\nk=clear:" HEX30 "\r\n",
+		"k}clear:" HEX30 "\r\n", "k clear:" HEX30 "\r\n",
 	};
 	struct clear_key k[CLEAR_KEYS];
 	struct buf out = buf_of(4000), many = buf_of(4000);

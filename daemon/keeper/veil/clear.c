@@ -51,7 +51,7 @@ void clear_write(const struct clear_key *k, struct buf *out)
 /* line: without its end. */
 static int read_key(struct mime_bytes line, struct clear_key *k)
 {
-	if (line.len < 2)
+	if (line.len < 2 || line.p[1] != '=')
 		return E_FORMAT;
 	return clear_value((struct mime_bytes){ line.p + 2, line.len - 2 }, k);
 }

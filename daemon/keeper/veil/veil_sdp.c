@@ -92,8 +92,8 @@ static int hide_line(struct hiding *h, struct mime_bytes line)
 		h->line++;
 		h->has_crypto = false;
 	}
-	if (r || begins(line, "k=") || is_capability(line))
-		return r;
+	if (r || begins(line, "k") || is_capability(line))
+		return r; /* a k that has no = hides a key as well */
 	if (!begins(line, CRYPTO)) {
 		put_line(h->out, line);
 		return 0;
