@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -394,7 +395,9 @@ def whole():
 def left():
     """What a crash left goes with the next start, also where no peer has tunnels any more"""
     with whole_daemon() as daemon:
-        for pid in (daemon.pid, *children(daemon.pid).values()):
+        pids = children(daemon.pid).values()
+        os.kill(daemon.pid, signal.SIGSTOP)  # it sees none of them end, nor they it
+        for pid in (*pids, daemon.pid):
             os.kill(pid, 9)
         daemon.wait()
     claim('all were killed: the ports stay shut', blocks('a') == 12, kernel('a'))
