@@ -239,7 +239,8 @@ static void ask(struct engine *e, struct bodying *b, enum message type,
 	}
 	refuse(b, r == E_CLOSED || r == E_FULL ? 503 :
 	       r == E_SPACE && b->opened ? 400 : 500,
-	       r == E_CLOSED ? "the keeper is not there" : err_text(r));
+	       r == E_CLOSED ? "the keeper is not there" :
+	       r == E_SPACE ? "it is too large for the keeper" : err_text(r));
 	bodying_free(b);
 }
 

@@ -638,4 +638,5 @@ def main():
         print('ok frozen', flush=True)
 
 
-main()
+if __name__ == '__main__':
+    main()

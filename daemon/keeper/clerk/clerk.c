@@ -72,7 +72,7 @@ void clerk_refused(const struct msg_key_party *p, int err, const char *why)
 {
 	log_line(err == E_POLICY || err == E_AUTH || err == E_REPLAY
 			 ? LOG_CLASS_REFUSED : LOG_CLASS_REMOTE,
-		 "keeper", p->call, "peer %s: %s", p->peer, why);
+		 "keeper", p->call, "audit: peer %s: %s", p->peer, why);
 }
 
 int clerk_tell(struct clerk *c, enum message type, uint64_t id,
