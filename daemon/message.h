@@ -14,6 +14,7 @@
 #include "daemon/base/suite.h"
 #include "daemon/digest/digest.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define STREAM_MAX 8       /* relayed m= lines of one call */
@@ -592,10 +593,20 @@ enum face { INSIDE, OUTSIDE }; /* index of two-element arrays */
 /* What a stream is outside. MAYBE is as SEALED, but may become CLEAR by one
  * STREAM_SET before a key of it has protected anything. TUNNEL is RTP as it is
  * on a port of tunnel.ports, which the kernel lets through in ESP only; what
- * comes from the phone before may_send waits, bounded. */
+ * comes from the phone before may_send waits, bounded. BOTH is SRTP there. */
 enum stream_seal {
-	STREAM_CLEAR, STREAM_SEALED, STREAM_MAYBE, STREAM_TUNNEL
+	STREAM_CLEAR, STREAM_SEALED, STREAM_MAYBE, STREAM_TUNNEL, STREAM_BOTH
 };
+
+static inline bool stream_has_keys(enum stream_seal s)
+{
+	return s == STREAM_SEALED || s == STREAM_MAYBE || s == STREAM_BOTH;
+}
+
+static inline bool stream_has_tunnel(enum stream_seal s)
+{
+	return s == STREAM_TUNNEL || s == STREAM_BOTH;
+}
 
 struct msg_stream_line {
 	uint8_t family[2]; /* 4 or 6, by face: where we open ports */

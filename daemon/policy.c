@@ -105,7 +105,8 @@ static const char *const bodies[] = {
 	NULL
 };
 static const char *const medias[] = {
-	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", [MEDIA_IKE] = "ike", NULL
+	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", [MEDIA_IKE] = "ike",
+	"ike+srtp", NULL
 };
 /* By their names; what only old peers have is never offered. */
 static const char *const esp_suites[] = {
@@ -209,8 +210,10 @@ static const struct conf_key profile_keys[] = {
 		  "and its end removes; they leave from tunnel.ports, where "
 		  "nothing passes but in a tunnel. ike: as they are, too, in "
 		  "a tunnel to the peer that strongSwan's charon raises (ike "
-		  "of the peer, group vici), without keying. Both ends must "
-		  "be set to it; with need = \"require\" only. T.38 faxes "
+		  "of the peer, group vici), without keying. ike+srtp: in that "
+		  "tunnel, and in it by SRTP, too, which keying agrees on: who "
+		  "gets into charon hears nothing. Both ends must be set to "
+		  "the same; with need = \"require\" only. T.38 faxes "
 		  "pass with esp and ike, and where calls are plain: SRTP "
 		  "cannot protect them." },
 	{ .name = "esp", .type = CONF_WORDS, .choices = esp_suites,
@@ -439,6 +442,36 @@ static const char *against_esp(const struct profile *p)
 	return NULL;
 }
 
+/* Whose key charon has, too, from which SRTP is to be safe. */
+static bool keyed_by_psk(const struct profile *p)
+{
+	for (size_t i = 0; i < p->n_keying; i++)
+		if (!strcmp(p->keying[i], "mikey-psk") ||
+		    !strcmp(p->keying[i], "mikey-dhhmac"))
+			return true;
+	return false;
+}
+
+static const char *against_media(const struct profile *p)
+{
+	if (p->media == MEDIA_IKE && p->n_keying && !p->srtp_within)
+		return "keying (\"ike+srtp\" does)";
+	if (p->srtp_within && keyed_by_psk(p))
+		return "keying by mikey-psk or mikey-dhhmac, since charon has "
+		       "the pre-shared key";
+	return against_esp(p);
+}
+
+/* Both, where "+srtp" is behind it. */
+static void read_way(const struct conf_node *n, struct profile *p)
+{
+	const char *way = conf_text(n, "media");
+
+	while (strncmp(medias[p->media], way, strlen(medias[p->media])))
+		p->media++;
+	p->srtp_within = strchr(way, '+') != NULL;
+}
+
 static int read_media(const struct conf_node *n, struct profile *p,
 		      struct conf_err *err)
 {
@@ -453,16 +486,15 @@ static int read_media(const struct conf_node *n, struct profile *p,
 				 "that, or leave it out", p->name);
 	if (p->media == MEDIA_SRTP)
 		return 0;
-	against = p->media == MEDIA_IKE && p->n_keying ? "keying"
-						       : against_esp(p);
+	against = against_media(p);
 	if (against)
 		return conf_fail(err, n, "profiles.%s.media: \"%s\" does not "
 				 "go with %s; leave one of them out", p->name,
-				 medias[p->media], against);
+				 conf_text(n, "media"), against);
 	if (!p->n_esp)
 		return conf_fail(err, n, "profiles.%s.esp: media = \"%s\" "
 				 "takes at least one suite", p->name,
-				 medias[p->media]);
+				 conf_text(n, "media"));
 	return 0;
 }
 
@@ -493,9 +525,9 @@ static int read_profile(const struct conf_node *n, struct profile *p,
 		p->suites[p->n_suites++] =
 			suite_by_name(conf_text_at(n, "suites", i));
 	p->ike_after = !strcmp(conf_text(n, "ike"), "after");
-	while (strcmp(medias[p->media], conf_text(n, "media")))
-		p->media++;
-	if (p->need != NEED_FORBID && !p->n_keying && p->media != MEDIA_IKE)
+	read_way(n, p);
+	if (p->need != NEED_FORBID && !p->n_keying &&
+	    (p->media != MEDIA_IKE || p->srtp_within))
 		return conf_fail(err, n, "profiles.%s.keying: need = "
 				 "\"%s\" takes a way of keying, like "
 				 "\"mikey-psk\"", p->name, needs[p->need]);
@@ -524,13 +556,7 @@ static const struct profile *find_profile(const struct policy *p,
 
 static bool uses_psk(const struct profile *p)
 {
-	if (p->media == MEDIA_IKE)
-		return true;
-	for (size_t i = 0; i < p->n_keying; i++)
-		if (!strcmp(p->keying[i], "mikey-psk") ||
-		    !strcmp(p->keying[i], "mikey-dhhmac"))
-			return true;
-	return false;
+	return p->media == MEDIA_IKE || keyed_by_psk(p);
 }
 
 static bool uses_certs(const struct profile *p)

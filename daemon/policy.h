@@ -69,6 +69,7 @@ struct profile {
 	enum body_mode body;
 	bool fetch;          /* certificates for it may be asked for */
 	enum media_way media;
+	bool srtp_within; /* and there in SRTP: "ike+srtp" */
 	bool ike_after; /* ike = "after"; MEDIA_IKE */
 	enum esp_suite esp[ESP_SUITES]; /* best first */
 	size_t n_esp;

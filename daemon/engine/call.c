@@ -336,7 +336,7 @@ static void judge(struct call *c)
 	struct verdict_facts f = { .sealed = c->sealing == SEALING_YES,
 				   .forbidden = c->need == NEED_FORBID,
 				   .emergency = c->emergency,
-				   .carried = c->carried,
+				   .carried = call_bare(c),
 				   .sdp_signed = c->sdp_vouched };
 
 	if (key && verdict_suite(key)) {

@@ -97,7 +97,8 @@ struct call {
 	enum need need;    /* of its profile, when it began */
 	enum body_mode body; /* the same way: how its SDP goes outside */
 	bool tunnelled;    /* the same way: its media go in ESP */
-	bool carried;      /* the same way: in a tunnel of charon's */
+	bool carried;      /* the same way: in a tunnel of charon's ... */
+	bool within;       /* ... and there sealed, as they are without it */
 	bool body_brief;   /* our last one only referred to our certificate */
 	bool body_full;    /* which the far end did not know */
 	bool body_learned; /* the far end showed another certificate of its */
@@ -311,10 +312,16 @@ bool sealing_gives_way(struct call *c, struct job *j);
 /* This branch's answer counts. */
 void sealing_agreed(struct call *c, const struct branch *b);
 
+/* Whether nothing but a tunnel of charon's protects its media. */
+static inline bool call_bare(const struct call *c)
+{
+	return c->carried && !c->within;
+}
+
 /* Whether the far end's first message must prove who it is, by keys. */
 static inline bool call_proves(const struct call *c)
 {
-	return c->need == NEED_REQUIRE && !c->carried;
+	return c->need == NEED_REQUIRE && !call_bare(c);
 }
 
 /* media.c: the relay's client. Each returns 0 when nothing is to be waited

@@ -35,6 +35,21 @@ static bool has_media(const struct call *c, enum face f)
 	return media[0].family || media[1].family;
 }
 
+/* Whether its media pass in a tunnel only, keyed by MIKEY or by charon. */
+static bool in_tunnel(const struct call *c)
+{
+	return c->tunnelled || c->carried;
+}
+
+static enum stream_seal seal_of(const struct call *c)
+{
+	if (in_tunnel(c))
+		return c->within ? STREAM_BOTH : STREAM_TUNNEL;
+	if (c->sealing == SEALING_MAYBE)
+		return STREAM_MAYBE;
+	return call_sealed(c) ? STREAM_SEALED : STREAM_CLEAR;
+}
+
 static void fill_line(struct call *c, const struct job *j, unsigned i,
 		      struct msg_stream_line *out)
 {
@@ -43,9 +58,7 @@ static void fill_line(struct call *c, const struct job *j, unsigned i,
 
 	out->family[from] = m->addr.family;
 	out->family[to] = family_for(c, to, m->addr.family);
-	out->sealed = c->tunnelled || c->carried ? STREAM_TUNNEL :
-		      c->sealing == SEALING_MAYBE ? STREAM_MAYBE :
-		      call_sealed(c) ? STREAM_SEALED : STREAM_CLEAR;
+	out->sealed = (uint8_t)seal_of(c);
 	c->line[i].maybe = out->sealed == STREAM_MAYBE;
 	out->clock_hz = m->clock_hz;
 }
@@ -265,9 +278,11 @@ static bool job_set(const struct call *c, const struct job *j, unsigned i,
 static bool may_set(const struct call *c, unsigned i,
 		    const struct msg_stream_set *set)
 {
-	if (c->tunnelled || c->carried)
-		return !set->may_send || c->line[i].tunnel;
-	return !call_sealed(c) || !set->may_send || set->set_keys || set->clear;
+	if (!set->may_send)
+		return true;
+	if (in_tunnel(c) && !c->line[i].tunnel)
+		return false;
+	return c->tunnelled || !call_sealed(c) || set->set_keys || set->clear;
 }
 
 int media_bind(struct call *c, struct job *j)

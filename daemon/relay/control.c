@@ -121,7 +121,8 @@ static void unpark(struct control *c, struct parked **at, int err)
 static struct ports *ports_of(struct control *c, enum face f,
 			      enum stream_seal sealed)
 {
-	return f == OUTSIDE && sealed == STREAM_TUNNEL ? c->guarded : c->ports;
+	return f == OUTSIDE && stream_has_tunnel(sealed) ? c->guarded
+							 : c->ports;
 }
 
 static void give_ports(struct control *c, const struct entry *e, enum face f)
@@ -279,7 +280,7 @@ static bool line_is_sound(const struct msg_stream_line *line)
 	for (int f = INSIDE; f <= OUTSIDE; f++)
 		if (line->family[f] != 4 && line->family[f] != 6)
 			return false;
-	return line->sealed <= STREAM_TUNNEL;
+	return line->sealed <= STREAM_BOTH;
 }
 
 /* A taken engine must not let a gateway speak in clear that never does; but
@@ -313,7 +314,7 @@ static bool tunnel_is_refused(const struct control *c,
 	bool tunnel = false;
 
 	for (uint32_t i = 0; i < m->n; i++)
-		tunnel = tunnel || m->line[i].sealed == STREAM_TUNNEL;
+		tunnel = tunnel || stream_has_tunnel(m->line[i].sealed);
 	if (!tunnel || c->conf.may_tunnel(c->conf.user))
 		return false;
 	log_line(LOG_CLASS_REFUSED, "relay", m->call, "a stream in a tunnel, "
@@ -410,11 +411,6 @@ static int check_key(const struct control *c, const struct entry *e,
 	return keyring_check(h, e->call, e->id, d);
 }
 
-static bool takes_keys(const struct entry *e)
-{
-	return e->sealed == STREAM_SEALED || e->sealed == STREAM_MAYBE;
-}
-
 static int check_keys(const struct control *c, const struct entry *e,
 		      const struct msg_stream_set *m)
 {
@@ -422,7 +418,7 @@ static int check_keys(const struct control *c, const struct entry *e,
 
 	if (!m->set_keys)
 		return 0;
-	if (!takes_keys(e))
+	if (!stream_has_keys(e->sealed))
 		return E_STATE;
 	send = check_key(c, e, KEY_SEND, m->key.send);
 	recv = check_key(c, e, KEY_RECV, m->key.recv);
@@ -464,13 +460,12 @@ static void forget_replaced(struct control *c, struct entry *e,
 static int decide(struct control *c, struct entry *e,
 		  const struct msg_stream_set *m)
 {
-	if (m->clear &&
-	    (e->sealed == STREAM_SEALED || e->sealed == STREAM_TUNNEL))
+	if (m->clear && e->sealed != STREAM_CLEAR && e->sealed != STREAM_MAYBE)
 		return E_POLICY;
 	if (m->clear) {
 		e->sealed = STREAM_CLEAR;
 		keyring_drop_all(c->keys, &e->keys);
-	} else if (m->may_send && m->set_keys) {
+	} else if (m->may_send && m->set_keys && e->sealed == STREAM_MAYBE) {
 		e->sealed = STREAM_SEALED;
 	}
 	return 0;
@@ -627,7 +622,7 @@ static int on_key(struct control *c, const struct ipc_msg *msg)
 		c->counts.late++; /* its stream was removed meanwhile */
 		return 0;
 	}
-	if (!r && (m->call != e->call || !takes_keys(e)))
+	if (!r && (m->call != e->call || !stream_has_keys(e->sealed)))
 		state = KEY_WRONG;
 	if (!r)
 		r = keyring_hold(c->keys, &e->keys, m, state);

@@ -267,11 +267,12 @@ static int treat(struct pass *d)
 
 /* A phone may send as soon as its answer leaves (RFC 3264 5.1), and be faster
  * than that answer, which waits for SAs. Once those are there, what has no
- * source has none to come: the RTCP of a fax. */
+ * source has none to come: the RTCP of a fax. What is to be sealed has to wait
+ * for its key as well. */
 static bool is_early(const struct pass *d)
 {
 	return d->from == INSIDE && d->s->tunnel && !d->s->open &&
-	       !d->source->now.family &&
+	       (d->s->sealed || !d->source->now.family) &&
 	       env_allows(d->s->env, &d->p->from);
 }
 
@@ -366,7 +367,7 @@ static int pass_held(struct pass *d, const struct held *h,
 	d->kind = kind_of(in, d->p);
 	d->source = &s->remote[INSIDE][h->component];
 	if (h->early) {
-		r = known_source(d);
+		r = treat(d);
 		if (!r)
 			count_in(d, h->len);
 	}

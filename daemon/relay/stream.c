@@ -33,9 +33,8 @@ int stream_new(const struct stream_seed *seed, struct stream **out)
 	s->env = seed->env;
 	s->call = seed->call;
 	s->id = seed->id;
-	s->sealed = seed->sealed == STREAM_SEALED ||
-		    seed->sealed == STREAM_MAYBE;
-	s->tunnel = seed->sealed == STREAM_TUNNEL;
+	s->sealed = stream_has_keys(seed->sealed);
+	s->tunnel = stream_has_tunnel(seed->sealed);
 	s->maybe = seed->sealed == STREAM_MAYBE;
 	s->heard_us[INSIDE] = s->heard_us[OUTSIDE] = seed->now_us;
 	transmit_init(&s->tx, seed->ssrc, seed->first, seed->clock_hz);
@@ -318,7 +317,7 @@ int stream_set(struct stream *s, const struct stream_change *c, uint64_t now_us)
 		return r;
 	if (s->sealed)
 		set_keys(s, c, &f, now_us);
-	else if (c->set.may_send) /* only a tunnel asks */
+	if (c->set.may_send) /* only a tunnel asks */
 		s->open = true;
 	for (int face = INSIDE; face <= OUTSIDE; face++)
 		if (c->set.set_remote[face])

@@ -80,7 +80,7 @@ struct stream {
 	uint32_t id;
 	bool sealed;
 	bool maybe; /* sealed, but may become clear: nothing is protected yet */
-	bool tunnel; /* RTP as it is, on ports that pass in ESP only ... */
+	bool tunnel; /* on ports that pass in ESP only ... */
 	bool open;   /* ... and outwards, too, since it may send */
 	struct hold hold; /* what the phone sent before that */
 	bool mux[2];                    /* by face */

@@ -19,7 +19,11 @@
 #define MOVED "v=0\r\no=- 1 2 IN IP4 127.0.0.9\r\ns=-\r\n" \
 	      "c=IN IP4 127.0.0.9\r\nt=0 0\r\n" \
 	      "m=audio 4002 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
-#define KEYED SDP "a=key-mgmt:mikey " RIG_MIKEY "\r\n"
+#define MGMT "a=key-mgmt:mikey " RIG_MIKEY "\r\n"
+#define KEYED SDP MGMT
+#define SEALED "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\n" \
+	       "c=IN IP4 127.0.0.9\r\nt=0 0\r\n" MGMT \
+	       "m=audio 4000 RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 
 static struct outcome o;
 
@@ -46,12 +50,17 @@ static const struct msg_stream_set *last_set(const struct rig *r)
 	return &r->set[(r->n_set - 1) % 64];
 }
 
-static struct rig *rig(enum face from)
+static struct rig *rig_of(enum face from, const char *peer)
 {
 	struct rig *r = rig_new("");
 
-	rig_call(r, from, "ike");
+	rig_call(r, from, peer);
 	return r;
+}
+
+static struct rig *rig(enum face from)
+{
+	return rig_of(from, "ike");
 }
 
 /* Offer and answer, then the call is up. */
@@ -247,6 +256,63 @@ static void where_it_may_lead(void **state)
 	rig_free(r);
 }
 
+/* -- SRTP within ---------------------------------------------------------- */
+
+static void both(enum face from, const char *offer, const char *answer)
+{
+	enum face to = from == INSIDE ? OUTSIDE : INSIDE;
+	struct rig *r = rig_of(from, "both");
+
+	passes(r, from, BODY_OFFER, 0, offer);
+	assert_int_equal(r->seal, STREAM_BOTH);
+	assert_int_equal(strstr(o.body, "RTP/SAVP") != NULL, to == OUTSIDE);
+	assert_int_equal(r->uses, 1);
+	passes(r, to, BODY_ANSWER, 0, answer);
+	assert_int_equal(strstr(o.body, "RTP/SAVP") != NULL, from == OUTSIDE);
+	assert_int_equal(r->uses, 2);
+	assert_true(last_set(r)->may_send && last_set(r)->set_keys);
+	assert_int_equal(r->call->line[0].tunnel, 1 | TUNNEL_USE_BIT);
+	call_won(r->call, 0);
+	call_up(r->call);
+	assert_int_equal(r->call->verdict.word, VERDICT_SEALED);
+	assert_null(strstr(r->call->verdict.reason, "IPsec"));
+	rig_free(r);
+}
+
+static void srtp_within(void **state)
+{
+	(void)state;
+	both(INSIDE, SDP, SEALED);
+	both(OUTSIDE, SEALED, SDP);
+}
+
+/* Neither does for both. */
+static void within_needs_both(void **state)
+{
+	struct rig *r = rig_of(INSIDE, "both");
+
+	(void)state;
+	r->used_err = E_STATE;
+	refused(r, INSIDE, BODY_OFFER, SDP, 503);
+	rig_free(r);
+
+	r = rig_of(INSIDE, "both");
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	refused(r, OUTSIDE, BODY_ANSWER, SDP, 488);
+	rig_free(r);
+
+	r = rig_of(INSIDE, "both");
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	r->used_err = E_STATE;
+	refused(r, OUTSIDE, BODY_ANSWER, SEALED, 503);
+	assert_false(last_set(r)->may_send);
+	rig_free(r);
+
+	r = rig_of(OUTSIDE, "both");
+	refused(r, OUTSIDE, BODY_OFFER, SDP, 488);
+	rig_free(r);
+}
+
 /* What comes late, and what is malformed. */
 static void odd_messages(void **state)
 {
@@ -288,6 +354,8 @@ int main(void)
 		cmocka_unit_test(the_process_goes),
 		cmocka_unit_test(keys_are_not_taken),
 		cmocka_unit_test(where_it_may_lead),
+		cmocka_unit_test(srtp_within),
+		cmocka_unit_test(within_needs_both),
 		cmocka_unit_test(odd_messages),
 	};
 

@@ -240,94 +240,103 @@ static void ends_of_ike(void **state)
 	conf_free(c);
 }
 
+static const struct {
+	const char *text, *says;
+} refused[] = {
+	{ PROFILES "peers = ( { match = \"*\"; profile = \"x\"; } );",
+	  "t:2: peers: *: no profile \"x\"" },
+	{ PROFILES "peers = ( { match = \"*\"; profile = \"s\"; } );",
+	  "but the peer has none; make one (openssl rand -hex 32)" },
+	{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; psk = "
+	  "\"file:x\"; } );", "never uses the psk" },
+	{ PROFILES "peers = ( { match = \"a\"; profile = \"p\"; },\n"
+	  "{ match = \"a\"; profile = \"p\"; } );",
+	  "t:3: peers: the name \"a\" is there twice" },
+	{ "profiles = { s = { need = \"require\"; keying = "
+	  "[ \"mikey-psk\" ]; suites = [ \"NULL_HMAC_SHA1_80\" ]; "
+	  "}; };",
+	  "t:1: profiles.s.suites: NULL_HMAC_SHA1_80 encrypts nothing"
+	},
+	{ "profiles = { s = { need = \"require\"; keying = "
+	  "[ \"sdes\" ]; suites = [ \"NULL_HMAC_SHA1_32\" ]; "
+	  "unencrypted = \"allow\"; }; };",
+	  "t:1: profiles.s.suites: sdes has no NULL_HMAC_SHA1_32" },
+	{ "profiles = { s = { need = \"prefer\"; }; };",
+	  "t:1: profiles.s.keying: need = \"prefer\" takes" },
+	{ "profiles = { s = { need = \"require\"; }; };",
+	  "t:1: profiles.s.keying: need = \"require\" takes" },
+	{ "profiles = { s = { need = \"require\"; keying = "
+	  "[ \"mikey-psk\" ]; suites = []; }; };",
+	  "profiles.s.suites: need = \"require\" takes" },
+	{ "profiles = { s = { need = \"forbid\"; keying = "
+	  "[ \"mikey-psk\" ]; }; };", "uses none" },
+	{ CERTS "peers = ( { match = \"*\"; profile = \"c\"; } );",
+	  "but we have none; set identity" },
+	{ CERTS IDENTITY "peers = ( { match = \"*\"; profile = "
+	  "\"c\"; } );", "but we believe nobody; set trust" },
+	{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; "
+	  "answer = \"early\"; }; };", "profiles.s.body: \"sign\" "
+	  "does not go with answer" },
+	{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; }; };"
+	  "peers = ( { match = \"*\"; profile = \"s\"; } );",
+	  "but we have none; set identity" },
+	{ "identity = { cert = \"file:c\"; };", "go together" },
+	{ "identity = { key = \"file:c\"; };", "go together" },
+	{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
+	  "cert = \"file:x\"; } );", "never uses the cert" },
+	{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
+	  "route = ( \"sip:a\", \"sip:b;transport=tls\" ); } );",
+	  "t:2: peers: *: route has next hops with and without TLS" },
+	{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
+	  "keepalive = 5; } );", "keepalive asks the next hops" },
+	{ "profiles = { i = { need = \"forbid\"; ike = \"after\"; "
+	  "}; };", "profiles.i.ike: it says when the tunnel" },
+	{ "profiles = { i = { need = \"prefer\"; media = \"ike\"; "
+	  "}; };",
+	  "profiles.i.media: \"ike\" does not go with a need" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
+	  "keying = [ \"mikey-psk\" ]; }; };",
+	  "profiles.i.media: \"ike\" does not go with keying" },
+	{ "profiles = { i = { need = \"require\"; media = "
+	  "\"ike+srtp\"; }; };", "i.keying: need = \"require\"" },
+	{ "profiles = { i = { need = \"require\"; media = "
+	  "\"ike+srtp\"; keying = [ \"mikey-dh\", \"mikey-psk\" ]; "
+	  "}; };", "does not go with keying by mikey-psk" },
+	{ "profiles = { i = { need = \"require\"; media = "
+	  "\"ike+srtp\"; keying = [ \"sdes\" ]; }; };",
+	  "\"ike+srtp\" does not go with keying by sdes" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
+	  "esp = []; }; };", "takes at least one suite" },
+	{ IKE "psk = \"file:x\"; } );", "go together" },
+	{ IKE "ike = \"192.0.2.1\"; } );", "but the peer has none" },
+	{ IKE "psk = \"file:x\"; ike = \"b.example\"; } );",
+	  "ike: \"b.example\" is no address" },
+	{ IKE "psk = \"file:x\"; ike = \"192.0.2.1:500\"; } );",
+	  "is no address" },
+	{ IKE "psk = \"file:x\"; ike = \"0.0.0.0\"; } );",
+	  "is no address" },
+	{ IKE "psk = \"file:x\"; ike_id = \"b\"; } );",
+	  "say more of the far end" },
+	{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "
+	  "( \"10.0.0.0/33\" ); } );", "is no ADDRESS/BITS" },
+	{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "
+	  "( \"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\", "
+	  "\"10.0.0.4\", \"10.0.0.5\" ); } );", "has 5 entries" },
+	{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
+	  "ike = \"192.0.2.1\"; } );", "go together" },
+};
+
 static void what_cannot_be_done_is_refused(void **state)
 {
-	static const struct {
-		const char *text, *says;
-	} rows[] = {
-		{ PROFILES "peers = ( { match = \"*\"; profile = \"x\"; } );",
-		  "t:2: peers: *: no profile \"x\"" },
-		{ PROFILES "peers = ( { match = \"*\"; profile = \"s\"; } );",
-		  "but the peer has none; make one (openssl rand -hex 32)" },
-		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; psk = "
-		  "\"file:x\"; } );", "never uses the psk" },
-		{ PROFILES "peers = ( { match = \"a\"; profile = \"p\"; },\n"
-		  "{ match = \"a\"; profile = \"p\"; } );",
-		  "t:3: peers: the name \"a\" is there twice" },
-		{ "profiles = { s = { need = \"require\"; keying = "
-		  "[ \"mikey-psk\" ]; suites = [ \"NULL_HMAC_SHA1_80\" ]; "
-		  "}; };",
-		  "t:1: profiles.s.suites: NULL_HMAC_SHA1_80 encrypts nothing"
-		},
-		{ "profiles = { s = { need = \"require\"; keying = "
-		  "[ \"sdes\" ]; suites = [ \"NULL_HMAC_SHA1_32\" ]; "
-		  "unencrypted = \"allow\"; }; };",
-		  "t:1: profiles.s.suites: sdes has no NULL_HMAC_SHA1_32" },
-		{ "profiles = { s = { need = \"prefer\"; }; };",
-		  "t:1: profiles.s.keying: need = \"prefer\" takes" },
-		{ "profiles = { s = { need = \"require\"; }; };",
-		  "t:1: profiles.s.keying: need = \"require\" takes" },
-		{ "profiles = { s = { need = \"require\"; keying = "
-		  "[ \"mikey-psk\" ]; suites = []; }; };",
-		  "profiles.s.suites: need = \"require\" takes" },
-		{ "profiles = { s = { need = \"forbid\"; keying = "
-		  "[ \"mikey-psk\" ]; }; };", "uses none" },
-		{ CERTS "peers = ( { match = \"*\"; profile = \"c\"; } );",
-		  "but we have none; set identity" },
-		{ CERTS IDENTITY "peers = ( { match = \"*\"; profile = "
-		  "\"c\"; } );", "but we believe nobody; set trust" },
-		{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; "
-		  "answer = \"early\"; }; };", "profiles.s.body: \"sign\" "
-		  "does not go with answer" },
-		{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; }; };"
-		  "peers = ( { match = \"*\"; profile = \"s\"; } );",
-		  "but we have none; set identity" },
-		{ "identity = { cert = \"file:c\"; };", "go together" },
-		{ "identity = { key = \"file:c\"; };", "go together" },
-		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
-		  "cert = \"file:x\"; } );", "never uses the cert" },
-		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
-		  "route = ( \"sip:a\", \"sip:b;transport=tls\" ); } );",
-		  "t:2: peers: *: route has next hops with and without TLS" },
-		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
-		  "keepalive = 5; } );", "keepalive asks the next hops" },
-		{ "profiles = { i = { need = \"forbid\"; ike = \"after\"; "
-		  "}; };", "profiles.i.ike: it says when the tunnel" },
-		{ "profiles = { i = { need = \"prefer\"; media = \"ike\"; "
-		  "}; };",
-		  "profiles.i.media: \"ike\" does not go with a need" },
-		{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
-		  "keying = [ \"mikey-psk\" ]; }; };",
-		  "profiles.i.media: \"ike\" does not go with keying" },
-		{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
-		  "esp = []; }; };", "takes at least one suite" },
-		{ IKE "psk = \"file:x\"; } );", "go together" },
-		{ IKE "ike = \"192.0.2.1\"; } );", "but the peer has none" },
-		{ IKE "psk = \"file:x\"; ike = \"b.example\"; } );",
-		  "ike: \"b.example\" is no address" },
-		{ IKE "psk = \"file:x\"; ike = \"192.0.2.1:500\"; } );",
-		  "is no address" },
-		{ IKE "psk = \"file:x\"; ike = \"0.0.0.0\"; } );",
-		  "is no address" },
-		{ IKE "psk = \"file:x\"; ike_id = \"b\"; } );",
-		  "say more of the far end" },
-		{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "
-		  "( \"10.0.0.0/33\" ); } );", "is no ADDRESS/BITS" },
-		{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "
-		  "( \"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\", "
-		  "\"10.0.0.4\", \"10.0.0.5\" ); } );", "has 5 entries" },
-		{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
-		  "ike = \"192.0.2.1\"; } );", "go together" },
-	};
 	struct conf_err err;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct conf *c = conf_of(rows[i].text);
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		struct conf *c = conf_of(refused[i].text);
 		struct policy *p = NULL;
 
 		assert_int_equal(policy_new(c, &p, &err), E_CONF);
-		if (!strstr(err.text, rows[i].says))
+		if (!strstr(err.text, refused[i].says))
 			fail_msg("%s", err.text);
 		assert_null(p);
 		conf_free(c);

@@ -177,6 +177,48 @@ static void it_is_never_clear_or_keyed(void **state)
 	close_rig();
 }
 
+/* SRTP on such a port: what the phone says waits for its key and the word. */
+static void sealed_as_well(void **state)
+{
+	struct msg_stream_port p;
+	struct msg_stream_set m;
+	uint8_t plain[RIG_RTP_LEN], got[2048];
+
+	(void)state;
+	open_rig("epoll");
+	p = rig_stream(&rig, STREAM_BOTH);
+	assert_in_range(p.local[OUTSIDE].port, RIG_TUNNEL_MIN,
+			RIG_TUNNEL_MAX - 1);
+	m = set_of(p.stream, STREAM_SEND_NOW);
+	assert_int_equal(rig_set(&rig, &m), 0);
+	assert_int_equal(rig_done(&rig), E_STATE); /* no key */
+	m.clear = 1;
+	assert_int_equal(rig_set(&rig, &m), 0);
+	assert_int_equal(rig_done(&rig), E_POLICY);
+	set(p.stream, STREAM_SEND_NO);
+	say(&phone, 0, &p.local[INSIDE], 1);
+	say(&phone, 0, &p.local[INSIDE], 2);
+	say(&far, 0, &p.local[OUTSIDE], 1);
+	hear_nothing(&far);
+	hear_nothing(&phone);
+	rig_key(&rig, RIG_EPOCH | 1, p.stream, KEY_SEND);
+	m = set_of(p.stream, STREAM_SEND_NOW);
+	m.set_keys = 1;
+	m.key.send = RIG_EPOCH | 1;
+	assert_int_equal(rig_set(&rig, &m), 0);
+	assert_int_equal(rig_done(&rig), 0);
+	for (uint16_t i = 1; i <= 2; i++) {
+		rig_rtp(plain, 0x01020304, i, i * 160u, 'x');
+		assert_int_equal(rig_recv(&far, 0, got, sizeof got, MS),
+				 sizeof plain + 10);
+		assert_memory_not_equal(got + 12, plain + 12,
+					sizeof plain - 12);
+	}
+	hear_nothing(&far);
+	rig_del(&rig, p.stream);
+	close_rig();
+}
+
 static int added(enum stream_seal sealed)
 {
 	assert_int_equal(rig_add(&rig, 1, sealed), 0);
@@ -190,8 +232,9 @@ static void the_policy_must_have_tunnels(void **state)
 	assert_int_equal(added(STREAM_CLEAR), E_POLICY);
 	rig.conf.tunnels = false; /* as nothing guards those ports then */
 	assert_int_equal(added(STREAM_TUNNEL), E_POLICY);
+	assert_int_equal(added(STREAM_BOTH), E_POLICY);
 	assert_int_equal(added(STREAM_SEALED), 0);
-	assert_int_equal(rig_add(&rig, 1, STREAM_TUNNEL + 1), E_FORMAT);
+	assert_int_equal(rig_add(&rig, 1, STREAM_BOTH + 1), E_FORMAT);
 	close_rig();
 }
 
@@ -396,6 +439,7 @@ int main(void)
 		cmocka_unit_test(by_epoll),
 		cmocka_unit_test(by_uring),
 		cmocka_unit_test(it_is_never_clear_or_keyed),
+		cmocka_unit_test(sealed_as_well),
 		cmocka_unit_test(the_policy_must_have_tunnels),
 		cmocka_unit_test(other_streams_have_none_of_its_ports),
 		WITH(nothing_is_given_before_the_word),

@@ -86,7 +86,7 @@ static int choose_lines(const struct call *c, struct job *j)
 {
 	unsigned n = 0;
 
-	if ((c->need == NEED_FORBID || c->carried) && any_mikey(&j->sdp))
+	if ((c->need == NEED_FORBID || call_bare(c)) && any_mikey(&j->sdp))
 		return job_fail(j, STAGE_SEALED, E_POLICY,
 				"a keying offer where the profile forbids "
 				"sealing");

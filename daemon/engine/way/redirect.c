@@ -74,6 +74,7 @@ static void take(struct call *c, struct call *way)
 	c->rung = RUNG_SEALED;
 	c->tunnelled = way->tunnelled;
 	c->carried = way->carried;
+	c->within = way->within;
 	c->avp = way->avp;
 	c->again = c->pressed = false;
 }

@@ -82,10 +82,11 @@ static int set_peer(struct call *c, const struct peer *p)
 				p->profile->media == MEDIA_ESP;
 	/* plain in all but the way that its media go */
 	c->carried = p && !c->emergency && p->profile->media == MEDIA_IKE;
+	c->within = c->carried && p->profile->srtp_within;
 	c->sdp_vouched = call_signs(c);
 	if (c->emergency && c->need == NEED_REQUIRE)
 		c->need = NEED_PREFER;
-	c->sealing = c->need == NEED_FORBID || c->carried ? SEALING_NO :
+	c->sealing = c->need == NEED_FORBID || call_bare(c) ? SEALING_NO :
 		     c->need == NEED_REQUIRE ? SEALING_YES : SEALING_OPEN;
 	c->profile = strdup(p ? p->profile->name : "(none)");
 	return c->profile ? 0 : E_NOMEM;

@@ -10,8 +10,8 @@ import os
 import signal
 import time
 
-from lib import claims, pcap, rtp, speech, stage
-from lib.capture import Capture
+from lib import certs, claims, pcap, rtp, speech, stage
+from lib.capture import Capture, tshark
 from lib.charon import Charon, kernel_has_esp
 from lib.lab import wait_for
 
@@ -27,14 +27,15 @@ def setup(t):
         t.charon[site] = Charon(lab, f'gate-{site}', **({'esp': ''} if t.esp else {}))
         os.chmod(t.charon[site].path, 0o666)
     t.wire = Capture(lab, 'all', 'wire')
-    settings = {}
+    issuer, settings = certs.Issuer(lab), {}
     for site, far in (('a', 'b'), ('b', 'a')):
+        issuer.issue(site, f'URI:sip:{site}.example', curve='P-256')
         settings |= {
             f'media_outside_{site}': t.media[site],
             f'peer_{site}': {'ike': lab.net.address(f'gate-{far}'),
                              'ike_id': f'{far}.example',
                              'ike_nets': t.media[far]},
-            f'extra_{site}': f'''
+            f'extra_{site}': issuer.config(site) + f'''
 tunnel = {{ shut = "{"kernel" if t.esp else "relay"}"; }};
 vici = {{ socket = "{t.charon[site].path}"; id = "{site}.example";
 	address = "{lab.net.address(f'gate-{site}')}"; }};
@@ -148,20 +149,34 @@ def children(gate):
     return [sa for sa in json.loads(gate.tell('sas', '--json'))['charon'] if 'child' in sa]
 
 
+def within(t, inner, phone):
+    """What goes in the tunnel is not what the phone says, but as long and a tag more."""
+    said = rtp.sent(phone, dest=t.stage.a.inside)
+    words = {p.payload.hex() for p in said if len(set(p.payload)) > 1}
+    long = max(len(p.payload) for p in said) + 12 + 16
+    sealed = [row[0] for row in tshark(inner, 'udp', 'udp.payload') if len(row[0]) == 2 * long]
+    t.claim('media in the tunnel are SRTP', len(words) > 50 and len(sealed) > 50 and
+            not any(text[24:-32] in words for text in sealed), f'{len(sealed)} packets')
+
+
 def after(t):
-    """The tunnel is there while calls are."""
+    """The tunnel is there while calls are, and has SRTP in it."""
     s = t.stage
     for gate in (s.a, s.b):
         gate.stop()
-        gate.ike = 'after'
+        gate.ike, gate.within = 'after', 'mikey-ecdh'
         gate.start()
     for gate in (s.a, s.b):
         wait_for('what stood to be ended', lambda gate=gate: children(gate) == [])
     s.record()
+    inner = None if t.esp else Capture(t.lab, 'inner', 'gate-a:ipsec0')
     s.talk(s.alice, s.bob, stage.BOB, seconds=2, during=lambda: t.claim(
         'the call has a tunnel raised', len(children(s.a)) == len(children(s.b)) == 1 and
-        'raised' in s.a.tell('sas') and s.verdicts() == ['sealed', 'sealed'], s.a.tell('sas')))
+        'raised' in s.a.tell('sas') and s.verdicts() == ['sealed', 'sealed'] and
+        s.a.calls()[0]['method'] == 'mikey-ecdh', s.a.tell('sas')))
     paths = s.recorded()
+    if inner:
+        within(t, inner.stop(), paths['phone-a'])
     t.claim('every packet from phone to phone, both ways', '; '.join(
         claims.media_intact(paths[f'phone-{x}'], paths[f'phone-{y}'], *lans, ends=SLOW)
         for x, y, lans in (('a', 'b', (s.a.inside, s.b.inside)),

@@ -82,6 +82,7 @@ class Gateway:
         self.extra = settings.pop('extra', '')
         self.public = settings.pop('public', '')
         self.ike = settings.pop('ike', 'standing')
+        self.within = settings.pop('within', '')  # "mikey-dh": SRTP in what ike raised
         self.media_outside = settings.pop('media_outside', '')  # else where SIP is
         self.options = settings.pop('options', [])
         assert not settings, settings
@@ -135,7 +136,8 @@ profiles = {{
 		unencrypted = {quoted(self.unencrypted)}; {self.sealed} }};
 	plain = {{ need = "forbid"; body = {quoted(self.plain_body)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
-	ike = {{ need = "require"; media = "ike"; ike = {quoted(self.ike)}; }};
+	ike = {{ need = "require"; ike = {quoted(self.ike)}; media = {
+            f'"ike+srtp"; keying = [ "{self.within}" ]' if self.within else '"ike"'}; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 }};
 peers = (

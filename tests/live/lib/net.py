@@ -52,7 +52,10 @@ class Net:
     def capture_options(self, link):
         """(host, dumpcap's options) for "phone-a", "wire" or "wire-b": what passes
         the link of that phone, or what leaves and reaches that site over the net
-        (site a when none is named)."""
+        (site a when none is named). HOST:DEVICE is any other link."""
+        host, _, device = link.partition(':')
+        if device:
+            return host, ['-i', device]
         if link.startswith('wire'):
             return 'net', ['-i', f'to-{link[5:] or "a"}']
         return link, ['-i', 'eth0']
