@@ -5,7 +5,9 @@ import base64
 import email.utils
 import os
 import random
+import re
 import subprocess
+import sys
 import zlib
 
 from parent import CTL, Place, users
@@ -144,8 +146,17 @@ def cut(what, to):
         b'\n', b'\r\n')
 
 
+def unsealed(message, base, ca):
+    """What the gateway signed and encrypted for base: the signed entity."""
+    der_of = openssl('cms', '-decrypt', '-binary', '-inform', 'DER', '-recip', f'{base}.pem',
+                     '-inkey', f'{base}.key', given=message.body).split(b'\r\n\r\n', 1)[1]
+    return openssl('cms', '-verify', '-binary', '-inform', 'DER', '-CAfile', f'{ca}.pem',
+                   '-certfile', f'{os.path.dirname(ca)}/b.pem', '-purpose', 'any', given=der_of)
+
+
 class Bound:
-    """A message of a far end to be: its headers, and what binds a body to it."""
+    """A request of a far end to be: its headers, and what binds a body to it."""
+    first = ''
 
     def __init__(self, end, user, uri=BOB, method='INVITE', d=None, **over):
         self.method, self.uri = method, uri
@@ -161,7 +172,7 @@ class Bound:
         self.end = end
 
     def fragment(self):
-        text = ''.join(f'{name}: {value}\r\n' for name, value in self.headers.items())
+        text = self.first + ''.join(f'{k}: {v}\r\n' for k, v in self.headers.items())
         return entity('message/sipfrag', text, 'Content-Disposition: aib;handling=optional')
 
     def content(self, content=SDP, kind='application/sdp'):
@@ -174,6 +185,25 @@ class Bound:
         extra = f'Date: {self.date}\r\n' + (head.decode() + '\r\n' if head else '')
         return self.end.request(self.method, self.uri, self.dialog, body=body, extra=extra,
                                 cseq=self.cseq, **over)
+
+
+class Answer(Bound):
+    """A response of a far end to a request that came."""
+
+    def __init__(self, end, request, status, tag='F1', to=None):
+        self.end, self.request, self.status, self.tag = end, request, status, tag
+        self.date = email.utils.formatdate(usegmt=True)
+        to = to or request.get('To')
+        self.first = f'SIP/2.0 {status}\r\n'
+        self.headers = {
+            'From': request.get('From'), 'To': to + ('' if 'tag=' in to else f';tag={tag}'),
+            'Call-ID': request.get('Call-ID'), 'CSeq': request.get('CSeq'),
+            'Contact': f'<{end.own_uri()}>', 'Date': self.date}
+
+    def send(self, sealed, more=''):
+        head, _, body = sealed.partition(b'\r\n\r\n')
+        extra = f'Date: {self.date}\r\n{more}' + (head.decode() + '\r\n' if head else '')
+        self.end.reply(self.request, self.status, self.tag, body=body, extra=extra)
 
 
 # -- the daemon -------------------------------------------------------------------
@@ -231,3 +261,69 @@ trust = {{ ca = ( "file:ca.pem" ); crl = ( "file:ca.crl" ); }};
         for e in self.ends:
             e.close()
         super().__exit__(*args)
+
+
+class Scene:
+    """The daemon, the phone and the far end, and what no phone may hear of."""
+
+    def __init__(self, gate):
+        self.gate, self.phone, self.far = gate, gate.phone, gate.far
+
+    def drain(self):
+        for end in (self.phone, self.far):
+            while end.recv(0.02):
+                pass
+
+    def path(self, name):
+        return f'{self.gate.dir}/{name}'
+
+    def lines(self, since):
+        """What was refused since then: (engine's lines, the keeper's audit)."""
+        found = [line for line in self.gate.log()[since:].splitlines()
+                 if re.search(r': (refused|remote): ', line)]
+        return ([x for x in found if x.startswith('engine/')],
+                [x for x in found if x.startswith('keeper/') and 'audit: ' in x])
+
+    def refused(self, since, status, why, asked=True):
+        """One line of each, and both say it; the keeper, if it was asked."""
+        self.gate.until(lambda: all(self.lines(since)[:1 + asked]), why)
+        engine, keeper = self.lines(since)
+        assert (len(engine), len(keeper)) == (1, asked), (engine, keeper)
+        assert why in engine[0] and f'refused with {status}: ' in engine[0], engine
+        for line in keeper:
+            assert why in line, line
+
+    def bad(self, status, why, sealed, user='', message=None, end=None, asked=True):
+        """sealed(message): its body. It is refused, and no phone rings."""
+        end = end or self.far
+        m = message or Bound(end, user)
+        since = len(self.gate.log())
+        branch = m.send(sealed(m))
+        no = end.expect('SIP/2.0 [2-6]', 4)
+        assert no.status == status, f'{no.line}, not {status}: {self.gate.log()[since:]}'
+        if m.method == 'INVITE':
+            end.request('ACK', m.uri, dict(m.dialog, ttag=no.tag('To')), branch=branch,
+                        cseq=m.cseq)
+        self.refused(since, status, why, asked)
+        self.phone.quiet(0.05)
+
+
+def run(cases, prepare, scene=Scene):
+    """The cases that are named on the command line, or all; the exit status."""
+    words = sys.argv[1:]
+    failed = []
+    with Gate() as gate:
+        s = scene(prepare(gate))
+        for name, fn in cases:
+            if words and not any(re.search(x, name) for x in words):
+                continue
+            try:
+                s.drain()
+                fn(s)
+            except AssertionError as e:
+                failed.append(name)
+                print(f'FAIL {name}: {str(e)[-1500:]}', flush=True)
+            else:
+                print(f'ok {name}', flush=True)
+        assert gate.stop() == 0
+    return 1 if failed else 0

@@ -186,6 +186,23 @@ def reliable_ringing_out(s):
 
 
 @case(keys=WHOLE)
+def a_prack_of_our_own(s):
+    """For a phone that knows none."""
+    d, i = s.invite()
+    answer(s, i, "B1", "183 Session Progress", outer="Require: 100rel\r\nRSeq: 5\r\n")
+    prack = s.b.expect("PRACK")
+    same(within(prack, "our own PRACK", sdp=False).get("RAck"), prack.get("RAck"), "RAck")
+    same(prack.get("RAck"), "5 " + i.get("CSeq"), "what it acknowledges")
+    answer(s, prack, "B1", content="")
+    ringing = s.a.expect("SIP/2.0 183")
+    assert ringing.body.startswith(b"v=0") and not ringing.get("RSeq"), ringing.data
+    answer(s, i, "B1", content="")
+    s.confirm(d, cseq=1)
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=WHOLE)
 def reliable_ringing_in(s):
     d = invited(s, more="Supported: 100rel\r\n", outer="Supported: 100rel\r\n")
     i = s.a.expect("INVITE")

@@ -4,12 +4,11 @@ gets, one line of the log from the engine and one from the keeper that says why,
 a phone that does not ring. doc/SMIME.md has the table.
 
     test_smime_bad.py [NAME ...]     runs all cases, or those whose name matches"""
-import re
 import sys
 
 from sipsock import SDP, called
-from smimefar import (BOB, CBC, Bound, Gate, OUTSIDE, changed, compressed, cut, detached,
-                      encrypted, entity, multipart, signed)
+from smimefar import (CBC, Bound, OUTSIDE, Scene, changed, compressed, cut, detached,
+                      encrypted, entity, multipart, run, signed)
 
 ALICE = 'sip:alice@a.example'  # signs and encrypts
 SAM = 'sip:sam@s.example'      # signs
@@ -33,48 +32,9 @@ def case(fn):
     return fn
 
 
-class Scene:
-    def __init__(self, gate):
-        self.gate, self.phone, self.far = gate, gate.phone, gate.far
-
-    def drain(self):
-        for end in (self.phone, self.far):
-            while end.recv(0.02):
-                pass
-
-    def path(self, name):
-        return f'{self.gate.dir}/{name}'
-
-    def lines(self, since):
-        """What was refused since then: (engine's lines, the keeper's audit)."""
-        found = [line for line in self.gate.log()[since:].splitlines()
-                 if re.search(r': (refused|remote): ', line)]
-        return ([x for x in found if x.startswith('engine/')],
-                [x for x in found if x.startswith('keeper/') and 'audit: ' in x])
-
-    def refused(self, since, status, why, asked):
-        """One line of each, and both say it; the keeper, if it was asked."""
-        self.gate.until(lambda: all(self.lines(since)[:1 + asked]), why)
-        engine, keeper = self.lines(since)
-        assert (len(engine), len(keeper)) == (1, asked), (engine, keeper)
-        assert why in engine[0] and f'refused with {status}: ' in engine[0], engine
-        for line in keeper:
-            assert why in line, line
-
-    def bad(self, status, why, sealed, user=ALICE, message=None, end=None,
-            asked=True):
-        """sealed(message): its body. It is refused, and no phone rings."""
-        end = end or self.far
-        m = message or Bound(end, user)
-        since = len(self.gate.log())
-        branch = m.send(sealed(m))
-        no = end.expect('SIP/2.0 [2-6]', 4)
-        assert no.status == status, f'{no.line}, not {status}: {self.gate.log()[since:]}'
-        if m.method == 'INVITE':
-            end.request('ACK', m.uri, dict(m.dialog, ttag=no.tag('To')), branch=branch,
-                        cseq=m.cseq)
-        self.refused(since, status, why, asked)
-        self.phone.quiet(0.05)
+class Calls(Scene):
+    def bad(self, status, why, sealed, user=ALICE, *more, **named):
+        super().bad(status, why, sealed, user, *more, **named)
 
     def good(self, sealed, user=ALICE):
         """Called and answered; the dialog of the far end, confirmed."""
@@ -279,25 +239,5 @@ def prepare(gate):
     return gate.run(PROFILES, PEERS, 'limits = { rate = 2000; };')
 
 
-def main():
-    words = sys.argv[1:]
-    failed = []
-    with Gate() as gate:
-        scene = Scene(prepare(gate))
-        for name, fn in CASES:
-            if words and not any(re.search(x, name) for x in words):
-                continue
-            try:
-                scene.drain()
-                fn(scene)
-            except AssertionError as e:
-                failed.append(name)
-                print(f'FAIL {name}: {str(e)[-1500:]}', flush=True)
-            else:
-                print(f'ok {name}', flush=True)
-        assert gate.stop() == 0
-    return 1 if failed else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run(CASES, prepare, Calls))

@@ -39,9 +39,10 @@ tests_call_smime_sample_LDADD = $(SMIME_LIBS) $(BASE_LIBS)
 TESTS += tests/call/smime_oracles.sh
 EXTRA_DIST += tests/call/smime_oracles.sh
 
-# What must not open, sent to the daemon.
-TESTS += tests/call/test_smime_bad.py
-EXTRA_DIST += tests/call/test_smime_bad.py tests/call/smimefar.py
+# What must not open, sent to the daemon, and calls of ours to a foreign end.
+TESTS += tests/call/test_smime_bad.py tests/call/test_smime_far.py
+EXTRA_DIST += tests/call/test_smime_bad.py tests/call/test_smime_far.py \
+	tests/call/smimefar.py
 
 # Not run by "make check": what a body costs.
 noinst_PROGRAMS += bench/smime_bench
