@@ -724,14 +724,16 @@ struct msg_stream_event {
 
 /* -- engine and tunnel ---------------------------------------------------- */
 
-/* An SPI for each line, before any message names it (RFC 4303 2.1). Reserved
- * ones go with their tunnel. */
+/* An SPI for each line, before any message names it (RFC 4303 2.1); with scopes
+ * larger than ESP_MEDIA one for all of them. Reserved ones go with their
+ * tunnel. */
 struct msg_tunnel_reserve {
 	uint64_t call;
 	uint32_t n;
-	uint32_t pad;
+	uint32_t scope;                /* enum esp_scope */
 	struct addr local[STREAM_MAX]; /* the relay's outside ports; RTCP is
-	                                  the next one */
+	                                  the next one. With larger scopes one,
+	                                  our address without a port */
 };
 
 struct msg_tunnel_reserved {
@@ -744,7 +746,10 @@ struct msg_tunnel_reserved {
 };
 
 /* Both SAs and their policies, or none. Waits for the key; E_TIMEOUT when it
- * does not come, E_AUTH when it is bound to something else.
+ * does not come, E_AUTH when it is bound to something else, E_EXISTS when there
+ * is another tunnel for some of the same traffic. With scopes larger than
+ * ESP_MEDIA calls to one far end share the policies, which lead into the newest
+ * tunnel; one that is dropped still receives for media.grace.
  *
  * New keys have SPIs of their own, so they are another tunnel, reserved for the
  * same call and port: it takes over the policies of the one that it is raised

@@ -477,6 +477,7 @@ static int read_media(const struct conf_node *n, struct profile *p,
 {
 	const char *against;
 
+	p->esp_scope = ESP_MEDIA;
 	for (size_t i = 0; i < conf_texts(n, "esp") && i < ESP_SUITES; i++)
 		p->esp[p->n_esp++] =
 			esp_suite_by_name(conf_text_at(n, "esp", i));
@@ -823,6 +824,12 @@ bool policy_uses(const struct policy *p, enum media_way way)
 		if (p->peers[i].profile->media == way)
 			return true;
 	return false;
+}
+
+bool peer_shares(const struct peer *p)
+{
+	return p->profile->media == MEDIA_ESP &&
+	       p->profile->esp_scope != ESP_MEDIA;
 }
 
 const struct account *policy_account_at(const struct policy *p, size_t i)

@@ -73,6 +73,7 @@ struct profile {
 	bool ike_after; /* ike = "after"; MEDIA_IKE */
 	enum esp_suite esp[ESP_SUITES]; /* best first */
 	size_t n_esp;
+	enum esp_scope esp_scope; /* MEDIA_ESP */
 };
 
 struct peer {
@@ -123,6 +124,9 @@ const struct account *policy_account_for(const struct policy *p,
 bool policy_tunnels(const struct policy *p);
 /* Whether some of them are of this kind. */
 bool policy_uses(const struct policy *p, enum media_way way);
+
+/* Whether its calls share a tunnel that is for more than their media. */
+bool peer_shares(const struct peer *p);
 
 /* "none", "sign", ... */
 const char *policy_body(enum body_mode mode);

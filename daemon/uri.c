@@ -172,6 +172,22 @@ bool uri_matches(const char *pattern, const char *name)
 	return !*pattern;
 }
 
+uint16_t uri_port(const char *uri)
+{
+	const char *host = strchr(uri, '@');
+	unsigned port = 0;
+
+	host = host ? host + 1 : skip_scheme(uri);
+	host += *host == '[' ? strcspn(host, "]") : 0;
+	host += strcspn(host, ":;?");
+	for (host += *host == ':'; *host >= '0' && *host <= '9'; host++) {
+		port = 10 * port + (unsigned)(*host - '0');
+		if (port > UINT16_MAX)
+			return 0;
+	}
+	return (uint16_t)port;
+}
+
 bool uri_address(const char *uri, struct addr *out)
 {
 	const char *host = strchr(uri, '@');

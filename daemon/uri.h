@@ -29,5 +29,7 @@ bool uri_matches(const char *pattern, const char *name);
 /* The address that is the host of a SIP URI, with its port or 0; false when
  * the host is a name. */
 bool uri_address(const char *uri, struct addr *out);
+/* The port in a SIP URI; 0: none, or none that can be. */
+uint16_t uri_port(const char *uri);
 
 #endif

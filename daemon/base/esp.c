@@ -66,15 +66,33 @@ int esp_media_end(const struct addr *local, uint32_t spi, struct esp_end *out)
 	return 0;
 }
 
-int esp_media_end_seen(const struct addr *local, const struct addr *seen,
-		       unsigned udp, uint32_t spi, struct esp_end *out)
+/* Everything to and from that address. */
+static int host_end(const struct addr *local, uint32_t spi,
+		    struct esp_end *out)
+{
+	struct esp_end e = { .spi = spi, .at = *local, .n = 1 };
+	const char *why;
+
+	e.sel[0].net = (struct net){ *local, (uint8_t)width(local) };
+	if (local->port || esp_end_check(&e, ESP_HOST, ESP_TRANSPORT, &why))
+		return E_ARG;
+	*out = e;
+	return 0;
+}
+
+int esp_own_end(enum esp_scope scope, const struct addr *local,
+		const struct addr *seen, unsigned udp, uint32_t spi,
+		struct esp_end *out)
 {
 	struct addr at = seen->family ? *seen : *local;
 	struct esp_end e;
-	int r;
+	int r = E_ARG;
 
 	at.port = local->port;
-	r = esp_media_end(&at, spi, &e);
+	if (scope == ESP_MEDIA)
+		r = esp_media_end(&at, spi, &e);
+	else if (scope == ESP_HOST)
+		r = host_end(&at, spi, &e);
 	if (r || (seen->family && (!udp || seen->family != local->family)))
 		return E_ARG;
 	e.natted = seen->family;

@@ -76,11 +76,14 @@ struct esp_end {
  * the next, RTP's and RTCP's. The port is even. E_ARG. */
 int esp_media_end(const struct addr *local, uint32_t spi, struct esp_end *out);
 
-/* The same as the far end sees it. seen: what a NAT before us makes of our
- * address, port for port; its family is 0 where there is none. udp: our port of
- * ESP in UDP, 0: none. E_ARG also for a NAT without such a port. */
-int esp_media_end_seen(const struct addr *local, const struct addr *seen,
-		       unsigned udp, uint32_t spi, struct esp_end *out);
+/* Our end of a tunnel of that scope as the far end sees it: of ESP_MEDIA as
+ * esp_media_end() has it, of ESP_HOST all of local, which has no port then.
+ * seen: what a NAT before us makes of our address, port for port; its family is
+ * 0 where there is none. udp: our port of ESP in UDP, 0: none. E_ARG also for a
+ * NAT without such a port, and for ESP_NET. */
+int esp_own_end(enum esp_scope scope, const struct addr *local,
+		const struct addr *seen, unsigned udp, uint32_t spi,
+		struct esp_end *out);
 /* Such an end as our own kernel has it: with local's address. */
 void esp_end_behind(const struct addr *local, struct esp_end *e);
 

@@ -35,7 +35,7 @@ static void drop(struct engine *e, uint32_t *tunnel)
 
 int tunnelclient_reserve(struct call *c, struct job *j)
 {
-	struct msg_tunnel_reserve m = { .call = c->id };
+	struct msg_tunnel_reserve m = { .call = c->id, .scope = ESP_MEDIA };
 	int r;
 
 	if (c->carried)

@@ -31,13 +31,16 @@ const char *binding_wrong(const struct tunnels *c, const struct tunnel *t,
 
 	if (m->call != t->call)
 		return "the key is another call's";
-	if (esp_media_end_seen(&t->local, &c->own.seen[t->local.family == 6],
-			       c->own.udp, t->spi, &near) ||
+	if (esp_own_end(t->scope, &t->local,
+			&c->own.seen[t->local.family == 6], c->own.udp,
+			t->spi, &near) ||
 	    !same_end(&m->near, &near))
 		return "the key is for another end than ours";
-	if (m->scope != ESP_MEDIA || m->mode != ESP_TRANSPORT)
-		return "only media in transport mode can be raised";
-	if (esp_end_check(&m->far, ESP_MEDIA, ESP_TRANSPORT, &why))
+	if (m->scope != t->scope)
+		return "the key is for another scope";
+	if (m->mode != ESP_TRANSPORT)
+		return "only transport mode can be raised";
+	if (esp_end_check(&m->far, t->scope, ESP_TRANSPORT, &why))
 		return "the far end of it is unsound";
 	if (m->far.at.family != near.at.family)
 		return "the two ends are of two families";

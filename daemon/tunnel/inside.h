@@ -21,7 +21,8 @@ struct tunnel {
 	struct tunnel *next; /* of its port */
 	uint64_t call;
 	uint32_t id, spi;
-	struct addr local;
+	uint32_t scope;      /* enum esp_scope */
+	struct addr local;   /* port 0: it is for more than one line */
 	enum tunnel_state state;
 	struct tunnel_pair *pair;
 	unsigned n_held;
@@ -55,6 +56,7 @@ struct tunnels {
 	struct place *places; /* by id, which grows */
 	size_t n, room;
 	struct tunnel **ports[2]; /* by family and pair of ports */
+	struct tunnel *shared[2]; /* by family: of scopes that calls share */
 	struct held *held;
 	uint64_t n_held, n_waits;
 	uint64_t due_us; /* when the first of them has waited enough */
@@ -65,7 +67,8 @@ struct tunnels {
 
 /* table.c */
 
-/* The chain of a port; NULL: it is none of tunnel.ports on our address. */
+/* The chain of a port, or without one that of tunnels which calls share; NULL:
+ * it is none of tunnel.ports on our address. */
 struct tunnel **table_port(const struct tunnels *c, const struct addr *local);
 struct place *table_find(const struct tunnels *c, uint32_t id);
 struct place *table_find_key(const struct tunnels *c, uint64_t key_id);
@@ -79,17 +82,29 @@ void table_remove(struct tunnels *c, struct tunnel *t);
 const char *binding_wrong(const struct tunnels *c, const struct tunnel *t,
 			  const struct msg_tunnel_key *m);
 
-/* turn.c: a tunnel that was raised instead of another, which sends still. */
+/* turn.c: which of several tunnels to one place sends. */
 
 /* It sends now, or once it was heard. An error: nothing has changed. */
-int turn_begin(struct tunnels *c, struct tunnel *t, struct tunnel *old,
-	       struct tunnel_why *why);
+int turn_begin(struct tunnels *c, struct tunnel *t, struct tunnel_why *why);
 /* It sends now, if it did not. */
 int turn_now(struct tunnels *c, struct tunnel *t);
 /* If it was heard, or its time has come. */
 int turn_tick(struct tunnels *c, struct tunnel *t, uint64_t now_us);
-/* old goes: what is to replace it must not wait any longer. */
+/* old goes: another has to send. */
 void turn_from(struct tunnels *c, const struct tunnel *old);
+
+/* share.c: tunnels that calls to one far end have in common. */
+
+static inline bool share_is(const struct tunnel *t)
+{
+	return t->scope != ESP_MEDIA;
+}
+
+/* Whether both are raised, or were, and lead to the same place. */
+bool share_same(const struct tunnel *a, const struct tunnel *b);
+/* Of the others to the same place that are raised the one that should send when
+ * t does not any more; NULL: there is none. */
+struct tunnel *share_next(const struct tunnels *c, const struct tunnel *t);
 
 /* list.c: answers TUNNEL_LIST. */
 int list_answer(struct tunnels *c, const struct ipc_msg *msg);

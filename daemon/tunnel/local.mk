@@ -5,6 +5,7 @@ daemon_tunnel_libtunnel_a_SOURCES = \
 	daemon/tunnel/inside.h \
 	daemon/tunnel/binding.c \
 	daemon/tunnel/list.c \
+	daemon/tunnel/share.c \
 	daemon/tunnel/table.c \
 	daemon/tunnel/standing.h \
 	daemon/tunnel/tunnel.c daemon/tunnel/tunnel.h \

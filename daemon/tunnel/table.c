@@ -11,9 +11,12 @@ struct tunnel **table_port(const struct tunnels *c, const struct addr *local)
 {
 	int six = local->family == 6;
 
-	if (!c->media[six].family ||
-	    !addr_same_host(&c->media[six], local) || local->port & 1 ||
-	    local->port < c->own.port_min || local->port >= c->own.port_max)
+	if (!c->media[six].family || !addr_same_host(&c->media[six], local))
+		return NULL;
+	if (!local->port)
+		return (struct tunnel **)&c->shared[six];
+	if (local->port & 1 || local->port < c->own.port_min ||
+	    local->port >= c->own.port_max)
 		return NULL;
 	return &c->ports[six][(local->port - c->own.port_min) / 2];
 }

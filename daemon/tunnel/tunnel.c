@@ -4,6 +4,8 @@
  *
  *   tunnels.c   what engine and keeper ask for
  *   table.c     tunnels by id, key and port
+ *   turn.c      which of several to one place sends
+ *   share.c     those that calls have in common
  *   list.c      what the operator sees
  *   tunnel.h    the role that does it: modules/xfrm/tunnel
  *   uses.c      which call uses which of charon's tunnels
@@ -110,6 +112,7 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (tunnels_events(p->tunnels))
 		break_off("the kernel's events cannot be read any more");
+	plan(p);
 }
 
 /* -- child_ops ------------------------------------------------------------ */

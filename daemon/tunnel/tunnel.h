@@ -1,5 +1,6 @@
-/* tunnel.h - the role "tunnel": ESP for lines of media, in the kernel.
- * tunnels.c asks for it, a module of the tunnel process does it. One thread.
+/* tunnel.h - the role "tunnel": ESP for lines of media, or for all between two
+ * ends, in the kernel. tunnels.c asks for it, a module of the tunnel process
+ * does it. One thread.
  *
  * Nothing but ESP passes the UDP ports of tunnel.ports on our outside media
  * addresses, either way: from before the module's start() is over until its
@@ -44,28 +45,34 @@ struct tunnel_maker {
 	void *state; /* of each function */
 	/* Whether the kernel has that suite of ESP; ESP_NONE: any at all. */
 	bool (*can)(void *state, uint8_t family, enum esp_suite suite);
-	/* An SPI for media that arrive at local. With a pair for the same local
-	 * (or NULL): one of them can be raised instead of the other. E_FULL,
-	 * others by what the kernel says. */
+	/* An SPI for what arrives at local; it has a port where that is one
+	 * line of media. With a pair for the same port (or NULL): one of them
+	 * can be raised instead of the other. E_FULL, others by what the kernel
+	 * says. */
 	int (*reserve)(void *state, const struct addr *local,
 		       const struct tunnel_pair *with, void *owner,
 		       struct tunnel_pair **out, uint32_t *spi,
 		       struct tunnel_why *why);
 	/* Both SAs and their policies, or none. What near and far name is
-	 * checked against our own addresses and ports (E_POLICY). instead: the
-	 * pair whose place it is to take, or NULL: where the two have the same
-	 * ends it has no policies yet, and what leaves goes by that one's SAs
-	 * until turn(). The keys count as used also when it failed. */
+	 * checked against our own addresses and ports (E_POLICY), and against
+	 * what other tunnels are for (E_EXISTS). Where a pair to the same place
+	 * is raised, this one has no policies yet, and what leaves goes by that
+	 * one's SAs until turn(). Of a line of media that is instead, the pair
+	 * whose place it is to take (or NULL); with larger scopes all pairs to
+	 * one place are a group. The keys count as used also when it failed. */
 	int (*raise)(void *state, struct tunnel_pair *p,
 		     struct tunnel_pair *instead,
 		     const struct msg_tunnel_key *key, struct tunnel_why *why);
-	/* From now on what leaves goes by p's SAs, not by from's, which still
-	 * receive until it is dropped. 0 also when it is so already. */
-	int (*turn)(void *state, struct tunnel_pair *p,
-		    struct tunnel_pair *from, struct tunnel_why *why);
+	/* Whether what leaves goes by p's SAs. */
+	bool (*sends)(void *state, const struct tunnel_pair *p);
+	/* From now on it does, not by those of the pair of its group that did,
+	 * which still receive until it is dropped. 0 also when it is so
+	 * already. E_STATE: the group has no policies (any more). */
+	int (*turn)(void *state, struct tunnel_pair *p, struct tunnel_why *why);
 	/* Whether anything came by its SA. */
 	bool (*heard)(void *state, const struct tunnel_pair *p);
-	/* Removes what there is of it, and frees it. */
+	/* Removes what there is of it, and frees it. Its group loses the
+	 * policies if it sends: turn() another first. */
 	void (*drop)(void *state, struct tunnel_pair *p);
 	/* Readable when events() has something. */
 	int (*events_fd)(void *state);

@@ -112,18 +112,35 @@ static void tunnel_del(struct tunnels *c, struct tunnel *t)
 	table_remove(c, t);
 }
 
-/* What it replaced has no use without it. */
+/* What it replaced has no use without it, or without the last of those that
+ * share a place. */
 static void drop_with_replaced(struct tunnels *c, struct tunnel *t)
 {
 	struct tunnel *other = *table_port(c, &t->local), *next;
+	bool last = t->state == TUNNEL_RAISED && !share_next(c, t);
 
 	t->turn_us = 0;
-	for (; other && t->state == TUNNEL_RAISED; other = next) {
+	for (; other && last; other = next) {
 		next = other->next;
-		if (other->state == TUNNEL_REPLACED)
+		if (other->state == TUNNEL_REPLACED &&
+		    (!share_is(t) || share_same(other, t)))
 			tunnel_del(c, other);
 	}
 	tunnel_del(c, t);
+}
+
+/* Nobody needs it any more. What other calls' packets are under way in still
+ * hears, for their far end may not know yet. */
+static void retire(struct tunnels *c, struct tunnel *t)
+{
+	if (t->state != TUNNEL_RAISED || !share_next(c, t)) {
+		drop_with_replaced(c, t);
+		return;
+	}
+	turn_from(c, t);
+	t->turn_us = 0;
+	t->state = TUNNEL_REPLACED;
+	until(c, t, c->grace_us);
 }
 
 void tunnels_clear(struct tunnels *c)
@@ -135,44 +152,48 @@ void tunnels_clear(struct tunnels *c)
 /* -- TUNNEL_RESERVE ------------------------------------------------------- */
 
 /* Another call's tunnel on that port would share its policies. */
-static int check_port(const struct tunnels *c, uint64_t call,
+static int check_port(const struct tunnels *c, uint64_t call, uint32_t scope,
 		      const struct addr *local, const char **why)
 {
 	struct tunnel **chain = table_port(c, local);
 	unsigned n = 0;
 
 	*why = "not a port of tunnel.ports on an outside.media address";
-	if (!chain)
+	if (!chain || !local->port != (scope != ESP_MEDIA))
 		return E_POLICY;
 	*why = "the kernel has no ESP for this kind of address";
 	if (!c->conf.maker->can(c->conf.maker->state, local->family, ESP_NONE))
 		return E_UNSUPPORTED;
 	*why = "the port has a tunnel of another call";
-	for (const struct tunnel *t = *chain; t; t = t->next, n++)
-		if (t->call != call)
+	for (const struct tunnel *t = *chain; t; t = t->next) {
+		if (t->call != call && scope == ESP_MEDIA)
 			return E_EXISTS;
+		n += t->call == call;
+	}
 	*why = "too many tunnels for one port";
 	return n < PORT_TUNNELS ? 0 : E_FULL;
 }
 
-static int reserve_one(struct tunnels *c, uint64_t call,
-		       const struct addr *local, struct tunnel **out,
-		       struct tunnel_why *why)
+static int reserve_one(struct tunnels *c, const struct msg_tunnel_reserve *m,
+		       unsigned i, struct tunnel **out, struct tunnel_why *why)
 {
+	const struct addr *local = &m->local[i];
 	const struct tunnel_maker *maker = c->conf.maker;
 	const char *text;
-	struct tunnel *t, *first;
-	int r = check_port(c, call, local, &text);
+	struct tunnel *t, *first = NULL;
+	int r = check_port(c, m->call, m->scope, local, &text);
 
 	if (!r) {
-		first = *table_port(c, local);
+		if (m->scope == ESP_MEDIA)
+			first = *table_port(c, local);
 		text = "no memory, or no id";
-		r = table_add(c, call, local, &t);
+		r = table_add(c, m->call, local, &t);
 	}
 	if (r) {
 		snprintf(why->text, sizeof why->text, "%s", text);
 		return r;
 	}
+	t->scope = m->scope;
 	r = maker->reserve(maker->state, local, first ? first->pair : NULL, t,
 			   &t->pair, &t->spi, why);
 	if (r)
@@ -189,10 +210,11 @@ static int on_reserve(struct tunnels *c, const struct ipc_msg *msg)
 	struct tunnel *t[STREAM_MAX];
 	struct tunnel_why why = { "" };
 
-	if (!m->n || m->n > STREAM_MAX)
+	if (!m->n || m->n > STREAM_MAX ||
+	    (m->scope != ESP_MEDIA && (m->scope != ESP_HOST || m->n > 1)))
 		return E_FORMAT;
 	while (!a.err && a.n < m->n) {
-		a.err = reserve_one(c, m->call, &m->local[a.n], &t[a.n], &why);
+		a.err = reserve_one(c, m, a.n, &t[a.n], &why);
 		if (a.err)
 			break;
 		a.tunnel[a.n] = t[a.n]->id;
@@ -214,8 +236,11 @@ static int on_reserve(struct tunnels *c, const struct ipc_msg *msg)
 
 /* -- raising -------------------------------------------------------------- */
 
-static void note(struct tunnel *t, const struct msg_tunnel_key *m)
+static void note(const struct tunnels *c, struct tunnel *t,
+		 const struct msg_tunnel_key *m)
 {
+	t->state = TUNNEL_RAISED;
+	t->raised_us = now_us(c);
 	t->life_s = m->life_s;
 	t->suite = m->in.suite;
 	t->mode = m->mode;
@@ -239,10 +264,10 @@ static void raise_now(struct tunnels *c, struct tunnel *t, struct tunnel *old,
 	r = maker->raise(maker->state, t->pair, old ? old->pair : NULL,
 			 &(*at)->m, &why);
 	there = !r;
-	if (!r && old)
-		r = turn_begin(c, t, old, &why);
 	if (!r)
-		note(t, &(*at)->m);
+		note(c, t, &(*at)->m);
+	if (!r && (old || share_is(t)))
+		r = turn_begin(c, t, &why);
 	held_drop(c, at);
 	if (r) {
 		log_line(LOG_CLASS_ERROR, TAG, t->call, "tunnel %u cannot be "
@@ -253,12 +278,12 @@ static void raise_now(struct tunnels *c, struct tunnel *t, struct tunnel *old,
 		return;
 	}
 	held_drop_all(c, t);
-	t->state = TUNNEL_RAISED;
-	t->raised_us = now_us(c);
 	p->key_id = key_id;
 	if (old) {
 		old->state = TUNNEL_REPLACED;
 		until(c, old, c->grace_us);
+		if (share_is(t) && !share_same(t, old)) /* it moved */
+			turn_from(c, old);
 	}
 	unpark(c, t, 0, NULL);
 }
@@ -276,6 +301,7 @@ static int try_raise(struct tunnels *c, struct tunnel *t)
 		return E_AGAIN;
 	if (m->instead && (!old || old->call != t->call ||
 			   old->state != TUNNEL_RAISED ||
+			   old->scope != t->scope ||
 			   !addr_equal(&old->local, &t->local)))
 		unpark(c, t, E_STATE, "what it is to replace is not up");
 	else if (!*at)
@@ -324,10 +350,11 @@ static int on_drop(struct tunnels *c, const struct ipc_msg *msg)
 	const struct msg_tunnel_drop *m = msg->body;
 	struct place *p = table_find(c, m->tunnel);
 
-	if (p)
-		drop_with_replaced(c, p->tunnel);
-	else
+	if (!p)
 		c->counts.late++;
+	else if (!share_is(p->tunnel) ||
+		 p->tunnel->state != TUNNEL_REPLACED) /* else it goes anyway */
+		retire(c, p->tunnel);
 	return 0;
 }
 
@@ -421,13 +448,19 @@ static void tell_event(struct tunnels *c, const struct tunnel *t,
 	tell(c, MSG_TUNNEL_EVENT, 0, &m, sizeof m);
 }
 
+static void tell_gone(struct tunnels *c, const struct tunnel *t,
+		      const char *why)
+{
+	if (t->state != TUNNEL_RAISED)
+		return;
+	log_line(LOG_CLASS_INFO, TAG, t->call, "tunnel %u is gone: %s", t->id,
+		 why);
+	tell_event(c, t, TUNNEL_EVENT_GONE);
+}
+
 static void lost(struct tunnels *c, struct tunnel *t, const char *why)
 {
-	if (t->state == TUNNEL_RAISED) {
-		log_line(LOG_CLASS_INFO, TAG, t->call, "tunnel %u is gone: %s",
-			 t->id, why);
-		tell_event(c, t, TUNNEL_EVENT_GONE);
-	}
+	tell_gone(c, t, why);
 	drop_with_replaced(c, t);
 }
 
@@ -444,8 +477,10 @@ static int on_key_gone(struct tunnels *c, const struct ipc_msg *msg)
 		held_drop(c, at);
 	wake(c, m->key_id);
 	p = table_find_key(c, m->key_id);
-	if (p && p->tunnel->state == TUNNEL_RAISED) /* replaced: it has grace */
-		lost(c, p->tunnel, "the keeper took its key back");
+	if (p && p->tunnel->state == TUNNEL_RAISED) { /* else it has grace */
+		tell_gone(c, p->tunnel, "the keeper took its key back");
+		retire(c, p->tunnel);
+	}
 	return 0;
 }
 

@@ -77,6 +77,26 @@ bool ipsec_selector_equal(const struct ipsec_selector *a,
 	       a->proto == b->proto;
 }
 
+static bool nets_meet(const struct net *a, const struct net *b)
+{
+	return net_contains(a, &b->base) || net_contains(b, &a->base);
+}
+
+static bool ports_meet(uint16_t a, uint16_t a_mask, uint16_t b,
+		       uint16_t b_mask)
+{
+	return !((a ^ b) & a_mask & b_mask);
+}
+
+bool ipsec_selectors_meet(const struct ipsec_selector *a,
+			const struct ipsec_selector *b)
+{
+	return nets_meet(&a->src, &b->src) && nets_meet(&a->dst, &b->dst) &&
+	       (!a->proto || !b->proto || a->proto == b->proto) &&
+	       ports_meet(a->sport, a->sport_mask, b->sport, b->sport_mask) &&
+	       ports_meet(a->dport, a->dport_mask, b->dport, b->dport_mask);
+}
+
 /* -- SAs ------------------------------------------------------------------ */
 
 static int check_pair(const struct addr *src, const struct addr *dst,

@@ -83,5 +83,8 @@ int ipsec_policy_check(const struct ipsec_policy *p, const char **why);
 int ipsec_selector_check(const struct ipsec_selector *s, const char **why);
 bool ipsec_selector_equal(const struct ipsec_selector *a,
 			const struct ipsec_selector *b);
+/* Whether a packet can match both. */
+bool ipsec_selectors_meet(const struct ipsec_selector *a,
+			const struct ipsec_selector *b);
 
 #endif

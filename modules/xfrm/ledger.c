@@ -438,17 +438,33 @@ int ledger_put(struct ledger *l, const struct ledger_record *rec,
 	return 0;
 }
 
-int ledger_turn(struct ledger *l, uint32_t slot, uint32_t spi)
+static int change(struct ledger *l, uint32_t slot,
+		  const struct ledger_record *to)
 {
-	struct ledger_record *r = ledger_at(l, slot), turned = *r;
+	struct ledger_record *r = ledger_at(l, slot);
 
-	turned.policy.spi = spi;
-	if (write_record(l, slot, &turned)) {
+	if (write_record(l, slot, to)) {
 		write_record(l, slot, r); /* as far as there is a disk */
 		return E_IO;
 	}
-	r->policy.spi = spi;
+	*r = *to;
 	return 0;
+}
+
+int ledger_turn(struct ledger *l, uint32_t slot, uint32_t spi)
+{
+	struct ledger_record turned = *ledger_at(l, slot);
+
+	turned.policy.spi = spi;
+	return change(l, slot, &turned);
+}
+
+int ledger_rename(struct ledger *l, uint32_t slot, uint32_t reqid)
+{
+	struct ledger_record renamed = *ledger_at(l, slot);
+
+	renamed.sa.reqid = reqid;
+	return change(l, slot, &renamed);
 }
 
 int ledger_drop(struct ledger *l, uint32_t slot)

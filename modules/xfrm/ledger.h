@@ -54,6 +54,8 @@ int ledger_set_range(struct ledger *l, uint32_t n);
 int ledger_put(struct ledger *l, const struct ledger_record *r, uint32_t *slot);
 /* The same policy, with another SPI in its template. E_IO: it is as it was. */
 int ledger_turn(struct ledger *l, uint32_t slot, uint32_t spi);
+/* The same SA, under another reqid. E_IO: it is as it was. */
+int ledger_rename(struct ledger *l, uint32_t slot, uint32_t reqid);
 /* E_IO: the record may come back with the next start. */
 int ledger_drop(struct ledger *l, uint32_t slot);
 /* Borrowed until it is dropped; NULL: nothing there. */

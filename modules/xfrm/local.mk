@@ -15,7 +15,9 @@ modules_xfrm_libxfrm_a_SOURCES = \
 	modules/xfrm/selector.c modules/xfrm/selector.h \
 	modules/xfrm/sweep.c \
 	modules/xfrm/tunnel/block.c modules/xfrm/tunnel/block.h \
+	modules/xfrm/tunnel/bypass.c modules/xfrm/tunnel/bypass.h \
 	modules/xfrm/tunnel/door.c modules/xfrm/tunnel/door.h \
+	modules/xfrm/tunnel/group.c modules/xfrm/tunnel/group.h \
 	modules/xfrm/tunnel/module.c \
 	modules/xfrm/tunnel/pair.c modules/xfrm/tunnel/pair.h \
 	modules/xfrm/watch.c \

@@ -129,9 +129,12 @@ static int record_sa(struct raising *g, size_t i, const struct ipsec_sa *sa)
 	old = ledger_at(g->x->ledger, slot);
 	if (!old->reserved)
 		return ask_refused(g->why, &g->q[i], EEXIST, "it is ours");
-	if (old->sa.reqid != sa->reqid) /* a sweep would not know it again */
-		return ask_failed(g->why, E_ARG, "SPI 0x%08x was reserved "
-				  "under another reqid", sa->spi);
+	/* the record first: what a crash leaves then under the old reqid, a
+	 * reserved SPI, the kernel drops by itself */
+	if (old->sa.reqid != sa->reqid &&
+	    ledger_rename(g->x->ledger, slot, sa->reqid))
+		return ask_failed(g->why, E_IO, "the ledger cannot record it: "
+				  "%s", strerror(errno));
 	g->q[i].kind = REQUEST_SA_UPDATE;
 	g->slot[i] = slot;
 	g->ours[i] = true;

@@ -170,3 +170,25 @@ int xfrm_list(struct xfrm *x, xfrm_list_fn fn, void *user,
 
 	return ask_dump(x->link, REQUEST_SA_DUMP, show, &l, why);
 }
+
+struct rules {
+	xfrm_policy_fn fn;
+	void *user;
+};
+
+static void show_policy(void *user, size_t i, const struct reply *r)
+{
+	struct rules *l = user;
+
+	(void)i;
+	if (r->kind == REPLY_POLICY)
+		l->fn(l->user, &r->policy);
+}
+
+int xfrm_policies(struct xfrm *x, xfrm_policy_fn fn, void *user,
+		  struct xfrm_why *why)
+{
+	struct rules l = { fn, user };
+
+	return ask_dump(x->link, REQUEST_POLICY_DUMP, show_policy, &l, why);
+}

@@ -50,8 +50,8 @@ int xfrm_sweep(struct xfrm *x, bool keep_rules, struct xfrm_swept *out,
 /* An unused one of our sub-range. E_FULL. */
 int xfrm_reqid(struct xfrm *x, uint32_t *out);
 int xfrm_spi(struct xfrm *x, uint32_t *out);
-/* Reserves sa->spi (of our sub-range), inbound, until it is raised under the
- * same reqid; key and limits are not read. The kernel keeps others from it for
+/* Reserves sa->spi (of our sub-range), inbound, until it is raised; key and
+ * limits are not read. The kernel keeps others from it for
  * some 30 s only, after that xfrm_raise() may meet E_EXISTS. E_EXISTS: take
  * another. */
 int xfrm_reserve(struct xfrm *x, const struct ipsec_sa *sa, uint32_t *slot,
@@ -68,7 +68,8 @@ struct xfrm_wanted {
 };
 
 /* Adds them all, SAs first, or none: what was added before one was refused is
- * removed again (and an SPI that was reserved for it is free). slot gets one
+ * removed again (and an SPI that was reserved for it, under whatever reqid, is
+ * free). slot gets one
  * slot of the ledger for each, SAs first. Never replaces anything.
  *
  * E_ARG: a thing is wrong (why says which); E_REPLAY: a key was installed
@@ -119,5 +120,11 @@ int xfrm_packets(struct xfrm *x, uint32_t slot, uint64_t *out);
 typedef void (*xfrm_list_fn)(void *user, uint32_t slot, const struct reply *r);
 int xfrm_list(struct xfrm *x, xfrm_list_fn fn, void *user,
 	      struct xfrm_why *why);
+
+/* All policies in the kernel, ours and others'; not those of sockets, nor what
+ * is not of ESP. fn must not ask anything. */
+typedef void (*xfrm_policy_fn)(void *user, const struct ipsec_policy *p);
+int xfrm_policies(struct xfrm *x, xfrm_policy_fn fn, void *user,
+		  struct xfrm_why *why);
 
 #endif

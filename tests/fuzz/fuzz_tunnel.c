@@ -89,10 +89,14 @@ static void do_reserve(struct house *h)
 {
 	uint8_t how = octet(h);
 
-	h->asked = (struct msg_tunnel_reserve){ .call = how & 3,
-						.n = (how >> 2) % 10 };
-	for (unsigned i = 0; i < h->asked.n && i < STREAM_MAX; i++)
+	h->asked = (struct msg_tunnel_reserve){
+		.call = how & 3, .n = (how >> 2) % 10,
+		.scope = how & 0x80 ? ESP_HOST : ESP_MEDIA };
+	for (unsigned i = 0; i < h->asked.n && i < STREAM_MAX; i++) {
 		h->asked.local[i] = address(h);
+		if (how & 0x40)
+			h->asked.local[i].port = 0;
+	}
 	give(h, PROC_ENGINE, MSG_TUNNEL_RESERVE, &h->asked, sizeof h->asked);
 }
 
@@ -114,13 +118,18 @@ static void do_key(struct house *h)
 		.life_s = octet(h), .window = 32, .mode = ESP_TRANSPORT,
 		.scope = ESP_MEDIA, .peer = "b",
 		.in.suite = ESP_AES_128_GCM, .out.suite = ESP_AES_128_GCM };
+	const struct addr *local = &h->local[tunnel], none = { 0 };
 	struct addr far;
 	uint16_t at = (uint16_t)(octet(h) << 8 | octet(h));
 
-	addr_parse(h->local[tunnel].family == 6 ? "[fd00::2]:50000"
-						: "10.2.2.2:50000", &far);
-	esp_media_end(&h->local[tunnel], h->spi[tunnel], &m.near);
-	esp_media_end(&far, 0x5000, &m.far);
+	addr_parse(local->family == 6 ? "[fd00::2]:50000" : "10.2.2.2:50000",
+		   &far);
+	if (local->family && !local->port) {
+		m.scope = ESP_HOST;
+		far.port = 0;
+	}
+	esp_own_end(m.scope, local, &none, 0, h->spi[tunnel], &m.near);
+	esp_own_end(m.scope, &far, &none, 0, 0x5000, &m.far);
 	if (how & 0x80 && at % sizeof m < offsetof(struct msg_tunnel_key, peer))
 		((uint8_t *)&m)[at % sizeof m] ^= how;
 	give(h, PROC_KEEPER, MSG_TUNNEL_KEY, &m, sizeof m);
@@ -162,6 +171,8 @@ static void do_kernel(struct house *h)
 
 	h->maker.raise_err = errors[how % 6];
 	h->maker.reserve_err = errors[how / 6 % 6];
+	h->maker.turn_err = errors[how / 36 % 6];
+	h->maker.heard = how & 2;
 	h->maker.event_owner = p->raised ? p->owner : NULL;
 	h->maker.event = how & 1 ? TUNNEL_EVENT_SOFT : TUNNEL_EVENT_GONE;
 	tunnels_events(h->tunnels);

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -35,10 +36,11 @@ THERE = {'a': HERE['b'], 'b': HERE['a']}
 
 
 class Process(guest.Tool):
-    def __init__(self, host, capability='+net_admin', ports=None, six=''):
+    def __init__(self, host, capability='+net_admin', ports=None, six=False):
         path = guest.ledger(f'{host}.conf')
         with open(path, 'w', encoding='ascii') as f:
-            f.write(CONF.format(own=OWN[host], ports=ports or PORTS[host], six=six, media='esp'))
+            f.write(CONF.format(own=OWN[host], ports=ports or PORTS[host],
+                                six=f', "{guest.HOSTS[1][host]}"' if six else '', media='esp'))
         self.host = host
         self.log = f'/run/{host}.log'
         with open(self.log, 'w', encoding='ascii') as log:
@@ -80,7 +82,7 @@ def only_blocks(host):
 @contextlib.contextmanager
 def both(**more):
     """The process on each host; all is gone from the kernel in the end."""
-    a, b = Process('a', **more), Process('b')
+    a, b = Process('a', **more), Process('b', **more)
     claim('both are ready', a.pid and b.pid, (a.first, b.first, a.said(), b.said()))
     yield a, b
     for p in (a, b):
@@ -252,6 +254,134 @@ def rekey():
             p.do('drop name=n')
 
 
+def host_up(a, b, name, call, six=False):
+    """A tunnel for all between the two, of that call; b answers. The SPIs, by process."""
+    own, host = guest.HOSTS[six], ('[{}]' if six else '{}').format
+    spi = {}
+    for p in (a, b):
+        said = p.do(f'reserve name={name} call={call} local={host(own[p.host])} scope=2')
+        spi[p] = re.search(r'spi=(0x[0-9a-f]+)', said)[1]
+    for p, q in ((a, b), (b, a)):
+        p.do(f'key name={name} id={call} seed={name} far={host(own[q.host])} spi={spi[q]} scope=2')
+    b.do(f'raise name={name} id={call} proven=1')
+    a.do(f'raise name={name} id={call}')
+    return spi
+
+
+def sas(host):
+    return ip('-n', host, 'xfrm', 'state').count('proto esp')
+
+
+def tcp(port, six=False):
+    """Whether a can talk to b by TCP; what was seen of it on the wire, by protocol."""
+    wire = Wire()
+    with inside('b'):
+        server = socket.create_server((guest.HOSTS[six]['b'], port),
+                                      family=socket.AF_INET6 if six else socket.AF_INET)
+    with inside('a'):
+        client = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
+    client.settimeout(3)
+    with contextlib.closing(server), contextlib.closing(client):
+        client.connect((guest.HOSTS[six]['b'], port))
+        client.sendall(SPEECH)
+        other, _ = server.accept()
+        with contextlib.closing(other):
+            return other.recv(2048) == SPEECH, {p for p, _ in wire.seen()}
+
+
+def shared():
+    """Calls share what is for all between two hosts; signalling stays out of it"""
+    wire = Wire()
+    sock = {(h, n): udp(h, n) for h in 'ab' for n in (30000, 5060)}
+    sock['a', 40000], sock['b', 50000] = udp('a', 40000), udp('b', 50000)
+
+    def talks(n, m, back=False):
+        sides = (sock['a', n], sock['b', m], (B, m))
+        if back:
+            sides = (sock['b', m], sock['a', n], (A, n))
+        passed = talk(*sides) == 5
+        return passed, {p for p, _ in wire.seen()}
+
+    with both() as (a, b):
+        before = blocks('a')
+        one = host_up(a, b, 'one', 1)
+        claim('what is not media goes in ESP, both ways', talks(30000, 30000) == (True, {50}) and
+              talks(30000, 30000, True) == (True, {50}))
+        claim('so do media', talks(40000, 50000) == (True, {50}) and
+              talks(40000, 50000, True) == (True, {50}))
+        claim('SIP does not', talks(5060, 5060) == (True, {17}) and
+              talks(5060, 5060, True) == (True, {17}))
+        claim('nor what connects to SIP', tcp(5060) == (True, {6}))
+        claim('other connections do', tcp(7000) == (True, {50}))
+        wire.seen()
+        for src, dst in ((5060, 50000), (40000, 50000), (5060, 30000)):
+            forge((A, src), (B, dst), SPEECH)
+        for name in (('b', 50000), ('b', 30000)):
+            sock[name].settimeout(0.3)
+            with contextlib.suppress(TimeoutError):
+                raise guest.Wrong(f'forged in clear: {sock[name].recv(2048)}')
+        claim('forged clear packets reach b, and nobody there',
+              [p for p, _ in wire.seen()] == [17] * 3)
+        two = host_up(a, b, 'two', 2)
+        policy = ip('-n', 'a', 'xfrm', 'policy')
+        claim('a second call has SAs of its own and the same policies',
+              sas('a') == 4 and policy.count('tmpl') == 2 and
+              f'spi {two[b]}' in policy, kernel('a'))
+        claim('which go on', talks(40000, 50000) == (True, {50}) and
+              talks(40000, 50000, True) == (True, {50}))
+        time.sleep(0.3)  # b has heard of it, and turns
+        claim('b sends by the new ones, too', f'spi {two[a]}' in ip('-n', 'b', 'xfrm', 'policy'))
+        a.do('drop name=two')
+        claim('the newer call ends here: nothing is lost, on either way',
+              talks(40000, 50000) == (True, {50}) and talks(40000, 50000, True) == (True, {50}))
+        claim('we send by the older one', f'spi {one[b]}' in ip('-n', 'a', 'xfrm', 'policy'))
+        b.do('drop name=two')
+        claim('and at the other end', talks(40000, 50000) == (True, {50}) and
+              talks(40000, 50000, True) == (True, {50}))
+        host_up(a, b, 'three', 3)  # while the second one is torn down
+        a.do('drop name=one')
+        claim('another begins meanwhile', talks(40000, 50000) == (True, {50}) and
+              talks(40000, 50000, True) == (True, {50}))
+        time.sleep(3.5)
+        claim('after the grace the old ones are gone', sas('a') == 2, kernel('a'))
+        for p in (a, b):
+            p.do('drop name=three')
+        b.do('drop name=one')
+        for p in (a, b):
+            p.list()
+            claim(f'only blocks are left on {p.host}', only_blocks(p.host), kernel(p.host))
+        claim('as many as before', blocks('a') == before)
+        conflicts(a)
+
+
+def conflicts(a):
+    """What another program has in the kernel is left as it is, and told"""
+    words = ('xfrm', 'policy', 'add', 'src', '10.99.0.0/16', 'dst', '10.99.0.0/16', 'dir', 'out',
+             'priority', '9999999', 'tmpl', 'src', A, 'dst', '10.99.9.9', 'proto', 'esp', 'reqid',
+             '3', 'mode', 'tunnel')
+    ip('-n', 'a', *words)
+    before = kernel('a')
+    a.do(f'reserve name=x call=7 local={A} scope=2')
+    a.do(f'key name=x id=7 seed=x far={B} spi=0x5000 scope=2')
+    a.refused('raise name=x id=7', code=-11, text='another program has a policy')
+    a.do('drop name=x')
+    a.list()
+    claim('it is as before', kernel('a') == before, kernel('a'))
+    ip('-n', 'a', 'xfrm', 'policy', 'delete', *words[3:9])
+
+
+def shared_six():
+    """The same over IPv6"""
+    with both(six=True) as (a, b):  # which have media addresses of both kinds
+        host_up(a, b, 'one', 1, six=True)
+        for host in 'ab':
+            ip('-n', host, '-6', 'neigh', 'flush', 'all')
+        claim('connections go in ESP', tcp(7000, True) == (True, {50}))
+        claim('those of SIP do not', tcp(5060, True) == (True, {6}))
+        for p in (a, b):
+            p.do('drop name=one')
+
+
 def lives():
     """A soft limit asks for new keys, at the hard one it is told gone; nothing leaks"""
     wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
@@ -409,8 +539,8 @@ def left():
             claim('it ends in order', daemon.wait(20) == 0)
 
 
-CLAIMS = (rights, blocked, esp_only, orders, rekey, lives, siblings, killed, whole,
-          left)
+CLAIMS = (rights, blocked, esp_only, orders, rekey, shared, shared_six, lives, siblings, killed,
+          whole, left)
 
 if __name__ == '__main__':
     sys.exit(run(CLAIMS, sys.argv[3:]))

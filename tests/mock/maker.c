@@ -48,6 +48,14 @@ static int reserve(void *state, const struct addr *local,
 	return 0;
 }
 
+static struct tunnel_pair *sender_of(struct maker *m, unsigned group)
+{
+	for (struct tunnel_pair *p = m->pair; p < m->pair + MAKER_PAIRS; p++)
+		if (p->policies && p->group == group)
+			return p;
+	return NULL;
+}
+
 static int raise_pair(void *state, struct tunnel_pair *p,
 		      struct tunnel_pair *instead,
 		      const struct msg_tunnel_key *key, struct tunnel_why *why)
@@ -55,28 +63,39 @@ static int raise_pair(void *state, struct tunnel_pair *p,
 	struct maker *m = state;
 
 	if (!p->owner || p->raised || key->near.spi != p->spi ||
-	    (instead && (!instead->raised || instead->group != p->group)))
+	    (key->scope == ESP_MEDIA && instead &&
+	     (!instead->raised || instead->group != p->group)))
 		abort();
 	m->last = *key;
 	wipe(&m->last.in, sizeof m->last.in);
 	wipe(&m->last.out, sizeof m->last.out);
 	if (m->raise_err)
 		return fail(m->raise_err, why);
+	if (key->scope != ESP_MEDIA)
+		p->group = MAKER_SHARED + key->far.at.ip[3];
+	p->policies = !sender_of(m, p->group);
 	p->raised = true;
-	p->policies = !instead;
 	m->raised++;
 	return 0;
 }
 
-static int turn(void *state, struct tunnel_pair *p, struct tunnel_pair *from,
-		struct tunnel_why *why)
+static bool sends(void *state, const struct tunnel_pair *p)
+{
+	(void)state;
+	return p->policies;
+}
+
+static int turn(void *state, struct tunnel_pair *p, struct tunnel_why *why)
 {
 	struct maker *m = state;
+	struct tunnel_pair *from = sender_of(m, p->group);
 
-	if (!p->raised || p->policies || !from || !from->policies)
+	if (!p->raised)
 		abort();
-	if (m->turn_err)
-		return fail(m->turn_err, why);
+	if (p->policies)
+		return 0;
+	if (m->turn_err || !from)
+		return fail(from ? m->turn_err : E_STATE, why);
 	p->policies = true;
 	from->policies = false;
 	return 0;
@@ -144,7 +163,7 @@ void maker_open(struct maker *m)
 	m->last_spi = 0x1000;
 	m->role = (struct tunnel_maker){
 		.state = m, .can = can, .reserve = reserve,
-		.raise = raise_pair, .turn = turn, .heard = heard,
-		.drop = drop, .events_fd = events_fd,
+		.raise = raise_pair, .sends = sends, .turn = turn,
+		.heard = heard, .drop = drop, .events_fd = events_fd,
 		.events = events, .list = list };
 }

@@ -7,6 +7,8 @@
 #include "daemon/tunnel/tunnel.h"
 
 #define MAKER_PAIRS 4096
+#define MAKER_SHARED 100000 /* groups of larger scopes: and the far end's last
+                               octet */
 
 struct tunnel_pair {
 	void *owner;

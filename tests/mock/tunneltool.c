@@ -8,9 +8,10 @@
  * "ok ..." or "failed CODE: why". Words are name=value; names of tunnels are
  * the caller's.
  *
- *     reserve name= call= local=ADDRESS:PORT
+ *     reserve name= call= local=ADDRESS:PORT [scope=]
  *     key name= id= seed= far=ADDRESS:PORT spi= [call=] [near=ADDRESS:PORT]
  *         [suite=] [life=] [kib=] [window=] [mode=] [scope=] [udp=1]
+ *     scopes are numbers of enum esp_scope; with 2 addresses have no ports
  *     raise name= id= [instead=NAME [proven=1]]   waits for the answer
  *     ask name= id=                    does not: "answer name=" does
  *     answer name= | drop name= | gone id=
@@ -324,7 +325,9 @@ static int wait_ready(void)
 
 static int reserve(const char *name, uint64_t call, const struct addr *local)
 {
-	struct msg_tunnel_reserve m = { .call = call, .n = 1 };
+	struct msg_tunnel_reserve m = {
+		.call = call, .n = 1,
+		.scope = (uint32_t)number("scope", ESP_MEDIA) };
 	const struct msg_tunnel_reserved *a = &t.engine.reserved;
 	struct held *h;
 
@@ -377,6 +380,7 @@ static void send_key(const struct held *h, uint64_t id, const char *seed,
 {
 	unsigned suite = (unsigned)number("suite", ESP_AES_128_GCM);
 	struct addr near = text("near") ? address("near") : h->local;
+	const struct addr none = { 0 };
 	struct msg_tunnel_key m = {
 		.key_id = KEEPER_EPOCH | id,
 		.call = number("call", (unsigned long)h->call),
@@ -388,8 +392,8 @@ static void send_key(const struct held *h, uint64_t id, const char *seed,
 		.udp = (uint32_t)number("udp", 0), .peer = "b",
 	};
 
-	if (esp_media_end(&near, h->spi, &m.near) ||
-	    esp_media_end(far, spi, &m.far)) {
+	if (esp_own_end(m.scope, &near, &none, 0, h->spi, &m.near) ||
+	    esp_own_end(m.scope, far, &none, 0, spi, &m.far)) {
 		printf("failed: an end is none\n");
 		exit(64);
 	}

@@ -174,6 +174,11 @@ int xfrmkernel_add(const struct ipsec_sa *sa)
 	return add_sa(&kernel, sa, false);
 }
 
+int xfrmkernel_add_policy(const struct ipsec_policy *p)
+{
+	return add_policy(&kernel, p);
+}
+
 unsigned xfrmkernel_count(void)
 {
 	unsigned n = 0;

@@ -27,6 +27,7 @@ extern struct link kernel;
 
 /* An SA that somebody else makes; an errno. */
 int xfrmkernel_add(const struct ipsec_sa *sa);
+int xfrmkernel_add_policy(const struct ipsec_policy *p);
 /* SAs and policies that are there. */
 unsigned xfrmkernel_count(void);
 

@@ -1,9 +1,7 @@
 /* test_tunnels.c - what engine and keeper ask the tunnel process for: in either
  * order, forged, out of place, too much; and what is left afterwards. */
 #include "daemon/base/err.h"
-#include "daemon/base/log.h"
-#include "daemon/tunnel/tunnels.h"
-#include "tests/mock/maker.h"
+#include "tests/unit/tunnels_rig.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -12,206 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#define EPOCH (UINT64_C(5) << 32)
-#define CALL 77
-
-static struct maker maker;
-static struct tunnels *t;
-static uint64_t now;
-
-/* The last answer of each kind, and how many there were. */
-static struct {
-	unsigned n;
-	uint64_t id;
-	struct msg_tunnel_reserved reserved;
-	struct msg_tunnel_raised raised;
-	struct msg_tunnel_event event;
-	struct msg_tunnel_listed listed;
-	char *text;
-} said;
-
-static uint64_t mono(void *user)
-{
-	(void)user;
-	return now;
-}
-
-static void tell(void *user, enum message type, uint64_t id,
-		 const struct ipc_msg *m)
-{
-	void *at = type == MSG_TUNNEL_RESERVED ? (void *)&said.reserved
-		 : type == MSG_TUNNEL_RAISED ? (void *)&said.raised
-		 : type == MSG_TUNNEL_EVENT ? (void *)&said.event
-					    : (void *)&said.listed;
-
-	(void)user;
-	memcpy(at, m->body, m->len);
-	said.n++;
-	said.id = id;
-	if (m->tail) {
-		free(said.text);
-		said.text = strndup((const char *)m->tail, m->tail_len);
-	}
-}
-
-static void quiet(enum log_class c, const char *line)
-{
-	(void)c;
-	(void)line;
-}
-
-static int setup(void **state)
-{
-	static const struct clock clock = { .mono_us = mono };
-	struct settings s = { .media_grace_s = 10,
-			      .tunnel = { .port_min = 40000,
-					  .port_max = 41199 } };
-	struct tunnels_conf conf = { .settings = &s, .clock = &clock,
-				     .maker = &maker.role, .tell = tell,
-				     .list_then = TUNNEL_USE_BIT };
-
-	(void)state;
-	log_to(quiet);
-	maker_open(&maker);
-	addr_parse("10.1.1.1", &s.face[OUTSIDE].media[0]);
-	addr_parse("fd00::1", &s.face[OUTSIDE].media[1]);
-	now = 1000000;
-	memset(&said, 0, sizeof said);
-	return tunnels_new(&conf, &t);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tunnels_free(t);
-	free(said.text);
-	return maker.there ? -1 : 0;
-}
-
-/* -- saying --------------------------------------------------------------- */
-
-static int give(enum process from, enum message type, uint64_t id, void *body,
-		size_t len)
-{
-	struct ipc_msg m = { .type = type, .id = id, .body = body,
-			     .len = len, .fd = -1 };
-
-	return tunnels_message(t, from, &m);
-}
-
-static struct addr port(unsigned n)
-{
-	struct addr a;
-
-	addr_parse("10.1.1.1", &a);
-	a.port = (uint16_t)n;
-	return a;
-}
-
-static int reserve_of(uint64_t call, unsigned at)
-{
-	struct msg_tunnel_reserve m = { .call = call, .n = 1 };
-
-	m.local[0] = port(at);
-	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 3, &m,
-			      sizeof m), 0);
-	assert_int_equal(said.id, 3);
-	return said.reserved.err;
-}
-
-static uint32_t reserve(unsigned at)
-{
-	assert_int_equal(reserve_of(CALL, at), 0);
-	assert_int_equal(said.reserved.n, 1);
-	return said.reserved.tunnel[0];
-}
-
-static struct esp_key a_key(uint8_t n)
-{
-	struct esp_key k = { .suite = ESP_AES_128_GCM, .key_len = 16,
-			     .salt_len = 4 };
-
-	memset(k.key, n, sizeof k.key);
-	return k;
-}
-
-/* As the keeper would for the tunnel that was reserved last at that port. */
-static struct msg_tunnel_key key_of(uint32_t tunnel, unsigned at, uint64_t id)
-{
-	struct msg_tunnel_key m = {
-		.key_id = EPOCH | id, .call = CALL, .tunnel = tunnel,
-		.life_s = 3600, .window = 64, .mode = ESP_TRANSPORT,
-		.scope = ESP_MEDIA, .peer = "b",
-		.in = a_key((uint8_t)id), .out = a_key((uint8_t)(id + 128)) };
-	struct addr near = port(at), far;
-
-	addr_parse("10.2.2.2:50000", &far);
-	assert_int_equal(esp_media_end(&near, said.reserved.spi[0], &m.near),
-			 0);
-	assert_int_equal(esp_media_end(&far, 0x7777, &m.far), 0);
-	return m;
-}
-
-static void key(struct msg_tunnel_key m)
-{
-	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY, 0, &m, sizeof m),
-			 0);
-}
-
-static void ask(uint32_t tunnel, uint64_t id, uint32_t instead)
-{
-	struct msg_tunnel_raise m = { .tunnel = tunnel, .instead = instead,
-				     .key_id = EPOCH | id };
-
-	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RAISE, 4, &m, sizeof m),
-			 0);
-}
-
-static int raise_it(uint32_t tunnel, uint64_t id, uint32_t instead)
-{
-	unsigned n = said.n;
-
-	ask(tunnel, id, instead);
-	assert_int_equal(said.n, n + 1);
-	assert_int_equal(said.id, 4);
-	assert_int_equal(said.raised.tunnel, tunnel);
-	return said.raised.err;
-}
-
-static void drop(uint32_t tunnel)
-{
-	struct msg_tunnel_drop m = { tunnel };
-
-	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_DROP, 0, &m, sizeof m),
-			 0);
-}
-
-static void gone(uint64_t id)
-{
-	struct msg_key_gone m = { EPOCH | id };
-
-	assert_int_equal(give(PROC_KEEPER, MSG_TUNNEL_KEY_GONE, 0, &m,
-			      sizeof m), 0);
-}
-
-static struct tunnels_counts counts(void)
-{
-	struct tunnels_counts n;
-
-	tunnels_counts(t, &n);
-	return n;
-}
-
-/* Reserved, keyed and raised. */
-static uint32_t up(unsigned at, uint64_t id)
-{
-	uint32_t tunnel = reserve(at);
-
-	key(key_of(tunnel, at, id));
-	assert_int_equal(raise_it(tunnel, id, 0), 0);
-	return tunnel;
-}
 
 /* -- tests ---------------------------------------------------------------- */
 
@@ -275,7 +73,8 @@ static void ports_are_ours_and_one_calls(void **state)
 		"10.1.1.1:40001", "10.1.1.1", "[fd00::2]:40000",
 		"127.0.0.1:40000",
 	};
-	struct msg_tunnel_reserve m = { .call = CALL, .n = 2 };
+	struct msg_tunnel_reserve m = { .call = CALL, .n = 2,
+					.scope = ESP_MEDIA };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -356,11 +155,11 @@ static void keys_are_for_what_they_say(void **state)
 /* The keeper's word of both ends, and what the kernel is given of it. */
 static void keys_of_a_nat_are_in_udp(bool ours)
 {
-	static const struct clock clock = { .mono_us = mono };
+	static const struct clock clock = { .mono_us = rig_mono };
 	struct settings s = { .tunnel = { .port_min = 40000, .port_max = 40999,
 					  .udp = 4501 } };
 	struct tunnels_conf conf = { .settings = &s, .clock = &clock,
-				     .maker = &maker.role, .tell = tell };
+				     .maker = &maker.role, .tell = rig_tell };
 	struct msg_tunnel_key m;
 	struct addr home = port(40000), seen, far;
 	uint32_t a;
@@ -375,8 +174,8 @@ static void keys_of_a_nat_are_in_udp(bool ours)
 	a = reserve(40000);
 	m = key_of(a, 40000, 1);
 	m.udp = 1;
-	assert_int_equal(esp_media_end_seen(&home, &s.tunnel.seen[0], 4501,
-					    said.reserved.spi[0], &m.near), 0);
+	assert_int_equal(esp_own_end(ESP_MEDIA, &home, &s.tunnel.seen[0], 4501,
+				     said.reserved.spi[0], &m.near), 0);
 	m.far.natted = !ours;
 	key(m); /* the far end has no port */
 	assert_int_equal(raise_it(a, 1, 0), E_AUTH);
@@ -500,24 +299,6 @@ static void new_keys_take_over(void **state)
 	assert_int_equal(raise_it(c, 3, b), 0);
 	drop(c); /* and what it replaced */
 	assert_int_equal(maker.there, 0);
-}
-
-/* What is sent goes by the new keys of that tunnel. */
-static bool sends(uint32_t tunnel)
-{
-	for (size_t i = 0; i < MAKER_PAIRS; i++)
-		if (maker.pair[i].owner &&
-		    maker.pair[i].spi == 0x1000 + tunnel)
-			return maker.pair[i].policies;
-	return false;
-}
-
-static void ask_proven(uint32_t tunnel, uint64_t id, uint32_t instead)
-{
-	struct msg_tunnel_raise m = { tunnel, instead, EPOCH | id, 1, 0 };
-
-	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RAISE, 4, &m, sizeof m),
-			 0);
 }
 
 static uint32_t answered(unsigned at, uint64_t id, uint32_t instead)
@@ -766,7 +547,7 @@ static void a_long_list_comes_in_portions(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_open, rig_close)
 	const struct CMUnitTest tests[] = {
 		TEST(either_order), TEST(a_raise_does_not_wait_for_ever),
 		TEST(what_is_dropped_answers),
@@ -779,7 +560,8 @@ int main(void)
 		TEST(new_keys_send_when_heard),
 		TEST(what_waits_to_send_is_not_forgotten),
 		TEST(who_cannot_send_is_gone),
-		TEST(only_the_same_port_is_replaced), TEST(events_are_told),
+		TEST(only_the_same_port_is_replaced),
+ TEST(events_are_told),
 		TEST(messages_come_from_whom_they_must),
 		TEST(the_list_says_what_there_is),
 		TEST(a_long_list_comes_in_portions),

@@ -8,6 +8,7 @@
 #include "modules/xfrm/tunnel/pair.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -347,9 +348,8 @@ static void new_keys_take_over(void **state)
 	assert_false(role.heard(role.state, b.pair));
 	kernel.packets = 1;
 	assert_true(role.heard(role.state, b.pair));
-	assert_int_equal(role.turn(role.state, b.pair, NULL, &why), E_STATE);
-	assert_int_equal(role.turn(role.state, b.pair, a.pair, &why), 0);
-	assert_int_equal(role.turn(role.state, b.pair, a.pair, &why), 0);
+	assert_int_equal(role.turn(role.state, b.pair, &why), 0);
+	assert_int_equal(role.turn(role.state, b.pair, &why), 0);
 	assert_int_equal(policy_of(IPSEC_OUT)->spi, 0x8888);
 	role.drop(role.state, a.pair);
 	assert_int_equal(xfrmkernel_count(), 4);
@@ -369,7 +369,7 @@ static void new_keys_to_another_place(void **state)
 	assert_int_equal(raise_it(&a, NULL), 0);
 	assert_int_equal(esp_media_end(&far, 0x8888, &b.key.far), 0);
 	assert_int_equal(raise_it(&b, &a), 0);
-	assert_int_equal(role.turn(role.state, b.pair, a.pair, &why), 0);
+	assert_int_equal(role.turn(role.state, b.pair, &why), 0);
 	assert_int_equal(xfrmkernel_count(), 8);
 	role.drop(role.state, a.pair);
 	assert_int_equal(xfrmkernel_count(), 4);
@@ -390,12 +390,245 @@ static void a_failed_change_leaves_the_old_keys(void **state)
 	assert_int_equal(raise_it(&b, &a), 0);
 	kernel.fail_at = kernel.asked + 1;
 	kernel.error = ENOBUFS;
-	assert_int_equal(role.turn(role.state, b.pair, a.pair, &why), E_FULL);
+	assert_int_equal(role.turn(role.state, b.pair, &why), E_FULL);
 	assert_int_equal(policy_of(IPSEC_OUT)->spi, 0x7777);
 	assert_int_equal(xfrmkernel_count(), 6);
 	role.drop(role.state, b.pair);
 	assert_int_equal(xfrmkernel_count(), 4);
 	role.drop(role.state, a.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* -- what calls share ----------------------------------------------------- */
+
+static struct line host_line(const char *to, uint32_t far_spi)
+{
+	static const struct addr none;
+	struct addr at = address("10.1.1.1"), far = address(to);
+	struct line l = { .key = { .life_s = 800, .window = 64,
+				   .mode = ESP_TRANSPORT, .scope = ESP_HOST,
+				   .in = a_key(), .out = a_key() } };
+	uint32_t spi;
+
+	assert_int_equal(role.reserve(role.state, &at, NULL, &owner_a,
+				      &l.pair, &spi, &why), 0);
+	assert_int_equal(esp_own_end(ESP_HOST, &at, &none, 0, spi,
+				     &l.key.near), 0);
+	assert_int_equal(esp_own_end(ESP_HOST, &far, &none, 0, far_spi,
+				     &l.key.far), 0);
+	return l;
+}
+
+static unsigned policies(enum ipsec_action action)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++)
+		n += kernel.is_policy[i] && kernel.policy[i].action == action;
+	return n;
+}
+
+static const struct ipsec_policy *outward(void)
+{
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++)
+		if (kernel.is_policy[i] && kernel.policy[i].dir == IPSEC_OUT &&
+		    kernel.policy[i].action == IPSEC_PROTECT)
+			return &kernel.policy[i];
+	return NULL;
+}
+
+static void calls_share_policies(void **state)
+{
+	struct line a = host_line("10.2.2.2", 0x7771);
+	struct line b = host_line("10.2.2.2", 0x7772);
+	uint32_t reqid;
+
+	(void)state;
+	pairs.bypass = (struct bypass){ 3, {
+		{ IPPROTO_UDP, BYPASS_OURS, 5060 },
+		{ IPPROTO_TCP, BYPASS_THEIRS, 5061 },
+		{ IPPROTO_ICMPV6, BYPASS_TYPE, 135 } } };
+	assert_int_equal(raise_it(&a, NULL), 0);
+	assert_int_equal(policies(IPSEC_PROTECT), 2);
+	assert_int_equal(policies(IPSEC_BYPASS), 4); /* IPv4 has no 135 */
+	reqid = outward()->reqid;
+	assert_int_equal(outward()->sel.src.bits, 32);
+	assert_int_equal(outward()->sel.proto, 0);
+	assert_int_equal(outward()->priority,
+			 range_priority(xfrm_range(pairs.x), IPSEC_PROTECT, 1));
+	assert_int_equal(raise_it(&b, NULL), 0);
+	assert_int_equal(policies(IPSEC_PROTECT), 2);
+	assert_int_equal(policies(IPSEC_BYPASS), 4);
+	assert_int_equal(sa_of(b.key.near.spi)->reqid, reqid);
+	assert_int_equal(outward()->spi, 0x7771);
+	assert_true(role.sends(role.state, a.pair));
+	assert_int_equal(role.turn(role.state, b.pair, &why), 0);
+	assert_int_equal(outward()->spi, 0x7772);
+	role.drop(role.state, a.pair);
+	assert_int_equal(outward()->spi, 0x7772);
+	assert_null(sa_of(0x7771));
+	role.drop(role.state, b.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* Nobody turned in time: no policy leads to an SA that is gone; the next call
+ * brings them back. */
+static void a_group_without_a_sender_is_shut(void **state)
+{
+	struct line a = host_line("10.2.2.2", 0x7771);
+	struct line b = host_line("10.2.2.2", 0x7772);
+	struct line c = host_line("10.2.2.2", 0x7773);
+
+	(void)state;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	assert_int_equal(raise_it(&b, NULL), 0);
+	role.drop(role.state, a.pair);
+	assert_int_equal(policies(IPSEC_PROTECT), 0);
+	assert_int_equal(role.turn(role.state, b.pair, &why), E_STATE);
+	assert_int_equal(raise_it(&c, NULL), 0);
+	assert_int_equal(outward()->spi, 0x7773);
+	assert_int_equal(role.turn(role.state, b.pair, &why), 0);
+	role.drop(role.state, c.pair);
+	role.drop(role.state, b.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* Each request of raising the first and the second is refused in turn. */
+static void shared_refusals_leave_nothing(void **state)
+{
+	struct line a = host_line("10.2.2.2", 0x7771), b;
+	unsigned most = 0;
+
+	(void)state;
+	pairs.bypass = (struct bypass){ 2, {
+		{ IPPROTO_UDP, BYPASS_OURS, 5060 },
+		{ IPPROTO_TCP, BYPASS_OURS, 5060 } } };
+	for (unsigned k = 1; k <= 8; k++) {
+		b = host_line("10.2.2.3", 0x7772);
+		kernel.fail_at = kernel.asked + k;
+		kernel.error = ENOBUFS;
+		if (raise_it(&b, NULL))
+			most = k;
+		role.drop(role.state, b.pair);
+		kernel.fail_at = 0;
+		assert_int_equal(xfrmkernel_count(), 1); /* a's SPI */
+		assert_int_equal(recorded(), 1);
+	}
+	assert_int_equal(most, 8); /* and a look at what is there before */
+	assert_int_equal(raise_it(&a, NULL), 0);
+	b = host_line("10.2.2.2", 0x7772);
+	kernel.fail_at = kernel.asked + 2;
+	assert_int_equal(raise_it(&b, NULL), E_FULL);
+	assert_int_equal(policies(IPSEC_PROTECT), 2);
+	assert_true(role.sends(role.state, a.pair));
+	role.drop(role.state, b.pair);
+	role.drop(role.state, a.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* What somebody else has in the kernel is not taken, nor overwritten. */
+static void standing_policies_are_left(void **state)
+{
+	static const struct {
+		const char *src, *dst;
+		uint8_t proto;
+		bool meets;
+	} rows[] = {
+		{ "10.1.1.1/32", "10.2.2.2/32", 0, true },
+		{ "10.0.0.0/8", "10.2.0.0/16", 0, true },
+		{ "0.0.0.0/0", "0.0.0.0/0", IPPROTO_TCP, true },
+		{ "10.1.1.1/32", "10.2.2.3/32", 0, false },
+		{ "10.1.2.0/24", "10.2.2.2/32", 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+		struct line a = host_line("10.2.2.2", 0x7771);
+		struct ipsec_policy p = {
+			.dir = IPSEC_OUT, .action = IPSEC_PROTECT,
+			.mode = ESP_TUNNEL, .priority = 300000, .reqid = 1,
+			.src = address("10.1.1.1"), .dst = address("10.2.2.9"),
+			.sel = { .proto = rows[i / 2].proto } };
+
+		assert_int_equal(net_parse(rows[i / 2].src, &p.sel.src), 0);
+		assert_int_equal(net_parse(rows[i / 2].dst, &p.sel.dst), 0);
+		if (i % 2) { /* seen from the other side, and it only blocks */
+			struct net src = p.sel.src;
+
+			p.sel.src = p.sel.dst;
+			p.sel.dst = src;
+			p.dir = IPSEC_FWD;
+			p.action = IPSEC_BLOCK;
+		}
+		xfrmkernel_add_policy(&p);
+		assert_int_equal(raise_it(&a, NULL),
+				 rows[i / 2].meets ? E_EXISTS : 0);
+		if (rows[i / 2].meets)
+			assert_non_null(strstr(why.text, "ip xfrm policy"));
+		role.drop(role.state, a.pair);
+		assert_int_equal(xfrmkernel_count(), 1);
+		assert_int_equal(recorded(), 0);
+		kernel.is_policy[0] = false;
+	}
+}
+
+/* Ports that another instance shuts, and its media, are no conflict; what it
+ * has between the same hosts is. */
+static void other_instances(void **state)
+{
+	struct range other = range_of((xfrm_range(pairs.x)->n + 1) % RANGES);
+	struct line a = host_line("10.2.2.2", 0x7771);
+	struct ipsec_policy p = {
+		.dir = IPSEC_IN, .action = IPSEC_BLOCK,
+		.priority = range_priority(&other, IPSEC_BLOCK, 0),
+		.mode = ESP_TRANSPORT,
+		.sel = { .proto = IPPROTO_UDP, .dport = 50000,
+			 .dport_mask = 0xfffe } };
+
+	(void)state;
+	net_parse("0.0.0.0/0", &p.sel.src);
+	net_parse("10.1.1.1/32", &p.sel.dst);
+	xfrmkernel_add_policy(&p);
+	net_parse("10.2.2.2/32", &p.sel.src);
+	p.action = IPSEC_PROTECT;
+	p.reqid = other.reqid_first;
+	p.sel.sport = 40000;
+	p.sel.sport_mask = 0xfffe;
+	xfrmkernel_add_policy(&p);
+	assert_int_equal(raise_it(&a, NULL), 0);
+	role.drop(role.state, a.pair);
+	a = host_line("10.2.2.2", 0x7771);
+	p.sel.sport = p.sel.sport_mask = p.sel.dport = p.sel.dport_mask = 0;
+	p.sel.proto = 0;
+	xfrmkernel_add_policy(&p);
+	assert_int_equal(raise_it(&a, NULL), E_EXISTS);
+	role.drop(role.state, a.pair);
+	assert_int_equal(recorded(), 0);
+}
+
+static void hostile_hosts_are_refused(void **state)
+{
+	static const char *const hosts[] = {
+		"10.1.1.1", "10.9.9.9", "127.0.0.1", "224.0.0.1", "0.0.0.0",
+		"255.255.255.255",
+	};
+	struct line l = host_line("10.2.2.2", 0x7771);
+	struct msg_tunnel_key good = l.key;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		l.key = good;
+		l.key.far.at = l.key.far.sel[0].net.base = address(hosts[i]);
+		assert_int_equal(raise_it(&l, NULL), E_POLICY);
+		assert_int_equal(xfrmkernel_count(), 1);
+	}
+	l.key = good; /* one more host than the one that it is */
+	l.key.far.sel[0].net.bits = 31;
+	assert_int_equal(raise_it(&l, NULL), E_POLICY);
+	l.key = good;
+	l.key.near.sel[0].net.base = address("10.1.1.3");
+	assert_int_equal(raise_it(&l, NULL), E_POLICY);
+	role.drop(role.state, l.pair);
 	assert_int_equal(xfrmkernel_count() + recorded(), 0);
 }
 
@@ -495,6 +728,11 @@ int main(void)
 		TEST(hostile_ends_are_refused), TEST(new_keys_take_over),
 		TEST(new_keys_to_another_place),
 		TEST(a_failed_change_leaves_the_old_keys),
+		TEST(calls_share_policies),
+		TEST(a_group_without_a_sender_is_shut),
+		TEST(shared_refusals_leave_nothing),
+		TEST(standing_policies_are_left), TEST(other_instances),
+		TEST(hostile_hosts_are_refused),
 		TEST(events_have_their_owner),
 		TEST(the_list_tells_ours_from_others),
 		TEST(it_says_what_the_kernel_can),

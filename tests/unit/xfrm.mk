@@ -25,13 +25,19 @@ tests_unit_test_xfrm_raise_SOURCES = tests/unit/test_xfrm_raise.c \
 tests_unit_test_xfrm_raise_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
 
 # the tunnel process, and its module against a kernel of ours
-TUNNEL_TESTS = tests/unit/test_tunnels tests/unit/test_xfrm_pair
+TUNNEL_TESTS = tests/unit/test_tunnels tests/unit/test_tunnels_shared \
+	tests/unit/test_xfrm_pair
 check_PROGRAMS += $(TUNNEL_TESTS)
 TESTS += $(TUNNEL_TESTS)
-tests_unit_test_tunnels_SOURCES = tests/unit/test_tunnels.c \
+TUNNELS_RIG = tests/unit/tunnels_rig.c tests/unit/tunnels_rig.h \
 	tests/mock/maker.c tests/mock/maker.h
-tests_unit_test_tunnels_LDADD = $(TUNNEL_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) \
-	$(JANSSON_LIBS)
+TUNNELS_RIG_LIBS = $(TUNNEL_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) $(JANSSON_LIBS)
+tests_unit_test_tunnels_SOURCES = tests/unit/test_tunnels.c $(TUNNELS_RIG)
+tests_unit_test_tunnels_LDADD = $(TUNNELS_RIG_LIBS)
+tests_unit_test_tunnels_shared_SOURCES = tests/unit/test_tunnels_shared.c \
+	$(TUNNELS_RIG)
+tests_unit_test_tunnels_shared_LDADD = $(TUNNELS_RIG_LIBS)
 tests_unit_test_xfrm_pair_SOURCES = tests/unit/test_xfrm_pair.c \
 	tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
-tests_unit_test_xfrm_pair_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
+tests_unit_test_xfrm_pair_LDADD = $(XFRM_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) \
+	$(JANSSON_LIBS)

@@ -26,9 +26,9 @@ static int take_line(const struct clerk *c, struct request *q, size_t i)
 	const struct tunnel_settings *t = &c->limits.tunnel;
 
 	if (line->tunnel && in_range(t, &line->local) &&
-	    !esp_media_end_seen(&line->local,
-				&t->seen[line->local.family == 6], t->udp,
-				line->spi, &q->esp.near[i]))
+	    !esp_own_end(ESP_MEDIA, &line->local,
+			 &t->seen[line->local.family == 6], t->udp,
+			 line->spi, &q->esp.near[i]))
 		return 0;
 	snprintf(q->fault.text, sizeof q->fault.text, "line %zu has no tunnel "
 		 "with an SPI and a port of tunnel.ports", i + 1);

@@ -1,7 +1,9 @@
 /* module.c - the module xfrm: the role "tunnel" by the kernel's XFRM.
  *
  *   block.c   nothing but ESP passes the ports
- *   pair.c    SAs and policies of one line of media
+ *   pair.c    SAs, of one line of media or for all between two ends
+ *   group.c   the policies that pairs have in common
+ *   bypass.c  what stays out of those that are for all
  *   door.c    our port of ESP in UDP
  *
  * Before start() is over it has swept what an earlier run left (but for its
@@ -237,6 +239,9 @@ static int start(struct core *core, const struct conf *c, void **out)
 		*out = s;
 		return 0;
 	}
+	if (!r)
+		r = bypass_read(&settings, child_policy(child),
+				&s->pairs.bypass);
 	if (!r) {
 		copy_settings(&s->pairs, &settings);
 		r = open_kernel(&s->pairs, s->ledger);

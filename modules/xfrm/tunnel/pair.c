@@ -1,12 +1,15 @@
-/* pair.c - see pair.h. Pairs that can be raised one instead of the other have
- * one reqid: the inbound policy takes any SA of it, so what still comes under
- * the old keys is heard, and the outbound one is turned to the new SPI. */
+/* pair.c - see pair.h. Pairs of a group (group.h) have one reqid: the inbound
+ * policy takes any SA of it, so what still comes under the keys of another pair
+ * is heard, and the outbound one is turned from SPI to SPI. What a line of
+ * media is raised with is reserved under its port's reqid; what all calls share
+ * gets the group's once the far end is known. */
 #include "modules/xfrm/tunnel/pair.h"
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
 #include "modules/xfrm/tunnel/block.h"
+#include "modules/xfrm/tunnel/group.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -22,9 +25,8 @@ struct tunnel_pair {
 	void *owner;
 	struct addr local;
 	uint32_t reqid, spi, far_spi;
-	bool raised;
-	struct ipsec_selector out; /* of its policies */
-	uint32_t sa[2], policy[2]; /* slots, by enum ipsec_dir; 0: none */
+	struct group *group; /* NULL: it is not raised */
+	uint32_t sa[2];      /* slots, by enum ipsec_dir; 0: none */
 };
 
 static int tell(struct tunnel_why *why, int r, const char *text)
@@ -137,7 +139,7 @@ static struct ipsec_life life_of(const struct msg_tunnel_key *k)
 		.soft_s = k->life_s - k->life_s / 8, .hard_s = k->life_s };
 }
 
-static struct ipsec_sa sa_of(const struct tunnel_pair *t,
+static struct ipsec_sa sa_of(const struct group *g,
 			     const struct msg_tunnel_key *k,
 			     enum ipsec_dir dir)
 {
@@ -146,7 +148,7 @@ static struct ipsec_sa sa_of(const struct tunnel_pair *t,
 
 	return (struct ipsec_sa){
 		.src = host_of(&src->at), .dst = host_of(&dst->at),
-		.spi = dst->spi, .reqid = t->reqid, .mode = k->mode,
+		.spi = dst->spi, .reqid = g->reqid, .mode = k->mode,
 		.window = k->window, .life = life_of(k),
 		.encap = { k->udp ? src->at.port : 0,
 			   k->udp ? dst->at.port : 0 },
@@ -154,28 +156,30 @@ static struct ipsec_sa sa_of(const struct tunnel_pair *t,
 		.key = dir == IPSEC_IN ? k->in : k->out };
 }
 
+/* Smaller scopes go before larger ones. */
 static struct ipsec_policy policy_of(const struct pairs *p,
+				     const struct group *g,
 				     const struct ipsec_sa *sa,
 				     enum ipsec_dir dir)
 {
 	return (struct ipsec_policy){
 		.sel = sa->sel, .dir = (uint8_t)dir, .action = IPSEC_PROTECT,
-		.priority = range_priority(xfrm_range(p->x), IPSEC_PROTECT, 0),
+		.priority = range_priority(xfrm_range(p->x), IPSEC_PROTECT,
+					   g->scope - ESP_MEDIA),
 		.src = sa->src, .dst = sa->dst,
 		.spi = dir == IPSEC_OUT ? sa->spi : 0, .reqid = sa->reqid,
 		.mode = sa->mode };
 }
 
-/* The policies are there already where they are another pair's. */
+/* The policies are there already where another pair sends by them. */
 static void want(struct wanted *u, const struct pairs *p,
-		 const struct tunnel_pair *t, const struct msg_tunnel_key *k,
-		 bool policies)
+		 const struct group *g, const struct msg_tunnel_key *k)
 {
 	for (int dir = IPSEC_IN; dir <= IPSEC_OUT; dir++) {
-		u->sa[dir] = sa_of(t, k, dir);
-		u->policy[dir] = policy_of(p, &u->sa[dir], dir);
+		u->sa[dir] = sa_of(g, k, dir);
+		u->policy[dir] = policy_of(p, g, &u->sa[dir], dir);
 	}
-	u->w = (struct xfrm_wanted){ u->sa, 2, u->policy, policies ? 2 : 0 };
+	u->w = (struct xfrm_wanted){ u->sa, 2, u->policy, g->sender ? 0 : 2 };
 }
 
 /* -- checks --------------------------------------------------------------- */
@@ -213,7 +217,7 @@ static int check(const struct pairs *p, const struct tunnel_pair *t,
 
 /* -- raising -------------------------------------------------------------- */
 
-static int install(struct pairs *p, struct tunnel_pair *t,
+static int install(struct pairs *p, struct tunnel_pair *t, struct group *g,
 		   const struct wanted *u, struct tunnel_why *why)
 {
 	uint32_t slot[4] = { 0 };
@@ -227,12 +231,24 @@ static int install(struct pairs *p, struct tunnel_pair *t,
 		return tell(why, r, x.text);
 	}
 	memcpy(t->sa, slot, sizeof t->sa);
-	if (u->w.n_policy)
-		memcpy(t->policy, slot + 2, sizeof t->policy);
-	t->out = u->sa[IPSEC_OUT].sel;
+	if (u->w.n_policy) {
+		memcpy(g->policy, slot + 2, sizeof g->policy);
+		g->sender = t;
+	}
+	t->reqid = g->reqid;
 	t->far_spi = u->sa[IPSEC_OUT].spi;
-	t->raised = true;
+	t->group = g;
+	g->pairs++;
 	return 0;
+}
+
+static struct group place_of(const struct tunnel_pair *t,
+			     const struct msg_tunnel_key *k)
+{
+	return (struct group){
+		.reqid = t->reqid, .scope = k->scope,
+		.near = host_of(&k->near.at), .far = host_of(&k->far.at),
+		.out = selector_of(&k->near, &k->far) };
 }
 
 static int raise_pair(void *state, struct tunnel_pair *t,
@@ -240,38 +256,46 @@ static int raise_pair(void *state, struct tunnel_pair *t,
 		      const struct msg_tunnel_key *k, struct tunnel_why *why)
 {
 	struct pairs *p = state;
-	struct ipsec_selector out = selector_of(&k->near, &k->far);
+	struct group like = place_of(t, k), *g;
 	struct wanted u;
-	bool same = instead && instead->policy[IPSEC_OUT] &&
-		    ipsec_selector_equal(&instead->out, &out);
 	int r = check(p, t, k, why);
 
-	if (!r && instead && instead->reqid != t->reqid)
+	if (!r && instead && k->scope == ESP_MEDIA &&
+	    instead->reqid != t->reqid)
 		r = tell(why, E_ARG, "it was not reserved for the same port");
+	if (!r)
+		r = group_join(p, &like, instead ? instead->group : NULL, &g,
+			       why);
 	if (r)
 		return r;
-	want(&u, p, t, k, !same);
-	r = install(p, t, &u, why);
+	want(&u, p, g, k);
+	r = install(p, t, g, &u, why);
 	wipe(&u, sizeof u);
+	group_settle(p, g);
 	return r;
 }
 
-static int turn(void *state, struct tunnel_pair *t, struct tunnel_pair *from,
-		struct tunnel_why *why)
+static bool sends(void *state, const struct tunnel_pair *t)
+{
+	(void)state;
+	return t->group && t->group->sender == t;
+}
+
+static int turn(void *state, struct tunnel_pair *t, struct tunnel_why *why)
 {
 	struct pairs *p = state;
+	struct group *g = t->group;
 	struct xfrm_why x;
 	int r;
 
-	if (t->policy[IPSEC_OUT])
+	if (sends(p, t))
 		return 0;
-	if (!from || !from->policy[IPSEC_OUT] || !t->raised)
+	if (!g || !g->sender)
 		return tell(why, E_STATE, "there is nothing to take over");
-	r = xfrm_turn(p->x, from->policy[IPSEC_OUT], t->far_spi, &x);
+	r = xfrm_turn(p->x, g->policy[IPSEC_OUT], t->far_spi, &x);
 	if (r)
 		return tell(why, r, x.text);
-	memcpy(t->policy, from->policy, sizeof t->policy);
-	memset(from->policy, 0, sizeof from->policy);
+	g->sender = t;
 	return 0;
 }
 
@@ -283,16 +307,35 @@ static bool heard(void *state, const struct tunnel_pair *t)
 	return !xfrm_packets(p->x, t->sa[IPSEC_IN], &packets) && packets;
 }
 
+/* What is to be removed with it. The policies, if it still sends by them, even
+ * if there are others in the group: what leaves must not meet an SA that is
+ * gone. */
+static void leave(struct tunnel_pair *t, uint32_t slot[static 4])
+{
+	struct group *g = t->group;
+
+	memcpy(slot + 2, t->sa, sizeof t->sa);
+	if (g && g->sender == t) {
+		memcpy(slot, g->policy, sizeof g->policy);
+		memset(g->policy, 0, sizeof g->policy);
+		g->sender = NULL;
+	}
+	if (g)
+		g->pairs--;
+}
+
 static void drop(void *state, struct tunnel_pair *t)
 {
 	struct pairs *p = state;
 	struct tunnel_pair **at = &p->first;
-	const uint32_t slot[4] = { t->policy[IPSEC_IN], t->policy[IPSEC_OUT],
-				   t->sa[IPSEC_IN], t->sa[IPSEC_OUT] };
+	uint32_t slot[4] = { 0 };
 	struct xfrm_why why;
 
+	leave(t, slot);
 	if (xfrm_drop(p->x, slot, 4, &why))
 		log_error(TAG, "%s; it goes with the next start", why.text);
+	if (t->group)
+		group_settle(p, t->group);
 	while (*at != t)
 		at = &(*at)->next;
 	*at = t->next;
@@ -302,10 +345,16 @@ static void drop(void *state, struct tunnel_pair *t)
 void pairs_free(struct pairs *p)
 {
 	struct tunnel_pair *t;
+	struct group *g;
 
 	while ((t = p->first)) {
 		p->first = t->next;
 		free(t);
+	}
+	while ((g = p->groups)) {
+		p->groups = g->next;
+		free(g->bypass);
+		free(g);
 	}
 }
 
@@ -332,7 +381,7 @@ static struct tunnel_pair *of_reqid(const struct pairs *p, uint32_t reqid)
 {
 	struct tunnel_pair *t = p->first;
 
-	while (t && (t->reqid != reqid || !t->policy[IPSEC_OUT]))
+	while (t && (t->reqid != reqid || !sends(NULL, t)))
 		t = t->next;
 	return t;
 }
@@ -345,7 +394,7 @@ static void hear(void *user, const struct xfrm_event *e)
 					? of_reqid(h->p, e->reqid)
 					: of_slot(h->p, e->slot);
 
-	if (t && t->raised)
+	if (t && t->group)
 		h->fn(h->user, t->owner, e->kind == XFRM_SOFT
 					 ? TUNNEL_EVENT_SOFT
 					 : TUNNEL_EVENT_GONE);
@@ -404,7 +453,8 @@ struct tunnel_maker pairs_maker(struct pairs *p)
 {
 	return (struct tunnel_maker){
 		.state = p, .can = can, .reserve = reserve,
-		.raise = raise_pair, .turn = turn, .heard = heard,
-		.drop = drop, .events_fd = events_fd, .events = events,
+		.raise = raise_pair, .sends = sends, .turn = turn,
+		.heard = heard, .drop = drop, .events_fd = events_fd,
+		.events = events,
 		.list = list };
 }

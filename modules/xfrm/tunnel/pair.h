@@ -1,11 +1,13 @@
-/* pair.h - the two SAs of a line of media and their policies: what the role
- * "tunnel" (daemon/tunnel/tunnel.h) asks of the kernel. */
+/* pair.h - two SAs, of a line of media or for all between two ends, and their
+ * policies: what the role "tunnel" (daemon/tunnel/tunnel.h) asks of the
+ * kernel. */
 #ifndef CALLSEAL_XFRM_PAIR_H
 #define CALLSEAL_XFRM_PAIR_H
 
 #include "daemon/tunnel/tunnel.h"
 #include "modules/xfrm/probe.h"
 #include "modules/xfrm/selector.h"
+#include "modules/xfrm/tunnel/bypass.h"
 
 #define PAIR_OWN_MAX 8 /* addresses of ours */
 #define PAIR_SIP_MAX 16
@@ -14,6 +16,8 @@ struct pairs {
 	struct xfrm *x;
 	struct probe probe;
 	struct tunnel_pair *first;
+	struct group *groups;
+	struct bypass bypass;
 	struct addr media[2];          /* of the outside, IPv4 and IPv6 */
 	struct addr sip[PAIR_SIP_MAX]; /* where we listen */
 	size_t n_sip;

@@ -1,0 +1,35 @@
+/* group.h - the policies that pairs have in common which lead to the same
+ * place: made with the first of them, turned from one's SAs to another's, and
+ * removed with the last. Two pairs of a line of media are a group while one
+ * takes the other's place; pairs of larger scopes are one for all calls. */
+#ifndef CALLSEAL_XFRM_GROUP_H
+#define CALLSEAL_XFRM_GROUP_H
+
+#include "modules/xfrm/tunnel/pair.h"
+
+struct group {
+	struct group *next;
+	uint32_t reqid;             /* of all its SAs: inbound any serves */
+	uint8_t scope;              /* enum esp_scope */
+	struct addr near, far;      /* between which ESP goes; without ports */
+	struct ipsec_selector out;  /* of its policies */
+	unsigned pairs;             /* raised */
+	const struct tunnel_pair *sender; /* NULL: it has no policies */
+	uint32_t policy[2];         /* slots, by enum ipsec_dir */
+	uint32_t *bypass;           /* slots; owned */
+	size_t n_bypass;
+};
+
+/* The group that a pair of such a place belongs to. A line of media has the
+ * policies of the pair that it is raised instead of, if they lead there (with;
+ * or NULL); others those of whatever call is there. A new one, which has
+ * no policies yet, only bypasses: none where it would take what another
+ * tunnel, of ours or of somebody else, is for (E_EXISTS). E_NOMEM, others by
+ * refusal.h. */
+int group_join(struct pairs *p, const struct group *like, struct group *with,
+	       struct group **out, struct tunnel_why *why);
+/* Frees one that no pair is in any more, with its bypasses; the policies went
+ * with the last. */
+void group_settle(struct pairs *p, struct group *g);
+
+#endif
