@@ -6,6 +6,7 @@ daemon_callseald_SOURCES = \
 	daemon/parent/main.c \
 	daemon/parent/orders.c \
 	daemon/parent/parent.c daemon/parent/parent.h \
+	daemon/parent/remind.c \
 	daemon/parent/supervise.c \
 	daemon/parent/tlsfiles.c
 nodist_daemon_callseald_SOURCES = daemon/modules.c

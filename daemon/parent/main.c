@@ -113,16 +113,6 @@ static int take_options(int argc, char **argv, struct options *o)
 	return r;
 }
 
-/* What no check of ours can see. */
-static void remind(const struct conf *c)
-{
-	if (register_mode_of(c) == REGISTER_PASS)
-		puts("note: with register = \"pass\" each phone needs the "
-		     "gateway as its outbound proxy and the provider as its "
-		     "registrar; one that has the gateway as registrar cannot "
-		     "register, and answers with qop=auth-int do not pass");
-}
-
 /* Where the configuration wants tunnels. Whoever checks may have less rights
  * than the daemon: that is told, but no fault. */
 static int check_kernel(const struct policy *policy)
@@ -170,7 +160,7 @@ static int check(const struct options *o)
 	if (!r)
 		r = check_kernel(policy);
 	if (!r)
-		remind(conf);
+		remind(conf, policy);
 	policy_free(policy);
 	conf_free(conf);
 	if (r)

@@ -70,6 +70,12 @@ int files_open_users(const struct conf *c, const char *dir, int *fd);
 int files_check_users(const struct conf *c, const char *dir);
 int files_check_credential(const struct policy *policy, const char *dir);
 
+/* -- remind.c: notes of --check, a line each on standard output ---------- */
+
+/* What may fail outside of the configuration (phones that register elsewhere),
+ * and what it lets be worse than need be (long requests over UDP). */
+void remind(const struct conf *c, const struct policy *policy);
+
 /* -- tlsfiles.c: certificate, key and CAs of TLS, for the engine ---------- */
 
 /* Their names on the pair to the engine. */

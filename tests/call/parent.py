@@ -168,6 +168,35 @@ def check(user):
         assert not os.path.exists(p.state)  # nothing was begun
 
 
+def long_requests(user):
+    """A sealed INVITE is more than a datagram should be: it must find a way by TCP."""
+    note = 'note: peer *@b.example: its profile seals bodies, and '
+    tcp = f'"udp:{HOST}:5070", "tcp:{HOST}:5070"'
+    own = 'identity = { cert = "file:own.pem"; key = "file:own.key"; }; ' \
+        'trust = { ca = ( "file:own.pem" ); };'
+    with Place(user) as p:
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj',
+                        '/CN=a', '-addext', 'subjectAltName = URI:sip:a.example', '-keyout',
+                        f'{p.dir}/own.key', '-out', f'{p.dir}/own.pem'], check=True, user=user,
+                       capture_output=True)
+        for listen, route, proxy, body, why in (
+                (f'"udp:{HOST}:5070"', '', '', 'sign', 'outside.listen has no TCP'),
+                (f'"udp:{HOST}:5070"', 'sip:p', '', 'tunnel', 'outside.listen has no TCP'),
+                (f'"udp:{HOST}:5070"', 'sip:p', '', 'none', ''),
+                (tcp, '', '', 'sign-encrypt', ''),
+                (tcp, 'sip:p;Transport=udp', '', 'encrypt', 'by UDP alone'),
+                (tcp, '', 'sip:q;transport=udp', 'encrypt', 'by UDP alone'),
+                (tcp, 'sip:p;transport=tcp', 'sip:q;transport=udp', 'encrypt', '')):
+            text = config(own).replace(f'"udp:{HOST}:5070"', listen).replace(
+                'need = "require";', f'need = "require"; body = "{body}";').replace(
+                'psk = ', f'route = "{route}"; psk = ' if route else 'psk = ').replace(
+                'outside = {', 'outside = { proxy = "%s";' % proxy)
+            p.write(text)
+            got = p.call('-f', p.conf, '--check')
+            expect(got, 0, 'configuration is fine', *(('note: ', note, why) if why else ()))
+            assert why or 'seals bodies' not in got[1], (listen, route, proxy, body, got)
+
+
 def key_files(user):
     with Place(user) as p:
         for text, mode, why in ((PSK, 0o644, 'chmod g-w,o='),
@@ -594,9 +623,9 @@ class Frozen:
         assert p.stop() == 0, p.log()
 
 
-TESTS = (options, check, key_files, passwords, accounts, print_config, runs_and_stops,
-         two_instances, killed_children_come_back, back_off_grows, no_orphans, reloads,
-         a_start_that_fails_is_told, unknown_user, low_ports,
+TESTS = (options, check, long_requests, key_files, passwords, accounts, print_config,
+         runs_and_stops, two_instances, killed_children_come_back, back_off_grows,
+         no_orphans, reloads, a_start_that_fails_is_told, unknown_user, low_ports,
          tunnels, a_tunnel_process, tells_systemd, debugging,
          wrong_configuration_in_a_child, an_engine_that_accuses,
          a_keeper_that_accuses, rules_of_the_parents_pair, a_crash_is_told,
