@@ -13,7 +13,7 @@
 enum conf_type {
 	CONF_INT,   /* 64 bits, min..max, unit */
 	CONF_BOOL,
-	CONF_WORD,  /* one of choices */
+	CONF_WORD,  /* one of choices; true and false may be among them */
 	CONF_TEXT,  /* a string; "" when absent and dflt is NULL */
 	CONF_WORDS, /* a list of choices, no repeats; dflt: comma-separated */
 	CONF_TEXTS  /* a list of strings, or one without the list's brackets;

@@ -98,7 +98,8 @@ static void print_value(FILE *f, const struct conf_key *k)
 		print_list(f, text);
 	else if (k->type == CONF_INT && !k->dflt)
 		fprintf(f, "%lld", k->min);
-	else if (k->type == CONF_INT || k->type == CONF_BOOL)
+	else if (k->type == CONF_INT || k->type == CONF_BOOL ||
+		 !strcmp(text, "false"))
 		fputs(k->dflt ? text : "false", f);
 	else
 		print_quoted(f, text, strlen(text));

@@ -224,10 +224,21 @@ static int read_bool(struct reading *rd, const config_setting_t *s,
 	return 0;
 }
 
+/* A word may be a boolean as well, where both are choices. */
+static const char *text_of(const config_setting_t *s, const struct conf_key *k)
+{
+	const char *word;
+
+	if (k->type != CONF_WORD || config_setting_type(s) != CONFIG_TYPE_BOOL)
+		return config_setting_get_string(s);
+	word = config_setting_get_bool(s) ? "true" : "false";
+	return is_choice(k, word) ? word : NULL;
+}
+
 static int read_text(struct reading *rd, const config_setting_t *s,
 		     const struct conf_key *k, struct conf_value *v)
 {
-	const char *text = config_setting_get_string(s);
+	const char *text = text_of(s, k);
 	int r;
 
 	if (!text)
