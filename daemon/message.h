@@ -412,7 +412,10 @@ struct msg_digest_checked {
 enum msg_body_whole {
 	WHOLE_NOT,  /* its body, and a few headers beside it */
 	WHOLE_LAST, /* all of it; its call may be over */
-	WHOLE_CALL  /* all of it; its call lives, and has session keys */
+	WHOLE_CALL, /* all of it; its call lives, and has session keys */
+	WHOLE_REVEAL /* all of one that names nobody outside: who sends it? Of
+	                the party only call counts; the tail that comes back is
+	                the head alone, and each failure has one status */
 };
 
 /* The bodies of SIP messages (bodies.h). The tail begins with what the message

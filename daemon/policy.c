@@ -104,6 +104,10 @@ static const char *const bodies[] = {
 	[BODY_MODE_TUNNEL] = "tunnel",
 	NULL
 };
+static const char *const hides[] = {
+	[HIDE_NONE] = "false", [HIDE_CALLER] = "true", [HIDE_BOTH] = "both",
+	NULL
+};
 static const char *const medias[] = {
 	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", [MEDIA_IKE] = "ike",
 	"ike+srtp", NULL
@@ -196,6 +200,19 @@ static const struct conf_key profile_keys[] = {
 		  "Encrypting takes the far end's certificate: its "
 		  "peer's cert, or the one that it signed with before, or was "
 		  "asked for (fetch). Not with answer = \"early\"." },
+	{ .name = "hide", .type = CONF_WORD, .choices = hides,
+	  .dflt = "false",
+	  .help = "What the messages of a call with body = \"tunnel\" do not "
+		  "show around what is sealed. true: who calls; From is "
+		  "sip:anonymous@anonymous.invalid, and the far end takes the "
+		  "true one from within. both: who is called, too; the "
+		  "Request-URI and To have in place of the user a token that "
+		  "differs from call to call. Only domains are named then, "
+		  "by what the message is encrypted for: certificates must be "
+		  "of domains. Both ends must be set to it: a call that shows "
+		  "more is refused, and so is what belongs to no call. "
+		  "Certificates are not asked for (fetch): set the peer's "
+		  "cert." },
 	{ .name = "fetch", .type = CONF_BOOL, .dflt = "true",
 	  .help = "Whether a certificate that bodies for a far end must be "
 		  "encrypted for, and that is not known, is asked for: by "
@@ -422,6 +439,13 @@ static int read_body(const struct conf_node *n, struct profile *p,
 		return conf_fail(err, n, "profiles.%s.body: \"%s\" does not "
 				 "go with answer = \"early\"; leave one of "
 				 "them out", p->name, bodies[p->body]);
+	while (strcmp(hides[p->hide], conf_text(n, "hide")))
+		p->hide++;
+	if (p->hide && p->body != BODY_MODE_TUNNEL)
+		return conf_fail(err, n, "profiles.%s.hide: only whole "
+				 "messages hide who calls; set body = "
+				 "\"tunnel\", or leave hide out", p->name);
+	p->fetch = p->fetch && !p->hide;
 	return 0;
 }
 
@@ -811,6 +835,16 @@ size_t policy_count(const struct policy *p)
 const struct peer *policy_at(const struct policy *p, size_t i)
 {
 	return i < p->n_peers ? &p->peers[i] : NULL;
+}
+
+bool policy_hides(const struct policy *p)
+{
+	const struct peer *peer;
+
+	for (size_t i = 0; (peer = policy_at(p, i)); i++)
+		if (peer->profile->hide)
+			return true;
+	return false;
 }
 
 bool policy_tunnels(const struct policy *p)

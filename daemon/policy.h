@@ -41,6 +41,13 @@ enum body_mode {
 	BODY_MODE_TUNNEL /* the same of whole messages of a call */
 };
 
+/* Of whole messages: what the header around them does not show. */
+enum hide {
+	HIDE_NONE,
+	HIDE_CALLER,
+	HIDE_BOTH /* who is called, too */
+};
+
 /* In what media go outside. */
 enum media_way {
 	MEDIA_SRTP,
@@ -67,7 +74,9 @@ struct profile {
 	enum sdes_way sdes;
 	enum negotiate negotiate;
 	enum body_mode body;
-	bool fetch;          /* certificates for it may be asked for */
+	enum hide hide;      /* BODY_MODE_TUNNEL */
+	bool fetch;          /* certificates for it may be asked for: not where
+	                        somebody is hidden, for a question names both */
 	enum media_way media;
 	bool srtp_within; /* and there in SRTP: "ike+srtp" */
 	bool ike_after; /* ike = "after"; MEDIA_IKE */
@@ -120,6 +129,8 @@ const struct account *policy_account(const struct policy *p, const char *name);
 const struct account *policy_account_for(const struct policy *p,
 					 const char *peer, const char *realm);
 
+/* Whether calls of some peer hide who calls. */
+bool policy_hides(const struct policy *p);
 /* Whether calls of some peer need tunnels, of the kernel or charon's. */
 bool policy_tunnels(const struct policy *p);
 /* Whether some of them are of this kind. */

@@ -86,6 +86,11 @@ bool call_whole(const struct call *c)
 	return c->body == BODY_MODE_TUNNEL;
 }
 
+enum hide call_hides(const struct call *c)
+{
+	return c->hide;
+}
+
 static void refuse_with(struct bodying *b, unsigned status, const char *reason,
 			const struct body *attached)
 {
@@ -162,7 +167,7 @@ void call_way(const struct call *c, struct body_way *w)
 	bool out = c->from == INSIDE;
 
 	*w = (struct body_way){ .id = c->id, .outward = out,
-				.whole = call_whole(c) };
+				.whole = call_whole(c), .hide = c->hide };
 	if (out) {
 		w->target = c->route.target;
 		w->next_hop = c->route.next_hop;
@@ -218,6 +223,8 @@ static uint8_t whole_of(struct bodying *b, const struct body_way *w)
 	b->whole = w->whole;
 	if (!w->whole)
 		return WHOLE_NOT;
+	if (w->reveal)
+		return WHOLE_REVEAL;
 	if (b->call)
 		b->call->keyed = true; /* the keeper is told of the end */
 	return b->call ? WHOLE_CALL : WHOLE_LAST;
@@ -371,6 +378,25 @@ void engine_words_open(struct engine *e, const struct body_way *w,
 	b->type = MSG_BODY_OPENED;
 	b->opened = fn;
 	ask_open(e, b, w, g);
+}
+
+bool engine_hides(const struct engine *e)
+{
+	return policy_hides(child_policy(e->child));
+}
+
+void engine_reveal(struct engine *e, const struct call_given *g, filter_fn fn,
+		   void *user)
+{
+	static const struct body_way nobody = {
+		.whole = true, .reveal = true, .peer = "(hidden)",
+		.local_id = "sip:anonymous@anonymous.invalid",
+		.remote_id = "sip:anonymous@anonymous.invalid",
+	};
+	struct body_way w = nobody;
+
+	w.id = (uint64_t)child_epoch(e->child) << 32 | ++e->last_call;
+	engine_words_open(e, &w, g, fn, user);
 }
 
 void call_learn(struct call *c, const struct call_given *g, learn_fn fn,

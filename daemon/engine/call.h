@@ -55,6 +55,8 @@ struct call_start {
 	bool secured;            /* it came by TLS whose certificate (the
 	                            other end's) was verified */
 	bool late;               /* it has no offer */
+	enum hide hidden;        /* whom the header around did not name, so that
+	                            caller and callee are what was within */
 	unsigned rank;           /* its priority (RFC 4412); 0: none */
 	const char *transport;   /* "udp", "tcp", "tls"; or NULL */
 	const char *head;        /* its headers, a line each; or NULL */
@@ -102,6 +104,8 @@ struct body_way {
 	bool probe;   /* it is about certificates: signed headers, and no more,
 	                 whatever the profile says */
 	bool whole;   /* as call_whole() */
+	enum hide hide; /* as call_hides() */
+	bool reveal;  /* engine_reveal()'s */
 	/* Where the request goes, as in struct call_route; borrowed from the
 	 * call or struct request_way. NULL: no certificate is asked for. */
 	const char *target, *next_hop, *routes;
@@ -238,6 +242,8 @@ int call_late(struct call *c, struct refusal *no);
 /* Whether messages go whole, within what is sealed (RFC 3261 23.4): all that
  * can be sealed. What is bound to a body is then its whole head. */
 bool call_whole(const struct call *c);
+/* Whom the header around its whole messages does not name. */
+enum hide call_hides(const struct call *c);
 /* Between whom its bodies go, for what is sealed after call_end(). */
 void call_way(const struct call *c, struct body_way *out);
 
@@ -262,6 +268,15 @@ struct call_given {
  * bare, an empty body. fn is called as that of call_filter(). */
 void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	       void *user);
+
+/* Whether some peer's messages hide who calls. */
+bool engine_hides(const struct engine *e);
+/* The same of a whole first INVITE whose header names nobody, before there is a
+ * call: fn gets its head alone (body.head), which the keeper believes. Opening
+ * it in the call decides. fn is not called any more after
+ * engine_words_forget(). */
+void engine_reveal(struct engine *e, const struct call_given *g, filter_fn fn,
+		   void *user);
 
 /* The same as call_way() of a question for our certificates that came from
  * outside, by its caller and callee. E_NOTFOUND: nothing is sealed for that

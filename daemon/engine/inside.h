@@ -96,6 +96,7 @@ struct call {
 	                      as is known before it went */
 	enum need need;    /* of its profile, when it began */
 	enum body_mode body; /* the same way: how its SDP goes outside */
+	enum hide hide;    /* the same way: whom their header does not name */
 	bool tunnelled;    /* the same way: its media go in ESP */
 	bool carried;      /* the same way: in a tunnel of charon's ... */
 	bool within;       /* ... and there sealed, as they are without it */

@@ -39,6 +39,11 @@ struct bodies_terms {
 	const struct credential *credential;
 	struct trust trust;
 	enum body_mode mode;              /* how bodies with it must be */
+	/* Whole messages: whom the header around one need not name as it is
+	 * named within. Where that is who sends it, remote_id must be named
+	 * there. */
+	bool hides_caller, hides_callee;
+	bool inward; /* the far end made the call */
 	bool legacy;                      /* what 2004 used is taken, too */
 	uint64_t wall_us;
 	uint64_t window_us;               /* how far a signed Date may be off */
@@ -133,6 +138,15 @@ struct bodies {
 	int (*learn)(const struct bodies_terms *t,
 		     const struct bodies_given *in, struct bodies_opened *out,
 		     struct bodies_fault *why);
+	/* Who says within a whole message that he sends it, a SIP URI: where
+	 * the header around it names nobody. Proves nothing: open() does, with
+	 * him as remote_id, which does not count here, nor does peer. */
+	int (*whose)(const struct bodies_terms *t,
+		     const struct bodies_given *in,
+		     char id[static IDENTITY_TEXT], struct bodies_fault *why);
+	/* Whether what is encrypted for the far end names no more than its
+	 * domain. */
+	bool (*veils)(const struct bodies_terms *t);
 	/* Whether bodies for the far end can be encrypted, or need not be. */
 	bool (*reaches)(const struct bodies_terms *t);
 	/* Whether they are encrypted for that one already, or for none. */

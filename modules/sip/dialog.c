@@ -139,7 +139,7 @@ static int early_signed_bye(struct leg *leg, struct leg *to,
 	if (!t)
 		return 500;
 	/* the txn has the request by now */
-	if (!whole_given(leg->pair, sip, &g)) {
+	if (!whole_given(call_whole(leg->pair->call), sip, &g)) {
 		words_given_free(&g);
 		txn_refuse(t, &no);
 		return 0;
@@ -161,6 +161,15 @@ static bool leads_out(const struct leg *leg, const sip_t *sip)
 	       !txn_may_lead(leg->pair, refer_target(sip));
 }
 
+/* A transfer names somebody outside, or is asked for by whom is hidden. */
+static bool refers_hidden(const struct leg *leg, const sip_t *sip)
+{
+	const struct pair *pair = leg->pair;
+
+	return sip->sip_request->rq_method == sip_method_refer && pair->call &&
+	       call_hides(pair->call);
+}
+
 static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 {
 	struct refusal no = reply_no(0, NULL);
@@ -169,7 +178,7 @@ static int check(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	if (!no.status && sip->sip_max_forwards &&
 	    !sip->sip_max_forwards->mf_count)
 		no.status = 483;
-	if (!no.status && leads_out(leg, sip))
+	if (!no.status && (leads_out(leg, sip) || refers_hidden(leg, sip)))
 		no.status = 403;
 	if (!no.status)
 		no.status = session_asked(leg, sip);

@@ -12,6 +12,7 @@
 
 #include "daemon/base/secret.h"
 #include "daemon/uri.h"
+#include "modules/sip/border/border.h"
 #include "modules/sip/early.h"
 #include "modules/sip/fork.h"
 #include "modules/sip/transport/face.h"
@@ -202,18 +203,36 @@ static void on_sealed(void *user, const struct refusal *no,
 	pair_run(pair);
 }
 
+/* With the caller's own names in his first INVITE, where they are hidden. */
+static char *bound(const struct passage *p)
+{
+	const struct txn *t = p->txn;
+	const sip_t *sip = sip_object(p->msg);
+	struct crossing x = border_crossing(t->pair, INSIDE);
+	bool first = t->initial && p->kind == PASS_REQUEST;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	struct body_way way;
+	char *text;
+
+	su_home_init(home);
+	call_way(t->pair->call, &way);
+	text = whole_bound(&way, first ? border_from(home, &x, sip) : NULL,
+			   first ? sip->sip_to : NULL, p->out);
+	su_home_deinit(home);
+	return text;
+}
+
 /* The headers that are bound to the body must be final: the message is built
  * first, and waits. */
 static void seal(struct passage *p, const struct body *out)
 {
 	const struct refusal no = reply_no(500, NULL);
-	char *frag = NULL;
+	char *frag;
 
 	p->secret = out->secret;
 	p->described = out->len && !out->fields;
 	p->out = txn_build(p);
-	if (p->out)
-		frag = whole_bound(call_whole(p->txn->pair->call), p->out);
+	frag = p->out ? bound(p) : NULL;
 	if (frag)
 		call_seal(p->txn->pair->call, frag, out, on_sealed, p);
 	else
@@ -392,7 +411,7 @@ static void open_words(struct passage *p, const sip_t *sip)
 	const struct refusal no = reply_no(500, NULL);
 	struct call_given g;
 
-	if (whole_given(p->txn->pair, sip, &g)) {
+	if (whole_given(call_whole(p->txn->pair->call), sip, &g)) {
 		g.response = sip->sip_status != NULL;
 		g.bare = may_be_bare(p, sip);
 		g.what = sip->sip_cseq->cs_method_name;
@@ -451,7 +470,7 @@ static void open_body(struct passage *p, const sip_t *sip)
 
 	p->waiting = true;
 	pair->depth++;
-	if (whole_given(pair, sip, &g)) {
+	if (whole_given(call_whole(pair->call), sip, &g)) {
 		g.words = false;
 		g.response = sip->sip_status != NULL;
 		g.bare = may_be_bare(p, sip);

@@ -445,21 +445,13 @@ static int refuse_rank(struct sip_face *f, nta_incoming_t *irq)
 	return 0;
 }
 
-static int begin(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
-		 char **proof)
+static int go_on_as(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		    const struct revealed *known, char **proof)
 {
 	struct refusal no;
-	struct pair *pair;
-	const char *why;
+	struct pair *pair = pair_new(f, irq, sip, known, &no);
 	struct txn *t;
-	int status = checked(f, irq, sip, &why);
 
-	if (status)
-		return refuse_first(irq, status, why);
-	if (is_ranked_oddly(f, irq, sip))
-		return refuse_rank(f, irq);
-	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
-	pair = pair_new(f, irq, sip, &no);
 	if (!pair) {
 		reply_refuse(irq, &no);
 		nta_incoming_destroy(irq);
@@ -486,6 +478,30 @@ static int begin(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 	filter_pass(t, PASS_REQUEST, pair->called,
 		    nta_incoming_getrequest(irq));
 	return 0;
+}
+
+void invite_revealed(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		     const struct revealed *known)
+{
+	char *proof = NULL;
+
+	go_on_as(f, irq, sip, known, &proof);
+}
+
+static int begin(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		 char **proof)
+{
+	static const struct revealed nothing = { .msg = NULL };
+	const char *why;
+	int status = checked(f, irq, sip, &why);
+
+	if (status)
+		return refuse_first(irq, status, why);
+	if (is_ranked_oddly(f, irq, sip))
+		return refuse_rank(f, irq);
+	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
+	return reveal_begin(f, irq, sip) ? 0
+		: go_on_as(f, irq, sip, &nothing, proof);
 }
 
 int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,

@@ -3,12 +3,16 @@
 #define CALLSEAL_SIP_INVITE_H
 
 #include "modules/sip/filter.h"
+#include "modules/sip/sealing/reveal.h"
 #include "modules/sip/sip.h"
 
 /* The first INVITE of a call. As an nta_request_f's result. proof is taken: of
  * admission_proof(). */
 int invite_first(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 		 char *proof);
+/* One whose header named nobody, once it is known what was within. */
+void invite_revealed(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
+		     const struct revealed *known);
 /* Sofia's callback: ACK or CANCEL came, or (sip NULL) no ACK or PRACK. */
 int invite_on_ack_cancel(struct txn *t, nta_incoming_t *irq,
 			 const sip_t *sip);

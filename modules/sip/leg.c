@@ -12,6 +12,7 @@
 #include "modules/sip/dialog.h"
 #include "modules/sip/border/border.h"
 #include "modules/sip/sealing/errand.h"
+#include "modules/sip/sealing/hidden.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/nat/nat.h"
@@ -132,13 +133,11 @@ static nta_leg_t *own_dialog(struct leg *leg, const sip_from_t *from,
 			     const sip_to_t *to)
 {
 	nta_leg_t *dialog = NULL;
-	char id[33];
 
-	random_id(id);
 	if (from && to)
 		dialog = nta_leg_tcreate(leg->face->agent,
 					 dialog_on_request, leg,
-					 SIPTAG_CALL_ID_STR(id),
+					 SIPTAG_CALL_ID_STR(leg->call_id),
 					 SIPTAG_FROM(from), SIPTAG_TO(to),
 					 TAG_END());
 	if (dialog && !nta_leg_tag(dialog, NULL)) {
@@ -150,14 +149,22 @@ static nta_leg_t *own_dialog(struct leg *leg, const sip_from_t *from,
 
 static nta_leg_t *called_dialog(struct leg *leg, const sip_t *sip)
 {
-	struct crossing x = border_crossing(leg->pair,
+	const struct pair *pair = leg->pair;
+	struct crossing x = border_crossing(pair,
 					    (enum face)!leg->face->face);
+	enum hide hide = hidden_on(pair, leg);
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	nta_leg_t *dialog;
 
+	if (pair->revealed)
+		sip = sip_object(pair->revealed);
 	su_home_init(home);
-	dialog = own_dialog(leg, border_from(home, &x, sip),
-			    sip_to_dup(home, sip->sip_to));
+	dialog = own_dialog(leg, hide ? hidden_from(home)
+				      : border_from(home, &x, sip),
+			    hide == HIDE_BOTH
+			    ? hidden_to(home, call_route(pair->call)->target,
+					leg->call_id)
+			    : sip_to_dup(home, sip->sip_to));
 	su_home_deinit(home);
 	return dialog;
 }
@@ -172,6 +179,7 @@ struct leg *leg_called(struct pair *pair, struct sip_face *f, const sip_t *sip,
 	leg->sips = to->sips;
 	leg->contact = face_contact_to(f, to->hop, to->sips);
 	leg->hop = *to->nat ? strdup(to->nat) : NULL;
+	random_id(leg->call_id);
 	leg->dialog = called_dialog(leg, sip);
 	if (!leg->dialog) {
 		leg_free(leg);
@@ -216,6 +224,7 @@ struct leg *leg_referred(const struct leg *old, const sip_t *refer,
 	leg->sips = to->sips;
 	leg->contact = face_contact_to(old->face, to->hop, to->sips);
 	leg->hop = *to->nat ? strdup(to->nat) : NULL;
+	random_id(leg->call_id);
 	leg->dialog = referred_dialog(leg, refer, whom);
 	if (leg->dialog)
 		return leg;

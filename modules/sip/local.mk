@@ -44,6 +44,8 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/request/talk.c modules/sip/request/talk.h \
 	modules/sip/retry.c modules/sip/retry.h \
 	modules/sip/sealed.c modules/sip/sealed.h \
+	modules/sip/sealing/hidden.c modules/sip/sealing/hidden.h \
+	modules/sip/sealing/reveal.c modules/sip/sealing/reveal.h \
 	modules/sip/sealing/seals.c modules/sip/sealing/seals.h \
 	modules/sip/sealing/whole.c modules/sip/sealing/whole.h \
 	modules/sip/session/refresh.c modules/sip/session/refresh.h \

@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sofia-sip/sip_header.h>
 #include <sofia-sip/url.h>
 
 static void unlink_pair(struct pair *pair)
@@ -68,6 +69,7 @@ void pair_free(struct pair *pair)
 	said_free(&pair->said[0]);
 	said_free(&pair->said[1]);
 	free(pair->way);
+	msg_destroy(pair->revealed);
 	free(pair);
 }
 
@@ -89,10 +91,11 @@ static struct pair *alloc(struct sip *s)
 
 /* As the core wants to read them. */
 static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
-		    const sip_t *sip, struct refusal *no)
+		    const sip_t *sip, enum hide hidden, struct refusal *no)
 {
+	const sip_t *said = pair->revealed ? sip_object(pair->revealed) : sip;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
-	struct call_start start = { .from = f->face };
+	struct call_start start = { .from = f->face, .hidden = hidden };
 	int r = E_NOMEM;
 
 	su_home_init(home);
@@ -103,9 +106,9 @@ static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
 		start.rank = rank_of(sip, engine_settings(f->sip->engine)
 						  ->limits.preempt);
 	start.late = !filter_offers(sip);
-	start.caller = url_as_string(home, sip->sip_from->a_url);
-	start.callee = url_as_string(home, sip->sip_request->rq_url);
-	start.head = origin_head(home, sip);
+	start.caller = url_as_string(home, said->sip_from->a_url);
+	start.callee = url_as_string(home, said->sip_request->rq_url);
+	start.head = origin_head(home, said);
 	start.transport = face_transport(f, irq);
 	if (start.caller && start.callee)
 		r = call_start(f->sip->engine, &start, pair, &pair->call, no);
@@ -135,7 +138,8 @@ static int make_legs(struct pair *pair, struct sip_face *f,
 }
 
 struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
-		      const sip_t *sip, struct refusal *no)
+		      const sip_t *sip, const struct revealed *known,
+		      struct refusal *no)
 {
 	struct pair *pair = alloc(f->sip);
 
@@ -143,7 +147,8 @@ struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
 		*no = reply_no(500, NULL);
 		return NULL;
 	}
-	if (ask_core(pair, f, irq, sip, no)) {
+	pair->revealed = known->msg ? msg_ref(known->msg) : NULL;
+	if (ask_core(pair, f, irq, sip, known->hidden, no)) {
 		pair->call = NULL;
 		pair_free(pair);
 		return NULL;

@@ -2,12 +2,15 @@
 #ifndef CALLSEAL_SIP_PAIR_H
 #define CALLSEAL_SIP_PAIR_H
 
+#include "modules/sip/sealing/reveal.h"
 #include "modules/sip/sip.h"
 
-/* Asks the core where the call goes and makes both legs. NULL: refused, no
- * says why; nothing is left behind. */
+/* Asks the core where the call goes and makes both legs, in the name of what is
+ * known beside the INVITE, if anything is. NULL: refused, no says why; nothing
+ * is left behind. */
 struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
-		      const sip_t *sip, struct refusal *no);
+		      const sip_t *sip, const struct revealed *known,
+		      struct refusal *no);
 /* Its first INVITE is there: finds those that are branches of the same one. */
 void pair_siblings(struct pair *pair, const sip_t *invite);
 /* The core's id of the call, for the log; 0 once it is released. */

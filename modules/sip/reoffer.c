@@ -216,7 +216,7 @@ static void open_answer(struct txn *t, const sip_t *sip)
 	struct call_given g;
 
 	t->pair->depth++;
-	if (whole_given(t->pair, sip, &g)) {
+	if (whole_given(call_whole(t->pair->call), sip, &g)) {
 		g.words = false;
 		g.response = true;
 		call_open(t->pair->call, &g, on_opened, t);

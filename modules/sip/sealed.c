@@ -149,8 +149,11 @@ bool sealed_fits(struct txn *t, const struct refusal *no,
 void sealed_ask(struct txn *t, const struct body *body, seal_fn fn)
 {
 	const struct refusal no = reply_no(500, NULL);
-	char *frag = whole_bound(call_whole(t->pair->call), t->out);
+	struct body_way way;
+	char *frag;
 
+	call_way(t->pair->call, &way);
+	frag = whole_bound(&way, NULL, NULL, t->out);
 	t->pair->depth++;
 	if (frag)
 		call_seal(t->pair->call, frag, body, fn, t);

@@ -54,6 +54,7 @@
 #include "daemon/module.h"
 #include "modules/sip/sealing/errand.h"
 #include "modules/sip/sealing/fetch.h"
+#include "modules/sip/sealing/reveal.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/transport/gate.h"
 #include "modules/sip/invite.h"
@@ -262,6 +263,7 @@ static void sip_free(struct sip *s)
 	requests_free(s->requests);
 	errands_forget(s);
 	fetch_free(s);
+	reveal_free(s);
 	accounts_free(s->accounts);
 	hops_free(s->hops);
 	free(s->counts);

@@ -27,6 +27,7 @@ struct fork; /* fork.c */
 struct auth;     /* trunk/auth.h */
 struct errand; /* errand.c */
 struct fetch;    /* fetch.c */
+struct reveal;   /* reveal.c */
 struct admissions; /* registrar/admission.h */
 struct leg;
 struct hop_table; /* trunk/hops.h */
@@ -81,6 +82,7 @@ struct sip {
 	struct merges *merges;
 	struct fetcher fetcher;
 	struct fetch *fetches; /* questions for certificates (fetch.h) */
+	struct reveal *reveals; /* whose senders are asked for (reveal.h) */
 	struct pair *pairs;   /* all of them */
 	size_t n_pairs;
 	struct pair *to_sweep;
@@ -136,6 +138,7 @@ struct leg {
 	                         a SIP URI; NULL: by the dialog; owned */
 	bool updates;         /* the other end allows UPDATE */
 	unsigned privacy;     /* what it asked for (border.h) */
+	char call_id[33];     /* of a dialog that we began; or "" */
 	struct session session;
 };
 
@@ -220,6 +223,8 @@ struct pair {
 	int end_status;
 	char end_cause[REASON_TEXT];
 	bool confirmed;         /* the caller's first ACK came */
+	msg_t *revealed;        /* what was within the first one, if the
+	                           header around named nobody; or NULL */
 	uint64_t invite;        /* the first one's merge_invite() */
 	bool forked;            /* another of our phones has it, too */
 	bool late_bye;          /* BYE the caller once its ACK came */

@@ -20,6 +20,7 @@
 #include "modules/sip/reoffer.h"
 #include "modules/sip/retry.h"
 #include "modules/sip/sealed.h"
+#include "modules/sip/sealing/hidden.h"
 #include "modules/sip/sealing/seals.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/transfer/transfer.h"
@@ -112,8 +113,8 @@ static void answer_no(struct txn *t, const struct refusal *no)
 {
 	struct refusal own = *no;
 
-	if (t->from->face->face == INSIDE) {
-		own.keys[0] = 0;
+	if (t->from->face->face == INSIDE || hidden_on(t->pair, t->from)) {
+		own.keys[0] = 0; /* which names who makes it, too */
 		own.attached = NULL;
 	}
 	t->final = no->status;
@@ -229,13 +230,21 @@ static bool body_put(msg_t *msg, const struct passage *p,
 	       body_add(msg, body->data, body->len);
 }
 
+/* Of the first INVITE. */
+static const char *target_of(const struct txn *t, msg_t *msg)
+{
+	const char *target = call_phone(t->pair->call, t->phone)->target;
+
+	return hidden_on(t->pair, t->to) == HIDE_BOTH
+		? hidden_target(msg_home(msg), target, t->to->call_id) : target;
+}
+
 static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 			 const struct body *body)
 {
 	struct txn *t = p->txn;
 	bool requires = headers_requires(sip, our_tags(t));
-	const char *ruri = t->initial
-		? call_phone(t->pair->call, t->phone)->target : NULL;
+	const char *ruri = t->initial ? target_of(t, msg) : NULL;
 	struct crossing x = border_crossing(t->pair, t->from->face->face);
 	unsigned border = border_flags(&x, sip, &t->from->privacy);
 	unsigned flags = body_flags(body) | border;
@@ -257,7 +266,8 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
 	    (has_contact(t->method) && !contact_add(msg, t->to)) ||
 	    (t->method == sip_method_prack && !rack_add(msg, t)) ||
-	    !auth_put(t->auth, msg) || !body_put(msg, p, body))
+	    !auth_put(t->auth, msg) || !body_put(msg, p, body) ||
+	    (t->initial && !ruri))
 		return false;
 	return !nta_msg_request_complete(msg, t->to->dialog, t->method,
 					 sip->sip_request->rq_method_name,
@@ -302,6 +312,8 @@ static bool request_sent(struct txn *t, const sip_t *sip, msg_t *msg,
 	struct crossing x = border_crossing(t->pair, t->from->face->face);
 	const char *private = border_refuses(&x, sip);
 
+	if (!private)
+		private = hidden_refuses(t->pair, t->to, sip);
 	*no = reply_no(500, "the request cannot be sent on");
 	if (private)
 		*no = reply_no(500, private);
@@ -551,7 +563,8 @@ static bool response_contact(struct txn *t, msg_t *msg, const sip_t *sip,
 		return !has_contact(t->method) || contact_add(msg, t->from);
 	if (*status >= 400 && *status != 485)
 		return true;
-	if (inward && !all_may_lead(t->pair, sip->sip_contact))
+	if ((inward && !all_may_lead(t->pair, sip->sip_contact)) ||
+	    hidden_on(t->pair, t->from))
 		n = 0;
 	else
 		n = headers_contacts(msg, sip,
@@ -563,6 +576,7 @@ static bool response_contact(struct txn *t, msg_t *msg, const sip_t *sip,
 
 static msg_t *response_build(struct passage *p, const struct body *body)
 {
+	static const struct body none = { .type = "" };
 	const sip_t *sip = sip_object(p->msg);
 	struct txn *t = p->txn;
 	int status = sip->sip_status->st_status, given = status;
@@ -574,11 +588,15 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	unsigned flags = body_flags(body) | border |
 			 (status < 200 || requires ? COPY_NO_REQUIRE : 0) |
 			 (t->auth || t->proof ? COPY_NO_PROOF : 0);
+	bool hidden = hidden_on(t->pair, t->from);
+	bool hushed = hidden && status >= 300;
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
 
 	if (!msg)
 		return NULL;
-	if (is_retyped(p, body))
+	if (hushed)
+		body = &none;
+	if (hushed || is_retyped(p, body))
 		flags &= ~COPY_BODY;
 	if (!headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, border) &&
@@ -587,9 +605,12 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 			  admission_prove(t->proof, msg))) &&
 	    response_contact(t, msg, sip, &status) && body_put(msg, p, body) &&
 	    !nta_incoming_complete_response(
-		    t->irq, msg, status,
-		    status == given ? phrase : reply_phrase(status), TAG_END()))
+		    t->irq, msg, status, status == given && !hidden
+		    ? phrase : reply_phrase(status), TAG_END())) {
+		if (hushed)
+			hidden_failure(msg);
 		return msg;
+	}
 	msg_destroy(msg);
 	return NULL;
 }

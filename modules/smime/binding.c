@@ -150,6 +150,13 @@ static bool is_once(const struct smime_fragment *f, const char *name)
 	       !smime_fragment_get(f, name, 1).p;
 }
 
+static bool is_hidden(const char *party, enum smime_veil veil)
+{
+	return veil == SMIME_VEIL_PARTIES ||
+	       (veil == SMIME_VEIL_FROM && !strcmp(party, "From")) ||
+	       (veil == SMIME_VEIL_TO && !strcmp(party, "To"));
+}
+
 static bool row_holds(const struct row *row, const struct smime_fragment *a,
 		      const struct smime_fragment *b, enum smime_veil veil)
 {
@@ -162,19 +169,11 @@ static bool row_holds(const struct row *row, const struct smime_fragment *a,
 		return true;
 	if (row->rule == SAME || row->rule == SHOWN ||
 	    veil == SMIME_VEIL_NONE ||
-	    (row->rule == PARTY && veil == SMIME_VEIL_FIELDS))
+	    (row->rule == PARTY && !is_hidden(row->name, veil)))
 		return same_all(a, b, row->name);
 	return row->rule != PARTY ||
 	       same_tag(smime_fragment_get(a, row->name, 0),
 			smime_fragment_get(b, row->name, 0));
-}
-
-static bool is_status(struct mime_bytes start)
-{
-	static const char version[] = "SIP/2.0 ";
-	size_t n = sizeof version - 1;
-
-	return start.len >= n && !memcmp(start.p, version, n);
 }
 
 /* The first word: a method, or "SIP/2.0"; and of a response the second, its
@@ -184,7 +183,7 @@ static bool same_start(struct mime_bytes a, struct mime_bytes b)
 	const uint8_t *space = a.len ? memchr(a.p, ' ', a.len) : NULL;
 	size_t n = space ? (size_t)(space - a.p) + 1 : 0;
 
-	if (is_status(a))
+	if (smime_is_status(a))
 		n += 4; /* "200 " */
 	return n && a.len >= n && b.len >= n && !memcmp(a.p, b.p, n);
 }
@@ -261,7 +260,7 @@ int smime_aib_write(const struct smime_fragment *of, const char *responder,
 	mime_put_fields(out, &(struct mime_head){
 		.type = "message/sipfrag",
 		.disposition = "aib;handling=optional" });
-	if (!responder && is_status(of->start))
+	if (!responder && smime_is_status(of->start))
 		put_value(out, of->start); /* or 180 could be made 200 */
 	for (size_t i = 0; i < N(aib_rows) && !r; i++)
 		r = put_row(&aib_rows[i], of, responder, out, why);

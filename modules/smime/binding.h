@@ -18,7 +18,9 @@ enum smime_veil {
 	SMIME_VEIL_NONE,   /* it is only signed */
 	SMIME_VEIL_FIELDS, /* what RFC 3261 23.4.1.2 lets be encrypted may
 	                      differ or be missing; the inner value counts */
-	SMIME_VEIL_PARTIES /* From and To, too, but for their tags */
+	SMIME_VEIL_FROM,   /* From, too, but for its tag */
+	SMIME_VEIL_TO,     /* To, too, the same way */
+	SMIME_VEIL_PARTIES /* both */
 };
 
 /* Compares a message that was sealed (message/sip) with the one around it.

@@ -164,6 +164,14 @@ static uint8_t next(struct mime_bytes *t)
 	return ' ';
 }
 
+bool smime_is_status(struct mime_bytes start)
+{
+	static const char version[] = "SIP/2.0 ";
+	size_t n = sizeof version - 1;
+
+	return start.len >= n && !memcmp(start.p, version, n);
+}
+
 bool smime_same_value(struct mime_bytes a, struct mime_bytes b)
 {
 	uint8_t c;

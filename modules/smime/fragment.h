@@ -26,6 +26,8 @@ int smime_fragment_read(struct mime_bytes text, bool whole,
  * The name is the long one. */
 struct mime_bytes smime_fragment_get(const struct smime_fragment *f,
 				     const char *name, size_t nth);
+/* Whether a message's first line, or what begins with it, is a response's. */
+bool smime_is_status(struct mime_bytes start);
 /* Equal but for white space, runs of which count as one. */
 bool smime_same_value(struct mime_bytes a, struct mime_bytes b);
 /* The URI of a From, To or Contact, and the value of its tag parameter (absent:

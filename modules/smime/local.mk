@@ -13,6 +13,7 @@ modules_smime_libsmime_a_SOURCES = \
 	modules/smime/fragment.c modules/smime/fragment.h \
 	modules/smime/kek.c modules/smime/kek.h \
 	modules/smime/message/tunnel.c modules/smime/message/tunnel.h \
+	modules/smime/message/whose.c modules/smime/message/whose.h \
 	modules/smime/open.c modules/smime/open.h \
 	modules/smime/seal.c modules/smime/seal.h \
 	modules/smime/signing.c modules/smime/signing.h \

@@ -8,7 +8,7 @@
  *   fragment.c, date.c its headers
  *   card.c             a far end's certificates
  *   certs.c            certificates alone
- *   message/           a whole message as what is sealed
+ *   message/           a whole message as what is sealed, and who sends it
  *   kek.c              session keys
  *   algorithm.c, capability.c   what is taken and sent
  *
@@ -17,6 +17,7 @@
  * message; or the message as a whole. */
 #include "daemon/base/err.h"
 #include "daemon/keeper/bodies.h"
+#include "daemon/keeper/certs/certname.h"
 #include "daemon/keeper/certs/credential_cms.h"
 #include "daemon/mime/choice.h"
 #include "daemon/mime/writer.h"
@@ -25,6 +26,7 @@
 #include "modules/smime/certs.h"
 #include "modules/smime/date.h"
 #include "modules/smime/message/tunnel.h"
+#include "modules/smime/message/whose.h"
 #include "modules/smime/open.h"
 #include "modules/smime/seal.h"
 #include "modules/smime/smime.h"
@@ -513,6 +515,39 @@ static int take_session(const struct smime_opened *o, struct bodies_opened *new,
 	return 0;
 }
 
+static bool sender_hidden(const struct bodies_terms *t)
+{
+	return t->inward ? t->hides_caller : t->hides_callee;
+}
+
+/* From of a request names who sends it, of a response who does not. */
+static enum smime_veil veil_of(const struct bodies_terms *t,
+			       const struct bodies_given *in)
+{
+	bool response = smime_is_status((struct mime_bytes){ in->frag,
+							     in->frag_len });
+	bool by_caller = t->inward != response;
+	bool from = by_caller ? t->hides_caller : t->hides_callee;
+	bool to = by_caller ? t->hides_callee : t->hides_caller;
+
+	return from && to ? SMIME_VEIL_PARTIES : from ? SMIME_VEIL_FROM
+		: to ? SMIME_VEIL_TO : SMIME_VEIL_FIELDS;
+}
+
+/* Around it nobody may be named: the one within is who signed. */
+static int check_sender(const struct bodies_terms *t,
+			const struct smime_tunnelled *w, struct smime_fault *f)
+{
+	char id[IDENTITY_TEXT];
+	int r = smime_sender((struct mime_bytes){ w->head.data, w->head.len },
+			     id, f);
+
+	if (!r && strcmp(id, t->remote_id))
+		r = smime_fault(f, SMIME_MISMATCH, "within, it is in the name "
+				"of %.64s", id);
+	return r;
+}
+
 static int take_whole(const struct bodies_terms *t,
 		      const struct bodies_given *in, struct smime_opened *o,
 		      struct bodies_opened *new, struct smime_fault *f)
@@ -521,11 +556,13 @@ static int take_whole(const struct bodies_terms *t,
 	struct smime_tunnelled w;
 	int r = smime_tunnel_read(&o->content.part[0],
 				  (struct mime_bytes){ in->frag, in->frag_len },
-				  SMIME_VEIL_FIELDS, when, &w, f);
+				  veil_of(t, in), when, &w, f);
 
 	if (r)
 		return r;
-	r = pick_whole(in, &w, new, f);
+	r = sender_hidden(t) ? check_sender(t, &w, f) : 0;
+	if (!r)
+		r = pick_whole(in, &w, new, f);
 	smime_tunnelled_free(&w);
 	if (!r)
 		r = take_session(o, new, f);
@@ -682,6 +719,30 @@ static bool uses(const struct bodies_terms *t, const struct bodies_card *c)
 		       (const struct smime_card *)(const void *)c)));
 }
 
+static bool veils(const struct bodies_terms *t)
+{
+	X509 *x = for_whom(t);
+
+	return x && certname_is_domain(x, t->remote_id);
+}
+
+static int whose(const struct bodies_terms *t, const struct bodies_given *in,
+		 char id[static IDENTITY_TEXT], struct bodies_fault *why)
+{
+	const struct smime_terms own = terms_of(t);
+	struct smime_fault f = { .reason = SMIME_FINE };
+	struct mime_fields fields;
+	int r = mime_fields_read((struct mime_bytes){ in->fields,
+						      in->fields_len },
+				 &fields)
+		? smime_fault(&f, SMIME_MALFORMED, "malformed Content- headers")
+		: smime_whose(&own, t->legacy, &fields,
+			      (struct mime_bytes){ in->body, in->body_len },
+			      id, &f);
+
+	return r ? fail(&f, r, why) : 0;
+}
+
 static bool reaches(const struct bodies_terms *t)
 {
 	return modes[t->mode].form == SMIME_SIGN || for_whom(t);
@@ -692,6 +753,7 @@ static bool reaches(const struct bodies_terms *t)
 const struct bodies smime_bodies = {
 	.name = "smime", .seal = seal, .open = open_body, .show = show,
 	.learn = learn, .uses = uses, .reaches = reaches,
+	.whose = whose, .veils = veils,
 	.card_free = card_free,
 };
 static const char *const provides[] = { "bodies", NULL };

@@ -182,7 +182,7 @@ static void whole(struct mime_bytes t)
 	struct bodies_opened o = { .card = NULL };
 	struct bodies_fault why = { 0, "" };
 	static const char words[] = "Content-Type: text/plain\r\n";
-	char fields[BODIES_TYPE_TEXT + 20];
+	char fields[BODIES_TYPE_TEXT + 20], id[IDENTITY_TEXT];
 	size_t n = 0;
 
 	while (n + 3 < t.len && memcmp(t.p + n, "\r\n\r\n", 4))
@@ -204,6 +204,8 @@ static void whole(struct mime_bytes t)
 		given.fields_len = strlen(fields);
 		given.body = s.body.data;
 		given.body_len = s.body.len;
+		if (!smime_bodies.whose(&terms, &given, id, &why))
+			must(!strncmp(id, "sip:", 4));
 		if (smime_bodies.open(&terms, &given, &o, &why))
 			must(why.status >= 400 && !o.head.len &&
 			     !o.content.len);

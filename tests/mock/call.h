@@ -13,6 +13,7 @@ struct call {
 	struct engine *e;
 	struct call *next;
 	void *leg;
+	enum face from;
 	char target[512], next_hop[512], routes[512];
 	char more[8][512]; /* further next hops */
 	size_t n_more, at;

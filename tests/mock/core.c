@@ -378,6 +378,7 @@ int call_start(struct engine *e, const struct call_start *s, void *leg,
 		return E_NOMEM;
 	c->e = e;
 	c->leg = leg;
+	c->from = s->from;
 	snprintf(c->target, sizeof c->target, "%s", target);
 	snprintf(c->next_hop, sizeof c->next_hop, "%s", e->next_hop[to]);
 	ask_location(c, s);

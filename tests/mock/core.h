@@ -61,6 +61,7 @@ struct engine {
 	bool packages;  /* those of the outside have keys beside them */
 	bool bodies;    /* descriptions go and come sealed outside */
 	bool whole;     /* messages of calls go whole in what is sealed */
+	unsigned hide;  /* enum hide of all calls */
 	bool words_whole; /* what was asked last outside of calls */
 	bool signs;     /* and what has none, too */
 	bool no_late;   /* a first INVITE must offer */

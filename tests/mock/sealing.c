@@ -10,7 +10,22 @@
 
 void call_way(const struct call *c, struct body_way *out)
 {
-	*out = (struct body_way){ .id = c->id, .whole = c->e->whole };
+	*out = (struct body_way){
+		.id = c->id, .whole = c->e->whole, .hide = call_hides(c),
+		.outward = c->from == INSIDE, .target = c->route.target,
+		.local_id = "sip:us@inside.example",
+		.remote_id = "sip:them@b.example",
+	};
+}
+
+enum hide call_hides(const struct call *c)
+{
+	return (enum hide)c->e->hide;
+}
+
+bool engine_hides(const struct engine *e)
+{
+	return e->hide;
 }
 
 bool call_seal_again(struct call *c)
@@ -226,6 +241,14 @@ void engine_words_open(struct engine *e, const struct body_way *w,
 		       const struct call_given *g, filter_fn fn, void *user)
 {
 	open_text(e, g, w->whole, fn, user);
+}
+
+void engine_reveal(struct engine *e, const struct call_given *g, filter_fn fn,
+		   void *user)
+{
+	if (!e->seal_ms)
+		open_text(e, g, true, fn, user);
+	/* else who waits is left there */
 }
 
 int engine_probe_way(struct engine *e, const struct call_start *s,

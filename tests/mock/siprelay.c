@@ -25,8 +25,8 @@
  * a NAT), bindings (path of their file; at the start only), keys_only (1:
  * offers of the outside stay here), own_no (1: no offer of our own can be
  * made), bodies (1: they go sealed outside), whole (1: messages of calls do, as
- * a whole), known (1: and our certificates
- * were there), probes (1:
+ * a whole), hide (1: which do not name the caller, 2: nor who is called), known
+ * (1: and our certificates were there), probes (1:
  * questions for certificates are answered), seal_ms, no_late (1: an INVITE that
  * is signed and has no offer is refused), forgot (so many 493 to requests in
  * calls are mended by certificates of ours).
@@ -165,6 +165,7 @@ static const struct field {
 	FIELD("packages", packages, FLAG),
 	FIELD("bodies", bodies, FLAG),
 	FIELD("whole", whole, FLAG),
+	FIELD("hide", hide, NUMBER),
 	FIELD("signs", signs, FLAG),
 	FIELD("no_late", no_late, FLAG),
 	FIELD("forgot", forgot, NUMBER),

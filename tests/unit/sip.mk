@@ -12,7 +12,7 @@ TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
 	tests/call/test_sip_dns.py tests/call/test_sip_accounts.py \
 	tests/call/test_sip_session.py \
-	tests/call/test_sip_sealed.py tests/call/test_sip_whole.py \
+	tests/call/test_sip_sealed.py tests/call/test_sip_whole.py tests/call/test_sip_hidden.py \
 	tests/call/test_sip_packages.py \
 	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
 	tests/call/test_sip_border.py
@@ -23,11 +23,11 @@ EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_requests.py tests/call/test_sip_hops.py \
 	tests/call/test_sip_dns.py tests/call/test_sip_accounts.py \
 	tests/call/test_sip_session.py \
-	tests/call/test_sip_sealed.py tests/call/test_sip_whole.py \
+	tests/call/test_sip_sealed.py tests/call/test_sip_whole.py tests/call/test_sip_hidden.py \
 	tests/call/test_sip_packages.py \
 	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
 	tests/call/test_sip_border.py \
-	tests/call/sipscene.py tests/call/sipsealed.py \
+	tests/call/sipscene.py tests/call/sipsealed.py tests/call/sipwhole.py \
 	tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
 tests_mock_siprelay_SOURCES = tests/mock/siprelay.c tests/mock/modules.c \

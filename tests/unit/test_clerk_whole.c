@@ -42,10 +42,10 @@ static void give(struct house *h, const char *match,
 	house_open_on(h, match, 10, NULL);
 }
 
-static void open_ends(struct ends *e)
+/* b: the name in the certificate of Bob's. */
+static void open_ends_as(struct ends *e, const char *b)
 {
-	static const char *const san[2] = { "URI:sip:a.example",
-					    "URI:sip:b.example" };
+	const char *const san[2] = { "URI:sip:a.example", b };
 
 	memset(e, 0, sizeof *e);
 	e->whole = WHOLE_CALL;
@@ -64,6 +64,11 @@ static void open_ends(struct ends *e)
 	}
 	give(&e->a, "b.example", e->own[0]);
 	give(&e->b, "a.example", e->own[1]);
+}
+
+static void open_ends(struct ends *e)
+{
+	open_ends_as(e, "URI:sip:b.example");
 }
 
 static void close_ends(struct ends *e)
@@ -379,6 +384,130 @@ static void words_and_nothing(void **state)
 	close_ends(&e);
 }
 
+/* -- who is hidden -------------------------------------------------------- */
+
+static void put_around(struct ends *e, const char *from, const char *to)
+{
+	char *rest = strstr(e->around, "i: x\r\n"), copy[1024];
+
+	snprintf(copy, sizeof copy, "%s", rest);
+	snprintf(e->around, sizeof e->around, "INVITE sip:x@b.example SIP/2.0"
+		 "\r\nFrom: <%s>;tag=1\r\nTo: <%s>\r\n%s", from, to, copy);
+}
+
+/* An INVITE of Alice's, who is hidden, and Bob, if he is; sealed. */
+static const struct sent *hidden(struct ends *e, enum hide hide)
+{
+	e->a.profile.hide = e->b.profile.hide = hide;
+	say(e, "INVITE " BOB " SIP/2.0", "1 INVITE");
+	put_around(e, "sip:anonymous@anonymous.invalid",
+		   hide == HIDE_BOTH ? "sip:f00d@b.example" : BOB);
+	return seal(e, &e->a);
+}
+
+static void hidden_refused(const struct sent *s, unsigned status,
+			   const char *why)
+{
+	if (!s->u.opened.err || !strstr(s->u.opened.reason, why))
+		fail_msg("%s", s->u.opened.reason);
+	assert_int_equal(s->u.opened.status, status);
+	assert_int_equal(s->tail_len, 0); /* no certificates, either */
+}
+
+static void who_is_hidden_is_named_within(void **state)
+{
+	static struct ends e;
+	const struct sent *s, *o;
+
+	(void)state;
+	for (enum hide hide = HIDE_CALLER; hide <= HIDE_BOTH; hide++) {
+		open_ends(&e);
+		s = hidden(&e, hide);
+		assert_int_equal(s->u.sealed.err, 0);
+		/* who is it? as often as somebody asks */
+		e.whole = WHOLE_REVEAL;
+		for (unsigned i = 0; i < 2; i++) {
+			o = open_it(&e, &e.b, s);
+			if (o->u.opened.err)
+				fail_msg("%s", o->u.opened.reason);
+			assert_int_equal(o->tail_len, strlen(e.head));
+			assert_memory_equal(o->tail, e.head, o->tail_len);
+		}
+		e.whole = WHOLE_CALL;
+		opens(&e, open_it(&e, &e.b, s));
+		e.dialog++;
+		hidden_refused(open_it(&e, &e.b, s), 488, "seen before");
+		close_ends(&e);
+	}
+}
+
+static void no_more_differs_than_is_hidden(void **state)
+{
+	static struct ends e;
+	const struct sent *s;
+
+	(void)state;
+	open_ends(&e);
+	s = hidden(&e, HIDE_CALLER);
+	put_around(&e, "sip:anonymous@anonymous.invalid", "sip:rob@b.example");
+	hidden_refused(open_it(&e, &e.b, s), 403, "To differs");
+	e.whole = WHOLE_REVEAL; /* which tells nobody why */
+	hidden_refused(open_it(&e, &e.b, s), 493, "To differs");
+	e.whole = WHOLE_CALL;
+	put_around(&e, "sip:anonymous@anonymous.invalid", BOB);
+	change(e.around, "tag=1", "tag=2");
+	hidden_refused(open_it(&e, &e.b, s), 403, "From differs");
+	/* put into another call, with what is around it */
+	put_around(&e, "sip:anonymous@anonymous.invalid", BOB);
+	change(e.around, "i: x", "i: y");
+	hidden_refused(open_it(&e, &e.b, s), 403, "Call-ID differs");
+	/* somebody else of the domain, whose certificate fits */
+	say(&e, "INVITE " BOB " SIP/2.0", "1 INVITE");
+	change(e.head, "alice", "mallo");
+	hidden_refused(open_it(&e, &e.b, seal(&e, &e.a)), 403, "in the name of "
+		       "sip:mallo@a.example");
+	close_ends(&e);
+}
+
+static void nobody_hides_unasked(void **state)
+{
+	static struct ends e;
+	const struct sent *s;
+
+	(void)state;
+	open_ends(&e);
+	s = hidden(&e, HIDE_CALLER);
+	e.b.profile.hide = HIDE_NONE;
+	hidden_refused(open_it(&e, &e.b, s), 403, "From differs");
+	e.whole = WHOLE_REVEAL;
+	hidden_refused(open_it(&e, &e.b, s), 493, "profile has hide");
+	/* for whom nothing is encrypted, or who only signed it */
+	e.b.profile.hide = HIDE_CALLER;
+	release(&e.b, 2);
+	e.a.profile.body = BODY_MODE_SIGN;
+	e.whole = WHOLE_NOT;
+	s = seal(&e, &e.a);
+	e.whole = WHOLE_REVEAL;
+	hidden_refused(open_it(&e, &e.b, s), 493, "no message that names");
+	close_ends(&e);
+}
+
+static void users_certificates_would_name_them(void **state)
+{
+	static struct ends e;
+	const struct sent *s;
+
+	(void)state;
+	open_ends_as(&e, "URI:" BOB);
+	s = hidden(&e, HIDE_CALLER);
+	assert_int_equal(s->u.sealed.err, 0);
+	release(&e.a, 1);
+	s = hidden(&e, HIDE_BOTH);
+	assert_int_equal(s->u.sealed.err, E_POLICY);
+	assert_non_null(strstr(s->u.sealed.reason, "one of the domain"));
+	close_ends(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +517,10 @@ int main(void)
 		cmocka_unit_test(what_comes_again_or_late_is_refused),
 		cmocka_unit_test(nothing_less_is_taken),
 		cmocka_unit_test(words_and_nothing),
+		cmocka_unit_test(who_is_hidden_is_named_within),
+		cmocka_unit_test(no_more_differs_than_is_hidden),
+		cmocka_unit_test(nobody_hides_unasked),
+		cmocka_unit_test(users_certificates_would_name_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

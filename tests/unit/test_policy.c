@@ -280,6 +280,11 @@ static const struct {
 	{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; }; };"
 	  "peers = ( { match = \"*\"; profile = \"s\"; } );",
 	  "but we have none; set identity" },
+	{ "profiles = { s = { need = \"forbid\"; hide = true; }; };",
+	  "t:1: profiles.s.hide: only whole messages hide who calls; "
+	  "set body = \"tunnel\"" },
+	{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; "
+	  "hide = \"both\"; }; };", "t:1: profiles.s.hide: only" },
 	{ "identity = { cert = \"file:c\"; };", "go together" },
 	{ "identity = { key = \"file:c\"; };", "go together" },
 	{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "

@@ -93,6 +93,28 @@ static void nor_around_signatures(void **state)
 	rig_free(r);
 }
 
+/* Who is hidden stays so, and no less. */
+static void nor_to_where_he_is_shown(void **state)
+{
+	static const char *const from[] = { "w", "h", "hb" };
+	char uri[40];
+
+	(void)state;
+	for (unsigned now = 0; now < 3; now++) {
+		for (unsigned to = 0; to < 3; to++) {
+			struct rig *r = rig_new("");
+			struct call *c = rig_call(r, INSIDE, from[now]);
+
+			snprintf(uri, sizeof uri, "sip:x@%s.example", from[to]);
+			assert_int_equal(call_redirect(c, uri),
+					 to < now ? E_POLICY : 0);
+			assert_int_equal(call_hides(c), to < now ? now : to);
+			assert_false(call_may_lead(c, "sip:x@nobody.example"));
+			rig_free(r);
+		}
+	}
+}
+
 static void not_for_ever(void **state)
 {
 	struct rig *r = rig_new("");
@@ -133,6 +155,7 @@ int main(void)
 		cmocka_unit_test(not_around_require),
 		cmocka_unit_test(its_own_decision),
 		cmocka_unit_test(nor_around_signatures),
+		cmocka_unit_test(nor_to_where_he_is_shown),
 		cmocka_unit_test(not_for_ever),
 		cmocka_unit_test(not_too_late),
 	};

@@ -225,6 +225,48 @@ static void who_is_no_peer_reaches_no_phone(void **state)
 	rig_free(r);
 }
 
+/* Whoever is hidden by a profile: by what came, and by all that leaves. */
+static void who_is_hidden_is_not_shown(void **state)
+{
+	static const char *const caller[] = { "sip:x@w.example",
+					      "sip:x@h.example",
+					      "sip:x@hb.example" };
+	struct call_start s = { .from = OUTSIDE, .callee = ALICE };
+	struct refusal no;
+
+	(void)state;
+	for (enum hide hides = HIDE_NONE; hides <= HIDE_BOTH; hides++) {
+		for (enum hide h = HIDE_NONE; h <= HIDE_BOTH; h++) {
+			struct rig *r = rig_new("");
+			int want = h < hides ? E_POLICY : 0;
+
+			s.caller = caller[hides];
+			s.hidden = h;
+			assert_int_equal(call_start(r->e, &s, r, &r->call,
+						    &no), want);
+			assert_true(!want || no.status == 488);
+			r->call = want ? NULL : r->call;
+			rig_free(r);
+		}
+	}
+}
+
+static void what_is_no_call_hides_nobody(void **state)
+{
+	struct rig *r = rig_new("");
+	struct call_start s = { .from = INSIDE, .caller = ALICE,
+				.callee = "sip:x@h.example" };
+	struct request_way way;
+	struct refusal no;
+
+	(void)state;
+	assert_int_equal(addr_parse("127.0.0.1:5060", &s.source), 0);
+	assert_int_equal(engine_route(r->e, &s, false, &way, &no), E_POLICY);
+	assert_int_equal(no.status, 403);
+	assert_true(engine_hides(r->e));
+	rig_free(r);
+}
+
 static void routes_lead_outwards(void **state)
 {
 	struct rig *r = open_rig("");
@@ -294,6 +336,8 @@ int main(void)
 		cmocka_unit_test(several_phones),
 		cmocka_unit_test(transfers),
 		cmocka_unit_test(who_is_no_peer_reaches_no_phone),
+		cmocka_unit_test(who_is_hidden_is_not_shown),
+		cmocka_unit_test(what_is_no_call_hides_nobody),
 		cmocka_unit_test(routes_lead_outwards),
 		cmocka_unit_test(without_the_role),
 		cmocka_unit_test(registrars),

@@ -36,7 +36,7 @@ static int decide(const struct call *c, const char *uri, struct call **out)
 				.rank = c->rank, .transport = c->transport };
 	struct call *way = NULL;
 	struct refusal no;
-	int r = call_new(c->engine, &s, NULL, &way);
+	int r = call_new(c->engine, &s, c->leg, &way);
 
 	if (r)
 		return r;
@@ -68,6 +68,7 @@ static void take(struct call *c, struct call *way)
 	c->secured = way->secured;
 	c->need = way->need;
 	c->body = way->body;
+	c->hide = way->hide;
 	c->sdp_vouched = way->sdp_vouched;
 	c->sealing = way->sealing;
 	c->emergency = way->emergency;

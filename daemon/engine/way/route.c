@@ -47,6 +47,7 @@ static int refuse(struct call *c, struct refusal *no, int status,
 		.status = status,
 		.phrase = status == 404 ? "Not Found" :
 			  status == 480 ? "Temporarily Unavailable" :
+			  status == 488 ? "Not Acceptable Here" :
 			  status == 503 ? "Service Unavailable" :
 					  "Forbidden",
 	};
@@ -75,8 +76,10 @@ static int set_peer(struct call *c, const struct peer *p)
 {
 	snprintf(c->peer, sizeof c->peer, "%s", p ? p->name : "(emergency)");
 	c->need = p ? p->profile->need : NEED_FORBID;
-	if (p && !c->emergency)
+	if (p && !c->emergency) {
 		c->body = p->profile->body;
+		c->hide = p->profile->hide;
+	}
 	/* RTP/AVP, then, and a tunnel around it (the profile requires it) */
 	c->tunnelled = c->avp = p && !c->emergency &&
 				p->profile->media == MEDIA_ESP;
@@ -92,6 +95,21 @@ static int set_peer(struct call *c, const struct peer *p)
 	return c->profile ? 0 : E_NOMEM;
 }
 
+/* Whoever is to be hidden was shown by what came, or would be by what leaves:
+ * only messages of calls go whole. */
+static int check_hidden(struct call *c, enum hide hidden, struct refusal *no)
+{
+	if (!c->hide)
+		return 0;
+	if (!c->leg)
+		return refuse(c, no, 403, "the peer's profile has hide, and "
+			      "only calls hide who is in them");
+	if (c->from == INSIDE || hidden >= c->hide)
+		return 0;
+	return refuse(c, no, 488, "the peer's profile has hide, and the call "
+		      "shows who is in it");
+}
+
 static int find_peer(struct call *c, struct refusal *no)
 {
 	const char *uri = c->from == INSIDE ? c->callee : c->caller;
@@ -104,9 +122,15 @@ static int find_peer(struct call *c, struct refusal *no)
 	return set_peer(c, p);
 }
 
-/* Descriptions that are signed, or encrypted, stay so. */
-static bool seals_as_well(enum body_mode to, enum body_mode now)
+/* Descriptions that are signed, or encrypted, stay so; who is hidden, too. p:
+ * NULL where no peer matches. */
+static bool seals_as_well(const struct peer *p, const struct call *c)
 {
+	enum body_mode to = p ? p->profile->body : BODY_MODE_NONE;
+	enum body_mode now = c->body;
+
+	if (c->hide > (p ? p->profile->hide : HIDE_NONE))
+		return false;
 	return now == BODY_MODE_NONE || to == now || to == BODY_MODE_TUNNEL ||
 	       (to == BODY_MODE_SIGN_ENCRYPT && now != BODY_MODE_TUNNEL);
 }
@@ -116,7 +140,7 @@ bool call_may_lead(const struct call *c, const char *uri)
 	const struct peer *p =
 		policy_match(child_policy(c->engine->child), uri);
 
-	if (!seals_as_well(p ? p->profile->body : BODY_MODE_NONE, c->body))
+	if (!seals_as_well(p, c))
 		return false;
 	if (c->carried)
 		return p && p->profile->need == NEED_REQUIRE;
@@ -282,7 +306,7 @@ int route_call(struct call *c, const struct call_start *s, struct refusal *no)
 	if (s->from == INSIDE &&
 	    !route_is_inside(engine_settings(c->engine), &s->source))
 		return refuse(c, no, 403, "the sender is not in inside.nets");
-	if ((r = find_peer(c, no)))
+	if ((r = find_peer(c, no)) || (r = check_hidden(c, s->hidden, no)))
 		return r;
 	r = s->from == INSIDE ? way_outward(c, &s->source, no) :
 				way_inward(c, no);

@@ -1,5 +1,5 @@
 /* certname.h - the SIP identities in a certificate (RFC 5922 section 7).
- * Private to the credential store: it speaks of OpenSSL's types. */
+ * Private to the keeper: it speaks of OpenSSL's types. */
 #ifndef CALLSEAL_KEEPER_CERTNAME_H
 #define CALLSEAL_KEEPER_CERTNAME_H
 

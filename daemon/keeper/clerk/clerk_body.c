@@ -13,12 +13,14 @@
 #include <string.h>
 
 #define COST 1
+#define HIDDEN " hidden" /* no peer has that name */
 
 /* One request on its way. */
 struct work {
 	const struct msg_key_party *party;
 	bool probe, words;
 	enum msg_body_whole whole;
+	struct msg_key_party named; /* by what was hidden */
 	bool fetch; /* what is wrong is that no certificate is known */
 	const struct peer *peer;
 	const struct bodies *how;
@@ -51,6 +53,7 @@ static int mode_of(struct work *w, enum body_mode *out)
 	return 0;
 }
 
+/* rate: NULL where that was asked before. */
 static int admit(struct clerk *c, struct work *w, struct rate *rate)
 {
 	const struct msg_key_party *p = w->party;
@@ -69,13 +72,17 @@ static int admit(struct clerk *c, struct work *w, struct rate *rate)
 	w->how = c->s.bodies ? c->s.bodies(c->s.user) : NULL;
 	if (!w->how)
 		return refuse(w, 500, E_NOTFOUND, "no module seals bodies");
-	if (!rate_take(rate, w->peer->name, COST, clock_mono_us(c->s.clock)))
+	if (rate && !rate_take(rate, w->peer->name, COST,
+			       clock_mono_us(c->s.clock)))
 		return refuse(w, 503, E_FULL, "too many requests of this peer");
 	w->terms = (struct bodies_terms){
 		.local_id = p->local_id, .remote_id = p->remote_id,
 		.peer = w->peer->name, .credential = own,
 		.trust = { w->peer->profile->tofu, c->s.memory },
 		.mode = mode,
+		.hides_caller = w->peer->profile->hide,
+		.hides_callee = w->peer->profile->hide == HIDE_BOTH,
+		.inward = !p->outward,
 		.legacy = c->limits.legacy,
 		.wall_us = clock_wall_us(c->s.clock),
 		.window_us = c->limits.window_us,
@@ -99,6 +106,21 @@ static bool may_be_brief(struct clerk *c, const struct work *w,
 		       w->terms.mode == BODY_MODE_TUNNEL;
 	return correspondents_knows_us(c->correspondents, w->peer->name,
 				       m->party.remote_id);
+}
+
+/* By its certificate a user would be named to everybody; a call's session key
+ * names nobody. */
+static int check_veil(struct work *w, bool outward)
+{
+	enum hide hide = w->peer->profile->hide;
+	bool hidden = hide == HIDE_BOTH || (hide && !outward);
+
+	if (!hidden || (w->terms.n_session && !w->terms.carry) ||
+	    w->how->veils(&w->terms))
+		return 0;
+	return refuse(w, 403, E_POLICY, "the far end's certificate is a user's:"
+		      " encrypting for it would show who is hidden; it takes "
+		      "one of the domain");
 }
 
 /* The keys of a description, which the engine has veiled. */
@@ -176,7 +198,9 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	s = sessions_of(c, w);
 	if (s)
 		sessions_seal(s, m->full, &w->terms);
-	r = show_keys(c, w, &in, &plain);
+	r = check_veil(w, m->party.outward);
+	if (!r)
+		r = show_keys(c, w, &in, &plain);
 	if (!r)
 		r = w->how->seal(&w->terms, &in, out, &w->why);
 	buf_free(&plain);
@@ -251,17 +275,79 @@ static int taken_once(struct clerk *c, struct work *w,
 	return r ? refuse(w, 503, r, "the replay cache does not take it") : 0;
 }
 
-static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
-		     struct bodies_opened *out)
+static struct bodies_given given(const struct ipc_msg *msg)
 {
 	const struct msg_body_open *m = msg->body;
-	const struct bodies_given in = {
+
+	return (struct bodies_given){
 		.frag = msg->tail, .frag_len = m->frag_len,
 		.fields = msg->tail + m->frag_len, .fields_len = m->fields_len,
 		.body = msg->tail + m->frag_len + m->fields_len,
 		.body_len = msg->tail_len - m->frag_len - m->fields_len,
 		.words = m->words, .bare = m->bare,
 	};
+}
+
+/* Who it says it is, and whose peer that is: by our own key alone. */
+static int name_sender(struct clerk *c, struct work *w,
+		       const struct bodies_given *in)
+{
+	struct msg_key_party *p = &w->named;
+	struct bodies_terms t = { .wall_us = clock_wall_us(c->s.clock),
+				  .legacy = c->limits.legacy };
+	const struct peer *peer;
+	int r;
+
+	w->how = c->s.bodies ? c->s.bodies(c->s.user) : NULL;
+	t.credential = c->s.credential ? c->s.credential(c->s.user) : NULL;
+	if (!w->how || !credential_proves(t.credential))
+		return refuse(w, 500, E_NOTFOUND, "nothing opens bodies");
+	if (!rate_take(&c->answers, HIDDEN, COST, clock_mono_us(c->s.clock)))
+		return refuse(w, 503, E_FULL, "too many hidden callers");
+	r = w->how->whose(&t, in, p->remote_id, &w->why);
+	if (r)
+		return r;
+	peer = c->s.match(c->s.user, p->remote_id);
+	if (!peer || !peer->profile->hide)
+		return refuse(w, 493, E_POLICY, "the hidden caller belongs to "
+			      "no peer whose profile has hide");
+	memcpy(p->peer, peer->name, sizeof p->peer);
+	return 0;
+}
+
+/* The head of a message whose sender is hidden, if all is as it would be for
+ * him; nothing is remembered, for the call that it begins has it opened again.
+ * Whoever sends what does not open learns one thing, whatever is wrong. */
+static int reveal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
+		  struct bodies_opened *out)
+{
+	const struct msg_body_open *m = msg->body;
+	struct bodies_given in = given(msg);
+	int r;
+
+	w->named = m->party;
+	w->party = &w->named;
+	w->whole = WHOLE_LAST;
+	in.bare = true;
+	r = name_sender(c, w, &in);
+	if (!r)
+		r = admit(c, w, NULL);
+	if (!r)
+		r = w->how->open(&w->terms, &in, out, &w->why);
+	if (!r) {
+		buf_free(&out->content);
+		buf_free(&out->fields);
+	} else if (w->why.status != 503 && w->why.status != 500) {
+		w->why.status = 493;
+	}
+	return r;
+}
+
+static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
+		     struct bodies_opened *out)
+{
+	const struct msg_body_open *m = msg->body;
+	const struct bodies_given in = given(msg);
 	struct bodies_opened o = { .card = NULL };
 	struct sessions *s = NULL;
 	int r = admit(c, w, &c->answers);
@@ -322,8 +408,8 @@ static void show(struct work *w, struct msg_body_opened *reply,
 	struct buf body = buf_of(BODY_TAIL_MAX);
 	struct bodies_fault why;
 
-	if (!w->how || reply->status != 493)
-		return;
+	if (!w->how || reply->status != 493 || w->peer->profile->hide)
+		return; /* it would name us, or the hidden */
 	if (!w->how->show(&w->terms, tail, &body, &why)) {
 		reply->fields_len = (uint32_t)tail->len;
 		buf_put(tail, body.data, body.len);
@@ -346,18 +432,20 @@ int clerk_open(struct clerk *c, struct ipc_msg *msg)
 	struct msg_body_opened reply = { .err = 0 };
 	struct buf tail = buf_of(BODY_TAIL_MAX);
 
-	if (permit_names(&m->party) || m->whole > WHOLE_CALL ||
+	if (permit_names(&m->party) || m->whole > WHOLE_REVEAL ||
 	    m->frag_len > msg->tail_len ||
 	    m->fields_len > msg->tail_len - m->frag_len)
 		return E_FORMAT;
-	reply.err = open_body(c, &w, msg, &o);
+	reply.err = m->whole == WHOLE_REVEAL ? reveal(c, &w, msg, &o)
+					     : open_body(c, &w, msg, &o);
 	if (!reply.err)
 		reply.err = give(&w, &o, &reply, &tail);
 	if (reply.err) {
 		reply.status = w.why.status;
 		memcpy(reply.reason, w.why.text, sizeof reply.reason);
-		clerk_refused(&m->party, reply.err, reply.reason);
-		show(&w, &reply, &tail);
+		clerk_refused(w.party, reply.err, reply.reason);
+		if (w.peer)
+			show(&w, &reply, &tail);
 	}
 	clerk_tell(c, MSG_BODY_OPENED, msg->id, &reply, sizeof reply, &tail);
 	buf_free(&tail);

@@ -36,8 +36,6 @@
 #define WISHED (ID | HEADER | USER | HISTORY | SESSION)
 #define ANY (ID | HEADER | USER)
 
-#define ANONYMOUS "\"Anonymous\" <sip:anonymous@anonymous.invalid>"
-
 static const struct {
 	const char *name;
 	unsigned when;
@@ -223,7 +221,7 @@ sip_from_t *border_from(su_home_t *home, const struct crossing *x,
 
 	if (x->from == INSIDE && !x->trusted && !x->names &&
 	    wishes_of(sip) & USER)
-		return sip_from_make(home, ANONYMOUS);
+		return sip_from_make(home, BORDER_ANONYMOUS);
 	from = sip_from_dup(home, sip->sip_from);
 	if (!from)
 		return NULL;

@@ -16,6 +16,9 @@ struct crossing {
 
 struct crossing border_crossing(const struct pair *pair, enum face from);
 
+/* From of who is not to be named. */
+#define BORDER_ANONYMOUS "\"Anonymous\" <sip:anonymous@anonymous.invalid>"
+
 #define BORDER_FLAGS 0xff00u /* of headers_copy()'s */
 /* What of the message stays behind. asked: what the sender asked for before in
  * the same dialog, and from now on; NULL: nothing. */

@@ -102,7 +102,7 @@ static void seal(struct errand *g, msg_t *msg)
 {
 	static const struct body none = { .type = "" };
 	const struct refusal no = { .status = 500 };
-	char *frag = whole_bound(g->way->whole, msg);
+	char *frag = whole_bound(g->way, NULL, NULL, msg);
 
 	msg_destroy(g->bare);
 	g->bare = msg;

@@ -147,26 +147,75 @@ static void each(msg_t *msg, void (*fn)(msg_t *, msg_header_t *, void *),
 	}
 }
 
-static void put_bound(msg_t *msg, msg_header_t *h, void *user)
+/* A head that is being written. */
+struct writing {
+	struct buf out;
+	su_home_t home[1];
+	const struct body_way *way;
+	const sip_from_t *from;
+	const sip_to_t *to;
+};
+
+/* Of the header around it. From of what we send in a call of ours names the
+ * caller, and of what we answer there who was called. */
+static bool is_hidden(const struct body_way *way, const sip_t *sip, bool from)
 {
-	(void)msg;
-	if (is_line(h) && !is_about_body(name_of(h)) &&
-	    !IS_IN(ways, name_of(h)))
-		put_header(user, h);
+	bool by_caller = way->outward == (sip->sip_request != NULL);
+
+	return from == by_caller ? way->hide : way->hide == HIDE_BOTH;
 }
 
-char *whole_bound(bool whole, msg_t *msg)
+/* The one with whom it is, or us. */
+static void put_named(struct writing *w, const sip_t *sip, bool from)
 {
-	su_home_t home[1] = { SU_HOME_INIT(home) };
-	struct buf b = buf_of(HEAD_MAX);
+	const sip_addr_t *own = from ? (const sip_addr_t *)w->from
+				     : (const sip_addr_t *)w->to;
+	bool us = from == (sip->sip_request != NULL);
+	const char *uri = own ? url_as_string(w->home, own->a_url)
+			: us ? w->way->local_id : w->way->remote_id;
+	const char *display = own && own->a_display ? own->a_display : "";
+	const char *tag = from ? sip->sip_from->a_tag : sip->sip_to->a_tag;
 
-	if (!whole)
-		return sealed_frag(sip_object(msg));
-	su_home_init(home);
-	put_start(&b, home, sip_object(msg));
-	each(msg, put_bound, &b);
-	su_home_deinit(home);
-	return text_of(&b);
+	buf_printf(&w->out, "%s: %s%s<%s>%s%s\r\n", from ? "From" : "To",
+		   display, *display ? " " : "", uri ? uri : "",
+		   tag ? ";tag=" : "", tag ? tag : "");
+}
+
+static void put_bound(msg_t *msg, msg_header_t *h, void *user)
+{
+	const sip_t *sip = sip_object(msg);
+	bool from = h == (msg_header_t *)sip->sip_from;
+	struct writing *w = user;
+
+	if (!is_line(h) || is_about_body(name_of(h)) ||
+	    IS_IN(ways, name_of(h)))
+		return;
+	if ((from || h == (msg_header_t *)sip->sip_to) &&
+	    is_hidden(w->way, sip, from))
+		put_named(w, sip, from);
+	else
+		put_header(&w->out, h);
+}
+
+char *whole_bound(const struct body_way *way, const sip_from_t *from,
+		  const sip_to_t *to, msg_t *msg)
+{
+	struct writing w = { .out = buf_of(HEAD_MAX), .way = way,
+			     .home = { SU_HOME_INIT(w.home) },
+			     .from = from, .to = to };
+	const sip_t *sip = sip_object(msg);
+
+	if (!way->whole)
+		return sealed_frag(sip);
+	su_home_init(w.home);
+	if (way->hide == HIDE_BOTH && to && way->target)
+		buf_printf(&w.out, "%s %s SIP/2.0\r\n",
+			   sip->sip_request->rq_method_name, way->target);
+	else
+		put_start(&w.out, w.home, sip);
+	each(msg, put_bound, &w);
+	su_home_deinit(w.home);
+	return text_of(&w.out);
 }
 
 static void reduce(msg_t *msg, msg_header_t *h, void *user)
@@ -183,15 +232,14 @@ void whole_reduce(msg_t *msg)
 
 /* -- theirs --------------------------------------------------------------- */
 
-bool whole_given(const struct pair *pair, const sip_t *sip,
-		 struct call_given *g)
+bool whole_given(bool whole, const sip_t *sip, struct call_given *g)
 {
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	struct buf b = buf_of(HEAD_MAX);
 
 	if (!words_given(sip, g))
 		return false;
-	if (!call_whole(pair->call))
+	if (!whole)
 		return true;
 	free((char *)(uintptr_t)g->frag);
 	su_home_init(home);

@@ -8,15 +8,15 @@
 
 /* What of a message that is complete but for its body is bound to that: as
  * sealed_frag(), or, whole, its first line and all headers but those about its
- * body. The caller frees; NULL: no memory. */
-char *whole_bound(bool whole, msg_t *msg);
+ * body. Who is hidden there is named within, by his identity, or as from and to
+ * say (of the first INVITE; else NULL). The caller frees; NULL: no memory. */
+char *whole_bound(const struct body_way *way, const sip_from_t *from,
+		  const sip_to_t *to, msg_t *msg);
 /* Takes off what nobody on the way needs. */
 void whole_reduce(msg_t *msg);
 
-/* What the keeper must know of a message of the call to open it, as
- * words_given(). */
-bool whole_given(const struct pair *pair, const sip_t *sip,
-		 struct call_given *g);
+/* What the keeper must know of a message to open it, as words_given(). */
+bool whole_given(bool whole, const sip_t *sip, struct call_given *g);
 /* The message that was within, whose head that is, with what the one around it
  * has from its way, and its body, as it came. NULL: it is none, or no
  * memory. */

@@ -176,7 +176,7 @@ static void open_answer(struct txn *t, const sip_t *sip)
 	struct call_given g;
 
 	t->pair->depth++;
-	if (whole_given(t->pair, sip, &g)) {
+	if (whole_given(call_whole(t->pair->call), sip, &g)) {
 		g.words = false;
 		g.response = g.bare = true;
 		g.what = "UPDATE";
