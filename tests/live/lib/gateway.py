@@ -69,6 +69,7 @@ class Gateway:
         self.trust = settings.pop('trust', 'ca')
         self.body = settings.pop('body', 'none')
         self.fetch = settings.pop('fetch', True)
+        self.hide = settings.pop('hide', False)  # True, or 'both'
         self.plain_body = settings.pop('plain_body', 'none')
         self.unencrypted = settings.pop('unencrypted', 'refuse')
         self.retarget = settings.pop('retarget', 'refuse')
@@ -132,7 +133,7 @@ profiles = {{
 		answer = {quoted(self.answer)}; late = {quoted(self.late)};
 		retarget = {quoted(self.retarget)}; sdes = {quoted(self.sdes)};
 		trust = {quoted(self.trust)}; body = {quoted(self.body)};
-		fetch = {quoted(self.fetch)};
+		fetch = {quoted(self.fetch)}; hide = {quoted(self.hide)};
 		unencrypted = {quoted(self.unencrypted)}; {self.sealed} }};
 	plain = {{ need = "forbid"; body = {quoted(self.plain_body)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
