@@ -41,6 +41,24 @@ int smime_fault(struct smime_fault *why, enum smime_reason reason,
 	return rows[reason].err;
 }
 
+int smime_fault_mime(struct smime_fault *why, int r)
+{
+	static const struct {
+		int err;
+		enum smime_reason reason;
+	} mimes[] = {
+		{ E_FORMAT, SMIME_MALFORMED }, { E_SPACE, SMIME_TOO_LARGE },
+		{ E_UNSUPPORTED, SMIME_UNSUPPORTED },
+	};
+	enum smime_reason reason = SMIME_BROKEN;
+
+	for (size_t i = 0; i < sizeof mimes / sizeof *mimes; i++)
+		if (mimes[i].err == r)
+			reason = mimes[i].reason;
+	return smime_fault(why, reason, "its MIME cannot be read: %s",
+			   err_text(r));
+}
+
 unsigned smime_status(enum smime_reason reason)
 {
 	return rows[reason].status;

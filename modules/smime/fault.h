@@ -31,6 +31,8 @@ struct smime_fault {
 /* Sets both; returns the code of err.h that goes with the reason. */
 int smime_fault(struct smime_fault *why, enum smime_reason reason,
 		const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same for what daemon/mime gave, not 0. */
+int smime_fault_mime(struct smime_fault *why, int r);
 /* 400, 403, 415, 488, 493 or 500. */
 unsigned smime_status(enum smime_reason reason);
 /* Static text, a few words. */

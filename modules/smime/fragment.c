@@ -243,7 +243,7 @@ int smime_address_read(struct mime_bytes value, struct mime_bytes *uri,
 	struct mime_bytes t = trim(value);
 	const uint8_t *open, *end;
 
-	if (skip_quoted(&t))
+	if (!t.len || skip_quoted(&t))
 		return E_FORMAT;
 	open = find(t, '<');
 	if (open) {

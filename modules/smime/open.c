@@ -40,24 +40,6 @@ void smime_opened_free(struct smime_opened *o)
 
 /* -- a part's bytes ------------------------------------------------------- */
 
-static int mime_fault_of(struct smime_fault *why, int r)
-{
-	static const struct {
-		int err;
-		enum smime_reason reason;
-	} rows[] = {
-		{ E_FORMAT, SMIME_MALFORMED }, { E_SPACE, SMIME_TOO_LARGE },
-		{ E_UNSUPPORTED, SMIME_UNSUPPORTED },
-	};
-	enum smime_reason reason = SMIME_BROKEN;
-
-	for (size_t i = 0; i < N(rows); i++)
-		if (rows[i].err == r)
-			reason = rows[i].reason;
-	return smime_fault(why, reason, "its MIME cannot be read: %s",
-			   err_text(r));
-}
-
 /* The decoded body of a part; coded keeps it, if it had to be decoded. */
 static int bytes_of(struct opening *o, const struct mime_part *p,
 		    struct buf *coded, struct mime_bytes *out)
@@ -65,7 +47,7 @@ static int bytes_of(struct opening *o, const struct mime_part *p,
 	int r = mime_plain(p) ? 0 : mime_decode(p, coded);
 
 	if (r)
-		return mime_fault_of(o->why, r);
+		return smime_fault_mime(o->why, r);
 	*out = mime_plain(p) ? p->body : (struct mime_bytes){ coded->data,
 							      coded->len };
 	return 0;
@@ -80,7 +62,7 @@ static int keep_text(struct opening *o, struct mime_bytes t)
 	buf_put(b, t.p, t.len);
 	o->out->texts++;
 	o->next = (struct mime_bytes){ b->data, b->len };
-	return b->err ? mime_fault_of(o->why, b->err) : 0;
+	return b->err ? smime_fault_mime(o->why, b->err) : 0;
 }
 
 /* -- the layers ----------------------------------------------------------- */
@@ -243,7 +225,7 @@ static int open_all(struct opening *o)
 					   "sealed too often");
 		r = fn(o, &m->part[0]);
 		if (!r && (r = mime_read_entity(o->next, m)))
-			r = mime_fault_of(o->why, r);
+			r = smime_fault_mime(o->why, r);
 	}
 	return r;
 }
@@ -268,7 +250,7 @@ static int check_need(const struct opening *o)
 static int run(struct opening *o, int r)
 {
 	if (r)
-		r = mime_fault_of(o->why, r);
+		r = smime_fault_mime(o->why, r);
 	else
 		r = open_all(o);
 	if (!r)

@@ -15,6 +15,14 @@ tests_unit_test_smime_bad_SOURCES = tests/unit/test_smime_bad.c \
 tests_unit_test_smime_bad_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_smime_bad_LDADD = $(SMIME_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_smime_whose
+TESTS += tests/unit/test_smime_whose
+tests_unit_test_smime_whose_SOURCES = tests/unit/test_smime_whose.c \
+	tests/unit/smime_rig.h tests/mock/ca.c tests/mock/ca.h \
+	tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_smime_whose_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_smime_whose_LDADD = $(SMIME_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_clerk_body
 TESTS += tests/unit/test_clerk_body
 tests_unit_test_clerk_body_SOURCES = tests/unit/test_clerk_body.c \

@@ -123,8 +123,7 @@ int smime_tunnel_read(const struct mime_part *part, struct mime_bytes around,
 				   "whole message");
 	r = mime_decode(part, &text);
 	if (r)
-		r = smime_fault(why, SMIME_MALFORMED, "a malformed part: %s",
-				err_text(r));
+		r = smime_fault_mime(why, r);
 	else
 		r = take((struct mime_bytes){ text.data, text.len }, around,
 			 veil, when, &t, why);

@@ -59,15 +59,15 @@ static int cms_of(const struct mime_part *p, CMS_ContentInfo **out,
 		  struct smime_fault *why)
 {
 	struct buf der = buf_of(MIME_BODY_MAX);
-	int r = 0;
+	int r;
 
 	if (!mime_type_is(&p->type, "application/pkcs7-mime") &&
 	    !mime_type_is(&p->type, "application/x-pkcs7-mime"))
-		r = nobody(why);
-	else if (mime_decode(p, &der))
-		r = smime_fault(why, SMIME_MALFORMED, "its MIME cannot be "
-				"read");
-	if (!r)
+		return nobody(why);
+	r = mime_decode(p, &der);
+	if (r)
+		r = smime_fault_mime(why, r);
+	else
 		r = smime_cms_read((struct mime_bytes){ der.data, der.len },
 				   out, why);
 	buf_free(&der);
@@ -99,12 +99,15 @@ static int sender_of(struct mime_bytes entity, char out[static IDENTITY_TEXT],
 {
 	struct buf text = buf_of(MIME_BODY_MAX);
 	struct mime m = { .n = 0 };
-	int r;
+	int r = mime_read_entity(entity, &m);
 
-	if (mime_read_entity(entity, &m) ||
-	    !mime_type_is(&m.part[0].type, "message/sip") ||
-	    mime_decode(&m.part[0], &text))
-		r = nobody(why);
+	if (r)
+		return smime_fault_mime(why, r);
+	if (!mime_type_is(&m.part[0].type, "message/sip"))
+		return nobody(why);
+	r = mime_decode(&m.part[0], &text);
+	if (r)
+		r = smime_fault_mime(why, r);
 	else
 		r = smime_sender((struct mime_bytes){ text.data, text.len },
 				 out, why);
@@ -120,9 +123,9 @@ static int signed_sender(struct mime_bytes entity,
 	struct mime m = { .n = 0 };
 	CMS_ContentInfo *cms = NULL;
 	ASN1_OCTET_STRING **inside;
-	int r = mime_read_entity(entity, &m) ? nobody(why)
-					     : cms_of(&m.part[0], &cms, why);
+	int r = mime_read_entity(entity, &m);
 
+	r = r ? smime_fault_mime(why, r) : cms_of(&m.part[0], &cms, why);
 	if (r)
 		return r;
 	inside = OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed
@@ -142,10 +145,10 @@ int smime_whose(const struct smime_terms *t, bool legacy,
 {
 	struct buf text = buf_of(MIME_BODY_MAX);
 	struct mime m = { .n = 0 };
-	int r = mime_read(fields, body, &m)
-		? smime_fault(why, SMIME_MALFORMED, "malformed MIME")
-		: decrypt(t, legacy, &m.part[0], &text, why);
+	int r = mime_read(fields, body, &m);
 
+	r = r ? smime_fault_mime(why, r)
+	      : decrypt(t, legacy, &m.part[0], &text, why);
 	if (!r)
 		r = signed_sender((struct mime_bytes){ text.data, text.len },
 				  out, why);
