@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../
 from lib import certs, lab as labs, sip, stage  # noqa: E402
 
 KINDS = {'RSA-2048': '', 'P-256': 'P-256'}
-MODES = ('sign', 'encrypt', 'sign-encrypt', 'tunnel')
+MODES = (('sign', False), ('encrypt', False), ('sign-encrypt', False),
+         ('tunnel', False), ('tunnel', True), ('tunnel', 'both'))  # body, hide
 
 
 def bytes_of(path):
@@ -27,7 +28,7 @@ def bytes_of(path):
     return sum(seen.values()), seen
 
 
-def calls(build, mode, curve, n=2):
+def calls(build, mode, curve, hide=False, n=2):
     """Totals of n calls, one after the other."""
     with contextlib.closing(labs.Lab(programs=labs.programs(build))) as lab:
         issuer = certs.Issuer(lab)
@@ -35,7 +36,7 @@ def calls(build, mode, curve, n=2):
         cert = {} if mode == 'none' else {
             'peer_a': {'cert': f'file:{paths["b"]}'}, 'peer_b': {'cert': f'file:{paths["a"]}'},
             'extra_a': issuer.config('a'), 'extra_b': issuer.config('b')}
-        s = stage.Stage(lab, profile='plain', plain_body=mode, **cert)
+        s = stage.Stage(lab, profile='plain', plain_body=mode, plain_hide=hide, **cert)
         totals = []
         for _ in range(n):
             s.record()
@@ -53,9 +54,10 @@ def main():
     print('| body | keys | first call | times plain | later calls | times plain |')
     print('|---|---|---|---|---|---|')
     for kind, curve in KINDS.items():
-        for mode in MODES:
-            first, later = (t for t, _ in calls(sys.argv[1], mode, curve))
-            print(f'| {mode} | {kind} | {first} | {first / plain:.2f} | {later} | '
+        for mode, hide in MODES:
+            first, later = (t for t, _ in calls(sys.argv[1], mode, curve, hide))
+            name = mode + {False: '', True: ', hide', 'both': ', hide both'}[hide]
+            print(f'| {name} | {kind} | {first} | {first / plain:.2f} | {later} | '
                   f'{later / plain:.2f} |', flush=True)
 
 

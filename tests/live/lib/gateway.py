@@ -71,6 +71,7 @@ class Gateway:
         self.fetch = settings.pop('fetch', True)
         self.hide = settings.pop('hide', False)  # True, or 'both'
         self.plain_body = settings.pop('plain_body', 'none')
+        self.plain_hide = settings.pop('plain_hide', False)
         self.unencrypted = settings.pop('unencrypted', 'refuse')
         self.retarget = settings.pop('retarget', 'refuse')
         self.tls = settings.pop('tls', '')  # group tls; then nothing else is spoken outside
@@ -135,7 +136,8 @@ profiles = {{
 		trust = {quoted(self.trust)}; body = {quoted(self.body)};
 		fetch = {quoted(self.fetch)}; hide = {quoted(self.hide)};
 		unencrypted = {quoted(self.unencrypted)}; {self.sealed} }};
-	plain = {{ need = "forbid"; body = {quoted(self.plain_body)}; }};
+	plain = {{ need = "forbid"; body = {quoted(self.plain_body)};
+		hide = {quoted(self.plain_hide)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 	ike = {{ need = "require"; ike = {quoted(self.ike)}; media = {
             f'"ike+srtp"; keying = [ "{self.within}" ]' if self.within else '"ike"'}; }};
