@@ -223,7 +223,7 @@ def mode_delay(o, tmp, emit):
             for d in delays.sample(name, o.samples, tmp, callee, caller):
                 runs.append(emit({"mode": "delay", "round": i,
                                   "target": name, **d}))
-    print(delays.table(runs))
+    print(delays.table(runs, o.base))
 
 
 def mode_beside(o, tmp, emit):
@@ -243,7 +243,10 @@ def options():
                                     "beside"])
     p.add_argument("--targets", help="comma-separated: " + ", ".join(TARGETS)
                    + "; beside: " + ", ".join(beside.LOADS)
-                   + "; delay: plain, sealed, or METHOD ANSWER: mikey-dh early")
+                   + "; delay: plain, sealed, METHOD ANSWER or METHOD ANSWER "
+                   "BODY: mikey-dh early, mikey-psk pickup sign-encrypt")
+    p.add_argument("--base", default="plain",
+                   help="of delay: the target that the others add to")
     p.add_argument("--rates", help="calls per second, comma-separated "
                    "(cpu: 400,1000; else 200)")
     p.add_argument("--seconds", type=float, default=4, help="of each run")

@@ -139,8 +139,9 @@ def delays_of(c, ring_us):
 
 
 class MethodPair(targets.SealedPair):
-    """Two gateways keyed by "METHOD ANSWER", as in "mikey-dh early", or with SDP
-    sealed, too, by P-256 certificates: "mikey-psk pickup sign-encrypt"."""
+    """Two gateways keyed by "METHOD ANSWER", as in "mikey-dh early", or with SDP or
+    whole messages sealed, too, by P-256 certificates that both know:
+    "mikey-psk pickup sign-encrypt", "mikey-psk pickup tunnel"."""
 
     def __init__(self, name):
         super().__init__()
@@ -203,29 +204,29 @@ def sample(name, count, tmp, callee, caller):
         pair.stop()
 
 
-def adds(runs, name, target):
-    """What sealing adds: the difference of the medians of each round, whose
-    parts the machine's other work hits alike, and then their median."""
+def adds(runs, name, target, base):
+    """What a target adds to base: the difference of the medians of each round,
+    whose parts the machine's other work hits alike, and then their median."""
     diffs = []
     for i in sorted({r["round"] for r in runs}):
         v = [[r[name] for r in runs
               if r["round"] == i and r["target"] == t]
-             for t in ("plain", target)]
+             for t in (base, target)]
         if v[0] and v[1]:
             diffs.append(statistics.median(v[1]) - statistics.median(v[0]))
     return statistics.median(diffs) if diffs else float("nan")
 
 
-def table(runs):
-    """Medians in milliseconds, and what each adds to the plain profile."""
+def table(runs, base="plain"):
+    """Medians in milliseconds, and what each adds to base."""
     kinds = list(dict.fromkeys(r["target"] for r in runs))
     lines = ["| delay | " + " | ".join(kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
     for name in DELAYS:
         cells = []
         for kind in kinds:
             ms = statistics.median(r[name] for r in runs if r["target"] == kind)
-            cells.append("%.2f" % ms if kind == "plain" else
-                         "%.2f (%+.2f)" % (ms, adds(runs, name, kind)))
+            cells.append("%.2f" % ms if kind == base else
+                         "%.2f (%+.2f)" % (ms, adds(runs, name, kind, base)))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines.append("samples: " + ", ".join(
         f"{sum(r['target'] == k for r in runs)} {k}" for k in kinds))
