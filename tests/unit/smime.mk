@@ -57,6 +57,12 @@ noinst_PROGRAMS += bench/smime_bench
 bench_smime_bench_SOURCES = bench/smime_bench.c tests/mock/ca.c tests/mock/ca.h
 bench_smime_bench_LDADD = $(SMIME_LIBS) $(BASE_LIBS)
 
+noinst_PROGRAMS += bench/smime_bytes
+bench_smime_bytes_SOURCES = bench/smime_bytes.c tests/mock/ca.c \
+	tests/mock/ca.h tests/mock/modules.c
+bench_smime_bytes_LDADD = $(KEEPER_LIBS) $(SMIME_LIBS) $(MIKEY_LIBS) \
+	$(FRAME_LIBS) $(JANSSON_LIBS)
+
 check_PROGRAMS += tests/unit/test_smime_binding
 TESTS += tests/unit/test_smime_binding
 tests_unit_test_smime_binding_SOURCES = tests/unit/test_smime_binding.c
