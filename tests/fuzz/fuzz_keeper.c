@@ -1,8 +1,11 @@
 /* fuzz_keeper.c - what a taken engine can say to the keeper: sequences of
- * well-formed messages, with real MIKEY behind them. Each step is an octet
- * that chooses what is done and a few that choose the values; messages of the
- * keeper's own are said back to it as offers and answers, whole or changed.
- * No key id may be shipped twice to one relay, and none with another key. */
+ * well-formed messages, with real MIKEY and S/MIME behind them. Each step is an
+ * octet that chooses what is done and a few that choose the values; messages of
+ * the keeper's own are said back to it as offers, answers and bodies, whole or
+ * changed. No key id may be shipped twice to one relay, or at all to tunnels,
+ * and nothing of a body that is refused comes out. */
+#include "config.h" /* memmem() */
+
 #include "daemon/base/buf.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
@@ -11,9 +14,13 @@
 #include "daemon/keeper/replay.h"
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/psk.h"
+#include "modules/smime/smime.h"
+#include "tests/mock/ca.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SECOND 1000000ull
 #define SHIPPED_MAX 4096
@@ -25,6 +32,13 @@ struct kept {
 	uint64_t exchange;
 	size_t len;
 	uint8_t bytes[KEYING_MAX];
+};
+
+/* A body that the keeper sealed, or what goes with a 493. */
+struct paper {
+	char fields[512];
+	size_t len;
+	uint8_t bytes[8192];
 };
 
 struct house {
@@ -40,8 +54,11 @@ struct house {
 	uint32_t engine, relay;
 	struct kept kept[KEPT];
 	unsigned n_kept;
+	struct paper sealed[KEPT], shown;
+	unsigned n_sealed;
 	struct msg_key shipped[SHIPPED_MAX];
 	unsigned n_shipped;
+	uint64_t tunnel_key; /* the last that was shipped */
 };
 
 static uint64_t mono(void *user)
@@ -78,6 +95,35 @@ static const struct keying *method(void *user, const char *name)
 	return strcmp(name, "mikey-psk") ? NULL : &mikey_psk;
 }
 
+/* One certificate for both ends, made once. */
+static const struct credential *credential(void *user)
+{
+	static const struct ca_order order = {
+		.san = "URI:sip:a.example,URI:sip:b.example", .key_id = true
+	};
+	static struct credential *own;
+	struct ca ca;
+	EVP_PKEY *key;
+	X509 *x;
+
+	(void)user;
+	if (own)
+		return own;
+	ca = ca_make(0, "the issuer");
+	key = ca_key(1, "P-256", 0);
+	x = ca_issue(&ca, key, "x", &order);
+	own = ca_credential(x, NULL, key, &ca);
+	X509_free(x);
+	ca_free(&ca);
+	return own;
+}
+
+static const struct bodies *bodies(void *user)
+{
+	(void)user;
+	return &smime_bodies;
+}
+
 static void ship(struct house *h, const struct msg_key *key)
 {
 	for (unsigned i = 0; i < h->n_shipped; i++)
@@ -98,6 +144,52 @@ static void keep(struct house *h, uint64_t exchange, const void *tail,
 		memcpy(k->bytes, tail, len);
 }
 
+/* Ids only grow. */
+static void ship_tunnel(struct house *h, const struct msg_tunnel_key *key)
+{
+	if (key->key_id <= h->tunnel_key)
+		abort();
+	h->tunnel_key = key->key_id;
+}
+
+static void put(struct paper *p, const void *bytes, size_t len)
+{
+	p->len = len < sizeof p->bytes ? len : sizeof p->bytes;
+	memcpy(p->bytes, bytes, p->len);
+}
+
+static void keep_sealed(struct house *h, const struct msg_body_sealed *m,
+			const void *tail, size_t len)
+{
+	struct paper *p = &h->sealed[h->n_sealed++ % KEPT];
+
+	snprintf(p->fields, sizeof p->fields, "Content-Type: %s\r\n",
+		 m->type);
+	if (*m->transfer)
+		snprintf(p->fields + strlen(p->fields), 64, "Content-Transfer-"
+			 "Encoding: %s\r\n", m->transfer);
+	put(p, tail, len);
+}
+
+/* All or nothing; with a 493 go our certificates. */
+static void look_opened(struct house *h, const struct msg_body_opened *m,
+			const uint8_t *tail, size_t len)
+{
+	if (m->len != len || m->head_len > len ||
+	    m->fields_len > len - m->head_len)
+		abort();
+	if (!m->err)
+		return;
+	if (len && (m->status != 493 || !m->fields_len || m->head_len ||
+		    memmem(tail, len, "v=0", 3)))
+		abort();
+	if (!len || m->fields_len >= sizeof h->shown.fields)
+		return;
+	memcpy(h->shown.fields, tail, m->fields_len);
+	h->shown.fields[m->fields_len] = 0;
+	put(&h->shown, tail + m->fields_len, len - m->fields_len);
+}
+
 static int say(void *user, enum process to, enum message type, uint64_t id,
 	       const void *body, size_t len, const void *tail, size_t tail_len)
 {
@@ -116,6 +208,12 @@ static int say(void *user, enum process to, enum message type, uint64_t id,
 		     tail_len);
 	if (type == MSG_KEY_ANSWERED)
 		keep(h, 0, tail, tail_len);
+	if (type == MSG_TUNNEL_KEY)
+		ship_tunnel(h, body);
+	if (type == MSG_BODY_SEALED && tail_len)
+		keep_sealed(h, body, tail, tail_len);
+	if (type == MSG_BODY_OPENED)
+		look_opened(h, body, tail, tail_len);
 	return 0;
 }
 
@@ -129,6 +227,22 @@ static void pick_id(struct house *h, char *out)
 	};
 
 	strcpy(out, ids[reader_u8(&h->in) % 8]);
+}
+
+/* A tunnel of one end or the other, mostly. */
+static void line_up(struct msg_key_line *l)
+{
+	static const char *const ends[] = { "192.0.2.1", "192.0.2.2",
+					    "2001:db8::1", "2001:db8::2" };
+
+	if (l->stream >= 0xf0)
+		return;
+	l->tunnel = l->stream & 15;
+	l->spi = 0x1000 + l->tunnel;
+	if (addr_parse(ends[(l->stream & 1) | (l->stream >> 5 & 2)],
+		       &l->local))
+		abort();
+	l->local.port = (uint16_t)(39998 + 2 * l->tunnel);
 }
 
 static struct msg_key_party party(struct house *h)
@@ -154,6 +268,8 @@ static struct msg_key_party party(struct house *h)
 	for (unsigned i = 0; i < p.n; i++) {
 		p.line[i].stream = reader_u8(&h->in);
 		p.line[i].ssrc = reader_u8(&h->in) * 0x01010101u;
+		if (h->profile.media == MEDIA_ESP)
+			line_up(&p.line[i]);
 	}
 	return p;
 }
@@ -235,6 +351,120 @@ static void do_finish(struct house *h)
 	tell(h, PROC_ENGINE, MSG_KEY_FINISH, &m, sizeof m, tail, m.len);
 }
 
+/* What the peers' profile says of bodies and media. */
+static void do_profile(struct house *h)
+{
+	uint8_t how = reader_u8(&h->in);
+
+	h->profile.body = (enum body_mode)((how & 7) % (BODY_MODE_TUNNEL + 1));
+	h->profile.media = how & 0x10 ? MEDIA_ESP : MEDIA_SRTP;
+	h->profile.fetch = how & 0x20;
+	h->profile.tofu = how & 0x40;
+	h->profile.retarget = how & 0x80;
+}
+
+/* The headers of a message between them, with its first line where all of it
+ * is sealed. */
+static size_t head_of(struct house *h, const struct msg_key_party *p,
+		      uint8_t how, char *out)
+{
+	static const char *const first[] = {
+		"INVITE sip:bob@b.example SIP/2.0\r\n", "SIP/2.0 200 OK\r\n",
+		"BYE sip:bob@b.example SIP/2.0\r\n", ""
+	};
+	time_t t = (time_t)(h->wall_us / SECOND);
+	char date[64];
+
+	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&t));
+	return (size_t)snprintf(out, 2048, "%sFrom: <%.200s>;tag=1\r\nTo: "
+		"<%.200s>\r\nCall-ID: %d\r\nCSeq: %d %s\r\nContact: "
+		"<sip:192.0.2.1>\r\nDate: %s\r\n", how & 0x40 ? first[how & 3]
+		: "", how & 4 ? p->remote_id : p->local_id,
+		how & 4 ? p->local_id : p->remote_id, (int)p->call, how & 1,
+		(how & 3) == 2 ? "BYE" : "INVITE", date);
+}
+
+static void do_seal(struct house *h)
+{
+	static const char sdp[] = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n"
+				  "s=-\r\nt=0 0\r\n";
+	struct msg_body_seal m = { .party = party(h) };
+	uint8_t how = reader_u8(&h->in), more = reader_u8(&h->in);
+	char tail[4096];
+	size_t n = head_of(h, &m.party, how, tail);
+
+	m.party.n = 0;
+	m.party.outward = more & 1;
+	m.full = more >> 1 & 1;
+	m.words = more >> 2 & 1;
+	m.probe = more >> 3 & 1;
+	m.whole = more >> 4 & 3;
+	m.frag_len = (uint32_t)n;
+	if (m.words)
+		n += m.fields_len = (uint32_t)sprintf(
+			tail + n, "Content-Type: text/plain\r\n");
+	if (!(more & 0x80))
+		n += (size_t)sprintf(tail + n, "%s", m.words ? "tea" : sdp);
+	m.len = (uint32_t)n;
+	tell(h, PROC_ENGINE, MSG_BODY_SEAL, &m, sizeof m, (uint8_t *)tail, n);
+}
+
+/* A body of the keeper's own, perhaps with an octet changed, or what the input
+ * has, behind a fragment of a header. Bytes of the fields, in len. */
+static size_t body_of(struct house *h, uint8_t *tail, size_t n, uint32_t *len)
+{
+	uint8_t which = reader_u8(&h->in), at = reader_u8(&h->in);
+	const struct paper *p = which & 0x20 ? &h->shown
+					     : &h->sealed[which % KEPT];
+	const uint8_t *own;
+
+	*len = (uint32_t)strlen(p->fields);
+	memcpy(tail + n, p->fields, *len);
+	n += *len;
+	if (which & 0x80) {
+		own = reader_bytes(&h->in, at);
+		if (own)
+			memcpy(tail + n, own, at);
+		return n + (own ? at : 0);
+	}
+	memcpy(tail + n, p->bytes, p->len);
+	if (which & 0x40 && p->len)
+		tail[n + at * p->len / 256] ^= (uint8_t)(1 << (which & 7));
+	return n + p->len;
+}
+
+static void do_open(struct house *h)
+{
+	static uint8_t tail[16384];
+	struct msg_body_open m = { .party = party(h) };
+	uint8_t how = reader_u8(&h->in), more = reader_u8(&h->in);
+	size_t n = head_of(h, &m.party, how, (char *)tail);
+
+	m.party.n = 0;
+	m.party.outward = more & 1;
+	m.response = more >> 1 & 1;
+	m.words = more >> 2 & 1;
+	m.probe = more >> 3 & 1;
+	m.whole = more >> 4 & 3;
+	m.bare = more >> 6 & 1;
+	m.origin.branch[0] = more >> 7;
+	m.frag_len = (uint32_t)n;
+	n = body_of(h, tail, n, &m.fields_len);
+	m.len = (uint32_t)n;
+	tell(h, PROC_ENGINE, MSG_BODY_OPEN, &m, sizeof m, tail, n);
+}
+
+static void do_learn(struct house *h)
+{
+	static uint8_t tail[16384];
+	struct msg_body_learn m = { .party = party(h) };
+	size_t n = body_of(h, tail, 0, &m.fields_len);
+
+	m.party.n = 0;
+	m.len = (uint32_t)n;
+	tell(h, PROC_ENGINE, MSG_BODY_LEARN, &m, sizeof m, tail, n);
+}
+
 static void do_plain(struct house *h)
 {
 	struct msg_key_plain m = { .peer = "them" };
@@ -306,7 +536,7 @@ static void do_other(struct house *h)
 static void (*const steps[])(struct house *h) = {
 	do_offer, do_answer, do_finish, do_drop, do_release, do_relay,
 	do_engine, do_time, do_fault, do_other, do_offer, do_answer, do_answer,
-	do_finish, do_plain,
+	do_finish, do_plain, do_profile, do_seal, do_open, do_open, do_learn,
 };
 
 #define STEPS (sizeof steps / sizeof *steps)
@@ -316,9 +546,13 @@ static bool house_open(struct house *h)
 	struct clerk_services s = {
 		.clock = &h->clock, .match = match, .psk = psk,
 		.method = method, .send = say, .user = h,
+		.credential = credential, .bodies = bodies,
 	};
-	struct clerk_limits limits = { .window_us = 300 * SECOND,
-				       .verify = true };
+	struct clerk_limits limits = {
+		.window_us = 300 * SECOND, .verify = true,
+		.tunnel = { .port_min = 40000, .port_max = 40999,
+			    .life_s = 3600, .window = 256 },
+	};
 	struct replay *replay;
 
 	h->clock = (struct clock){ mono, wall, h };
@@ -330,6 +564,9 @@ static bool house_open(struct house *h)
 				       .n_keying = 2, .n_suites = 1,
 				       .negotiate = NEGOTIATE_PRIORITY };
 	h->profile.suites[0] = SUITE_AEAD_AES_128_GCM;
+	h->profile.esp[0] = ESP_AES_256_GCM;
+	h->profile.esp[1] = ESP_AES_128_CBC_SHA256;
+	h->profile.n_esp = 2;
 	for (int i = 0; i < 2; i++) {
 		strcpy(h->peer[i].name, i ? "us" : "them");
 		h->peer[i].match = i ? "@a.example" : "@b.example";
@@ -345,6 +582,7 @@ static bool house_open(struct house *h)
 	clerk_limits(h->clerk, &limits);
 	clerk_sibling(h->clerk, PROC_ENGINE, ++h->engine);
 	clerk_sibling(h->clerk, PROC_RELAY, ++h->relay);
+	clerk_sibling(h->clerk, PROC_TUNNEL, 1);
 	return true;
 }
 

@@ -74,9 +74,11 @@ tests_fuzz_fuzz_entry_LDADD = $(SIP_LIBS) $(FRAME_LIBS)
 
 # what a taken engine can say
 FUZZ_TARGETS += tests/fuzz/fuzz_keeper tests/fuzz/fuzz_relay
-tests_fuzz_fuzz_keeper_SOURCES = tests/fuzz/fuzz_keeper.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_keeper_SOURCES = tests/fuzz/fuzz_keeper.c $(FUZZ_MAIN) \
+	tests/mock/ca.c tests/mock/ca.h tests/mock/modules.c
 tests_fuzz_fuzz_keeper_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_keeper_LDADD = $(KEEPER_LIBS) $(MIKEY_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_keeper_LDADD = $(KEEPER_LIBS) $(SMIME_LIBS) $(MIKEY_LIBS) \
+	$(FRAME_LIBS) $(JANSSON_LIBS)
 
 tests_fuzz_fuzz_relay_SOURCES = tests/fuzz/fuzz_relay.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_relay_LDFLAGS = $(FUZZ_LINK)
