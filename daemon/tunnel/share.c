@@ -1,8 +1,8 @@
 /* share.c - tunnels of scopes that are for more than one call's media. Each
  * call has keys and SPIs of its own, agreed in its own signalling; the policies
  * are those of all calls to one far end, and lead into the newest tunnel that
- * the far end is known to have. See inside.h; modules/xfrm/tunnel/group.c is the
- * kernel's side of it. */
+ * the far end is known to have. See inside.h; modules/xfrm/tunnel/group.c is
+ * the kernel's side of it. */
 #include "daemon/tunnel/inside.h"
 
 static bool same_behind(const struct esp_end *a, const struct esp_end *b)
