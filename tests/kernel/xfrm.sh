@@ -8,5 +8,5 @@ if nm "$tool" 2>/dev/null | grep -q -e __asan_init -e __tsan_init; then
 	echo "skipped: a sanitizer needs more room than this guest has"
 	exit 77
 fi
-exec "$srcdir/tests/kernel/vm" 170 \
+exec "$srcdir/tests/kernel/vm" 600 \
 	python3 "$srcdir/tests/kernel/xfrm_guest.py" "$tool"
