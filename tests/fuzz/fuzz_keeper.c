@@ -357,6 +357,7 @@ static void do_profile(struct house *h)
 	uint8_t how = reader_u8(&h->in);
 
 	h->profile.body = (enum body_mode)((how & 7) % (BODY_MODE_TUNNEL + 1));
+	h->profile.hide = how & 8 ? HIDE_BOTH : HIDE_NONE;
 	h->profile.media = how & 0x10 ? MEDIA_ESP : MEDIA_SRTP;
 	h->profile.fetch = how & 0x20;
 	h->profile.tofu = how & 0x40;
