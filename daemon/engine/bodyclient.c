@@ -345,6 +345,7 @@ void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 		return;
 	}
 	b->call = c;
+	c->keyed = true; /* the keeper knows the call by it */
 	b->type = MSG_BODY_OPENED;
 	b->opened = fn;
 	call_way(c, &w);

@@ -114,7 +114,8 @@ static void free_if_empty(struct dockets *d, struct docket *k)
 {
 	struct docket **at = &d->slot[slot_of(d, k->call)];
 
-	if (k->exchanges || k->accepted || k->keys || k->csbs || k->sessions)
+	if (k->exchanges || k->accepted || k->keys || k->csbs || k->sessions ||
+	    k->body.is)
 		return;
 	while (*at != k)
 		at = &(*at)->same_slot;
@@ -547,6 +548,7 @@ void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 	end_ahead(d, k);
 	free_csbs(k);
 	free_sessions(k);
+	k->body.is = false;
 	if (!k->exchanges) {
 		free_if_empty(d, k);
 		return;
@@ -563,9 +565,26 @@ void dockets_release_all(struct dockets *d, key_gone_fn gone, void *user)
 			docket_release(d, d->slot[i]->call, gone, user);
 }
 
+int docket_body(struct dockets *d, uint64_t call, const uint8_t mark[32],
+		const uint8_t dialog[32])
+{
+	struct docket *k;
+	int r = docket_get(d, call, &k);
+
+	if (r || k->body.is)
+		return r;
+	k->body.is = true;
+	memcpy(k->body.mark, mark, sizeof k->body.mark);
+	memcpy(k->body.dialog, dialog, sizeof k->body.dialog);
+	return 0;
+}
+
 static bool accepted_here(const struct docket *k, const uint8_t hash[32],
 			  const uint8_t dialog[32])
 {
+	if (k->body.is && !memcmp(k->body.mark, hash, sizeof k->body.mark) &&
+	    !memcmp(k->body.dialog, dialog, sizeof k->body.dialog))
+		return true;
 	for (const struct accepted *a = k->accepted; a; a = a->next)
 		if (!memcmp(a->hash, hash, sizeof a->hash) &&
 		    !memcmp(a->dialog, dialog, sizeof a->dialog))

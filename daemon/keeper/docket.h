@@ -106,6 +106,11 @@ struct docket {
 	uint8_t ahead_slot; /* ... and are counted there */
 	struct live_key *keys;
 	struct sessions *sessions; /* owned, wiped; NULL: none */
+	struct {
+		bool is;
+		uint8_t mark[32], dialog[32];
+	} body; /* the first signed one that was taken, as accepted offers are
+	           known */
 };
 
 struct dockets;
@@ -166,8 +171,13 @@ struct csb *docket_csb(struct dockets *d, uint64_t call,
 /* Forgets answered exchanges of these streams once no fork can come back. */
 void docket_tidy(struct dockets *d, uint64_t call, uint32_t stream);
 
-/* Whether some call has accepted this offer in this dialog and lives, and none
- * that did is answered: only then may it come on a further branch. */
+/* A signed body was taken in a call: its first is known by its mark from now
+ * on, as an offer by its hash. E_FULL, E_NOMEM. */
+int docket_body(struct dockets *d, uint64_t call, const uint8_t mark[32],
+		const uint8_t dialog[32]);
+/* Whether some call has accepted this offer, or taken this body, in this dialog
+ * and lives, and none that did is answered: only then may it come on a further
+ * branch. */
 bool dockets_may_fork(const struct dockets *d, const uint8_t hash[32],
 		      const uint8_t dialog[32]);
 /* Whether the peer has less than max calls that are not answered but have cost

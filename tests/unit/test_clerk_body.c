@@ -238,6 +238,35 @@ static void for_one_message_once_and_for_a_while(void **state)
 	close_ends(&e);
 }
 
+/* The same INVITE on another branch: of a fork while the first waits, else of
+ * somebody who repeats it. */
+static void as_long_as_the_first_waits(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		open_ends(&e, BODY_MODE_SIGN);
+		headers(&e, e.a.wall_us);
+		s = *seal(&e, &e.a, ALICE, BOB);
+		opens_to_sdp(open_at(&e, &e.b, &s, 1));
+		e.branch = 1;
+		opens_to_sdp(open_at(&e, &e.b, &s, 1));
+		e.branch = 2;
+		if (how == 0)
+			won(&e.b, 2);
+		else if (how == 1)
+			release(&e.b, 2);
+		if (how == 2)
+			opens_to_sdp(open_at(&e, &e.b, &s, 1));
+		else
+			refused(open_at(&e, &e.b, &s, 1), E_REPLAY, 488,
+				"seen before");
+		close_ends(&e);
+	}
+}
+
 /* Who repeats it may write what no signature covers in another way. */
 static void however_it_is_written(void **state)
 {
@@ -716,6 +745,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mode_there_and_back),
 		cmocka_unit_test(for_one_message_once_and_for_a_while),
+		cmocka_unit_test(as_long_as_the_first_waits),
 		cmocka_unit_test(however_it_is_written),
 		cmocka_unit_test(a_response_says_it_again),
 		cmocka_unit_test(what_is_less_than_the_profile_wants),

@@ -253,8 +253,8 @@ int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 
 /* Taken once: as long as its Date is near, the cache has it. A response is of
  * our transaction, whose Call-ID, tag and CSeq are signed: there it may say the
- * same again. An INVITE may come on several branches before it is answered;
- * words that came are answered. */
+ * same again. An INVITE may come on several branches as long as a call of the
+ * first waits for its answer; words that came are answered. */
 static int taken_once(struct clerk *c, struct work *w,
 		      const struct ipc_msg *msg, const struct bodies_opened *o)
 {
@@ -262,16 +262,23 @@ static int taken_once(struct clerk *c, struct work *w,
 	uint64_t now = w->terms.wall_us;
 	struct replay_case rc = { .hash = o->mark, .origin = &m->origin,
 				  .peer = w->peer->name, .now_us = now };
+	/* of a call, which ends with a word to us */
+	bool begins = !m->words && !m->probe && m->whole != WHOLE_LAST;
 	enum replay_verdict v;
 	int r;
 
 	if (m->response)
 		return 0;
 	v = replay_check(c->replay, &rc);
-	if (v == REPLAY_SEEN || (v == REPLAY_BRANCH && m->words))
+	if (v == REPLAY_SEEN ||
+	    (v == REPLAY_BRANCH && !(begins &&
+	     dockets_may_fork(c->dockets, o->mark, m->origin.dialog))))
 		return refuse(w, 488, E_REPLAY, "the signed body was seen "
 			      "before: somebody repeats it");
 	r = v == REPLAY_NEW ? replay_add(c->replay, &rc, o->stamp_us) : 0;
+	if (!r && begins)
+		r = docket_body(c->dockets, m->party.call, o->mark,
+				m->origin.dialog);
 	return r ? refuse(w, 503, r, "the replay cache does not take it") : 0;
 }
 
