@@ -183,8 +183,8 @@ class Bound:
         """Sends it with a sealed entity as its body; its branch."""
         head, _, body = sealed.partition(b'\r\n\r\n')
         extra = f'Date: {self.date}\r\n' + (head.decode() + '\r\n' if head else '')
-        return self.end.request(self.method, self.uri, self.dialog, body=body, extra=extra,
-                                cseq=self.cseq, **over)
+        return self.end.request(self.method, over.pop('uri', self.uri), self.dialog, body=body,
+                                extra=extra, cseq=self.cseq, **over)
 
 
 class Answer(Bound):
@@ -226,7 +226,8 @@ inside = {{ listen = ( "udp:{HOST}:{INSIDE}" ); media = ( "{HOST}" ); }};
 outside = {{ listen = ( "udp:{HOST}:{OUTSIDE}", "tcp:{HOST}:{OUTSIDE}" ); media = ( "{HOST}" ); }};
 profiles = {{ {profiles} }};
 peers = ( {peers} );
-phones = ( {{ user = "bob"; contact = "sip:bob@{HOST}:{PHONE}"; }} );
+phones = ( {{ user = "bob"; contact = "sip:bob@{HOST}:{PHONE}"; }},
+           {{ user = "rob"; contact = "sip:rob@{HOST}:{PHONE}"; }} );
 identity = {{ cert = "file:b.pem"; key = "file:b.key"; }};
 trust = {{ ca = ( "file:ca.pem" ); crl = ( "file:ca.crl" ); }};
 {more}

@@ -7,7 +7,7 @@ a phone that does not ring. doc/SMIME.md has the table.
 import sys
 
 from sipsock import SDP, called
-from smimefar import (CBC, Bound, OUTSIDE, Scene, changed, compressed, cut, detached,
+from smimefar import (BOB, CBC, Bound, OUTSIDE, Scene, changed, compressed, cut, detached,
                       encrypted, entity, multipart, run, signed)
 
 ALICE = 'sip:alice@a.example'  # signs and encrypts
@@ -177,6 +177,37 @@ def said_again(s):
         no = s.far.expect(f'SIP/2.0 {status}')
         s.far.request('ACK', m.uri, dict(m.dialog, ttag=no.tag('To')), branch=branch, cseq=m.cseq)
     s.phone.quiet(0.1)
+
+
+@case
+def forked_while_it_rings(s):
+    """To two phones of ours; once one is picked up, a third branch is a copy."""
+    m = Bound(s.far, SAM)
+    body = s.sign()(m)
+    rings = []
+    for uri in (BOB, 'sip:rob@b.example'):
+        branch = m.send(body, uri=uri)
+        i = s.phone.expect('INVITE', 4)
+        s.phone.reply(i, '180 Ringing', f'A{len(rings)}')
+        s.far.expect('SIP/2.0 180', 4)
+        rings.append((uri, branch, i))
+    s.phone.reply(rings[1][2], '200 OK', 'A1', body=SDP)
+    ok = s.far.expect('SIP/2.0 200', 4)
+    d = dict(m.dialog, ttag=ok.tag('To'), cseq=1)
+    s.ack(d, ok.contact(), SAM, lambda x: signed(s.path('s'), x))
+    for n, (uri, want) in enumerate(((rings[1][0], 482), (BOB, 487))):
+        if n:
+            branch = rings[0][1]
+            s.far.request('CANCEL', uri, m.dialog, branch=branch, cseq=1)
+            s.far.expect('SIP/2.0 200')
+        else:
+            branch = m.send(body, uri=uri)
+        no = s.far.expect(f'SIP/2.0 {want}', 4)
+        s.far.request('ACK', uri, dict(m.dialog, ttag=no.tag('To')), branch=branch, cseq=1)
+    s.phone.reply(s.phone.expect('CANCEL'), '200 OK', contact=False)
+    s.phone.reply(rings[0][2], '487 Request Terminated', 'A0')
+    s.phone.expect('ACK')
+    s.bye(rings[1][2])
 
 
 @case
