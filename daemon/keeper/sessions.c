@@ -6,6 +6,7 @@
  * cross. */
 #include "daemon/keeper/sessions.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define KEY_LEN 16 /* bytes */
@@ -22,12 +23,21 @@ static bool make(struct bodies_session *k)
 	return true;
 }
 
+/* Who had a key before could read what others send under it. */
+static void meet(struct sessions *s, const struct bodies_terms *t)
+{
+	if (*s->whom && strcmp(s->whom, t->remote_id))
+		wipe(s, sizeof *s);
+	snprintf(s->whom, sizeof s->whom, "%s", t->remote_id);
+}
+
 void sessions_seal(struct sessions *s, bool anew, struct bodies_terms *t)
 {
 	if (anew && !s->anew) {
 		wipe(s, sizeof *s); /* all zero: there are none */
 		s->anew = true;
 	}
+	meet(s, t);
 	if (!s->n)
 		s->n = s->ours = make(&s->key[0]);
 	t->session = s->n ? &s->key[s->n - 1] : NULL;
@@ -35,8 +45,9 @@ void sessions_seal(struct sessions *s, bool anew, struct bodies_terms *t)
 	t->carry = s->ours && s->n == 1 && !s->shared;
 }
 
-void sessions_open(const struct sessions *s, struct bodies_terms *t)
+void sessions_open(struct sessions *s, struct bodies_terms *t)
 {
+	meet(s, t);
 	t->session = s->key;
 	t->n_session = s->n;
 }

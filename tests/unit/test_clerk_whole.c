@@ -1,6 +1,7 @@
 /* test_clerk_whole.c - the keeper seals and opens whole messages of calls (RFC
  * 3261 23.4): what within fits what is around, under one key for a call. */
 #include "daemon/base/err.h"
+#include "daemon/keeper/sessions.h"
 #include "modules/smime/smime.h"
 #include "tests/mock/ca.h"
 #include "tests/unit/clerk_rig.h"
@@ -242,6 +243,32 @@ static void a_call_has_one_key(void **state)
 	assert_true(ok < 1000 && ack < 900 && again < 900);
 	assert_true(invite > ack + 200);
 	close_ends(&e);
+}
+
+static void who_is_called_instead_gets_another_key(void **state)
+{
+	static struct sessions s;
+	struct bodies_terms t = { .remote_id = BOB };
+	uint8_t id[sizeof s.key[0].id];
+
+	(void)state;
+	sessions_seal(&s, false, &t);
+	memcpy(id, t.session->id, sizeof id);
+	sessions_seal(&s, false, &t);
+	assert_memory_equal(t.session->id, id, sizeof id);
+	assert_true(t.carry);
+	sessions_opened(&s, &(struct bodies_opened){ .by_session = 1 });
+	sessions_seal(&s, false, &t);
+	assert_false(t.carry);
+	t.remote_id = "sip:carol@b.example";
+	sessions_seal(&s, false, &t);
+	assert_memory_not_equal(t.session->id, id, sizeof id);
+	assert_true(t.carry);
+	/* nor does what Bob sends still open */
+	t.remote_id = BOB;
+	sessions_open(&s, &t);
+	assert_int_equal(t.n_session, 0);
+	wipe(&s, sizeof s);
 }
 
 static void keys_end_with_the_call(void **state)
@@ -512,6 +539,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_has_one_key),
+		cmocka_unit_test(who_is_called_instead_gets_another_key),
 		cmocka_unit_test(keys_end_with_the_call),
 		cmocka_unit_test(both_belong_together),
 		cmocka_unit_test(what_comes_again_or_late_is_refused),
