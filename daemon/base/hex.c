@@ -30,3 +30,25 @@ int hex_read(const void *text, size_t n, uint8_t *out)
 	}
 	return 0;
 }
+
+static char digit(unsigned nibble)
+{
+	return "0123456789abcdef"[nibble & 15];
+}
+
+void hex_write(const uint8_t *bytes, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digit(bytes[i] >> 4);
+		*out++ = digit(bytes[i]);
+	}
+	*out = 0;
+}
+
+void hex_put(struct buf *out, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_u8(out, (uint8_t)digit(bytes[i] >> 4));
+		buf_u8(out, (uint8_t)digit(bytes[i]));
+	}
+}

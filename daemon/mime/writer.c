@@ -7,10 +7,10 @@
 #include "daemon/mime/writer.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/mime/base64.h"
 
 #include <openssl/rand.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -56,8 +56,7 @@ int mime_boundary(char out[static MIME_BOUNDARY_TEXT],
 	do {
 		if (RAND_bytes(bytes, sizeof bytes) != 1)
 			return E_INTERNAL;
-		for (size_t i = 0; i < sizeof bytes; i++)
-			snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+		hex_write(bytes, sizeof bytes, out);
 	} while (is_in(out, part, n));
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "modules/mikey/explain.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/keeper/rank.h"
 #include "modules/mikey/dh.h"
 #include "modules/mikey/error.h"
@@ -62,8 +63,7 @@ static const char *const extensions[] = { "vendor ID", "SDP IDs (RFC 4567)",
 
 static void put_hex(struct buf *out, struct mikey_bytes b)
 {
-	for (size_t i = 0; i < b.len; i++)
-		buf_printf(out, "%02x", b.p[i]);
+	hex_put(out, b.p, b.len);
 }
 
 /* RFC 4567 7.1: two crypto sessions a media line, forth and back. */

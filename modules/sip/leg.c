@@ -9,6 +9,7 @@
 #include "modules/sip/leg.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/base/hex.h"
 #include "modules/sip/dialog.h"
 #include "modules/sip/border/border.h"
 #include "modules/sip/sealing/errand.h"
@@ -121,11 +122,9 @@ struct leg *leg_caller(struct pair *pair, struct sip_face *f,
 static void random_id(char out[static 33])
 {
 	uint8_t bytes[16];
-	size_t i;
 
 	su_randmem(bytes, sizeof bytes);
-	for (i = 0; i < sizeof bytes; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	hex_write(bytes, sizeof bytes, out);
 }
 
 /* One that we begin; NULL is allowed. */

@@ -26,18 +26,12 @@ int smime_kek_new(struct smime_kek *k, size_t len)
 	return secret_random(&k->key, len);
 }
 
-static void put_hex(struct buf *out, const uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		buf_printf(out, "%02x", p[i]);
-}
-
 void smime_kek_put(const struct smime_kek *k, struct buf *out)
 {
 	buf_text(out, FIELD ": kek;id=");
-	put_hex(out, k->id, k->id_len);
+	hex_put(out, k->id, k->id_len);
 	buf_text(out, ";key=");
-	put_hex(out, k->key.bytes, k->key.len);
+	hex_put(out, k->key.bytes, k->key.len);
 	buf_text(out, "\r\n");
 }
 

@@ -1,7 +1,7 @@
 # base: each file of daemon/base that has logic
 BASE_TESTS = tests/unit/test_addr tests/unit/test_buf tests/unit/test_conf \
 	tests/unit/test_digest tests/unit/test_digest_users \
-	tests/unit/test_esp \
+	tests/unit/test_esp tests/unit/test_hex \
 	tests/unit/test_log tests/unit/test_secret tests/unit/test_suite
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
@@ -19,6 +19,8 @@ tests_unit_test_digest_users_SOURCES = tests/unit/test_digest_users.c \
 	tests/mock/alloc.c tests/mock/alloc.h
 tests_unit_test_digest_users_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_digest_users_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_unit_test_hex_SOURCES = tests/unit/test_hex.c
+tests_unit_test_hex_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_test_secret_SOURCES = tests/unit/test_secret.c

@@ -28,8 +28,7 @@ enum origin { FIRST_CALL = 1, OPERATOR = 2 };
 const char *fingerprint_text(const uint8_t print[static FINGERPRINT],
 			     char out[static FINGERPRINT_TEXT])
 {
-	for (size_t i = 0; i < FINGERPRINT; i++)
-		snprintf(out + 2 * i, 3, "%02x", print[i]);
+	hex_write(print, FINGERPRINT, out);
 	return out;
 }
 

@@ -42,10 +42,8 @@ int clear_value(struct mime_bytes value, struct clear_key *k)
 void clear_write(const struct clear_key *k, struct buf *out)
 {
 	buf_text(out, HEAD);
-	for (size_t i = 0; i < CLEAR_KEY; i++)
-		buf_printf(out, "%02x", k->key[i]);
-	for (size_t i = 0; i < CLEAR_SALT; i++)
-		buf_printf(out, "%02x", k->salt[i]);
+	hex_put(out, k->key, CLEAR_KEY);
+	hex_put(out, k->salt, CLEAR_SALT);
 }
 
 /* line: without its end. */

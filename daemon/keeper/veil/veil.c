@@ -65,12 +65,6 @@ bool veil_is(struct mime_bytes value)
 	return value.len > HEAD_LEN && !memcmp(value.p, HEAD, HEAD_LEN);
 }
 
-static void put_hex(struct buf *out, const uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		buf_printf(out, "%02x", p[i]);
-}
-
 int veil_hide(const struct veil *v, const struct veil_for *f,
 	      struct mime_bytes value, struct buf *out)
 {
@@ -87,8 +81,8 @@ int veil_hide(const struct veil *v, const struct veil_for *f,
 	if (r)
 		return r;
 	buf_text(out, HEAD);
-	put_hex(out, tag, sizeof tag);
-	put_hex(out, cipher, value.len + 1);
+	hex_put(out, tag, sizeof tag);
+	hex_put(out, cipher, value.len + 1);
 	return out->err;
 }
 

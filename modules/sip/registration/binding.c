@@ -12,6 +12,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "modules/sip/registration/slots.h"
 
 #include <openssl/evp.h>
@@ -61,8 +62,7 @@ static void name_of(const struct bindings *b, struct buf *of,
 	unsigned len = 0;
 
 	HMAC(EVP_sha256(), key, SLOTS_SECRET, of->data, of->len, mac, &len);
-	for (size_t i = 0; i < TOKEN_BYTES; i++)
-		snprintf(out + 2 * i, 3, "%02x", mac[i]);
+	hex_write(mac, TOKEN_BYTES, out);
 }
 
 /* Room on the stack: a name cannot fail. */

@@ -6,6 +6,7 @@
  * somebody does. */
 #include "modules/sip/sealing/hidden.h"
 
+#include "daemon/base/hex.h"
 #include "modules/sip/border/border.h"
 #include "modules/sip/sealing/whole.h"
 
@@ -47,8 +48,8 @@ static bool token_of(const char *call_id, char out[static TOKEN_LEN + 1])
 		    EVP_DigestFinal_ex(ctx, hash, &len) == 1;
 
 	EVP_MD_CTX_free(ctx);
-	for (unsigned i = 0; fine && i < TOKEN_LEN / 2; i++)
-		snprintf(out + 2 * i, 3, "%02x", hash[i]);
+	if (fine)
+		hex_write(hash, TOKEN_LEN / 2, out);
 	return fine;
 }
 

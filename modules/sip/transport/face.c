@@ -20,6 +20,7 @@
 #include "modules/sip/transport/face.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/base/log.h"
 #include "modules/sip/transport/tls.h"
 
@@ -358,7 +359,7 @@ void face_works(nta_incoming_t *irq)
 static void mark_of(const struct sip *s, const url_t *uri, char *out)
 {
 	uint8_t mac[EVP_MAX_MD_SIZE] = { 0 };
-	unsigned len = 0, i;
+	unsigned len = 0;
 	char text[512];
 
 	snprintf(text, sizeof text, "%s:%s@%s:%s",
@@ -368,8 +369,7 @@ static void mark_of(const struct sip *s, const url_t *uri, char *out)
 		 uri->url_port ? uri->url_port : "");
 	HMAC(EVP_sha256(), s->secret, sizeof s->secret, (uint8_t *)text,
 	     strlen(text), mac, &len);
-	for (i = 0; i < MARK_LEN / 2; i++)
-		snprintf(out + 2 * i, 3, "%02x", mac[i]);
+	hex_write(mac, MARK_LEN / 2, out);
 }
 
 void face_branch(const struct sip *s, const url_t *uri, char *out)

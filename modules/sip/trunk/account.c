@@ -19,6 +19,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/base/log.h"
 #include "daemon/engine/accounts.h"
 #include "daemon/engine/way/hops.h"
@@ -459,7 +460,7 @@ static void random_hex(char *out, size_t digits)
 
 	for (size_t i = 0; i < digits; i += 2) {
 		su_randmem(&byte, 1);
-		snprintf(out + i, 3, "%02x", byte);
+		hex_write(&byte, 1, out + i);
 	}
 }
 

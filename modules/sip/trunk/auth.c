@@ -8,6 +8,7 @@
 #include "modules/sip/trunk/auth.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/hex.h"
 #include "daemon/base/log.h"
 #include "modules/sip/message/headers.h"
 
@@ -153,8 +154,7 @@ static void random_text(char out[static CNONCE_TEXT])
 	uint8_t bytes[16];
 
 	su_randmem(bytes, sizeof bytes);
-	for (size_t i = 0; i < sizeof bytes; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	hex_write(bytes, sizeof bytes, out);
 }
 
 static bool read_challenge(const msg_auth_t *au, struct digest_challenge *out)
