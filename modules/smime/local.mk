@@ -3,6 +3,10 @@ noinst_LIBRARIES += modules/smime/libsmime.a
 modules_smime_libsmime_a_SOURCES = \
 	modules/smime/algorithm.c modules/smime/algorithm.h \
 	modules/smime/binding.c modules/smime/binding.h \
+	modules/smime/body/mode.c modules/smime/body/mode.h \
+	modules/smime/body/opening.c modules/smime/body/opening.h \
+	modules/smime/body/parts.c modules/smime/body/parts.h \
+	modules/smime/body/sealing.c modules/smime/body/sealing.h \
 	modules/smime/capability.c modules/smime/capability.h \
 	modules/smime/card.c modules/smime/card.h \
 	modules/smime/certs.c modules/smime/certs.h \
