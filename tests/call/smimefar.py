@@ -179,6 +179,13 @@ class Bound:
         """What is signed: a body and the headers beside it."""
         return multipart('mixed', entity(kind, content), self.fragment())
 
+    def whole(self, content=SDP, **over):
+        """All of it (RFC 3261 23.4); over: what is different within."""
+        lines = ''.join(f'{k}: {v}\r\n' for k, v in {**self.headers, **over}.items() if v)
+        kind = 'Content-Type: application/sdp\r\n' if content else ''
+        return entity('message/sip',
+                      f'{self.method} {self.uri} SIP/2.0\r\n{lines}{kind}\r\n{content}')
+
     def send(self, sealed, **over):
         """Sends it with a sealed entity as its body; its branch."""
         head, _, body = sealed.partition(b'\r\n\r\n')
@@ -306,7 +313,7 @@ class Scene:
             end.request('ACK', m.uri, dict(m.dialog, ttag=no.tag('To')), branch=branch,
                         cseq=m.cseq)
         self.refused(since, status, why, asked)
-        self.phone.quiet(0.05)
+        self.phone.quiet(0.1)  # and no faster than lines may be logged (log.h)
 
 
 def run(cases, prepare, scene=Scene):

@@ -13,17 +13,20 @@ from smimefar import (BOB, CBC, Bound, OUTSIDE, Scene, changed, compressed, cut,
 ALICE = 'sip:alice@a.example'  # signs and encrypts
 SAM = 'sip:sam@s.example'      # signs
 TOM = 'sip:tom@t.example'      # signs, and is trusted on first use
+WIM = 'sip:wim@w.example'      # seals whole messages
 CASES = []
 
 PROFILES = '''
 both = { need = "forbid"; body = "sign-encrypt"; fetch = false; };
 signed = { need = "forbid"; body = "sign"; };
 first = { need = "forbid"; body = "sign"; trust = "tofu"; };
+whole = { need = "forbid"; body = "tunnel"; };
 '''
 PEERS = '''
 { match = "*@a.example"; profile = "both"; name = "a"; },
 { match = "*@s.example"; profile = "signed"; name = "s"; },
-{ match = "*@t.example"; profile = "first"; name = "t"; }
+{ match = "*@t.example"; profile = "first"; name = "t"; },
+{ match = "*@w.example"; profile = "whole"; name = "w"; }
 '''
 
 
@@ -222,6 +225,28 @@ def an_unsigned_bye(s):
 
 
 @case
+def whole_messages(s):
+    """What is within is of this message, signed and encrypted, all of it."""
+    def sealed(m, name='w', **over):
+        return encrypted(s.path('b'), signed(s.path(name), m.whole(**over)))
+    d, i, uri = s.good(sealed, WIM)
+    s.ack(d, uri, WIM, lambda _: sealed(Bound(s.far, WIM, uri, 'ACK', d), content=''))
+    bye = Bound(s.far, WIM, uri, 'BYE', d)
+    s.bad(403, 'nobody signed', lambda m: b'', message=bye)
+    s.bye(i)
+    for name, other in (('From', '<sip:eve@w.example>;tag=x'), ('To', '<sip:eve@b.example>'),
+                        ('Call-ID', 'x'), ('CSeq', '7 INVITE'), ('Contact', '<sip:eve@192.0.2.9>'),
+                        ('Date', 'Sat, 13 Nov 2010 23:29:00 GMT')):
+        s.bad(403, name, lambda m, n=name, o=other: sealed(m, **{n: o}), WIM)
+    s.bad(403, 'certificate is for sip:s.example', lambda m: sealed(m, 's'), WIM)
+    s.bad(488, 'not signed', lambda m: encrypted(s.path('b'), m.whole()), WIM)
+    s.bad(488, 'not encrypted', lambda m: signed(s.path('w'), m.whole()), WIM)
+    s.bad(488, 'no whole message', lambda m: encrypted(
+        s.path('b'), signed(s.path('w'), m.content())), WIM)
+    s.bad(493, 'not encrypted for us', lambda m: changed(sealed(m), 1), WIM)
+
+
+@case
 def too_large(s):
     tcp = s.gate.end(0, OUTSIDE, tcp=True).connect()
     big = SDP + 'a=x:' + 'x' * 140000 + '\r\n'
@@ -260,8 +285,8 @@ def compressed_bombs(s):
 
 def prepare(gate):
     issuer = gate.issuer
-    for name in ('a', 's', 'old', 'revoked', 'a2'):
-        issuer.issue(name, f'URI:sip:{"a" if name in ("a", "a2") else "s"}.example',
+    for name in ('a', 's', 'old', 'revoked', 'a2', 'w'):
+        issuer.issue(name, f'URI:sip:{name[0] if name in ("a", "a2", "w") else "s"}.example',
                      days=-1 if name == 'old' else 30)
     issuer.revoke(gate.dir + '/revoked')
     type(issuer)(gate.dir, 'rogue').issue('foreign', 'URI:sip:s.example')
