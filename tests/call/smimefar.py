@@ -334,4 +334,6 @@ def run(cases, prepare, scene=Scene):
             else:
                 print(f'ok {name}', flush=True)
         assert gate.stop() == 0
+        faults = re.findall(r'.*(?:: bug:|Sanitizer|runtime error).*', gate.log())
+        assert not faults, faults
     return 1 if failed else 0
