@@ -94,6 +94,8 @@ static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
 		    const sip_t *sip, enum hide hidden, struct refusal *no)
 {
 	const sip_t *said = pair->revealed ? sip_object(pair->revealed) : sip;
+	/* proxies lead a call to where they know him, as far as they do */
+	const sip_t *to = hidden == HIDE_BOTH ? said : sip;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	struct call_start start = { .from = f->face, .hidden = hidden };
 	int r = E_NOMEM;
@@ -107,7 +109,7 @@ static int ask_core(struct pair *pair, struct sip_face *f, nta_incoming_t *irq,
 						  ->limits.preempt);
 	start.late = !filter_offers(sip);
 	start.caller = url_as_string(home, said->sip_from->a_url);
-	start.callee = url_as_string(home, said->sip_request->rq_url);
+	start.callee = url_as_string(home, to->sip_request->rq_url);
 	start.head = origin_head(home, said);
 	start.transport = face_transport(f, irq);
 	if (start.caller && start.callee)

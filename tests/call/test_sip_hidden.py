@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Calls whose header outside names nobody (hide): what is around, what within, what the
 phone hears, and whoever stops half way."""
+import hashlib
 import re
 import sys
 
@@ -162,6 +163,40 @@ def both_sides_speak_in_his_call(s):
     s.b.reply(bye, "200 OK", contact=False)
     s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
     s.gone()
+
+
+def led(s, d, user, to):
+    """An INVITE for bob that came to another user's name; whom the phone's is for."""
+    ends = {"From": ANONYMOUS + ";tag=f1", "To": "<sip:%s@b.example>" % to}
+    inner = {"From": "<sip:alice@inside.example>;tag=f1", "To": "<sip:bob@b.example>",
+             "Call-ID": d["call_id"], "CSeq": "1 INVITE", "Contact": "<%s>" % s.b.own_uri()}
+    d["branch"] = s.b.request("INVITE", "sip:%s@b.example" % user, d, extra=TYPED, **ends,
+                              body=put("INVITE sip:bob@b.example SIP/2.0", inner, SDP))
+    i = s.a.expect("INVITE")
+    same(i.get("To"), "<sip:bob@b.example>", "To for the phone")
+    s.a.reply(i, "486 Busy Here", "A1")
+    no = s.b.expect("SIP/2.0 486")
+    s.b.request("ACK", "sip:x@b.example", d, branch=d["branch"], From=ends["From"],
+                To=no.get("To"))
+    s.gone()
+    return i.uri
+
+
+PHONE = ",sip:127.0.0.1:%d" % (PORT + 10)  # whoever is called
+
+
+@case(keys=HIDE, inside=PHONE)
+def proxies_lead_to_who_is_named(s):
+    same(led(s, dialog(ftag="f1"), "desk7", "bob"), "sip:desk7@b.example",
+         "where a proxy led the call")
+
+
+@case(keys=BOTH, inside=PHONE)
+def a_token_leads_to_who_is_within(s):
+    d = dialog(ftag="f1")
+    text = "callseal hidden callee\n" + d["call_id"]
+    token = hashlib.sha256(text.encode()).hexdigest()[:32]
+    same(led(s, d, token, token), "sip:bob@b.example", "where the message within led the call")
 
 
 @case(keys=HIDE + sipphone.OPTIONS["keys"], target=sipphone.HOP)

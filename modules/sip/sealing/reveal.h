@@ -7,7 +7,8 @@
 
 /* What was within, if the header around it named nobody. */
 struct revealed {
-	msg_t *msg; /* From, To and Request-URI count; NULL: nothing */
+	msg_t *msg; /* From and To count, and the Request-URI where the callee
+	               is hidden, too; NULL: nothing */
 	enum hide hidden;
 };
 
