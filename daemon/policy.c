@@ -113,6 +113,9 @@ static const char *const medias[] = {
 	"ike+srtp", NULL
 };
 /* By their names; what only old peers have is never offered. */
+static const char *const scopes[] = { "media", "host", NULL };
+static const enum esp_scope scope_values[] = { ESP_MEDIA, ESP_HOST };
+
 static const char *const esp_suites[] = {
 	"AES_128_GCM", "AES_256_GCM", "AES_128_CBC_HMAC_SHA256_128",
 	"AES_256_CBC_HMAC_SHA256_128", NULL
@@ -223,8 +226,9 @@ static const struct conf_key profile_keys[] = {
 	  .dflt = "srtp",
 	  .help = "In what media go outside. srtp: each packet by itself. "
 		  "esp: as they are, in IPsec tunnels of the kernel, one a "
-		  "media line, which the call's keying (any of mikey) raises "
-		  "and its end removes; they leave from tunnel.ports, where "
+		  "media line (or see esp_scope), which the call's keying "
+		  "(any of mikey) raises and its end removes; they leave from "
+		  "tunnel.ports, where "
 		  "nothing passes but in a tunnel. ike: as they are, too, in "
 		  "a tunnel to the peer that strongSwan's charon raises (ike "
 		  "of the peer, group vici), without keying. ike+srtp: in that "
@@ -238,6 +242,16 @@ static const struct conf_key profile_keys[] = {
 	  .help = "Suites of ESP that may be used with media = \"esp\", best "
 		  "first; with media = \"ike\" those that are of one kind with "
 		  "the first." },
+	{ .name = "esp_scope", .type = CONF_WORD, .choices = scopes,
+	  .dflt = "media",
+	  .help = "What the tunnels of media = \"esp\" are for; both ends "
+		  "must be set to the same. media: the lines of one call. "
+		  "host: everything between the two gateways (addresses of "
+		  "outside.media), as long as some call is up; all calls to "
+		  "one far end share it, each with keys of its own. Only SIP "
+		  "stays out of it (UDP to our outside.listen; TCP also to "
+		  "5060, 5061 and the ports in routes); it takes esp_nets of "
+		  "the peer." },
 	{ .name = "ike", .type = CONF_WORD, .choices = ikes,
 	  .dflt = "standing",
 	  .help = "When the tunnel of media = \"ike\" is there. standing: "
@@ -311,6 +325,10 @@ static const struct conf_key peer_keys[] = {
 	{ .name = "ike_nets", .type = CONF_TEXTS,
 	  .help = "Where its media arrive and come from, ADDRESS/BITS: what "
 		  "the tunnel leads to. Its address of IKE when left out." },
+	{ .name = "esp_nets", .type = CONF_TEXTS,
+	  .help = "With esp_scope = \"host\": where the far end's address "
+		  "must lie, ADDRESS/BITS. A tunnel to any other address is "
+		  "refused, whoever asks for it." },
 	{ .name = "route", .type = CONF_TEXTS, .valid = uri_valid,
 	  .help = "SIP URI of the next hop; by the Request-URI or "
 		  "outside.proxy when left out. A list of them is tried in "
@@ -496,18 +514,31 @@ static void read_way(const struct conf_node *n, struct profile *p)
 	p->srtp_within = strchr(way, '+') != NULL;
 }
 
+static enum esp_scope scope_of(const char *name)
+{
+	size_t i = 0;
+
+	while (scopes[i + 1] && strcmp(scopes[i], name))
+		i++;
+	return scope_values[i];
+}
+
 static int read_media(const struct conf_node *n, struct profile *p,
 		      struct conf_err *err)
 {
 	const char *against;
 
-	p->esp_scope = ESP_MEDIA;
+	p->esp_scope = scope_of(conf_text(n, "esp_scope"));
 	for (size_t i = 0; i < conf_texts(n, "esp") && i < ESP_SUITES; i++)
 		p->esp[p->n_esp++] =
 			esp_suite_by_name(conf_text_at(n, "esp", i));
 	if (p->ike_after && p->media != MEDIA_IKE)
 		return conf_fail(err, n, "profiles.%s.ike: it says when the "
 				 "tunnel of media = \"ike\" is there; set "
+				 "that, or leave it out", p->name);
+	if (p->esp_scope != ESP_MEDIA && p->media != MEDIA_ESP)
+		return conf_fail(err, n, "profiles.%s.esp_scope: it says what "
+				 "tunnels of media = \"esp\" are for; set "
 				 "that, or leave it out", p->name);
 	if (p->media == MEDIA_SRTP)
 		return 0;
@@ -627,6 +658,25 @@ static int check_certs(const struct policy *p, const struct conf_node *n,
 	return 0;
 }
 
+/* Whose tunnels are for more than media must be told where it is. */
+static int check_nets(const struct conf_node *n, const struct peer *peer,
+		      struct conf_err *err)
+{
+	bool wide = peer->profile->esp_scope != ESP_MEDIA;
+
+	if (wide != (peer->n_esp_nets != 0))
+		return conf_fail(err, n, "peers: %s: esp_nets = [ \"ADDRESS/"
+				 "BITS\" ] and a profile with esp_scope = "
+				 "\"host\" go together; set both or none",
+				 peer->name);
+	for (size_t i = 0; i < peer->n_esp_nets; i++)
+		if (!peer->esp_nets[i].bits)
+			return conf_fail(err, n, "peers: %s: esp_nets names "
+					 "all addresses there are; say where "
+					 "the far end is", peer->name);
+	return 0;
+}
+
 static int check_peer(const struct policy *p, const struct conf_node *n,
 		      const struct peer *peer, struct conf_err *err)
 {
@@ -653,7 +703,8 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 		return conf_fail(err, n, "peers: %s: ike = \"ADDRESS\" and a "
 				 "profile with media = \"ike\" go together; "
 				 "set both or none", peer->name);
-	return check_certs(p, n, peer, err);
+	return check_nets(n, peer, err) ? E_CONF
+					: check_certs(p, n, peer, err);
 }
 
 /* What one route of a list promises, TLS, the others must keep. */
@@ -695,6 +746,9 @@ static int read_peer(const struct policy *p, const struct conf_node *n,
 	peer->psk = conf_text(n, "psk");
 	peer->cert = conf_text(n, "cert");
 	peer->profile = find_profile(p, conf_text(n, "profile"));
+	if (tunnelpeer_nets(n, peer->name, "esp_nets", peer->esp_nets,
+			    &peer->n_esp_nets, err))
+		return E_CONF;
 	return tunnelpeer_read(n, peer->name, &peer->ike, err);
 }
 
@@ -858,12 +912,6 @@ bool policy_uses(const struct policy *p, enum media_way way)
 		if (p->peers[i].profile->media == way)
 			return true;
 	return false;
-}
-
-bool peer_shares(const struct peer *p)
-{
-	return p->profile->media == MEDIA_ESP &&
-	       p->profile->esp_scope != ESP_MEDIA;
 }
 
 const struct account *policy_account_at(const struct policy *p, size_t i)

@@ -96,6 +96,9 @@ struct peer {
 	const char *cert;      /* "file:PATH", or "" */
 	const struct profile *profile;
 	struct tunnel_peer ike; /* MEDIA_IKE */
+	/* MEDIA_ESP, but not with ESP_MEDIA: what its tunnels may be for */
+	struct net esp_nets[TUNNEL_NETS_MAX];
+	size_t n_esp_nets;
 };
 
 struct policy;
@@ -135,9 +138,6 @@ bool policy_hides(const struct policy *p);
 bool policy_tunnels(const struct policy *p);
 /* Whether some of them are of this kind. */
 bool policy_uses(const struct policy *p, enum media_way way);
-
-/* Whether its calls share a tunnel that is for more than their media. */
-bool peer_shares(const struct peer *p);
 
 /* "none", "sign", ... */
 const char *policy_body(enum body_mode mode);

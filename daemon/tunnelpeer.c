@@ -6,27 +6,34 @@
 
 #include <string.h>
 
+int tunnelpeer_nets(const struct conf_node *n, const char *name,
+		    const char *key, struct net *out, size_t *count,
+		    struct conf_err *err)
+{
+	size_t most = conf_texts(n, key);
+
+	if (most > TUNNEL_NETS_MAX)
+		return conf_fail(err, n, "peers: %s: %s has %zu entries; "
+				 "allowed: up to %d", name, key, most,
+				 TUNNEL_NETS_MAX);
+	for (*count = 0; *count < most; (*count)++)
+		if (net_parse(conf_text_at(n, key, *count), &out[*count]))
+			return conf_fail(err, n, "peers: %s: %s: \"%.60s\" is "
+					 "no ADDRESS/BITS", name, key,
+					 conf_text_at(n, key, *count));
+	return 0;
+}
+
 static int read_nets(const struct conf_node *n, const char *name,
 		     struct tunnel_peer *p, struct conf_err *err)
 {
-	size_t count = conf_texts(n, "ike_nets");
+	int r = tunnelpeer_nets(n, name, "ike_nets", p->nets, &p->n_nets, err);
 
-	if (count > TUNNEL_NETS_MAX)
-		return conf_fail(err, n, "peers: %s: ike_nets has %zu entries; "
-				 "allowed: up to %d", name, count,
-				 TUNNEL_NETS_MAX);
-	for (; p->n_nets < count; p->n_nets++)
-		if (net_parse(conf_text_at(n, "ike_nets", p->n_nets),
-			      &p->nets[p->n_nets]))
-			return conf_fail(err, n, "peers: %s: ike_nets: "
-					 "\"%.60s\" is no ADDRESS/BITS", name,
-					 conf_text_at(n, "ike_nets",
-						      p->n_nets));
-	if (!p->n_nets)
+	if (!r && !p->n_nets)
 		p->nets[p->n_nets++] = (struct net){
 			p->at, p->at.family == 4 ? 32 : 128
 		};
-	return 0;
+	return r;
 }
 
 int tunnelpeer_read(const struct conf_node *n, const char *name,

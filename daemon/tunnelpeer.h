@@ -18,6 +18,11 @@ struct tunnel_peer {
 	size_t n_nets;   /* one at least */
 };
 
+/* The list of networks that key of an entry of peers is, which has that name;
+ * up to TUNNEL_NETS_MAX, or err says why not. */
+int tunnelpeer_nets(const struct conf_node *n, const char *name,
+		    const char *key, struct net *out, size_t *count,
+		    struct conf_err *err);
 /* ike, ike_id and ike_nets of an entry of peers, which has that name. */
 int tunnelpeer_read(const struct conf_node *n, const char *name,
 		    struct tunnel_peer *out, struct conf_err *err);

@@ -33,7 +33,7 @@ struct line {
 	bool maybe;           /* made as one that may become clear */
 	uint32_t ssrc;        /* ours on the sealed leg */
 	struct addr local[2]; /* our RTP ports, by face */
-	uint32_t tunnel;      /* raised for it, or used; 0: none */
+	uint32_t tunnel;      /* raised for it, or used; 0: none (call_slot) */
 	uint64_t first_us[2]; /* wall clock of the first packet, by face */
 	struct msg_stream_stats *stats; /* owned; or NULL */
 };
@@ -98,6 +98,7 @@ struct call {
 	enum body_mode body; /* the same way: how its SDP goes outside */
 	enum hide hide;    /* the same way: whom their header does not name */
 	bool tunnelled;    /* the same way: its media go in ESP */
+	enum esp_scope scope; /* the same way: what the tunnel is for */
 	bool carried;      /* the same way: in a tunnel of charon's ... */
 	bool within;       /* ... and there sealed, as they are without it */
 	bool body_brief;   /* our last one only referred to our certificate */
@@ -323,6 +324,13 @@ static inline bool call_bare(const struct call *c)
 static inline bool call_proves(const struct call *c)
 {
 	return c->need == NEED_REQUIRE && !call_bare(c);
+}
+
+/* In which line, or place of a deal, the tunnel of a line stands: one that is
+ * for more than a line is the first's, whatever lines there are. */
+static inline unsigned call_slot(const struct call *c, unsigned line)
+{
+	return c->tunnelled && c->scope != ESP_MEDIA ? 0 : line;
 }
 
 /* media.c: the relay's client. Each returns 0 when nothing is to be waited

@@ -98,6 +98,22 @@ static uint32_t lines_of(const struct deal *d, unsigned x)
 	return left & -left;
 }
 
+/* One tunnel, and one key, for all lines. */
+static bool has_one(const struct call *c)
+{
+	return c->tunnelled && c->scope != ESP_MEDIA;
+}
+
+static void fill_tunnel(const struct call *c, const struct deal *d, unsigned i,
+			struct msg_key_line *out)
+{
+	out->tunnel = d->tunnel[call_slot(c, i)];
+	out->spi = d->spi[call_slot(c, i)];
+	out->local = c->line[i].local[OUTSIDE];
+	if (has_one(c))
+		out->local.port = 0;
+}
+
 static void fill_party(const struct call *c, const struct job *j, unsigned x,
 		       struct msg_key_party *p)
 {
@@ -116,13 +132,12 @@ static void fill_party(const struct call *c, const struct job *j, unsigned x,
 		if (lines >> i & 1) {
 			p->line[p->n].stream = c->line[i].stream;
 			p->line[p->n].ssrc = c->line[i].ssrc;
-			if (c->tunnelled) {
-				p->line[p->n].tunnel = d->tunnel[i];
-				p->line[p->n].spi = d->spi[i];
-				p->line[p->n].local = c->line[i].local[OUTSIDE];
-			}
+			if (c->tunnelled)
+				fill_tunnel(c, d, i, &p->line[p->n]);
 			p->n++;
 		}
+	if (has_one(c))
+		p->n = 1;
 }
 
 static int ask_offer(struct call *c, struct job *j, unsigned x)
@@ -265,23 +280,24 @@ static int broken(struct call *c, enum stage stage)
 
 /* Gives the keys of exchange x to its lines; both directions must be there.
  * early: the method may fix them later (no key at all). */
-static int take_keys(const struct deal *d, unsigned x,
+static int take_keys(const struct call *c, unsigned x,
 		     const struct msg_key_ids *key, unsigned n, bool early,
 		     struct msg_key_ids out[static SDP_LINES_MAX])
 {
-	uint32_t lines = lines_of(d, x);
+	uint32_t lines = lines_of(job_deal(c->job), x);
+	bool one = has_one(c);
 	unsigned k = 0;
 
 	if (early && !n)
 		return 0;
-	if (n != (unsigned)__builtin_popcount(lines))
+	if (n != (one ? 1 : (unsigned)__builtin_popcount(lines)))
 		return E_FORMAT;
 	for (unsigned i = 0; i < n; i++)
 		if (!key[i].send || !key[i].recv)
 			return E_FORMAT;
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
 		if (lines >> i & 1)
-			out[i] = key[k++];
+			out[i] = key[one ? 0 : k++];
 	return 0;
 }
 
@@ -290,6 +306,12 @@ static bool facts_sound(const struct call *c, const struct msg_key_facts *f)
 {
 	return c->tunnelled ? esp_suite_info(f->esp) != NULL
 			    : !f->esp && suite_info(f->suite) != NULL;
+}
+
+static bool leads_to(const struct call *c, const struct addr *rtp,
+		     const struct addr *far)
+{
+	return has_one(c) ? addr_same_host(rtp, far) : addr_equal(rtp, far);
 }
 
 /* Where the far end's media arrive stands in its keying message, under its MAC
@@ -302,9 +324,9 @@ static bool far_fits(const struct call *c, unsigned x, const struct addr *far,
 	for (unsigned i = 0; c->tunnelled && i < SDP_LINES_MAX; i++) {
 		if (!(lines >> i & 1))
 			continue;
-		if (end[i].accepted && !addr_equal(&end[i].rtp, far))
+		if (end[i].accepted && !leads_to(c, &end[i].rtp, far))
 			return false;
-		far++;
+		far += !has_one(c);
 	}
 	return true;
 }
@@ -397,7 +419,7 @@ static int handle_offered(struct engine *e, const struct ipc_msg *msg)
 	d = c->job->deal;
 	if (!r) {
 		if (!m->exchange || !msg->tail_len ||
-		    take_keys(d, (unsigned)x, m->key, m->n, true, d->key))
+		    take_keys(c, (unsigned)x, m->key, m->n, true, d->key))
 			return broken(c, STAGE_KEY_OFFER);
 		d->exchange[x].id = m->exchange;
 		d->recalled = d->recalled || m->recalled;
@@ -419,7 +441,7 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 		return c->job->q.role == BODY_OFFER ? 0 : E_FORMAT;
 	if (!facts_sound(c, &m->facts) ||
 	    m->chosen > d->exchange[x].n_also ||
-	    take_keys(d, x, m->key, m->n, false, d->key))
+	    take_keys(c, x, m->key, m->n, false, d->key))
 		return E_FORMAT;
 	if (!far_fits(c, x, m->far, d->end))
 		return E_AUTH;
@@ -523,8 +545,7 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 	if (!r) {
 		if (!facts_sound(c, &m->facts) ||
 		    m->chosen > job_deal(c->job)->exchange[x].n_also ||
-		    take_keys(job_deal(c->job), (unsigned)x, m->key, m->n,
-			      false, b->key))
+		    take_keys(c, (unsigned)x, m->key, m->n, false, b->key))
 			return broken(c, STAGE_KEY_FINISH);
 		merge_facts(&b->facts, &m->facts);
 		if (!says_chosen(c->job, (unsigned)x, m->chosen)) {

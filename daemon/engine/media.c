@@ -280,7 +280,7 @@ static bool may_set(const struct call *c, unsigned i,
 {
 	if (!set->may_send)
 		return true;
-	if (in_tunnel(c) && !c->line[i].tunnel)
+	if (in_tunnel(c) && !c->line[call_slot(c, i)].tunnel)
 		return false;
 	return c->tunnelled || !call_sealed(c) || set->set_keys || set->clear;
 }
@@ -328,7 +328,8 @@ void media_open(struct call *c)
 		struct msg_stream_set set = { .stream = c->line[i].stream,
 					      .may_send = STREAM_SEND_NOW };
 
-		if (b->end[i].accepted && set.stream && c->line[i].tunnel)
+		if (b->end[i].accepted && set.stream &&
+		    c->line[call_slot(c, i)].tunnel)
 			send_set(c, call_request(c), &set);
 	}
 }

@@ -1,7 +1,8 @@
 /* tunnelclient.c - the engine as the tunnel process's client, where media go in
- * ESP: an SPI for each line before any message names it, both SAs when the
- * keeper has agreed on their keys, and their end. Ends, suites and keys never
- * come here: the keeper ships them to the tunnel process itself.
+ * ESP: an SPI for each line, or one for all of them, before any message names
+ * it, both SAs when the keeper has agreed on their keys, and their end. Ends,
+ * suites and keys never come here: the keeper ships them to the tunnel process
+ * itself.
  *
  * A tunnel that is reserved is its deal's, one that is raised its line's. */
 #include "daemon/base/err.h"
@@ -35,7 +36,7 @@ static void drop(struct engine *e, uint32_t *tunnel)
 
 int tunnelclient_reserve(struct call *c, struct job *j)
 {
-	struct msg_tunnel_reserve m = { .call = c->id, .scope = ESP_MEDIA };
+	struct msg_tunnel_reserve m = { .call = c->id, .scope = c->scope };
 	int r;
 
 	if (c->carried)
@@ -45,15 +46,20 @@ int tunnelclient_reserve(struct call *c, struct job *j)
 	for (unsigned i = 0; i < j->sdp.n; i++)
 		if (j->deal->usable >> i & 1)
 			m.local[m.n++] = c->line[i].local[OUTSIDE];
+	if (c->scope != ESP_MEDIA) {
+		m.n = 1;
+		m.local[0].port = 0;
+	}
 	r = tell(c->engine, MSG_TUNNEL_RESERVE, job_request(c, j, 0), &m,
 		 sizeof m);
 	return r ? tunnel_fail(j, STAGE_TUNNEL, r) : E_AGAIN;
 }
 
-static bool reserved_sound(const struct deal *d,
+static bool reserved_sound(const struct call *c, const struct deal *d,
 			   const struct msg_tunnel_reserved *m)
 {
-	if (m->n != (unsigned)__builtin_popcount(d->usable))
+	if (m->n != (c->scope != ESP_MEDIA
+			     ? 1 : (unsigned)__builtin_popcount(d->usable)))
 		return false;
 	for (unsigned i = 0; i < m->n; i++)
 		if (!m->tunnel[i] || m->spi[i] < ESP_SPI_MIN)
@@ -61,14 +67,15 @@ static bool reserved_sound(const struct deal *d,
 	return true;
 }
 
-static void take_reserved(struct deal *d, const struct msg_tunnel_reserved *m)
+static void take_reserved(const struct call *c, struct deal *d,
+			  const struct msg_tunnel_reserved *m)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+	for (unsigned i = 0; i < SDP_LINES_MAX && n < m->n; i++)
 		if (d->usable >> i & 1) {
-			d->tunnel[i] = m->tunnel[n];
-			d->spi[i] = m->spi[n++];
+			d->tunnel[call_slot(c, i)] = m->tunnel[n];
+			d->spi[call_slot(c, i)] = m->spi[n++];
 		}
 }
 
@@ -92,13 +99,13 @@ static int handle_reserved(struct engine *e, const struct ipc_msg *msg)
 		give_back(e, m);
 		return 0;
 	}
-	if (!m->err && !reserved_sound(c->job->deal, m)) {
+	if (!m->err && !reserved_sound(c, c->job->deal, m)) {
 		filter_go_on(c, STAGE_TUNNEL, E_INTERNAL,
 			     "the tunnel process's message is malformed");
 		return E_FORMAT;
 	}
 	if (!m->err)
-		take_reserved(c->job->deal, m);
+		take_reserved(c, c->job->deal, m);
 	filter_go_on(c, STAGE_TUNNEL, m->err, m->reason);
 	return 0;
 }
@@ -107,21 +114,25 @@ static int handle_reserved(struct engine *e, const struct ipc_msg *msg)
 
 static int raise_line(struct call *c, struct job *j, unsigned i)
 {
+	unsigned slot = call_slot(c, i);
+	/* what others may send by meanwhile */
+	bool old = c->line[slot].tunnel || c->scope != ESP_MEDIA;
 	const struct msg_tunnel_raise m = {
-		.tunnel = job_deal(j)->tunnel[i],
-		.instead = c->line[i].tunnel,
+		.tunnel = job_deal(j)->tunnel[slot],
+		.instead = c->line[slot].tunnel,
 		.key_id = j->branch->key[i].send,
-		.proven = c->line[i].tunnel && job_deal(j)->offerer != INSIDE,
+		.proven = old && job_deal(j)->offerer != INSIDE,
 	};
 
 	if (!m.tunnel) /* the keys in force stay, and with them the tunnel */
-		return c->line[i].tunnel ? 0 : E_STATE;
+		return m.instead ? 0 : E_STATE;
 	return tell(c->engine, MSG_TUNNEL_RAISE, job_request(c, j, i), &m,
 		    sizeof m);
 }
 
 int tunnelclient_raise(struct call *c, struct job *j)
 {
+	bool one = false;
 	int r = 0;
 
 	if (c->carried)
@@ -129,9 +140,11 @@ int tunnelclient_raise(struct call *c, struct job *j)
 	if (!c->tunnelled || j->q.role != BODY_ANSWER || j->early ||
 	    !job_may_apply(c, j))
 		return 0;
-	for (unsigned i = 0; i < job_deal(j)->n && !r; i++)
-		if (j->branch->end[i].accepted)
+	for (unsigned i = 0; i < job_deal(j)->n && !r && !one; i++)
+		if (j->branch->end[i].accepted) {
 			r = raise_line(c, j, i);
+			one = c->scope != ESP_MEDIA;
+		}
 	if (r)
 		return tunnel_fail(j, STAGE_TUNNEL, r);
 	return j->waiting ? E_AGAIN : 0;
@@ -142,14 +155,16 @@ static int handle_raised(struct engine *e, const struct ipc_msg *msg)
 	const struct msg_tunnel_raised *m = msg->body;
 	struct call *c;
 	struct deal *d;
+	unsigned slot;
 	int i = filter_reply(e, msg->id, STEP_RAISE, &c);
 
 	if (i < 0)
 		return 0; /* its call has let go of it */
 	d = job_deal(c->job);
-	if (!m->err && d->tunnel[i] == m->tunnel) {
-		c->line[i].tunnel = m->tunnel; /* the old one is replaced */
-		d->tunnel[i] = 0;
+	slot = call_slot(c, (unsigned)i);
+	if (!m->err && d->tunnel[slot] == m->tunnel) {
+		c->line[slot].tunnel = m->tunnel; /* the old is replaced */
+		d->tunnel[slot] = 0;
 	}
 	filter_go_on(c, STAGE_TUNNEL, m->err, m->reason);
 	return 0;

@@ -24,8 +24,8 @@ struct esp_terms {
 	uint32_t life_s;   /* after which the keys are no longer used */
 	uint32_t life_kib; /* likewise; 0: any number of bytes */
 	uint16_t window;   /* offerer: packets of replay window, for both */
-	/* ESP_NET: networks that the far end's must lie in, up to
-	 * ESP_NETS_MAX; none means that it may have none. */
+	/* ESP_HOST, ESP_NET: networks that the far end's address, or its
+	 * networks, must lie in, up to ESP_NETS_MAX; without one none does. */
 	const struct net *nets;
 	size_t n_nets;
 };

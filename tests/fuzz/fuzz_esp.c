@@ -54,6 +54,7 @@ static void gateways(struct gateway g[3])
 	line(&g[1].near[0], 6000);
 	line(&g[1].near[1], 6002);
 	g[2].near[0] = end("198.51.100.2", 0x2002, "10.2.0.0/16");
+	must(!net_parse("0.0.0.0/0", &g[0].nets[0]));
 	must(!net_parse("10.0.0.0/8", &g[2].nets[0]));
 	for (size_t i = 0; i < 3; i++)
 		g[i].esp = (struct esp_terms){
@@ -63,7 +64,7 @@ static void gateways(struct gateway g[3])
 							    : ESP_NET,
 			.n = i == 1 ? 2 : 1, .near = g[i].near,
 			.life_s = 3600, .window = 64,
-			.nets = g[i].nets, .n_nets = i == 2,
+			.nets = g[i].nets, .n_nets = i != 1,
 		};
 }
 

@@ -568,6 +568,7 @@ static bool house_open(struct house *h)
 	h->profile.esp[0] = ESP_AES_256_GCM;
 	h->profile.esp[1] = ESP_AES_128_CBC_SHA256;
 	h->profile.n_esp = 2;
+	h->profile.esp_scope = ESP_MEDIA;
 	for (int i = 0; i < 2; i++) {
 		strcpy(h->peer[i].name, i ? "us" : "them");
 		h->peer[i].match = i ? "@a.example" : "@b.example";

@@ -10,7 +10,7 @@
 struct esp_side {
 	enum esp_suite suites[4];
 	struct esp_end near[ESP_TUNNELS_MAX];
-	struct net nets[1];
+	struct net nets[2];
 	struct esp_terms t;
 };
 
@@ -59,8 +59,10 @@ static inline void esp_side_open(struct esp_side *s)
 	s->t = (struct esp_terms){
 		.suites = s->suites, .n_suites = 4, .mode = ESP_TRANSPORT,
 		.scope = ESP_HOST, .n = 1, .near = s->near, .life_s = 3600,
-		.window = 128, .nets = s->nets,
+		.window = 128, .nets = s->nets, .n_nets = 2,
 	};
+	assert_int_equal(net_parse("0.0.0.0/0", &s->nets[0]), 0);
+	assert_int_equal(net_parse("::/0", &s->nets[1]), 0);
 }
 
 /* Two hosts, transport mode. */

@@ -20,6 +20,7 @@ static struct house a, b;
 static void set_tunnels(struct house *h)
 {
 	h->profile.media = MEDIA_ESP;
+	h->profile.esp_scope = ESP_MEDIA;
 	h->profile.esp[0] = ESP_AES_256_GCM;
 	h->profile.esp[1] = ESP_AES_128_CBC_SHA256;
 	h->profile.n_esp = 2;
@@ -198,6 +199,46 @@ static void by_diffie_hellman(void **state)
 {
 	(void)state;
 	a_call_gets_its_tunnels(&mikey_dhhmac);
+}
+
+/* One for all lines, between the two hosts and nothing more. */
+static void a_tunnel_of_two_hosts(void **state)
+{
+	const struct sent *o, *r, *f;
+	const struct msg_tunnel_key *k;
+	struct msg_key_party p = calling(1, 1, 1), q = called(2, 5, 1);
+
+	(void)state;
+	open_both();
+	a.profile.esp_scope = b.profile.esp_scope = ESP_HOST;
+	a.peer.n_esp_nets = b.peer.n_esp_nets = 1;
+	assert_int_equal(net_parse("198.51.100.0/24", &a.peer.esp_nets[0]), 0);
+	assert_int_equal(net_parse("192.0.2.1/32", &b.peer.esp_nets[0]), 0);
+	o = offer_as(&a, &p); /* with a port it is a line's */
+	assert_int_equal(o->u.offered.err, E_POLICY);
+	p.line[0].local.port = q.line[0].local.port = 0;
+	o = offer_as(&a, &p);
+	assert_int_equal(o->u.offered.err, 0);
+	r = answer_as(&b, &q, o, (struct where){ 2, 1, 1, 1, 0 });
+	assert_string_equal(r->u.answered.reason, "");
+	f = finish(&a, o->u.offered.exchange, 0, r);
+	assert_int_equal(f->u.finished.err, 0);
+	assert_int_equal(f->u.finished.n, 1);
+	assert_far(&f->u.finished.far[0], "198.51.100.2", 0);
+	k = tunnel_key(&a, f->u.finished.key[0].send);
+	same_keys(k, tunnel_key(&b, r->u.answered.key[0].send));
+	assert_int_equal(k->scope, ESP_HOST);
+	assert_int_equal(k->mode, ESP_TRANSPORT);
+	assert_int_equal(k->near.sel[0].protocol, 0);
+	assert_int_equal(k->far.sel[0].net.bits, 32);
+	assert_int_equal(net_parse("192.0.2.9/32", &b.peer.esp_nets[0]), 0);
+	p.call = 3;
+	q.call = 4;
+	o = offer_as(&a, &p);
+	r = answer_as(&b, &q, o, (struct where){ 4, 2, 2, 2, 0 });
+	assert_int_equal(r->u.answered.err, E_UNSUPPORTED);
+	assert_non_null(strstr(r->u.answered.reason, "not allowed"));
+	close_both();
 }
 
 static void a_dear_offer_is_checked_first(void **state)
@@ -570,6 +611,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_a_pre_shared_key),
 		cmocka_unit_test(by_diffie_hellman),
+		cmocka_unit_test(a_tunnel_of_two_hosts),
 		cmocka_unit_test(a_dear_offer_is_checked_first),
 		cmocka_unit_test(no_key_is_shipped_twice),
 		cmocka_unit_test(without_a_tunnel_process_there_is_no_key),

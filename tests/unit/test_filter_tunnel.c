@@ -448,6 +448,116 @@ static void a_declined_line_has_none(void **state)
 	rig_free(r);
 }
 
+/* -- one tunnel for all --------------------------------------------------- */
+
+static struct rig *host_rig(enum face from)
+{
+	struct rig *r = rig_new("");
+
+	addr_parse("127.0.0.9", &r->far);
+	r->late_keys = true;
+	rig_call(r, from, "host");
+	return r;
+}
+
+/* Whatever lines there are, and which of them are declined. */
+static void all_lines_have_one_tunnel(void **state)
+{
+	struct rig *r = host_rig(INSIDE);
+	struct addr own;
+
+	(void)state;
+	inside(r, BODY_OFFER, SDP VIDEO);
+	passes();
+	assert_int_equal(r->seal, STREAM_TUNNEL);
+	assert_int_equal(r->reserve.n, 1);
+	assert_int_equal(r->reserve.scope, ESP_HOST);
+	own = r->call->line[0].local[OUTSIDE];
+	own.port = 0;
+	assert_true(addr_equal(&r->reserve.local[0], &own));
+	assert_int_equal(r->offer.party.n, 1);
+	assert_int_equal(r->offer.party.line[0].spi, 0x1001);
+	assert_true(addr_equal(&r->offer.party.line[0].local, &own));
+	outside(r, BODY_ANSWER, HEAD,
+		"m=audio 0 RTP/AVP 0\r\nm=video 4000 RTP/AVP 96\r\n");
+	passes();
+	assert_int_equal(r->raises, 1);
+	assert_int_equal(r->raise[0].tunnel, 1);
+	assert_int_equal(r->raise[0].key_id, r->last_key);
+	assert_int_equal(r->raise[0].proven, 0);
+	assert_int_equal(last_set(r)->stream, r->call->line[1].stream);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	call_won(r->call, 0);
+	call_up(r->call);
+	assert_int_equal(r->call->verdict.word, VERDICT_SEALED);
+	call_end(r->call, 200, "bye");
+	r->call = NULL;
+	rig_pump(r);
+	assert_int_equal(r->tunnel_drops, 1);
+	rig_free(r);
+}
+
+/* Other calls may send by what is there until the far end has ours. */
+static void an_answered_one_waits_its_turn(void **state)
+{
+	struct rig *r = host_rig(OUTSIDE);
+
+	(void)state;
+	outside(r, BODY_OFFER, HEAD, AUDIO VIDEO);
+	passes();
+	assert_int_equal(r->answer.party.n, 1);
+	inside(r, BODY_ANSWER, SDP VIDEO);
+	passes();
+	assert_int_equal(r->raises, 1);
+	assert_int_equal(r->raise[0].proven, 1);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NO);
+	call_won(r->call, 0);
+	call_up(r->call);
+	rig_pump(r);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	rig_free(r);
+}
+
+static void its_new_keys_take_its_place(void **state)
+{
+	struct rig *r = host_rig(INSIDE);
+	struct msg_tunnel_event ev = { 2, TUNNEL_EVENT_GONE };
+	char type[MIME_KEYED_TYPE];
+	const char *body;
+
+	(void)state;
+	up(r);
+	rig_repeat(r, BODY_OFFER, &o);
+	passes();
+	body = packed(HOLD, AUDIO, type);
+	r->type = type;
+	rig_answer_own(r, body, &o);
+	r->type = NULL;
+	passes();
+	assert_int_equal(r->raise[1].tunnel, 2);
+	assert_int_equal(r->raise[1].instead, 1);
+	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_EVENT, 0, &ev,
+					 sizeof ev), 0);
+	assert_int_equal(r->hangups, 1);
+	rig_free(r);
+}
+
+/* Any port, but of the one host that the keying message names. */
+static void all_lines_lead_to_one_host(void **state)
+{
+	struct rig *r = host_rig(INSIDE);
+
+	(void)state;
+	inside(r, BODY_OFFER, SDP VIDEO);
+	passes();
+	outside(r, BODY_ANSWER, HEAD, AUDIO
+		"m=video 4000 RTP/AVP 96\r\nc=IN IP4 127.0.0.66\r\n");
+	refused(488);
+	assert_int_equal(r->raises, 0);
+	assert_non_null(strstr(rig_log, "another address"));
+	rig_free(r);
+}
+
 static void a_lost_tunnel_ends_the_call(void **state)
 {
 	struct msg_tunnel_event ev = { 1, TUNNEL_EVENT_SOFT };
@@ -491,6 +601,10 @@ int main(void)
 		cmocka_unit_test(hold_keeps_the_tunnel),
 		cmocka_unit_test(a_fax_is_in_a_tunnel),
 		cmocka_unit_test(a_declined_line_has_none),
+		cmocka_unit_test(all_lines_have_one_tunnel),
+		cmocka_unit_test(an_answered_one_waits_its_turn),
+		cmocka_unit_test(its_new_keys_take_its_place),
+		cmocka_unit_test(all_lines_lead_to_one_host),
 		cmocka_unit_test(a_lost_tunnel_ends_the_call),
 	};
 

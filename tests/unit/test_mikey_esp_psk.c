@@ -621,6 +621,35 @@ static void foreign_networks_are_refused(void **state)
 	refused_terms(&s, "not allowed");
 }
 
+/* A host, too, must be one that the operator has named. */
+static void foreign_hosts_are_refused(void **state)
+{
+	static const char *const nets[] = { "192.0.2.2/32", "198.51.100.0/24",
+					    "2001:db8::/32" };
+	struct esp_sides s;
+	struct pair p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+		esp_open(&s);
+		s.b.t.n_nets = 1;
+		assert_int_equal(net_parse(nets[i], &s.b.nets[0]), 0);
+		refused_terms(&s, "not allowed");
+	}
+	esp_open(&s);
+	s.b.t.n_nets = 0;
+	refused_terms(&s, "not allowed");
+	esp_open(&s); /* nor may who answers be anywhere */
+	s.a.t.n_nets = 1;
+	assert_int_equal(net_parse("198.51.100.3/32", &s.a.nets[0]), 0);
+	esp_pair_open(&p, &mikey_psk, &s);
+	assert_int_equal(pair_offer(&p), 0);
+	assert_int_equal(pair_answer(&p), 0);
+	assert_int_equal(pair_finish(&p), E_UNSUPPORTED);
+	assert_non_null(strstr(p.fault.text, "not allowed"));
+	pair_close(&p);
+}
+
 /* Two tunnels of one offer in each other's way. */
 static void collisions_are_refused(void **state)
 {
@@ -919,6 +948,7 @@ int main(void)
 		cmocka_unit_test(changed_offers_are_refused),
 		cmocka_unit_test(terms_that_differ_are_refused),
 		cmocka_unit_test(foreign_networks_are_refused),
+		cmocka_unit_test(foreign_hosts_are_refused),
 		cmocka_unit_test(collisions_are_refused),
 		cmocka_unit_test(unsound_terms_make_no_offer),
 		cmocka_unit_test(changed_answers_are_refused),

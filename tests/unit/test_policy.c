@@ -210,6 +210,34 @@ static void files_of_the_credential_are_listed(void **state)
 #define IKE "profiles = { i = { need = \"require\"; media = \"ike\"; }; }; " \
 	"peers = ( { match = \"*\"; profile = \"i\"; "
 
+#define ESP_PEER(scope) "profiles = { e = { need = \"require\"; media = " \
+	"\"esp\"; keying = [ \"mikey-psk\" ]; esp_scope = \"" scope "\"; " \
+	"}; }; peers = ( { match = \"*\"; profile = \"e\"; psk = " \
+	"\"file:b\"; "
+#define ESP_HOST_PEER ESP_PEER("host")
+#define ESP_OF(scope) ESP_PEER(scope) "esp_nets = ( \"192.0.2.1/32\", " \
+	"\"fd99::/64\" ); } );"
+
+static void what_esp_is_for(void **state)
+{
+	struct conf *c = conf_of(ESP_OF("host"));
+	struct policy *p = NULL;
+	struct conf_err err;
+
+	(void)state;
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	assert_int_equal(policy_at(p, 0)->profile->esp_scope, ESP_HOST);
+	assert_int_equal(policy_at(p, 0)->n_esp_nets, 2);
+	assert_int_equal(policy_at(p, 0)->esp_nets[1].bits, 64);
+	policy_free(p);
+	conf_free(c);
+	c = conf_of(ESP_PEER("media") "} );");
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	assert_int_equal(policy_at(p, 0)->profile->esp_scope, ESP_MEDIA);
+	policy_free(p);
+	conf_free(c);
+}
+
 static void ends_of_ike(void **state)
 {
 	struct conf *c = conf_of(
@@ -329,6 +357,14 @@ static const struct {
 	  "\"10.0.0.4\", \"10.0.0.5\" ); } );", "has 5 entries" },
 	{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "
 	  "ike = \"192.0.2.1\"; } );", "go together" },
+	{ "profiles = { e = { need = \"require\"; esp_scope = \"host\"; "
+	  "keying = [ \"mikey-psk\" ]; }; };", "it says what tunnels" },
+	{ ESP_OF("media"), "a profile with esp_scope = \"host\" go together" },
+	{ ESP_HOST_PEER "} );", "go together" },
+	{ ESP_HOST_PEER "esp_nets = ( \"0.0.0.0/0\" ); } );",
+	  "all addresses there are" },
+	{ ESP_HOST_PEER "esp_nets = ( \"192.0.2.0/24\", \"x\" ); } );",
+	  "esp_nets: \"x\" is no ADDRESS/BITS" },
 };
 
 static void what_cannot_be_done_is_refused(void **state)
@@ -423,6 +459,7 @@ int main(void)
 		cmocka_unit_test(peers_carry_their_profile),
 		cmocka_unit_test(files_of_the_credential_are_listed),
 		cmocka_unit_test(ends_of_ike),
+		cmocka_unit_test(what_esp_is_for),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(where_sdes_may_go),
 		cmocka_unit_test(values_are_checked_by_the_tables),

@@ -74,6 +74,7 @@ static void take(struct call *c, struct call *way)
 	c->emergency = way->emergency;
 	c->rung = RUNG_SEALED;
 	c->tunnelled = way->tunnelled;
+	c->scope = way->scope;
 	c->carried = way->carried;
 	c->within = way->within;
 	c->avp = way->avp;

@@ -83,6 +83,7 @@ static int set_peer(struct call *c, const struct peer *p)
 	/* RTP/AVP, then, and a tunnel around it (the profile requires it) */
 	c->tunnelled = c->avp = p && !c->emergency &&
 				p->profile->media == MEDIA_ESP;
+	c->scope = p ? p->profile->esp_scope : ESP_MEDIA;
 	/* plain in all but the way that its media go */
 	c->carried = p && !c->emergency && p->profile->media == MEDIA_IKE;
 	c->within = c->carried && p->profile->srtp_within;

@@ -1,7 +1,8 @@
 /* clerk_tunnel.c - requests for a peer whose media go in ESP (media = "esp"):
- * one tunnel for each line of SDP, in transport mode, for exactly its flows.
- * The engine says no more of it than the SPI that was reserved and the relay's
- * port; all else is our own policy's. doc/MIKEY-IPSEC.md. */
+ * one tunnel for each line of SDP, for exactly its flows, or with esp_scope =
+ * "host" one for everything between the two ends; in transport mode. The engine
+ * says no more of it than the SPI that was reserved and the relay's port; all
+ * else is our own policy's. doc/MIKEY-IPSEC.md. */
 #include "daemon/keeper/clerk/clerk_inside.h"
 
 #include "daemon/base/err.h"
@@ -14,24 +15,29 @@ static bool is_tunnel(const struct msg_key_line *line)
 	return line->tunnel || line->spi || line->local.family;
 }
 
-static bool in_range(const struct tunnel_settings *t, const struct addr *local)
+/* Where a line's media arrive, or all of us, which has no port. */
+static bool in_range(const struct tunnel_settings *t, enum esp_scope scope,
+		     const struct addr *local)
 {
-	return local->port >= t->port_min && local->port < t->port_max;
+	return scope != ESP_MEDIA || (local->port >= t->port_min &&
+				      local->port < t->port_max);
 }
 
 /* Of our end. */
-static int take_line(const struct clerk *c, struct request *q, size_t i)
+static int take_line(const struct clerk *c, struct request *q,
+		     enum esp_scope scope, size_t i)
 {
 	const struct msg_key_line *line = &q->party->line[i];
 	const struct tunnel_settings *t = &c->limits.tunnel;
 
-	if (line->tunnel && in_range(t, &line->local) &&
-	    !esp_own_end(ESP_MEDIA, &line->local,
+	if (line->tunnel && in_range(t, scope, &line->local) &&
+	    !esp_own_end(scope, &line->local,
 			 &t->seen[line->local.family == 6], t->udp,
 			 line->spi, &q->esp.near[i]))
 		return 0;
 	snprintf(q->fault.text, sizeof q->fault.text, "line %zu has no tunnel "
-		 "with an SPI and a port of tunnel.ports", i + 1);
+		 "with an SPI and %s", i + 1, scope == ESP_MEDIA
+		 ? "a port of tunnel.ports" : "an address of ours");
 	return E_POLICY;
 }
 
@@ -48,8 +54,9 @@ static int no_tunnels(struct request *q, const struct peer *peer)
 }
 
 static void fill_terms(const struct clerk *c, struct request *q,
-		       const struct profile *f)
+		       const struct peer *peer)
 {
+	const struct profile *f = peer->profile;
 	struct request_esp *e = &q->esp;
 
 	memcpy(e->suites, f->esp, sizeof e->suites);
@@ -57,7 +64,8 @@ static void fill_terms(const struct clerk *c, struct request *q,
 		.suites = e->suites,
 		.n_suites = f->negotiate == NEGOTIATE_STATIC && f->n_esp
 			    ? 1 : f->n_esp,
-		.mode = ESP_TRANSPORT, .scope = ESP_MEDIA,
+		.mode = ESP_TRANSPORT, .scope = f->esp_scope,
+		.nets = peer->esp_nets, .n_nets = peer->n_esp_nets,
 		.n = q->party->n, .near = e->near,
 		.life_s = c->limits.tunnel.life_s,
 		.window = c->limits.tunnel.window,
@@ -68,14 +76,15 @@ static void fill_terms(const struct clerk *c, struct request *q,
 int request_lines(const struct clerk *c, struct request *q,
 		  const struct peer *peer)
 {
+	enum esp_scope scope = peer->profile->esp_scope;
 	int r = 0;
 
 	if (peer->profile->media != MEDIA_ESP)
 		return no_tunnels(q, peer);
 	for (size_t i = 0; i < q->party->n && !r; i++)
-		r = take_line(c, q, i);
+		r = take_line(c, q, scope, i);
 	if (!r)
-		fill_terms(c, q, peer->profile);
+		fill_terms(c, q, peer);
 	return r;
 }
 

@@ -127,8 +127,8 @@ static int check_far(const struct esp_end *near, const struct esp_end *far,
 	*why = "a selector for what is ours";
 	if (meet(near, far))
 		return E_UNSUPPORTED;
-	*why = "a network that is not allowed";
-	if (b->scope == ESP_NET && !all_within(far, b))
+	*why = "an address or network that is not allowed";
+	if (b->scope != ESP_MEDIA && !all_within(far, b))
 		return E_UNSUPPORTED;
 	*why = "an SPI or selector of another of its tunnels";
 	if (is_taken(far, out))

@@ -78,7 +78,7 @@ int bypass_read(const struct settings *s, const struct policy *policy,
 	if (!r)
 		r = add_ours(out, s);
 	for (size_t i = 0; !r && (p = policy_at(policy, i)); i++)
-		if (peer_shares(p))
+		if (p->profile->media == MEDIA_ESP)
 			r = add_routes(out, p);
 	return r;
 }

@@ -28,7 +28,7 @@ struct bypass {
 };
 
 /* Where we listen for SIP outside, by UDP and TCP; what we connect to: 5060,
- * 5061, our own ports, and those in the routes of peers with such tunnels.
+ * 5061, our own ports, and those in the routes of peers with media = "esp".
  * E_FULL: they are more than BYPASS_MOST. */
 int bypass_read(const struct settings *s, const struct policy *policy,
 		struct bypass *out);
