@@ -328,7 +328,8 @@ static const struct conf_key peer_keys[] = {
 	{ .name = "esp_nets", .type = CONF_TEXTS,
 	  .help = "With esp_scope = \"host\": where the far end's address "
 		  "must lie, ADDRESS/BITS. A tunnel to any other address is "
-		  "refused, whoever asks for it." },
+		  "refused, whoever asks for it. Two peers' must not "
+		  "overlap." },
 	{ .name = "route", .type = CONF_TEXTS, .valid = uri_valid,
 	  .help = "SIP URI of the next hop; by the Request-URI or "
 		  "outside.proxy when left out. A list of them is tried in "
@@ -658,25 +659,6 @@ static int check_certs(const struct policy *p, const struct conf_node *n,
 	return 0;
 }
 
-/* Whose tunnels are for more than media must be told where it is. */
-static int check_nets(const struct conf_node *n, const struct peer *peer,
-		      struct conf_err *err)
-{
-	bool wide = peer->profile->esp_scope != ESP_MEDIA;
-
-	if (wide != (peer->n_esp_nets != 0))
-		return conf_fail(err, n, "peers: %s: esp_nets = [ \"ADDRESS/"
-				 "BITS\" ] and a profile with esp_scope = "
-				 "\"host\" go together; set both or none",
-				 peer->name);
-	for (size_t i = 0; i < peer->n_esp_nets; i++)
-		if (!peer->esp_nets[i].bits)
-			return conf_fail(err, n, "peers: %s: esp_nets names "
-					 "all addresses there are; say where "
-					 "the far end is", peer->name);
-	return 0;
-}
-
 static int check_peer(const struct policy *p, const struct conf_node *n,
 		      const struct peer *peer, struct conf_err *err)
 {
@@ -703,8 +685,8 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 		return conf_fail(err, n, "peers: %s: ike = \"ADDRESS\" and a "
 				 "profile with media = \"ike\" go together; "
 				 "set both or none", peer->name);
-	return check_nets(n, peer, err) ? E_CONF
-					: check_certs(p, n, peer, err);
+	return tunnelpeer_check(n, peer, p->peers, p->n_peers, err)
+		       ? E_CONF : check_certs(p, n, peer, err);
 }
 
 /* What one route of a list promises, TLS, the others must keep. */

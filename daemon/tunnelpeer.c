@@ -57,6 +57,55 @@ int tunnelpeer_read(const struct conf_node *n, const char *name,
 	return r;
 }
 
+/* -- what ESP is for ------------------------------------------------------ */
+
+static bool nets_meet(const struct peer *a, const struct peer *b)
+{
+	bool meet = false;
+
+	for (size_t i = 0; i < a->n_esp_nets * b->n_esp_nets; i++) {
+		const struct net *x = &a->esp_nets[i / b->n_esp_nets];
+		const struct net *y = &b->esp_nets[i % b->n_esp_nets];
+
+		meet = meet || net_contains(x, &y->base) ||
+		       net_contains(y, &x->base);
+	}
+	return meet;
+}
+
+/* One's media would go by another's keys. */
+static int check_apart(const struct conf_node *n, const struct peer *peer,
+		       const struct peer *others, size_t count,
+		       struct conf_err *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (nets_meet(&others[i], peer))
+			return conf_fail(err, n, "peers: %s: its esp_nets "
+					 "overlap with those of %s; a gateway "
+					 "is one peer's", peer->name,
+					 others[i].name);
+	return 0;
+}
+
+int tunnelpeer_check(const struct conf_node *n, const struct peer *peer,
+		     const struct peer *others, size_t count,
+		     struct conf_err *err)
+{
+	bool wide = peer->profile->esp_scope != ESP_MEDIA;
+
+	if (wide != (peer->n_esp_nets != 0))
+		return conf_fail(err, n, "peers: %s: esp_nets = [ \"ADDRESS/"
+				 "BITS\" ] and a profile with esp_scope = "
+				 "\"host\" go together; set both or none",
+				 peer->name);
+	for (size_t i = 0; i < peer->n_esp_nets; i++)
+		if (!peer->esp_nets[i].bits)
+			return conf_fail(err, n, "peers: %s: esp_nets names "
+					 "all addresses there are; say where "
+					 "the far end is", peer->name);
+	return check_apart(n, peer, others, count, err);
+}
+
 /* -- a reload -------------------------------------------------------------- */
 
 static const struct peer *ike_peer(const struct policy *policy,

@@ -1,5 +1,5 @@
-/* tunnelpeer.h - what the group "peers" says of an end of IKE. See
- * callseal.conf(5). */
+/* tunnelpeer.h - what the group "peers" says of an end of IKE, and of what
+ * tunnels may be for. See callseal.conf(5). */
 #ifndef CALLSEAL_TUNNELPEER_H
 #define CALLSEAL_TUNNELPEER_H
 
@@ -8,6 +8,7 @@
 
 #define TUNNEL_NETS_MAX 4
 
+struct peer;
 struct policy;
 
 /* A peer to which charon keeps a tunnel. */
@@ -26,6 +27,11 @@ int tunnelpeer_nets(const struct conf_node *n, const char *name,
 /* ike, ike_id and ike_nets of an entry of peers, which has that name. */
 int tunnelpeer_read(const struct conf_node *n, const char *name,
 		    struct tunnel_peer *out, struct conf_err *err);
+/* Whether the peer's esp_nets are there where its tunnels are for more than
+ * media, which must be told where it is, and none of the others' meets them. */
+int tunnelpeer_check(const struct conf_node *n, const struct peer *peer,
+		     const struct peer *others, size_t count,
+		     struct conf_err *err);
 /* Whether both have the same peers with media = "ike", with the same key, ends,
  * time and suites: charon's tunnels are those of the start. */
 bool tunnelpeers_same(const struct policy *a, const struct policy *b);

@@ -5,6 +5,8 @@
  * the kernel's side of it. */
 #include "daemon/tunnel/inside.h"
 
+#include <string.h>
+
 static bool same_behind(const struct esp_end *a, const struct esp_end *b)
 {
 	bool same = a->n == b->n && addr_same_host(&a->at, &b->at);
@@ -19,6 +21,7 @@ bool share_same(const struct tunnel *a, const struct tunnel *b)
 	return share_is(a) && a->scope == b->scope &&
 	       a->state != TUNNEL_RESERVED && b->state != TUNNEL_RESERVED &&
 	       addr_equal(&a->local, &b->local) &&
+	       !strncmp(a->peer, b->peer, sizeof a->peer) &&
 	       same_behind(&a->far, &b->far);
 }
 

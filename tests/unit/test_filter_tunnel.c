@@ -542,6 +542,22 @@ static void its_new_keys_take_its_place(void **state)
 	rig_free(r);
 }
 
+/* What is for some of the same addresses stays as it is. */
+static void a_tunnel_in_the_way_refuses_the_call(void **state)
+{
+	struct rig *r = host_rig(INSIDE);
+
+	(void)state;
+	inside(r, BODY_OFFER, SDP);
+	passes();
+	r->raised_err = E_EXISTS;
+	outside(r, BODY_ANSWER, HEAD, AUDIO);
+	refused(488);
+	assert_false(last_set(r)->may_send);
+	assert_non_null(strstr(rig_log, "ip xfrm policy"));
+	rig_free(r);
+}
+
 /* Any port, but of the one host that the keying message names. */
 static void all_lines_lead_to_one_host(void **state)
 {
@@ -604,6 +620,7 @@ int main(void)
 		cmocka_unit_test(all_lines_have_one_tunnel),
 		cmocka_unit_test(an_answered_one_waits_its_turn),
 		cmocka_unit_test(its_new_keys_take_its_place),
+		cmocka_unit_test(a_tunnel_in_the_way_refuses_the_call),
 		cmocka_unit_test(all_lines_lead_to_one_host),
 		cmocka_unit_test(a_lost_tunnel_ends_the_call),
 	};

@@ -363,6 +363,9 @@ static const struct {
 	{ ESP_HOST_PEER "} );", "go together" },
 	{ ESP_HOST_PEER "esp_nets = ( \"0.0.0.0/0\" ); } );",
 	  "all addresses there are" },
+	{ ESP_HOST_PEER "esp_nets = ( \"192.0.2.0/24\" ); }, { match = "
+	  "\"*@c\"; profile = \"e\"; psk = \"file:c\"; esp_nets = ( "
+	  "\"10.0.0.0/8\", \"192.0.2.9/32\" ); } );", "overlap with those" },
 	{ ESP_HOST_PEER "esp_nets = ( \"192.0.2.0/24\", \"x\" ); } );",
 	  "esp_nets: \"x\" is no ADDRESS/BITS" },
 };

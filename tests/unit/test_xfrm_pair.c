@@ -606,6 +606,27 @@ static void other_instances(void **state)
 	assert_int_equal(recorded(), 0);
 }
 
+/* Whoever it is, he has no part in another peer's. */
+static void other_peers(void **state)
+{
+	struct line a = host_line("10.2.2.2", 0x7771);
+	struct line b = host_line("10.2.2.2", 0x7772);
+	struct line c = host_line("10.2.2.3", 0x7773);
+
+	(void)state;
+	strcpy(a.key.peer, "a");
+	strcpy(b.key.peer, "b");
+	strcpy(c.key.peer, "b");
+	assert_int_equal(raise_it(&a, NULL), 0);
+	assert_int_equal(raise_it(&b, NULL), E_EXISTS);
+	assert_non_null(strstr(why.text, "esp_nets"));
+	assert_int_equal(raise_it(&c, NULL), 0);
+	role.drop(role.state, b.pair);
+	role.drop(role.state, a.pair);
+	role.drop(role.state, c.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
 static void hostile_hosts_are_refused(void **state)
 {
 	static const char *const hosts[] = {
@@ -732,6 +753,7 @@ int main(void)
 		TEST(a_group_without_a_sender_is_shut),
 		TEST(shared_refusals_leave_nothing),
 		TEST(standing_policies_are_left), TEST(other_instances),
+		TEST(other_peers),
 		TEST(hostile_hosts_are_refused),
 		TEST(events_have_their_owner),
 		TEST(the_list_tells_ours_from_others),

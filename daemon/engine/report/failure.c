@@ -163,6 +163,9 @@ static const struct failure table[] = {
 	{ STAGE_TUNNEL, E_POLICY, NOT_HERE, 399, "tunnel not allowed", 0,
 	  LOG_CLASS_REFUSED, "see the reason: a tunnel leads to the far end's "
 	  "media and nowhere else" },
+	{ STAGE_TUNNEL, E_EXISTS, NOT_HERE, 399,
+	  "another tunnel of the gateway is in the way", 0, LOG_CLASS_REFUSED,
+	  "see the reason, callsealctl sas and \"ip xfrm policy\"" },
 	{ STAGE_TUNNEL, 0, FAULT, 0, LOG_CLASS_ERROR, "see the tunnel's log" },
 
 	{ STAGE_BIND, E_CLOSED, NO_RELAY, 5, LOG_CLASS_ERROR,

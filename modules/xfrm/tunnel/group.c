@@ -1,8 +1,9 @@
 /* group.c - see group.h. Two groups whose traffic meets are one too many where
- * they lead to different gateways: which of them a packet took would hang on
- * the order in which they came. The same holds for what other programs have in
- * the kernel, whatever it does there. Policies of another instance of ours that
- * shut ports, or are for media alone, rank before or behind by themselves. */
+ * they lead to different gateways, or are different peers': which of them a
+ * packet took, and by whose keys, would hang on the order in which they came.
+ * The same holds for what other programs have in the kernel, whatever it does
+ * there. Policies of another instance of ours that shut ports, or are for media
+ * alone, rank before or behind by themselves. */
 #include "modules/xfrm/tunnel/group.h"
 
 #include "daemon/base/err.h"
@@ -23,19 +24,20 @@ static int tell(struct tunnel_why *why, int r, const char *text)
 static bool same_place(const struct group *a, const struct group *b)
 {
 	return a->scope == b->scope && addr_equal(&a->near, &b->near) &&
-	       addr_equal(&a->far, &b->far) &&
+	       addr_equal(&a->far, &b->far) && !strcmp(a->peer, b->peer) &&
 	       ipsec_selector_equal(&a->out, &b->out);
 }
 
 /* -- what is in the way --------------------------------------------------- */
 
-static const struct group *other_gateway(const struct pairs *p,
-					 const struct group *like)
+static const struct group *in_the_way(const struct pairs *p,
+				      const struct group *like)
 {
 	const struct group *g = p->groups;
 
 	while (g && (g->scope == ESP_MEDIA ||
-		     addr_equal(&g->far, &like->far) ||
+		     (addr_equal(&g->far, &like->far) &&
+		      !strcmp(g->peer, like->peer)) ||
 		     !ipsec_selectors_meet(&g->out, &like->out)))
 		g = g->next;
 	return g;
@@ -97,10 +99,10 @@ static int check_room(struct pairs *p, const struct group *like,
 	struct xfrm_why x;
 	int r;
 
-	if (other_gateway(p, like))
-		return tell(why, E_EXISTS, "a tunnel to another gateway is for "
-			    "some of the same addresses: tunnel.nets and "
-			    "esp_nets of peers must not overlap");
+	if (in_the_way(p, like))
+		return tell(why, E_EXISTS, "another peer's tunnel is for some "
+			    "of the same addresses: the esp_nets of peers must "
+			    "not overlap");
 	r = xfrm_policies(p->x, see, &look, &x);
 	if (r)
 		return tell(why, r, x.text);

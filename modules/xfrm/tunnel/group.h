@@ -12,6 +12,7 @@ struct group {
 	uint32_t reqid;             /* of all its SAs: inbound any serves */
 	uint8_t scope;              /* enum esp_scope */
 	struct addr near, far;      /* between which ESP goes; without ports */
+	char peer[NAME_TEXT];       /* whose keys they are */
 	struct ipsec_selector out;  /* of its policies */
 	unsigned pairs;             /* raised */
 	const struct tunnel_pair *sender; /* NULL: it has no policies */

@@ -245,10 +245,13 @@ static int install(struct pairs *p, struct tunnel_pair *t, struct group *g,
 static struct group place_of(const struct tunnel_pair *t,
 			     const struct msg_tunnel_key *k)
 {
-	return (struct group){
+	struct group g = {
 		.reqid = t->reqid, .scope = k->scope,
 		.near = host_of(&k->near.at), .far = host_of(&k->far.at),
 		.out = selector_of(&k->near, &k->far) };
+
+	strncpy(g.peer, k->peer, sizeof g.peer - 1);
+	return g;
 }
 
 static int raise_pair(void *state, struct tunnel_pair *t,
