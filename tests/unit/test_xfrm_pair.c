@@ -471,6 +471,60 @@ static void calls_share_policies(void **state)
 	assert_int_equal(xfrmkernel_count() + recorded(), 0);
 }
 
+static bool passes_by(const struct bypass *b, uint8_t proto,
+		      enum bypass_side side, uint16_t port)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->rule[i].proto == proto && b->rule[i].side == side &&
+		    b->rule[i].port == port)
+			return true;
+	return false;
+}
+
+/* SIP's ports, ours and those we connect to; no UDP but to ours. */
+static void signalling_passes_by(void **state)
+{
+	static const char text[] =
+		"profiles = { e = { need = \"require\"; media = \"esp\"; "
+		"keying = [ \"mikey-psk\" ]; }; p = { need = \"forbid\"; }; "
+		"}; peers = ( { match = \"*@b\"; profile = \"e\"; psk = "
+		"\"file:b\"; route = ( \"sip:b.example:5080;transport=tcp\", "
+		"\"sip:[2001:db8::1]:5082\", \"sip:b\", \"sip:b:70000\" ); "
+		"}, { match = \"*\"; profile = \"p\"; route = \"sip:c:5090\"; "
+		"} );";
+	static struct settings s;
+	struct listener *l = s.face[OUTSIDE].listen;
+	struct conf_err err = { "" };
+	struct policy *policy;
+	struct bypass b;
+	struct conf *c;
+
+	(void)state;
+	s.face[OUTSIDE].n_listen = 3;
+	l[0].addr = l[1].addr = address("10.1.1.1:5060"); /* UDP and TCP */
+	l[2].addr = address("10.1.1.1:5071");
+	s.tunnel.udp = 4501;
+	assert_int_equal(conf_parse(text, "t", NULL, policy_groups, &c, &err),
+			 0);
+	assert_int_equal(policy_new(c, &policy, &err), 0);
+	assert_int_equal(bypass_read(&s, policy, &b), 0);
+	assert_true(passes_by(&b, IPPROTO_UDP, BYPASS_OURS, 5060));
+	assert_true(passes_by(&b, IPPROTO_UDP, BYPASS_OURS, 5071));
+	assert_true(passes_by(&b, IPPROTO_UDP, BYPASS_OURS, 4501));
+	assert_true(passes_by(&b, IPPROTO_TCP, BYPASS_OURS, 5071));
+	assert_true(passes_by(&b, IPPROTO_TCP, BYPASS_THEIRS, 5061));
+	assert_true(passes_by(&b, IPPROTO_TCP, BYPASS_THEIRS, 5080));
+	assert_true(passes_by(&b, IPPROTO_TCP, BYPASS_THEIRS, 5082));
+	assert_true(passes_by(&b, IPPROTO_ICMPV6, BYPASS_TYPE, 136));
+	assert_false(passes_by(&b, IPPROTO_TCP, BYPASS_THEIRS, 5090));
+	assert_int_equal(b.n, 12); /* each once, and nothing else */
+	for (size_t i = 0; i < b.n; i++)
+		assert_true(b.rule[i].port && (b.rule[i].proto != IPPROTO_UDP ||
+					       b.rule[i].side == BYPASS_OURS));
+	policy_free(policy);
+	conf_free(c);
+}
+
 /* Nobody turned in time: no policy leads to an SA that is gone; the next call
  * brings them back. */
 static void a_group_without_a_sender_is_shut(void **state)
@@ -750,6 +804,7 @@ int main(void)
 		TEST(new_keys_to_another_place),
 		TEST(a_failed_change_leaves_the_old_keys),
 		TEST(calls_share_policies),
+		cmocka_unit_test(signalling_passes_by),
 		TEST(a_group_without_a_sender_is_shut),
 		TEST(shared_refusals_leave_nothing),
 		TEST(standing_policies_are_left), TEST(other_instances),
