@@ -53,6 +53,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/message.c daemon/message.h \
 	daemon/module.c daemon/module.h \
 	daemon/password.c daemon/password.h \
+	daemon/pem.c daemon/pem.h \
 	daemon/policy.c daemon/policy.h \
 	daemon/process.c daemon/process.h \
 	daemon/psk.c daemon/psk.h \
