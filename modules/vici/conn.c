@@ -55,21 +55,28 @@ static int put_host(struct vici_writer *w, const char *addrs, const char *port,
 	return a->family ? 0 : E_ARG;
 }
 
+static void put_certs(struct vici_writer *w, const char *name,
+		      const struct vici_bytes *certs, size_t n)
+{
+	if (!n)
+		return;
+	vici_list(w, name);
+	for (size_t i = 0; i < n; i++)
+		vici_item(w, certs[i].p, certs[i].len);
+	vici_list_end(w);
+}
+
 static int put_side(struct vici_writer *w, const char *name,
 		    const struct vici_side *side)
 {
 	if (!side->id || !*side->id || (size_t)side->auth >= N(auths) ||
-	    (side->n_certs && side->auth != VICI_AUTH_PUBKEY))
+	    (side->n_certs + side->n_cas && side->auth != VICI_AUTH_PUBKEY))
 		return E_ARG;
 	vici_section(w, name);
 	vici_key_text(w, "auth", auths[side->auth]);
 	vici_key_text(w, "id", side->id);
-	if (side->n_certs) {
-		vici_list(w, "certs");
-		for (size_t i = 0; i < side->n_certs; i++)
-			vici_item(w, side->certs[i].p, side->certs[i].len);
-		vici_list_end(w);
-	}
+	put_certs(w, "certs", side->certs, side->n_certs);
+	put_certs(w, "cacerts", side->cas, side->n_cas);
 	vici_section_end(w);
 	return 0;
 }

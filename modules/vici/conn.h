@@ -32,6 +32,9 @@ struct vici_side {
 	 * pins certificates, no fingerprints). PUBKEY only; DER or PEM. */
 	const struct vici_bytes *certs;
 	size_t n_certs;
+	/* Theirs: one of these must have issued what is shown. */
+	const struct vici_bytes *cas;
+	size_t n_cas;
 };
 
 struct vici_child {

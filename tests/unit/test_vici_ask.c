@@ -181,6 +181,7 @@ static void a_small_connection(void **state)
 static void a_full_connection(void **state)
 {
 	static const struct vici_bytes certs[] = { { "0\1\2", 3 } };
+	static const struct vici_bytes cas[] = { { "0\3", 2 } };
 
 	(void)state;
 	a_conn();
@@ -193,6 +194,8 @@ static void a_full_connection(void **state)
 	conn.ours.auth = conn.theirs.auth = VICI_AUTH_PUBKEY;
 	conn.theirs.certs = certs;
 	conn.theirs.n_certs = 1;
+	conn.theirs.cas = cas;
+	conn.theirs.n_cas = 1;
 	children[0].transport = true;
 	children[0].proposal = "aes128gcm16";
 	children[0].rekey_s = 600;
@@ -203,7 +206,8 @@ static void a_full_connection(void **state)
 	     "dpd_delay = 30 local_port = 5500 local_addrs [ fd99:1::1 ] "
 	     "remote_port = 5501 remote_addrs [ fd99:2::1 ] "
 	     "local { auth = pubkey id = a.example } "
-	     "remote { auth = pubkey id = b.example certs [ 0x300102 ] } "
+	     "remote { auth = pubkey id = b.example certs [ 0x300102 ] "
+	     "cacerts [ 0x3003 ] } "
 	     "children { cs-1 { mode = transport start_action = none "
 	     "close_action = none dpd_action = clear "
 	     "esp_proposals [ aes128gcm16 ] rekey_time = 600 reqid = 7 "
@@ -225,6 +229,7 @@ static void connections_that_are_refused(void **state)
 	REFUSED(conn.ours.id = NULL);
 	REFUSED(conn.theirs.id = "");
 	REFUSED(conn.theirs.n_certs = 1); /* with a pre-shared key */
+	REFUSED(conn.theirs.n_cas = 1);
 	REFUSED(conn.theirs.auth = 2);
 	REFUSED(children[0].name = "");
 	REFUSED(children[0].n_local = 0);

@@ -25,7 +25,7 @@
 
 #define IKE_NAME_MAX 127 /* bytes of a peer's name */
 #define IKE_WHY_TEXT 160 /* room for a reason */
-#define IKE_CERTS_MAX 4  /* pinned for one side */
+#define IKE_CERTS_MAX 4  /* for one side, and as many CAs */
 
 struct event_base;
 

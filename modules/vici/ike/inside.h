@@ -79,7 +79,7 @@ struct peer {
 	bool dirty;  /* children came since the load that is under way */
 	struct child *children;
 	struct ike_peer conf; /* points here */
-	struct vici_bytes certs[2][IKE_CERTS_MAX];
+	struct vici_bytes certs[2][IKE_CERTS_MAX], cas[2][IKE_CERTS_MAX];
 	char *ours, *theirs, *proposal;
 	char name[VICI_NAME_MAX + 1]; /* of the connection: with the prefix */
 	const char *bare;             /* the peer's: without it */

@@ -10,11 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void free_certs(struct vici_bytes certs[static IKE_CERTS_MAX])
+{
+	for (unsigned i = 0; i < IKE_CERTS_MAX; i++)
+		free((void *)certs[i].p);
+}
+
 static void release(struct peer *p)
 {
-	for (unsigned side = 0; side < 2; side++)
-		for (unsigned i = 0; i < IKE_CERTS_MAX; i++)
-			free((void *)p->certs[side][i].p);
+	for (unsigned side = 0; side < 2; side++) {
+		free_certs(p->certs[side]);
+		free_certs(p->cas[side]);
+	}
 	free(p->ours);
 	free(p->theirs);
 	free(p->proposal);
@@ -64,22 +71,29 @@ struct child *peer_child(const struct peer *p, struct vici_text name)
 
 /* -- what is copied -------------------------------------------------------- */
 
-static int copy_certs(struct peer *p, unsigned side, struct vici_side *s)
+static int copy_certs(const struct vici_bytes **list, size_t n,
+		      struct vici_bytes copies[static IKE_CERTS_MAX])
 {
 	uint8_t *copy;
 
-	if (s->n_certs > IKE_CERTS_MAX)
+	if (n > IKE_CERTS_MAX)
 		return E_ARG;
-	for (size_t i = 0; i < s->n_certs; i++) {
-		copy = malloc(s->certs[i].len + 1);
+	for (size_t i = 0; i < n; i++) {
+		copy = malloc((*list)[i].len + 1);
 		if (!copy)
 			return E_NOMEM;
-		memcpy(copy, s->certs[i].p, s->certs[i].len);
-		p->certs[side][i] = (struct vici_bytes){ copy,
-							 s->certs[i].len };
+		memcpy(copy, (*list)[i].p, (*list)[i].len);
+		copies[i] = (struct vici_bytes){ copy, (*list)[i].len };
 	}
-	s->certs = p->certs[side];
+	*list = copies;
 	return 0;
+}
+
+static int copy_side(struct peer *p, unsigned side, struct vici_side *s)
+{
+	int r = copy_certs(&s->certs, s->n_certs, p->certs[side]);
+
+	return r ? r : copy_certs(&s->cas, s->n_cas, p->cas[side]);
 }
 
 static int copy_text(const char **text, char **copy)
@@ -104,8 +118,8 @@ static int fill(struct peer *p, const struct ike_peer *from)
 	if (!r)
 		r = copy_text(&p->conf.proposal, &p->proposal);
 	if (!r)
-		r = copy_certs(p, 0, &p->conf.ours);
-	return r ? r : copy_certs(p, 1, &p->conf.theirs);
+		r = copy_side(p, 0, &p->conf.ours);
+	return r ? r : copy_side(p, 1, &p->conf.theirs);
 }
 
 static bool is_psk(const struct ike_peer *p)

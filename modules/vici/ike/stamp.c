@@ -20,13 +20,19 @@ static void put_text(struct buf *b, const char *text)
 	buf_u8(b, 0); /* so that no two lists of texts look alike */
 }
 
+static void put_certs(struct buf *b, const struct vici_bytes *certs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_put(b, certs[i].p, certs[i].len);
+}
+
 static void put_side(struct buf *b, const struct vici_side *s)
 {
 	put_text(b, s->auth == VICI_AUTH_PSK ? "psk" : "pubkey");
 	put_text(b, s->id);
-	for (size_t i = 0; i < s->n_certs; i++)
-		buf_put(b, s->certs[i].p, s->certs[i].len);
-	put_text(b, NULL);
+	put_certs(b, s->certs, s->n_certs);
+	put_text(b, s->n_cas ? "cas" : NULL);
+	put_certs(b, s->cas, s->n_cas);
 }
 
 static void put_peer(struct buf *b, const struct ike_peer *p)
