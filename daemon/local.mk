@@ -47,6 +47,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/account.c daemon/account.h \
 	daemon/child.c daemon/child.h \
 	daemon/confine.c daemon/confine.h \
+	daemon/ikecert.c daemon/ikecert.h \
 	daemon/ipc.c daemon/ipc.h daemon/ipc_wire.h \
 	daemon/ipcwatch.c daemon/ipcwatch.h \
 	daemon/landlock.c daemon/landlock.h \

@@ -171,7 +171,9 @@ struct msg_file {
 	                         "bindings": the registered phones;
 	                         "ledger": the tunnel's SAs and policies;
 	                         "tls.cert", "tls.key", "tls.ca": the engine's
-	                         files of TLS, again at each reload */
+	                         files of TLS, again at each reload;
+	                         "ike.cert", "ike.peer3": certificates of IKE,
+	                         so, too (daemon/ikecert.h) */
 };
 
 struct msg_pair {

@@ -319,7 +319,8 @@ static const struct conf_key peer_keys[] = {
 		  "for it: calls to it by mikey-rsa take one." },
 	{ .name = "ike", .type = CONF_TEXT,
 	  .help = "With media = \"ike\": the address of the peer's end of IKE. "
-		  "Its psk is the key of IKE then." },
+		  "It proves itself by the psk, or by a certificate (ike_cert "
+		  "or ike_ca), as we do then (vici.cert)." },
 	{ .name = "ike_id", .type = CONF_TEXT, .valid = name_valid,
 	  .help = "Its identity of IKE; its address when left out." },
 	{ .name = "ike_nets", .type = CONF_TEXTS,
@@ -330,6 +331,15 @@ static const struct conf_key peer_keys[] = {
 		  "must lie, ADDRESS/BITS. A tunnel to any other address is "
 		  "refused, whoever asks for it. Two peers' must not "
 		  "overlap." },
+	{ .name = "ike_cert", .type = CONF_TEXT, .valid = file_valid,
+	  .help = "Its certificate of IKE, \"file:PATH\" in PEM, which must "
+		  "name ike_id: no other one is believed. Up to four, of "
+		  "which it may have any, while one takes the place of "
+		  "another." },
+	{ .name = "ike_ca", .type = CONF_TEXT, .valid = file_valid,
+	  .help = "Instead of ike_cert: the CA whose certificates for ike_id "
+		  "are believed, \"file:PATH\" in PEM. Charon then believes it "
+		  "for connections of others, too, that name no CA." },
 	{ .name = "route", .type = CONF_TEXTS, .valid = uri_valid,
 	  .help = "SIP URI of the next hop; by the Request-URI or "
 		  "outside.proxy when left out. A list of them is tried in "
@@ -611,9 +621,37 @@ static const struct profile *find_profile(const struct policy *p,
 	return NULL;
 }
 
-static bool uses_psk(const struct profile *p)
+static bool uses_psk(const struct peer *peer)
 {
-	return p->media == MEDIA_IKE || keyed_by_psk(p);
+	const struct profile *p = peer->profile;
+
+	return (p->media == MEDIA_IKE && !*peer->ike.cert) || keyed_by_psk(p);
+}
+
+/* By what we know it when it comes with a key. */
+static int check_psk(const struct conf_node *n, const struct peer *peer,
+		     struct conf_err *err)
+{
+	bool ike = peer->profile->media == MEDIA_IKE;
+
+	if (uses_psk(peer) && !*peer->psk)
+		return conf_fail(err, n, "peers: %s: profile \"%.60s\" uses a "
+				 "pre-shared key, but the peer has none; make "
+				 "one (openssl rand -hex 32) and set psk = "
+				 "\"file:PATH\"%s", peer->name,
+				 peer->profile->name, ike ? ", or ike_cert or "
+				 "ike_ca" : "");
+	if (!uses_psk(peer) && *peer->psk && ike)
+		return conf_fail(err, n, "peers: %s: it is believed by its "
+				 "psk or by its certificate; leave psk out, "
+				 "or %s", peer->name, peer->ike.ca ? "ike_ca"
+				 : "ike_cert");
+	if (!uses_psk(peer) && *peer->psk)
+		return conf_fail(err, n, "peers: %s: profile \"%.60s\" never "
+				 "uses the psk; leave it out or name a profile "
+				 "with mikey-psk or mikey-dhhmac", peer->name,
+				 peer->profile->name);
+	return 0;
 }
 
 static bool uses_certs(const struct profile *p)
@@ -662,6 +700,8 @@ static int check_certs(const struct policy *p, const struct conf_node *n,
 static int check_peer(const struct policy *p, const struct conf_node *n,
 		      const struct peer *peer, struct conf_err *err)
 {
+	int r;
+
 	if (policy_peer(p, peer->name))
 		return conf_fail(err, n, "peers: the name \"%s\" is there "
 				 "twice; give each peer its own name",
@@ -670,23 +710,14 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 		return conf_fail(err, n, "peers: %s: no profile \"%.60s\" in "
 				 "profiles", peer->name,
 				 conf_text(n, "profile"));
-	if (uses_psk(peer->profile) && !*peer->psk)
-		return conf_fail(err, n, "peers: %s: profile \"%.60s\" uses a "
-				 "pre-shared key, but the peer has none; make "
-				 "one (openssl rand -hex 32) and set psk = "
-				 "\"file:PATH\"", peer->name,
-				 peer->profile->name);
-	if (!uses_psk(peer->profile) && *peer->psk)
-		return conf_fail(err, n, "peers: %s: profile \"%.60s\" never "
-				 "uses the psk; leave it out or name a profile "
-				 "with mikey-psk or mikey-dhhmac", peer->name,
-				 peer->profile->name);
 	if ((peer->profile->media == MEDIA_IKE) != (peer->ike.at.family != 0))
 		return conf_fail(err, n, "peers: %s: ike = \"ADDRESS\" and a "
 				 "profile with media = \"ike\" go together; "
 				 "set both or none", peer->name);
-	return tunnelpeer_check(n, peer, p->peers, p->n_peers, err)
-		       ? E_CONF : check_certs(p, n, peer, err);
+	r = tunnelpeer_check(n, peer, p->peers, p->n_peers, err);
+	if (!r)
+		r = check_psk(n, peer, err);
+	return r ? r : check_certs(p, n, peer, err);
 }
 
 /* What one route of a list promises, TLS, the others must keep. */

@@ -36,21 +36,39 @@ static int read_nets(const struct conf_node *n, const char *name,
 	return r;
 }
 
+static int read_cert(const struct conf_node *n, const char *name,
+		     struct tunnel_peer *p, struct conf_err *err)
+{
+	const char *cert = conf_text(n, "ike_cert"), *ca = conf_text(n,
+								     "ike_ca");
+
+	if (*cert && *ca)
+		return conf_fail(err, n, "peers: %s: ike_cert takes one "
+				 "certificate and ike_ca all of a CA; set one "
+				 "of them", name);
+	p->ca = *ca;
+	p->cert = *ca ? ca : cert;
+	return 0;
+}
+
 int tunnelpeer_read(const struct conf_node *n, const char *name,
 		   struct tunnel_peer *out, struct conf_err *err)
 {
 	struct tunnel_peer p = { .id = conf_text(n, "ike_id") };
 	const char *at = conf_text(n, "ike");
-	int r;
+	int r = read_cert(n, name, &p, err);
 
+	if (r)
+		return r;
 	if (*at && (addr_parse(at, &p.at) || p.at.port ||
 		    addr_is_any(&p.at)))
 		return conf_fail(err, n, "peers: %s: ike: \"%.60s\" is no "
 				 "address of a host", name, at);
-	if (!p.at.family && (*p.id || conf_texts(n, "ike_nets")))
-		return conf_fail(err, n, "peers: %s: ike_id and ike_nets say "
-				 "more of the far end that ike names; set ike "
-				 "= \"ADDRESS\", or leave them out", name);
+	if (!p.at.family && (*p.id || *p.cert || conf_texts(n, "ike_nets")))
+		return conf_fail(err, n, "peers: %s: ike_id, ike_nets, "
+				 "ike_cert and ike_ca say more of the far end "
+				 "that ike names; set ike = \"ADDRESS\", or "
+				 "leave them out", name);
 	r = p.at.family ? read_nets(n, name, &p, err) : 0;
 	if (!r)
 		*out = p;
@@ -129,6 +147,7 @@ static bool same_peer(const struct peer *a, const struct peer *b)
 {
 	return b && addr_equal(&a->ike.at, &b->ike.at) &&
 	       !strcmp(a->ike.id, b->ike.id) && !strcmp(a->psk, b->psk) &&
+	       !strcmp(a->ike.cert, b->ike.cert) && a->ike.ca == b->ike.ca &&
 	       same_nets(&a->ike, &b->ike) &&
 	       a->profile->ike_after == b->profile->ike_after &&
 	       a->profile->n_esp == b->profile->n_esp &&

@@ -6,6 +6,8 @@
 #include "daemon/base/addr.h"
 #include "daemon/base/conf.h"
 
+#include <stdbool.h>
+
 #define TUNNEL_NETS_MAX 4
 
 struct peer;
@@ -15,6 +17,9 @@ struct policy;
 struct tunnel_peer {
 	struct addr at;  /* its end of IKE; family 0: none */
 	const char *id;  /* its identity, or "": its address */
+	const char *cert; /* by what it is believed, "file:PATH"; "": by the
+	                     psk */
+	bool ca; /* that is the CA of it */
 	struct net nets[TUNNEL_NETS_MAX]; /* where its media arrive */
 	size_t n_nets;   /* one at least */
 };
@@ -24,7 +29,7 @@ struct tunnel_peer {
 int tunnelpeer_nets(const struct conf_node *n, const char *name,
 		    const char *key, struct net *out, size_t *count,
 		    struct conf_err *err);
-/* ike, ike_id and ike_nets of an entry of peers, which has that name. */
+/* What begins with "ike" in an entry of peers, which has that name. */
 int tunnelpeer_read(const struct conf_node *n, const char *name,
 		    struct tunnel_peer *out, struct conf_err *err);
 /* Whether the peer's esp_nets are there where its tunnels are for more than

@@ -349,16 +349,15 @@ void files_close(struct files *f)
 
 /* -- key files ------------------------------------------------------------ */
 
-static int path_of(const char *name, const char *dir, char *out, size_t len)
+int files_path(const char *name, const char *dir, char *out, size_t len)
 {
 	if (*name != '/')
 		return path_in(dir, name, out, len);
 	return (size_t)snprintf(out, len, "%s", name) < len ? 0 : E_SPACE;
 }
 
-/* A file with these mode bits off; else *why says what is wrong. */
-static int open_checked(const char *path, mode_t forbidden, int *out,
-			char why[static 256])
+int files_open_checked(const char *path, mode_t forbidden, int *out,
+		       char why[static 256])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -396,9 +395,9 @@ int files_open_psk(const struct peer *peer, const char *dir, int *out)
 {
 	char path[1024], why[256];
 
-	if (path_of(peer->psk + strlen("file:"), dir, path, sizeof path))
+	if (files_path(peer->psk + strlen("file:"), dir, path, sizeof path))
 		return E_SPACE;
-	if (open_checked(path, S_IWGRP | S_IRWXO, out, why))
+	if (files_open_checked(path, S_IWGRP | S_IRWXO, out, why))
 		return psk_fault(peer, path, why);
 	return 0;
 }
@@ -441,9 +440,9 @@ int files_open_users(const struct conf *c, const char *dir, int *out)
 	*out = -1;
 	if (register_mode_of(c) != REGISTER_LOCAL)
 		return 0;
-	if (path_of(value + strlen("file:"), dir, path, sizeof path))
+	if (files_path(value + strlen("file:"), dir, path, sizeof path))
 		return E_SPACE;
-	if (open_checked(path, S_IWGRP | S_IRWXO, out, why))
+	if (files_open_checked(path, S_IWGRP | S_IRWXO, out, why))
 		return users_fault(path, why);
 	return 0;
 }
@@ -483,9 +482,9 @@ int files_open_password(const struct account *a, const char *dir, int *out)
 {
 	char path[1024], why[256];
 
-	if (path_of(a->password + strlen("file:"), dir, path, sizeof path))
+	if (files_path(a->password + strlen("file:"), dir, path, sizeof path))
 		return E_SPACE;
-	if (open_checked(path, S_IWGRP | S_IRWXO, out, why))
+	if (files_open_checked(path, S_IWGRP | S_IRWXO, out, why))
 		return password_fault(a, path, why);
 	return 0;
 }
@@ -531,9 +530,9 @@ int files_open_credential(const struct policy_file *file, const char *dir,
 							: S_IWGRP | S_IWOTH;
 	char path[1024], why[256];
 
-	if (path_of(file->path, dir, path, sizeof path))
+	if (files_path(file->path, dir, path, sizeof path))
 		return E_SPACE;
-	if (open_checked(path, forbidden, out, why))
+	if (files_open_checked(path, forbidden, out, why))
 		return file_fault(file, why);
 	return 0;
 }

@@ -2,6 +2,7 @@
 sbin_PROGRAMS += daemon/callseald
 daemon_callseald_SOURCES = \
 	daemon/parent/files.c \
+	daemon/parent/ikefiles.c \
 	daemon/parent/listfile.c \
 	daemon/parent/main.c \
 	daemon/parent/orders.c \

@@ -152,6 +152,8 @@ static int check(const struct options *o)
 	if (!r)
 		r = files_check_credential(policy, dir);
 	if (!r)
+		r = files_check_ike(conf, policy, dir);
+	if (!r)
 		r = files_check_tls(conf, dir);
 	if (!r)
 		r = files_check_list(conf, dir);

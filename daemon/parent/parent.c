@@ -130,6 +130,21 @@ static int check_tls_files(const struct conf *c, const char *dir)
 	return r;
 }
 
+static int check_ike_files(const struct conf *c, const struct policy *policy,
+			   const char *dir)
+{
+	struct ike_file f;
+	int r = 0, one;
+
+	for (size_t i = 0;
+	     (one = files_open_ike(c, policy, dir, i, &f)) != E_NOTFOUND; i++)
+		if (one)
+			r = one;
+		else if (f.fd >= 0)
+			close(f.fd);
+	return r;
+}
+
 /* What the tunnel process began with it keeps. NULL: nothing of it changes. */
 static const char *tunnels_change(const struct policy *now,
 				  const struct policy *next)
@@ -153,7 +168,8 @@ static const char *tunnels_change(const struct policy *now,
 							      : rows[i].gone;
 	return tunnelpeers_same(now, next) ? NULL :
 	       "other peers have media = \"ike\", or their ike, ike_id, "
-	       "ike_nets or psk, or their profile's ike or esp, changed";
+	       "ike_nets, ike_cert, ike_ca or psk, or their profile's ike or "
+	       "esp, changed";
 }
 
 static int check_tunnels(struct parent *p)
@@ -197,10 +213,16 @@ static int prepare_next(struct parent *p)
 		return r;
 	}
 	r = policy_new(p->conf_next, &p->policy_next, &err);
-	if (!r)
-		return check_tunnels(p);
-	reload_failed(p, err.text);
-	return r;
+	if (r) {
+		reload_failed(p, err.text);
+		return r;
+	}
+	r = check_ike_files(p->conf_next, p->policy_next, dir);
+	if (r) {
+		reload_failed(p, "a certificate of IKE cannot be used");
+		return r;
+	}
+	return check_tunnels(p);
 }
 
 static void reload(struct parent *p)
@@ -596,7 +618,8 @@ int parent_run(const struct options *o)
 	p.status = EX_CONFIG;
 	if (read_all(&p) || check_psk_files(&p) || check_password_files(&p) ||
 	    check_credential_files(&p) || check_users_file(&p) ||
-	    check_tls_files(p.conf, p.conf_dir))
+	    check_tls_files(p.conf, p.conf_dir) ||
+	    check_ike_files(p.conf, p.policy, p.conf_dir))
 		goto out;
 	p.status = EXIT_FAILURE;
 	if (files_open(o, &p.id, &p.files))

@@ -52,6 +52,11 @@ int files_open(const struct options *o, const struct identity *id,
 	       struct files *out);
 /* Removes the sockets. */
 void files_close(struct files *f);
+/* A configured name as a path: E_SPACE, logged. */
+int files_path(const char *name, const char *dir, char *out, size_t len);
+/* Opens a file with these mode bits off; E_CONF: why says what is wrong. */
+int files_open_checked(const char *path, mode_t forbidden, int *out,
+		       char why[static 256]);
 /* Opens a peer's pre-shared key file, refusing one that others may read. psk
  * is the configured value, dir the configuration's folder. */
 int files_open_psk(const struct peer *peer, const char *dir, int *fd);
@@ -87,6 +92,21 @@ int files_open_tls(const struct conf *c, const char *dir,
 void files_close_tls(int fd[static TLS_FILES]);
 /* Reads them, too, and forgets what it read: for --check. */
 int files_check_tls(const struct conf *c, const char *dir);
+
+/* -- ikefiles.c: certificates of IKE, for the tunnel process -------------- */
+
+struct ike_file {
+	char name[NAME_TEXT]; /* on the pair */
+	int fd;               /* -1: it is not configured */
+};
+
+/* Opens the i-th, refusing what others may change. E_NOTFOUND behind the last;
+ * logs what else fails. */
+int files_open_ike(const struct conf *c, const struct policy *policy,
+		   const char *dir, size_t i, struct ike_file *out);
+/* Reads them, too: for --check. */
+int files_check_ike(const struct conf *c, const struct policy *policy,
+		    const char *dir);
 
 /* -- listfile.c: screening.file, for the engine --------------------------- */
 

@@ -377,6 +377,24 @@ static int send_tls(struct worker *w, const struct conf *conf)
 	return r;
 }
 
+static int send_ike(struct worker *w, const struct conf *conf,
+		    const struct policy *policy)
+{
+	struct ike_file f;
+	int r = 0;
+
+	if (w->process != PROC_TUNNEL)
+		return 0;
+	for (size_t i = 0; !r; i++) {
+		r = files_open_ike(conf, policy, w->parent->conf_dir, i, &f);
+		if (!r && f.fd >= 0) {
+			r = send_file(w, f.name, f.fd);
+			close(f.fd);
+		}
+	}
+	return r == E_NOTFOUND ? 0 : r;
+}
+
 static int send_list(struct worker *w, const struct conf *conf)
 {
 	int fd = -1, r;
@@ -403,7 +421,8 @@ static int send_conf(struct worker *w, const struct conf *conf,
 		return r;
 	if ((r = send_secrets(w, policy)) || (r = send_passwords(w, policy)) ||
 	    (r = send_credential(w, policy)) || (r = send_users(w, conf)) ||
-	    (r = send_tls(w, conf)) || (r = send_list(w, conf)))
+	    (r = send_tls(w, conf)) || (r = send_list(w, conf)) ||
+	    (r = send_ike(w, conf, policy)))
 		return r;
 	return send_to(w, MSG_BEGIN, &begin, sizeof begin);
 }

@@ -24,5 +24,6 @@ noinst_LIBRARIES += modules/vici/libvicimodule.a
 modules_vici_libvicimodule_a_SOURCES = \
 	modules/vici/list.c modules/vici/list.h \
 	modules/vici/module.c \
+	modules/vici/proof.c modules/vici/proof.h \
 	modules/vici/standing.c modules/vici/standing.h
 VICI_MODULE_LIBS = modules/vici/libvicimodule.a $(VICI_LIBS)

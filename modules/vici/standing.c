@@ -29,6 +29,12 @@ static int name_valid(const char *value, const char **why)
 		       ? E_FORMAT : 0;
 }
 
+static int file_valid(const char *value, const char **why)
+{
+	*why = "\"file:PATH\"";
+	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+}
+
 static const struct conf_key vici_keys[] = {
 	{ .name = "socket", .type = CONF_TEXT, .dflt = "/run/charon.vici",
 	  .reload = RELOAD_RESTART,
@@ -44,6 +50,11 @@ static const struct conf_key vici_keys[] = {
 	{ .name = "address", .type = CONF_TEXT, .reload = RELOAD_RESTART,
 	  .help = "Our address of IKE; that of our media outside when left "
 		  "out." },
+	{ .name = "cert", .type = CONF_TEXT, .valid = file_valid,
+	  .reload = RELOAD_RESTART,
+	  .help = "Our certificate of IKE, \"file:PATH\" in PEM, for peers "
+		  "with ike_cert or ike_ca; it names id. Its private key "
+		  "charon has by itself (swanctl/private), and we never." },
 	{ .name = NULL }
 };
 
@@ -58,7 +69,8 @@ struct stand {
 	const struct peer *peer;
 	uint64_t use;
 	bool up;
-	char why[IKE_WHY_TEXT];
+	bool broken; /* it cannot be raised before a restart */
+	char why[IKECERT_WHY + 32];
 };
 
 struct charon {
@@ -67,10 +79,26 @@ struct charon {
 	struct ike_settings settings;
 	struct ike *ike;
 	struct stand *stands;
+	struct proof *proof;
 	const struct settings *of; /* the configuration's */
 	const struct standing_ops *ops;
 	void *user;
 };
+
+static int check_cert(const struct conf *c, const struct conf_node *n,
+		      struct conf_err *err)
+{
+	const struct conf_node *p;
+
+	for (size_t i = 0; (p = conf_at(c, "peers", i)); i++)
+		if ((*conf_text(p, "ike_cert") || *conf_text(p, "ike_ca")) &&
+		    !*conf_text(n, "cert"))
+			return conf_fail(err, n, "vici.cert: a peer is "
+					 "believed by its certificate of IKE, "
+					 "and we have none to show; set cert "
+					 "= \"file:PATH\"");
+	return 0;
+}
 
 int vici_standing_check(const struct conf *c, struct conf_err *err)
 {
@@ -84,7 +112,7 @@ int vici_standing_check(const struct conf *c, struct conf_err *err)
 	if (*at && (addr_parse(at, &a) || a.port || addr_is_any(&a)))
 		return conf_fail(err, n, "vici.address: \"%.60s\" is no "
 				 "address of a host", at);
-	return 0;
+	return check_cert(c, n, err);
 }
 
 static struct stand *find(const struct charon *c, const char *peer)
@@ -233,14 +261,15 @@ static int add_use(struct charon *c, const struct peer *peer, bool call,
 	return ike_use(c->ike, &want, use);
 }
 
-static int add_peer(struct charon *c, const struct peer *peer,
-		    const struct settings *s)
+static int add_peer(struct charon *c, struct stand *st)
 {
+	const struct peer *peer = st->peer;
 	char ours[ADDR_TEXT], theirs[ADDR_TEXT];
-	const char *id = conf_text(c->conf, "id");
+	const char *id = conf_text(c->conf, "id"), *why = NULL;
 	struct ike_peer p = {
 		.name = peer->name, .remote = peer->ike.at,
-		.local = *our_media(s, peer->ike.at.family), .dpd_s = DPD_S
+		.local = *our_media(c->of, peer->ike.at.family),
+		.dpd_s = DPD_S
 	};
 
 	if (*conf_text(c->conf, "address"))
@@ -249,11 +278,26 @@ static int add_peer(struct charon *c, const struct peer *peer,
 	p.ours.id = *id ? id : addr_host(&p.local, ours);
 	p.theirs.id = *peer->ike.id ? peer->ike.id
 				    : addr_host(&p.remote, theirs);
-	return ike_peer_add(c->ike, &p);
+	if (*peer->ike.cert)
+		why = proof_give(c->proof, peer->name, &p);
+	if (why)
+		snprintf(st->why, sizeof st->why, "%s", why);
+	return why ? E_CONF : ike_peer_add(c->ike, &p);
 }
 
-static int stand_up(struct charon *c, const struct peer *peer,
-		    const struct settings *s)
+/* With a bad certificate it does not keep others from their tunnels. */
+static int breaks(struct stand *st, int r)
+{
+	st->broken = true;
+	if (r != E_CONF)
+		snprintf(st->why, sizeof st->why, "%s; see ike, ike_id and "
+			 "ike_nets of the peers", err_text(r));
+	log_error(TAG, "peer %s: no tunnel can be raised: %s", st->peer->name,
+		  st->why);
+	return r == E_CONF ? 0 : r;
+}
+
+static int stand_up(struct charon *c, const struct peer *peer)
 {
 	struct stand *st = calloc(1, sizeof *st);
 	int r;
@@ -264,14 +308,10 @@ static int stand_up(struct charon *c, const struct peer *peer,
 	strcpy(st->why, "it was not raised yet");
 	st->next = c->stands;
 	c->stands = st;
-	r = add_peer(c, peer, s);
+	r = add_peer(c, st);
 	if (!r)
 		r = add_use(c, peer, false, &st->use);
-	if (r)
-		log_error(TAG, "peer %s: no tunnel can be raised: %s; see ike, "
-			  "ike_id and ike_nets of the peers", peer->name,
-			  err_text(r));
-	return r;
+	return r ? breaks(st, r) : 0;
 }
 
 /* -- the role -------------------------------------------------------------- */
@@ -303,7 +343,7 @@ static int begin(void *state, struct event_base *base,
 	r = ike_new(base, &c->settings, &ops, c, &c->ike);
 	for (size_t i = 0; !r && (p = policy_at(policy, i)); i++)
 		if (p->profile->media == MEDIA_IKE)
-			r = stand_up(c, p, settings);
+			r = stand_up(c, p);
 	if (r)
 		end(c);
 	return r;
@@ -323,6 +363,8 @@ static const char *trouble(void *state, const char *peer)
 
 	if (!s)
 		return "there is no such peer";
+	if (s->broken)
+		return s->why;
 	if (s->up || (s->peer->profile->ike_after && !ike_trouble(c->ike)))
 		return NULL;
 	return ike_trouble(c->ike) ? ike_trouble(c->ike) : s->why;
@@ -377,7 +419,22 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	return 0;
 }
 
+int vici_standing_certs(struct standing *role, const struct policy *policy,
+			const struct proof_files *files)
+{
+	struct charon *c = role->state;
+	const char *id = conf_text(c->conf, "id");
+
+	if (!*id)
+		id = conf_text(c->conf, "address");
+	return proof_new(policy, *id ? id : NULL, files, &c->proof);
+}
+
 void vici_standing_free(struct standing *s)
 {
-	free(s ? s->state : NULL);
+	struct charon *c = s ? s->state : NULL;
+
+	if (c)
+		proof_free(c->proof);
+	free(c);
 }

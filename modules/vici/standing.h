@@ -5,12 +5,16 @@
 
 #include "daemon/base/conf.h"
 #include "daemon/tunnel/standing.h"
+#include "modules/vici/proof.h"
 
 /* The config group "vici"; conf is borrowed as long as the role. */
 extern const struct conf_group vici_group;
 int vici_standing_check(const struct conf *c, struct conf_err *err);
 /* E_NOMEM. */
 int vici_standing_new(const struct conf *c, struct standing **out);
+/* Reads the certificates of IKE, before it begins. E_NOMEM. */
+int vici_standing_certs(struct standing *s, const struct policy *policy,
+			const struct proof_files *files);
 void vici_standing_free(struct standing *s);
 
 #endif

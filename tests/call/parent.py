@@ -478,6 +478,50 @@ def a_second_kind_of_tunnel(user):
         assert p.stop() == 0
 
 
+def ike_config(peer, own='cert = "file:a.pem"; id = "a.example";'):
+    text = tunnel_config('ike').replace('psk = "file:b.psk";',
+                                        f'ike = "192.0.2.8"; ike_id = "b.example"; {peer}')
+    return text.replace('media = "ike"; keying = [ "mikey-psk" ]', 'media = "ike"') + \
+        f'vici = {{ {own} }}; tunnel = {{ shut = "relay"; }};'
+
+
+def certificates_of_ike(user):
+    """Their files: rights and faults, and what cannot be read is no reload."""
+    pinned = ike_config('ike_cert = "file:b.pem";')
+    with Place(user) as p:
+        for name in 'ab':
+            done = subprocess.run(
+                ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=x', '-addext',
+                 f'subjectAltName = DNS:{name}.example', '-keyout', '-'],
+                check=True, capture_output=True, text=True)
+            key, _, cert = done.stdout.partition('-----BEGIN CERTIFICATE')
+            p.write_psk('-----BEGIN CERTIFICATE' + cert, name=f'{name}.pem')
+            p.write_psk(key, name=f'{name}.key')
+        p.write(ike_config('ike_cert = "file:b.pem";', ''))
+        expect(p.call('-f', p.conf, '--check'), 78, 'vici.cert: a peer is believed')
+        p.write(ike_config(''))
+        expect(p.call('-f', p.conf, '--check'), 78, 'or ike_cert or ike_ca')
+        for peer, why in (('ike_cert = "file:none";', 'ike_cert of peer *@b.example: file'),
+                          ('ike_cert = "file:b.key";', 'a private key lies in it'),
+                          ('ike_cert = "file:b.psk";', 'holds no certificate'),
+                          ('ike_cert = "file:a.pem";', 'does not name b.example')):
+            p.write(ike_config(peer))
+            expect(p.call('-f', p.conf, '--check'), 78, why)
+        p.write(pinned)
+        expect(p.call('-f', p.conf, '--check'), 0, 'configuration is fine')
+        os.chmod(f'{p.dir}/b.pem', 0o666)
+        expect(p.call(*p.options()), 78, 'others may change it')
+        os.chmod(f'{p.dir}/b.pem', 0o644)
+        p.start()
+        os.chmod(f'{p.dir}/a.pem', 0o666)
+        said = p.hup(pinned)
+        assert 'vici.cert: file' in said and 'of IKE cannot be used' in said, said
+        os.chmod(f'{p.dir}/a.pem', 0o644)
+        assert 'is in force' in p.hup(pinned)
+        assert p.stop() == 0
+
+
 def tells_systemd(user):
     """READY only when all are, RELOADING and READY again, the watchdog fed
     while all answer, STOPPING."""
@@ -626,7 +670,7 @@ class Frozen:
 TESTS = (options, check, long_requests, key_files, passwords, accounts, print_config,
          runs_and_stops, two_instances, killed_children_come_back, back_off_grows,
          no_orphans, reloads, a_start_that_fails_is_told, unknown_user, low_ports,
-         tunnels, a_tunnel_process, tells_systemd, debugging,
+         tunnels, a_tunnel_process, certificates_of_ike, tells_systemd, debugging,
          wrong_configuration_in_a_child, an_engine_that_accuses,
          a_keeper_that_accuses, rules_of_the_parents_pair, a_crash_is_told,
          deaf_children_are_killed, a_reload_that_a_child_refuses,

@@ -264,6 +264,27 @@ static void ends_of_ike(void **state)
 	assert_string_equal(d->id, "c.example");
 	assert_int_equal(d->n_nets, 2);
 	assert_int_equal(d->nets[1].bits, 64);
+	assert_string_equal(d->cert, "");
+	policy_free(p);
+	conf_free(c);
+}
+
+static void certificates_of_ike(void **state)
+{
+	struct conf *c = conf_of(
+		"profiles = { i = { need = \"require\"; media = \"ike\"; }; };"
+		"peers = ( { match = \"*@b\"; profile = \"i\"; ike_cert = "
+		"\"file:b\"; ike = \"192.0.2.1\"; }, { match = \"*\"; profile "
+		"= \"i\"; ike_ca = \"file:c\"; ike = \"192.0.2.2\"; } );");
+	struct policy *p = NULL;
+	struct conf_err err;
+
+	(void)state;
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	assert_string_equal(policy_at(p, 0)->ike.cert, "file:b");
+	assert_false(policy_at(p, 0)->ike.ca);
+	assert_string_equal(policy_at(p, 1)->ike.cert, "file:c");
+	assert_true(policy_at(p, 1)->ike.ca);
 	policy_free(p);
 	conf_free(c);
 }
@@ -341,7 +362,13 @@ static const struct {
 	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
 	  "esp = []; }; };", "takes at least one suite" },
 	{ IKE "psk = \"file:x\"; } );", "go together" },
-	{ IKE "ike = \"192.0.2.1\"; } );", "but the peer has none" },
+	{ IKE "ike = \"192.0.2.1\"; } );",
+	  "set psk = \"file:PATH\", or ike_cert or ike_ca" },
+	{ IKE "ike = \"192.0.2.1\"; psk = \"file:x\"; ike_cert = "
+	  "\"file:y\"; } );", "leave psk out, or ike_cert" },
+	{ IKE "ike = \"192.0.2.1\"; ike_ca = \"file:x\"; ike_cert = "
+	  "\"file:y\"; } );", "set one of them" },
+	{ IKE "ike_ca = \"file:x\"; } );", "say more of the far end" },
 	{ IKE "psk = \"file:x\"; ike = \"b.example\"; } );",
 	  "ike: \"b.example\" is no address" },
 	{ IKE "psk = \"file:x\"; ike = \"192.0.2.1:500\"; } );",
@@ -463,6 +490,7 @@ int main(void)
 		cmocka_unit_test(files_of_the_credential_are_listed),
 		cmocka_unit_test(ends_of_ike),
 		cmocka_unit_test(what_esp_is_for),
+		cmocka_unit_test(certificates_of_ike),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(where_sdes_may_go),
 		cmocka_unit_test(values_are_checked_by_the_tables),

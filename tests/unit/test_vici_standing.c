@@ -2,6 +2,7 @@
  * charon is given for them, and what is told of them. */
 #include "daemon/base/err.h"
 #include "modules/vici/standing.h"
+#include "tests/mock/ca.h"
 #include "tests/mock/charon.h"
 #include "tests/mock/vici_text.h"
 
@@ -43,6 +44,7 @@ static struct rig {
 	const char *key;  /* the keeper's; NULL: the first */
 	const char *have; /* what list-sas streams */
 	char path[64], heard[8192];
+	int fd[3]; /* our certificate, and those of two peers; 0: none came */
 } rig;
 
 static void tell(const char *event, const char *text)
@@ -107,6 +109,18 @@ static void wanted(void *user, uint64_t want, const char *why)
 
 static const struct standing_ops ops = { need_key, gone, changed, wanted };
 
+static int file_of(void *user, const char *name)
+{
+	static const char *const names[] = { "ike.cert", "ike.peer0",
+					     "ike.peer1" };
+
+	assert_ptr_equal(user, &rig);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(names[i], name) && rig.fd[i])
+			return rig.fd[i];
+	return -1;
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -129,6 +143,9 @@ static int tear_down(void **state)
 	conf_free(rig.conf);
 	charon_free(rig.charon);
 	event_base_free(rig.base);
+	for (size_t i = 0; i < sizeof rig.fd / sizeof *rig.fd; i++)
+		if (rig.fd[i])
+			close(rig.fd[i]);
 	return 0;
 }
 
@@ -149,6 +166,8 @@ static const struct conf_group *const *groups(void)
 
 static int begin(const char *vici, const char *peers)
 {
+	struct proof_files files = { file_of, &rig,
+				     CA_NOW * UINT64_C(1000000) };
 	struct conf_err err = { "" };
 	char text[4096];
 	int r;
@@ -161,6 +180,8 @@ static int begin(const char *vici, const char *peers)
 	    vici_standing_check(rig.conf, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(vici_standing_new(rig.conf, &rig.standing), 0);
+	assert_int_equal(vici_standing_certs(rig.standing, rig.policy, &files),
+			 0);
 	r = rig.standing->begin(rig.standing->state, rig.base, &rig.settings,
 				rig.policy, &ops, &rig);
 	rig.begun = !r;
@@ -382,10 +403,13 @@ static void bad_values(void **state)
 	static const char *const bad[] = {
 		"vici = { prefix = \"x\"; };",
 		"vici = { prefix = \"a b-\"; };",
+		"vici = { cert = \"a.pem\"; };",
 	};
 	static const char *const odd[] = {
 		"vici = { prefix = \"\"; };", "vici = { address = \"x\"; };",
 		"vici = { address = \"192.0.2.1:500\"; };",
+		"peers = ( { match = \"*\"; profile = \"p\"; ike_ca = "
+		"\"file:x\"; } );",
 	};
 	struct conf_err err;
 
@@ -400,6 +424,110 @@ static void bad_values(void **state)
 		conf_free(rig.conf);
 		rig.conf = NULL;
 	}
+}
+
+/* -- certificates ---------------------------------------------------------- */
+
+#define CERT "id = \"a.example\"; cert = \"file:a.pem\";"
+#define PINNED "{ match = \"*@b\"; name = \"b\"; profile = \"ike\"; ike = " \
+	"\"192.0.2.2\"; ike_id = \"b.example\"; ike_cert = \"file:b\"; }"
+
+/* One of the first key, which is wide of the CA's. */
+static int cert_file(const char *san, long to_s, char der[static 80])
+{
+	static struct ca ca;
+	struct ca_order order = { .san = san, .to_s = to_s };
+	unsigned char *bytes = NULL;
+	X509 *x;
+	int fd;
+
+	if (!ca.cert)
+		ca = ca_make(0, "ca");
+	x = ca_issue(&ca, ca_key(1, "P-256", 0), "x", &order);
+	i2d_X509(x, &bytes);
+	for (int i = 0; i < 32; i++) /* as vici_to_text() has it */
+		snprintf(der + 2 * i, 3, "%02x", bytes[i]);
+	fd = ca_file(x, NULL, NULL, NULL);
+	OPENSSL_free(bytes);
+	X509_free(x);
+	return fd;
+}
+
+static void by_certificates(void **state)
+{
+	char ours[80], theirs[80], text[200];
+
+	(void)state;
+	rig.fd[0] = cert_file("DNS:a.example", 0, ours);
+	rig.fd[1] = cert_file("DNS:b.example", 0, theirs);
+	assert_int_equal(begin(CERT, PINNED), 0);
+	snprintf(text, sizeof text, "local { auth = pubkey id = a.example "
+		 "certs [ 0x%s", ours);
+	wait_for(text);
+	snprintf(text, sizeof text, "remote { auth = pubkey id = b.example "
+		 "certs [ 0x%s", theirs);
+	wait_for(text);
+	wait_for("initiate");
+	assert_int_equal(rig.keys, 0);
+	assert_null(strstr(rig.heard, "cacerts"));
+	assert_null(strstr(rig.heard, "load-shared"));
+}
+
+static void by_a_ca(void **state)
+{
+	static const char peer[] =
+		"{ match = \"*@b\"; name = \"b\"; profile = \"ike\"; ike = "
+		"\"192.0.2.2\"; ike_ca = \"file:ca\"; }";
+	struct ca ca = ca_make(0, "ca");
+	char ours[80];
+
+	(void)state;
+	rig.fd[0] = cert_file("DNS:a.example", 0, ours);
+	rig.fd[1] = ca_file(ca.cert, NULL, NULL, NULL);
+	assert_int_equal(begin(CERT, peer), 0);
+	wait_for("remote { auth = pubkey id = 192.0.2.2 cacerts [ 0x30");
+	ca_free(&ca);
+}
+
+/* Who has a bad one has no tunnel; others have theirs. */
+static void a_bad_certificate(void **state)
+{
+	char der[80];
+
+	(void)state;
+	rig.fd[0] = cert_file("DNS:a.example", 0, der);
+	rig.fd[1] = cert_file("DNS:b.example", -1, der);
+	assert_int_equal(begin(CERT, PINNED
+			       ", { match = \"*@c\"; name = \"c\"; "
+			       "profile = \"after\"; ike = \"192.0.2.3\"; "
+			       "psk = \"file:c\"; }"), 0);
+	assert_string_equal(trouble("b"), "ike_cert: its certificate has "
+			    "expired; get a new one");
+	wait_for("load-conn callseal-c");
+	assert_null(strstr(rig.heard, "callseal-b"));
+}
+
+static void bad_ones_of_ours(void **state)
+{
+	char der[80];
+
+	(void)state;
+	rig.fd[0] = cert_file("DNS:c.example", 0, der);
+	rig.fd[1] = cert_file("DNS:b.example", 0, der);
+	assert_int_equal(begin(CERT, PINNED), 0);
+	assert_non_null(strstr(trouble("b"), "vici.cert: does not name "
+			       "a.example"));
+}
+
+static void one_that_did_not_come(void **state)
+{
+	char der[80];
+
+	(void)state;
+	rig.fd[0] = cert_file("DNS:a.example", 0, der);
+	assert_int_equal(begin(CERT, PINNED), 0);
+	assert_non_null(strstr(trouble("b"), "ike_cert: the file did not "
+			       "come"));
 }
 
 /* ike = "after": charon knows the peer, and begins when a call wants it. */
@@ -544,6 +672,11 @@ int main(void)
 		T(what_cannot_be),
 		T(an_address_of_another_family),
 		T(bad_values),
+		T(by_certificates),
+		T(by_a_ca),
+		T(a_bad_certificate),
+		T(bad_ones_of_ours),
+		T(one_that_did_not_come),
 	};
 #undef T
 

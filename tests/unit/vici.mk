@@ -44,10 +44,16 @@ tests_unit_test_uses_SOURCES = tests/unit/test_uses.c \
 	tests/mock/alloc.c tests/mock/alloc.h tests/mock/modules.c
 tests_unit_test_uses_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_uses_LDADD = $(TUNNEL_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
+# certificates of IKE
+check_PROGRAMS += tests/unit/test_ikecert
+TESTS += tests/unit/test_ikecert
+tests_unit_test_ikecert_SOURCES = tests/unit/test_ikecert.c \
+	tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_ikecert_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_vici_standing
 TESTS += tests/unit/test_vici_standing
 tests_unit_test_vici_standing_SOURCES = tests/unit/test_vici_standing.c \
-	$(VICI_MOCK) tests/mock/modules.c
+	$(VICI_MOCK) tests/mock/ca.c tests/mock/ca.h tests/mock/modules.c
 tests_unit_test_vici_standing_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_vici_standing_LDADD = modules/vici/libvicimodule.a \
 	$(VICI_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)

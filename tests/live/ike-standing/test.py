@@ -12,7 +12,7 @@ import time
 
 from lib import certs, claims, pcap, rtp, speech, stage
 from lib.capture import Capture, tshark
-from lib.charon import Charon, kernel_has_esp
+from lib.charon import Charon, Shell, kernel_has_esp
 from lib.lab import wait_for
 
 SLOW = 15  # packets within charon when a call ends: threads do ESP there
@@ -206,6 +206,40 @@ def hangs(t):
     charon.process.send(signal.SIGCONT)
 
 
+def prove(t, gate, site, pin):
+    """The gateway shows a certificate of site's, and believes the one of pin alone."""
+    peer, made = gate.peers[0], f'{t.lab.dir}/certs-own'
+    gate.stop()
+    peer.psk, peer.more['ike_cert'] = None, f'file:{made}/{pin}.pem'
+    line = f'\tcert = "file:{made}/{site}.pem";\n'
+    if line not in gate.extra:
+        gate.extra = gate.extra.replace('vici = {', f'vici = {{\n{line}')
+    gate.ike = 'standing'
+    gate.start()
+
+
+def certificates(t):
+    """Each end pins the other's; charon alone has their keys, as if by swanctl."""
+    s = t.stage
+    for site in 'abc':
+        certs.own(t.lab, site, f'DNS:{"b" if site == "c" else site}.example', 'P-256')
+    for site in 'ab':
+        shell = Shell(t.lab, t.build, t.charon[site].path)
+        shell.wait('up ')
+        shell.good(f'key {t.lab.dir}/certs-own/{site}.key')
+    prove(t, s.b, 'b', 'a')
+    prove(t, s.a, 'a', 'c')
+    wait_for('it to be refused', lambda: 'did not come up' in s.a.log(), 15)
+    t.claim('another certificate than the pinned one raises nothing',
+            children(s.a) == children(s.b) == [])
+    prove(t, s.a, 'a', 'b')
+    up(t, s.a)
+    s.record()
+    s.talk(s.alice, s.bob, stage.BOB, seconds=2, during=lambda: t.claim(
+        'by certificates a call is sealed', s.verdicts() == ['sealed', 'sealed']))
+    t.claim('no RTP is on the wire', not clear(t, s.recorded()['wire']))
+
+
 def again(t):
     s = t.stage
     s.record()
@@ -223,4 +257,5 @@ def check(t):
     other_key(t)
     again(t)
     after(t)
+    certificates(t)
     t.wire.stop()

@@ -1,0 +1,110 @@
+/* proof.c - see proof.h. */
+#include "modules/vici/proof.h"
+
+#include "daemon/base/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(IKECERTS_MAX <= IKE_CERTS_MAX, "charon gets all of a file");
+
+/* One file. */
+struct held {
+	struct ikecerts certs;
+	struct vici_bytes bytes[IKECERTS_MAX];
+	char why[IKECERT_WHY + 32]; /* "": it is good */
+};
+
+struct theirs {
+	char peer[NAME_TEXT];
+	bool ca;
+	struct held held;
+};
+
+struct proof {
+	struct held ours;
+	struct theirs *theirs;
+	size_t n;
+};
+
+static void hold(struct held *h, const char *key, int fd, enum ikecert_use use,
+		 const char *id, uint64_t now_us)
+{
+	char why[IKECERT_WHY] = "the file did not come: restart the service";
+
+	if (fd < 0 || ikecerts_read(fd, use, id, now_us, &h->certs, why))
+		snprintf(h->why, sizeof h->why, "%s: %s", key, why);
+	for (size_t i = 0; i < h->certs.n; i++)
+		h->bytes[i] = (struct vici_bytes){ h->certs.cert[i].der,
+						   h->certs.cert[i].len };
+}
+
+static void hold_theirs(struct theirs *t, const struct peer *p, size_t i,
+			const struct proof_files *files)
+{
+	char name[NAME_TEXT], at[ADDR_TEXT];
+
+	snprintf(t->peer, sizeof t->peer, "%s", p->name);
+	snprintf(name, sizeof name, IKECERT_FILE_PEER, i);
+	t->ca = p->ike.ca;
+	hold(&t->held, t->ca ? "ike_ca" : "ike_cert",
+	     files->fd(files->user, name), t->ca ? IKECERT_CA : IKECERT_PIN,
+	     *p->ike.id ? p->ike.id : addr_host(&p->ike.at, at),
+	     files->now_us);
+}
+
+int proof_new(const struct policy *policy, const char *id,
+	      const struct proof_files *files, struct proof **out)
+{
+	struct proof *p = calloc(1, sizeof *p);
+	const struct peer *peer;
+
+	if (p)
+		p->theirs = calloc(policy_count(policy) + 1,
+				   sizeof *p->theirs);
+	if (!p || !p->theirs) {
+		proof_free(p);
+		return E_NOMEM;
+	}
+	for (size_t i = 0; (peer = policy_at(policy, i)); i++)
+		if (*peer->ike.cert)
+			hold_theirs(&p->theirs[p->n++], peer, i, files);
+	if (p->n)
+		hold(&p->ours, "vici.cert",
+		     files->fd(files->user, IKECERT_FILE_OURS), IKECERT_OURS,
+		     id, files->now_us);
+	*out = p;
+	return 0;
+}
+
+void proof_free(struct proof *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		ikecerts_free(&p->theirs[i].held.certs);
+	ikecerts_free(&p->ours.certs);
+	free(p->theirs);
+	free(p);
+}
+
+const char *proof_give(const struct proof *p, const char *peer,
+		       struct ike_peer *out)
+{
+	const struct theirs *t = p->theirs;
+	struct vici_side *ours = &out->ours, *far = &out->theirs;
+
+	while (t < p->theirs + p->n && strcmp(t->peer, peer))
+		t++;
+	if (t == p->theirs + p->n)
+		return "its certificate was not read";
+	if (*p->ours.why || *t->held.why)
+		return *p->ours.why ? p->ours.why : t->held.why;
+	ours->auth = far->auth = VICI_AUTH_PUBKEY;
+	ours->certs = p->ours.bytes;
+	ours->n_certs = p->ours.certs.n;
+	*(t->ca ? &far->cas : &far->certs) = t->held.bytes;
+	*(t->ca ? &far->n_cas : &far->n_certs) = t->held.certs.n;
+	return NULL;
+}

@@ -1,0 +1,29 @@
+/* proof.h - the certificates of IKE of peers that are believed by them: read
+ * from files that the parent opened, held for charon. */
+#ifndef CALLSEAL_VICI_PROOF_H
+#define CALLSEAL_VICI_PROOF_H
+
+#include "daemon/ikecert.h"
+#include "modules/vici/ike/ike.h"
+
+/* Where the files are: a descriptor by its name (daemon/ikecert.h), or -1. */
+struct proof_files {
+	int (*fd)(void *user, const char *name);
+	void *user;
+	uint64_t now_us; /* since 1970 */
+};
+
+struct proof;
+
+/* Reads those of all peers of the policy; our identity is `id`, or NULL where
+ * each peer has another. What is wrong with a file is proof_give()'s to say.
+ * E_NOMEM. */
+int proof_new(const struct policy *policy, const char *id,
+	      const struct proof_files *files, struct proof **out);
+void proof_free(struct proof *p); /* NULL is allowed */
+/* Gives both sides of a peer with a cert its certificates, borrowed as long as
+ * the proof. NULL, or what is wrong with a file, and the cure. */
+const char *proof_give(const struct proof *p, const char *peer,
+		       struct ike_peer *out);
+
+#endif
