@@ -76,6 +76,7 @@ static const char conf[] =
 	"  { match = \"*@w.example\"; profile = \"whole\"; name = \"w\"; },"
 	"  { match = \"*@h.example\"; profile = \"hidden\"; name = \"h\"; },"
 	"  { match = \"*@hb.example\"; profile = \"shut\"; name = \"hb\"; },"
+	"  { match = \"+999*\"; profile = \"shut\"; },"
 	"  { match = \"*@s.example\"; profile = \"signed\"; name = \"s\"; },"
 	"  { match = \"*@p.example\"; profile = \"plain\"; name = \"p\"; } );"
 	"phones = ( { user = \"alice\";"

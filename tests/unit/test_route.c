@@ -251,6 +251,22 @@ static void who_is_hidden_is_not_shown(void **state)
 	}
 }
 
+static void a_number_has_no_domain_to_hide_in(void **state)
+{
+	struct rig *r = rig_new("");
+	struct call_start s = { .from = INSIDE, .caller = ALICE,
+				.callee = "tel:+999-1" };
+	struct refusal no;
+
+	(void)state;
+	assert_int_equal(addr_parse("127.0.0.1:5060", &s.source), 0);
+	assert_int_equal(call_start(r->e, &s, r, &r->call, &no), E_POLICY);
+	assert_int_equal(no.status, 403);
+	assert_non_null(strstr(rig_log, "dial the number at one"));
+	r->call = NULL;
+	rig_free(r);
+}
+
 static void what_is_no_call_hides_nobody(void **state)
 {
 	struct rig *r = rig_new("");
@@ -337,6 +353,7 @@ int main(void)
 		cmocka_unit_test(transfers),
 		cmocka_unit_test(who_is_no_peer_reaches_no_phone),
 		cmocka_unit_test(who_is_hidden_is_not_shown),
+		cmocka_unit_test(a_number_has_no_domain_to_hide_in),
 		cmocka_unit_test(what_is_no_call_hides_nobody),
 		cmocka_unit_test(routes_lead_outwards),
 		cmocka_unit_test(without_the_role),

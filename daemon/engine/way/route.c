@@ -105,6 +105,11 @@ static int check_hidden(struct call *c, enum hide hidden, struct refusal *no)
 	if (!c->leg)
 		return refuse(c, no, 403, "the peer's profile has hide, and "
 			      "only calls hide who is in them");
+	if (c->from == INSIDE && c->hide == HIDE_BOTH &&
+	    !strncasecmp(c->callee, "tel:", 4))
+		return refuse(c, no, 403, "the peer's profile has hide = "
+			      "\"both\", and a tel: URI has no domain in whose "
+			      "name to hide; dial the number at one");
 	if (c->from == INSIDE || hidden >= c->hide)
 		return 0;
 	return refuse(c, no, 488, "the peer's profile has hide, and the call "
