@@ -61,8 +61,21 @@ def in_the_call(s, d, i, shows):
     unnamed(s.b.expect("SIP/2.0 200"), "the 200 of the INFO", shows)
 
 
+# What a phone may say of itself, and of others.
+TOLD = "".join("%s: %s\r\n" % (name, value % "alice") for name, value in (
+    ("P-Asserted-Identity", "<sip:%s@inside.example>"),
+    ("P-Preferred-Identity", "<sip:%s@inside.example>"),
+    ("Remote-Party-ID", "<sip:%s@inside.example>"), ("Diversion", "<sip:%s@inside.example>"),
+    ("History-Info", "<sip:%s@inside.example>;index=1"), ("Referred-By", "<sip:%s@b.example>"),
+    ("Reply-To", "<sip:%s@inside.example>"), ("Call-Info", "<http://inside.example/%s>"),
+    ("Alert-Info", "<http://inside.example/%s>"), ("Identity", "%s"), ("User-Agent", "%s 1.0"),
+    ("Subject", "%s"), ("Organization", "%s"), ("In-Reply-To", "%s@inside.example"),
+    ("Session-ID", "%s"), ("User-to-User", "%s"), ("Warning", '399 %s "none"'),
+    ("Reason", 'SIP;text="%s"'), ("X-Own", "%s")))
+
+
 def hidden_out(s, shows):
-    d, i = s.invite()
+    d, i = s.invite(extra=TOLD)
     same(i.get("From").split(";")[0], ANONYMOUS, "From of the INVITE")
     inner = unnamed(i, "the INVITE", shows)
     assert "alice@" in inner.get("From") and "bob@" in inner.get("To"), inner.data
@@ -110,7 +123,8 @@ def the_phone_hears_who_calls(s):
     d = hidden_in(s)
     i = s.a.expect("INVITE")
     assert "alice@inside.example" in i.get("From"), i.get("From")
-    s.a.reply(i, "486 Bob is out", "A1", extra="Server: phone\r\n")
+    s.a.reply(i, "486 Bob is out", "A1", body="alice may ring later",
+              extra=TOLD + "Server: phone\r\nContent-Type: text/plain\r\n")
     no = s.b.expect("SIP/2.0 486")
     same((no.line, no.get("Server"), no.get("Contact")), ("SIP/2.0 486 Busy Here", "", ""),
          "a failure outside")
@@ -162,6 +176,16 @@ def both_sides_speak_in_his_call(s):
     same(inner.get("To"), "<sip:them@b.example>;tag=f1", "To within our own BYE")
     s.b.reply(bye, "200 OK", contact=False)
     s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.gone()
+
+
+@case(keys=BOTH, target="tel:+15551234,sip:127.0.0.1:%d" % (PORT + 11))
+def a_number_is_at_no_place_to_hide_it(s):
+    d = dialog()
+    branch = s.a.request("INVITE", "tel:+15551234", d, body=SDP)
+    no = s.a.expect("SIP/2.0 500")
+    s.a.request("ACK", "tel:+15551234", dict(d, ttag=no.tag("To")), branch=branch)
+    s.b.quiet()
     s.gone()
 
 
