@@ -8,6 +8,8 @@ the kernel does both.
 import json
 import os
 import signal
+import socket
+import threading
 import time
 
 from lib import certs, claims, pcap, rtp, speech, stage
@@ -121,11 +123,59 @@ def killed(t):
     charon.process.wait(5)
     wait_for('the tunnel device is gone',
              lambda: 'ipsec0' not in t.lab.net.run('gate-a', 'ip', '-brief', 'link'))
+    nonsense(t)
     os.unlink(charon.path)
     charon.start()
     os.chmod(charon.path, 0o666)
     up(t, s.a, 60, 2)
     up(t, s.b, 60, 2)
+
+
+class Nonsense(threading.Thread):
+    """At charon's socket: whatever it is asked, it answers what is no VICI."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(path)
+        self.socket.listen()
+        os.chmod(path, 0o666)
+        self.answers = 0
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                one, _ = self.socket.accept()
+            except OSError:
+                return
+            with one:
+                if one.recv(4096):
+                    one.sendall(b'\0\0\0\4\x63all')
+                    self.answers += 1
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.join(5)
+        self.socket.close()
+
+
+def nonsense(t):
+    """Something else than charon sits there: it is believed in nothing."""
+    s, path = t.stage, t.charon['a'].path
+    os.unlink(path)
+    fake = Nonsense(path)
+    wait_for('it to be asked', lambda: fake.answers, 15)
+    s.alice.forget()
+    begun = time.monotonic()
+    s.alice.dial(stage.BOB)
+    s.alice.wait_event('CALL_CLOSED')
+    took = time.monotonic() - begun
+    fake.close()
+    t.claim('who answers nonsense raises nothing, and the call is refused at once',
+            s.b.calls() == [] and took < 2 and
+            'no tunnel to the peer: charon: charon sent ' in s.a.log(), f'{took:.1f} s')
+    t.claim('the process that asked it lives', 'tunnel was ended' not in s.a.log())
 
 
 def other_key(t):
