@@ -430,15 +430,16 @@ def killed():
     b = Process('b')
     a = Process('a')
     up(a, b)
+    host_up(a, b, 'all', 9)
     a.crash()
-    claim('tunnel and blocks stay in the kernel', 'proto esp' in kernel('a') and blocks('a') == 12)
+    claim('tunnels and blocks stay in the kernel', sas('a') == 4 and blocks('a') == 12)
     ip('-n', 'a', 'xfrm', 'state', 'deleteall')
     wire.seen()
     claim('without its SAs nothing leaves', talk(left, right, (B, 50000)) == 0 and
           not [p for p, _ in wire.seen() if p != 50])
     a = Process('a')
     claim('the next start has removed all but blocks', a.pid and only_blocks('a') and
-          blocks('a') == 12, kernel('a'))
+          blocks('a') == 12 == ip('-n', 'a', 'xfrm', 'policy').count('dir '), kernel('a'))
     a.crash()
     a = Process('a', ports='42000-42015')
     claim('with other ports, it has others', a.pid and blocks('a') == 2 and
