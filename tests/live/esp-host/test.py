@@ -8,7 +8,7 @@ A far end that says another address than is allowed gets no tunnel.
 import subprocess
 import time
 
-from lib import claims, pcap, rtp, speech, stage
+from lib import claims, pcap, rtp, stage
 from lib.lab import wait_for
 from lib.phone import Phone
 
@@ -24,10 +24,8 @@ def setup(t):
     t.stage = s = stage.Stage(
         lab, seconds=300, sealed='media = "esp"; esp_scope = "host";', capability='net_admin',
         media='grace = 3;', peer_a={'esp_nets': nets['b']}, peer_b={'esp_nets': nets['a']})
-    other = f'{lab.dir}/other.wav'
-    speech.make(other, 'Here is another call beside the first one.', seconds=300)
-    t.carol = Phone(lab, 'a', CAROL, other, number=1)
-    t.dave = Phone(lab, 'b', DAVE, other, number=1)
+    t.carol = Phone(lab, 'a', CAROL, s.speech, number=1)
+    t.dave = Phone(lab, 'b', DAVE, s.speech, number=1)
     for gate, phone in ((s.a, t.carol), (s.b, t.dave)):
         gate.phones[phone.user] = f'sip:{phone.user}@{phone.address}:{5060 + 2 * phone.number}'
         reload(gate)
