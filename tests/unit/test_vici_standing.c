@@ -398,6 +398,10 @@ static void an_address_of_another_family(void **state)
 			       "\"file:b\"; }"), E_UNSUPPORTED);
 }
 
+/* A far end has a certificate, and we have none. */
+#define UNSHOWN "peers = ( { match = \"*\"; profile = \"p\"; " \
+	"ike_ca = \"file:x\"; } );"
+
 static void bad_values(void **state)
 {
 	static const char *const bad[] = {
@@ -408,8 +412,7 @@ static void bad_values(void **state)
 	static const char *const odd[] = {
 		"vici = { prefix = \"\"; };", "vici = { address = \"x\"; };",
 		"vici = { address = \"192.0.2.1:500\"; };",
-		"peers = ( { match = \"*\"; profile = \"p\"; ike_ca = "
-		"\"file:x\"; } );",
+		UNSHOWN,
 	};
 	struct conf_err err;
 
