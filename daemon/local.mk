@@ -56,6 +56,7 @@ daemon_libframe_a_SOURCES = \
 	daemon/password.c daemon/password.h \
 	daemon/pem.c daemon/pem.h \
 	daemon/policy.c daemon/policy.h \
+	daemon/profile.c daemon/profile.h \
 	daemon/process.c daemon/process.h \
 	daemon/psk.c daemon/psk.h \
 	daemon/registrar.c daemon/registrar.h \

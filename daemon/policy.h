@@ -6,84 +6,14 @@
 
 #include "daemon/account.h"
 #include "daemon/base/conf.h"
-#include "daemon/base/esp.h"
-#include "daemon/base/suite.h"
 #include "daemon/message.h"
+#include "daemon/profile.h"
 #include "daemon/tunnelpeer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The order is that of strictness. */
-enum need {
-	NEED_REQUIRE, /* a call that cannot be sealed ends */
-	NEED_PREFER,  /* ours are offered sealed, what comes is taken */
-	NEED_ALLOW,   /* ours are plain, what comes is taken */
-	NEED_FORBID   /* plain, in both directions; said loudly at start */
-};
-
-/* Which of what both sides can do: doc/NEGOTIATION.md. */
-enum negotiate {
-	NEGOTIATE_STATIC,    /* only the first method and suite of the lists */
-	NEGOTIATE_AUTOMATIC, /* the first of the offerer's that both have */
-	NEGOTIATE_PRIORITY   /* the lowest sum of both sides' ranks */
-};
-
-#define KEYING_METHODS_MAX 8
 #define ROUTES_MAX 8
-
-/* How SDP goes between the edges, whatever the hops are (S/MIME). */
-enum body_mode {
-	BODY_MODE_NONE,
-	BODY_MODE_SIGN,        /* readable on the way, but not to be changed */
-	BODY_MODE_ENCRYPT,     /* proves nobody */
-	BODY_MODE_SIGN_ENCRYPT, /* signed, and that is encrypted */
-	BODY_MODE_TUNNEL /* the same of whole messages of a call */
-};
-
-/* Of whole messages: what the header around them does not show. */
-enum hide {
-	HIDE_NONE,
-	HIDE_CALLER,
-	HIDE_BOTH /* who is called, too */
-};
-
-/* In what media go outside. */
-enum media_way {
-	MEDIA_SRTP,
-	MEDIA_ESP, /* keyed by MIKEY, in the kernel */
-	MEDIA_IKE  /* in a tunnel that charon keeps to the peer */
-};
-
-/* Over what SIP may go when it carries keys as they are (SDES). */
-enum sdes_way { SDES_TLS, SDES_ANY };
-
-struct profile {
-	const char *name;
-	enum need need;
-	const char *keying[KEYING_METHODS_MAX]; /* names, best first */
-	size_t n_keying;
-	enum suite suites[SUITE_COUNT];         /* best first */
-	size_t n_suites;
-	bool retarget; /* keys may be agreed with another identity of the
-	                  domain than the call names */
-	bool early; /* answer = "early" */
-	bool tofu;  /* trust = "tofu" */
-	bool late;  /* late = "allow" */
-	bool asserted; /* asserted = "trust" */
-	enum sdes_way sdes;
-	enum negotiate negotiate;
-	enum body_mode body;
-	enum hide hide;      /* BODY_MODE_TUNNEL */
-	bool fetch;          /* certificates for it may be asked for: not where
-	                        somebody is hidden, for a question names both */
-	enum media_way media;
-	bool srtp_within; /* and there in SRTP: "ike+srtp" */
-	bool ike_after; /* ike = "after"; MEDIA_IKE */
-	enum esp_suite esp[ESP_SUITES]; /* best first */
-	size_t n_esp;
-	enum esp_scope esp_scope; /* MEDIA_ESP */
-};
 
 struct peer {
 	char name[NAME_TEXT];  /* unique; the match when not configured */
@@ -138,11 +68,6 @@ bool policy_hides(const struct policy *p);
 bool policy_tunnels(const struct policy *p);
 /* Whether some of them are of this kind. */
 bool policy_uses(const struct policy *p, enum media_way way);
-
-/* "none", "sign", ... */
-const char *policy_body(enum body_mode mode);
-/* "require", ... */
-const char *policy_need(enum need need);
 
 /* The i-th file of our credential, in the order in which to read them; false
  * when there are no more. */

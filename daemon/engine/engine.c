@@ -181,7 +181,7 @@ static void warn_plain(const struct engine *e)
 			log_info("engine", "calls with %s (%s) may go in "
 				 "clear: profile %s says need = \"%s\"",
 				 peer->name, peer->match, peer->profile->name,
-				 policy_need(peer->profile->need));
+				 profile_need(peer->profile->need));
 	}
 }
 

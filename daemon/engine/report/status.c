@@ -192,7 +192,7 @@ json_t *status_call(const struct call *c, bool streams)
 			      "direction", c->from == INSIDE ? "out" : "in",
 			      "caller", c->caller, "callee", c->callee,
 			      "peer", c->peer, "profile", c->profile,
-			      "need", policy_need(c->need),
+			      "need", profile_need(c->need),
 			      "offered", attempt_text(c),
 			      "since", seconds(c->started_us));
 

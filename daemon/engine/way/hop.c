@@ -127,7 +127,7 @@ json_t *engine_peers(const struct engine *e)
 		}
 		o = json_pack("{s:s,s:s,s:s,s:s,s:I,s:o}", "name", p->name,
 			      "match", p->match, "profile", p->profile->name,
-			      "need", policy_need(p->profile->need),
+			      "need", profile_need(p->profile->need),
 			      "keepalive_s", (json_int_t)p->keepalive_s,
 			      "servers", servers);
 		json_array_append_new(list, o);
