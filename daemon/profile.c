@@ -1,5 +1,5 @@
-/* profile.c - see profile.h. What the key table cannot say is checked here: what
- * does not go together, and that what is required can be done. */
+/* profile.c - see profile.h. What the key table cannot say is checked here:
+ * what does not go together, and that what is required can be done. */
 #include "daemon/profile.h"
 
 #include "daemon/base/err.h"
