@@ -60,10 +60,14 @@ issue() # name, what kind of key
 		keyUsage=digitalSignature,keyEncipherment,keyAgreement >cnf
 	openssl x509 -req -in "$name.csr" -CA ca.pem -CAkey ca.key \
 		-CAcreateserial -days 30 -extfile cnf -out "$name.pem" || exit 1
-	openssl pkcs12 -export -in "$name.pem" -inkey "$name.key" \
-		-name "$name" -passout pass:x -out "$name.p12" \
-		-keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 ||
-		exit 1 # newer ways gpgsm cannot read
+	pack "$name" || exit 1
+}
+
+pack() # name; newer ways gpgsm cannot read
+{
+	openssl pkcs12 -export -in "$1.pem" -inkey "$1.key" -name "$1" \
+		-passout pass:x -out "$1.p12" -keypbe PBE-SHA1-3DES \
+		-certpbe PBE-SHA1-3DES -macalg sha1
 }
 
 # -- we seal ----------------------------------------------------------------
@@ -124,6 +128,16 @@ gpgsm_runs()
 {
 	echo x | gpgsm --batch --yes --disable-dirmngr --disable-crl-checks \
 		--pinentry-mode loopback --passphrase-fd 0 "$@"
+}
+
+# Its reader of PKCS #12 trips over some that are sound, by their salt.
+gpgsm_imports() # name
+{
+	for try in 1 2 3 4 5; do
+		gpgsm_runs --import "$1.p12" && return
+		pack "$1" || return
+	done
+	return 1
 }
 
 gpgsm_verifies() # from, to, content
@@ -244,7 +258,7 @@ prepare()
 		sed 's/.*=//; s/://g; s/$/ S relax/' >gpg/trustlist.txt
 	gpgsm --batch --disable-dirmngr --import ca.pem ra.pem ea.pem \
 		fa.pem || exit 1
-	gpgsm_runs --import ra.p12 && gpgsm_runs --import rb.p12
+	gpgsm_imports ra && gpgsm_imports rb
 }
 
 prepare >log 2>&1 || {
