@@ -326,9 +326,9 @@ static void rings(struct fork *f, struct txn *prong, const sip_t *sip)
 int fork_response(struct txn *prong, nta_outgoing_t *orq, const sip_t *sip)
 {
 	struct fork *f = prong->pair->fork;
-	int status = nta_outgoing_status(orq);
+	int status = txn_status(orq, sip);
 
-	if (status <= 100)
+	if (!status)
 		return 0;
 	if (status >= 200)
 		prong->answer = status;

@@ -293,7 +293,7 @@ static void again(struct txn *t, bool good)
 
 static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
-	int status = nta_outgoing_status(orq);
+	int status = txn_status(orq, sip);
 
 	if (status < 200)
 		return 0;

@@ -494,11 +494,22 @@ void txn_go_on(struct txn *t)
 	msg_destroy(msg);
 }
 
+int txn_status(nta_outgoing_t *orq, const sip_t *sip)
+{
+	bool invite = nta_outgoing_method(orq) == sip_method_invite;
+	int status = nta_outgoing_status(orq);
+	int said = sip ? sip->sip_status->st_status : status;
+
+	if (status <= 100 || (status < 200 && !invite))
+		return 0;
+	return said < 200 && status >= 200 ? 0 : status;
+}
+
 int txn_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 {
-	int status = nta_outgoing_status(orq);
+	int status = txn_status(orq, sip);
 
-	if (status <= 100)
+	if (!status)
 		return 0;
 	if (status >= 200)
 		t->answer = status;

@@ -22,6 +22,11 @@ msg_t *txn_build(struct passage *p);
 void txn_pass_built(struct passage *p);
 void txn_refused(struct passage *p, const struct refusal *no);
 
+/* What a response's callback has to act on: its status; 0: nothing. 100 says
+ * nothing, nor does a provisional one to any method but INVITE (RFC 4320 4.1),
+ * nor one that its own final response overtook, which Sofia hands up under the
+ * status of the latter. sip NULL: a failure of Sofia's own making. */
+int txn_status(nta_outgoing_t *orq, const sip_t *sip);
 /* Sofia's callback for the response to a request that was relayed. */
 int txn_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip);
 /* Sends the INVITE p to one of several phones. False: no says why not. */

@@ -217,6 +217,20 @@ def in_dialog_requests(s):
 
 
 @case()
+def nothing_provisional_to_other_requests(s):
+    d, e = s.up()
+    for frm, to, at in ((s.a, s.b, d), (s.b, s.a, e)):
+        for method in ("INFO", "UPDATE"):
+            frm.request(method, at["uri"], at)
+            r = to.expect(method)
+            to.reply(r, "182 Queued")
+            to.reply(r, "200 OK")
+            frm.expect("SIP/2.0 200")
+    s.bye(d)
+    s.gone()
+
+
+@case()
 def reinvite_and_update(s):
     d, e = s.up()
     s.b.request("INVITE", e["uri"], e, body=SDP)

@@ -77,6 +77,20 @@ def forked_reliable_branches_count_apart(s):
 
 
 @case()
+def ringing_that_the_answer_overtook(s):
+    d, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    s.b.reply(i, "180 Ringing", "B1")
+    s.a.expect("SIP/2.0 200")
+    s.b.quiet(0.1)  # no ACK and BYE, as for a branch that lost
+    s.confirm(d)
+    s.b.reply(i, "180 Ringing", "B1")
+    s.b.quiet(0.1)
+    s.bye(d)
+    s.gone()
+
+
+@case()
 def repeated_200_to_the_phone(s):
     d, i = s.invite()
     s.b.reply(i, "200 OK", "B1", body=SDP)

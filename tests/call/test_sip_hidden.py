@@ -57,7 +57,9 @@ def in_the_call(s, d, i, shows):
         more="Refer-To: <sip:carol@b.example>\r\n", **inner)
     s.b.expect("SIP/2.0 403")
     ask(s, "INFO", e, i.contact(), content="5", ends=ends, **inner)
-    s.a.reply(s.a.expect("INFO"), "200 OK", contact=False)
+    info = s.a.expect("INFO")
+    s.a.reply(info, "182 Queued", contact=False)  # goes no further
+    s.a.reply(info, "200 OK", contact=False)
     unnamed(s.b.expect("SIP/2.0 200"), "the 200 of the INFO", shows)
 
 
