@@ -308,17 +308,24 @@ static bool clear_is_refused(const struct control *c,
 	return true;
 }
 
+static bool may_tunnel(const struct control *c, enum stream_seal s)
+{
+	return !stream_has_tunnel(s) ||
+	       c->conf.may_tunnel(c->conf.user, stream_has_keys(s));
+}
+
 static bool tunnel_is_refused(const struct control *c,
 			      const struct msg_stream_add *m)
 {
-	bool tunnel = false;
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; i < m->n; i++)
-		tunnel = tunnel || stream_has_tunnel(m->line[i].sealed);
-	if (!tunnel || c->conf.may_tunnel(c->conf.user))
+	while (i < m->n && may_tunnel(c, m->line[i].sealed))
+		i++;
+	if (i == m->n)
 		return false;
-	log_line(LOG_CLASS_REFUSED, "relay", m->call, "a stream in a tunnel, "
-		 "though no peer's profile has media = \"esp\" or \"ike\"");
+	log_line(LOG_CLASS_REFUSED, "relay", m->call, "a stream in a tunnel "
+		 "%s SRTP, though no peer's profile has such media",
+		 stream_has_keys(m->line[i].sealed) ? "with" : "without");
 	return true;
 }
 

@@ -23,10 +23,11 @@ struct control_conf {
 	/* Whether the relay's own policy has a peer that may go in clear;
 	 * if not, the engine gets no stream that is not sealed. */
 	bool (*may_clear)(void *user);
-	/* Whether it has a peer whose media go in ESP: only then does the
-	 * kernel guard tunnel.ports, and without that a stream in a tunnel
-	 * would be one in clear. */
-	bool (*may_tunnel)(void *user);
+	/* Whether it has a peer whose media go in a tunnel, sealed within or
+	 * bare: only then does the kernel guard tunnel.ports, and without that
+	 * a stream in a tunnel would be one in clear; and where every tunnel
+	 * is to have SRTP within, a bare one is what nobody wants. */
+	bool (*may_tunnel)(void *user, bool sealed);
 	void *user;
 };
 

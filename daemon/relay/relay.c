@@ -60,11 +60,18 @@ static bool may_clear(void *user)
 	return false;
 }
 
-static bool may_tunnel(void *user)
+static bool may_tunnel(void *user, bool sealed)
 {
 	struct relay *r = user;
+	const struct policy *p = child_policy(r->child);
+	const struct profile *f;
 
-	return policy_tunnels(child_policy(r->child));
+	for (size_t i = 0; i < policy_count(p); i++) {
+		f = policy_at(p, i)->profile;
+		if (f->media != MEDIA_SRTP && f->srtp_within == sealed)
+			return true;
+	}
+	return false;
 }
 
 /* Sets the timer for what waits longest. */

@@ -65,9 +65,9 @@ static bool may_clear(void *user)
 	return ((struct house *)user)->id % 5 != 0;
 }
 
-static bool may_tunnel(void *user)
+static bool may_tunnel(void *user, bool sealed)
 {
-	return ((struct house *)user)->id % 7 != 0;
+	return ((struct house *)user)->id % (sealed ? 11 : 7) != 0;
 }
 
 static void give(struct house *h, enum process from, enum message type,

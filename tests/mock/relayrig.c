@@ -75,11 +75,11 @@ static bool may_clear(void *user)
 	return !r->conf.only_sealed;
 }
 
-static bool may_tunnel(void *user)
+static bool may_tunnel(void *user, bool sealed)
 {
 	const struct rig *r = user;
 
-	return r->conf.tunnels;
+	return sealed ? r->conf.within : r->conf.tunnels;
 }
 
 void rig_open(struct rig *r, const struct rig_conf *conf)

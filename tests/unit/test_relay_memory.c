@@ -113,9 +113,10 @@ static bool may_clear(void *user)
 	return true;
 }
 
-static bool may_tunnel(void *user)
+static bool may_tunnel(void *user, bool sealed)
 {
 	(void)user;
+	(void)sealed;
 	return true;
 }
 

@@ -27,7 +27,7 @@ static void open_rig(const char *loop)
 	const struct rig_conf conf = {
 		.loop = rig_loop(loop), .transform = &evp_transform,
 		.suite = SUITE_AES_CM_128_HMAC_SHA1_80, .workers = 1,
-		.only_sealed = true, .tunnels = true,
+		.only_sealed = true, .tunnels = true, .within = true,
 	};
 
 	rig_open(&rig, &conf);
@@ -230,8 +230,14 @@ static void the_policy_must_have_tunnels(void **state)
 	(void)state;
 	open_rig("epoll");
 	assert_int_equal(added(STREAM_CLEAR), E_POLICY);
-	rig.conf.tunnels = false; /* as nothing guards those ports then */
+	rig.conf.tunnels = false; /* where all are "ike+srtp" */
 	assert_int_equal(added(STREAM_TUNNEL), E_POLICY);
+	assert_int_equal(added(STREAM_BOTH), 0);
+	rig.conf.within = false; /* as nothing guards those ports then */
+	assert_int_equal(added(STREAM_TUNNEL), E_POLICY);
+	assert_int_equal(added(STREAM_BOTH), E_POLICY);
+	rig.conf.tunnels = true;
+	assert_int_equal(added(STREAM_TUNNEL), 0);
 	assert_int_equal(added(STREAM_BOTH), E_POLICY);
 	assert_int_equal(added(STREAM_SEALED), 0);
 	assert_int_equal(rig_add(&rig, 1, STREAM_BOTH + 1), E_FORMAT);
