@@ -32,7 +32,7 @@ static int quoted_valid(const char *value, const char **why)
 static int file_valid(const char *value, const char **why)
 {
 	*why = "\"file:PATH\", the file holds the password";
-	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+	return conf_is_file(value) ? 0 : E_FORMAT;
 }
 
 static int account_valid(const char *value, const char **why)

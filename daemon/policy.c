@@ -28,13 +28,13 @@ struct policy {
 static int file_valid(const char *value, const char **why)
 {
 	*why = "\"file:PATH\", the file holds PEM";
-	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+	return conf_is_file(value) ? 0 : E_FORMAT;
 }
 
 static int psk_valid(const char *value, const char **why)
 {
 	*why = "\"file:PATH\", the file holds at least 32 hex digits";
-	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+	return conf_is_file(value) ? 0 : E_FORMAT;
 }
 
 static int match_valid(const char *value, const char **why)

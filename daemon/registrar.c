@@ -17,7 +17,7 @@ static const char *const rings[] = { "all", "best", NULL };
 static int users_valid(const char *value, const char **why)
 {
 	*why = "\"file:PATH\"";
-	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+	return conf_is_file(value) ? 0 : E_FORMAT;
 }
 
 /* A realm is compared letter by letter, a domain is not: lower case is both. */

@@ -29,7 +29,7 @@ static int file_valid(const char *value, const char **why)
 {
 	*why = "\"file:PATH\", a line each: \"deny PATTERN\" or \"allow "
 	       "PATTERN\"";
-	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+	return conf_is_file(value) ? 0 : E_FORMAT;
 }
 
 static int agent_valid(const char *value, const char **why)

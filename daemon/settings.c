@@ -106,7 +106,7 @@ static int user_valid(const char *value, const char **why)
 static int file_valid(const char *value, const char **why)
 {
 	*why = "\"file:PATH\"";
-	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+	return conf_is_file(value) ? 0 : E_FORMAT;
 }
 
 static int phone_user_valid(const char *value, const char **why)

@@ -353,6 +353,11 @@ const char *conf_node_where(const struct conf_node *n)
 	return n->where;
 }
 
+bool conf_is_file(const char *value)
+{
+	return !strncmp(value, "file:", 5) && value[5];
+}
+
 int conf_fail(struct conf_err *err, const struct conf_node *n, const char *fmt,
 	      ...)
 {

@@ -113,6 +113,9 @@ const char *conf_text(const struct conf_node *n, const char *key);
 size_t conf_texts(const struct conf_node *n, const char *key); /* count */
 const char *conf_text_at(const struct conf_node *n, const char *key, size_t i);
 
+/* Whether a value has the shape "file:PATH"; PATH is not looked at. */
+bool conf_is_file(const char *value);
+
 /* Writes the annotated default: every group and key with help, type, range
  * and default, commented out where there is no default. */
 void conf_print_default(FILE *f, const struct conf_group *const *groups);

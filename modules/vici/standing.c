@@ -32,7 +32,7 @@ static int name_valid(const char *value, const char **why)
 static int file_valid(const char *value, const char **why)
 {
 	*why = "\"file:PATH\"";
-	return !strncmp(value, "file:", 5) && value[5] ? 0 : E_FORMAT;
+	return conf_is_file(value) ? 0 : E_FORMAT;
 }
 
 static const struct conf_key vici_keys[] = {
