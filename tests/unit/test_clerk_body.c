@@ -90,6 +90,17 @@ static void headers(struct ends *e, uint64_t wall_us)
 		 "Contact: <sip:192.0.2.1>\r\nDate: %s\r\n", date);
 }
 
+/* The same of a request by Bob in that call. */
+static void as_from_bob(struct ends *e)
+{
+	char date[64];
+
+	snprintf(date, sizeof date, "%s", strstr(e->frag, "Date: "));
+	snprintf(e->frag, sizeof e->frag, "From: <" BOB ">;tag=2\r\n"
+		 "To: <" ALICE ">;tag=1\r\nCall-ID: x\r\nCSeq: 7 INVITE\r\n"
+		 "Contact: <sip:192.0.2.2>\r\n%s", date);
+}
+
 static void add(struct sent *s, const void *data, size_t len)
 {
 	memcpy(s->tail + s->tail_len, data, len);
@@ -265,6 +276,23 @@ static void as_long_as_the_first_waits(void **state)
 				"seen before");
 		close_ends(&e);
 	}
+}
+
+/* What the far end says in a call of ours begins none: no proxy forks it. */
+static void in_a_call_of_ours_once(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+
+	(void)state;
+	open_ends(&e, BODY_MODE_SIGN);
+	headers(&e, e.a.wall_us);
+	as_from_bob(&e);
+	s = *seal(&e, &e.b, BOB, ALICE);
+	opens_to_sdp(open_at(&e, &e.a, &s, 1));
+	e.branch = 1;
+	refused(open_at(&e, &e.a, &s, 1), E_REPLAY, 488, "seen before");
+	close_ends(&e);
 }
 
 /* Who repeats it may write what no signature covers in another way. */
@@ -746,6 +774,7 @@ int main(void)
 		cmocka_unit_test(each_mode_there_and_back),
 		cmocka_unit_test(for_one_message_once_and_for_a_while),
 		cmocka_unit_test(as_long_as_the_first_waits),
+		cmocka_unit_test(in_a_call_of_ours_once),
 		cmocka_unit_test(however_it_is_written),
 		cmocka_unit_test(a_response_says_it_again),
 		cmocka_unit_test(what_is_less_than_the_profile_wants),

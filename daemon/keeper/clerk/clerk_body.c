@@ -262,8 +262,9 @@ static int taken_once(struct clerk *c, struct work *w,
 	uint64_t now = w->terms.wall_us;
 	struct replay_case rc = { .hash = o->mark, .origin = &m->origin,
 				  .peer = w->peer->name, .now_us = now };
-	/* of a call, which ends with a word to us */
-	bool begins = !m->words && !m->probe && m->whole != WHOLE_LAST;
+	/* a call of theirs, which ends with a word to us */
+	bool begins = !m->words && !m->probe && !m->party.outward &&
+		      m->whole != WHOLE_LAST;
 	enum replay_verdict v;
 	int r;
 
