@@ -13,13 +13,13 @@
 #include "daemon/base/secret.h"
 #include "daemon/base/suite.h"
 #include "daemon/digest/digest.h"
+#include "daemon/uri.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define STREAM_MAX 8       /* relayed m= lines of one call */
 #define NAME_TEXT 128      /* a peer's name */
-#define IDENTITY_TEXT 256  /* a SIP URI as an identity */
 #define REASON_TEXT 160
 #define METHOD_TEXT 32     /* a SIP method */
 #define KEYING_MAX 16384   /* bytes of one keying message */
@@ -417,7 +417,8 @@ enum msg_body_whole {
 	WHOLE_CALL, /* all of it; its call lives, and has session keys */
 	WHOLE_REVEAL /* all of one that names nobody outside: who sends it? Of
 	                the party only call counts; the tail that comes back is
-	                the head alone, and each failure has one status */
+	                the head alone, and each fault of the message has one
+	                status */
 };
 
 /* The bodies of SIP messages (bodies.h). The tail begins with what the message

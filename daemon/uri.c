@@ -5,6 +5,7 @@
 #include "daemon/base/err.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -140,6 +141,16 @@ bool uri_name(const char *uri, char out[static URI_NAME_TEXT])
 	}
 	out[n] = 0;
 	return n > 0;
+}
+
+bool uri_identity(const char *uri, char out[static IDENTITY_TEXT])
+{
+	char name[URI_NAME_TEXT];
+
+	if (!uri_name(uri, name) || strlen(name) + 5 > IDENTITY_TEXT)
+		return false;
+	snprintf(out, IDENTITY_TEXT, "sip:%.*s", IDENTITY_TEXT - 5, name);
+	return true;
 }
 
 static bool same(char pattern, char c, bool host)

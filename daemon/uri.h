@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #define URI_NAME_TEXT 320
+#define IDENTITY_TEXT 256 /* a SIP URI as an identity */
 
 /* Whether text is "sip:[USER@]HOST[:PORT][;PARAMETERS]". */
 bool uri_is_sip(const char *text);
@@ -23,6 +24,9 @@ bool uri_is_sips(const char *text);
  * number without separators.
  * False when it does not fit or holds what no URI may hold. */
 bool uri_name(const char *uri, char out[static URI_NAME_TEXT]);
+/* An identity as messages between processes have it, "sip:user@host" by that
+ * name; false: none, or longer than IDENTITY_TEXT takes. */
+bool uri_identity(const char *uri, char out[static IDENTITY_TEXT]);
 /* Whether a pattern of USER@HOST fits what uri_name() gave; "*" stands for any
  * characters, the case of the host does not count. */
 bool uri_matches(const char *pattern, const char *name);

@@ -72,6 +72,7 @@ static void names_nobody(void **state)
 		sealed(SMIME_OPAQUE_ENCRYPT, entities[i]);
 		if (whose() != E_FORMAT || g.why.reason != SMIME_MALFORMED)
 			fail_msg("%s: %s", entities[i], g.why.text);
+		assert_string_equal(id, "as it was");
 	}
 	/* in another form, or for another */
 	for (int form = 0; form < SMIME_FORMS; form++) {

@@ -20,14 +20,8 @@
 
 void route_identity(const char *uri, char out[static IDENTITY_TEXT])
 {
-	char name[URI_NAME_TEXT];
-
-	/* No identity at all is one that the keeper refuses. */
-	if (!uri_name(uri, name) || strlen(name) + 5 > IDENTITY_TEXT)
-		out[0] = 0;
-	else
-		snprintf(out, IDENTITY_TEXT, "sip:%.*s", IDENTITY_TEXT - 5,
-			 name);
+	if (!uri_identity(uri, out))
+		out[0] = 0; /* which the keeper refuses */
 }
 
 bool route_is_inside(const struct settings *s, const struct addr *a)

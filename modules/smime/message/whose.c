@@ -25,16 +25,13 @@ static int nobody(struct smime_fault *why)
 static int put_identity(struct mime_bytes uri, char out[static IDENTITY_TEXT],
 			struct smime_fault *why)
 {
-	char text[URI_MAX], name[URI_NAME_TEXT];
+	char text[URI_MAX];
 
 	if (!uri.len || uri.len >= sizeof text || memchr(uri.p, 0, uri.len))
 		return nobody(why);
 	memcpy(text, uri.p, uri.len);
 	text[uri.len] = 0;
-	if (!uri_name(text, name) || strlen(name) + 5 > IDENTITY_TEXT)
-		return nobody(why);
-	snprintf(out, IDENTITY_TEXT, "sip:%.*s", IDENTITY_TEXT - 5, name);
-	return 0;
+	return uri_identity(text, out) ? 0 : nobody(why);
 }
 
 int smime_sender(struct mime_bytes head, char out[static IDENTITY_TEXT],
