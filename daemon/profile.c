@@ -160,7 +160,9 @@ static const struct conf_key profile_keys[] = {
 		  "differs from call to call. Only domains are named then, "
 		  "by what the message is encrypted for: certificates must be "
 		  "of domains. Both ends must be set to it: a call that shows "
-		  "more is refused, and so is what belongs to no call. "
+		  "more is refused, and so is what belongs to no call. While "
+		  "a peer has it, every anonymous sealed call is taken for a "
+		  "hidden one: other peers' anonymous callers get 493. "
 		  "Certificates are not asked for (fetch): set the peer's "
 		  "cert." },
 	{ .name = "fetch", .type = CONF_BOOL, .dflt = "true",

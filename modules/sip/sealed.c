@@ -129,7 +129,7 @@ static bool put_length(msg_t *msg, size_t len)
 bool sealed_put(msg_t *msg, const struct call_sealed_body *body)
 {
 	if (body->whole)
-		whole_reduce(msg);
+		whole_reduce(msg, false);
 	return header_add(msg, "Content-Type", body->type) &&
 	       (!*body->disposition ||
 		header_add(msg, "Content-Disposition", body->disposition)) &&

@@ -74,6 +74,8 @@ TOLD = "".join("%s: %s\r\n" % (name, value % "alice") for name, value in (
     ("Subject", "%s"), ("Organization", "%s"), ("In-Reply-To", "%s@inside.example"),
     ("Session-ID", "%s"), ("User-to-User", "%s"), ("Warning", '399 %s "none"'),
     ("Reason", 'SIP;text="%s"'), ("X-Own", "%s")))
+# Of a failure, what else of the few kept headers could name somebody.
+TOLD_IN_FAILURE = "Refer-To: <sip:alice@inside.example>\r\nReplaces: alice;to-tag=1;from-tag=2\r\n"
 
 
 def hidden_out(s, shows):
@@ -126,7 +128,7 @@ def the_phone_hears_who_calls(s):
     i = s.a.expect("INVITE")
     assert "alice@inside.example" in i.get("From"), i.get("From")
     s.a.reply(i, "486 Bob is out", "A1", body="alice may ring later",
-              extra=TOLD + "Server: phone\r\nContent-Type: text/plain\r\n")
+              extra=TOLD + TOLD_IN_FAILURE + "Server: phone\r\nContent-Type: text/plain\r\n")
     no = s.b.expect("SIP/2.0 486")
     same((no.line, no.get("Server"), no.get("Contact")), ("SIP/2.0 486 Busy Here", "", ""),
          "a failure outside")

@@ -124,22 +124,12 @@ enum hide hidden_in(const sip_t *invite)
 const char *hidden_refuses(const struct pair *pair, const struct leg *to,
 			   const sip_t *sip)
 {
-	if (!hidden_on(pair, to) || !sip->sip_request)
-		return NULL;
-	if (sip->sip_replaces)
-		return "a hidden call cannot replace another, which it would "
-		       "name";
-	return sip->sip_request->rq_method == sip_method_refer
-		? "a hidden call cannot be transferred: the far end would be "
-		  "told to whom" : NULL;
+	return hidden_on(pair, to) && sip->sip_request && sip->sip_replaces
+		? "a hidden call cannot replace another, which it would name"
+		: NULL;
 }
 
 void hidden_failure(msg_t *msg)
 {
-	sip_t *sip = sip_object(msg);
-
-	whole_reduce(msg);
-	while (sip->sip_contact)
-		msg_header_remove(msg, (msg_pub_t *)sip,
-				  (msg_header_t *)sip->sip_contact);
+	whole_reduce(msg, true);
 }

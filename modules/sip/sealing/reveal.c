@@ -63,6 +63,7 @@ static void on_revealed(void *user, const struct refusal *no,
 			const struct body *out)
 {
 	const struct refusal fault = reply_no(400, "malformed message");
+	const struct refusal late = reply_no(503, NULL);
 	struct reveal *r = user;
 	msg_t *within = !no && out->head ? whole_within(out->head, r->msg)
 					 : NULL;
@@ -71,8 +72,9 @@ static void on_revealed(void *user, const struct refusal *no,
 	struct sip_face *face = r->face;
 	msg_t *around;
 
-	if (!within) {
-		refuse(r, no ? no : &fault);
+	if (!within || face->sip->draining) {
+		refuse(r, no ? no : within ? &late : &fault);
+		msg_destroy(within);
 		return;
 	}
 	around = msg_ref(r->msg);

@@ -123,6 +123,9 @@ static const char *const kept[] = {
 	"WWW-Authenticate",
 };
 
+/* Of these, what may name somebody: not where nobody looks within. */
+static const char *const naming[] = { "Contact", "Refer-To", "Replaces" };
+
 /* Calls fn for each header of a message of ours; it may take that one out. */
 static void each(msg_t *msg, void (*fn)(msg_t *, msg_header_t *, void *),
 		 void *user)
@@ -220,14 +223,16 @@ char *whole_bound(const struct body_way *way, const sip_from_t *from,
 
 static void reduce(msg_t *msg, msg_header_t *h, void *user)
 {
-	(void)user;
-	if (is_line(h) && !IS_IN(kept, name_of(h)))
+	const bool *unsealed = user;
+
+	if (is_line(h) && (!IS_IN(kept, name_of(h)) ||
+			   (*unsealed && IS_IN(naming, name_of(h)))))
 		msg_header_remove(msg, (msg_pub_t *)sip_object(msg), h);
 }
 
-void whole_reduce(msg_t *msg)
+void whole_reduce(msg_t *msg, bool unsealed)
 {
-	each(msg, reduce, NULL);
+	each(msg, reduce, &unsealed);
 }
 
 /* -- theirs --------------------------------------------------------------- */

@@ -12,8 +12,9 @@
  * say (of the first INVITE; else NULL). The caller frees; NULL: no memory. */
 char *whole_bound(const struct body_way *way, const sip_from_t *from,
 		  const sip_to_t *to, msg_t *msg);
-/* Takes off what nobody on the way needs. */
-void whole_reduce(msg_t *msg);
+/* Takes off what nobody on the way needs; unsealed: nothing is within, so what
+ * names somebody, too. */
+void whole_reduce(msg_t *msg, bool unsealed);
 
 /* What the keeper must know of a message to open it, as words_given(). */
 bool whole_given(bool whole, const sip_t *sip, struct call_given *g);
