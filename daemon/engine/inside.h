@@ -130,7 +130,8 @@ struct call {
 	struct deal *deal;     /* in force */
 	struct deal *pending;  /* offered, not answered yet */
 	bool shared;           /* who answered and lost has the keys, too */
-	bool keyed;            /* the keeper has keys or exchanges of it */
+	bool keyed;            /* the keeper has something of it: keys,
+	                          exchanges, bodies */
 	int won;               /* branch, or -1 */
 	struct job *job;       /* in work */
 	struct job *queue;
