@@ -31,11 +31,18 @@ struct bodies_session {
 };
 
 #define BODIES_SESSIONS 2 /* of a dialog: one of each end */
+#define BODIES_KEYS 3 /* that may open a message */
+#define BODIES_TAG 128
 
 /* What one side brings. Everything is borrowed for the call. */
 struct bodies_terms {
 	const char *local_id, *remote_id; /* SIP URIs */
 	const char *peer;                 /* its name in the policy */
+	/* What is opened may be signed by another than remote_id, whose
+	 * certificate comes along: by this one (NULL: nobody), or by whomever
+	 * it names. */
+	const char *also;
+	bool anybody;
 	const struct credential *credential;
 	struct trust trust;
 	enum body_mode mode;              /* how bodies with it must be */
@@ -56,6 +63,14 @@ struct bodies_terms {
 	const struct bodies_session *session;
 	size_t n_session;
 	bool carry;
+};
+
+/* What a message's headers name; "" is what they do not, or in no way that
+ * counts here. */
+struct bodies_names {
+	bool response, invite; /* of an INVITE, or one itself */
+	char from[IDENTITY_TEXT], to[IDENTITY_TEXT]; /* "sip:user@host" */
+	char from_tag[BODIES_TAG], to_tag[BODIES_TAG];
 };
 
 /* A message in the clear. */
@@ -108,6 +123,7 @@ struct bodies_opened {
 	uint8_t mark[32];  /* SHA-256 of what counts of a signed one, be the
 	                      bytes around it what they may */
 	struct pin pin;    /* to be kept if all else is fine */
+	char other[IDENTITY_TEXT]; /* who signed, if not remote_id; else "" */
 	struct bodies_card *card; /* the signer's, owned; NULL: it did not
 	                             bring any */
 	struct bodies_capabilities able;
@@ -144,6 +160,9 @@ struct bodies {
 	int (*whose)(const struct bodies_terms *t,
 		     const struct bodies_given *in,
 		     char id[static IDENTITY_TEXT], struct bodies_fault *why);
+	/* Between whom a message goes, by its headers (frag as above). They
+	 * prove nothing. E_FORMAT. */
+	int (*names)(const uint8_t *frag, size_t len, struct bodies_names *out);
 	/* Whether what is encrypted for the far end names no more than its
 	 * domain. */
 	bool (*veils)(const struct bodies_terms *t);

@@ -16,10 +16,12 @@
 #include "modules/smime/signing.h"
 
 #include "daemon/base/err.h"
+#include "daemon/keeper/certs/certname.h"
 #include "daemon/keeper/certs/credential_cms.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DIGESTS_MAX 4 /* that a message lists; one is needed */
@@ -325,17 +327,33 @@ static int the_signer(CMS_ContentInfo *cms, CMS_SignerInfo **out,
 	return 0;
 }
 
+/* Whose it has to be: NULL where id stays. */
+static const char *other_than(const struct smime_checking *how, const char *id,
+			      X509 *leaf, struct smime_signer *s)
+{
+	if (!id || !s->card || certname_holds(leaf, id))
+		return NULL;
+	if (how->also && certname_holds(leaf, how->also))
+		snprintf(s->other, sizeof s->other, "%s", how->also);
+	else if (!how->anybody || !s->sent || !certname_own(leaf, s->other))
+		return NULL;
+	return s->other;
+}
+
 /* Whose it must be, and whether he is believed. */
 static int check_leaf(const struct smime_terms *t,
 		      const struct smime_checking *how,
 		      struct mime_bytes content, X509 *leaf,
 		      struct smime_signer *s, struct smime_fault *why)
 {
-	const char *id = how->id;
+	const char *id = how->id, *other;
 	int r = check_kind(leaf, why);
 
 	if (!r && !id && how->who)
 		id = how->who(content, how->user);
+	other = r ? NULL : other_than(how, how->id, leaf, s);
+	if (other)
+		id = other;
 	if (!r && !id)
 		r = smime_fault(why, SMIME_SIGNER_REFUSED, "nothing says whose "
 				"the signature must be");

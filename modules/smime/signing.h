@@ -30,6 +30,10 @@ struct smime_checking {
 	 * check returns. */
 	const char *(*who)(struct mime_bytes content, void *user);
 	void *user;
+	/* Where the certificate came along and does not hold for id: it may be
+	 * this one's (NULL: nobody's), else whose it is by itself. */
+	const char *also;
+	bool anybody;
 	/* Where a certificate is looked for that the message refers to: */
 	const struct smime_card *const *known;
 	size_t n_known;
@@ -40,6 +44,7 @@ struct smime_checking {
 struct smime_signer {
 	struct certificate *certificate; /* owned; who it is was checked */
 	struct smime_card *card; /* owned; NULL: the one that is configured */
+	char other[IDENTITY_TEXT]; /* whose it is, if not id's; else "" */
 	struct pin pin;       /* to be kept if all else is fine (trust.h) */
 	bool sent;            /* the message brought its certificate */
 	struct smime_capabilities capabilities;

@@ -129,6 +129,14 @@ static int whose(const struct bodies_terms *t, const struct bodies_given *in,
 	return r ? body_fail(&f, r, why) : 0;
 }
 
+static int names(const uint8_t *frag, size_t len, struct bodies_names *out)
+{
+	struct smime_fault f = { .reason = SMIME_FINE };
+
+	return smime_names((struct mime_bytes){ frag, len }, out, &f)
+		? E_FORMAT : 0;
+}
+
 static bool reaches(const struct bodies_terms *t)
 {
 	return body_mode(t)->form == SMIME_SIGN || for_whom(t);
@@ -139,7 +147,7 @@ static bool reaches(const struct bodies_terms *t)
 const struct bodies smime_bodies = {
 	.name = "smime", .seal = body_seal, .open = body_open, .show = show,
 	.learn = learn, .uses = uses, .reaches = reaches,
-	.whose = whose, .veils = veils,
+	.whose = whose, .names = names, .veils = veils,
 	.card_free = card_free,
 };
 static const char *const provides[] = { "bodies", NULL };

@@ -105,6 +105,45 @@ bool certname_is_domain(X509 *x, const char *id)
 	return m.domain || (m.dns && !m.domains);
 }
 
+/* The names of one kind. */
+struct only {
+	char id[IDENTITY_TEXT];
+	bool some, several;
+};
+
+static void note(struct only *o, const char *name)
+{
+	char id[IDENTITY_TEXT];
+
+	if (!uri_identity(name, id))
+		return;
+	o->several = o->several || (o->some && strcmp(o->id, id));
+	o->some = true;
+	memcpy(o->id, id, sizeof o->id);
+}
+
+bool certname_own(X509 *x, char out[static IDENTITY_TEXT])
+{
+	struct only user = { .some = false }, domain = { .some = false };
+	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL,
+						NULL);
+	const struct only *own;
+	const char *name;
+	bool uri;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		name = sip_name(sk_GENERAL_NAME_value(names, i), &uri);
+		if (name)
+			note(is_domain_uri(name) ? &domain : &user, name);
+	}
+	GENERAL_NAMES_free(names);
+	own = user.some ? &user : &domain;
+	if (!own->some || own->several)
+		return false;
+	memcpy(out, own->id, sizeof own->id);
+	return true;
+}
+
 void certname_each(X509 *x, void (*fn)(void *user, const char *name),
 		   void *user)
 {

@@ -3,6 +3,8 @@
 #ifndef CALLSEAL_KEEPER_CERTNAME_H
 #define CALLSEAL_KEEPER_CERTNAME_H
 
+#include "daemon/message.h"
+
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +13,9 @@
 bool certname_holds(X509 *x, const char *id);
 /* Whether what holds is the name of the domain, not of the user. */
 bool certname_is_domain(X509 *x, const char *id);
+/* Whose it is by itself, as "sip:user@host" or "sip:host": the one user that it
+ * names, else the one domain. False: it names none, or several. */
+bool certname_own(X509 *x, char out[static IDENTITY_TEXT]);
 /* Whether it names anything that SIP can use. */
 bool certname_any(X509 *x);
 /* Calls fn for each name that SIP can use: "sip:b.example", "b.example". */

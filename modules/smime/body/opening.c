@@ -97,6 +97,7 @@ static int check_covered(const struct bodies_terms *t,
 static void keep_signer(struct smime_signer *s, struct bodies_opened *out)
 {
 	out->pin = s->pin;
+	memcpy(out->other, s->other, sizeof out->other);
 	out->able = (struct bodies_capabilities){
 		.told = s->capabilities.told, .oaep = s->capabilities.oaep,
 		.ciphers = s->capabilities.ciphers,
@@ -243,11 +244,12 @@ int body_open(const struct bodies_terms *t, const struct bodies_given *in,
 		.terms = body_terms(t),
 		.checking = { .id = t->remote_id, .known = &known,
 			      .n_known = known ? 1 : 0, .peer = t->peer,
+			      .also = t->also, .anybody = t->anybody,
 			      .legacy = t->legacy },
 		.need = need_of(t, in),
 	};
 	struct smime_fault f = { .reason = SMIME_FINE };
-	struct smime_kek kek[BODIES_SESSIONS];
+	struct smime_kek kek[BODIES_KEYS];
 	struct smime_opened o = { .n = 0 };
 	struct mime_fields fields;
 	int r = mime_fields_read((struct mime_bytes){ in->fields,

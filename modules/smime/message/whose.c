@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define URI_MAX 512
 
@@ -49,6 +50,53 @@ int smime_sender(struct mime_bytes head, char out[static IDENTITY_TEXT],
 	    smime_address_read(smime_fragment_get(&f, field, 0), &uri, &tag))
 		return nobody(why);
 	return put_identity(uri, out, why);
+}
+
+static bool is_sip(struct mime_bytes uri)
+{
+	return (uri.len > 4 && !strncasecmp((const char *)uri.p, "sip:", 4)) ||
+	       (uri.len > 5 && !strncasecmp((const char *)uri.p, "sips:", 5));
+}
+
+/* A number is nobody's by a certificate, and is left out. */
+static int read_name(const struct smime_fragment *f, const char *field,
+		     char id[static IDENTITY_TEXT], char tag[static BODIES_TAG],
+		     struct smime_fault *why)
+{
+	struct mime_bytes uri, t;
+
+	if (smime_fragment_get(f, field, 1).p ||
+	    smime_address_read(smime_fragment_get(f, field, 0), &uri, &t))
+		return nobody(why);
+	if (t.len && t.len < BODIES_TAG)
+		memcpy(tag, t.p, t.len);
+	return is_sip(uri) ? put_identity(uri, id, why) : 0;
+}
+
+static bool ends_in(struct mime_bytes text, const char *word)
+{
+	size_t n = strlen(word);
+
+	return text.len > n && !memcmp(text.p + text.len - n, word, n);
+}
+
+int smime_names(struct mime_bytes head, struct bodies_names *out,
+		struct smime_fault *why)
+{
+	struct bodies_names names = { .response = false };
+	struct smime_fragment f;
+	int r = smime_fragment_read(head, false, &f, why);
+
+	if (!r)
+		r = read_name(&f, "From", names.from, names.from_tag, why);
+	if (!r)
+		r = read_name(&f, "To", names.to, names.to_tag, why);
+	if (r)
+		return r;
+	names.response = smime_is_status(f.start);
+	names.invite = ends_in(smime_fragment_get(&f, "CSeq", 0), " INVITE");
+	*out = names;
+	return 0;
 }
 
 /* The CMS that a part is; *out is the caller's. */

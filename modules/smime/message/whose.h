@@ -3,6 +3,7 @@
 #ifndef CALLSEAL_SMIME_WHOSE_H
 #define CALLSEAL_SMIME_WHOSE_H
 
+#include "daemon/keeper/bodies.h"
 #include "daemon/message.h"
 #include "modules/smime/fault.h"
 #include "modules/smime/terms.h"
@@ -11,6 +12,11 @@
  * request, To of a response, as "sip:user@host". SMIME_MALFORMED. */
 int smime_sender(struct mime_bytes head, char out[static IDENTITY_TEXT],
 		 struct smime_fault *why);
+
+/* Between whom a message goes, and in which dialog, by its header fields; it
+ * may lack the first line. SMIME_MALFORMED. */
+int smime_names(struct mime_bytes head, struct bodies_names *out,
+		struct smime_fault *why);
 
 /* The sender of one that is encrypted for us, and signed within that. Nothing
  * is checked but that it decrypts: smime_open() does the rest, for him. Whoever
