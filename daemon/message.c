@@ -121,7 +121,7 @@ static const struct row table[MSG_COUNT] = {
 
 	[MSG_BODY_SEAL] = { "body-seal", ENGINE, KEEPER, 0,
 		TAILED(msg_body_seal, BODY_TAIL_MAX), NO_OFFSET,
-		{ PARTY(msg_body_seal) } },
+		{ PARTY(msg_body_seal), TEXT(msg_body_seal, connected) } },
 	[MSG_BODY_SEALED] = { "body-sealed", KEEPER, ENGINE, 0,
 		TAILED(msg_body_sealed, BODY_TAIL_MAX), NO_OFFSET,
 		{ TEXT(msg_body_sealed, type),
@@ -133,7 +133,8 @@ static const struct row table[MSG_COUNT] = {
 		{ PARTY(msg_body_open) } },
 	[MSG_BODY_OPENED] = { "body-opened", KEEPER, ENGINE, 0,
 		TAILED(msg_body_opened, BODY_TAIL_MAX), NO_OFFSET,
-		{ TEXT(msg_body_opened, reason) } },
+		{ TEXT(msg_body_opened, reason),
+		  TEXT(msg_body_opened, connected) } },
 	[MSG_BODY_LEARN] = { "body-learn", ENGINE, KEEPER, 0,
 		TAILED(msg_body_learn, BODY_TAIL_MAX), NO_OFFSET,
 		{ PARTY(msg_body_learn) } },

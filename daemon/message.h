@@ -436,6 +436,9 @@ struct msg_body_seal {
 	uint8_t probe;       /* 1: signed headers and our certificates, whatever
 	                        the profile says; the tail is the lines alone */
 	uint8_t whole;       /* enum msg_body_whole */
+	char connected[IDENTITY_TEXT]; /* to whom the call was diverted, or "":
+	                  for what has nothing but headers, where the keeper
+	                  knows of no such call any more */
 };
 
 struct msg_body_sealed {
@@ -478,11 +481,14 @@ struct msg_body_opened {
 	uint32_t fields_len; /* bytes of the Content- headers; 0 for SDP. When
 	                        err: the tail is what goes with the refusal,
 	                        likewise */
-	uint8_t is_signed; /* by the far end's identity */
+	uint8_t is_signed; /* by the far end's identity, or connected */
 	uint8_t encrypted;
 	uint8_t pinned;    /* as in msg_key_facts */
 	uint8_t pad;
 	char reason[REASON_TEXT];
+	char connected[IDENTITY_TEXT]; /* whose it is: another than the party
+	                                  names, to whom the call was diverted;
+	                                  else "" */
 };
 
 struct msg_body_learn {

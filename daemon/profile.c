@@ -43,6 +43,7 @@ static const char *const negotiations[] = {
 };
 
 static const char *const retargets[] = { "refuse", "allow", NULL };
+static const char *const diverteds[] = { "refuse", "allow", NULL };
 static const char *const bodies[] = {
 	[BODY_MODE_NONE] = "none",
 	[BODY_MODE_SIGN] = "sign",
@@ -165,6 +166,19 @@ static const struct conf_key profile_keys[] = {
 		  "hidden one: other peers' anonymous callers get 493. "
 		  "Certificates are not asked for (fetch): set the peer's "
 		  "cert." },
+	{ .name = "diverted", .type = CONF_WORD, .choices = diverteds,
+	  .dflt = "refuse",
+	  .help = "Whether a call whose bodies are signed may be with another "
+		  "than was called, as when it was diverted on its way (RFC "
+		  "4916). refuse: only who was called can answer, or his "
+		  "domain for him. allow: so can whoever has a certificate "
+		  "that is believed and names him alone, and whose own peer "
+		  "is as strict as this one; from then on the call is with "
+		  "him, and with one that he names in From of a later request "
+		  "which that one signed. Its verdict is no more than peer, "
+		  "and says so. Anybody with such a certificate who is on the "
+		  "way can then take a call. Not with hide. See retarget for "
+		  "keys." },
 	{ .name = "fetch", .type = CONF_BOOL, .dflt = "true",
 	  .help = "Whether a certificate that bodies for a far end must be "
 		  "encrypted for, and that is not known, is asked for: by "
@@ -312,6 +326,16 @@ static int read_body(const struct conf_node *n, struct profile *p,
 				 "messages hide who calls; set body = "
 				 "\"tunnel\", or leave hide out", p->name);
 	p->fetch = p->fetch && !p->hide;
+	if (p->diverted && (p->body == BODY_MODE_NONE ||
+			    p->body == BODY_MODE_ENCRYPT))
+		return conf_fail(err, n, "profiles.%s.diverted: only a "
+				 "signature tells who answers; set body = "
+				 "\"sign\", \"sign-encrypt\" or \"tunnel\", or "
+				 "leave diverted out", p->name);
+	if (p->diverted && p->hide)
+		return conf_fail(err, n, "profiles.%s.diverted: it does not "
+				 "go with hide; leave one of them out",
+				 p->name);
 	return 0;
 }
 
@@ -419,6 +443,7 @@ int profile_read(const struct conf_node *n, struct profile *p,
 	while (strcmp(negotiations[p->negotiate], conf_text(n, "negotiate")))
 		p->negotiate++;
 	p->fetch = conf_bool(n, "fetch");
+	p->diverted = !strcmp(conf_text(n, "diverted"), "allow");
 	p->tofu = !strcmp(conf_text(n, "trust"), "tofu");
 	if (keying > KEYING_METHODS_MAX || suites > SUITE_COUNT)
 		return conf_fail(err, n, "profiles.%s: a list is too long",

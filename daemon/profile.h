@@ -70,6 +70,8 @@ struct profile {
 	enum negotiate negotiate;
 	enum body_mode body;
 	enum hide hide;      /* BODY_MODE_TUNNEL */
+	bool diverted;       /* another than was called may answer; bodies are
+	                        signed, and nobody is hidden */
 	bool fetch;          /* certificates for it may be asked for: not where
 	                        somebody is hidden, for a question names both */
 	enum media_way media;

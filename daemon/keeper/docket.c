@@ -115,7 +115,7 @@ static void free_if_empty(struct dockets *d, struct docket *k)
 	struct docket **at = &d->slot[slot_of(d, k->call)];
 
 	if (k->exchanges || k->accepted || k->keys || k->csbs || k->sessions ||
-	    k->body.is)
+	    k->connected || k->body.is)
 		return;
 	while (*at != k)
 		at = &(*at)->same_slot;
@@ -526,6 +526,19 @@ static void free_sessions(struct docket *k)
 	k->sessions = NULL;
 }
 
+int docket_connected(struct dockets *d, uint64_t call,
+		     const struct connected *c)
+{
+	struct docket *k;
+	int r = docket_get(d, call, &k);
+
+	if (r)
+		return r;
+	r = connected_put(&k->connected, c);
+	free_if_empty(d, k);
+	return r;
+}
+
 /* -- ends ----------------------------------------------------------------- */
 
 void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
@@ -548,6 +561,7 @@ void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,
 	end_ahead(d, k);
 	free_csbs(k);
 	free_sessions(k);
+	connected_free(&k->connected);
 	k->body.is = false;
 	if (!k->exchanges) {
 		free_if_empty(d, k);

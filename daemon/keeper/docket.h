@@ -4,6 +4,7 @@
 #define CALLSEAL_KEEPER_DOCKET_H
 
 #include "daemon/keeper/alternatives.h"
+#include "daemon/keeper/connected.h"
 #include "daemon/keeper/keying.h"
 #include "daemon/keeper/memory/memory.h"
 #include "daemon/keeper/sessions.h"
@@ -106,6 +107,7 @@ struct docket {
 	uint8_t ahead_slot; /* ... and are counted there */
 	struct live_key *keys;
 	struct sessions *sessions; /* owned, wiped; NULL: none */
+	struct connected *connected; /* owned; NULL: whom the call is for */
 	struct {
 		bool is;
 		uint8_t mark[32], dialog[32];
@@ -192,6 +194,10 @@ bool docket_is_won(struct dockets *d, uint64_t call);
 /* The session keys of its messages, made where there are none. E_FULL,
  * E_NOMEM. */
 int docket_sessions(struct dockets *d, uint64_t call, struct sessions **out);
+
+/* Notes with whom a branch of it is. As connected_put(). */
+int docket_connected(struct dockets *d, uint64_t call,
+		     const struct connected *c);
 
 /* Forgets all of a call; gone is told each key first. */
 typedef void (*key_gone_fn)(void *user, enum process holder, uint64_t key_id);

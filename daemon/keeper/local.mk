@@ -11,6 +11,8 @@ daemon_keeper_libkeeper_a_SOURCES = \
 	daemon/keeper/clerk/clerk_offer.c daemon/keeper/clerk/clerk_request.c \
 	daemon/keeper/clerk/clerk_tunnel.c daemon/keeper/clerk/clerk_veil.c \
 	daemon/keeper/bodies.h daemon/keeper/clerk/clerk_body.c \
+	daemon/keeper/clerk/clerk_connected.c \
+	daemon/keeper/connected.c daemon/keeper/connected.h \
 	daemon/keeper/certs/correspondents.c daemon/keeper/certs/correspondents.h \
 	daemon/keeper/memory/count.c daemon/keeper/memory/count.h \
 	daemon/keeper/digest/judge.c daemon/keeper/digest/judge.h \

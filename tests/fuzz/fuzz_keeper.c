@@ -362,6 +362,9 @@ static void do_profile(struct house *h)
 	h->profile.fetch = how & 0x20;
 	h->profile.tofu = how & 0x40;
 	h->profile.retarget = how & 0x80;
+	h->profile.diverted = h->profile.retarget && !h->profile.hide &&
+			      h->profile.body != BODY_MODE_NONE &&
+			      h->profile.body != BODY_MODE_ENCRYPT;
 }
 
 /* The headers of a message between them, with its first line where all of it
@@ -378,10 +381,12 @@ static size_t head_of(struct house *h, const struct msg_key_party *p,
 
 	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&t));
 	return (size_t)snprintf(out, 2048, "%sFrom: <%.200s>;tag=1\r\nTo: "
-		"<%.200s>\r\nCall-ID: %d\r\nCSeq: %d %s\r\nContact: "
+		"<%.200s>%s\r\nCall-ID: %d\r\nCSeq: %d %s\r\nContact: "
 		"<sip:192.0.2.1>\r\nDate: %s\r\n", how & 0x40 ? first[how & 3]
-		: "", how & 4 ? p->remote_id : p->local_id,
-		how & 4 ? p->local_id : p->remote_id, (int)p->call, how & 1,
+		: "", how & 0x10 ? "sip:carol@b.example" :
+		how & 4 ? p->remote_id : p->local_id,
+		how & 4 ? p->local_id : p->remote_id, how & 8 ? ";tag=2" : "",
+		(int)p->call, how & 1,
 		(how & 3) == 2 ? "BYE" : "INVITE", date);
 }
 
@@ -400,6 +405,8 @@ static void do_seal(struct house *h)
 	m.words = more >> 2 & 1;
 	m.probe = more >> 3 & 1;
 	m.whole = more >> 4 & 3;
+	if (more & 0x40)
+		strcpy(m.connected, "sip:carol@b.example");
 	m.frag_len = (uint32_t)n;
 	if (m.words)
 		n += m.fields_len = (uint32_t)sprintf(

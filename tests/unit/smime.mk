@@ -40,6 +40,14 @@ tests_unit_test_clerk_whole_SOURCES = tests/unit/test_clerk_whole.c \
 	tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_clerk_whole_LDADD = $(tests_unit_test_clerk_body_LDADD)
 
+check_PROGRAMS += tests/unit/test_clerk_connected
+TESTS += tests/unit/test_clerk_connected
+tests_unit_test_clerk_connected_SOURCES = tests/unit/test_clerk_connected.c \
+	tests/mock/modules.c \
+	tests/unit/clerk_rig.c tests/unit/clerk_rig.h \
+	tests/mock/ca.c tests/mock/ca.h
+tests_unit_test_clerk_connected_LDADD = $(tests_unit_test_clerk_body_LDADD)
+
 # Programs that are not ours open what we seal, and the other way.
 check_PROGRAMS += tests/call/smime_sample
 tests_call_smime_sample_SOURCES = tests/call/smime_sample.c

@@ -334,6 +334,12 @@ static const struct {
 	  "set body = \"tunnel\"" },
 	{ "profiles = { s = { need = \"forbid\"; body = \"sign\"; "
 	  "hide = \"both\"; }; };", "t:1: profiles.s.hide: only" },
+	{ "profiles = { s = { need = \"forbid\"; body = \"encrypt\"; "
+	  "diverted = \"allow\"; }; };", "t:1: profiles.s.diverted: only a "
+	  "signature tells" },
+	{ "profiles = { s = { need = \"forbid\"; body = \"tunnel\"; hide = "
+	  "true; diverted = \"allow\"; }; };", "t:1: profiles.s.diverted: it "
+	  "does not go with hide" },
 	{ "identity = { cert = \"file:c\"; };", "go together" },
 	{ "identity = { key = \"file:c\"; };", "go together" },
 	{ PROFILES "peers = ( { match = \"*\"; profile = \"p\"; "

@@ -25,6 +25,7 @@ struct work {
 	const struct peer *peer;
 	const struct bodies *how;
 	struct bodies_terms terms;
+	struct far far;
 	struct bodies_fault why;
 };
 
@@ -89,6 +90,8 @@ static int admit(struct clerk *c, struct work *w, struct rate *rate)
 	};
 	w->terms.known = correspondents_get(c->correspondents, w->peer->name,
 					    p->remote_id, &w->terms.able);
+	w->far = (struct far){ .c = c, .party = p, .peer = w->peer,
+			       .terms = &w->terms, .why = &w->why };
 	return 0;
 }
 
@@ -101,11 +104,11 @@ static bool may_be_brief(struct clerk *c, const struct work *w,
 {
 	if (m->full || m->probe)
 		return false;
-	if (!m->party.outward)
+	if (!m->party.outward && !far_is_other(&w->far))
 		return w->terms.mode == BODY_MODE_SIGN_ENCRYPT ||
 		       w->terms.mode == BODY_MODE_TUNNEL;
-	return correspondents_knows_us(c->correspondents, w->peer->name,
-				       m->party.remote_id);
+	return correspondents_knows_us(c->correspondents, w->terms.peer,
+				       w->terms.remote_id);
 }
 
 /* By its certificate a user would be named to everybody; a call's session key
@@ -167,6 +170,15 @@ static struct sessions *sessions_of(struct clerk *c, const struct work *w)
 	return w->whole == WHOLE_NOT ? NULL : s;
 }
 
+/* The key that seals the next whole message. */
+static void seal_key(struct clerk *c, struct work *w, bool anew)
+{
+	struct sessions *s = far_is_other(&w->far) ? NULL : sessions_of(c, w);
+
+	if (s)
+		sessions_seal(s, anew, &w->terms);
+}
+
 static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		struct bodies_sealed *out)
 {
@@ -180,33 +192,34 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		.content_len = msg->tail_len - m->frag_len - m->fields_len,
 	};
 	struct credential_fault fault;
-	struct sessions *s;
 	int r = admit(c, w, &c->offers);
 
+	if (!r)
+		r = far_seal(&w->far, w->how, &in, m);
 	if (r)
 		return r;
 	r = credential_holds(w->terms.credential, m->party.local_id, &fault);
 	if (r)
 		return refuse(w, 403, r, fault.text);
 	if (!w->how->reaches(&w->terms)) {
-		w->fetch = m->party.outward && w->peer->profile->fetch;
+		w->fetch = m->party.outward && w->peer->profile->fetch &&
+			   !far_is_other(&w->far);
 		return refuse(w, 403, E_NOTFOUND, "no certificate of the far "
 			      "end is known: set its peer's cert, or its "
 			      "profile's fetch");
 	}
 	w->terms.brief = may_be_brief(c, w, m);
-	s = sessions_of(c, w);
-	if (s)
-		sessions_seal(s, m->full, &w->terms);
+	seal_key(c, w, m->full);
 	r = check_veil(w, m->party.outward);
 	if (!r)
 		r = show_keys(c, w, &in, &plain);
 	if (!r)
 		r = w->how->seal(&w->terms, &in, out, &w->why);
 	buf_free(&plain);
-	if (!r && m->party.outward && !w->terms.brief)
-		correspondents_told(c->correspondents, w->peer->name,
-				    m->party.remote_id);
+	if (!r && !w->terms.brief &&
+	    (m->party.outward || far_is_other(&w->far)))
+		correspondents_told(c->correspondents, w->terms.peer,
+				    w->terms.remote_id);
 	return r;
 }
 
@@ -245,6 +258,7 @@ int clerk_seal(struct clerk *c, struct ipc_msg *msg)
 	}
 	clerk_tell(c, MSG_BODY_SEALED, msg->id, &reply, sizeof reply,
 		   &sealed.body);
+	far_forget(&w.far);
 	buf_free(&sealed.body);
 	return 0;
 }
@@ -351,6 +365,28 @@ static int reveal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	return r;
 }
 
+/* The keys that may open it; *s: those of the call, where it is with whom it is
+ * for. */
+static void open_keys(struct clerk *c, struct work *w, struct sessions **s)
+{
+	*s = sessions_of(c, w);
+	if (far_expects_other(&w->far))
+		far_keys(&w->far, *s);
+	else if (*s)
+		sessions_open(*s, &w->terms);
+}
+
+/* What is known of who signed it. */
+static void learn_signer(struct clerk *c, struct work *w, bool outward,
+			 struct bodies_opened *o)
+{
+	correspondents_put(c->correspondents, w->terms.peer, w->terms.remote_id,
+			   w->how, o);
+	if (outward || far_is_other(&w->far))
+		correspondents_seen(c->correspondents, w->terms.peer,
+				    w->terms.remote_id);
+}
+
 static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 		     struct bodies_opened *out)
 {
@@ -360,10 +396,14 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	struct sessions *s = NULL;
 	int r = admit(c, w, &c->answers);
 
-	if (!r && (s = sessions_of(c, w)))
-		sessions_open(s, &w->terms);
+	if (!r)
+		r = far_expect(&w->far, w->how, &in);
+	if (!r)
+		open_keys(c, w, &s);
 	if (!r)
 		r = w->how->open(&w->terms, &in, &o, &w->why);
+	if (!r)
+		r = far_check(&w->far, &o);
 	if (!r && o.is_signed)
 		r = taken_once(c, w, msg, &o);
 	if (!r && o.is_signed) {
@@ -373,17 +413,14 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	}
 	if (!r)
 		r = hide_keys(c, w, m, &o);
-	if (!r && s)
+	if (!r)
+		r = far_keep(&w->far, &o);
+	if (!r && s && !far_is_other(&w->far))
 		sessions_opened(s, &o);
 	/* a question pins nothing, so who asks it is not whom we seal for */
 	if (!r && o.is_signed && !(w->probe && !m->party.outward &&
-				   o.pin.state == PIN_NEW)) {
-		correspondents_put(c->correspondents, w->peer->name,
-				   m->party.remote_id, w->how, &o);
-		if (m->party.outward)
-			correspondents_seen(c->correspondents, w->peer->name,
-					    m->party.remote_id);
-	}
+				   o.pin.state == PIN_NEW))
+		learn_signer(c, w, m->party.outward, &o);
 	*out = o;
 	return r;
 }
@@ -405,6 +442,9 @@ static int give(struct work *w, const struct bodies_opened *o,
 	reply->is_signed = o->is_signed;
 	reply->encrypted = o->encrypted;
 	reply->pinned = (uint8_t)o->pin.state;
+	if (far_is_other(&w->far))
+		memcpy(reply->connected, w->far.at.who,
+		       sizeof reply->connected);
 	return 0;
 }
 
@@ -457,6 +497,7 @@ int clerk_open(struct clerk *c, struct ipc_msg *msg)
 	}
 	clerk_tell(c, MSG_BODY_OPENED, msg->id, &reply, sizeof reply, &tail);
 	buf_free(&tail);
+	far_forget(&w.far);
 	wipe(&o.session, sizeof o.session);
 	buf_free(&o.head);
 	buf_free(&o.fields);

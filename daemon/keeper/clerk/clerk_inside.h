@@ -101,6 +101,44 @@ int body_show(struct clerk *c, const struct msg_key_party *p,
 int body_hide(struct clerk *c, const struct msg_key_party *p,
 	      enum pin_state pin, struct buf *sdp);
 
+/* clerk_connected.c */
+/* With whom a message of a call is. What is above the line is set by who has
+ * it; zero below. */
+struct far {
+	struct clerk *c;
+	const struct msg_key_party *party;
+	const struct peer *peer; /* the call's */
+	struct bodies_terms *terms;
+	struct bodies_fault *why;
+	/* -- */
+	bool counts;  /* the profile takes another than was called, and the
+	                 message is of a dialog */
+	bool changed;
+	struct bodies_names names;
+	struct connected at; /* as it is, then as it shall be */
+	char whose[IDENTITY_TEXT]; /* that it must be of; in the terms */
+	struct bodies_session keys[BODIES_KEYS];
+};
+
+/* Whose a message that comes must be, or may be: into the terms. Then those
+ * keys of the call that may open it, and one that he gave us. */
+int far_expect(struct far *f, const struct bodies *how,
+	       const struct bodies_given *in);
+void far_keys(struct far *f, const struct sessions *s);
+/* Whether that is another than was called, or who called. */
+bool far_expects_other(const struct far *f);
+/* Whether who signed it may be in the call; the terms are with him then. */
+int far_check(struct far *f, const struct bodies_opened *o);
+/* All of the message is taken. */
+int far_keep(struct far *f, const struct bodies_opened *o);
+/* Whom one of ours is for: into the terms. */
+int far_seal(struct far *f, const struct bodies *how,
+	     const struct bodies_text *in, const struct msg_body_seal *m);
+/* Whether it is with another than was called, or who called. */
+bool far_is_other(const struct far *f);
+/* Wipes what it holds. */
+void far_forget(struct far *f);
+
 /* Fills the fault from a code; returns err. */
 int request_fault(struct request *q, int err, const char *why);
 /* Why the method is what it is, for the operator (enum key_choice): dflt
