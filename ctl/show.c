@@ -463,8 +463,8 @@ void show_call(const json_t *call)
 {
 	static const char *const keys[] = {
 		"id", "state", "direction", "caller", "callee", "peer",
-		"profile", "need", "offered", "verdict", "reason", "keyed_as",
-		"method", "chosen", "suite", NULL
+		"connected", "profile", "need", "offered", "verdict", "reason",
+		"keyed_as", "method", "chosen", "suite", NULL
 	};
 	static const char *const trouble[] = { "trouble", NULL };
 	char text[CELL];

@@ -18,6 +18,7 @@ struct bodying {
 	bool gone;         /* nobody is told */
 	bool words;        /* of a MESSAGE; else SDP */
 	bool whole;        /* it is a whole message */
+	unsigned branch;   /* where it came from */
 	char what[24];     /* for the log */
 	char peer[NAME_TEXT];
 	uint64_t of;       /* the call's or the way's id, for the log */
@@ -176,6 +177,9 @@ void call_way(const struct call *c, struct body_way *w)
 	memcpy(w->peer, c->peer, sizeof w->peer);
 	route_identity(out ? c->caller : c->callee, w->local_id);
 	route_identity(out ? c->callee : c->caller, w->remote_id);
+	if (c->connected)
+		snprintf(w->connected, sizeof w->connected, "%s",
+			 c->connected);
 }
 
 int engine_probe_way(struct engine *e, const struct call_start *s,
@@ -266,6 +270,7 @@ static void ask_seal(struct engine *e, struct bodying *b,
 				     .probe = w->probe,
 				     .whole = whole_of(b, w) };
 	fill_party(w, &m->party);
+	memcpy(m->connected, w->connected, sizeof m->connected);
 	buf_put(&b->tail, frag, m->frag_len);
 	if (body->fields) {
 		m->fields_len = (uint32_t)strlen(body->fields);
@@ -287,6 +292,7 @@ static void ask_open(struct engine *e, struct bodying *b,
 				   .fields_len = (uint32_t)strlen(g->fields) };
 
 	b->words = g->words;
+	b->branch = g->branch;
 	name(b, g->what ? g->what : g->words ? "words" : "SDP");
 	m.probe = w->probe;
 	m.whole = whole_of(b, w);
@@ -551,6 +557,11 @@ static void opened(struct bodying *b, const struct ipc_msg *msg)
 	const struct msg_body_opened *m = msg->body;
 	struct buf head = buf_of(BODY_TAIL_MAX), fields = buf_of(BODY_TAIL_MAX);
 
+	if (!m->err && b->call &&
+	    connected_note(b->call, b->branch, m->connected)) {
+		refuse(b, 500, err_text(E_NOMEM));
+		return;
+	}
 	/* policy may be another by now */
 	if (!m->err && !b->words && b->call && (!m->is_signed || m->pinned))
 		b->call->sdp_vouched = false;

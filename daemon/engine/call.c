@@ -122,6 +122,7 @@ void call_free(struct call *c)
 	dual_free(c->dual);
 	free(c->caller);
 	free(c->callee);
+	free(c->connected);
 	free(c->target);
 	free(c->next_hop);
 	hop_free(&c->hops);
@@ -337,7 +338,8 @@ static void judge(struct call *c)
 				   .forbidden = c->need == NEED_FORBID,
 				   .emergency = c->emergency,
 				   .carried = call_bare(c),
-				   .sdp_signed = c->sdp_vouched };
+				   .sdp_signed = c->sdp_vouched,
+				   .diverted = c->connected };
 
 	if (key && verdict_suite(key)) {
 		f.keyed = true;
@@ -409,6 +411,12 @@ void call_rejudge(struct call *c)
 {
 	judge(c);
 	say(c, "new keys");
+}
+
+void call_judge_again(struct call *c)
+{
+	judge(c);
+	say(c, "diverted");
 }
 
 /* -- end ------------------------------------------------------------------ */

@@ -111,6 +111,7 @@ struct body_way {
 	const char *target, *next_hop, *routes;
 	char peer[NAME_TEXT];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
+	char connected[IDENTITY_TEXT]; /* as call_connected(); "": none */
 };
 
 /* Where a request may go, in order; at: where it went last. */
@@ -258,6 +259,7 @@ struct call_given {
 	bool response;
 	bool words; /* it is a MESSAGE: its body is anything but SDP */
 	bool bare;  /* it may have no content but signed headers */
+	unsigned branch; /* of the called side that it came from */
 	const char *what; /* the method, for the log; NULL: its description is
 	                     what counts */
 	const uint8_t *body;
@@ -268,6 +270,11 @@ struct call_given {
  * bare, an empty body. fn is called as that of call_filter(). */
 void call_open(struct call *c, const struct call_given *g, filter_fn fn,
 	       void *user);
+
+/* The far end's identity, where it is another than the call names: what was
+ * opened last was signed by that one, as the profile allows (RFC 4916). NULL:
+ * the call's own. */
+const char *call_connected(const struct call *c);
 
 /* Whether some peer's messages hide who calls. */
 bool engine_hides(const struct engine *e);

@@ -86,6 +86,8 @@ struct call {
 	enum face from;
 	enum call_state state;
 	char *caller, *callee;
+	char *connected;   /* the far end's identity where it is another, to
+	                      whom it was diverted; owned, or NULL */
 	char *target, *next_hop, *routes;
 	struct call_route route;
 	struct hop_list hops; /* empty: next_hop is the only way */
@@ -239,6 +241,13 @@ const struct profile *call_profile(const struct call *c);
 const struct msg_key_facts *call_facts(const struct call *c);
 /* New keys in a call that is up. */
 void call_rejudge(struct call *c);
+/* Its far end is another by now. */
+void call_judge_again(struct call *c);
+
+/* connected.c */
+/* A message of that branch was taken, of the far end that the call names (""),
+ * or of this one. E_NOMEM. */
+int connected_note(struct call *c, unsigned branch, const char *who);
 
 /* admit.c */
 /* Whether there is room for one more call, or no says why not. */

@@ -5,6 +5,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/account.c daemon/engine/accounts.h daemon/engine/fetcher.h \
 	daemon/engine/admit.c \
 	daemon/engine/body/answer.c \
+	daemon/engine/connected.c \
 	daemon/engine/call.c daemon/engine/call.h \
 	daemon/engine/body/deal.c daemon/engine/body/deal.h \
 	daemon/engine/body/dual.c \

@@ -145,6 +145,7 @@ static int early_signed_bye(struct leg *leg, struct leg *to,
 		return 0;
 	}
 	g.bare = true;
+	g.branch = leg->branch;
 	g.what = "BYE";
 	leg->pair->depth++;
 	call_open(leg->pair->call, &g, on_early_bye, t);

@@ -413,6 +413,7 @@ static void open_words(struct passage *p, const sip_t *sip)
 
 	if (whole_given(call_whole(p->txn->pair->call), sip, &g)) {
 		g.response = sip->sip_status != NULL;
+		g.branch = came_from(p)->branch;
 		g.bare = may_be_bare(p, sip);
 		g.what = sip->sip_cseq->cs_method_name;
 		call_open(p->txn->pair->call, &g, on_words, p);
@@ -473,6 +474,7 @@ static void open_body(struct passage *p, const sip_t *sip)
 	if (whole_given(call_whole(pair->call), sip, &g)) {
 		g.words = false;
 		g.response = sip->sip_status != NULL;
+		g.branch = came_from(p)->branch;
 		g.bare = may_be_bare(p, sip);
 		g.what = g.len ? NULL : sip->sip_cseq->cs_method_name;
 		call_open(pair->call, &g, on_opened, p);

@@ -219,6 +219,7 @@ static void open_answer(struct txn *t, const sip_t *sip)
 	if (whole_given(call_whole(t->pair->call), sip, &g)) {
 		g.words = false;
 		g.response = true;
+		g.branch = t->to->branch;
 		call_open(t->pair->call, &g, on_opened, t);
 	} else {
 		ended(t, REOFFER_FAILED, 0, "out of memory");

@@ -3,17 +3,25 @@
 them, and descriptions that travel in PRACK and UPDATE, sealed both ways.
 
     test_smime_far.py [NAME ...]     runs all cases, or those whose name matches"""
+import json
+import subprocess
 import sys
 
+from parent import CTL
 from sipsock import SDP, dialog
 from smimefar import Answer, Bound, FAR, HOST, encrypted, run, signed, unsealed
 
 PROFILES = '''
 both = { need = "forbid"; body = "sign-encrypt"; fetch = false; };
 signed = { need = "forbid"; body = "sign"; };
+open = { need = "forbid"; body = "sign"; diverted = "allow"; };
 '''
 PEERS = f'''
 {{ match = "*@a.example"; profile = "both"; name = "a"; cert = "file:a.pem";
+   route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
+{{ match = "*@o.example"; profile = "open"; name = "o";
+   route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
+{{ match = "*@t.example"; profile = "open"; name = "t";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
 {{ match = "*@s.example"; profile = "signed"; name = "s"; route = "sip:{HOST}:{FAR}"; }}
 '''
@@ -112,6 +120,183 @@ def who_is_connected_stays(s):
     bye(s, d, s.far)
 
 
+# -- who is connected, where the profile takes another ------------------------------
+
+SAM, ROB, TIM = 'sip:sam@o.example', 'sip:rob@o.example', 'sip:tim@t.example'
+DIVERTED = 'the call was diverted'
+
+
+def the_call(s):
+    """As callsealctl has it."""
+    told = subprocess.run([CTL, '--run-dir', s.gate.run_dir, '--json', 'calls'], check=True,
+                          capture_output=True)
+    return json.loads(told.stdout)[-1]
+
+
+def answer(s, i, name, status='200 OK', tag='F1', **over):
+    """What the far end says, signed by that name."""
+    r = Answer(s.gate.far_tcp, i, status, tag, **over)
+    r.send(signed(s.path(name), r.content() if status[0] == '2' else r.fragment()))
+    return r
+
+
+def ask(s, i, name, who, cseq, method='UPDATE', tag='F1'):
+    """A request of the far end's in the call, as who in From, signed by that name."""
+    d = dict(of_far(i, who, cseq), ftag=tag)
+    m = Bound(s.gate.far_tcp, '', i.contact(), method, d)
+    m.send(signed(s.path(name), m.fragment()))
+    return m
+
+
+def taken(s, method='UPDATE'):
+    got = s.phone.expect(method, 4)
+    s.phone.reply(got, '200 OK')
+    s.gate.far_tcp.expect('SIP/2.0 200', 4)
+    return got
+
+
+def not_taken(s, i, name, who, cseq, why, method='UPDATE', tag='F1'):
+    since = len(s.gate.log())
+    ask(s, i, name, who, cseq, method, tag)
+    s.gate.far_tcp.expect('SIP/2.0 403', 4)
+    s.refused(since, 403, why)
+    s.phone.quiet(0.1)
+
+
+def no_call(s, d, since, why):
+    """It was answered by whom the call must not be with."""
+    far = s.gate.far_tcp
+    far.expect('ACK', 4)
+    far.reply(far.expect('BYE', 4), '200 OK', contact=False)
+    s.refused(since, 403, why)
+    no = s.phone.expect('SIP/2.0 403', 4)
+    s.phone.request('ACK', d['uri'], dict(d, ttag=no.tag('To')), branch=d['branch'])
+
+
+def up(s, d, i, who):
+    """The call is up, with that one (None: whom it is for)."""
+    confirm(s, d, s.gate.far_tcp)
+    assert the_call(s).get('connected') == who, the_call(s)
+
+
+@case
+def diverted_to_somebody_with_a_certificate(s):
+    """Of the same domain, of another, or to the domain itself; then the call is his."""
+    far = s.gate.far_tcp
+    for name, who in (('orob', ROB), ('tim', TIM), ('t', 'sip:t.example')):
+        since = len(s.gate.log())
+        d, i = calls(s, SAM, far)
+        answer(s, i, name, '180 Ringing')
+        s.phone.expect('SIP/2.0 180', 4)
+        answer(s, i, name)
+        up(s, d, i, who)
+        assert f'audit: peer o: the call for {SAM} is with {who}' in s.gate.log()[since:]
+        # whoever was called has no part in it
+        not_taken(s, i, 'osam', SAM, 7, f'the call is with {who}', 'BYE')
+        not_taken(s, i, 'a', who, 8, f'the call is with {who}', 'INFO')
+        ask(s, i, name, SAM, 9, 'BYE')
+        s.phone.reply(s.phone.expect('BYE', 4), '200 OK', contact=False)
+        far.expect('SIP/2.0 200', 4)
+
+
+@case
+def diverted_to_whom_nobody_trusts(s):
+    """Certificates that would be refused of anybody, that name several, or whose owners
+    want more for themselves than the call has."""
+    for name, why in (('self', 'is refused'), ('gone', 'is refused'), ('two', 'certificate is for'),
+                      ('zed', 'who has no peer'), ('a', 'who has no peer whose profile is as')):
+        d, i = calls(s, SAM, s.gate.far_tcp)
+        since = len(s.gate.log())
+        answer(s, i, name)
+        no_call(s, d, since, why)
+
+
+@case
+def who_rang_is_who_answers(s):
+    d, i = calls(s, SAM, s.gate.far_tcp)
+    answer(s, i, 'osam', '180 Ringing')
+    s.phone.expect('SIP/2.0 180', 4)
+    since = len(s.gate.log())
+    answer(s, i, 'tim')
+    no_call(s, d, since, f'certificate is for {TIM}, the call is with {SAM}')
+
+
+@case
+def branches_are_each_somebodys(s):
+    for rings, picks, who in (('tim', 'osam', None), ('osam', 'tim', TIM), ('tim', 'orob', ROB)):
+        far = s.gate.far_tcp
+        d, i = calls(s, SAM, far)
+        for n, name in (('F1', rings), ('F2', picks)):
+            answer(s, i, name, '180 Ringing', n)
+            s.phone.expect('SIP/2.0 180', 4)
+        answer(s, i, picks, tag='F2')
+        up(s, d, i, who)
+        bye(s, d, far)
+
+
+@case
+def another_change(s):
+    """By a request that names him in From, which he signed (RFC 4916 4.4); not else."""
+    far = s.gate.far_tcp
+    d, i = calls(s, SAM, far)
+    answer(s, i, 'tim')
+    up(s, d, i, TIM)
+    for n, (name, who, then) in enumerate((
+            ('tim', TIM, TIM), ('tim', SAM, TIM), ('t', TIM, TIM), ('orob', ROB, ROB),
+            ('orob', SAM, ROB), ('osam', SAM, None), ('tim', TIM, TIM))):
+        ask(s, i, name, who, 10 + n)
+        taken(s)
+        assert the_call(s).get('connected') == then, (name, who, the_call(s))
+    for n, (name, who, why) in enumerate((
+            ('tim', ROB, f'certificate is for {TIM}, the call is with {ROB}'),
+            ('orob', TIM, f'certificate is for {ROB}, the call is with {TIM}'),
+            ('osam', 'sip:ann@a.example', 'as strict'), ('a', 'sip:ann@a.example', 'as strict'),
+            ('self', SAM, 'is refused'))):
+        not_taken(s, i, name, who, 20 + n, why)
+    assert the_call(s)['connected'] == TIM
+    # nor by an answer
+    s.phone.request('INFO', d['uri'], d)
+    got = far.expect('INFO', 4)
+    since = len(s.gate.log())
+    r = Answer(far, got, '200 OK')
+    r.send(signed(s.path('orob'), r.fragment()))
+    s.phone.expect('SIP/2.0 502', 4)
+    s.refused(since, 403, f'certificate is for {ROB}')
+    bye(s, d, far)
+
+
+@case
+def a_caller_changes(s):
+    """The same of calls that come in, where the profile takes it."""
+    far = s.gate.far_tcp
+    for caller, name, then in ((SAM, 'osam', ROB), ('sip:sam@s.example', 'sam', None)):
+        m = Bound(far, caller)
+        m.send(signed(s.path(name), m.content()))
+        got = s.phone.expect('INVITE', 4)
+        s.phone.reply(got, '200 OK', 'P1', body=SDP)
+        ok = far.expect('SIP/2.0 200', 4)
+        d = dict(m.dialog, ttag=ok.tag('To'), uri=ok.contact())
+        a = Bound(far, caller, d['uri'], 'ACK', d)
+        a.cseq = m.cseq
+        a.headers['CSeq'] = f'{m.cseq} ACK'
+        a.send(signed(s.path(name), a.fragment()))
+        s.phone.expect('ACK', 4)
+        u = Bound(far, '', d['uri'], 'UPDATE', dict(d, **{'from': f'<{ROB}>'}))
+        since = len(s.gate.log())
+        u.send(signed(s.path('orob'), u.fragment()))
+        if then:
+            taken(s)
+            assert the_call(s)['connected'] == then
+        else:
+            far.expect('SIP/2.0 403', 4)
+            s.refused(since, 403, 'certificate is for')
+        who = 'orob' if then else name
+        b = Bound(far, '', d['uri'], 'BYE', dict(d, cseq=u.cseq + 1))
+        b.send(signed(s.path(who), b.fragment()))
+        s.phone.reply(s.phone.expect('BYE', 4), '200 OK', contact=False)
+        far.expect('SIP/2.0 200', 4)
+
+
 # -- descriptions in PRACK and UPDATE ---------------------------------------------
 
 def opened(s, m):
@@ -190,9 +375,14 @@ def a_prack_of_our_own(s):
 
 
 def prepare(gate):
-    for name, san in (('a', 'a'), ('s', 's'), ('sam', 'sam@s'), ('rob', 'rob@s')):
+    for name, san in (('a', 'a'), ('s', 's'), ('sam', 'sam@s'), ('rob', 'rob@s'),
+                      ('o', 'o'), ('osam', 'sam@o'), ('orob', 'rob@o'), ('t', 't'),
+                      ('tim', 'tim@t')):
         gate.issuer.issue(name, f'URI:sip:{san}.example')
-    gate.issuer.revoke()
+    gate.issuer.own('self', f'URI:{SAM}')
+    gate.issuer.issue('two', f'URI:{ROB},URI:{TIM}')
+    gate.issuer.issue('zed', 'URI:sip:zed@z.example')
+    gate.issuer.revoke(gate.issuer.issue('gone', f'URI:{TIM}'))
     gate.run(PROFILES, PEERS)
     gate.far_tcp = gate.end(FAR + 1, 0, tcp=True).listen()
     return gate

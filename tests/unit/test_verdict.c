@@ -45,6 +45,31 @@ static void all_verdicts(void **state)
 	}
 }
 
+/* Whatever else is proven, it is not who was called. */
+static void diverted(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 64; i++) {
+		struct verdict_facts f = { .sealed = i & 1, .keyed = i >> 1 & 1,
+					   .offerer = i >> 2 & 1,
+					   .sdp_signed = i >> 5 & 1 };
+		struct verdict as_called;
+		struct verdict v;
+
+		f.key.verified = i >> 3 & 1;
+		f.key.confirmed = i >> 4 & 1;
+		as_called = verdict_of(&f);
+		f.diverted = true;
+		v = verdict_of(&f);
+		if (as_called.word != VERDICT_SEALED) {
+			assert_int_equal(v.word, as_called.word);
+			continue;
+		}
+		assert_int_equal(v.word, VERDICT_PEER);
+		assert_non_null(strstr(v.reason, "the call was diverted"));
+	}
+}
+
 /* Keys in SDP: as good as the hop's TLS, whatever else is claimed. */
 static void bare_keys(void **state)
 {
@@ -294,7 +319,8 @@ static void policy_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_verdicts), cmocka_unit_test(never_better),
+		cmocka_unit_test(all_verdicts),
+		cmocka_unit_test(diverted), cmocka_unit_test(never_better),
 		cmocka_unit_test(weak_exchanges_are_named),
 		cmocka_unit_test(identities_are_told),
 		cmocka_unit_test(bare_keys), cmocka_unit_test(readable_media),

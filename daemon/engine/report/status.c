@@ -200,6 +200,8 @@ json_t *status_call(const struct call *c, bool streams)
 		return NULL;
 	if (c->up_us)
 		json_object_set_new(o, "up", seconds(c->up_us));
+	if (c->connected)
+		json_object_set_new(o, "connected", json_string(c->connected));
 	put_protection(o, c);
 	if (streams)
 		json_object_set_new(o, "streams", lines_json(c));

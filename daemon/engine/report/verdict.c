@@ -25,7 +25,7 @@ enum want { ANY, NO, YES };
  * unnamed: the far end's is not in the exchange. */
 static const struct {
 	enum want sealed, keyed, readable, bare, hop, verified, first, again,
-		  offerer, confirmed, other, weak, unnamed, vouched;
+		  offerer, confirmed, diverted, other, weak, unnamed, vouched;
 	struct verdict v;
 } table[] = {
 	{ .sealed = NO,
@@ -53,6 +53,9 @@ static const struct {
 	{ .offerer = YES, .confirmed = NO,
 	  .v = { VERDICT_PEER, "the far end did not prove that it has the "
 			       "key" } },
+	{ .diverted = YES,
+	  .v = { VERDICT_PEER, "the call was diverted: its far end signs as "
+			       "another identity than it names" } },
 	{ .other = YES,
 	  .v = { VERDICT_PEER, "the call was diverted: keys are agreed with "
 			       "another identity of the domain than it "
@@ -138,6 +141,7 @@ struct verdict verdict_of(const struct verdict_facts *f)
 	       !fits(table[i].again, f->key.pinned == 2) ||
 	       !fits(table[i].offerer, f->offerer) ||
 	       !fits(table[i].confirmed, f->key.confirmed == 1) ||
+	       !fits(table[i].diverted, f->diverted) ||
 	       !fits(table[i].other, f->key.identity == KEY_IDENTITY_OTHER) ||
 	       !fits(table[i].weak, is_weak(&f->key)) ||
 	       !fits(table[i].vouched, f->sdp_signed) ||

@@ -25,6 +25,7 @@ struct verdict_facts {
 	bool hop;     /* bare keys were shown to verified TLS only */
 	bool sdp_signed; /* SDP of both sides was signed, by certificates that
 			    an anchor vouches for (S/MIME) */
+	bool diverted; /* the far end signs as another than the call names */
 	bool offerer; /* our side made the keying offer */
 	struct msg_key_facts key;
 };

@@ -179,6 +179,7 @@ static void open_answer(struct txn *t, const sip_t *sip)
 	if (whole_given(call_whole(t->pair->call), sip, &g)) {
 		g.words = false;
 		g.response = g.bare = true;
+		g.branch = t->to->branch;
 		g.what = "UPDATE";
 		call_open(t->pair->call, &g, on_opened, t);
 	} else {

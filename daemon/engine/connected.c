@@ -1,0 +1,41 @@
+/* connected.c - with whom a call is, where it was diverted to another than it
+ * names (RFC 4916). Who that is the keeper says, message by message; of the
+ * branches of a call the one counts that was answered. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *call_connected(const struct call *c)
+{
+	return c->connected;
+}
+
+static bool counts(const struct call *c, unsigned branch)
+{
+	return c->from == OUTSIDE || c->won < 0 || (unsigned)c->won == branch;
+}
+
+static bool is_so(const struct call *c, const char *who)
+{
+	return c->connected ? !strcmp(c->connected, who) : !*who;
+}
+
+int connected_note(struct call *c, unsigned branch, const char *who)
+{
+	char *copy = NULL;
+
+	if (!counts(c, branch) || is_so(c, who))
+		return 0;
+	if (*who && !(copy = strdup(who)))
+		return E_NOMEM;
+	free(c->connected);
+	c->connected = copy;
+	LOG_CALL(c, LOG_CLASS_INFO, "peer %s: the call for %s is with %s",
+		 c->peer, c->from == INSIDE ? c->callee : c->caller,
+		 copy ? copy : "that one again");
+	if (c->state == CALL_UP)
+		call_judge_again(c);
+	return 0;
+}
