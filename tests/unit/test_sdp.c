@@ -338,6 +338,7 @@ static void names(void **state)
 	assert_int_equal(sdp_read(in, sizeof in - 1, &s, &why), 0);
 	assert_true(s.media[0].named);
 	assert_false(s.media[1].named);
+	assert_int_equal(s.media[1].addr.port, 5006);
 	assert_true(s.media[2].named);
 }
 

@@ -148,6 +148,7 @@ static int read_connection(struct reading *rd, struct sdp_text v)
 	if (r == E_FORMAT)
 		return wrong(rd, "the c= line is malformed");
 	if (rd->m) {
+		a.port = (uint16_t)rd->m->port;
 		rd->m->named = r != 0;
 		rd->m->addr = a;
 	} else {
