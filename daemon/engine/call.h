@@ -276,6 +276,8 @@ void call_open(struct call *c, const struct call_given *g, filter_fn fn,
  * the call's own. */
 const char *call_connected(const struct call *c);
 
+/* Whether what old peers send is taken (mikey.legacy). */
+bool engine_legacy(const struct engine *e);
 /* Whether some peer's messages hide who calls. */
 bool engine_hides(const struct engine *e);
 /* The same of a whole first INVITE whose header names nobody, before there is a

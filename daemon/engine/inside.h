@@ -8,6 +8,7 @@
 #include "daemon/engine/guard/guard.h"
 #include "daemon/engine/body/job.h"
 #include "daemon/engine/report/verdict.h"
+#include "daemon/mime/keyed.h"
 
 #define CALL_BUCKETS 4096   /* of both hash tables; a power of two */
 #define ENDED_KEPT 64       /* ended calls that the CLI can show */
@@ -100,6 +101,7 @@ struct call {
 	enum body_mode body; /* the same way: how its SDP goes outside */
 	enum hide hide;    /* the same way: whom their header does not name */
 	bool tunnelled;    /* the same way: its media go in ESP */
+	enum mime_keyed_form package; /* as the far end writes them */
 	enum esp_scope scope; /* the same way: what the tunnel is for */
 	bool carried;      /* the same way: in a tunnel of charon's ... */
 	bool within;       /* ... and there sealed, as they are without it */

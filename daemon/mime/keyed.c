@@ -58,12 +58,9 @@ static int choose(const struct mime *m, const struct mime_part **sdp,
 	return r ? r : *mikey ? 0 : E_NOTFOUND;
 }
 
-static int take_mikey(const struct mime_part *p, bool legacy, struct buf *out)
+static bool is_2005(const struct mime_part *p)
 {
-	if (legacy && mime_plain(p) && p->body.len &&
-	    p->body.p[0] != MIKEY_VERSION)
-		return mime_base64_read(p->body, out);
-	return mime_decode(p, out);
+	return mime_plain(p) && p->body.len && p->body.p[0] != MIKEY_VERSION;
 }
 
 /* An empty line at the end of SDP is no line of it. */
@@ -75,16 +72,20 @@ static void trim(struct buf *sdp)
 }
 
 int mime_keyed_read(const struct mime_fields *outer, struct mime_bytes body,
-		    bool legacy, struct buf *sdp, struct buf *mikey)
+		    bool *old, struct buf *sdp, struct buf *mikey)
 {
 	const struct mime_part *with_sdp, *with_mikey;
+	bool is_old = false;
 	struct mime m;
 	int r = mime_read(outer, body, &m);
 
 	if (!r)
 		r = choose(&m, &with_sdp, &with_mikey);
-	if (!r)
-		r = take_mikey(with_mikey, legacy, mikey);
+	if (!r) {
+		is_old = old && is_2005(with_mikey);
+		r = is_old ? mime_base64_read(with_mikey->body, mikey)
+			   : mime_decode(with_mikey, mikey);
+	}
 	if (!r && with_sdp)
 		r = mime_decode(with_sdp, sdp);
 	if (r) {
@@ -92,8 +93,10 @@ int mime_keyed_read(const struct mime_fields *outer, struct mime_bytes body,
 		buf_clear(mikey);
 		return r;
 	}
-	if (legacy)
+	if (is_old)
 		trim(sdp);
+	if (old)
+		*old = is_old;
 	return 0;
 }
 

@@ -10,15 +10,16 @@
  * empty buffers, whose bounds are the caller's; on failure both are empty. A
  * body without SDP leaves that one empty.
  *
- * legacy: also the form of 2005, which does not say of its base64 that it is,
- * and ends its parts with empty lines.
+ * old, unless it is NULL: the form of 2005 is taken, too, which does not say of
+ * its base64 that it is, and ends its parts with empty lines; whether it is
+ * that one is put there.
  *
  * E_NOTFOUND: no application/mikey in it; E_UNSUPPORTED (415): no
  * multipart/mixed, a required part of another type, one of the two deeper in
  * it, or an unknown encoding; E_FORMAT: malformed, or one of the two twice;
  * E_SPACE: past a bound. */
 int mime_keyed_read(const struct mime_fields *outer, struct mime_bytes body,
-		    bool legacy, struct buf *sdp, struct buf *mikey);
+		    bool *old, struct buf *sdp, struct buf *mikey);
 
 enum mime_keyed_form {
 	MIME_KEYED_BASE64,

@@ -38,7 +38,7 @@ static void write_again(enum mime_keyed_form form, const struct buf *sdp,
 	outer.type = mime_text(type);
 	/* 2005 tells text from bytes by MIKEY's first, and cuts SDP's end */
 	if (!r && body.len <= MIME_BODY_MAX && form != MIME_KEYED_2005) {
-		must(!mime_keyed_read(&outer, bytes(&body), false, &s, &m));
+		must(!mime_keyed_read(&outer, bytes(&body), NULL, &s, &m));
 		same(&s, sdp);
 		same(&m, mikey);
 	}
@@ -51,9 +51,11 @@ static void read_as(const struct mime_fields *outer, struct mime_bytes body,
 		    bool legacy)
 {
 	struct buf sdp = buf_of(MIME_BODY_MAX), mikey = buf_of(MIME_BODY_MAX);
-	int r = mime_keyed_read(outer, body, legacy, &sdp, &mikey);
+	bool old = false;
+	int r = mime_keyed_read(outer, body, legacy ? &old : NULL, &sdp,
+				&mikey);
 
-	must(!r || (!sdp.len && !mikey.len));
+	must(!r || (!old && !sdp.len && !mikey.len));
 	if (!r && sdp.len && mikey.len)
 		for (unsigned i = 0; i <= MIME_KEYED_2005; i++)
 			write_again((enum mime_keyed_form)i, &sdp, &mikey);

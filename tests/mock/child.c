@@ -30,6 +30,8 @@ static const struct conf_key mikey_keys[] = {
 	  .help = "As modules/mikey has it." },
 	{ .name = "rekey", .type = CONF_INT, .dflt = "0", .max = 86400,
 	  .help = "As modules/mikey has it." },
+	{ .name = "legacy", .type = CONF_BOOL, .dflt = "false",
+	  .help = "As modules/mikey has it." },
 	{ .name = NULL }
 };
 

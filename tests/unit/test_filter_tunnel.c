@@ -27,6 +27,7 @@
 
 static struct outcome o;
 static const char *mikey = RIG_MIKEY; /* the far end's message */
+static enum mime_keyed_form form;     /* and how it packs it */
 
 /* A package of this SDP, as the far end makes it. */
 static const char *packed(const char *head, const char *media,
@@ -39,7 +40,7 @@ static const char *packed(const char *head, const char *media,
 	b = buf_of(4096);
 	snprintf(text, sizeof text, "%sa=key-mgmt:mikey %s\r\n%s", head, mikey,
 		 media);
-	assert_int_equal(package_close(text, strlen(text), &b, type), 0);
+	assert_int_equal(package_close(form, text, strlen(text), &b, type), 0);
 	return buf_string(&b);
 }
 
@@ -79,9 +80,9 @@ static const struct msg_stream_set *last_set(const struct rig *r)
 	return &r->set[(r->n_set - 1) % 64];
 }
 
-static struct rig *rig(enum face from)
+static struct rig *rig_with(const char *conf, enum face from)
 {
-	struct rig *r = rig_new("");
+	struct rig *r = rig_new(conf);
 
 	addr_parse("127.0.0.9:4000", &r->far);
 	r->late_keys = true;
@@ -89,17 +90,30 @@ static struct rig *rig(enum face from)
 	return r;
 }
 
+static struct rig *rig(enum face from)
+{
+	return rig_with("", from);
+}
+
 /* What leaves: its keying message is beside SDP, which says RTP/AVP. */
-static void package_is_sound(void)
+static void package_is(bool in_2005s_form)
 {
 	struct buf sdp = buf_of(4096);
+	bool old;
 
 	assert_non_null(strstr(o.type, "multipart/mixed"));
-	assert_int_equal(package_open(o.type, o.body, strlen(o.body), &sdp), 0);
+	assert_int_equal(package_open(o.type, o.body, strlen(o.body), &old,
+				      &sdp), 0);
+	assert_int_equal(old, in_2005s_form);
 	assert_non_null(strstr(buf_string(&sdp), "RTP/AVP 0"));
 	assert_null(strstr(o.body, "key-mgmt"));
 	assert_non_null(strstr(o.body, "application/mikey"));
 	buf_free(&sdp);
+}
+
+static void package_is_sound(void)
+{
+	package_is(false);
 }
 
 static void a_call_of_ours(void **state)
@@ -265,6 +279,32 @@ static void only_packages_are_taken(void **state)
 	outside(r, BODY_OFFER, HEAD MGMT, AUDIO);
 	refused(400);
 	rig_free(r);
+}
+
+static void answered(const char *conf, bool in_2005s_form)
+{
+	struct rig *r = rig_with(conf, OUTSIDE);
+
+	outside(r, BODY_OFFER, HEAD, AUDIO);
+	passes();
+	inside(r, BODY_ANSWER, SDP);
+	passes();
+	package_is(in_2005s_form);
+	rig_free(r);
+}
+
+/* Each form is answered in that form; the old one if mikey.legacy has it, else
+ * its base64 is for the keeper no message. */
+static void an_offer_of_2005(void **state)
+{
+	static const char legacy[] = "mikey = { legacy = true; };";
+
+	(void)state;
+	form = MIME_KEYED_2005;
+	answered(legacy, true);
+	answered("", false);
+	form = MIME_KEYED_BASE64;
+	answered(legacy, false);
 }
 
 /* And packages are for tunnels only. */
@@ -610,6 +650,7 @@ int main(void)
 		cmocka_unit_test(keys_at_pick_up),
 		cmocka_unit_test(media_lead_where_the_keys_do),
 		cmocka_unit_test(only_packages_are_taken),
+		cmocka_unit_test(an_offer_of_2005),
 		cmocka_unit_test(others_take_no_package),
 		cmocka_unit_test(nothing_passes_without_a_tunnel),
 		cmocka_unit_test(new_keys_replace_the_tunnel),

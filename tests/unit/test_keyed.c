@@ -20,11 +20,12 @@ static const uint8_t message[] = { 1, 0, 5, 0x80, '\r', '\n', '-', '-', 0,
 
 struct read {
 	struct buf sdp, mikey;
+	bool old;
 };
 
 static struct read read_open(void)
 {
-	return (struct read){ buf_of(MIME_BODY_MAX), buf_of(16384) };
+	return (struct read){ buf_of(MIME_BODY_MAX), buf_of(16384), false };
 }
 
 static void read_close(struct read *r)
@@ -37,9 +38,13 @@ static int read_bytes(struct read *r, const char *type, struct mime_bytes body,
 		      bool legacy)
 {
 	const struct mime_fields outer = { .type = mime_text(type) };
-	int err = mime_keyed_read(&outer, body, legacy, &r->sdp, &r->mikey);
+	bool old = false;
+	int err = mime_keyed_read(&outer, body, legacy ? &old : NULL, &r->sdp,
+				  &r->mikey);
 
+	r->old = old;
 	if (err) {
+		assert_false(old);
 		assert_int_equal(r->sdp.len, 0);
 		assert_int_equal(r->mikey.len, 0);
 	}
@@ -72,6 +77,7 @@ static void what_is_written_is_read(void **state)
 			body.data, body.len }, old), 0);
 		is(&r.sdp, SDP, strlen(SDP));
 		is(&r.mikey, message, sizeof message);
+		assert_int_equal(r.old, old);
 		read_close(&r);
 		r = read_open();
 		/* the end of the form of 2005 has a line end behind it */
@@ -183,7 +189,7 @@ static void base64_that_is_not_said_is_left_alone(void **state)
 
 static void a_message_past_its_bound_is_refused(void **state)
 {
-	struct read r = { buf_of(MIME_BODY_MAX), buf_of(2) };
+	struct read r = { buf_of(MIME_BODY_MAX), buf_of(2), false };
 
 	(void)state;
 	assert_int_equal(read_bytes(&r, MIXED, mime_text(

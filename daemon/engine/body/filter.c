@@ -251,7 +251,7 @@ static int write_body(struct call *c, struct job *j, struct buf *out,
 		return rewrite_body(c, j, out);
 	r = rewrite_body(c, j, &sdp);
 	if (!r)
-		r = package_close(sdp.data, sdp.len, out, type);
+		r = package_close(c->package, sdp.data, sdp.len, out, type);
 	buf_free(&sdp);
 	return r;
 }
@@ -431,6 +431,11 @@ static void begin(struct call *c, const struct filter_request *q, filter_fn fn,
 		run_queue(e, id);
 }
 
+bool engine_legacy(const struct engine *e)
+{
+	return conf_bool(conf_one(child_conf(e->child), "mikey"), "legacy");
+}
+
 /* What comes for tunnels has its keying message beside SDP, or is refused for
  * want of one as any other body. */
 static void begin_package(struct call *c, const struct filter_request *q,
@@ -438,8 +443,12 @@ static void begin_package(struct call *c, const struct filter_request *q,
 {
 	struct filter_request own = *q;
 	struct buf sdp = buf_of(IPC_BODY_MAX);
-	int r = package_open(q->body.type, q->body.data, q->body.len, &sdp);
+	bool old = false;
+	int r = package_open(q->body.type, q->body.data, q->body.len,
+			     engine_legacy(c->engine) ? &old : NULL, &sdp);
 
+	if (!r)
+		c->package = old ? MIME_KEYED_2005 : MIME_KEYED_BASE64;
 	own.body = (struct body){ .type = "application/sdp", .data = sdp.data,
 				  .len = sdp.len };
 	if (r == E_UNSUPPORTED)

@@ -47,12 +47,12 @@ static int put_attribute(struct buf *out, const struct buf *sdp,
 	return out->err;
 }
 
-int package_open(const char *type, const void *body, size_t len,
+int package_open(const char *type, const void *body, size_t len, bool *old,
 		 struct buf *out)
 {
 	const struct mime_fields outer = { .type = mime_text(type) };
 	struct buf sdp = buf_of(MIME_BODY_MAX), mikey = buf_of(KEYING_MAX);
-	int r = mime_keyed_read(&outer, (struct mime_bytes){ body, len }, false,
+	int r = mime_keyed_read(&outer, (struct mime_bytes){ body, len }, old,
 				&sdp, &mikey);
 
 	if (!r && (!sdp.len || !mikey.len))
@@ -99,8 +99,8 @@ static int find_line(const char *sdp, size_t len, size_t *from, size_t *to)
 	return 0;
 }
 
-int package_close(const void *body, size_t len, struct buf *out,
-		  char type[static MIME_KEYED_TYPE])
+int package_close(enum mime_keyed_form form, const void *body, size_t len,
+		  struct buf *out, char type[static MIME_KEYED_TYPE])
 {
 	struct buf sdp = buf_of(MIME_BODY_MAX), mikey = buf_of(KEYING_MAX);
 	const size_t name = strlen(ATTRIBUTE), end = strlen(LINE_END);
@@ -116,7 +116,7 @@ int package_close(const void *body, size_t len, struct buf *out,
 		r = sdp.err;
 	}
 	if (!r)
-		r = mime_keyed_write(MIME_KEYED_BASE64,
+		r = mime_keyed_write(form,
 				     (struct mime_bytes){ sdp.data, sdp.len },
 				     (struct mime_bytes){ mikey.data,
 							  mikey.len },
