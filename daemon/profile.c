@@ -60,13 +60,13 @@ static const char *const medias[] = {
 	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", [MEDIA_IKE] = "ike",
 	"ike+srtp", NULL
 };
-/* By their names; what only old peers have is never offered. */
 static const char *const scopes[] = { "media", "host", NULL };
 static const enum esp_scope scope_values[] = { ESP_MEDIA, ESP_HOST };
 
 static const char *const esp_suites[] = {
 	"AES_128_GCM", "AES_256_GCM", "AES_128_CBC_HMAC_SHA256_128",
-	"AES_256_CBC_HMAC_SHA256_128", NULL
+	"AES_256_CBC_HMAC_SHA256_128", "AES_128_CBC_HMAC_SHA1_96",
+	"AES_256_CBC_HMAC_SHA1_96", "3DES_CBC_HMAC_SHA1_96", NULL
 };
 static const char *const ikes[] = { "standing", "after", NULL };
 static const char *const trusts[] = { "ca", "tofu", NULL };
@@ -204,7 +204,9 @@ static const struct conf_key profile_keys[] = {
 	  .dflt = "AES_128_GCM,AES_256_GCM",
 	  .help = "Suites of ESP that may be used with media = \"esp\", best "
 		  "first; with media = \"ike\" those that are of one kind with "
-		  "the first." },
+		  "the first. Those with SHA1 are for calls of old peers that "
+		  "key ESP in the dialect of 2005 (mikey.legacy, esp_scope = "
+		  "\"host\"): they are taken there and never offered." },
 	{ .name = "esp_scope", .type = CONF_WORD, .choices = scopes,
 	  .dflt = "media",
 	  .help = "What the tunnels of media = \"esp\" are for; both ends "
@@ -356,6 +358,14 @@ static const char *against_esp(const struct profile *p)
 	return NULL;
 }
 
+static bool is_old(const struct profile *p)
+{
+	for (size_t i = 0; i < p->n_esp; i++)
+		if (esp_suite_info(p->esp[i])->legacy)
+			return true;
+	return false;
+}
+
 /* Whose key charon has, too, from which SRTP is to be safe. */
 bool profile_keyed_by_psk(const struct profile *p)
 {
@@ -414,6 +424,12 @@ static int read_media(const struct conf_node *n, struct profile *p,
 				 "that, or leave it out", p->name);
 	if (p->media == MEDIA_SRTP)
 		return 0;
+	if (is_old(p) && p->esp_scope != ESP_HOST)
+		return conf_fail(err, n, "profiles.%s.esp: suites with SHA1 "
+				 "are of old peers, whose tunnels are for "
+				 "everything between two hosts; set media = "
+				 "\"esp\" and esp_scope = \"host\", or leave "
+				 "them out", p->name);
 	against = against_media(p);
 	if (against)
 		return conf_fail(err, n, "profiles.%s.media: \"%s\" does not "

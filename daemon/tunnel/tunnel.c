@@ -226,21 +226,21 @@ static void tunnel_stop(void *state)
 }
 
 /* A suite that some profile wants and this kernel lacks fails call by call, but
- * is told now. */
+ * is told now; old peers know no IPv6. */
 static void warn_suite(const struct tunnel_process *p,
 		       const struct tunnel_maker *maker,
 		       const struct peer *peer, enum esp_suite suite)
 {
 	const struct addr *media =
 		child_settings(p->child)->face[OUTSIDE].media;
+	const struct esp_suite_info *info = esp_suite_info(suite);
 
 	for (int i = 0; i < 2; i++)
-		if (media[i].family &&
+		if (media[i].family && !(info->legacy && i) &&
 		    !maker->can(maker->state, media[i].family, suite))
 			log_error(TAG, "peer %s: this kernel has no %s over "
 				  "IPv%d; leave it out of its profile's esp",
-				  peer->name, esp_suite_info(suite)->name,
-				  media[i].family);
+				  peer->name, info->name, media[i].family);
 }
 
 static void warn_suites(const struct tunnel_process *p,

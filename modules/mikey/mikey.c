@@ -68,8 +68,9 @@ static const struct conf_key keys[] = {
 	  .help = "Take from old peers what is too weak for new ones: the "
 		  "Diffie-Hellman groups of 768 and 1024 bits; in S/MIME "
 		  "bodies (body) what was used in 2004, 3DES, SHA-1 and RSA "
-		  "PKCS #1 v1.5 encryption, and with keying by sdes a key as "
-		  "k=clear:. Ours never use it." },
+		  "PKCS #1 v1.5 encryption; with keying by sdes a key as "
+		  "k=clear:; and with media = \"esp\" the dialect of 2005, by "
+		  "suites that the profile names (esp). Ours never use it." },
 	{ .name = "counters", .type = CONF_BOOL, .dflt = "false",
 	  .reload = RELOAD_LIVE,
 	  .help = "Take offers of far ends without a clock, which count their "

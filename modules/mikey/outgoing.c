@@ -52,7 +52,7 @@ int mikey_terms(const struct keying_terms *t, struct keying_fault *fault)
 	if (r)
 		return r;
 	if (t->esp)
-		return mikey_esp_terms(t->esp, fault);
+		return mikey_esp_terms(t->esp, t->legacy, fault);
 	if (!t->n_suites || !suite_info(t->suites[0]))
 		return mikey_fault(fault, E_POLICY, "no crypto suite is "
 				   "allowed: set the profile's suites");

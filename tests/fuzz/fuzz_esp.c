@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const enum esp_suite suites[] = {
 	ESP_AES_128_GCM, ESP_AES_256_GCM, ESP_AES_128_CBC_SHA256,
-	ESP_AES_256_CBC_SHA256,
+	ESP_AES_256_CBC_SHA256, ESP_3DES_CBC_SHA1, ESP_AES_128_CBC_SHA1,
 };
 
 /* One gateway of each scope. */
@@ -58,7 +58,7 @@ static void gateways(struct gateway g[3])
 	must(!net_parse("10.0.0.0/8", &g[2].nets[0]));
 	for (size_t i = 0; i < 3; i++)
 		g[i].esp = (struct esp_terms){
-			.suites = suites, .n_suites = 4,
+			.suites = suites, .n_suites = 6,
 			.mode = i == 2 ? ESP_TUNNEL : ESP_TRANSPORT,
 			.scope = i == 0 ? ESP_HOST : i == 1 ? ESP_MEDIA
 							    : ESP_NET,

@@ -241,6 +241,26 @@ static void a_tunnel_of_two_hosts(void **state)
 	close_both();
 }
 
+/* Suites of old peers are for what comes from them. */
+static void old_suites_are_not_offered(void **state)
+{
+	const struct sent *o, *r;
+
+	(void)state;
+	open_both();
+	a.profile.esp[0] = b.profile.esp[0] = ESP_3DES_CBC_SHA1;
+	o = offered(1, 1);
+	assert_int_equal(o->u.offered.err, 0);
+	r = answered(o, 5, (struct where){ 2, 1, 1, 1, 0 });
+	assert_int_equal(r->u.answered.err, E_POLICY); /* without legacy */
+	assert_non_null(strstr(r->u.answered.reason, "set mikey.legacy"));
+	a.profile.n_esp = 1;
+	o = offered(2, 1);
+	assert_int_equal(o->u.offered.err, E_POLICY);
+	assert_non_null(strstr(o->u.offered.reason, "ours need another one"));
+	close_both();
+}
+
 static void a_dear_offer_is_checked_first(void **state)
 {
 	struct msg_key_answer m = { .origin = { .dialog = { 1 }, .cseq = 1 },
@@ -612,6 +632,7 @@ int main(void)
 		cmocka_unit_test(by_a_pre_shared_key),
 		cmocka_unit_test(by_diffie_hellman),
 		cmocka_unit_test(a_tunnel_of_two_hosts),
+		cmocka_unit_test(old_suites_are_not_offered),
 		cmocka_unit_test(a_dear_offer_is_checked_first),
 		cmocka_unit_test(no_key_is_shipped_twice),
 		cmocka_unit_test(without_a_tunnel_process_there_is_no_key),

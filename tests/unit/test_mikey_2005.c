@@ -25,6 +25,9 @@ static void open_2005(struct pair *p, struct esp_sides *s, json_t **root)
 
 	esp_open(s);
 	s->b.near[0] = esp_host("198.51.100.2", 0xb0b);
+	s->b.suites[0] = ESP_3DES_CBC_SHA1;
+	s->b.suites[1] = ESP_AES_128_CBC_SHA1;
+	s->b.suites[2] = ESP_AES_256_CBC_SHA1;
 	pair_open(p);
 	p->b.esp = &s->b.t;
 	p->b.legacy = true;
@@ -121,8 +124,13 @@ static void it_takes_the_operators_consent(void **state)
 	(void)state;
 	open_2005(&p, &s, &root);
 	p.b.legacy = false;
+	assert_int_equal(pair_answer(&p), E_POLICY);
+	assert_non_null(strstr(p.fault.text, "set mikey.legacy"));
+	s.b.suites[0] = ESP_AES_128_GCM;
+	s.b.t.n_suites = 1;
 	refused(&p, "mikey.legacy");
 	p.b.legacy = true;
+	refused(&p, "3DES_CBC_HMAC_SHA1_96 is not allowed");
 	p.b.esp = NULL;
 	refused(&p, "the profile wants SRTP");
 	close_2005(&p, root);

@@ -367,6 +367,12 @@ static const struct {
 	  "\"ike+srtp\" does not go with keying by sdes" },
 	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
 	  "esp = []; }; };", "takes at least one suite" },
+	{ "profiles = { i = { need = \"require\"; media = \"esp\"; "
+	  "keying = [ \"mikey-psk\" ]; esp = [ \"AES_128_GCM\", "
+	  "\"3DES_CBC_HMAC_SHA1_96\" ]; }; };", "suites with SHA1" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
+	  "esp = [ \"AES_128_CBC_HMAC_SHA1_96\" ]; }; };",
+	  "suites with SHA1" },
 	{ IKE "psk = \"file:x\"; } );", "go together" },
 	{ IKE "ike = \"192.0.2.1\"; } );",
 	  "set psk = \"file:PATH\", or ike_cert or ike_ca" },

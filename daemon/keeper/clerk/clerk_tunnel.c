@@ -53,17 +53,28 @@ static int no_tunnels(struct request *q, const struct peer *peer)
 	return 0;
 }
 
-static void fill_terms(const struct clerk *c, struct request *q,
-		       const struct peer *peer)
+/* What old peers alone have is taken and never offered. */
+static size_t suites_of(const struct profile *f, bool ours,
+			enum esp_suite out[static ESP_SUITES])
+{
+	size_t n = 0, all = f->negotiate == NEGOTIATE_STATIC && f->n_esp
+			    ? 1 : f->n_esp;
+
+	for (size_t i = 0; i < all; i++)
+		if (!ours || !esp_suite_info(f->esp[i])->legacy)
+			out[n++] = f->esp[i];
+	return n;
+}
+
+static int fill_terms(const struct clerk *c, struct request *q,
+		      const struct peer *peer)
 {
 	const struct profile *f = peer->profile;
 	struct request_esp *e = &q->esp;
 
-	memcpy(e->suites, f->esp, sizeof e->suites);
 	e->terms = (struct esp_terms){
 		.suites = e->suites,
-		.n_suites = f->negotiate == NEGOTIATE_STATIC && f->n_esp
-			    ? 1 : f->n_esp,
+		.n_suites = suites_of(f, !q->offer, e->suites),
 		.mode = ESP_TRANSPORT, .scope = f->esp_scope,
 		.nets = peer->esp_nets, .n_nets = peer->n_esp_nets,
 		.n = q->party->n, .near = e->near,
@@ -71,6 +82,12 @@ static void fill_terms(const struct clerk *c, struct request *q,
 		.window = c->limits.tunnel.window,
 	};
 	e->wanted = true;
+	if (e->terms.n_suites)
+		return 0;
+	snprintf(q->fault.text, sizeof q->fault.text, "profile %.48s has "
+		 "suites of old peers alone (esp): their calls are taken, "
+		 "ours need another one", f->name);
+	return E_POLICY;
 }
 
 int request_lines(const struct clerk *c, struct request *q,
@@ -83,9 +100,7 @@ int request_lines(const struct clerk *c, struct request *q,
 		return no_tunnels(q, peer);
 	for (size_t i = 0; i < q->party->n && !r; i++)
 		r = take_line(c, q, scope, i);
-	if (!r)
-		fill_terms(c, q, peer);
-	return r;
+	return r ? r : fill_terms(c, q, peer);
 }
 
 bool request_esp_first(struct request *q, unsigned suite)

@@ -82,12 +82,16 @@ static const struct mikey_payload *policy_no(const struct mikey_message *m,
 	return NULL;
 }
 
-static bool allowed(const struct esp_terms *t, enum esp_suite suite)
+int mikey_esp_allow(struct mikey_incoming *in, enum esp_suite suite)
 {
-	for (size_t i = 0; i < t->n_suites; i++)
-		if (t->suites[i] == suite)
-			return true;
-	return false;
+	const struct esp_terms *t = in->t->esp;
+	size_t i = 0;
+
+	while (i < t->n_suites && t->suites[i] != suite)
+		i++;
+	return i < t->n_suites ? 0 :
+		REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "ESP suite %s is "
+		       "not allowed", esp_suite_info(suite)->name);
 }
 
 static int read_policy(struct mikey_incoming *in, unsigned no,
@@ -113,11 +117,7 @@ static int read_policy(struct mikey_incoming *in, unsigned no,
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
 			      "offer's keys live %u s, %d are the least",
 			      p->life_s, ESP_LIFE_MIN_S);
-	if (!allowed(t, p->suite))
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "ESP suite "
-			      "%s is not allowed",
-			      esp_suite_info(p->suite)->name);
-	return 0;
+	return mikey_esp_allow(in, p->suite);
 }
 
 static uint32_t shorter(uint32_t a, uint32_t b)

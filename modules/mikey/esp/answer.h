@@ -17,6 +17,8 @@ struct mikey_esp_answer {
 	uint8_t addresses[2][8]; /* dialect.h */
 };
 
+/* Whether the terms have that suite; if not, the fault says so. */
+int mikey_esp_allow(struct mikey_incoming *in, enum esp_suite suite);
 /* Sessions, ends and policy of the offer, which is authenticated. 0 or the
  * fault. */
 int mikey_esp_check(struct mikey_incoming *in);

@@ -157,6 +157,9 @@ static int check_policy(struct mikey_incoming *in)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the MIKEY "
 			      "offer's policy has another mode than the "
 			      "profile");
+	r = mikey_esp_allow(in, p.suite);
+	if (r)
+		return r;
 	in->esp.policy_no = (uint8_t)sp->extra;
 	in->esp.got = (struct esp_result){
 		.suite = p.suite, .mode = p.mode, .scope = p.scope,

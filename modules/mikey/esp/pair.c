@@ -45,12 +45,18 @@ static int check_near(const struct esp_terms *t, struct keying_fault *fault)
 	return 0;
 }
 
-int mikey_esp_terms(const struct esp_terms *t, struct keying_fault *fault)
+int mikey_esp_terms(const struct esp_terms *t, bool legacy,
+		    struct keying_fault *fault)
 {
 	for (size_t i = 0; i < t->n_suites; i++) {
 		const struct esp_suite_info *s = esp_suite_info(t->suites[i]);
 
-		if (!s || s->legacy)
+		if (s && s->legacy && !legacy)
+			return mikey_fault(fault, E_POLICY, "ESP suite %s is "
+					   "of old peers: set mikey.legacy, or "
+					   "leave it out of the profile's esp",
+					   s->name);
+		if (!s)
 			return mikey_fault(fault, E_POLICY, "an ESP suite "
 					   "that is none of ours");
 		for (size_t k = 0; k < i; k++)

@@ -14,8 +14,10 @@ struct mikey_esp_bounds {
 	struct net nets[ESP_NETS_MAX];
 };
 
-/* The terms must be complete and each of our ends sound. E_POLICY, E_ARG. */
-int mikey_esp_terms(const struct esp_terms *t, struct keying_fault *fault);
+/* The terms must be complete and each of our ends sound; suites of old peers
+ * only with legacy. E_POLICY, E_ARG. */
+int mikey_esp_terms(const struct esp_terms *t, bool legacy,
+		    struct keying_fault *fault);
 /* Their part of it, copied; mikey_esp_terms() has checked them. */
 struct mikey_esp_bounds mikey_esp_bounds_of(const struct esp_terms *t);
 /* Whether the far end of tunnel i (out->n are there before it) may be that:
