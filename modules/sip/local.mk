@@ -26,6 +26,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/message/origin.c modules/sip/message/origin.h \
 	modules/sip/pair.c modules/sip/pair.h \
 	modules/sip/message/parts.c modules/sip/message/parts.h \
+	modules/sip/message/unquoted.c modules/sip/message/unquoted.h \
 	modules/sip/registration/register.c modules/sip/registration/register.h \
 	modules/sip/border/rank.c modules/sip/border/rank.h \
 	modules/sip/registrar/admission.c modules/sip/registrar/admission.h \

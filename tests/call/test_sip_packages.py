@@ -50,6 +50,21 @@ def inward(s):
     check_package(s.b.expect("SIP/2.0 200"), "the 200")
 
 
+@case(keys=("packages=1",))
+def inward_as_in_2005(s):
+    """The boundary lacks its quotes (unquoted.h)"""
+    head, body = HEAD.replace("=b", "=boun=_dry"), PACKAGE.replace("--b", "--boun=_dry")
+    d = dialog(ftag="f1")
+    s.b.request("INVITE", "sip:bob@b.example", d, body=body, extra=head)
+    i = s.a.expect("INVITE")
+    check_sdp(i, "the INVITE")
+    s.a.reply(i, "200 OK", "A1", body=SDP)
+    check_package(s.b.expect("SIP/2.0 200"), "the 200")
+    s.b.request("INVITE", "sip:bob@b.example", dialog(ftag="f2"), extra=head,
+                body=body.replace("boun=_dry", "boun"))
+    s.b.expect("SIP/2.0 400")
+
+
 @case(inside=",", keys=("packages=1",))
 def a_fork_has_one_tunnel(s):
     """Of two phones of ours the first has early media; the second is picked up"""

@@ -5,6 +5,7 @@
 #include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/message/headers.h"
+#include "modules/sip/message/unquoted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	msg = msg_make(sip_default_mclass(), MSG_DO_EXTRACT_COPY, data,
 		       (ssize_t)size);
 	sip = msg ? sip_object(msg) : NULL;
+	if (msg)
+		unquoted_mend(msg);
 	if (sip && (sip->sip_request || sip->sip_status)) {
 		copy(sip, 0);
 		copy(sip, COPY_BODY);

@@ -239,7 +239,8 @@ static void deliver(struct call *c, const struct filter_request *q,
 	struct refusal no = { .status = 488, .phrase = "No Package" };
 
 	if (open && strcmp(q->body.type, PACKAGE) &&
-	    strcmp(q->body.type, "multipart/mixed; boundary=b")) {
+	    strcmp(q->body.type, "multipart/mixed; boundary=b") &&
+	    strcmp(q->body.type, "multipart/mixed;boundary=\"boun=_dry\"")) {
 		free(text);
 		fn(user, &no, NULL);
 		return;

@@ -23,6 +23,12 @@ enum hide call_hides(const struct call *c)
 	return (enum hide)c->e->hide;
 }
 
+bool engine_legacy(const struct engine *e)
+{
+	(void)e;
+	return true;
+}
+
 bool engine_hides(const struct engine *e)
 {
 	return e->hide;

@@ -3,6 +3,7 @@
 #include "modules/sip/transport/face.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/message/headers.h"
+#include "modules/sip/message/unquoted.h"
 #include "modules/sip/leg.h"
 #include "tests/mock/core.h"
 
@@ -298,6 +299,46 @@ static void a_reason_is_one_quoted_line(void **state)
 	assert_string_equal(out, "SIP;cause=488");
 }
 
+/* A body of 2005 (unquoted.h). */
+static bool mended(const char *fields, const char *body)
+{
+	char whole[4096];
+	msg_t *msg;
+	sip_t *sip;
+	bool is;
+
+	snprintf(whole, sizeof whole, HEAD "%s\r\n%s", fields, body);
+	msg = parse(whole);
+	sip = sip_object(msg);
+	unquoted_mend(msg);
+	is = !sip->sip_error;
+	if (is && sip->sip_content_type)
+		assert_string_equal(msg_header_find_param(
+			sip->sip_content_type->c_common, "boundary"),
+			"\"boun=_dry\"");
+	msg_destroy(msg);
+	return is;
+}
+
+static void quotes_that_lack_are_put_in(void **state)
+{
+	static const char type[] =
+		"Content-Type: multipart/mixed; boundary=boun=_dry\r\n";
+	static const char body[] = "--boun=_dry\r\n\r\nx\r\n--boun=_dry--\r\n";
+
+	(void)state;
+	assert_true(mended(type, body));
+	assert_false(mended(type, "--boun=_dryer\r\n\r\n"));
+	assert_false(mended(type, "--boun=_dry"));
+	assert_false(mended(type, ""));
+	/* another header that cannot be read, before or behind */
+	assert_false(mended("Content-Type: multipart/mixed; boundary=boun=_dry"
+			    "\r\nMax-Forwards: many\r\n", body));
+	assert_false(mended("Max-Forwards: many\r\n", body));
+	assert_true(mended("Content-Type: multipart/mixed; "
+			   "boundary=\"boun=_dry\"\r\n", body));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +352,7 @@ int main(void)
 		cmocka_unit_test(bodies_are_told_apart),
 		cmocka_unit_test(a_loop_is_known_by_its_mark),
 		cmocka_unit_test(a_reason_is_one_quoted_line),
+		cmocka_unit_test(quotes_that_lack_are_put_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

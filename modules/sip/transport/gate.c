@@ -13,6 +13,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "modules/sip/message/unquoted.h"
 #include "modules/sip/registrar/stateless.h"
 #include "modules/sip/reliable.h"
 
@@ -69,9 +70,19 @@ static void refuse(nta_agent_t *agent, msg_t *msg)
 		msg_destroy(msg);
 }
 
+/* What the outside may send as it did in 2005, if the operator lets it. */
+static void mend(nta_agent_t *agent, msg_t *msg)
+{
+	const struct sip_face *f = nta_agent_magic(agent);
+
+	if (f && f->face == OUTSIDE && engine_legacy(f->sip->engine))
+		unquoted_mend(msg);
+}
+
 static void take(tp_stack_t *agent, tport_t *tp, msg_t *msg,
 		 tp_magic_t *magic, su_time_t received)
 {
+	mend(agent, msg);
 	switch (ask(agent, msg)) {
 	case GUARD_PASS:
 		if (!reliable_prack(nta_agent_magic(agent), msg) &&
