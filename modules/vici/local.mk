@@ -15,6 +15,7 @@ modules_vici_libvici_a_SOURCES = \
 	modules/vici/ike/use.c \
 	modules/vici/message.c modules/vici/message.h \
 	modules/vici/packet.c modules/vici/packet.h \
+	modules/vici/reason.c modules/vici/reason.h \
 	modules/vici/sa.c modules/vici/sa.h \
 	modules/vici/selector.c modules/vici/selector.h \
 	modules/vici/version.c modules/vici/version.h

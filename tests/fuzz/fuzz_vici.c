@@ -1,9 +1,10 @@
 /* fuzz_vici.c - what comes from a VICI socket: a packet is read, a message is
  * read element by element and written again to the same octets, a section is
- * skipped to where reading on would have come; then it is read as SAs and as
- * each event. */
+ * skipped to where reading on would have come; then it is read as SAs, as a
+ * line of the log and as each event. */
 #include "daemon/base/err.h"
 #include "modules/vici/packet.h"
+#include "modules/vici/reason.h"
 #include "modules/vici/sa.h"
 #include "modules/vici/version.h"
 
@@ -84,6 +85,8 @@ static void message(const uint8_t *data, size_t size)
 static void sas(const uint8_t *data, size_t size)
 {
 	struct vici_child_sa child;
+	struct vici_reason why;
+	struct vici_line line;
 	struct vici_version v;
 	struct vici_event ev;
 	struct vici_ike ike;
@@ -91,6 +94,10 @@ static void sas(const uint8_t *data, size_t size)
 
 	if (!vici_version_read(data, size, &v))
 		must(vici_name_ok(v.text, strlen(v.text)));
+	if (!vici_line_read(data, size, &line)) {
+		why = vici_reason_of(line.text);
+		must(line.ike_id && line.conn.len && !why.weight == !why.why);
+	}
 	for (size_t i = 0; vici_event_names[i]; i++)
 		if (!vici_event_read(vici_event_names[i], data, size, "gw",
 				     &ev))

@@ -1,7 +1,8 @@
 # VICI
 VICI_TESTS = tests/unit/test_vici_ask tests/unit/test_vici_client \
 	tests/unit/test_vici_ike \
-	tests/unit/test_vici_message tests/unit/test_vici_sa
+	tests/unit/test_vici_message tests/unit/test_vici_reason \
+	tests/unit/test_vici_sa
 VICI_MOCK = tests/mock/alloc.c tests/mock/alloc.h \
 	tests/mock/charon.c tests/mock/charon.h \
 	tests/mock/vici_text.c tests/mock/vici_text.h
@@ -22,6 +23,9 @@ tests_unit_test_vici_message_SOURCES = tests/unit/test_vici_message.c \
 	tests/mock/alloc.c tests/mock/alloc.h
 tests_unit_test_vici_message_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_vici_message_LDADD = $(VICI_TEST_LIBS)
+tests_unit_test_vici_reason_SOURCES = tests/unit/test_vici_reason.c \
+	tests/mock/vici_text.c tests/mock/vici_text.h
+tests_unit_test_vici_reason_LDADD = $(VICI_TEST_LIBS)
 tests_unit_test_vici_sa_SOURCES = tests/unit/test_vici_sa.c \
 	tests/mock/vici_text.c tests/mock/vici_text.h
 tests_unit_test_vici_sa_CPPFLAGS = $(AM_CPPFLAGS) \
