@@ -331,6 +331,19 @@ static void cell_owner(const json_t *o, char out[static CELL])
 		 ? text_of(o, "peer") : "(not ours)");
 }
 
+static void put_down(const json_t *list)
+{
+	const json_t *o;
+	char text[CELL];
+	size_t i;
+
+	json_array_foreach(list, i, o) {
+		snprintf(text, sizeof text, "no tunnel to %s: %s",
+			 text_of(o, "peer"), text_of(o, "why"));
+		puts(clean(text));
+	}
+}
+
 /* What strongSwan has: the tunnels that calls use, and those of others. */
 static void put_charon(const json_t *sas)
 {
@@ -358,6 +371,7 @@ static void put_charon(const json_t *sas)
 		       int_of(sas, "charon_count"));
 	if (json_array_size(list))
 		put_table(columns, list);
+	put_down(json_object_get(sas, "charon_down"));
 }
 
 void show_sas(const json_t *sas)

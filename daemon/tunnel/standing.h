@@ -57,6 +57,9 @@ struct standing {
 	/* NULL while the peer's tunnel is up, or could be raised for a call
 	 * (ike = "after"), else why not; borrowed until the loop goes on. */
 	const char *(*trouble)(void *state, const char *peer);
+	/* For the operator, borrowed likewise: NULL while it is up, or nobody
+	 * wants it; else why it is not, or did not come when last wanted. */
+	const char *(*down)(void *state, const char *peer);
 	/* Whether it is up and takes UDP between these. */
 	bool (*covers)(void *state, const char *peer, const struct addr *local,
 		       const struct addr *remote);

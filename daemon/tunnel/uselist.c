@@ -11,13 +11,15 @@
 
 struct uselist uselist_of(void)
 {
-	return (struct uselist){ json_array(), json_array(), 0, 0 };
+	return (struct uselist){ json_array(), json_array(), json_array(), 0,
+				 0 };
 }
 
 void uselist_free(struct uselist *l)
 {
 	json_decref(l->calls);
 	json_decref(l->sas);
+	json_decref(l->down);
 }
 
 void uselist_call(struct uselist *l, uint32_t id, const char *state,
@@ -86,11 +88,19 @@ void uselist_sa(struct uselist *l, const struct standing_sa *sa)
 	json_decref(o);
 }
 
+void uselist_down(struct uselist *l, const char *peer, const char *why)
+{
+	if (json_array_size(l->down) < USES_SHOWN)
+		json_array_append_new(l->down, json_pack("{s:s,s:s}", "peer",
+							 peer, "why", why));
+}
+
 char *uselist_text(const struct uselist *l, const char *trouble)
 {
-	json_t *o = json_pack("{s:O,s:O,s:I,s:s*}", "tunnels", l->calls,
+	json_t *o = json_pack("{s:O,s:O,s:I,s:O,s:s*}", "tunnels", l->calls,
 			      "charon", l->sas, "charon_count",
-			      (json_int_t)l->n, "charon_trouble", trouble);
+			      (json_int_t)l->n, "charon_down", l->down,
+			      "charon_trouble", trouble);
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);

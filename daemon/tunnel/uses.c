@@ -337,11 +337,19 @@ static void answer_list(struct listing *l, const char *trouble)
 {
 	struct msg_tunnel_listed a = { 0 };
 	struct uses *u = l->uses;
+	const struct standing *s = u->conf.standing;
+	const struct peer *p;
 	char *text;
 
 	for (const struct use *x = u->list; x; x = x->next)
 		uselist_call(&l->list, x->id, x->waits ? "reserved" : x->want
 			     ? "raised" : "standing", &x->m);
+	for (size_t i = 0; (p = policy_at(u->conf.policy, i)); i++) {
+		const char *why = s->down(s->state, p->name);
+
+		if (why && p->profile->media == MEDIA_IKE)
+			uselist_down(&l->list, p->name, why);
+	}
 	text = uselist_text(&l->list, trouble);
 	a.err = text ? 0 : E_NOMEM;
 	a.len = text ? (uint32_t)strlen(text) : 0;

@@ -7,6 +7,7 @@ modules_vici_libvici_a_SOURCES = \
 	modules/vici/conn.c modules/vici/conn.h \
 	modules/vici/ike/adopt.c \
 	modules/vici/ike/child.c \
+	modules/vici/ike/hear.c \
 	modules/vici/ike/ike.c modules/vici/ike/ike.h \
 	modules/vici/ike/inside.h \
 	modules/vici/ike/name.c \

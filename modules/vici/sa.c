@@ -464,7 +464,7 @@ static int child_rekey(const struct root *root, const char *prefix,
 }
 
 const char *const vici_event_names[] = {
-	"ike-updown", "ike-rekey", "child-updown", "child-rekey", NULL
+	VICI_EVENT_NAMES, NULL
 };
 
 static int (*const event_readers[])(const struct root *, const char *,

@@ -96,6 +96,8 @@ struct vici_event {
 };
 
 /* What to register for, to get all of them; NULL-terminated. */
+#define VICI_EVENT_NAMES "ike-updown", "ike-rekey", "child-updown", \
+	"child-rekey"
 extern const char *const vici_event_names[];
 
 /* charon's word; "?" for one that is not above. */

@@ -70,6 +70,8 @@ struct stand {
 	uint64_t use;
 	bool up;
 	bool broken; /* it cannot be raised before a restart */
+	bool failed; /* it did not come up when last wanted */
+	const char *tried; /* static: of the far end, as logged; or NULL */
 	char why[IKECERT_WHY + 32];
 };
 
@@ -140,13 +142,19 @@ static void on_tunnel_up(struct charon *c, struct stand *s)
 	if (s->up)
 		c->ops->changed(c->user, s->peer->name);
 	s->up = true;
+	s->failed = false;
+	s->tried = NULL;
 }
 
 static void on_tunnel_down(struct charon *c, struct stand *s,
 			   const struct ike_event *e)
 {
 	s->up = false;
+	s->failed = true;
 	snprintf(s->why, sizeof s->why, "%s", e->why);
+	if (e->err == E_REFUSED || e->err == E_AUTH)
+		log_line(LOG_CLASS_REFUSED, TAG, 0, "audit: peer %s: refused "
+			 "by IKE: %s", s->peer->name, s->why);
 	if (s->peer->profile->ike_after)
 		log_info(TAG, "peer %s: the tunnel %s: %s", s->peer->name,
 			 e->news == IKE_GONE ? "is gone" : "cannot come up",
@@ -185,7 +193,20 @@ static void on_charon(void *user, bool up, const char *why)
 			  "vici.socket", why);
 }
 
-static const struct ike_ops ops = { on_need_key, on_event, on_charon };
+/* Once, for anybody can have charon say it again. */
+static void on_tried(void *user, const char *peer, const char *why)
+{
+	struct stand *s = find(user, peer);
+
+	if (!s || s->tried == why)
+		return;
+	s->tried = why;
+	log_line(LOG_CLASS_REFUSED, TAG, 0, "audit: peer %s: charon refused a "
+		 "tunnel that the far end began: %s", peer, why);
+}
+
+static const struct ike_ops ops = { on_need_key, on_event, on_charon,
+				    on_tried };
 
 /* -- one peer -------------------------------------------------------------- */
 
@@ -370,6 +391,20 @@ static const char *trouble(void *state, const char *peer)
 	return ike_trouble(c->ike) ? ike_trouble(c->ike) : s->why;
 }
 
+static const char *down(void *state, const char *peer)
+{
+	const struct charon *c = state;
+	const struct stand *s = find(c, peer);
+
+	if (!s || s->up)
+		return NULL;
+	if (!s->broken && ike_trouble(c->ike))
+		return ike_trouble(c->ike);
+	if (s->broken || s->failed || !s->peer->profile->ike_after)
+		return s->why;
+	return s->tried;
+}
+
 static int want(void *state, const char *peer, uint64_t *out)
 {
 	struct charon *c = state;
@@ -413,7 +448,7 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	c->settings = defaults;
 	c->settings.client.path = conf_text(c->conf, "socket");
 	c->settings.prefix = conf_text(c->conf, "prefix");
-	c->role = (struct standing){ c, begin, end, key, trouble, covers,
+	c->role = (struct standing){ c, begin, end, key, trouble, down, covers,
 				     want, unwant, list };
 	*out = &c->role;
 	return 0;

@@ -68,6 +68,12 @@ static void on_charon(void *user, bool up, const char *why)
 	say("charon %s %s", up ? "there" : "gone", why);
 }
 
+static void on_tried(void *user, const char *peer, const char *why)
+{
+	(void)user;
+	say("tried %s %s", peer, why);
+}
+
 /* -- orders: a result, and what went wrong --------------------------------- */
 
 static uint64_t order_peer(struct shell *s, char **w, int *err)
@@ -173,7 +179,8 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static const struct ike_ops ops = { on_need_key, on_event, on_charon };
+static const struct ike_ops ops = { on_need_key, on_event, on_charon,
+				    on_tried };
 
 int main(int argc, char **argv)
 {

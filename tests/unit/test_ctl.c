@@ -79,7 +79,8 @@ static const struct {
 	  "\"0x00001003\",\"packets\":1},\"out\":{\"spi\":\"0x00007778\","
 	  "\"packets\":2},\"left_s\":60},{\"connection\":\"office\","
 	  "\"state\":\"CONNECTING\",\"remote\":\"10.3.3.3:500\"}],"
-	  "\"charon_count\":2}}\n" },
+	  "\"charon_count\":2,\"charon_down\":[{\"peer\":\"c\",\"why\":"
+	  "\"it has another pre-shared key\"}]}}\n" },
 	{ "\"peers\"", "{\"ok\":true,\"peers\":[{\"name\":\"far\","
 	  "\"match\":\"*@b\",\"profile\":\"p\",\"need\":\"require\","
 	  "\"keepalive_s\":30,\"servers\":[{\"server\":\"sip:one\","
@@ -258,7 +259,8 @@ static void sas(void **state)
 	    "AES_GCM_16-128  0x00001003 0x00007778  1 2              "
 	    "0:01:00\n"
 	    "(not ours)  office      CONNECTING  10.3.3.3:500  -               "
-	    "- -                    0 0              -\n");
+	    "- -                    0 0              -\n"
+	    "no tunnel to c: it has another pre-shared key\n");
 	assert_int_equal(ctl("--json sas"), 0);
 	has("\"left_s\": 3500");
 }

@@ -30,7 +30,7 @@ static struct rig {
 	struct uses *uses;
 	const struct standing_ops *ops;
 	void *ops_user;
-	const char *trouble;
+	const char *trouble, *down;
 	unsigned begun, ended, keys, covers, no_keys;
 	int no_list, no_want;
 	unsigned wants, unwants;
@@ -84,6 +84,12 @@ static void key(void *state, const char *peer, const struct secret *s)
 		rig.key = *s;
 }
 
+static const char *down(void *state, const char *peer)
+{
+	assert_ptr_equal(state, &rig);
+	return strcmp(peer, "b") ? NULL : rig.down;
+}
+
 static const char *trouble(void *state, const char *peer)
 {
 	assert_ptr_equal(state, &rig);
@@ -129,7 +135,7 @@ static int list(void *state, standing_sa_fn fn, standing_listed_fn done,
 }
 
 static const struct standing standing = {
-	&rig, begin, end, key, trouble, covers, want, unwant, list
+	&rig, begin, end, key, trouble, down, covers, want, unwant, list
 };
 
 static int tell(void *user, enum process to, enum message type, uint64_t id,
@@ -379,6 +385,7 @@ static void listed(void **state)
 
 	(void)state;
 	use("b", false);
+	rig.down = "another key";
 	ask_list();
 	assert_int_equal(rig.n, 0); /* charon has not answered */
 	addr_parse("192.0.2.1:500", &sa.local);
@@ -398,7 +405,8 @@ static void listed(void **state)
 		"\"packets\":0},\"out\":{\"spi\":\"0x00000000\",\"bytes\":0,"
 		"\"packets\":7},\"left_s\":50},{\"connection\":\"office\","
 		"\"state\":\"CONNECTING\""));
-	assert_non_null(strstr(rig.tail, "\"charon_count\":2}"));
+	assert_non_null(strstr(rig.tail, "\"charon_count\":2,\"charon_down\":["
+		"{\"peer\":\"b\",\"why\":\"another key\"}]}"));
 	assert_int_equal(rig.sent[0].m.listed.len, strlen(rig.tail));
 	assert_non_null(strstr(rig.tail, "\"call\":\"7\""));
 	assert_non_null(strstr(rig.tail, "\"remote\":\"192.0.2.2:50000\""));
@@ -413,6 +421,7 @@ static void listed_without_charon(void **state)
 	assert_int_equal(rig.n, 1);
 	assert_non_null(strstr(rig.tail, "\"call\":\"7\""));
 	assert_non_null(strstr(rig.tail, "\"charon\":[],\"charon_count\":0,"
+		"\"charon_down\":[],"
 		"\"charon_trouble\":\"charon is not there\""));
 	rig.no_list = 0;
 	ask_list();

@@ -146,7 +146,7 @@ static void on_charon(void *user, bool up, const char *why)
 	*(up ? &rig.ups : &rig.downs) += 1;
 }
 
-static const struct ike_ops ops = { on_need_key, on_event, on_charon };
+static const struct ike_ops ops = { on_need_key, on_event, on_charon, NULL };
 
 static int set_up(void **state)
 {

@@ -29,6 +29,8 @@
 	"  plain = { need = \"forbid\"; }; };"
 #define B "{ match = \"*@b\"; name = \"b\"; profile = \"ike\";" \
 	  "  ike = \"192.0.2.2\"; psk = \"file:b\"; }"
+#define AFTER "{ match = \"*@b\"; name = \"b\"; profile = \"after\";" \
+	      "  ike = \"192.0.2.2\"; psk = \"file:b\"; }"
 
 static struct rig {
 	struct event_base *base;
@@ -351,6 +353,129 @@ static void another_key(void **state)
 	assert_null(strstr(rig.heard, "#56bd8dcd3b7c"));
 }
 
+/* -- refused --------------------------------------------------------------- */
+
+static void log_words(const char *id, const char *words)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof text, "ikesa-name = callseal-b "
+			 "ikesa-uniqueid = %s msg = 0x", id);
+
+	for (; *words; words++)
+		n += snprintf(text + n, sizeof text - (size_t)n, "%02x",
+			      (unsigned char)*words);
+	tell("log", text);
+}
+
+#define CONNECTING(more) \
+	"callseal-b { uniqueid = 4 state = CONNECTING " more " }"
+#define BEGUN "initiating IKE_SA callseal-b[4] to 192.0.2.2"
+
+static void wait_down(const char *why)
+{
+	const char *is = NULL;
+
+	for (int i = 0; (!is || !strstr(is, why)) && i < 1000; i++) {
+		turn();
+		is = rig.standing->down(rig.standing->state, "b");
+	}
+	assert_non_null(is);
+	assert_non_null(strstr(is, why));
+}
+
+/* Long before the time is over in which a tunnel may come up. */
+static void refused_at_once(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", B), 0);
+	wait_for("initiate");
+	log_words("4", BEGUN);
+	tell("ike-updown", CONNECTING("initiator = yes"));
+	log_words("4", "received AUTHENTICATION_FAILED notify error");
+	wait_down("does not believe us");
+	assert_non_null(strstr(trouble("b"), "does not believe us"));
+	*rig.heard = 0;
+	wait_for("initiate"); /* again, after its pause */
+	tell("ike-updown", CONNECTING("initiator = yes"));
+	wait_down("its log may say why");
+}
+
+static void a_child_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", B), 0);
+	wait_for("initiate");
+	log_words("4", BEGUN);
+	log_words("4", "received TS_UNACCEPTABLE notify, no CHILD_SA built");
+	log_words("4", "failed to establish CHILD_SA, keeping IKE_SA");
+	wait_down("TS_UNACCEPTABLE");
+	wait_for("force = yes ike = callseal-b"); /* it is of no use */
+}
+
+static void quiet(void)
+{
+	for (int i = 0; i < 200; i++)
+		turn();
+}
+
+/* Of what a stranger began in its name nothing fails. */
+static void others_end_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", B), 0);
+	wait_for("initiate");
+	log_words("4", BEGUN);
+	log_words("5", "no shared key found for 'x' - 'y'");
+	log_words("5", "tried 1 shared key for 'x' - 'y', but MAC mismatched");
+	log_words("4", "constraint check failed: x"); /* others may be tried */
+	tell("ike-updown", CONNECTING("initiator = no"));
+	tell("log", "msg = odd");
+	quiet();
+	assert_string_equal(trouble("b"), "it was not raised yet");
+	say("up = yes " SA);
+	for (int i = 0; trouble("b") && i < 1000; i++)
+		turn();
+	assert_null(trouble("b"));
+	assert_null(rig.standing->down(rig.standing->state, "b"));
+}
+
+/* But the operator hears of it, whichever of line and event comes first. */
+static void of_what_others_begin(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("", AFTER), 0);
+	wait_for("list-sas");
+	log_words("4", "tried 1 shared key for 'x' - 'y', but MAC mismatched");
+	quiet();
+	assert_null(rig.standing->down(rig.standing->state, "b"));
+	tell("ike-updown", CONNECTING("initiator = no"));
+	wait_down("another pre-shared key");
+	tell("ike-updown", "callseal-b { uniqueid = 5 state = CONNECTING }");
+	log_words("5", "no trusted RSA public key found for 'x'");
+	wait_down("not the pinned one");
+	assert_null(trouble("b"));
+}
+
+static void a_call_is_refused(void **state)
+{
+	uint64_t id = 0;
+
+	(void)state;
+	assert_int_equal(begin("", AFTER), 0);
+	wait_for("list-sas");
+	assert_null(rig.standing->down(rig.standing->state, "b"));
+	assert_int_equal(rig.standing->want(rig.standing->state, "b", &id), 0);
+	wait_for("initiate");
+	log_words("4", BEGUN);
+	log_words("4", "no private key found for 'a.example'");
+	for (int i = 0; !rig.wanted && i < 1000; i++)
+		turn();
+	assert_int_equal(rig.wanted, id);
+	assert_non_null(strstr(rig.why, "swanctl/private"));
+	assert_non_null(rig.standing->down(rig.standing->state, "b"));
+	assert_null(trouble("b")); /* the next call may have it */
+}
+
 /* The far end was told first, and has ended the tunnel. */
 static void another_key_while_it_pauses(void **state)
 {
@@ -540,9 +665,7 @@ static void raised_for_a_call(void **state)
 	uint64_t a = 0, b = 0;
 
 	(void)state;
-	assert_int_equal(begin("", "{ match = \"*@b\"; name = \"b\"; profile ="
-			       " \"after\"; ike = \"192.0.2.2\"; psk = "
-			       "\"file:b\"; }"), 0);
+	assert_int_equal(begin("", AFTER), 0);
 	s = rig.standing;
 	assert_non_null(trouble("b")); /* charon is not there yet */
 	assert_int_equal(s->want(s->state, "b", &a), E_CLOSED);
@@ -583,9 +706,7 @@ static void raised_for_a_call(void **state)
 static void raised_by_the_far_end(void **state)
 {
 	(void)state;
-	assert_int_equal(begin("", "{ match = \"*@b\"; name = \"b\"; profile ="
-			       " \"after\"; ike = \"192.0.2.2\"; psk = "
-			       "\"file:b\"; }"), 0);
+	assert_int_equal(begin("", AFTER), 0);
 	wait_for("list-sas ike = callseal-b");
 	say("up = yes " SA);
 	for (int i = 0; i < 2500; i++)
@@ -671,6 +792,11 @@ int main(void)
 		T(raised_by_the_far_end),
 		T(what_charon_has),
 		T(another_key_while_it_pauses),
+		T(refused_at_once),
+		T(a_child_is_refused),
+		T(others_end_nothing),
+		T(a_call_is_refused),
+		T(of_what_others_begin),
 		T(raised_by_another_key),
 		T(what_cannot_be),
 		T(an_address_of_another_family),

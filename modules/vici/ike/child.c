@@ -106,7 +106,7 @@ static void begin(struct child *c)
 		return;
 	}
 	c->state = CHILD_LOADING;
-	c->begun = false;
+	c->begun = c->refused = false;
 	wait_ms(c, p->m->settings->raise_ms);
 	if (p->state == PEER_IN && c->loaded) {
 		child_ready(c);
@@ -140,6 +140,8 @@ static void initiate(struct child *c)
 			      &then);
 
 	c->begun = !r;
+	c->refused = false;
+	c->peer->said.weight = 0;
 	wait_ms(c, m->settings->raise_ms);
 	if (!r)
 		c->pending++;
@@ -240,8 +242,6 @@ void child_failed(struct child *c, int err, const char *why)
 {
 	struct ike_event news = { .news = IKE_FAILED, .err = err, .why = why };
 
-	if (c->state == CHILD_RAISING && c->begun && err == E_TIMEOUT)
-		give_up(c);
 	news.retry_ms = next_pause(c);
 	rest(c, &news);
 }
@@ -254,7 +254,22 @@ static void timed_out(struct child *c)
 			"time; charon's log may say why"
 	};
 
-	child_failed(c, E_TIMEOUT, whys[c->state]);
+	const struct vici_reason *said = &c->peer->said;
+	const char *why = whys[c->state];
+
+	if (c->state == CHILD_RAISING && c->begun)
+		give_up(c);
+	if (c->state == CHILD_RAISING && c->refused)
+		why = "charon gave it up; its log may say why";
+	if (c->state == CHILD_RAISING && said->weight)
+		why = said->why;
+	child_failed(c, c->refused ? E_REFUSED : E_TIMEOUT, why);
+}
+
+void child_refused(struct child *c)
+{
+	c->refused = true;
+	wait_ms(c, c->peer->m->settings->hear_ms);
 }
 
 /* -- up, and down again ---------------------------------------------------- */

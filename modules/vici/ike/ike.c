@@ -3,6 +3,7 @@
  *
  *   use.c     who uses which tunnel, and who is told what
  *   child.c   a tunnel from wanted to gone
+ *   hear.c    why one did not come
  *   peer.c    what charon must have of a peer: key, connection
  *   adopt.c   what charon has already
  *   stamp.c   by what that was raised
@@ -71,6 +72,7 @@ static void on_ike_down(struct peer *p, const struct vici_event *ev)
 		next = c->next;
 		child_lost(c, 0, ev->ike.id);
 	}
+	hear_ike_down(p, &ev->ike);
 }
 
 static void on_ike_rekey(struct peer *p, const struct vici_event *ev)
@@ -100,6 +102,10 @@ static void on_event(void *user, const char *name, const void *message,
 	struct vici_event ev;
 	struct peer *p;
 
+	if (!strcmp(name, VICI_LOG_EVENT)) {
+		hear_line(m, message, len);
+		return;
+	}
 	if (vici_event_read(name, message, len, m->settings->prefix, &ev) ||
 	    !ev.ike.ours)
 		return;
@@ -146,6 +152,10 @@ static void on_down(void *user, const struct vici_down *down)
 
 static const struct vici_client_ops client_ops = { on_up, on_down, on_event };
 
+static const char *const events[] = {
+	VICI_EVENT_NAMES, VICI_LOG_EVENT, NULL
+};
+
 /* -- life ------------------------------------------------------------------ */
 
 static void on_tell(evutil_socket_t fd, short what, void *arg)
@@ -181,7 +191,7 @@ int ike_new(struct event_base *base, const struct ike_settings *settings,
 	m->owed_end = &m->owed;
 	strcpy(m->trouble, "charon was not asked yet");
 	m->client_settings = settings->client;
-	m->client_settings.events = vici_event_names;
+	m->client_settings.events = events;
 	m->tell = evtimer_new(base, on_tell, m);
 	m->sweep = evtimer_new(base, on_sweep, m);
 	if (m->tell && m->sweep)

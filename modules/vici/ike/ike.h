@@ -9,8 +9,9 @@
  *
  * A tunnel is "up" only while charon says so: with the loss of its VICI
  * socket all are gone at once, since nobody vouches for them; what is still
- * there when charon is back is taken over. charon tells of no tunnel that
- * failed to come, so each has a timer here.
+ * there when charon is back is taken over. A tunnel that the far end or charon
+ * refused fails at once, with the reason as far as charon's log has one
+ * (reason.h); of what never comes nothing tells, so each has a timer here.
  *
  * Pre-shared keys are not kept: `need_key` asks for one whenever charon has to
  * be given it. Private keys of certificates are charon's own affair.
@@ -35,6 +36,7 @@ struct ike_settings {
 	const char *prefix;    /* of our connections' names: an instance's */
 	unsigned ask_ms;       /* one request of charon */
 	unsigned raise_ms;     /* from wanted to up */
+	unsigned hear_ms;      /* from an attempt's end to its reason */
 	unsigned end_ms;       /* from ended to gone */
 	unsigned linger_ms;    /* a tunnel stays that nobody uses any more */
 	unsigned retry_min_ms; /* pause before a standing one is raised again,
@@ -47,9 +49,9 @@ struct ike_settings {
 };
 
 #define IKE_DEFAULTS { .client = VICI_CLIENT_DEFAULTS, .prefix = "callseal-", \
-	.ask_ms = 5000, .raise_ms = 8000, .end_ms = 3000, .linger_ms = 2000, \
-	.retry_min_ms = 1000, .retry_max_ms = 60000, .yield_ms = 1500, \
-	.sweep_ms = 10000 }
+	.ask_ms = 5000, .raise_ms = 8000, .hear_ms = 100, .end_ms = 3000, \
+	.linger_ms = 2000, .retry_min_ms = 1000, .retry_max_ms = 60000, \
+	.yield_ms = 1500, .sweep_ms = 10000 }
 
 /* A far end; copied. With VICI_AUTH_PSK the two identities belong to no other
  * peer of that kind: charon finds a key by them. */
@@ -104,6 +106,9 @@ struct ike_ops {
 	/* charon is there (why is its version) or not (why says why, each time
 	 * an attempt failed). */
 	void (*charon)(void *user, bool up, const char *why);
+	/* The far end of a peer, or somebody in its name, began what charon
+	 * refused here: it is not proved who. May be NULL. */
+	void (*tried)(void *user, const char *peer, const char *why);
 };
 
 struct ike;

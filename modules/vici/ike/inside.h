@@ -4,6 +4,7 @@
 #define CALLSEAL_VICI_IKE_INSIDE_H
 
 #include "modules/vici/ike/ike.h"
+#include "modules/vici/reason.h"
 
 struct event;
 
@@ -46,6 +47,7 @@ struct child {
 	bool dead;           /* to be freed with the last of them */
 	bool loaded;         /* charon has it, or is being given it */
 	bool begun;          /* RAISING: charon was told to begin */
+	bool refused;        /* RAISING: it will not come */
 	bool yielded;        /* the far end had its time to begin */
 	unsigned retry_ms;   /* the next pause */
 	struct ike_sa sa[IKE_SAS_MAX];
@@ -77,6 +79,13 @@ struct peer {
 	bool stale;  /* it is another one now */
 	bool listed; /* what charon had was taken over */
 	bool dirty;  /* children came since the load that is under way */
+	uint32_t attempt; /* the IKE_SA in which this end began the last one */
+	struct vici_reason said; /* of it, if any weight */
+	struct {
+		uint32_t ike_id; /* the last one that the other end began */
+		struct vici_reason said;
+		bool down; /* it never came about */
+	} other;
 	struct child *children;
 	struct ike_peer conf; /* points here */
 	struct vici_bytes certs[2][IKE_CERTS_MAX], cas[2][IKE_CERTS_MAX];
@@ -136,6 +145,8 @@ void child_gained(struct child *c, uint32_t old, uint32_t ike_id,
  * more. */
 void child_lost(struct child *c, uint32_t id, uint32_t ike_id);
 void child_charon_gone(struct child *c, const char *why);
+/* It will not come: fails once its reason had the time to come, too. */
+void child_refused(struct child *c);
 /* In another IKE_SA now. */
 void child_moved(struct child *c, uint32_t ike_id, uint32_t new_ike_id);
 /* Ends one pair of SAs in charon, whatever becomes of that. */
@@ -155,6 +166,13 @@ void peer_load(struct peer *p);
 void peer_forget(struct peer *p, const char *why);
 /* Begins anew with all its children, and waits for no answer of charon's. */
 void peer_end_all(struct peer *p);
+
+/* -- hear.c: why one did not come ----------------------------------------- */
+
+/* A line of charon's log. Nothing may be there any more when it returns. */
+void hear_line(struct ike *m, const void *message, size_t len);
+/* An IKE_SA is no more. As before. */
+void hear_ike_down(struct peer *p, const struct vici_ike *ike);
 
 /* -- adopt.c: what charon has already ------------------------------------- */
 

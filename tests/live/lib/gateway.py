@@ -84,6 +84,7 @@ class Gateway:
         self.extra = settings.pop('extra', '')
         self.public = settings.pop('public', '')
         self.ike = settings.pop('ike', 'standing')
+        self.ike_more = settings.pop('ike_more', '')  # more of the profile "ike"
         self.within = settings.pop('within', '')  # "mikey-dh": SRTP in what ike raised
         self.media_outside = settings.pop('media_outside', '')  # else where SIP is
         self.options = settings.pop('options', [])
@@ -139,7 +140,7 @@ profiles = {{
 	plain = {{ need = "forbid"; body = {quoted(self.plain_body)};
 		hide = {quoted(self.plain_hide)}; }};
 	prefer = {{ need = "prefer"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
-	ike = {{ need = "require"; ike = {quoted(self.ike)}; media = {
+	ike = {{ need = "require"; ike = {quoted(self.ike)}; {self.ike_more} media = {
             f'"ike+srtp"; keying = [ "{self.within}" ]' if self.within else '"ike"'}; }};
 	allow = {{ need = "allow"; keying = [ {', '.join(map(quoted, self.keying))} ]; }};
 }};

@@ -1,0 +1,202 @@
+"""charon refuses a tunnel: the call fails at once, and who asks is told why
+
+By another key, another certificate than the pinned one, other suites, a far end that
+is not there. A call in SRTP between the same gateways goes on meanwhile.
+"""
+import json
+import os
+import random
+import signal
+import time
+
+from lib import certs, stage
+from lib.charon import Charon, Shell, kernel_has_esp
+from lib.gateway import Peer
+from lib.lab import wait_for
+from lib.ua import Agent, connect, exchange, media_of
+
+KEY = '00112233445566778899aabbccddeeff'
+
+
+def setup(t):
+    lab = t.open()
+    t.esp, t.charon = kernel_has_esp(), {}
+    media = {site: lab.net.address(f'{"gate" if t.esp else "lan"}-{site}') for site in 'ab'}
+    for site in 'ab':
+        t.charon[site] = Charon(lab, f'gate-{site}', **({'esp': ''} if t.esp else {}))
+        os.chmod(t.charon[site].path, 0o666)
+        certs.own(lab, site, f'DNS:{site}.example', 'P-256')
+    for site, other in (('b', 'c'), ('a', 'd')):  # another one of the same name
+        certs.own(lab, other, f'DNS:{site}.example', 'P-256')
+    settings = {}
+    for site in 'ab' if not t.esp else '':  # where no tunnel leads there
+        lab.net.run('net', 'ip', 'route', 'add', media[site], 'via',
+                    lab.net.address(f'gate-{site}'))
+    for site, far in (('a', 'b'), ('b', 'a')):
+        settings |= {
+            f'media_outside_{site}': media[site],
+            f'peer_{site}': {'ike': lab.net.address(f'gate-{far}'), 'ike_id': f'{far}.example',
+                             'ike_nets': media[far]},
+            f'extra_{site}': f'''
+tunnel = {{ shut = "{"kernel" if t.esp else "relay"}"; }};
+vici = {{ socket = "{t.charon[site].path}"; id = "{site}.example";
+	address = "{lab.net.address(f'gate-{site}')}"; }};
+'''}
+    t.stage = stage.Stage(lab, psk_a=KEY, profile='ike', ike='after', phones='',
+                          capability='net_admin' if t.esp else '', **settings)
+    agents(t)
+
+
+def agents(t):
+    """alice calls bob through the tunnel, carol dave by SRTP."""
+    s, net = t.stage, t.lab.net
+    for site, gate, user, port in (('a', s.a, 'alice', 5060), ('a', s.a, 'carol', 5090),
+                                   ('b', s.b, 'bob', 5060), ('b', s.b, 'dave', 5090)):
+        home = {'carol': 'c', 'dave': 'd'}.get(user, site)
+        host = f'phone-{site}'
+        setattr(t, user, Agent(t.lab, host, net.address(host), f'sip:{user}@{home}.example',
+                               (gate.inside, 5060), port))
+        gate.phones[user] = f'sip:{user}@{net.address(host)}:{port}'
+    s.a.peers.append(Peer('dave', '*@d.example', 'sealed', KEY, f'sip:{s.b.outside}:5060'))
+    s.b.peers.append(Peer('carol', '*@c.example', 'sealed', KEY, f'sip:{s.a.outside}:5060'))
+
+
+def again(t, gate, **settings):
+    gate.stop()
+    for name, value in settings.items():
+        setattr(gate, name, value)
+    gate.start()
+    wait_for('charon to be asked', lambda: gate.log().rsplit('parent: info: ended', 1)[-1]
+             .count('is there'))
+
+
+def other_call(t):
+    """carol and dave speak by SRTP, and go on."""
+    dialog, _, _, final = connect(t.carol, t.dave, 'sip:dave@d.example', t.carol.offer(),
+                                  t.dave.offer())
+    return dialog, media_of(final)
+
+
+def heard(t, target):
+    """Whether what carol sends arrives at dave."""
+    word, ssrc = random.randbytes(160), random.getrandbits(32)
+    t.dave.media.settimeout(3)
+    for n in range(10):
+        t.carol.rtp(target, n, 160 * n, ssrc, word)
+        time.sleep(0.02)
+    try:
+        while True:
+            if t.dave.media.recv(2048)[12:] == word:
+                return True
+    except TimeoutError:
+        return False
+
+
+def refused(t, what, why, seconds=3.0):
+    """alice calls bob, who answers; the tunnel is refused."""
+    s = t.stage
+    begun = time.monotonic()
+    dialog = t.alice.request('INVITE', stage.BOB, t.alice.offer())
+    invite = t.bob.wait(lambda m: m.start.startswith('INVITE'))
+    t.bob.answer(invite, 200, 'OK', 'bob', t.bob.offer())
+    final = t.alice.final(dialog)
+    took = time.monotonic() - begun
+    t.claim(f'{what}: the call fails at once', final.status >= 400 and took < seconds,
+            f'{final.start}, {took:.1f} s')
+    bye = t.bob.wait(lambda m: m.start.startswith('BYE'))
+    t.claim('who answered gets a BYE', bye)
+    t.bob.answer(bye, 200, 'OK')
+    ended = s.b.ended()[0]
+    t.claim('the call\'s record has the reason', why in json.dumps(ended), json.dumps(ended))
+    t.claim('so has the log', f'no tunnel to the peer: {why}' in s.b.log(), s.b.log()[-2000:])
+    t.claim('and the list of SAs', f'no tunnel to a: {why}' in s.b.tell('sas'), s.b.tell('sas'))
+
+
+def well(t):
+    """And now it is raised."""
+    dialog, _, _, _ = connect(t.alice, t.bob, stage.BOB, t.alice.offer(), t.bob.offer())
+    t.claim('what was wrong is right again, and the call is sealed',
+            [c['verdict'] for c in t.stage.b.calls() if c['peer'] == 'a'] == ['sealed'],
+            str(t.stage.b.calls()))
+    exchange(t.alice, dialog, 2, t.bob, 'BYE')
+    t.alice.uri, t.bob.uri = stage.ALICE, stage.BOB
+
+
+def goes_on(t, dialog, target):
+    t.claim('the call in SRTP goes on', heard(t, target))
+    exchange(t.carol, dialog, 2, t.dave, 'BYE')
+
+
+def by_keys(t):
+    s = t.stage
+    again(t, s.a)
+    again(t, s.b)
+    other = other_call(t)
+    s.b.peers[0].psk = KEY[::-1]
+    s.b.reload()
+    wait_for('the other key', lambda: 'configuration 2 is in force' in s.b.log())
+    refused(t, 'another key', 'the far end does not believe us (AUTHENTICATION_FAILED)')
+    t.claim('and at the far end', 'audit: peer b: charon refused a tunnel that the far end '
+            'began: the far end has another pre-shared key' in s.a.log(), s.a.log()[-1000:])
+    s.b.peers[0].psk = KEY
+    s.b.reload()
+    wait_for('the key', lambda: 'configuration 3 is in force' in s.b.log())
+    well(t)
+    charon = t.charon['a'].process
+    for gate in (s.a, s.b):
+        wait_for('its end', lambda gate=gate: '"child"' not in gate.tell('sas', '--json'), 10)
+    charon.send(signal.SIGSTOP)
+    refused(t, 'a far end that is silent', 'the far end does not answer IKE', 10)
+    goes_on(t, *other)
+    charon.send(signal.SIGCONT)
+    wait_for('what it still raised to be ended', lambda: '"child"' not in s.a.tell(
+        'sas', '--json'), 20)
+
+
+def by_suites(t):
+    s = t.stage
+    again(t, s.b, ike_more='esp = [ "AES_256_CBC_HMAC_SHA256_128" ];')
+    other = other_call(t)
+    refused(t, 'other suites', 'the far end takes none of our suites of ESP '
+            '(NO_PROPOSAL_CHOSEN)')
+    goes_on(t, *other)
+    s.b.ike_more = ''
+
+
+def prove(t, gate, site, pin):
+    peer, made = gate.peers[0], f'{t.lab.dir}/certs-own'
+    peer.psk, peer.more['ike_cert'] = None, f'file:{made}/{pin}.pem'
+    line = f'\tcert = "file:{made}/{site}.pem";\n'
+    again(t, gate, extra=gate.extra if line in gate.extra else
+          gate.extra.replace('vici = {', f'vici = {{\n{line}'))
+
+
+def by_certificates(t):
+    s = t.stage
+    prove(t, s.a, 'a', 'c')
+    prove(t, s.b, 'b', 'a')
+    other = other_call(t)
+    refused(t, 'no private key', 'charon has no private key of our certificate')
+    for site in 'ab':
+        shell = Shell(t.lab, t.build, t.charon[site].path)
+        shell.wait('up ')
+        shell.good(f'key {t.lab.dir}/certs-own/{site}.key')
+    refused(t, 'another certificate than the pinned one', 'the far end does not believe us')
+    t.claim('and at the far end', 'audit: peer b: charon refused a tunnel that the far end '
+            'began: the far end\'s certificate is not the pinned one' in s.a.log(),
+            s.a.log()[-1000:])
+    goes_on(t, *other)
+    prove(t, s.a, 'a', 'b')
+    prove(t, s.b, 'b', 'd')
+    other = other_call(t)
+    refused(t, 'a wrong pin of who raises it',
+            'the far end\'s certificate is not the pinned one')
+    goes_on(t, *other)
+    prove(t, s.b, 'b', 'a')
+    well(t)
+
+
+def check(t):
+    by_keys(t)
+    by_suites(t)
+    by_certificates(t)
