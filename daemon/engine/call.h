@@ -275,6 +275,8 @@ void call_open(struct call *c, const struct call_given *g, filter_fn fn,
  * opened last was signed by that one, as the profile allows (RFC 4916). NULL:
  * the call's own. */
 const char *call_connected(const struct call *c);
+/* Whether the far end may turn out to be another, and say so in From. */
+bool call_changes(const struct call *c);
 
 /* Whether what old peers send is taken (mikey.legacy). */
 bool engine_legacy(const struct engine *e);

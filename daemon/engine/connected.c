@@ -12,6 +12,13 @@ const char *call_connected(const struct call *c)
 	return c->connected;
 }
 
+bool call_changes(const struct call *c)
+{
+	const struct profile *p = call_profile(c);
+
+	return p && p->diverted && call_signs(c);
+}
+
 static bool counts(const struct call *c, unsigned branch)
 {
 	return c->from == OUTSIDE || c->won < 0 || (unsigned)c->won == branch;

@@ -24,6 +24,7 @@
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
 #include "modules/sip/sealing/whole.h"
+#include "modules/sip/session/naming.h"
 #include "modules/sip/txn.h"
 #include "modules/sip/words.h"
 
@@ -597,6 +598,7 @@ void pair_run(struct pair *pair)
 	       pair->state != PAIR_ENDED && !early_holds(pair->queue))
 		step(pair->queue);
 	pair->running = false;
+	naming_tell(pair);
 }
 
 void filter_pass(struct txn *t, enum passage_kind kind, struct leg *called,

@@ -18,6 +18,7 @@
 #include "modules/sip/message/headers.h"
 #include "modules/sip/nat/nat.h"
 #include "modules/sip/sealed.h"
+#include "modules/sip/session/naming.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/txn.h"
 
@@ -50,6 +51,7 @@ void leg_free(struct leg *leg)
 	if (leg->dialog)
 		nta_leg_destroy(leg->dialog);
 	free(leg->hop);
+	naming_free(leg);
 	free(leg);
 }
 
@@ -332,6 +334,7 @@ struct leg *leg_branch(struct txn *t, const sip_t *sip)
 
 void leg_note_allow(struct leg *leg, const sip_t *sip)
 {
+	naming_note(leg, sip);
 	if (sip->sip_allow)
 		leg->updates = sip_is_allowed(sip->sip_allow,
 					      SIP_METHOD_UPDATE);
@@ -362,6 +365,7 @@ void leg_accepted(struct leg *leg, nta_incoming_t *irq)
 
 	if (msg) {
 		leg_retarget(leg, sip_object(msg), false);
+		naming_heard(leg, sip_object(msg));
 		note_nat(leg, irq, sip_object(msg));
 	}
 	msg_destroy(msg);
@@ -447,6 +451,7 @@ void leg_say(struct leg *leg, msg_t *msg, sip_method_t method,
 	     const char *name)
 {
 	if ((!errand_is_sealed(leg, method) || sealed_date(msg)) &&
+	    naming_name(leg, msg) &&
 	    !nta_msg_request_complete(msg, leg->dialog, method, name, NULL) &&
 	    face_may_leave(msg, leg_hop(leg), leg->sips)) {
 		if (leg->face->face == OUTSIDE)

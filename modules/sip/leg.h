@@ -37,7 +37,8 @@ void leg_retarget(struct leg *leg, const sip_t *sip, bool first);
 /* The same by this request in the dialog, which gets a 2xx. One that is
  * refused refreshes nothing: whoever forged it would get the next BYE. */
 void leg_accepted(struct leg *leg, nta_incoming_t *irq);
-/* Which methods the other end allows, if the message says it. */
+/* Which methods the other end allows, if the message says it, and whether it
+ * takes another From. */
 void leg_note_allow(struct leg *leg, const sip_t *sip);
 /* All other branches lose their dialogs; nta answers their late 2xx with ACK
  * and BYE, and what they still ask gets 481. Those of other phones keep them:

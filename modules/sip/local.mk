@@ -49,6 +49,7 @@ modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/sealing/reveal.c modules/sip/sealing/reveal.h \
 	modules/sip/sealing/seals.c modules/sip/sealing/seals.h \
 	modules/sip/sealing/whole.c modules/sip/sealing/whole.h \
+	modules/sip/session/naming.c modules/sip/session/naming.h \
 	modules/sip/session/refresh.c modules/sip/session/refresh.h \
 	modules/sip/session/session.c modules/sip/session/session.h \
 	modules/sip/registration/slots.c modules/sip/registration/slots.h \

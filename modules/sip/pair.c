@@ -22,6 +22,7 @@
 #include "modules/sip/message/origin.h"
 #include "modules/sip/border/rank.h"
 #include "modules/sip/message/reply.h"
+#include "modules/sip/session/naming.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/transfer/transfer.h"
 #include "modules/sip/txn.h"
@@ -156,7 +157,7 @@ struct pair *pair_new(struct sip_face *f, nta_incoming_t *irq,
 		return NULL;
 	}
 	snprintf(pair->peer, sizeof pair->peer, "%s", call_peer(pair->call));
-	if (make_legs(pair, f, irq, sip)) {
+	if (make_legs(pair, f, irq, sip) || !naming_begin(pair, sip)) {
 		*no = reply_no(500, "the call cannot be set up");
 		call_end(pair->call, no->status, no->warn);
 		pair_free(pair);

@@ -28,6 +28,7 @@
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
 #include "modules/sip/sealing/whole.h"
+#include "modules/sip/session/naming.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
@@ -326,7 +327,7 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) &&
-	       auth_put(t->auth, msg) &&
+	       auth_put(t->auth, msg) && naming_name(t->to, msg) &&
 	       (!body->seal ? header_add(msg, "Content-Type", body->type) &&
 			      body_add(msg, body->data, body->len)
 			    : sealed_date(msg)) &&

@@ -119,6 +119,15 @@ struct said {
 	size_t len;
 };
 
+/* Who is who in a dialog by now (RFC 4916; session/naming.h). */
+struct naming {
+	bool changes; /* the other end takes another URI in From */
+	char *own;    /* what we are to be there, a SIP URI; owned, or NULL:
+	                 what the dialog began with */
+	char *theirs; /* the same of the other end */
+	char *told;   /* what it knows of own, or of P-Asserted-Identity */
+};
+
 /* A dialog with one end. */
 struct leg {
 	struct pair *pair;    /* NULL: a face's door */
@@ -140,6 +149,7 @@ struct leg {
 	unsigned privacy;     /* what it asked for (border.h) */
 	char call_id[33];     /* of a dialog that we began; or "" */
 	struct session session;
+	struct naming named;
 };
 
 /* A reliable provisional response that we passed on; a PRACK names it. */
@@ -187,6 +197,7 @@ struct txn {
 	bool acked;          /* INVITE: the ACK went to the other leg */
 	bool own;            /* an offer of ours (reoffer.c): irq is NULL */
 	bool local;          /* answered by us: the other leg never saw it */
+	bool tells;          /* an UPDATE of ours that tells who is there */
 	bool joins;          /* the offer of whom a transfer reached */
 	struct session_ask ask; /* INVITE, UPDATE */
 	struct said said;    /* its SDP as it went to the other leg */
@@ -226,6 +237,8 @@ struct pair {
 	msg_t *revealed;        /* what was within the first one, if the
 	                           header around named nobody; or NULL */
 	uint64_t invite;        /* the first one's merge_invite() */
+	bool unnamed;           /* the far end wants privacy: phones are not
+	                           told who it is */
 	bool forked;            /* another of our phones has it, too */
 	bool late_bye;          /* BYE the caller once its ACK came */
 	struct body_way *way;   /* between whom, when the call is over and its

@@ -22,6 +22,7 @@
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/hidden.h"
 #include "modules/sip/sealing/seals.h"
+#include "modules/sip/session/naming.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/transfer/transfer.h"
 #include "modules/sip/transport/tls.h"
@@ -189,13 +190,29 @@ static const char *const *our_tags(const struct txn *t)
 	return t->initial ? invite : session_tags;
 }
 
-/* To one of several phones, whose reliable responses would be answers that
- * bind before the call is theirs. */
+/* What the other side supports is not all that this one can have of us. To one
+ * of several phones reliable responses would be answers that bind before the
+ * call is theirs. */
+static bool supported_passes(const struct txn *t, const sip_t *sip)
+{
+	return !t->prong && !naming_hides(sip);
+}
+
 static bool supported_add(msg_t *msg, const struct txn *t, const sip_t *sip)
 {
-	static const char *const reliable[] = { "100rel", NULL };
+	static const char *const tags[] = { "from-change", "100rel", NULL };
+	static const char *const change[] = { "from-change", NULL };
 
-	return !t->prong || headers_support(msg, sip, reliable);
+	return supported_passes(t, sip) ||
+	       headers_support(msg, sip, t->prong ? tags : change);
+}
+
+/* Dialogs are made by an INVITE and what answers it (RFC 4916 4.1, 4.2). */
+static bool option_add(msg_t *msg, const struct txn *t, const struct leg *to,
+		       int status)
+{
+	return t->method != sip_method_invite || status >= 300 ||
+	       naming_supports(to, msg);
 }
 
 /* body NULL: a sealed one comes later. */
@@ -255,12 +272,15 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 		flags |= COPY_NO_REFER_TO;
 	if (requires)
 		flags |= COPY_NO_REQUIRE;
-	if (t->prong)
+	if (!supported_passes(t, sip))
 		flags |= COPY_NO_SUPPORTED;
 	if (headers_copy_request(t->from->face, msg, sip, flags) ||
 	    !border_privacy(msg, sip, &x, border) ||
 	    (requires && !headers_require(msg, sip, our_tags(t))) ||
 	    !supported_add(msg, t, sip) || !early_request(t, msg, sip) ||
+	    !option_add(msg, t, t->to, 0) ||
+	    !naming_assert(t->to, msg, sip) ||
+	    (!t->initial && !naming_name(t->to, msg)) ||
 	    !session_request(t, msg, sip) ||
 	    !replaces_add(t->from->face, sip, msg) ||
 	    headers_hop(msg, sip) || !routes_add(msg, t) ||
@@ -598,7 +618,8 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	unsigned border = border_flags(&x, sip, &t->to->privacy);
 	unsigned flags = body_flags(body) | border |
 			 (status < 200 || requires ? COPY_NO_REQUIRE : 0) |
-			 (t->auth || t->proof ? COPY_NO_PROOF : 0);
+			 (t->auth || t->proof ? COPY_NO_PROOF : 0) |
+			 (naming_hides(sip) ? COPY_NO_SUPPORTED : 0);
 	bool hidden = hidden_on(t->pair, t->from);
 	bool hushed = hidden && status >= 300;
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
@@ -612,6 +633,9 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	if (!headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, border) &&
 	    (!requires || headers_require(msg, sip, session_tags)) &&
+	    (!naming_hides(sip) || supported_add(msg, t, sip)) &&
+	    (status >= 300 || naming_assert(t->from, msg, sip)) &&
+	    option_add(msg, t, t->from, status) &&
 	    (!success || (session_response(t, msg) &&
 			  admission_prove(t->proof, msg))) &&
 	    response_contact(t, msg, sip, &status) && body_put(msg, p, body) &&

@@ -9,7 +9,7 @@ import sys
 
 from parent import CTL
 from sipsock import SDP, dialog
-from smimefar import Answer, Bound, FAR, HOST, encrypted, run, signed, unsealed
+from smimefar import Answer, Bound, FAR, HOST, encrypted, openssl, run, signed, unsealed
 
 PROFILES = '''
 both = { need = "forbid"; body = "sign-encrypt"; fetch = false; };
@@ -263,6 +263,153 @@ def another_change(s):
     s.phone.expect('SIP/2.0 502', 4)
     s.refused(since, 403, f'certificate is for {ROB}')
     bye(s, d, far)
+
+
+# -- who is told of it --------------------------------------------------------------
+
+KNOWS = 'Supported: from-change\r\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n'
+
+
+def named(m, who):
+    """A message to the phone names him (None: nobody) as whom it is with."""
+    assert m.get('P-Asserted-Identity') == (f'<{who}>' if who else ''), m.data
+    return m
+
+
+@case
+def phones_are_told(s):
+    """By P-Asserted-Identity, in whatever comes anyway."""
+    far = s.gate.far_tcp
+    d, i = calls(s, SAM, far)
+    assert 'from-change' in i.get('Supported'), i.data
+    answer(s, i, 'tim', '180 Ringing')
+    named(s.phone.expect('SIP/2.0 180', 4), TIM)
+    answer(s, i, 'osam', '180 Ringing', 'F2')
+    named(s.phone.expect('SIP/2.0 180', 4), SAM)
+    answer(s, i, 'tim')
+    ok = named(s.phone.expect('SIP/2.0 200', 4), TIM)
+    d['ttag'], d['uri'] = ok.tag('To'), ok.contact()
+    s.phone.request('ACK', d['uri'], d, cseq=1)
+    far.expect('ACK', 4)
+    s.phone.quiet(0.1)  # it knows, and says no UPDATE
+    for n, (name, who) in enumerate((('orob', ROB), ('osam', SAM))):
+        ask(s, i, name, who, 30 + n)
+        got = named(taken(s), who)
+        assert f'<{SAM}>' in got.get('From'), got.data
+        # we call him as he calls himself
+        s.phone.request('INFO', d['uri'], d)
+        got = far.expect('INFO', 4)
+        assert f'<{who}>' in got.get('To') and got.tag('To') == 'F1', got.data
+        r = Answer(far, got, '200 OK')
+        r.send(signed(s.path(name), r.fragment()))
+        s.phone.expect('SIP/2.0 200', 4)
+    bye(s, d, far)
+
+
+@case
+def by_another_from_where_they_know_it(s):
+    far = s.gate.far_tcp
+    d, i = calls(s, SAM, far, extra=KNOWS)
+    assert i.get('Supported').count('from-change') == 1, i.data
+    answer(s, i, 'tim')
+    up(s, d, i, TIM)
+    got = s.phone.expect('UPDATE', 4)
+    assert f'<{TIM}>' in got.get('From') and got.tag('From') == d['ttag'], got.data
+    named(got, TIM)
+    s.phone.reply(got, '488 No')  # which it may say
+    ask(s, i, 'tim', SAM, 30, 'INFO')
+    got = taken(s, 'INFO')
+    assert f'<{TIM}>' in got.get('From'), got.data
+    # what changes nothing else is told, too
+    s.phone.quiet(0.1)
+    ask(s, i, 'orob', ROB, 31)
+    got = taken(s)
+    assert f'<{ROB}>' in got.get('From'), got.data
+    s.phone.quiet(0.1)
+    bye(s, d, far)
+
+
+@case
+def a_refresh_that_stays_here_tells_it_too(s):
+    far = s.gate.far_tcp
+    for more, who in ((KNOWS, ROB), (KNOWS.partition('\r\n')[2], SAM)):
+        d, i = calls(s, SAM, far, extra=more)
+        r = Answer(far, i, '200 OK')
+        r.send(signed(s.path('osam'), r.content()),
+               'Session-Expires: 1800;refresher=uas\r\nRequire: timer\r\n')
+        up(s, d, i, None)
+        u = Bound(far, '', i.contact(), 'UPDATE', of_far(i, ROB, 30))
+        u.send(b'Session-Expires: 1800;refresher=uac\r\nSupported: timer\r\n'
+               + signed(s.path('orob'), u.fragment()))
+        far.expect('SIP/2.0 200', 4)
+        got = s.phone.expect('UPDATE', 4)
+        assert f'<{who}>' in named(got, ROB).get('From'), got.data
+        s.phone.reply(got, '200 OK')
+        s.phone.quiet(0.1)
+        bye(s, d, far)
+
+
+@case
+def nobody_is_told_without_need(s):
+    """Who was called answers; whoever answers wants no name; the profile takes nobody
+    else, and says so to nobody."""
+    far = s.gate.far_tcp
+    for name, more in (('osam', ''), ('o', ''), ('tim', 'Privacy: id\r\n')):
+        d, i = calls(s, SAM, far, extra=KNOWS)
+        r = Answer(far, i, '200 OK')
+        r.send(signed(s.path(name), r.content()), more)
+        ok = named(s.phone.expect('SIP/2.0 200', 4), None)
+        assert 'from-change' not in ok.get('Supported'), ok.data
+        d['ttag'], d['uri'] = ok.tag('To'), ok.contact()
+        s.phone.request('ACK', d['uri'], d, cseq=1)
+        far.expect('ACK', 4)
+        s.phone.quiet(0.1)
+        bye(s, d, far)
+    d, i = calls(s, 'sip:sam@s.example', s.far, extra=KNOWS.replace('from', 'timer, from'))
+    assert i.get('Supported') == 'timer', i.data
+    r = Answer(s.far, i, '200 OK')
+    r.send(signed(s.path('sam'), r.content()), KNOWS)
+    confirm(s, d, s.far)
+    s.phone.quiet(0.1)
+    bye(s, d, s.far)
+
+
+@case
+def to_whom_it_was_diverted_here(s):
+    """A call that a proxy led to another user of ours than To names: he is told in From,
+    signed, if the far end knows that."""
+    far = s.gate.far_tcp
+    for more in (KNOWS, KNOWS.replace('Supported: from-change\r\n', '')):
+        m = Bound(far, SAM, 'sip:rob@b.example',
+                  d=dialog(**{'from': f'<{SAM}>', 'to': '<sip:bob@b.example>'}))
+        sealed = signed(s.path('osam'), m.content())
+        head, _, body = sealed.partition(b'\r\n\r\n')
+        m.send(more.encode() + head + b'\r\n\r\n' + body)
+        got = s.phone.expect('INVITE', 4)
+        assert 'from-change' not in got.get('Supported'), got.data
+        s.phone.reply(got, '200 OK', 'P1', body=SDP)
+        ok = far.expect('SIP/2.0 200', 4)
+        assert 'from-change' in ok.get('Supported'), ok.data
+        d = dict(m.dialog, ttag=ok.tag('To'), uri=ok.contact())
+        a = Bound(far, SAM, d['uri'], 'ACK', d)
+        a.cseq = m.cseq
+        a.headers['CSeq'] = f'{m.cseq} ACK'
+        a.send(signed(s.path('osam'), a.fragment()))
+        s.phone.expect('ACK', 4)
+        if 'from-change' in more:
+            got = far.expect('UPDATE', 4)
+            assert '<sip:rob@b.example>' in got.get('From'), got.data
+            assert got.tag('From') == d['ttag'] and SAM in got.get('To'), got.data
+            assert b'<sip:rob@b.example>' in openssl(
+                'cms', '-verify', '-inform', 'DER', '-CAfile', s.path('ca.pem'), '-certfile',
+                s.path('b.pem'), '-purpose', 'any', given=got.body), got.data
+            r = Answer(far, got, '200 OK')
+            r.send(signed(s.path('osam'), r.fragment()))
+        far.quiet(0.1)
+        b = Bound(far, '', d['uri'], 'BYE', d)
+        b.send(signed(s.path('osam'), b.fragment()))
+        s.phone.reply(s.phone.expect('BYE', 4), '200 OK', contact=False)
+        far.expect('SIP/2.0 200', 4)
 
 
 @case

@@ -137,6 +137,11 @@ unsigned border_flags(const struct crossing *x, const sip_t *sip,
 	return LEAVES | now;
 }
 
+bool border_unnamed(const sip_t *sip)
+{
+	return wishes_of(sip) & (ID | USER);
+}
+
 /* With no bytes at hand it is taken to be there. */
 static bool has(const msg_header_t *h, const char *text)
 {

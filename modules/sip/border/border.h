@@ -30,6 +30,8 @@ bool border_stops(unsigned flags, const msg_header_t *h, const char *name);
  * no memory. */
 bool border_privacy(msg_t *to, const sip_t *from, const struct crossing *x,
 		    unsigned flags);
+/* Whether its sender wants nobody to be told who it is. */
+bool border_unnamed(const sip_t *sip);
 /* Why a request must not go on: its sender insists on something that we cannot
  * do (RFC 3323 section 5). NULL: it may. */
 const char *border_refuses(const struct crossing *x, const sip_t *sip);

@@ -25,6 +25,7 @@
 #include "modules/sip/sealed.h"
 #include "modules/sip/sealing/seals.h"
 #include "modules/sip/sealing/whole.h"
+#include "modules/sip/session/naming.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/trunk/challenge.h"
@@ -57,7 +58,10 @@ static void again(struct leg *leg, unsigned ms)
 
 static void fail(struct txn *t, unsigned ms)
 {
-	again(t->to, ms);
+	if (t->tells)
+		t->to->session.refreshing = false;
+	else
+		again(t->to, ms);
 	txn_done(t);
 }
 
@@ -79,7 +83,9 @@ static void refused(struct txn *t, int status, const sip_t *sip)
 		 "session refresh to the %s: %d %s",
 		 t->to->face->face == INSIDE ? "inside" : "outside", status,
 		 reply_phrase(status));
-	if ((status == 408 || status == 481) &&
+	if (t->tells) {
+		fail(t, 0); /* it need not know */
+	} else if ((status == 408 || status == 481) &&
 	    !reoffer_proves_nothing(t, sip)) {
 		gone(t, status);
 	} else if (!sip) {
@@ -248,6 +254,8 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) && auth_put(t->auth, msg) &&
+	       naming_name(t->to, msg) &&
+	       (!t->tells || naming_assert(t->to, msg, NULL)) &&
 	       (!seals || sealed_date(msg)) &&
 	       (!body || (header_add(msg, "Content-Type", body->type) &&
 			  body_add(msg, body->data, body->len))) &&
@@ -354,6 +362,17 @@ static struct txn *txn_own(struct leg *leg)
 	t->next = pair->txns;
 	pair->txns = t;
 	return t;
+}
+
+void refresh_tell(struct leg *leg)
+{
+	struct txn *t = leg->session.refreshing ? NULL : txn_own(leg);
+
+	if (!t)
+		return;
+	t->tells = true;
+	leg->session.refreshing = true;
+	launch(t, NULL);
 }
 
 void refresh_begin(struct leg *leg)

@@ -8,5 +8,8 @@
  * a re-INVITE with what was said last. What it leads to shows in the leg's
  * session. */
 void refresh_begin(struct leg *leg);
+/* The same by UPDATE, for what its header says (naming.h): nothing comes of
+ * it if it is refused. Not while another is open. */
+void refresh_tell(struct leg *leg);
 
 #endif
