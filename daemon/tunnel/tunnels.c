@@ -555,7 +555,9 @@ uint64_t tunnels_tick(struct tunnels *c)
 
 	if (c->due_us <= now)
 		tick_all(c, now);
-	return c->due_us == UINT64_MAX ? UINT64_MAX : c->due_us - now;
+	if (c->due_us == UINT64_MAX)
+		return UINT64_MAX;
+	return c->due_us > now ? c->due_us - now : 0; /* it came due by that */
 }
 
 void tunnels_counts(const struct tunnels *c, struct tunnels_counts *out)

@@ -74,15 +74,21 @@ int turn_tick(struct tunnels *c, struct tunnel *t, uint64_t now_us)
 	return 0;
 }
 
-/* Nothing leaves any more: the next tick finds that none of them can send. */
+/* The next tick finds that it cannot send, and tells. */
+static void fail(struct tunnels *c, struct tunnel *t)
+{
+	t->turn_us = 1;
+	due(c, 1);
+}
+
+/* Nothing leaves any more. */
 static void fail_all(struct tunnels *c, const struct tunnel *old)
 {
 	struct tunnel *o = *table_port(c, &old->local);
 
 	for (; o; o = o->next)
 		if (o->state == TUNNEL_RAISED && share_same(o, old))
-			o->turn_us = 1;
-	due(c, 1);
+			fail(c, o);
 }
 
 static void turn_share(struct tunnels *c, const struct tunnel *old)
@@ -109,6 +115,7 @@ void turn_from(struct tunnels *c, const struct tunnel *old)
 		return;
 	}
 	for (; t; t = t->next)
-		if (t->turn_us && t->wanted.instead == old->id)
-			turn_now(c, t);
+		if (t->turn_us && t->wanted.instead == old->id &&
+		    turn_now(c, t))
+			fail(c, t);
 }

@@ -408,6 +408,22 @@ static void event(uint32_t tunnel, enum tunnel_event e)
 	assert_int_equal(tunnels_events(t), 0);
 }
 
+/* The old one is no more, and the new one cannot send: it is gone, too. */
+static void who_cannot_take_over_is_gone(void **state)
+{
+	uint32_t a = up(40000, 1), b = answered(40000, 2, a);
+
+	(void)state;
+	maker.turn_err = E_FULL;
+	event(a, TUNNEL_EVENT_GONE);
+	now += tunnels_tick(t);
+	tunnels_tick(t);
+	assert_int_equal(said.event.event, TUNNEL_EVENT_GONE);
+	assert_int_equal(said.event.tunnel, b);
+	assert_int_equal(maker.there, 0);
+	maker.turn_err = 0;
+}
+
 static void events_are_told(void **state)
 {
 	uint32_t a = up(40000, 1), b, old;
@@ -560,6 +576,7 @@ int main(void)
 		TEST(new_keys_send_when_heard),
 		TEST(what_waits_to_send_is_not_forgotten),
 		TEST(who_cannot_send_is_gone),
+		TEST(who_cannot_take_over_is_gone),
 		TEST(only_the_same_port_is_replaced),
  TEST(events_are_told),
 		TEST(messages_come_from_whom_they_must),

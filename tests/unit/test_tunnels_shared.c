@@ -180,6 +180,27 @@ static void who_cannot_turn_is_gone(void **state)
 	maker.turn_err = 0;
 }
 
+/* It turns out while the clock is looked at: there is work at once. */
+static void what_cannot_turn_is_told_soon(void **state)
+{
+	uint32_t a = host_up(1, 1, 2);
+	struct msg_tunnel_key m = host_key(1, 3, 2);
+
+	(void)state;
+	key(m);
+	ask_proven(m.tunnel, 3, a);
+	assert_int_equal(said.raised.err, 0);
+	maker.turn_err = E_FULL;
+	maker.heard = true;
+	now += tunnels_tick(t);
+	assert_in_range(tunnels_tick(t), 0, 1000000);
+	assert_int_equal(said.event.tunnel, m.tunnel);
+	assert_int_equal(tunnels_tick(t), UINT64_MAX);
+	assert_int_equal(maker.there, 0);
+	maker.turn_err = 0;
+	maker.heard = false;
+}
+
 static void scopes_are_not_mixed(void **state)
 {
 	struct msg_tunnel_reserve m = { .call = CALL, .n = 1,
@@ -231,7 +252,8 @@ int main(void)
 		TEST(a_shared_tunnel_sends_when_heard),
 		TEST(the_last_does_not_wait),
 		TEST(new_keys_of_a_shared_tunnel),
-		TEST(who_cannot_turn_is_gone), TEST(scopes_are_not_mixed),
+		TEST(who_cannot_turn_is_gone),
+		TEST(what_cannot_turn_is_told_soon), TEST(scopes_are_not_mixed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
