@@ -393,7 +393,7 @@ static void parent_closed(void *user, int err, enum message type)
 		  type ? message_name(type) : "");
 	link_down(l);
 	if (!c->stopping && c->running)
-		c->ops->stop(c->state);
+		(c->ops->orphaned ? c->ops->orphaned : c->ops->stop)(c->state);
 	c->stopping = true;
 }
 

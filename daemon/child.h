@@ -39,6 +39,8 @@ struct child_ops {
 	int (*reload)(void *state);
 	/* End in order, then leave run(). */
 	void (*stop)(void *state);
+	/* The parent is gone, and so may be the siblings; NULL: as stop. */
+	void (*orphaned)(void *state);
 	/* The loop; returns when stopped. */
 	void (*run)(void *state);
 	void (*fini)(void *state);

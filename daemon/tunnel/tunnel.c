@@ -80,7 +80,7 @@ static int tell_any(void *user, enum process to, enum message type,
 
 	/* without it the engine would let media go on: it stops all of them
 	 * when this process is gone */
-	if (r == E_FULL && type == MSG_TUNNEL_EVENT)
+	if (r && r != E_CLOSED && type == MSG_TUNNEL_EVENT)
 		break_off("the engine cannot be told of tunnels that are gone");
 	return r;
 }
@@ -208,14 +208,23 @@ static void tunnel_sibling(void *state, enum process s, uint32_t epoch)
 		uses_keeper(p->uses);
 	if (s != PROC_ENGINE || !epoch)
 		return;
-	if (p->engine && p->engine != epoch) {
-		log_info(TAG, "a new engine: the old one's tunnels end");
+	/* on a new link the same engine, too, has ended what it had */
+	if (p->engine) {
+		log_info(TAG, "a new link to the engine: the tunnels of the "
+			 "old one end");
 		if (p->tunnels)
 			tunnels_clear(p->tunnels);
 		if (p->uses)
 			uses_clear(p->uses);
 	}
 	p->engine = epoch;
+}
+
+/* The relay may send for a moment yet. */
+static void tunnel_orphaned(void *state)
+{
+	(void)state;
+	break_off("without a parent the ports of tunnels stay shut");
 }
 
 static void tunnel_stop(void *state)
@@ -346,5 +355,5 @@ const struct child_ops tunnel_ops = {
 	.unwatch = tunnel_unwatch,
 	.handle = tunnel_handle, .sibling = tunnel_sibling,
 	.reload = tunnel_reload,
-	.stop = tunnel_stop, .run = tunnel_run, .fini = tunnel_fini,
+	.stop = tunnel_stop, .orphaned = tunnel_orphaned, .run = tunnel_run, .fini = tunnel_fini,
 };

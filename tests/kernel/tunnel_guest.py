@@ -532,6 +532,15 @@ def left():
             os.kill(pid, 9)
         daemon.wait()
     claim('all were killed: the ports stay shut', blocks('a') == 12, kernel('a'))
+    for _ in range(5):
+        with whole_daemon() as daemon:
+            pids = children(daemon.pid).values()
+            daemon.kill()
+            daemon.wait()
+            end = time.monotonic() + 10
+            while any(os.path.exists(f'/proc/{pid}') for pid in pids) and time.monotonic() < end:
+                time.sleep(0.05)
+        claim('the parent is killed: the ports stay shut', blocks('a') == 12, kernel('a'))
     for there, what in ((True, 'a tunnel process sweeps'), (False, 'then there is none')):
         with whole_daemon('srtp') as daemon:
             claim(f'without tunnels {what}', ('tunnel' in children(daemon.pid)) == there)

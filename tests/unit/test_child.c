@@ -34,7 +34,7 @@ struct seen {
 	uint32_t epoch, relay_epoch;
 	unsigned long long calls; /* limits.calls */
 	size_t key_len;
-	int file, prepared, reloads, messages;
+	int file, prepared, reloads, messages, orphaned;
 };
 
 static struct seen *seen;
@@ -135,6 +135,12 @@ static void stop(void *state)
 	((struct state *)state)->stop = true;
 }
 
+static void orphaned(void *state)
+{
+	seen->orphaned++;
+	stop(state);
+}
+
 static void run(void *state)
 {
 	struct state *s = state;
@@ -159,7 +165,7 @@ static void fini(void *state)
 
 static const struct child_ops keeper = {
 	PROC_KEEPER, init, prepare, watch, watch_write, unwatch, handle,
-	sibling, reload, stop, run, fini
+	sibling, reload, stop, orphaned, run, fini
 };
 
 /* -- its parent and siblings: this process -------------------------------- */
@@ -489,8 +495,12 @@ static void it_ends_with_its_parent(void **state)
 {
 	(void)state;
 	start_child();
+	assert_int_equal(stop_child(), 0); /* by its word: in order */
+	assert_int_equal(seen->orphaned, 0);
+	start_child();
 	shutdown(ipc_fd(parent.ipc), SHUT_RDWR);
 	assert_int_equal(end_child(), 0);
+	assert_int_equal(seen->orphaned, 1);
 	fork_child();
 	shutdown(ipc_fd(parent.ipc), SHUT_RDWR);
 	assert_int_not_equal(end_child(), -1);
