@@ -5,6 +5,7 @@
  * goes. When an answer is lost nobody knows what was done: the things are then
  * looked up one by one, and what is there just as recorded is removed. */
 #include "daemon/base/err.h"
+#include "daemon/base/secret.h"
 #include "modules/xfrm/ask.h"
 
 #include <errno.h>
@@ -120,12 +121,13 @@ static int record(struct raising *g, size_t i, const struct ledger_record *rec)
 static int record_sa(struct raising *g, size_t i, const struct ipsec_sa *sa)
 {
 	uint32_t slot = ledger_find_sa(g->x->ledger, &sa->dst, sa->spi);
+	struct ledger_record rec = { .kind = LEDGER_SA, .sa = *sa };
 	const struct ledger_record *old;
 
 	g->q[i] = (struct request){ .kind = REQUEST_SA_ADD, .sa = sa };
+	wipe(&rec.sa.key, sizeof rec.sa.key); /* none is recorded */
 	if (!slot)
-		return record(g, i, &(struct ledger_record){
-			.kind = LEDGER_SA, .sa = *sa });
+		return record(g, i, &rec);
 	old = ledger_at(g->x->ledger, slot);
 	if (!old->reserved)
 		return ask_refused(g->why, &g->q[i], EEXIST, "it is ours");

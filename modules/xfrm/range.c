@@ -3,7 +3,7 @@
  * The lock is a datagram socket bound to an abstract name, since that is what
  * the kernel keeps for each network namespace, as it does SAs and policies, and
  * drops with the process. Any local user can bind such names: he can keep an
- * instance from starting, no more. */
+ * instance from starting, as long as he holds them (xfrm.c), no more. */
 #include "modules/xfrm/range.h"
 
 #include "daemon/base/err.h"
@@ -40,7 +40,7 @@ int range_lock(uint32_t n, int *fd)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int len = snprintf(at.sun_path + 1, sizeof at.sun_path - 1,
-			   "callseal/xfrm/%u", n);
+			   RANGE_LOCK, n);
 	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool taken;
 

@@ -19,6 +19,8 @@ struct range {
 	uint32_t spi_first, spi_last;
 };
 
+#define RANGE_LOCK "callseal/xfrm/%u" /* an abstract socket, by its number */
+
 /* n must be below RANGES. */
 struct range range_of(uint32_t n);
 /* Takes it for this process in the network namespace of the calling thread, as

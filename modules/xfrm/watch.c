@@ -82,7 +82,8 @@ static void tell(const struct resync *s, uint32_t slot)
 		.slot = slot, .reqid = r->sa.reqid });
 }
 
-/* fn may drop slots meanwhile, and raise others behind the last. */
+/* fn may drop slots meanwhile; what it raised might take one of them, and be
+ * called gone. */
 static int resync(struct watch *w)
 {
 	struct resync s = { .w = w, .now_s = (uint64_t)time(NULL) };

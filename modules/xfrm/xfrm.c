@@ -53,18 +53,20 @@ static bool is_used(void *user, uint32_t n)
 	return u->bit[n / 8] >> n % 8 & 1;
 }
 
-static int claim(struct xfrm *x, struct xfrm_why *why)
+/* The sub-ranges of which something is in the kernel. */
+static int look(struct xfrm *x, struct used *used, struct xfrm_why *why)
 {
-	struct used used = { { 0 } };
-	uint32_t n;
-	int r = ask_dump(x->link, REQUEST_SA_DUMP, mark_used, &used, why);
+	int r = ask_dump(x->link, REQUEST_SA_DUMP, mark_used, used, why);
 
-	if (!r)
-		r = ask_dump(x->link, REQUEST_POLICY_DUMP, mark_used, &used,
-			     why);
-	if (r)
-		return r;
-	r = range_claim(is_used, &used, &n, &x->lock);
+	return r ? r : ask_dump(x->link, REQUEST_POLICY_DUMP, mark_used, used,
+				why);
+}
+
+static int claim(struct xfrm *x, struct used *used, struct xfrm_why *why)
+{
+	uint32_t n;
+	int r = range_claim(is_used, used, &n, &x->lock);
+
 	if (!r)
 		r = ledger_set_range(x->ledger, n);
 	if (r)
@@ -74,8 +76,8 @@ static int claim(struct xfrm *x, struct xfrm_why *why)
 	return 0;
 }
 
-/* Records of a sub-range that another instance has by now are void: it took it
- * when nothing of it was in the kernel. */
+/* Records of a sub-range that another instance has by now are void if nothing
+ * of it is in the kernel: so it was when that one took it. */
 static void forget_all(struct xfrm *x)
 {
 	for (uint32_t s = 0; (s = ledger_next(x->ledger, s));)
@@ -86,13 +88,21 @@ static int take_range(struct xfrm *x, struct xfrm_why *why)
 {
 	uint32_t n = ledger_range(x->ledger);
 	int r = n == RANGE_NONE ? E_EXISTS : range_lock(n, &x->lock);
+	struct used used = { { 0 } };
 
 	if (!r)
 		x->range = range_of(n);
 	if (r != E_EXISTS)
 		return r ? ask_failed(why, r, "no socket for the lock") : 0;
+	r = look(x, &used, why);
+	if (r)
+		return r;
+	if (ledger_next(x->ledger, 0) && n != RANGE_NONE && is_used(&used, n))
+		return ask_failed(why, E_EXISTS, "some process holds the lock "
+				  "of what we left in the kernel (@" RANGE_LOCK
+				  " in /proc/net/unix): end that process", n);
 	forget_all(x);
-	return claim(x, why);
+	return claim(x, &used, why);
 }
 
 /* -- opening -------------------------------------------------------------- */

@@ -295,6 +295,38 @@ static void block_policies_outlive_a_restart(void **state)
 	assert_int_equal(xfrmkernel_count() + recorded(), 0);
 }
 
+/* Somebody binds the lock while we are away: what is recorded stays so. */
+static void a_lock_that_is_held_loses_nothing(void **state)
+{
+	struct ipsec_policy p = { .sel = sample_selector(), .dir = IPSEC_IN,
+				  .action = IPSEC_BLOCK };
+	struct xfrm_wanted w = { .policy = &p, .n_policy = 1 };
+	struct xfrm_swept swept;
+	uint32_t slot, n = xfrm_range(x)->n;
+	int lock;
+
+	(void)state;
+	p.priority = range_priority(xfrm_range(x), IPSEC_BLOCK, 0);
+	assert_int_equal(xfrm_raise(x, &w, &slot, &why), 0);
+	xfrm_close(x);
+	assert_int_equal(range_lock(n, &lock), 0);
+	assert_int_equal(xfrm_open(ledger_fd, &x, &why), E_EXISTS);
+	assert_non_null(strstr(why.text, "end that process"));
+	close(lock);
+	assert_int_equal(xfrm_open(ledger_fd, &x, &why), 0);
+	assert_int_equal(xfrm_range(x)->n, n);
+	assert_int_equal(recorded(), 1);
+	/* of what is no more in the kernel the name may go to another */
+	kernel = (struct link){ .asked = 0 };
+	xfrm_close(x);
+	assert_int_equal(range_lock(n, &lock), 0);
+	assert_int_equal(xfrm_open(ledger_fd, &x, &why), 0);
+	assert_int_not_equal(xfrm_range(x)->n, n);
+	assert_int_equal(recorded(), 0);
+	close(lock);
+	assert_int_equal(xfrm_sweep(x, false, &swept, &why), 0);
+}
+
 struct heard {
 	unsigned n[3];
 	uint32_t slot;
@@ -362,6 +394,8 @@ int main(void)
 			a_turn_that_ended_halfway_is_swept, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			block_policies_outlive_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_lock_that_is_held_loses_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_find_their_slot, setup,
 						teardown),
 	};
