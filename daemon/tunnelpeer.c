@@ -69,6 +69,10 @@ int tunnelpeer_read(const struct conf_node *n, const char *name,
 				 "ike_cert and ike_ca say more of the far end "
 				 "that ike names; set ike = \"ADDRESS\", or "
 				 "leave them out", name);
+	if (strpbrk(p.id, "*%"))
+		return conf_fail(err, n, "peers: %s: ike_id: \"%.60s\" would "
+				 "be anybody to charon; name one identity",
+				 name, p.id);
 	r = p.at.family ? read_nets(n, name, &p, err) : 0;
 	if (!r)
 		*out = p;

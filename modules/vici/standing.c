@@ -21,12 +21,12 @@
 
 static int name_valid(const char *value, const char **why)
 {
-	*why = "1 to 64 letters, digits, '-', '_' or '.', the last a '-'";
-	if (!*value || strlen(value) > 64 || value[strlen(value) - 1] != '-')
-		return E_FORMAT;
-	return value[strspn(value, "abcdefghijklmnopqrstuvwxyz"
-			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")]
-		       ? E_FORMAT : 0;
+	size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyz"
+			  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
+
+	/* with another '-' one could begin another's, and end its tunnels */
+	*why = "letters, digits, '_' or '.', up to 63, then a '-'";
+	return n && n < 64 && !strcmp(value + n, "-") ? 0 : E_FORMAT;
 }
 
 static int file_valid(const char *value, const char **why)

@@ -387,6 +387,8 @@ static const struct {
 	  "is no address" },
 	{ IKE "psk = \"file:x\"; ike = \"0.0.0.0\"; } );",
 	  "is no address" },
+	{ IKE "ike = \"192.0.2.1\"; psk = \"file:x\"; ike_id = "
+	  "\"*.example\"; } );", "would be anybody" },
 	{ IKE "psk = \"file:x\"; ike_id = \"b\"; } );",
 	  "say more of the far end" },
 	{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "

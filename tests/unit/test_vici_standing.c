@@ -532,6 +532,8 @@ static void bad_values(void **state)
 	static const char *const bad[] = {
 		"vici = { prefix = \"x\"; };",
 		"vici = { prefix = \"a b-\"; };",
+		"vici = { prefix = \"-\"; };",
+		"vici = { prefix = \"a-b-\"; };",
 		"vici = { cert = \"a.pem\"; };",
 	};
 	static const char *const odd[] = {
