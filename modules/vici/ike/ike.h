@@ -143,9 +143,6 @@ void ike_drop(struct ike *m, uint64_t use);
 bool ike_covers(const struct ike *m, uint64_t use, const struct addr *local,
 		const struct addr *remote);
 
-/* The uses of a child SA that charon listed, ours or not: 0 when nobody's. */
-unsigned ike_uses(const struct ike *m, const struct vici_ike *ike,
-		  const struct vici_child_sa *child);
 /* All that charon has but what is in work, foreign connections, too. As
  * vici_list_sas(); E_STATE without charon. */
 int ike_list(struct ike *m, vici_ike_fn each, vici_result_fn done, void *user);

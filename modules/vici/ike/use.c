@@ -224,15 +224,3 @@ void ike_drop(struct ike *m, uint64_t use)
 	if (c)
 		child_unwanted(c);
 }
-
-unsigned ike_uses(const struct ike *m, const struct vici_ike *ike,
-		  const struct vici_child_sa *child)
-{
-	struct peer *p = ike->ours ? peer_find(m, ike->conn) : NULL;
-	struct child *c = p ? peer_child(p, child->name) : NULL;
-
-	for (size_t i = 0; c && i < c->n_sas; i++)
-		if (c->sa[i].id == child->id)
-			return c->uses;
-	return 0;
-}
