@@ -355,5 +355,6 @@ const struct child_ops tunnel_ops = {
 	.unwatch = tunnel_unwatch,
 	.handle = tunnel_handle, .sibling = tunnel_sibling,
 	.reload = tunnel_reload,
-	.stop = tunnel_stop, .orphaned = tunnel_orphaned, .run = tunnel_run, .fini = tunnel_fini,
+	.stop = tunnel_stop, .orphaned = tunnel_orphaned,
+	.run = tunnel_run, .fini = tunnel_fini,
 };
