@@ -9,7 +9,9 @@ phone A - gateway A - network - gateway B - phone B, each in a network namespace
 kernel, whose time each datagram has. sipp is both phones; one call at a time; the callee
 rings 100 ms. The kinds take turns in each round, on gateways started anew; the first call
 of a turn does not count. What a kind adds is the median over the rounds of each round's
-difference of medians. --json FILE keeps each call's delays.
+difference of medians. --json FILE keeps each call's delays. --count tells instead how many
+system calls of the gateways a call of each kind takes from its first to its last message
+(strace counts, which makes all of it slow), and what the least of them costs on this kernel.
 """
 import argparse
 import contextlib
@@ -20,6 +22,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -74,6 +77,47 @@ class Capture(threading.Thread):
         self.join()
         for s in self.links:
             s.close()
+
+
+class Strace:
+    """Counts the system calls of a process, threads and all."""
+
+    def __init__(self, lab, name, pid):
+        self.name, self.path = name, os.path.join(lab.dir, f'strace-{pid}')
+        self.process = subprocess.Popen(['strace', '-f', '-c', '-o', self.path, '-p', str(pid)],
+                                        stderr=subprocess.PIPE, text=True)
+        line = self.process.stderr.readline()
+        if 'attached' not in line:
+            raise SystemExit(f'strace: {line}')
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+        with open(self.path, encoding='ascii') as f:
+            total = [line.split() for line in f if line.rstrip().endswith(' total')]
+        return int(total[-1][3]) if total else 0
+
+
+def least_call(count=200000):
+    """Microseconds of a getppid(), with Python around it."""
+    begun = time.perf_counter()
+    for _ in range(count):
+        pass
+    empty, begun = time.perf_counter() - begun, time.perf_counter()
+    for _ in range(count):
+        os.getppid()
+    return (time.perf_counter() - begun - empty) / count * 1e6
+
+
+def count_all(scene, count):
+    kinds = scene.kinds()
+    found = {kind: scene.system_calls(kind, count) for kind in kinds}
+    print(f'kernel {os.uname().release}; a getppid() takes {least_call():.2f} us')
+    print(f'| system calls a call | {" | ".join(kinds)} |\n|---|{"---|" * len(kinds)}')
+    names = sorted({name for kind in kinds for name in found[kind]})
+    for name in names:
+        print(f'| {name} | ' + ' | '.join(f'{found[k].get(name, 0):.0f}' for k in kinds) + ' |')
+    print('| together | ' + ' | '.join(f'{sum(found[k].values()):.0f}' for k in kinds) + ' |')
 
 
 class Scene:
@@ -140,6 +184,19 @@ vici = {{ socket = "{self.charon[site].path}"; id = "{site}.example";
             capture.stop()
         return [delays.delays_of(c, None) for c in delays.calls_of(capture.events)[1:]]
 
+    def system_calls(self, kind, count):
+        """How many system calls one call takes, by the gateways' processes."""
+        self.start(kind)
+        pids = {f'{gate.host} {name}': pid for gate in self.gates
+                for name, pid in gate.children().items()}
+        traces = [Strace(self.lab, name, pid) for name, pid in pids.items()]
+        try:
+            self.calls(count)
+            return {t.name: t.stop() / (count + 1) for t in traces}
+        finally:
+            for gate in self.gates:
+                gate.stop()
+
     def turn(self, kind, count):
         self.start(kind)
         try:
@@ -155,12 +212,16 @@ def main():
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--samples', type=int, default=8)
     parser.add_argument('--json')
+    parser.add_argument('--count', action='store_true')
     given = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit('delays.py: not root, and it makes network namespaces')
     runs = []
     with contextlib.closing(Lab(programs=programs(given.build))) as lab:
         scene = Scene(lab)
+        if given.count:
+            count_all(scene, given.samples)
+            return
         for n in range(given.rounds):
             kinds = scene.kinds()
             for kind in kinds if n % 2 == 0 else reversed(kinds):
