@@ -10,8 +10,8 @@ import contextlib
 import json
 import os
 import re
-import signal
 import socket
+import signal
 import subprocess
 import sys
 import time
@@ -252,6 +252,35 @@ def rekey():
         claim('nothing is lost', talk(left, right, (B, 50000)) == 5)
         for p in (a, b):
             p.do('drop name=n')
+
+
+MOVED = '10.99.2.9'  # of b, too
+
+
+def moved():
+    """The far end has another address: new keys lead there, and all that led to the old one goes"""
+    wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
+    with both() as (a, b):
+        old = up(a, b)
+        claim('packets pass', talk(left, right, (B, 50000)) == 5)
+        a.reserve('n')
+        a.do(f'key name=n id=2 seed=new far={MOVED}:50000 spi=0x7777')
+        a.do('raise name=n id=2 instead=t')
+        ip('-n', 'b', 'address', 'add', f'{MOVED}/24', 'dev', 'eth0')
+        wire.seen()
+        talk(left, right, (MOVED, 50000))
+        seen = [(p, f[30:34], f[34:38].hex()) for p, f in wire.seen() if p != 1]
+        claim('to the new address goes ESP by the new SA, and nothing else',
+              seen == [(50, socket.inet_aton(MOVED), '00007777')] * 5, seen)
+        claim('from the old one what is under way is heard', talk(right, left, (A, 40000)) == 5)
+        time.sleep(4)
+        left_over = kernel('a')
+        claim('for the grace', old[a] not in left_over and old[b] not in left_over and
+              f'{B}/32' not in left_over, left_over)
+        claim('then nothing leaves for it', talk(left, right, (B, 50000)) == 0)
+        a.do('drop name=n')
+        b.do('drop name=t')
+        ip('-n', 'b', 'address', 'delete', f'{MOVED}/24', 'dev', 'eth0')
 
 
 def host_up(a, b, name, call, six=False):
@@ -549,7 +578,7 @@ def left():
             claim('it ends in order', daemon.wait(20) == 0)
 
 
-CLAIMS = (rights, blocked, esp_only, orders, rekey, shared, shared_six, lives, siblings, killed,
+CLAIMS = (rights, blocked, esp_only, orders, rekey, moved, shared, shared_six, lives, siblings, killed,
           whole, left)
 
 if __name__ == '__main__':

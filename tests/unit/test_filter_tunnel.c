@@ -423,6 +423,45 @@ static void new_keys_of_theirs_send_when_proven(void **state)
 	rig_free(r);
 }
 
+#define MOVED "v=0\r\no=- 1 2 IN IP4 127.0.0.9\r\ns=-\r\n" \
+	      "c=IN IP4 127.0.0.10\r\nt=0 0\r\n"
+
+/* Its re-INVITE says another address: the tunnel leads there, and media. Only
+ * where its keying message says so, too. */
+static void a_far_end_that_moved(void **state)
+{
+	for (int told = 0; told < 2; told++) {
+		struct rig *r = rig(OUTSIDE);
+
+		outside(r, BODY_OFFER, HEAD, AUDIO);
+		inside(r, BODY_ANSWER, SDP);
+		passes();
+		call_won(r->call, 0);
+		call_up(r->call);
+		rig_pump(r);
+		if (told)
+			addr_parse("127.0.0.10:4000", &r->far);
+		mikey = "AQAFgM0XflABAAAB";
+		outside(r, BODY_OFFER, MOVED, AUDIO);
+		mikey = RIG_MIKEY;
+		if (told) {
+			passes();
+			inside(r, BODY_ANSWER, SDP);
+			passes();
+			assert_int_equal(r->raises, 2);
+			assert_int_equal(r->raise[1].instead, 1);
+			assert_true(addr_equal(&last_set(r)->remote[OUTSIDE],
+					       &r->far));
+		} else {
+			refused(488);
+			assert_int_equal(r->raises, 1);
+			assert_int_equal(r->call->line[0].tunnel, 1);
+		}
+		rig_free(r);
+	}
+	(void)state;
+}
+
 /* A phone's hold changes no key, and no tunnel. */
 static void hold_keeps_the_tunnel(void **state)
 {
@@ -655,6 +694,7 @@ int main(void)
 		cmocka_unit_test(nothing_passes_without_a_tunnel),
 		cmocka_unit_test(new_keys_replace_the_tunnel),
 		cmocka_unit_test(new_keys_of_theirs_send_when_proven),
+		cmocka_unit_test(a_far_end_that_moved),
 		cmocka_unit_test(hold_keeps_the_tunnel),
 		cmocka_unit_test(a_fax_is_in_a_tunnel),
 		cmocka_unit_test(a_declined_line_has_none),
