@@ -14,10 +14,14 @@ from smimefar import Answer, Bound, FAR, HOST, encrypted, openssl, run, signed, 
 PROFILES = '''
 both = { need = "forbid"; body = "sign-encrypt"; fetch = false; };
 signed = { need = "forbid"; body = "sign"; };
+keyed = { need = "require"; keying = [ "sdes" ]; suites = [ "AES_CM_128_HMAC_SHA1_80" ];
+          body = "sign-encrypt"; diverted = "allow"; fetch = false; };
 open = { need = "forbid"; body = "sign"; diverted = "allow"; };
 '''
 PEERS = f'''
 {{ match = "*@a.example"; profile = "both"; name = "a"; cert = "file:a.pem";
+   route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
+{{ match = "*@k.example"; profile = "keyed"; name = "k"; cert = "file:k.pem";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
 {{ match = "*@o.example"; profile = "open"; name = "o";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
@@ -197,6 +201,23 @@ def diverted_to_somebody_with_a_certificate(s):
         ask(s, i, name, SAM, 9, 'BYE')
         s.phone.reply(s.phone.expect('BYE', 4), '200 OK', contact=False)
         far.expect('SIP/2.0 200', 4)
+
+
+@case
+def no_more_than_peer(s):
+    """Keys that both have and nobody else make no call with whom was not called sealed."""
+    far = s.gate.far_tcp
+    keyed = SDP.replace('RTP/AVP', 'RTP/SAVP') + (
+        'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n')
+    for name, word, why in (('k', 'sealed', 'both sides signed SDP'),
+                            ('kim', 'peer', 'the call was diverted')):
+        d, i = calls(s, 'sip:kay@k.example', far)
+        r = Answer(far, i, '200 OK')
+        r.send(encrypted(s.path('b'), signed(s.path(name), r.content(keyed))))
+        up(s, d, i, None if name == 'k' else 'sip:kim@k.example')
+        call = the_call(s)
+        assert call['verdict'] == word and why in call['reason'], call
+        bye(s, d, far)
 
 
 @case
@@ -524,7 +545,7 @@ def a_prack_of_our_own(s):
 def prepare(gate):
     for name, san in (('a', 'a'), ('s', 's'), ('sam', 'sam@s'), ('rob', 'rob@s'),
                       ('o', 'o'), ('osam', 'sam@o'), ('orob', 'rob@o'), ('t', 't'),
-                      ('tim', 'tim@t')):
+                      ('tim', 'tim@t'), ('k', 'k'), ('kim', 'kim@k')):
         gate.issuer.issue(name, f'URI:sip:{san}.example')
     gate.issuer.own('self', f'URI:{SAM}')
     gate.issuer.issue('two', f'URI:{ROB},URI:{TIM}')

@@ -40,7 +40,7 @@ struct scene {
 	enum body_mode mode;
 	char head[2048], called[IDENTITY_TEXT];
 	const char *content;
-	bool response, gone;
+	bool response, gone, probe;
 	uint8_t dialog;
 };
 
@@ -162,7 +162,7 @@ static const struct sent *seal(struct scene *s, struct house *h,
 {
 	static struct sent tail;
 	struct msg_body_seal m = { .party = party(1, local, remote),
-				   .whole = whole(s) };
+				   .whole = whole(s), .probe = s->probe };
 
 	m.party.n = 0;
 	m.party.outward = h == &s->a;
@@ -197,7 +197,8 @@ static const struct sent *open_at(struct scene *s, struct house *h,
 				   .origin = { .dialog = { s->dialog },
 					       .cseq = 7 },
 				   .response = s->response,
-				   .bare = !*s->content, .whole = whole(s) };
+				   .bare = !*s->content, .whole = whole(s),
+				   .probe = s->probe };
 
 	m.party.n = 0;
 	m.party.outward = h == &s->a;
@@ -307,6 +308,9 @@ static void a_request_names_who_signs_it(void **state)
 	taken(&s, TIMS, TIM);
 	say(&s, "UPDATE " ALICE " SIP/2.0", "3 UPDATE", "f", BOB);
 	taken(&s, BOBS, "");
+	say(&s, "UPDATE " ALICE " SIP/2.0", "3 UPDATE", "f",
+	    "sip:t\"m@b.example");
+	refused(&s, DOMAINS, E_POLICY, 403, "diverted to sip:t\"m@b.example");
 	say(&s, "UPDATE " ALICE " SIP/2.0", "4 UPDATE", "f",
 	    "tel:+1234"); /* nobody */
 	taken(&s, BOBS, "");
@@ -400,6 +404,24 @@ static void he_gets_no_key_of_others(void **state)
 	close_scene(&s);
 }
 
+/* It is of no call, whose end would be told. */
+static void a_question_leaves_nothing(void **state)
+{
+	static struct scene s;
+
+	(void)state;
+	open_scene(&s, BODY_MODE_SIGN, false);
+	s.content = "";
+	s.probe = true;
+	say(&s, "SIP/2.0 200 OK", "1 OPTIONS", "f", NULL);
+	taken(&s, BOBS, "");
+	s.probe = false;
+	s.content = SDP;
+	say(&s, "SIP/2.0 200 OK", "1 INVITE", "f", NULL);
+	taken(&s, TIMS, TIM); /* nobody is known by that tag */
+	close_scene(&s);
+}
+
 static void so_many_branches(void **state)
 {
 	static struct scene s;
@@ -461,6 +483,7 @@ int main(void)
 		cmocka_unit_test(his_own_peer_counts_too),
 		cmocka_unit_test(nobody_else_is_pinned),
 		cmocka_unit_test(he_gets_no_key_of_others),
+		cmocka_unit_test(a_question_leaves_nothing),
 		cmocka_unit_test(so_many_branches),
 		cmocka_unit_test(whose_a_certificate_is),
 	};

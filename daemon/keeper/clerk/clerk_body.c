@@ -194,7 +194,7 @@ static int seal(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	struct credential_fault fault;
 	int r = admit(c, w, &c->offers);
 
-	if (!r)
+	if (!r && !m->probe)
 		r = far_seal(&w->far, w->how, &in, m);
 	if (r)
 		return r;
@@ -396,7 +396,7 @@ static int open_body(struct clerk *c, struct work *w, const struct ipc_msg *msg,
 	struct sessions *s = NULL;
 	int r = admit(c, w, &c->answers);
 
-	if (!r)
+	if (!r && !w->probe) /* of no call */
 		r = far_expect(&w->far, w->how, &in);
 	if (!r)
 		open_keys(c, w, &s);

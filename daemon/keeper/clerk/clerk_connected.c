@@ -14,6 +14,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/keeper/certs/correspondents.h"
+#include "daemon/uri.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,8 +82,9 @@ static int expect(struct far *f, const char *id)
 {
 	const struct peer *p = f->peer;
 
+	/* he is named in headers */
 	if (!same(id, f->at.called))
-		p = peer_of(f->c, id);
+		p = uri_is_sip(id) ? peer_of(f->c, id) : NULL;
 	if (!p || !is_as_strict(p->profile, f->peer->profile))
 		return refuse_other(f, E_POLICY, id, "who has no peer whose "
 				    "profile is as strict");
