@@ -37,7 +37,9 @@ TESTS += tests/unit/test_clerk_whole
 tests_unit_test_clerk_whole_SOURCES = tests/unit/test_clerk_whole.c \
 	tests/mock/modules.c \
 	tests/unit/clerk_rig.c tests/unit/clerk_rig.h \
-	tests/mock/ca.c tests/mock/ca.h
+	tests/mock/ca.c tests/mock/ca.h \
+	tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_clerk_whole_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_clerk_whole_LDADD = $(tests_unit_test_clerk_body_LDADD)
 
 check_PROGRAMS += tests/unit/test_clerk_connected
@@ -45,7 +47,9 @@ TESTS += tests/unit/test_clerk_connected
 tests_unit_test_clerk_connected_SOURCES = tests/unit/test_clerk_connected.c \
 	tests/mock/modules.c \
 	tests/unit/clerk_rig.c tests/unit/clerk_rig.h \
-	tests/mock/ca.c tests/mock/ca.h
+	tests/mock/ca.c tests/mock/ca.h \
+	tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_clerk_connected_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_clerk_connected_LDADD = $(tests_unit_test_clerk_body_LDADD)
 
 # Programs that are not ours open what we seal, and the other way.

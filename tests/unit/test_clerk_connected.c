@@ -4,6 +4,7 @@
 #include "daemon/keeper/certs/certname.h"
 #include "daemon/keeper/memory/memory.h"
 #include "modules/smime/smime.h"
+#include "tests/mock/alloc.h"
 #include "tests/mock/ca.h"
 #include "tests/unit/clerk_rig.h"
 
@@ -404,6 +405,35 @@ static void he_gets_no_key_of_others(void **state)
 	close_scene(&s);
 }
 
+/* It is our trouble, and nobody is connected by half. */
+static void without_memory_nobody_is_connected(void **state)
+{
+	static struct scene s;
+	static struct sent ok;
+	const struct msg_body_opened *m;
+	unsigned long n = 0, used, failed = 0;
+
+	(void)state;
+	open_scene(&s, BODY_MODE_SIGN, false);
+	say(&s, "SIP/2.0 200 OK", "1 INVITE", "f", NULL);
+	ok = *by(&s, TIMS);
+	do {
+		s.a.n = 0;
+		s.a.mono_us += SECOND;
+		release(&s.a, 1);
+		alloc_fail_at(++n);
+		m = &open_at(&s, &s.a, ALICE, BOB, &ok)->u.opened;
+		used = alloc_count();
+		alloc_fail_never();
+		assert_string_equal(m->connected, m->err ? "" : TIM);
+		if (m->err)
+			assert_true(m->status == 500 || m->status == 503);
+		failed += m->err != 0;
+	} while (used >= n);
+	assert_true(failed > 5);
+	close_scene(&s);
+}
+
 /* It is of no call, whose end would be told. */
 static void a_question_leaves_nothing(void **state)
 {
@@ -483,6 +513,7 @@ int main(void)
 		cmocka_unit_test(his_own_peer_counts_too),
 		cmocka_unit_test(nobody_else_is_pinned),
 		cmocka_unit_test(he_gets_no_key_of_others),
+		cmocka_unit_test(without_memory_nobody_is_connected),
 		cmocka_unit_test(a_question_leaves_nothing),
 		cmocka_unit_test(so_many_branches),
 		cmocka_unit_test(whose_a_certificate_is),

@@ -3,6 +3,7 @@
 #include "daemon/base/err.h"
 #include "daemon/keeper/sessions.h"
 #include "modules/smime/smime.h"
+#include "tests/mock/alloc.h"
 #include "tests/mock/ca.h"
 #include "tests/unit/clerk_rig.h"
 
@@ -519,6 +520,38 @@ static void nobody_hides_unasked(void **state)
 	close_ends(&e);
 }
 
+/* Our trouble is not the sender's: he may ask again. */
+static void without_memory_nobody_is_named(void **state)
+{
+	static struct ends e;
+	static struct sent s;
+	const struct sent *o;
+	unsigned long n = 0, used, failed = 0;
+
+	(void)state;
+	open_ends(&e);
+	s = *hidden(&e, HIDE_BOTH);
+	e.whole = WHOLE_REVEAL;
+	do {
+		e.b.n = 0;
+		e.b.mono_us += SECOND;
+		alloc_fail_at(++n);
+		o = open_it(&e, &e.b, &s);
+		used = alloc_count();
+		alloc_fail_never();
+		if (!o->u.opened.err) {
+			assert_int_equal(o->tail_len, strlen(e.head));
+			assert_memory_equal(o->tail, e.head, o->tail_len);
+			continue;
+		}
+		failed++;
+		assert_int_equal(o->u.opened.status, 500);
+		assert_int_equal(o->tail_len, 0);
+	} while (used >= n);
+	assert_true(failed > 10);
+	close_ends(&e);
+}
+
 static void users_certificates_would_name_them(void **state)
 {
 	static struct ends e;
@@ -548,6 +581,7 @@ int main(void)
 		cmocka_unit_test(who_is_hidden_is_named_within),
 		cmocka_unit_test(no_more_differs_than_is_hidden),
 		cmocka_unit_test(nobody_hides_unasked),
+		cmocka_unit_test(without_memory_nobody_is_named),
 		cmocka_unit_test(users_certificates_would_name_them),
 	};
 

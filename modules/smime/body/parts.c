@@ -14,6 +14,14 @@ static bool knows(const struct mime_part *p, void *user)
 	       mime_type_is(&p->type, "message/sipfrag");
 }
 
+/* A part's bytes did not come out: memory, or it. */
+static int undecoded(struct smime_fault *f, int r, const char *text)
+{
+	return r == E_NOMEM || r == E_SPACE
+		? smime_fault_mime(f, r)
+		: smime_fault(f, SMIME_MALFORMED, "%s", text);
+}
+
 int body_pick(const struct mime *m, bool bare, struct buf *sdp,
 	      struct buf *frag, struct smime_fault *f)
 {
@@ -32,8 +40,8 @@ int body_pick(const struct mime *m, bool bare, struct buf *sdp,
 		r = to->len ? E_FORMAT : mime_decode(part[i], to);
 	}
 	if (r || !(sdp->len || (bare && frag->len)))
-		return smime_fault(f, SMIME_MALFORMED, "not one description "
-				   "and at most one fragment of a header");
+		return undecoded(f, r, "not one description and at most one "
+				 "fragment of a header");
 	return 0;
 }
 
@@ -41,6 +49,14 @@ static bool is_fragment(const struct mime_part *p)
 {
 	return mime_type_is(&p->type, "message/sipfrag") &&
 	       mime_is(p->disposition.type, "aib");
+}
+
+static int pick_fragment(const struct mime_part *p, struct buf *frag,
+			 struct smime_fault *f)
+{
+	int r = mime_decode(p, frag);
+
+	return r ? undecoded(f, r, "a malformed fragment") : 0;
 }
 
 /* Words that are signed have the fragment beside them, and nothing else. */
@@ -57,8 +73,7 @@ static int pick_signed(const struct mime *m, const struct mime_part **words,
 		return smime_fault(f, SMIME_MISSING, "not one content and one "
 				   "fragment of a header");
 	*words = last ? &part[0] : &part[1];
-	return mime_decode(last ? &part[1] : &part[0], frag)
-		? smime_fault(f, SMIME_MALFORMED, "a malformed fragment") : 0;
+	return pick_fragment(last ? &part[1] : &part[0], frag, f);
 }
 
 /* In one line, whatever it was. */
@@ -98,9 +113,7 @@ int body_pick_words(const struct mime *m, bool bound, bool bare,
 	int r;
 
 	if (alone)
-		return mime_decode(words, frag) ?
-			smime_fault(f, SMIME_MALFORMED, "a malformed fragment")
-			: 0;
+		return pick_fragment(words, frag, f);
 	r = bound ? pick_signed(m, &words, frag, f) : 0;
 	if (r)
 		return r;
@@ -109,8 +122,8 @@ int body_pick_words(const struct mime *m, bool bound, bool bare,
 	put_fields(words, &out->fields);
 	if (words->transfer == MIME_FOREIGN)
 		buf_put(&out->content, words->body.p, words->body.len);
-	else if (mime_decode(words, &out->content))
-		return smime_fault(f, SMIME_MALFORMED, "malformed words");
+	else if ((r = mime_decode(words, &out->content)))
+		return undecoded(f, r, "malformed words");
 	return body_broken(f, out->fields.err ? out->fields.err
 					 : out->content.err);
 }
