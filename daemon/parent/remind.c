@@ -52,6 +52,28 @@ static void remind_of_size(const struct conf *c, const struct peer *p)
 		       p->name, why);
 }
 
+/* Whose first message must be encrypted for it, and nobody knows by what. */
+static void remind_of_cert(const struct peer *p)
+{
+	const struct profile *f = p->profile;
+
+	if (f->body == BODY_MODE_NONE || f->body == BODY_MODE_SIGN ||
+	    f->fetch || *p->cert)
+		return;
+	printf("note: peer %s: calls to it are encrypted for its certificate, "
+	       "and none is asked for (its profile has %s): they get 403 until "
+	       "it has called, after each start; set its cert\n", p->name,
+	       f->hide ? "hide" : "fetch = false");
+}
+
+static void remind_of_bodies(const struct conf *c, const struct peer *p)
+{
+	if (!p->profile->body)
+		return;
+	remind_of_size(c, p);
+	remind_of_cert(p);
+}
+
 void remind(const struct conf *c, const struct policy *policy)
 {
 	if (register_mode_of(c) == REGISTER_PASS)
@@ -60,6 +82,5 @@ void remind(const struct conf *c, const struct policy *policy)
 		     "registrar; one that has the gateway as registrar cannot "
 		     "register, and answers with qop=auth-int do not pass");
 	for (size_t i = 0; i < policy_count(policy); i++)
-		if (policy_at(policy, i)->profile->body)
-			remind_of_size(c, policy_at(policy, i));
+		remind_of_bodies(c, policy_at(policy, i));
 }

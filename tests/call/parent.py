@@ -197,6 +197,28 @@ def long_requests(user):
             assert why or 'seals bodies' not in got[1], (listen, route, proxy, body, got)
 
 
+def certificates(user):
+    """Of whom calls are encrypted for: known, asked for, or a note says so."""
+    own = 'identity = { cert = "file:own.pem"; key = "file:own.key"; }; ' \
+        'trust = { ca = ( "file:own.pem" ); };'
+    with Place(user) as p:
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj',
+                        '/CN=a', '-addext', 'subjectAltName = URI:sip:b.example', '-keyout',
+                        f'{p.dir}/own.key', '-out', f'{p.dir}/own.pem'], check=True, user=user,
+                       capture_output=True)
+        for body, cert, why in (
+                ('"sign"; fetch = false', '', ''), ('"encrypt"', '', ''),
+                ('"encrypt"; fetch = false', '', 'has fetch = false'),
+                ('"tunnel"; hide = "both"', '', 'has hide'),
+                ('"tunnel"; hide = true', 'cert = "file:own.pem"; ', '')):
+            p.write(config(own).replace('need = "require";', f'need = "require"; body = {body};')
+                    .replace('psk = ', f'{cert}psk = '))
+            got = p.call('-f', p.conf, '--check')
+            expect(got, 0, 'configuration is fine', *(
+                ('note: peer *@b.example: calls to it are encrypted', why) if why else ()))
+            assert why or 'calls to it are encrypted' not in got[1], (body, got)
+
+
 def key_files(user):
     with Place(user) as p:
         for text, mode, why in ((PSK, 0o644, 'chmod g-w,o='),
@@ -667,7 +689,7 @@ class Frozen:
         assert p.stop() == 0, p.log()
 
 
-TESTS = (options, check, long_requests, key_files, passwords, accounts, print_config,
+TESTS = (options, check, long_requests, certificates, key_files, passwords, accounts, print_config,
          runs_and_stops, two_instances, killed_children_come_back, back_off_grows,
          no_orphans, reloads, a_start_that_fails_is_told, unknown_user, low_ports,
          tunnels, a_tunnel_process, certificates_of_ike, tells_systemd, debugging,
