@@ -132,13 +132,21 @@ static void read_acquire(const void *head, struct reply *out)
 
 /* -- attributes ----------------------------------------------------------- */
 
+/* No template of ours: a policy all the same. */
+static void set_foreign(struct reply *out)
+{
+	out->kind = out->kind == REPLY_POLICY ? REPLY_FOREIGN : REPLY_OTHER;
+	out->policy.action = IPSEC_PROTECT;
+	out->policy.reqid = 0;
+}
+
 static void take_template(const struct nlattr *a, struct reply *out)
 {
 	struct ipsec_policy *p = &out->policy;
 	struct xfrm_user_tmpl t;
 
 	if (mnl_attr_get_payload_len(a) != sizeof t) { /* a bundle */
-		out->kind = REPLY_OTHER;
+		set_foreign(out);
 		return;
 	}
 	memcpy(&t, mnl_attr_get_payload(a), sizeof t);
@@ -152,7 +160,7 @@ static void take_template(const struct nlattr *a, struct reply *out)
 	if (addr_is_any(&p->dst) && addr_is_any(&p->src))
 		p->src = p->dst = (struct addr){ 0 };
 	if (t.id.proto != IPPROTO_ESP)
-		out->kind = REPLY_OTHER;
+		set_foreign(out);
 }
 
 static void take_encap(const struct nlattr *a, struct reply *out)

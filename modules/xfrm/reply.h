@@ -12,6 +12,8 @@ enum reply_kind {
 	REPLY_DONE,    /* end of a dump */
 	REPLY_SA,      /* one SA: read, dumped or reserved */
 	REPLY_POLICY,
+	REPLY_FOREIGN, /* a policy for more or else than one ESP: of that the
+	                  selector, direction and priority are read */
 	REPLY_EXPIRE,  /* a limit of sa was reached; hard: it is gone */
 	REPLY_ACQUIRE, /* policy.sel met a packet, and no SA was there */
 	REPLY_KINDS
@@ -46,8 +48,9 @@ struct reply {
 
 /* Reads the message at *at of len bytes in all, and moves *at behind it. The
  * bytes must be aligned to four. E_AGAIN when nothing is left, E_FORMAT: then
- * the rest cannot be read. Not ESP, a policy of another type, a mark or an
- * interface id: REPLY_OTHER, since those are not ours. */
+ * the rest cannot be read. An SA that is not ESP, a policy of another type, a
+ * mark or an interface id: REPLY_OTHER, since those are not ours and in nobody's
+ * way. */
 int reply_next(const void *bytes, size_t len, size_t *at, struct reply *out);
 
 #endif

@@ -182,7 +182,7 @@ static void show_policy(void *user, size_t i, const struct reply *r)
 	struct rules *l = user;
 
 	(void)i;
-	if (r->kind == REPLY_POLICY)
+	if (r->kind == REPLY_POLICY || r->kind == REPLY_FOREIGN)
 		l->fn(l->user, &r->policy);
 }
 

@@ -121,8 +121,9 @@ typedef void (*xfrm_list_fn)(void *user, uint32_t slot, const struct reply *r);
 int xfrm_list(struct xfrm *x, xfrm_list_fn fn, void *user,
 	      struct xfrm_why *why);
 
-/* All policies in the kernel, ours and others'; not those of sockets, nor what
- * is not of ESP. fn must not ask anything. */
+/* All policies in the kernel, ours and others'; not those of sockets, of a mark
+ * or of an interface. What is for more or else than one ESP has no reqid. fn
+ * must not ask anything. */
 typedef void (*xfrm_policy_fn)(void *user, const struct ipsec_policy *p);
 int xfrm_policies(struct xfrm *x, xfrm_policy_fn fn, void *user,
 		  struct xfrm_why *why);

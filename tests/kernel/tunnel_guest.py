@@ -385,14 +385,21 @@ def shared():
 
 def conflicts(a):
     """What another program has in the kernel is left as it is, and told"""
+    esp = ('tmpl', 'src', A, 'dst', '10.99.9.9', 'proto', 'esp', 'reqid', '3', 'mode', 'tunnel')
+    packed = ('tmpl', 'src', A, 'dst', '10.99.9.9', 'proto', 'comp', 'reqid', '3', 'mode',
+              'tunnel', 'tmpl', 'proto', 'esp', 'reqid', '3', 'mode', 'transport')
+    for key, templates in (7, esp), (70, packed):
+        one_conflict(a, key, templates)
+
+
+def one_conflict(a, key, templates):
     words = ('xfrm', 'policy', 'add', 'src', '10.99.0.0/16', 'dst', '10.99.0.0/16', 'dir', 'out',
-             'priority', '9999999', 'tmpl', 'src', A, 'dst', '10.99.9.9', 'proto', 'esp', 'reqid',
-             '3', 'mode', 'tunnel')
+             'priority', '9999999', *templates)
     ip('-n', 'a', *words)
     before = kernel('a')
     a.do(f'reserve name=x call=7 local={A} scope=2')
-    a.do(f'key name=x id=7 seed=x far={B} spi=0x5000 scope=2')
-    a.refused('raise name=x id=7', code=-11, text='another program has a policy')
+    a.do(f'key name=x id={key} seed=x far={B} spi=0x5000 scope=2')
+    a.refused(f'raise name=x id={key}', code=-11, text='another program has a policy')
     a.do('drop name=x')
     a.list()
     claim('it is as before', kernel('a') == before, kernel('a'))

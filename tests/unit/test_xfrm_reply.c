@@ -210,6 +210,11 @@ static void what_is_not_ours_is_left_alone(void **state)
 	s = said("event-13");
 	put_attribute(&s, XFRMA_TMPL, two, sizeof two);
 	assert_int_equal(read_one(&s, &r), 0);
+	assert_int_equal(r.kind, REPLY_FOREIGN);
+	assert_int_equal(r.policy.action, IPSEC_PROTECT);
+	assert_int_equal(r.policy.reqid, 0);
+	put_attribute(&s, XFRMA_MARK, &mark, sizeof mark);
+	assert_int_equal(read_one(&s, &r), 0);
 	assert_int_equal(r.kind, REPLY_OTHER);
 	s = said("event-10");
 	s.bytes[16 + 76] = IPPROTO_AH; /* id.proto */
