@@ -49,8 +49,7 @@ struct reply {
 /* Reads the message at *at of len bytes in all, and moves *at behind it. The
  * bytes must be aligned to four. E_AGAIN when nothing is left, E_FORMAT: then
  * the rest cannot be read. An SA that is not ESP, a policy of another type, a
- * mark or an interface id: REPLY_OTHER, since those are not ours and in nobody's
- * way. */
+ * mark or an interface id: REPLY_OTHER, those are not ours, nor in the way. */
 int reply_next(const void *bytes, size_t len, size_t *at, struct reply *out);
 
 #endif
