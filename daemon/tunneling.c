@@ -16,11 +16,14 @@ static const struct conf_key tunnel_keys[] = {
 		  "\"esp\" or \"ike\" of a profile); each call takes two a "
 		  "media line. The kernel lets nothing else through them, from "
 		  "start to end (but see shut): none of them may be in "
-		  "media.ports." },
+		  "media.ports. With \"ike\" charon can give the kernel a "
+		  "power of two of ports alone, the least that holds these "
+		  "(32768-49151 for the default): between the two ends all "
+		  "UDP of those goes in the tunnel, so keep SIP out of it." },
 	{ .name = "life", .type = CONF_INT, .dflt = "3600", .min = 300,
 	  .max = 86400, .unit = "s", .reload = RELOAD_LIVE,
 	  .help = "How long a key of ESP is used; new ones are agreed on "
-		  "before." },
+		  "before. For media = \"ike\" as it is at the start." },
 	{ .name = "window", .type = CONF_INT, .dflt = "256",
 	  .min = ESP_WINDOW_MIN, .max = ESP_WINDOW_MAX, .unit = "packets",
 	  .reload = RELOAD_LIVE,
