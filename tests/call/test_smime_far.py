@@ -9,19 +9,23 @@ import sys
 
 from parent import CTL
 from sipsock import SDP, dialog
-from smimefar import Answer, Bound, FAR, HOST, encrypted, openssl, run, signed, unsealed
+from smimefar import (Answer, Bound, FAR, HOST, encrypted, entity, openssl, run, signed,
+                      unsealed)
 
 PROFILES = '''
 both = { need = "forbid"; body = "sign-encrypt"; fetch = false; };
 signed = { need = "forbid"; body = "sign"; };
 keyed = { need = "require"; keying = [ "sdes" ]; suites = [ "AES_CM_128_HMAC_SHA1_80" ];
           body = "sign-encrypt"; diverted = "allow"; fetch = false; };
+whole = { need = "forbid"; body = "tunnel"; diverted = "allow"; fetch = false; };
 open = { need = "forbid"; body = "sign"; diverted = "allow"; };
 '''
 PEERS = f'''
 {{ match = "*@a.example"; profile = "both"; name = "a"; cert = "file:a.pem";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
 {{ match = "*@k.example"; profile = "keyed"; name = "k"; cert = "file:k.pem";
+   route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
+{{ match = "*@w.example"; profile = "whole"; name = "w"; cert = "file:w.pem";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
 {{ match = "*@o.example"; profile = "open"; name = "o";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
@@ -218,6 +222,37 @@ def no_more_than_peer(s):
         call = the_call(s)
         assert call['verdict'] == word and why in call['reason'], call
         bye(s, d, far)
+
+
+@case
+def whole_messages_are_his(s):
+    """All that follows is encrypted for him, and not for who was called; also what the
+    gateway says when the call is over."""
+    far = s.gate.far_tcp
+    d, i = calls(s, 'sip:wes@w.example', far)
+    unsealed(i, s.path('w'), s.path('ca'))
+    r = Answer(far, i, '200 OK')
+    text = r.first + ''.join(f'{k}: {v}\r\n' for k, v in r.headers.items())
+    r.send(encrypted(s.path('b'), signed(s.path('wim'), entity(
+        'message/sip', f'{text}Content-Type: application/sdp\r\n\r\n{SDP}'))))
+    ok = s.phone.expect('SIP/2.0 200', 4)
+    d['ttag'], d['uri'] = ok.tag('To'), ok.contact()
+    s.phone.request('ACK', d['uri'], d, cseq=1)
+    got = [far.expect('ACK', 4)]
+    assert the_call(s)['connected'] == 'sip:wim@w.example', the_call(s)
+    subprocess.run([CTL, '--run-dir', s.gate.run_dir, 'hangup', the_call(s)['id']], check=True,
+                   capture_output=True)
+    s.phone.reply(s.phone.expect('BYE', 4), '200 OK', contact=False)
+    got.append(far.expect('BYE', 4))
+    far.reply(got[1], '200 OK', contact=False)
+    for m in got:
+        inner = unsealed(m, s.path('wim'), s.path('ca'))
+        assert f'{m.method} '.encode() in inner, inner
+        try:
+            unsealed(m, s.path('w'), s.path('ca'))
+        except AssertionError:
+            continue
+        assert False, 'who was called can read it'
 
 
 @case
@@ -545,7 +580,8 @@ def a_prack_of_our_own(s):
 def prepare(gate):
     for name, san in (('a', 'a'), ('s', 's'), ('sam', 'sam@s'), ('rob', 'rob@s'),
                       ('o', 'o'), ('osam', 'sam@o'), ('orob', 'rob@o'), ('t', 't'),
-                      ('tim', 'tim@t'), ('k', 'k'), ('kim', 'kim@k')):
+                      ('tim', 'tim@t'), ('k', 'k'), ('kim', 'kim@k'), ('w', 'w'),
+                      ('wim', 'wim@w')):
         gate.issuer.issue(name, f'URI:sip:{san}.example')
     gate.issuer.own('self', f'URI:{SAM}')
     gate.issuer.issue('two', f'URI:{ROB},URI:{TIM}')
