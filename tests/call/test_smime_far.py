@@ -18,6 +18,7 @@ signed = { need = "forbid"; body = "sign"; };
 keyed = { need = "require"; keying = [ "sdes" ]; suites = [ "AES_CM_128_HMAC_SHA1_80" ];
           body = "sign-encrypt"; diverted = "allow"; fetch = false; };
 whole = { need = "forbid"; body = "tunnel"; diverted = "allow"; fetch = false; };
+trunk = { need = "forbid"; body = "sign"; diverted = "allow"; asserted = "trust"; };
 open = { need = "forbid"; body = "sign"; diverted = "allow"; };
 '''
 PEERS = f'''
@@ -26,6 +27,8 @@ PEERS = f'''
 {{ match = "*@k.example"; profile = "keyed"; name = "k"; cert = "file:k.pem";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
 {{ match = "*@w.example"; profile = "whole"; name = "w"; cert = "file:w.pem";
+   route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
+{{ match = "*@n.example"; profile = "trunk"; name = "n";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
 {{ match = "*@o.example"; profile = "open"; name = "o";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
@@ -425,9 +428,30 @@ def nobody_is_told_without_need(s):
     assert i.get('Supported') == 'timer', i.data
     r = Answer(s.far, i, '200 OK')
     r.send(signed(s.path('sam'), r.content()), KNOWS)
-    confirm(s, d, s.far)
+    ok = named(s.phone.expect('SIP/2.0 200', 4), None)
+    assert 'from-change' not in ok.get('Supported'), ok.data
+    d['ttag'], d['uri'] = ok.tag('To'), ok.contact()
+    s.phone.request('ACK', d['uri'], d, cseq=1)
+    s.far.expect('ACK', 4)
     s.phone.quiet(0.1)
     bye(s, d, s.far)
+
+
+@case
+def a_trusted_network_says_it_itself(s):
+    far = s.gate.far_tcp
+    for pai in ('sip:+1@n.example', ''):
+        d, i = calls(s, 'sip:nan@n.example', far, extra=KNOWS.partition('\r\n')[2])
+        r = Answer(far, i, '200 OK')
+        r.send(signed(s.path('ned'), r.content()), f'P-Asserted-Identity: <{pai}>\r\n' if pai
+               else '')
+        got = s.phone.expect('SIP/2.0 200', 4)
+        assert got.all('P-Asserted-Identity') == [f'<{pai or "sip:ned@n.example"}>'], got.data
+        d['ttag'], d['uri'] = got.tag('To'), got.contact()
+        s.phone.request('ACK', d['uri'], d, cseq=1)
+        far.expect('ACK', 4)
+        s.phone.quiet(0.1)
+        bye(s, d, far)
 
 
 @case
@@ -581,7 +605,7 @@ def prepare(gate):
     for name, san in (('a', 'a'), ('s', 's'), ('sam', 'sam@s'), ('rob', 'rob@s'),
                       ('o', 'o'), ('osam', 'sam@o'), ('orob', 'rob@o'), ('t', 't'),
                       ('tim', 'tim@t'), ('k', 'k'), ('kim', 'kim@k'), ('w', 'w'),
-                      ('wim', 'wim@w')):
+                      ('wim', 'wim@w'), ('n', 'n'), ('ned', 'ned@n')):
         gate.issuer.issue(name, f'URI:sip:{san}.example')
     gate.issuer.own('self', f'URI:{SAM}')
     gate.issuer.issue('two', f'URI:{ROB},URI:{TIM}')

@@ -182,10 +182,11 @@ bool naming_assert(struct leg *to, msg_t *msg, const sip_t *from)
 	if (from && to->face->face == INSIDE && border_unnamed(from))
 		to->pair->unnamed = true;
 	who = who_is_it(to, &way);
-	if (!who || (call_trusts(to->pair->call) && names_somebody(from)))
+	if (!who)
 		return true;
 	snprintf(text, sizeof text, "<%s>", who);
-	return header_add(msg, "P-Asserted-Identity", text) &&
+	return ((call_trusts(to->pair->call) && names_somebody(from)) ||
+		header_add(msg, "P-Asserted-Identity", text)) &&
 	       (to->named.changes || set(&to->named.told, who));
 }
 
