@@ -26,9 +26,10 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/body/rewrite.c \
 	daemon/engine/way/route.c daemon/engine/body/sealing.c \
 	daemon/engine/sdp/sdp.c daemon/engine/sdp/sdp.h \
-	daemon/engine/sdp/sdpcap.c \
+	daemon/engine/sdp/sdpaccept.c daemon/engine/sdp/sdpcap.c \
 	daemon/engine/sdp/sdpike.c daemon/engine/sdp/sdpike.h \
 	daemon/engine/sdp/sdpikedeal.c daemon/engine/sdp/sdpprint.c \
+	daemon/engine/sdp/sdppre.c daemon/engine/sdp/sdppre.h \
 	daemon/engine/sdp/sdpwrite.c daemon/engine/sdp/sdptext.h \
 	daemon/engine/setup.c \
 	daemon/engine/report/status.c \

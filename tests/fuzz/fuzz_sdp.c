@@ -1,8 +1,11 @@
 /* fuzz_sdp.c - session descriptions: whatever is read can be written for the
  * other leg, what was written can be read, and in a sealed call none of the
  * sender's key material is in it; IKE's lines read the same when they are
- * written again, and agree with themselves or say why not. */
+ * written again, and agree with themselves or say why not; preconditions of
+ * ours take the place of the sender's, and an answer that takes all can be read
+ * and has none of the sender's keys. */
 #include "daemon/engine/sdp/sdpike.h"
+#include "daemon/engine/sdp/sdppre.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,7 +32,7 @@ static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
 	memset(e, 0, sizeof *e);
 	e->id = 1;
 	e->version = 2;
-	e->sealed = sealed;
+	e->sealed = e->no_pre = sealed;
 	e->mikey = sealed ? KEY : NULL;
 	if (sealed)
 		e->also = (struct sdp_also){ 2, also, config };
@@ -43,6 +46,8 @@ static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
 			e->line[i].crypto = CRYPTO1 "\n" CRYPTO2;
 		e->line[i].configs = e->also;
 		e->line[i].chosen = config[sealed];
+		e->line[i].pre = (struct sdp_pre_edit){ sealed, i & 3,
+							i >> 1 & 3 };
 		if (i & 1)
 			e->line[i].addr.family = 6;
 	}
@@ -83,6 +88,66 @@ static void check_sealed(const struct sdp *s)
 	}
 }
 
+static void check_pre(const struct sdp *s, const struct sdp_edit *e)
+{
+	struct sdp_pre pre[SDP_LINES_MAX];
+	const char *why = NULL;
+
+	must(!sdp_pre_read(s, pre, &why));
+	for (unsigned i = 0; i < s->n; i++) {
+		must(pre[i].there == !e->line[i].reject && !pre[i].strange);
+		must(e->line[i].reject ||
+		     (pre[i].current == e->line[i].pre.current &&
+		      pre[i].confirm == e->line[i].pre.confirm));
+	}
+}
+
+static void accept_all(const struct sdp *s)
+{
+	struct buf out = buf_of(1 << 20);
+	const char *why = NULL;
+	struct sdp_edit e;
+	struct sdp again;
+
+	plan(s, &e, true);
+	must(!sdp_accept(s, &e, &out));
+	must(!sdp_read(out.data, out.len, &again, &why));
+	must(again.n == s->n && !again.keys.n_mikey && !again.keys.clear);
+	for (unsigned i = 0; i < again.n; i++) {
+		const struct sdp_media *m = &again.media[i];
+
+		must(!m->keys.n_mikey && !m->keys.n_crypto && !m->keys.clear);
+		must(m->port == (e.line[i].reject ? 0
+						  : e.line[i].addr.port));
+		must(e.line[i].reject ||
+		     addr_equal(&m->addr, &e.line[i].addr));
+	}
+	check_pre(&again, &e);
+	buf_free(&out);
+}
+
+/* Whatever a far end says of its state, nothing is met that was not said. */
+static void read_pre(const struct sdp *s)
+{
+	struct sdp_pre pre[SDP_LINES_MAX];
+	const char *why = NULL;
+
+	if (sdp_pre_read(s, pre, &why)) {
+		must(why != NULL);
+		return;
+	}
+	for (unsigned i = 0; i < s->n; i++)
+		for (int answer = 0; answer < 2; answer++) {
+			struct sdp_status st = { 0 };
+
+			sdp_status_take(&st, &pre[i], answer, 0, 0);
+			must(!sdp_status_met(&st) ||
+			     (pre[i].there &&
+			      pre[i].current == SDP_PRE_BOTH));
+			must(!sdp_status_due(&st) || st.confirm);
+		}
+}
+
 static void convert(const struct sdp *s, bool sealed)
 {
 	struct buf out = buf_of(1 << 20);
@@ -100,6 +165,7 @@ static void convert(const struct sdp *s, bool sealed)
 	if (sealed) {
 		check_sealed(&again);
 		check_alternatives(&again);
+		check_pre(&again, &e);
 	}
 	buf_free(&out);
 }
@@ -159,5 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	convert(&s, false);
 	convert(&s, true);
 	read_ikes(&s);
+	read_pre(&s);
+	accept_all(&s);
 	return 0;
 }

@@ -11,6 +11,11 @@ TESTS += tests/unit/test_sdpike
 tests_unit_test_sdpike_SOURCES = tests/unit/test_sdpike.c
 tests_unit_test_sdpike_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_sdppre
+TESTS += tests/unit/test_sdppre
+tests_unit_test_sdppre_SOURCES = tests/unit/test_sdppre.c
+tests_unit_test_sdppre_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_filter_ike
 TESTS += tests/unit/test_filter_ike
 tests_unit_test_filter_ike_SOURCES = tests/unit/test_filter_ike.c \

@@ -12,6 +12,7 @@
 #include "daemon/engine/sdp/sdp.h"
 
 #include "daemon/base/err.h"
+#include "daemon/engine/sdp/sdppre.h"
 #include "daemon/engine/sdp/sdptext.h"
 
 #include <openssl/evp.h>
@@ -470,10 +471,12 @@ static bool is_left_out(struct sdp_text line, bool keys)
 
 	if (line.len && line.p[0] == 'o')
 		return true;
-	if (keys || !line.len || line.p[0] != 'a')
+	if (!line.len || line.p[0] != 'a')
 		return false;
 	name = sdp_attribute(line, &value);
-	for (size_t i = 0; i < sizeof of_keys / sizeof *of_keys; i++)
+	if (sdp_pre_is(name))
+		return true;
+	for (size_t i = 0; !keys && i < sizeof of_keys / sizeof *of_keys; i++)
 		if (sdp_is(name, of_keys[i]))
 			return true;
 	return false;

@@ -79,7 +79,8 @@ struct sdp {
  * names what is wrong. */
 int sdp_read(const void *data, size_t len, struct sdp *out, const char **why);
 
-/* A digest of everything but the o= line: equal digests, equal session. */
+/* A digest of everything but the o= line and the status of preconditions (RFC
+ * 3312): equal digests, equal session. */
 int sdp_digest(const struct sdp *s, uint8_t out[static 32]);
 /* The same without what carries keys, too: what stays when only they change. */
 int sdp_digest_rest(const struct sdp *s, uint8_t out[static 32]);
@@ -109,6 +110,10 @@ struct sdp_edit_line {
 	struct sdp_also also; /* beside mikey, of this line alone */
 	struct sdp_also configs; /* that the line may take, of either level */
 	struct sdp_config chosen; /* an answer to one of them; or number 0 */
+	struct sdp_pre_edit {
+		bool on; /* our security preconditions (sdppre.h) */
+		unsigned current, confirm;
+	} pre;
 };
 
 /* What the other leg sees. */
@@ -116,6 +121,7 @@ struct sdp_edit {
 	uint64_t id, version; /* of o= */
 	struct addr addr;     /* of o= and the session's c= */
 	bool sealed;          /* a sealed call: nothing of keys passes */
+	bool no_pre;          /* no preconditions of the sender's pass */
 	const char *mikey;    /* base64 for the session, or NULL */
 	struct sdp_also also; /* beside it */
 	struct sdp_edit_line line[SDP_LINES_MAX];
@@ -123,6 +129,10 @@ struct sdp_edit {
 
 /* Appends the description as the other leg gets it. E_NOMEM, E_SPACE. */
 int sdp_write(const struct sdp *s, const struct sdp_edit *e, struct buf *out);
+/* Appends an answer of our own to the offer s, which takes every format of
+ * each line that is not rejected, before anybody knows which ones the phone
+ * takes. Of the edit only addresses, id, version, reject and pre count. */
+int sdp_accept(const struct sdp *s, const struct sdp_edit *e, struct buf *out);
 
 /* "sendrecv", ... */
 const char *sdp_direction_name(enum sdp_direction d);

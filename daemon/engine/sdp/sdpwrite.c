@@ -6,9 +6,10 @@
  * call, all that carries or negotiates keys of a leg (a=crypto, k=,
  * a=key-mgmt, DTLS, RFC 5939 capabilities) and a=ssrc, since the relay owns
  * the SSRC; put in is our a=key-mgmt (RFC 4567), with alternatives as
- * capabilities of our own (RFC 5939), or a=crypto (RFC 4568). All other bytes
- * stay. */
+ * capabilities of our own (RFC 5939), or a=crypto (RFC 4568), or preconditions
+ * in place of the sender's (RFC 3312). All other bytes stay. */
 #include "daemon/base/err.h"
+#include "daemon/engine/sdp/sdppre.h"
 #include "daemon/engine/sdp/sdptext.h"
 
 #include <inttypes.h>
@@ -193,7 +194,8 @@ static void put_attribute(struct writing *w, struct sdp_text line,
 {
 	struct sdp_text value, name = sdp_attribute(line, &value);
 
-	if (is_dropped(w, name) || is_bundle(name, value))
+	if (is_dropped(w, name) || is_bundle(name, value) ||
+	    (w->e->no_pre && sdp_pre_is(name)))
 		return;
 	if (w->line >= 0 && sdp_is(name, "rtcp")) {
 		put_rtcp(w, value, eol);
@@ -262,6 +264,9 @@ static void end_section(struct writing *w)
 		sdp_put_capabilities(w->out, &w->e->also, w->s->eol);
 	else if (!edit_line(w)->reject)
 		put_alternatives(w);
+	if (w->line >= 0 && edit_line(w)->pre.on && !edit_line(w)->reject)
+		sdp_pre_write(edit_line(w)->pre.current,
+			      edit_line(w)->pre.confirm, w->s->eol, w->out);
 }
 
 static void put_line(struct writing *w, struct sdp_text line,
