@@ -68,7 +68,7 @@ static const char *const esp_suites[] = {
 	"AES_256_CBC_HMAC_SHA256_128", "AES_128_CBC_HMAC_SHA1_96",
 	"AES_256_CBC_HMAC_SHA1_96", "3DES_CBC_HMAC_SHA1_96", NULL
 };
-static const char *const ikes[] = { "standing", "after", NULL };
+static const char *const ikes[] = { "standing", "after", "before", NULL };
 static const char *const trusts[] = { "ca", "tofu", NULL };
 
 static const struct conf_key profile_keys[] = {
@@ -223,8 +223,11 @@ static const struct conf_key profile_keys[] = {
 		  "always; it is raised at start and whenever it is lost, "
 		  "and a call that needs it meanwhile ends. after: while "
 		  "calls use it; who answers raises it, and the caller's "
-		  "phone has the answer once it is up. Both ends must be set "
-		  "to the same." },
+		  "phone has the answer once it is up. before: the same, but "
+		  "it is up before anybody's phone rings, as a security "
+		  "precondition (RFC 5027), or the call ends with 580; not "
+		  "with ike+srtp, nor with a body that is sealed. Both ends "
+		  "must be set to the same." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -418,6 +421,11 @@ static int read_media(const struct conf_node *n, struct profile *p,
 		return conf_fail(err, n, "profiles.%s.ike: it says when the "
 				 "tunnel of media = \"ike\" is there; set "
 				 "that, or leave it out", p->name);
+	if (p->ike_before && (p->srtp_within || p->body))
+		return conf_fail(err, n, "profiles.%s.ike: \"before\" does not "
+				 "go with %s; leave one of them out", p->name,
+				 p->body ? "a body that is sealed"
+					 : "media = \"ike+srtp\"");
 	if (p->esp_scope != ESP_MEDIA && p->media != MEDIA_ESP)
 		return conf_fail(err, n, "profiles.%s.esp_scope: it says what "
 				 "tunnels of media = \"esp\" are for; set "
@@ -469,7 +477,8 @@ int profile_read(const struct conf_node *n, struct profile *p,
 	for (size_t i = 0; i < suites; i++)
 		p->suites[p->n_suites++] =
 			suite_by_name(conf_text_at(n, "suites", i));
-	p->ike_after = !strcmp(conf_text(n, "ike"), "after");
+	p->ike_before = !strcmp(conf_text(n, "ike"), "before");
+	p->ike_after = strcmp(conf_text(n, "ike"), "standing");
 	read_way(n, p);
 	if (p->need != NEED_FORBID && !p->n_keying &&
 	    (p->media != MEDIA_IKE || p->srtp_within))

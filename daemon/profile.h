@@ -76,7 +76,8 @@ struct profile {
 	                        somebody is hidden, for a question names both */
 	enum media_way media;
 	bool srtp_within; /* and there in SRTP: "ike+srtp" */
-	bool ike_after; /* ike = "after"; MEDIA_IKE */
+	bool ike_after; /* ike = "after" or "before": while calls use it */
+	bool ike_before; /* the latter; MEDIA_IKE */
 	enum esp_suite esp[ESP_SUITES]; /* best first */
 	size_t n_esp;
 	enum esp_scope esp_scope; /* MEDIA_ESP */

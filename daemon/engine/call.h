@@ -203,6 +203,8 @@ struct filter_request {
 	bool final;           /* in a 2xx or ACK, not a provisional response */
 	bool ours;            /* the answer to an offer of our own making:
 	                         nothing of it goes on */
+	bool held;            /* the phone hears of it later, when it comes
+	                         once more (call_before()) */
 	bool secured;         /* as in struct call_start */
 	bool opened;          /* the body is what call_open() gave */
 	struct msg_key_origin origin; /* of the message it came in */
@@ -345,6 +347,23 @@ bool call_wants_early(const struct call *c);
  * other side gives it to its call_filter() as a BODY_ANSWER of that type; what
  * passes then is empty, and the same message must come in the SDP answer. */
 int call_early(const struct call *c, struct buf *out);
+
+/* -- the tunnel as a precondition (RFC 3312, 5027; ike = "before") --------- */
+
+/* Nobody may be called before the call's tunnel is up at both ends: what comes
+ * from outside says so, and what goes there. */
+bool call_before(const struct call *c);
+/* The called side: our own answer to the outside's offer, which has passed and
+ * of which no phone has heard; appended to out. E_STATE, E_NOMEM, E_SPACE. */
+int call_accept(struct call *c, struct buf *out);
+/* By what the outside said last: it is up at both ends. */
+bool call_met(const struct call *c);
+/* The caller's side: it is up here, and the outside is owed an offer that says
+ * so, call_refresh(). */
+bool call_due(const struct call *c);
+/* The called side: whether what the outside answers to an offer that is the
+ * phone's answer leaves its media where they are. E_POLICY, E_FORMAT: no. */
+int call_agrees(struct call *c, const void *data, size_t len);
 
 /* What the inside said last, once more for the outside: as an offer with new
  * keys, or as the answer to an offer that brought nothing else. fn as for

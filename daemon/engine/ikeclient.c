@@ -2,11 +2,19 @@
  * tunnel that charon keeps to the peer (media = "ike"). Such a call is a plain
  * one in SDP. An offer asks whether the tunnel is up, before anybody is called;
  * with the answer each line gets its use of it, which the tunnel process gives
- * only if the tunnel takes that line's packets. No use, no media: media.c. */
+ * only if the tunnel takes that line's packets. No use, no media: media.c.
+ * Where it is a precondition (before.c), the outside's offer gets its use, too.
+ */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
 
 #include <string.h>
+
+enum stage ikeclient_stage(const struct call *c)
+{
+	return c->before && c->state != CALL_UP ? STAGE_PRECONDITION
+						: STAGE_TUNNEL;
+}
 
 static int ask(struct call *c, struct job *j, unsigned i,
 	       struct msg_tunnel_use *m)
@@ -18,7 +26,7 @@ static int ask(struct call *c, struct job *j, unsigned i,
 	r = child_send(c->engine->child, PROC_TUNNEL, MSG_TUNNEL_USE,
 		       job_request(c, j, i), m, sizeof *m, NULL, 0);
 	return !r ? E_AGAIN
-		  : job_fail(j, STAGE_TUNNEL, r,
+		  : job_fail(j, ikeclient_stage(c), r,
 			     r == E_CLOSED ? "the tunnel process is not there"
 					   : NULL);
 }
@@ -38,22 +46,30 @@ static const struct endpoint *outside_end(const struct job *j, unsigned i)
 	return d->offerer == OUTSIDE ? &d->end[i] : &j->branch->end[i];
 }
 
+/* An offer's lines, where the tunnel must be up before anybody is called. */
+static bool is_used(const struct call *c, const struct job *j, unsigned i)
+{
+	if (j->q.role == BODY_ANSWER)
+		return j->branch->end[i].accepted;
+	return c->before && j->q.from == OUTSIDE &&
+	       job_deal(j)->end[i].accepted;
+}
+
 int ikeclient_use(struct call *c, struct job *j)
 {
 	const struct deal *d = job_deal(j);
 	int r = 0;
 
-	if (j->q.role != BODY_ANSWER)
-		return 0;
 	for (unsigned i = 0; i < d->n && (!r || r == E_AGAIN); i++) {
-		const struct endpoint *end = outside_end(j, i);
 		struct msg_tunnel_use m = {
-			.local = c->line[i].local[OUTSIDE],
-			.remote = { end->rtp, end->rtcp }
+			.local = c->line[i].local[OUTSIDE]
 		};
 
-		if (j->branch->end[i].accepted)
-			r = ask(c, j, i, &m);
+		if (!is_used(c, j, i))
+			continue;
+		m.remote[0] = outside_end(j, i)->rtp;
+		m.remote[1] = outside_end(j, i)->rtcp;
+		r = ask(c, j, i, &m);
 	}
 	return r;
 }
@@ -94,10 +110,10 @@ int ikeclient_used(struct engine *e, const struct ipc_msg *msg)
 	if (!m->err && !m->ask)
 		take(c, (unsigned)i, m->tunnel);
 	if (!m->err && !m->ask != !!(m->tunnel & TUNNEL_USE_BIT)) {
-		filter_go_on(c, STAGE_TUNNEL, E_INTERNAL,
+		filter_go_on(c, ikeclient_stage(c), E_INTERNAL,
 			     "the tunnel process's message is malformed");
 		return E_FORMAT;
 	}
-	filter_go_on(c, STAGE_TUNNEL, m->err, m->reason);
+	filter_go_on(c, ikeclient_stage(c), m->err, m->reason);
 	return 0;
 }

@@ -105,6 +105,10 @@ struct call {
 	enum esp_scope scope; /* the same way: what the tunnel is for */
 	bool carried;      /* the same way: in a tunnel of charon's ... */
 	bool within;       /* ... and there sealed, as they are without it */
+	bool before;       /* ... which must be up before anybody is called */
+	struct sdp_status pre[SDP_LINES_MAX]; /* where it stands, by line */
+	uint32_t pre_lines; /* those that count; a bit each */
+	bool pre_heard;    /* the outside's last description spoke of it */
 	bool body_brief;   /* our last one only referred to our certificate */
 	bool body_full;    /* which the far end did not know */
 	bool body_learned; /* the far end showed another certificate of its */
@@ -396,6 +400,8 @@ void tunnelclient_lost(struct engine *e);
 
 /* ikeclient.c: the same for calls whose media charon's tunnel carries */
 int ikeclient_ask(struct call *c, struct job *j);
+/* How a failure there counts. */
+enum stage ikeclient_stage(const struct call *c);
 int ikeclient_use(struct call *c, struct job *j);
 int ikeclient_used(struct engine *e, const struct ipc_msg *msg);
 

@@ -19,6 +19,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/keyclient.c daemon/engine/way/location.h daemon/engine/way/phone.c daemon/engine/way/refer.c \
 	daemon/engine/login.c \
 	daemon/engine/media.c \
+	daemon/engine/body/before.c \
 	daemon/engine/body/offer.c \
 	daemon/engine/body/package.c daemon/engine/body/package.h \
 	daemon/engine/report/record.c daemon/engine/way/redirect.c \

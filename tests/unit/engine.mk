@@ -22,6 +22,12 @@ tests_unit_test_filter_ike_SOURCES = tests/unit/test_filter_ike.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_ike_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_filter_before
+TESTS += tests/unit/test_filter_before
+tests_unit_test_filter_before_SOURCES = tests/unit/test_filter_before.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_before_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_filter_late
 TESTS += tests/unit/test_filter_late
 tests_unit_test_filter_late_SOURCES = tests/unit/test_filter_late.c \

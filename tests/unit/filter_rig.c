@@ -38,6 +38,8 @@ static const char conf[] =
 	"  host = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    media = \"esp\"; esp_scope = \"host\"; };"
 	"  ike = { need = \"require\"; media = \"ike\"; };"
+	"  before = { need = \"require\"; media = \"ike\";"
+	"    ike = \"before\"; };"
 	"  both = { need = \"require\"; media = \"ike+srtp\";"
 	"    keying = [ \"mikey-dh\" ]; };"
 	"  signed = { need = \"forbid\"; body = \"sign\"; };"
@@ -71,6 +73,8 @@ static const char conf[] =
 	"    psk = \"file:b.psk\"; esp_nets = ( \"127.0.0.9/32\" ); },"
 	"  { match = \"*@ike.example\"; profile = \"ike\"; name = \"ike\";"
 	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
+	"  { match = \"*@before.example\"; profile = \"before\";"
+	"    name = \"before\"; ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@both.example\"; profile = \"both\"; name = \"both\";"
 	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@w.example\"; profile = \"whole\"; name = \"w\"; },"
@@ -547,6 +551,15 @@ void rig_answer_own(struct rig *r, const char *body, struct outcome *o)
 	run_body(r, (struct filter_request){ .from = OUTSIDE,
 					     .role = BODY_ANSWER,
 					     .final = true, .ours = true },
+		 body, o);
+}
+
+void rig_hold(struct rig *r, unsigned branch, const char *body,
+	      struct outcome *o)
+{
+	run_body(r, (struct filter_request){ .from = OUTSIDE,
+					     .role = BODY_ANSWER,
+					     .branch = branch, .held = true },
 		 body, o);
 }
 

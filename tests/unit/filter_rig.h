@@ -80,6 +80,9 @@ void rig_filter(struct rig *r, enum face from, enum body_role role,
 /* The answer to an offer of the core's own. */
 void rig_answer_own(struct rig *r, const char *body, struct outcome *o);
 /* call_repeat(). */
+/* What the phone hears of later. */
+void rig_hold(struct rig *r, unsigned branch, const char *body,
+	      struct outcome *o);
 void rig_repeat(struct rig *r, enum body_role role, struct outcome *o);
 void rig_refresh(struct rig *r, struct outcome *o); /* call_refresh() */
 void rig_pump(struct rig *r);

@@ -351,6 +351,14 @@ static const struct {
 	  "keepalive = 5; } );", "keepalive asks the next hops" },
 	{ "profiles = { i = { need = \"forbid\"; ike = \"after\"; "
 	  "}; };", "profiles.i.ike: it says when the tunnel" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; ike = "
+	  "\"before\"; body = \"sign\"; }; };",
+	  "profiles.i.ike: \"before\" does not go with a body" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike+srtp\"; "
+	  "ike = \"before\"; keying = [ \"mikey-dh\" ]; }; };",
+	  "profiles.i.ike: \"before\" does not go with media = \"ike+srtp\"" },
+	{ "profiles = { i = { need = \"forbid\"; ike = \"before\"; "
+	  "}; };", "profiles.i.ike: it says when the tunnel" },
 	{ "profiles = { i = { need = \"prefer\"; media = \"ike\"; "
 	  "}; };",
 	  "profiles.i.media: \"ike\" does not go with a need" },

@@ -252,6 +252,8 @@ int answer_read(struct call *c, struct job *j)
 	    (r = sdp_read(j->data, j->q.body.len, &j->sdp, &why)))
 		return job_fail(j, STAGE_ANSWER, r, why);
 	media_nat(c, j);
+	if ((r = before_read(c, j)))
+		return r;
 	if (j->sdp.n != d->n)
 		return job_fail(j, STAGE_ANSWER, E_FORMAT,
 				"the answer has not the offer's m= lines");

@@ -128,10 +128,14 @@ static void job_free(struct job *j)
 
 /* -- what a finished job changes in the call ------------------------------ */
 
-/* What the inside said goes to what it made, for call_repeat(). */
+/* What the inside said goes to what it made, for call_repeat(); what the
+ * outside offers where we answer first, for call_accept(). */
 static void keep_text(struct job *j, char **text, size_t *len)
 {
-	if (!call_sealed(j->call) || j->q.from != INSIDE)
+	const struct call *c = j->call;
+	bool accepts = c->before && j->q.role == BODY_OFFER;
+
+	if (j->q.from == INSIDE ? !call_sealed(c) && !c->before : !accepts)
 		return;
 	*text = j->data;
 	*len = j->q.body.len;
@@ -202,6 +206,7 @@ static void take_early(struct job *j)
 
 static void commit(struct call *c, struct job *j)
 {
+	before_take(c, j);
 	if (j->early && !j->repeat)
 		take_early(j);
 	else if (j->repeat)
@@ -317,7 +322,7 @@ static bool run(struct call *c, struct job *j)
 	}
 	if (r)
 		refuse(c, j);
-	else if (j->keys_only || j->q.ours)
+	else if (j->keys_only || j->q.ours || j->q.held)
 		keep_here(c, j);
 	else
 		pass(c, j);
@@ -627,7 +632,7 @@ static enum stage stage_of(const struct job *j)
 		return keyclient_stage(j);
 	case STEP_RESERVE:
 	case STEP_RAISE:
-		return STAGE_TUNNEL;
+		return ikeclient_stage(j->call);
 	default:
 		return STAGE_BIND;
 	}
@@ -646,6 +651,7 @@ static enum process asked(const struct job *j)
 	case STAGE_BIND:
 		return PROC_RELAY;
 	case STAGE_TUNNEL:
+	case STAGE_PRECONDITION:
 		return PROC_TUNNEL;
 	default:
 		return PROC_KEEPER;

@@ -6,6 +6,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/engine/body/deal.h"
 #include "daemon/engine/report/failure.h"
+#include "daemon/engine/sdp/sdppre.h"
 
 enum step {
 	STEP_READ, STEP_PORTS, STEP_RESERVE, STEP_KEYS, STEP_RAISE, STEP_BIND,
@@ -33,6 +34,7 @@ struct job {
 	                     else: the inside does not see it */
 	bool plain;       /* it makes the call plain: may it? */
 	struct sdp sdp;
+	struct sdp_pre pre[SDP_LINES_MAX]; /* what it says of preconditions */
 	struct deal *deal;     /* offer: new, owned until it is the call's */
 	struct branch *branch; /* answer: new, owned until it is the deal's */
 	uint32_t lines;        /* those that new ports were asked for */
@@ -79,6 +81,19 @@ bool job_may_apply(const struct call *c, const struct job *j);
 
 /* rewrite.c: the step STEP_WRITE */
 int rewrite_body(struct call *c, struct job *j, struct buf *out);
+/* An answer that takes all of the outside's offer, which is in j->sdp. */
+int rewrite_accept(struct call *c, struct job *j, struct buf *out);
+
+/* before.c: the tunnel as a precondition. For other calls each does nothing. */
+/* What a description from outside says of it, and whether that will do. */
+int before_read(const struct call *c, struct job *j);
+/* It counts from now on; the tunnel has been asked for. */
+void before_take(struct call *c, const struct job *j);
+/* What a line for the outside says of it. */
+void before_edit(const struct call *c, const struct job *j, unsigned i,
+		 struct sdp_edit_line *l);
+/* Whether the far end does not take a line that is offered again. */
+bool before_rejects(const struct call *c, const struct job *j, unsigned i);
 
 /* The next request number of the job's step. */
 uint64_t job_request(struct call *c, struct job *j, unsigned index);

@@ -406,6 +406,8 @@ int offer_read(struct call *c, struct job *j)
 	if (r)
 		return job_fail(j, STAGE_OFFER, r, why);
 	media_nat(c, j);
+	if ((r = before_read(c, j)))
+		return r;
 	if ((r = sdp_digest(&j->sdp, digest)))
 		return job_fail(j, STAGE_OFFER, r, NULL);
 	if (is_exposed(c, j))

@@ -16,6 +16,8 @@ struct rewriting {
 	const struct deal *d;
 	enum face to;
 	struct sdp_edit edit;
+	int (*write)(const struct sdp *s, const struct sdp_edit *e,
+		     struct buf *out);
 };
 
 static bool line_passes(const struct rewriting *w, unsigned i)
@@ -70,7 +72,8 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 	struct sdp_edit_line *l = &w->edit.line[i];
 
 	l->hide = w->to == INSIDE && dual_hides(w->c, i);
-	l->reject = !line_passes(w, i);
+	l->reject = !line_passes(w, i) || before_rejects(w->c, w->j, i);
+	before_edit(w->c, w->j, i, l);
 	if (call_sealed(w->c) && (w->d->usable >> i & 1))
 		l->proto = w->to == OUTSIDE && call_savp(w->c)
 			? SDP_PROTO_SECURE : SDP_PROTO_PLAIN;
@@ -93,6 +96,7 @@ static void plan(struct rewriting *w)
 	unsigned exchange = 0;
 
 	w->edit.sealed = call_sealed(w->c);
+	w->edit.no_pre = w->c->before;
 	for (unsigned i = 0; i < w->j->sdp.n; i++) {
 		edit_line(w, i, exchange);
 		exchange += w->d->usable >> i & 1;
@@ -107,7 +111,7 @@ static int write_version(struct rewriting *w, struct buf *out,
 	int r;
 
 	buf_clear(out);
-	r = sdp_write(&w->j->sdp, &w->edit, out);
+	r = w->write(&w->j->sdp, &w->edit, out);
 	if (r)
 		return r;
 	if (!EVP_Digest(out->data, out->len, digest, NULL, EVP_sha256(), NULL))
@@ -115,26 +119,41 @@ static int write_version(struct rewriting *w, struct buf *out,
 	return 0;
 }
 
-int rewrite_body(struct call *c, struct job *j, struct buf *out)
+static int write_out(struct rewriting *w, struct buf *out)
 {
-	struct rewriting w = { .c = c, .j = j, .d = job_deal(j),
-			       .to = j->q.from == INSIDE ? OUTSIDE : INSIDE };
-	struct own_sdp *own = &c->own[w.to];
+	struct own_sdp *own = &w->c->own[w->to];
 	uint8_t digest[32];
 	int r;
 
-	plan(&w);
-	w.edit.id = own->id;
-	w.edit.version = own->version ? own->version : 1;
-	r = write_version(&w, out, digest);
+	plan(w);
+	w->edit.id = own->id;
+	w->edit.version = own->version ? own->version : 1;
+	r = write_version(w, out, digest);
 	if (r)
 		return r;
 	if (own->version && memcmp(digest, own->digest, 32)) {
-		w.edit.version++;
-		if ((r = write_version(&w, out, digest)))
+		w->edit.version++;
+		if ((r = write_version(w, out, digest)))
 			return r;
 	}
-	own->version = w.edit.version;
+	own->version = w->edit.version;
 	memcpy(own->digest, digest, 32);
 	return 0;
+}
+
+int rewrite_body(struct call *c, struct job *j, struct buf *out)
+{
+	struct rewriting w = { .c = c, .j = j, .d = job_deal(j),
+			       .to = j->q.from == INSIDE ? OUTSIDE : INSIDE,
+			       .write = sdp_write };
+
+	return write_out(&w, out);
+}
+
+int rewrite_accept(struct call *c, struct job *j, struct buf *out)
+{
+	struct rewriting w = { .c = c, .j = j, .d = job_deal(j),
+			       .to = OUTSIDE, .write = sdp_accept };
+
+	return write_out(&w, out);
 }

@@ -11,6 +11,7 @@
 
 #define NOT_HERE 488, "Not Acceptable Here"
 #define UNAVAILABLE 503, "Service Unavailable"
+#define UNMET 580, "Precondition Failure", 399
 #define OURS 500, "Server Internal Error"
 
 #define RELAY_CURE "is the relay running? see callsealctl status"
@@ -168,6 +169,17 @@ static const struct failure table[] = {
 	  "see the reason, callsealctl sas and \"ip xfrm policy\"" },
 	{ STAGE_TUNNEL, 0, FAULT, 0, LOG_CLASS_ERROR, "see the tunnel's log" },
 
+	{ STAGE_PRECONDITION, E_FORMAT, 400, "Bad Request", 399,
+	  "malformed preconditions", 0, LOG_CLASS_REMOTE,
+	  "the sender's SDP is broken" },
+	{ STAGE_PRECONDITION, E_POLICY, UNMET,
+	  "security preconditions are required here, and no others", 0,
+	  LOG_CLASS_REFUSED, "see the reason: the profile wants the tunnel "
+	  "before the call; the far end must want it, too (RFC 5027)" },
+	{ STAGE_PRECONDITION, 0, UNMET,
+	  "the tunnel that the call needs is not there", 0, LOG_CLASS_ERROR,
+	  "see callsealctl sas, and charon's log" },
+
 	{ STAGE_BIND, E_CLOSED, NO_RELAY, 5, LOG_CLASS_ERROR,
 	  RELAY_CURE },
 	{ STAGE_BIND, E_TIMEOUT, NO_RELAY, 5, LOG_CLASS_ERROR,
@@ -202,6 +214,7 @@ const char *stage_name(enum stage stage)
 		[STAGE_KEY_FINISH] = "key-finish",
 		[STAGE_EXPOSED] = "exposed",
 		[STAGE_TUNNEL] = "tunnel",
+		[STAGE_PRECONDITION] = "precondition",
 		[STAGE_BIND] = "bind",
 		[STAGE_QUEUE] = "queue",
 	};

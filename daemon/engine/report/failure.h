@@ -21,6 +21,7 @@ enum stage {
 	STAGE_KEY_FINISH, /* the keeper checks the far end's answer */
 	STAGE_EXPOSED,    /* keys where everybody can read them */
 	STAGE_TUNNEL,     /* the kernel makes room for ESP, and takes it */
+	STAGE_PRECONDITION, /* a tunnel that must be up before all else */
 	STAGE_BIND,       /* the relay takes addresses and keys */
 	STAGE_QUEUE       /* the call's own queue of bodies */
 };

@@ -77,6 +77,7 @@ static void take(struct call *c, struct call *way)
 	c->scope = way->scope;
 	c->carried = way->carried;
 	c->within = way->within;
+	c->before = way->before;
 	c->avp = way->avp;
 	c->again = c->pressed = false;
 }

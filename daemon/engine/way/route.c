@@ -81,6 +81,7 @@ static int set_peer(struct call *c, const struct peer *p)
 	/* plain in all but the way that its media go */
 	c->carried = p && !c->emergency && p->profile->media == MEDIA_IKE;
 	c->within = c->carried && p->profile->srtp_within;
+	c->before = c->carried && p->profile->ike_before;
 	c->sdp_vouched = call_signs(c);
 	if (c->emergency && c->need == NEED_REQUIRE)
 		c->need = NEED_PREFER;

@@ -1,0 +1,195 @@
+/* before.c - the tunnel as a precondition of the call (ike = "before"; RFC
+ * 3312, 4032, 5027): nobody is called before it is up at both ends.
+ *
+ * Each description from outside must have security preconditions in each line
+ * until the call is up; ours have them, and the phones see none. Where the
+ * tunnel stands is kept for each line (sdppre.h). Who calls knows of both
+ * directions once he has its use, who is called of what he receives; the rest
+ * the caller has to confirm.
+ *
+ * To the called gateway's phone the caller's offer is one that waits: the
+ * gateway answers it itself, with all that was offered, and what the phone
+ * takes of it is the gateway's own offer later (doc/ARCHITECTURE section 7).
+ *
+ * In a running call they are no matter: a line moves only with a use of the
+ * tunnel for its new address, and else the offer fails. Who still has them in
+ * his offer is answered with them. */
+#include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
+
+#include <stdlib.h>
+
+bool call_before(const struct call *c)
+{
+	return c->before;
+}
+
+/* -- reading --------------------------------------------------------------- */
+
+static int check_line(struct job *j, const struct sdp_pre *p)
+{
+	if (p->strange)
+		return job_fail(j, STAGE_PRECONDITION, E_POLICY,
+				"a mandatory precondition that is not known");
+	if (!p->there)
+		return job_fail(j, STAGE_PRECONDITION, E_POLICY,
+				"a line without security preconditions");
+	if (j->q.role == BODY_ANSWER &&
+	    (p->desired[0] != SDP_STRENGTH_MANDATORY ||
+	     p->desired[1] != SDP_STRENGTH_MANDATORY))
+		return job_fail(j, STAGE_PRECONDITION, E_POLICY,
+				"a description that wants less than was "
+				"offered");
+	return 0;
+}
+
+int before_read(const struct call *c, struct job *j)
+{
+	const char *why = NULL;
+	int r = 0;
+
+	if (!c->before || j->q.from != OUTSIDE)
+		return 0;
+	if (sdp_pre_read(&j->sdp, j->pre, &why))
+		return job_fail(j, STAGE_PRECONDITION, E_FORMAT, why);
+	for (unsigned i = 0; c->state != CALL_UP && i < j->sdp.n && !r; i++)
+		if (j->sdp.media[i].port)
+			r = check_line(j, &j->pre[i]);
+	return r;
+}
+
+/* -- where it stands ------------------------------------------------------- */
+
+/* What we know of a line by ourselves. */
+static unsigned knows(const struct call *c)
+{
+	return c->from == INSIDE ? SDP_PRE_BOTH : SDP_PRE_RECV;
+}
+
+static const struct endpoint *ends_of(const struct job *j)
+{
+	const struct deal *d = job_deal(j);
+	const struct branch *b;
+
+	if (j->q.role == BODY_OFFER)
+		return d->end;
+	b = j->branch ? j->branch : deal_branch(d, j->q.branch);
+	return b ? b->end : d->end;
+}
+
+void before_take(struct call *c, const struct job *j)
+{
+	const struct endpoint *end;
+
+	if (!c->before || j->q.from != OUTSIDE)
+		return;
+	end = ends_of(j);
+	c->pre_lines = 0;
+	c->pre_heard = false;
+	for (unsigned i = 0; i < j->sdp.n; i++) {
+		unsigned have = c->line[i].tunnel ? knows(c) : 0;
+
+		sdp_status_take(&c->pre[i], &j->pre[i],
+				j->q.role == BODY_ANSWER, knows(c), have);
+		sdp_status_have(&c->pre[i], have);
+		if (end[i].accepted)
+			c->pre_lines |= 1u << i;
+		c->pre_heard = c->pre_heard || j->pre[i].there;
+	}
+}
+
+bool call_met(const struct call *c)
+{
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		if ((c->pre_lines >> i & 1) && !sdp_status_met(&c->pre[i]))
+			return false;
+	return true;
+}
+
+bool call_due(const struct call *c)
+{
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		if ((c->pre_lines >> i & 1) && sdp_status_due(&c->pre[i]))
+			return true;
+	return false;
+}
+
+/* -- writing --------------------------------------------------------------- */
+
+void before_edit(const struct call *c, const struct job *j, unsigned i,
+		 struct sdp_edit_line *l)
+{
+	bool asked = j->q.role == BODY_ANSWER && c->pre_heard;
+
+	if (!c->before || j->q.from != INSIDE ||
+	    (c->state == CALL_UP && !asked))
+		return;
+	l->pre.on = true;
+	l->pre.current = c->pre[i].current;
+	if (c->from == OUTSIDE && c->pre[i].current != SDP_PRE_BOTH)
+		l->pre.confirm = SDP_PRE_BOTH;
+}
+
+bool before_rejects(const struct call *c, const struct job *j, unsigned i)
+{
+	return c->before && j->own && c->state != CALL_UP &&
+	       !(c->pre_lines >> i & 1);
+}
+
+int call_accept(struct call *c, struct buf *out)
+{
+	struct deal *d = c->pending;
+	const char *why;
+	struct job *j;
+	int r;
+
+	if (!c->before || !d || d->offerer != OUTSIDE || !d->text)
+		return E_STATE;
+	j = calloc(1, sizeof *j);
+	if (!j)
+		return E_NOMEM;
+	j->call = c;
+	j->q = (struct filter_request){ .from = INSIDE, .role = BODY_ANSWER };
+	j->again = d;
+	r = sdp_read(d->text, d->len, &j->sdp, &why);
+	if (!r)
+		r = rewrite_accept(c, j, out);
+	free(j);
+	return r;
+}
+
+/* -- the answer to what the phone takes ------------------------------------ */
+
+static bool same_end(const struct sdp_media *m, const struct endpoint *end)
+{
+	return m->port && m->n_ports == 1 && !m->named &&
+	       addr_equal(&m->addr, &end->rtp) &&
+	       addr_equal(&m->rtcp, &end->rtcp);
+}
+
+int call_agrees(struct call *c, const void *data, size_t len)
+{
+	const struct deal *d = c->deal;
+	const char *why = NULL;
+	struct sdp *s;
+	int r;
+
+	if (!d || d->offerer != OUTSIDE || !d->active)
+		return E_STATE;
+	s = malloc(sizeof *s);
+	if (!s)
+		return E_NOMEM;
+	r = sdp_read(data, len, s, &why);
+	if (!r && s->n != d->n)
+		r = E_FORMAT;
+	for (unsigned i = 0; !r && i < s->n; i++)
+		if (d->active->end[i].accepted &&
+		    !same_end(&s->media[i], &d->end[i]))
+			r = E_POLICY;
+	free(s);
+	if (r)
+		LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s: its answer to what "
+			 "the phone takes does not fit its offer: %s", c->peer,
+			 why ? why : err_text(r));
+	return r;
+}
