@@ -6,6 +6,7 @@
  * first, 500 with Retry-After when its own is still open. */
 #include "modules/sip/dialog.h"
 
+#include "modules/sip/before/before.h"
 #include "modules/sip/filter.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/message/reply.h"
@@ -62,7 +63,7 @@ static bool answered(const struct txn *t)
 
 	while (r && !r->leg)
 		r = r->next;
-	return r != NULL;
+	return r || before_listens(t);
 }
 
 /* Status for an offer while another is open; 0 when none is. */
@@ -220,7 +221,7 @@ int dialog_on_request(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq,
 		return seals_on(pair, leg, m, 0) == SEALS_MUST
 			? early_signed_bye(leg, to, irq, sip)
 			: early_bye(leg, irq);
-	if (check(leg, irq, sip))
+	if (check(leg, irq, sip) || before_takes(leg, irq, sip))
 		return 0;
 	if (leg->caller && (!to || !to->tagged))
 		return 481;

@@ -19,6 +19,7 @@
 #include "modules/sip/early.h"
 
 #include "daemon/base/err.h"
+#include "modules/sip/before/before.h"
 #include "modules/sip/message/headers.h"
 #include "modules/sip/leg.h"
 #include "modules/sip/pair.h"
@@ -49,7 +50,7 @@ bool early_request(struct txn *t, msg_t *msg, const sip_t *sip)
 	const char *accept = sip->sip_accept ? KEYS_TYPE :
 					       "application/sdp, " KEYS_TYPE;
 
-	if (t->initial && t->needs_rel100 &&
+	if (t->initial && t->needs_rel100 && !before_comes(t) &&
 	    !sip_has_feature(sip->sip_supported, "100rel") &&
 	    !header_add(msg, "Supported", "100rel"))
 		return false; /* we require it no more, but can do it */

@@ -12,6 +12,7 @@
 
 #include "daemon/base/secret.h"
 #include "daemon/uri.h"
+#include "modules/sip/before/before.h"
 #include "modules/sip/border/border.h"
 #include "modules/sip/early.h"
 #include "modules/sip/fork.h"
@@ -547,8 +548,10 @@ static void step(struct passage *p)
 
 	if (step_words(p, sip))
 		return;
-	if (p->kind == PASS_RESPONSE && fork_hushes(p->txn, sip))
+	if (p->kind == PASS_RESPONSE &&
+	    (fork_hushes(p->txn, sip) || before_hushes(p->txn, sip)))
 		kind = BODY_NONE;
+	before_describes(p);
 	if (opens && !p->sdp && kind != BODY_NONE && filter_offers(sip)) {
 		open_body(p, sip);
 		return;
@@ -595,7 +598,8 @@ void pair_run(struct pair *pair)
 		return;
 	pair->running = true;
 	while (pair->queue && !pair->queue->waiting &&
-	       pair->state != PAIR_ENDED && !early_holds(pair->queue))
+	       pair->state != PAIR_ENDED && !early_holds(pair->queue) &&
+	       !before_waits(pair->queue))
 		step(pair->queue);
 	pair->running = false;
 	naming_tell(pair);

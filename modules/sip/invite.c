@@ -9,6 +9,7 @@
 #include "modules/sip/invite.h"
 
 #include "daemon/base/log.h"
+#include "modules/sip/before/before.h"
 #include "modules/sip/border/rank.h"
 #include "modules/sip/early.h"
 #include "modules/sip/fork.h"
@@ -111,6 +112,8 @@ struct leg *invite_response(struct txn *t, const sip_t *sip)
 		return NULL;
 	if (wants_prack(sip) && !reliable_note(t, leg, sip))
 		return NULL; /* it comes again */
+	if (before_response(t, leg, sip))
+		return NULL;
 	if (wants_prack(sip) && early_has_keys(t, sip)) {
 		filter_pass(t, PASS_EARLY, leg->caller ? NULL : leg,
 			    nta_outgoing_getresponse(t->orq));
@@ -468,6 +471,10 @@ static int go_on_as(struct sip_face *f, nta_incoming_t *irq, const sip_t *sip,
 	t->initial = true;
 	t->proof = *proof;
 	*proof = NULL;
+	if (!before_admits(t, sip, &no)) {
+		pair_end(pair, &no, no.warn);
+		return 0;
+	}
 	if (!fork_begin(t)) {
 		no = reply_no(500, NULL);
 		pair_end(pair, &no, "out of memory");

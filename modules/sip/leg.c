@@ -19,6 +19,7 @@
 #include "modules/sip/nat/nat.h"
 #include "modules/sip/sealed.h"
 #include "modules/sip/session/naming.h"
+#include "modules/sip/session/session.h"
 #include "modules/sip/trunk/auth.h"
 #include "modules/sip/txn.h"
 
@@ -50,6 +51,7 @@ void leg_free(struct leg *leg)
 		return;
 	if (leg->dialog)
 		nta_leg_destroy(leg->dialog);
+	said_free(&leg->terms);
 	free(leg->hop);
 	naming_free(leg);
 	free(leg);

@@ -7,6 +7,9 @@ LOOP_LIBS = daemon/engine/libloop.a $(SOFIA_LIBS)
 
 modules_sip_libsip_a_SOURCES = modules/sip/sip.c modules/sip/sip.h \
 	modules/sip/registration/binding.c modules/sip/registration/binding.h \
+	modules/sip/before/before.c modules/sip/before/before.h \
+	modules/sip/before/called.c modules/sip/before/caller.c \
+	modules/sip/before/inside.h modules/sip/before/own.c \
 	modules/sip/border/border.c modules/sip/border/border.h \
 	modules/sip/dialog.c modules/sip/dialog.h \
 	modules/sip/early.c modules/sip/early.h \

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct accounts; /* trunk/account.h */
+struct before; /* before/called.c */
 struct fork; /* fork.c */
 struct auth;     /* trunk/auth.h */
 struct errand; /* errand.c */
@@ -146,6 +147,11 @@ struct leg {
 	char *hop;            /* behind a NAT: where requests in the dialog go,
 	                         a SIP URI; NULL: by the dialog; owned */
 	bool updates;         /* the other end allows UPDATE */
+	/* Where the tunnel is a precondition, the called side outside: */
+	struct said terms;    /* what it described last */
+	bool begun;           /* ... and was acknowledged */
+	bool told;            /* it knows that the tunnel is up here */
+	bool met;             /* ... and has said so itself */
 	unsigned privacy;     /* what it asked for (border.h) */
 	char call_id[33];     /* of a dialog that we began; or "" */
 	struct session session;
@@ -177,6 +183,8 @@ struct txn {
 	struct auth *auth; /* our answer to a challenge; or NULL */
 	char *proof;       /* admission_proof(); owned, or NULL */
 	void (*again)(struct txn *t, bool good); /* once it is there */
+	void (*ended)(struct txn *t, int status, const sip_t *sip); /* own.c */
+	struct before *before; /* it waits for the tunnel; owned, or NULL */
 	struct loop_timer *patience; /* with the next hop; or NULL (retry.c) */
 	sip_method_t method;
 	uint32_t cseq;       /* on the leg it went to */
@@ -201,7 +209,7 @@ struct txn {
 	bool joins;          /* the offer of whom a transfer reached */
 	struct session_ask ask; /* INVITE, UPDATE */
 	struct said said;    /* its SDP as it went to the other leg */
-	unsigned small;      /* 422s so far */
+	unsigned small;      /* 422s so far; own.c: 491s */
 	bool done;           /* sweep it */
 };
 

@@ -7,6 +7,7 @@
 #include "modules/sip/txn.h"
 
 #include "daemon/base/log.h"
+#include "modules/sip/before/before.h"
 #include "modules/sip/border/border.h"
 #include "modules/sip/early.h"
 #include "modules/sip/fork.h"
@@ -90,6 +91,8 @@ void txn_done(struct txn *t)
 	t->patience = NULL;
 	auth_free(t->auth);
 	t->auth = NULL;
+	before_free(t->before);
+	t->before = NULL;
 	t->done = true;
 	pair_to_sweep(t->pair);
 }
@@ -105,6 +108,7 @@ void txn_free(struct txn *t)
 	loop_timer_free(t->patience);
 	said_free(&t->said);
 	auth_free(t->auth);
+	before_free(t->before);
 	free(t->proof);
 	free(t);
 }
@@ -186,25 +190,38 @@ static bool routes_add(msg_t *msg, const struct txn *t)
 static const char *const *our_tags(const struct txn *t)
 {
 	static const char *const invite[] = { "timer", "100rel", NULL };
+	static const char *const before[] = { "precondition", "timer",
+					      "100rel", NULL };
+	static const char *const later[] = { "precondition", "timer", NULL };
 
+	if (before_has(t))
+		return t->initial ? before : later;
 	return t->initial ? invite : session_tags;
 }
 
-/* What the other side supports is not all that this one can have of us. To one
- * of several phones reliable responses would be answers that bind before the
- * call is theirs. */
+/* To one of several phones, or one whose gateway has answered for it: reliable
+ * responses would be answers that bind before the call is theirs. */
+static bool must_not_bind(const struct txn *t)
+{
+	return t->prong || before_comes(t);
+}
+
+/* What the other side supports is not all that this one can have of us. */
 static bool supported_passes(const struct txn *t, const sip_t *sip)
 {
-	return !t->prong && !naming_hides(sip);
+	return !t->prong && !before_has(t) && !naming_hides(sip);
 }
 
 static bool supported_add(msg_t *msg, const struct txn *t, const sip_t *sip)
 {
-	static const char *const tags[] = { "from-change", "100rel", NULL };
-	static const char *const change[] = { "from-change", NULL };
+	static const char *const most[] = { "precondition", "from-change",
+					    "100rel", NULL };
+	static const char *const some[] = { "precondition", "from-change",
+					    NULL };
+	const char *const *tags = must_not_bind(t) ? most : some;
 
 	return supported_passes(t, sip) ||
-	       headers_support(msg, sip, t->prong ? tags : change);
+	       headers_support(msg, sip, tags + !before_has(t));
 }
 
 /* Dialogs are made by an INVITE and what answers it (RFC 4916 4.1, 4.2). */
@@ -278,6 +295,7 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 	    !border_privacy(msg, sip, &x, border) ||
 	    (requires && !headers_require(msg, sip, our_tags(t))) ||
 	    !supported_add(msg, t, sip) || !early_request(t, msg, sip) ||
+	    !before_request(t, msg, sip) ||
 	    !option_add(msg, t, t->to, 0) ||
 	    !naming_assert(t->to, msg, sip) ||
 	    (!t->initial && !naming_name(t->to, msg)) ||
@@ -394,6 +412,8 @@ static void pass_request(struct passage *p, const struct body *body)
 		pair_end(t->pair, &no, no.phrase);
 		return;
 	}
+	if (before_holds(p, body))
+		return;
 	if (fork_is(t)) {
 		fork_send(p, body);
 		return;
@@ -619,7 +639,7 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	unsigned flags = body_flags(body) | border |
 			 (status < 200 || requires ? COPY_NO_REQUIRE : 0) |
 			 (t->auth || t->proof ? COPY_NO_PROOF : 0) |
-			 (naming_hides(sip) ? COPY_NO_SUPPORTED : 0);
+			 (supported_passes(t, sip) ? 0 : COPY_NO_SUPPORTED);
 	bool hidden = hidden_on(t->pair, t->from);
 	bool hushed = hidden && status >= 300;
 	msg_t *msg = nta_msg_create(t->from->face->agent, 0);
@@ -633,7 +653,7 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	if (!headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, border) &&
 	    (!requires || headers_require(msg, sip, session_tags)) &&
-	    (!naming_hides(sip) || supported_add(msg, t, sip)) &&
+	    supported_add(msg, t, sip) &&
 	    (status >= 300 || naming_assert(t->from, msg, sip)) &&
 	    option_add(msg, t, t->from, status) &&
 	    (!success || (session_response(t, msg) &&
@@ -716,7 +736,8 @@ static void pass_response(struct passage *p, const struct body *body)
 		transfer_answered(t, sip, body);
 		return;
 	}
-	if (t->final || !t->irq || exposes(t, body->secret))
+	if (t->final || !t->irq || exposes(t, body->secret) ||
+	    before_confirms(p, body))
 		return;
 	msg = response_build(p, body);
 	if (msg && body->len && filter_offers(sip) &&

@@ -25,6 +25,7 @@ struct call {
 	filter_fn fn;
 	void *user;
 	bool waiting, up;
+	bool met; /* the outside's last description said so */
 	struct loop_timer *sealer;
 	char *sealed; /* on its way */
 	seal_fn seal_fn;

@@ -230,9 +230,26 @@ static void repack(const struct call *c, const struct filter_request *q,
 	out->len = strlen(text);
 }
 
+static bool says(const void *data, size_t len, const char *what)
+{
+	char *text = strndup(data, len);
+	bool does = text && strstr(text, what);
+
+	free(text);
+	return does;
+}
+
 static void deliver(struct call *c, const struct filter_request *q,
 		    filter_fn fn, void *user)
 {
+	if (q->from == OUTSIDE)
+		c->met = says(q->body.data, q->body.len,
+			      "a=curr:sec e2e sendrecv");
+	if (q->held) {
+		c->e->held++;
+		fn(user, NULL, &(struct body){ .type = "" });
+		return;
+	}
 	struct body out = q->body;
 	char *text = malloc(q->body.len + 32);
 	bool open = c->e->packages && q->from == OUTSIDE;
@@ -549,6 +566,34 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 		keep(c, q, fn, user);
 		break;
 	}
+}
+
+bool call_before(const struct call *c)
+{
+	return c->e->before;
+}
+
+bool call_met(const struct call *c)
+{
+	return c->met && !c->e->unmet;
+}
+
+bool call_due(const struct call *c)
+{
+	return !c->e->not_due;
+}
+
+int call_accept(struct call *c, struct buf *out)
+{
+	buf_printf(out, "v=0\r\no=- 7 8 IN IP4 192.0.2.7\r\ns=accepted\r\n"
+		   "a=met:%d\r\n", c->met);
+	return out->err;
+}
+
+int call_agrees(struct call *c, const void *data, size_t len)
+{
+	(void)c;
+	return says(data, len, "a=moved") ? E_POLICY : 0;
 }
 
 bool call_wants_early(const struct call *c)

@@ -78,6 +78,10 @@ struct engine {
 	void *words_user;
 	struct loop_timer *worder;
 	bool keys_only; /* offers of the outside stay here */
+	bool before;    /* the tunnel of every call is a precondition */
+	bool not_due;   /* and the far end knows that it is up here */
+	bool unmet;     /* nor is it up there */
+	unsigned held;  /* what the phone was to hear later */
 	bool own_no;    /* no offer of our own can be made */
 	unsigned again; /* offers that go out once more */
 	unsigned reoffered[4]; /* by enum reoffered */

@@ -6,7 +6,9 @@
  * listens inside on PORT and outside on PORT + 1. A target is "URI" or
  * "URI,NEXT-HOP"; an empty URI is the one that was called. Keys: offer,
  * answer, ack = mark | same | refuse | late | never; keys: the same, of keys
- * that come early; early (1: they are wanted), no_keys (1: but the core has
+ * that come early; before (1: the tunnel is a precondition), not_due (1: which
+ * is known), unmet (1: nor met); early (1: keys are wanted so), no_keys (1: but
+ * the core has
  * none to give); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
  * refuse (status), retries (so many 488 make the first INVITE go out again),
  * refer (where a transfer to somebody @inside.example rings, that is ours to
@@ -154,6 +156,9 @@ static const struct field {
 	FIELD("ack", ack, MODE),
 	FIELD("keys", keys, MODE),
 	FIELD("early", early, FLAG),
+	FIELD("before", before, FLAG),
+	FIELD("not_due", not_due, FLAG),
+	FIELD("unmet", unmet, FLAG),
 	FIELD("no_keys", no_keys, FLAG),
 	FIELD("late_ms", late_ms, NUMBER),
 	FIELD("retries", retries, NUMBER),
@@ -252,14 +257,14 @@ static void stats(const struct program *p)
 	printf("started=%u ended=%u up=%u won=%u filtered=%u taken=%u last=%d "
 	       "pairs=%zu requests=%zu hints=%u done=%u busy=%u "
 	       "challenged=%u failed=%u again=%u refreshed=%u answers=%u "
-	       "anew=%u referred=%u\n",
+	       "anew=%u referred=%u held=%u\n",
 	       e->started, e->ended, e->up, e->won,
 	       e->filtered, e->taken, e->last_status, s->n_pairs,
 	       requests_count(s->requests), e->hints,
 	       e->reoffered[REOFFER_DONE],
 	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
 	       e->reoffered[REOFFER_FAILED], e->again_ms, e->refreshed,
-	       e->answers, e->again, e->referred);
+	       e->answers, e->again, e->referred, e->held);
 	fflush(stdout);
 }
 

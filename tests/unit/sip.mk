@@ -6,6 +6,7 @@ tests_unit_test_loop_LDADD = $(LOOP_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 
 # The module with a mock core, as a program, and the calls through it.
 TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
+	tests/call/test_sip_before.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
 	tests/call/test_sip_nat.py \
@@ -17,6 +18,7 @@ TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
 	tests/call/test_sip_border.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
+	tests/call/test_sip_before.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
 	tests/call/test_sip_input.py tests/call/test_sip_register.py \
 	tests/call/test_sip_nat.py \

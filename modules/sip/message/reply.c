@@ -89,6 +89,9 @@ void reply_refuse(nta_incoming_t *irq, const struct refusal *no)
 		TAG_IF(status == 405, SIPTAG_ALLOW_STR(SIP_ALLOW)),
 		TAG_IF(status == 422, SIPTAG_MIN_SE_STR("90")), /* RFC 4028 */
 		TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
+		TAG_IF(status == 420, SIPTAG_UNSUPPORTED_STR("precondition")),
+		TAG_IF(status == 421,
+		       SIPTAG_REQUIRE_STR("precondition, 100rel")),
 		TAG_IF(*keys, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
 		TAG_IF(*keys, SIPTAG_PAYLOAD_STR(keys)),
 		TAG_END());

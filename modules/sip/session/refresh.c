@@ -49,6 +49,12 @@ static bool over(const struct txn *t)
 	return t->done || t->pair->state == PAIR_ENDED || !t->pair->call;
 }
 
+/* The core says what the outside was told last. */
+static bool repeats(const struct call *call)
+{
+	return call_sealed(call) || call_before(call);
+}
+
 /* In the session as it is: its end has not moved. */
 static void again(struct leg *leg, unsigned ms)
 {
@@ -152,7 +158,7 @@ static void agreed(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	if (invite)
 		leg_ack(t->to, t, NULL, NULL);
 	if (invite && t->to->face->face == OUTSIDE &&
-	    call_sealed(t->pair->call) && filter_offers(sip))
+	    repeats(t->pair->call) && filter_offers(sip))
 		give_core(t, orq, sip);
 	else
 		txn_done(t);
@@ -337,7 +343,7 @@ static void by_invite(struct txn *t)
 	t->own = t->offer = true; /* others hear 491 meanwhile */
 	if (sealed_from(pair, t->to))
 		fail(t, AGAIN_MS); /* S/MIME both have UPDATE */
-	else if (t->to->face->face == OUTSIDE && call_sealed(pair->call)) {
+	else if (t->to->face->face == OUTSIDE && repeats(pair->call)) {
 		pair->depth++;
 		call_refresh(pair->call, on_offer, t);
 		pair->depth--;

@@ -284,14 +284,16 @@ void said_free(struct said *s)
 }
 
 /* Without memory there is none, and a refresh by re-INVITE fails later. The
- * outside of a sealed call is the core's to repeat, with its keys. */
+ * outside of a sealed call is the core's to repeat, with its keys; so is one
+ * that has had preconditions, without them. */
 static void keep(struct said *s, const struct leg *leg,
 		 const struct body *body)
 {
 	const struct call *call = leg->pair->call;
 
 	said_free(s);
-	if (!call || (leg->face->face == OUTSIDE && call_sealed(call)))
+	if (!call || (leg->face->face == OUTSIDE &&
+		      (call_sealed(call) || call_before(call))))
 		return;
 	s->data = malloc(body->len);
 	if (!s->data)

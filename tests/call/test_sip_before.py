@@ -1,0 +1,649 @@
+#!/usr/bin/env python3
+"""The tunnel as a precondition (ike = "before"): what the outside says of it on
+either side of a call, what the phones see of that (nothing), and how it fails."""
+import sys
+
+from sipphone import OPTIONS, Phone
+from sipscene import BOB, INSIDE, PORT, T1, SLOW, branch, case, main, same
+from sipsock import SDP, called, dialog
+
+TYPE = "Content-Type: application/sdp\r\n"
+ASKS = "Require: precondition\r\nSupported: 100rel\r\nAllow: INVITE, ACK, UPDATE, PRACK\r\n"
+PROGRESS = TYPE + "Require: 100rel\r\nRSeq: %d\r\nAllow: UPDATE, PRACK\r\n"
+PRE = "a=curr:sec e2e %s\r\na=des:sec mandatory e2e sendrecv\r\n"
+BEFORE = ("before=1",)
+# of bodies it sees what the mock core lets pass
+SEEN = (b"RAck", b"precondition", b"RSeq", b"UPDATE sip")
+
+
+def sdp(current, more=""):
+    return SDP + PRE % current + more
+
+
+def phone_saw_nothing(end):
+    for data in end.seen:
+        for word in SEEN:
+            assert word not in data, "the phone saw %r: %r" % (word, data)
+
+
+# -- our phone calls -----------------------------------------------------------
+
+def pracked(s, i, tag="B1", rseq=7, body=None):
+    """The far end answers, reliably; its acknowledgement has come and is answered."""
+    s.b.reply(i, "183 Progress", tag, PROGRESS % rseq,
+              sdp("recv", "a=conf:sec e2e sendrecv\r\n") if body is None else body)
+    r = s.b.expect("PRACK")
+    same(r.get("RAck"), "%d %s INVITE" % (rseq, i.get("CSeq").split()[0]), "RAck")
+    s.b.reply(r, "200 OK", tag, contact=False)
+
+
+def confirmed(s, i, tag="B1", **kw):
+    """... and our UPDATE, too. What it was."""
+    pracked(s, i, tag, **kw)
+    u = s.b.expect("UPDATE")
+    same((u.get("Require"), u.get("Content-Type"), u.tag("To")),
+         ("precondition", "application/sdp", tag), "the UPDATE")
+    assert u.body.endswith(b"a=refresh\r\n") and u.contact(), u.data
+    s.b.reply(u, "200 OK", tag, TYPE, sdp("sendrecv", "a=second\r\n"))
+    return u
+
+
+@case(keys=BEFORE)
+def the_phone_rings_after_the_tunnel(s):
+    d, i = s.invite(extra="Supported: 100rel, precondition, x-mine\r\nAllow: INVITE, ACK\r\n")
+    same(i.all("Require"), ["precondition"], "Require")
+    same(sorted(i.all("Supported")), ["100rel", "timer", "x-mine"], "Supported")
+    assert "UPDATE" in ",".join(i.all("Allow")), i.data
+    confirmed(s, i)
+    s.a.quiet(0.1)
+    s.b.reply(i, "180 Ringing", "B1", TYPE, sdp("sendrecv"))
+    same(s.a.expect("SIP/2.0 180").body, b"", "the 180's body")
+    e = called(i, "B1")
+    s.b.request("UPDATE", i.contact(), e, extra="Require: precondition\r\n",
+                body=sdp("sendrecv", "a=third\r\n"))
+    ok = s.b.expect("SIP/2.0 200")
+    same(ok.get("Content-Type"), "application/sdp", "its answer")
+    assert ok.body.endswith(b"a=refresh\r\n"), ok.data
+    s.b.reply(i, "200 OK", "B1", "Supported: precondition, x-theirs\r\n")
+    ok, _ = s.confirm(d)
+    same((ok.get("Content-Type"), ok.all("Supported")), ("application/sdp", ["x-theirs"]),
+         "the phone's answer")
+    assert b"a=third" in ok.body, ok.data
+    s.b.request("INVITE", i.contact(), e, body=sdp("sendrecv"),
+                extra="Require: precondition, x-that\r\nSupported: precondition\r\n")
+    r = s.a.expect("INVITE")
+    same((r.all("Require"), r.get("Supported")), (["x-that"], "timer"), "a later offer")
+    s.a.reply(r, "200 OK", body=SDP)
+    e["ttag"] = s.b.expect("SIP/2.0 200").tag("To")
+    s.b.request("ACK", i.contact(), e)
+    s.a.expect("ACK")
+    s.bye(d)
+    phone_saw_nothing(s.a)
+    same(s.gone()["held"], 3, "what the core had")
+
+
+@case(keys=BEFORE)
+def without_a_third_offer(s):
+    """A far end that knew all in its 183, or says its answer once more."""
+    for body in (b"", sdp("sendrecv", "a=ignored\r\n")):
+        d, i = s.invite()
+        same(i.get("Supported").replace("timer, ", ""), i.get("Supported"), "Supported")
+        confirmed(s, i)
+        s.b.reply(i, "180 Ringing", "B1")
+        s.a.expect("SIP/2.0 180")
+        s.b.reply(i, "200 OK", "B1", TYPE if body else "", body)
+        ok, _ = s.confirm(d)
+        assert b"a=second" in ok.body and b"a=ignored" not in ok.body, ok.data
+        s.bye(d)
+    s.gone(2)
+
+
+@case(keys=BEFORE + ("not_due=1",))
+def who_knows_already_is_not_told(s):
+    d, i = s.invite()
+    pracked(s, i, body=sdp("sendrecv"))
+    s.b.reply(i, "180 Ringing", "B1")
+    s.a.expect("SIP/2.0 180")
+    s.b.reply(i, "200 OK", "B1")
+    ok, _ = s.confirm(d)
+    assert b"a=curr:sec" in ok.body  # the mock core's; the true one takes it out
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def who_waits_for_nothing_is_refused(s):
+    s.relay.say("set not_due=1")
+    _, i = s.invite()
+    pracked(s, i, body=sdp("none"))
+    ended(s, i)
+
+
+def ended(s, i, status=580, tag="B1"):
+    """The phone hears it, the far end a CANCEL."""
+    no = s.a.expect("SIP/2.0 %d" % status)
+    s.b.reply(s.b.expect("CANCEL"), "200 OK", contact=False)
+    s.b.reply(i, "487 Request Terminated", tag)
+    s.b.expect("ACK")
+    s.gone()
+    return no
+
+
+@case(keys=BEFORE)
+def a_far_end_that_knows_none(s):
+    _, i = s.invite()
+    s.b.reply(i, "420 Bad Extension", "B1", "Unsupported: precondition\r\n")
+    s.b.expect("ACK")
+    no = s.a.expect("SIP/2.0 580")
+    same(no.get("Unsupported"), "", "Unsupported")
+    assert "knows no preconditions" in no.get("Warning"), no.data
+    s.gone()
+
+
+@case(keys=BEFORE)
+def who_rings_too_soon(s):
+    _, i = s.invite()
+    s.b.reply(i, "180 Ringing", "B1")
+    assert "before the tunnel is up" in ended(s, i).get("Warning")
+
+
+@case(keys=BEFORE)
+def who_rings_too_soon_reliably(s):
+    _, i = s.invite()
+    s.b.reply(i, "180 Ringing", "B1", PROGRESS % 3, sdp("recv"))
+    ended(s, i)
+
+
+@case(keys=BEFORE)
+def who_describes_unreliably(s):
+    _, i = s.invite()
+    s.b.reply(i, "183 Progress", "B1", TYPE, SDP)
+    ended(s, i)
+
+
+@case(keys=BEFORE)
+def who_answers_too_soon(s):
+    _, i = s.invite()
+    s.b.reply(i, "200 OK", "B1", TYPE, SDP)
+    s.a.expect("SIP/2.0 580")
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK", contact=False)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def progress_without_sdp_says_nothing(s):
+    d, i = s.invite()
+    s.b.reply(i, "183 Progress", "B1")
+    s.a.expect("SIP/2.0 183")
+    s.b.reply(i, "182 Queued", "B1", "Require: 100rel\r\nRSeq: 7\r\n")
+    s.b.reply(s.b.expect("PRACK"), "200 OK", "B1", contact=False)
+    same(s.a.expect("SIP/2.0 182").get("RSeq"), "", "RSeq")
+    confirmed(s, i, rseq=8)
+    s.b.reply(i, "200 OK", "B1")
+    s.confirm(d)
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=BEFORE + ("answer=refuse",))
+def terms_that_will_not_do(s):
+    _, i = s.invite()
+    pracked(s, i)
+    ended(s, i, 488)
+
+
+@case(keys=BEFORE)
+def far_ends_that_take_no_prack_or_update(s):
+    _, i = s.invite()
+    s.b.reply(i, "183 Progress", "B1", PROGRESS % 7, sdp("recv"))
+    s.b.reply(s.b.expect("PRACK"), "481 Gone", "B1")
+    ended(s, i)
+
+
+@case(keys=BEFORE)
+def an_update_that_is_refused(s):
+    _, i = s.invite()
+    pracked(s, i)
+    s.b.reply(s.b.expect("UPDATE"), "580 Precondition Failure", "B1")
+    ended(s, i)
+
+
+@case(keys=BEFORE)
+def an_update_without_an_answer(s):
+    _, i = s.invite()
+    pracked(s, i)
+    s.b.reply(s.b.expect("UPDATE"), "200 OK", "B1")
+    ended(s, i)
+
+
+@case(keys=BEFORE)
+def offers_that_cross(s):
+    d, i = s.invite()
+    pracked(s, i)
+    first = s.b.expect("UPDATE")
+    e = called(i, "B1")
+    s.b.request("UPDATE", i.contact(), e, body=sdp("recv"))
+    s.b.expect("SIP/2.0 491")
+    s.b.reply(first, "491 Request Pending", "B1")
+    second = s.b.expect("UPDATE", 5 * SLOW)
+    assert branch(first) != branch(second), second.data
+    s.b.reply(second, "200 OK", "B1", TYPE, sdp("sendrecv"))
+    s.b.reply(i, "200 OK", "B1")
+    s.confirm(d)
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def an_offer_before_the_tunnel(s):
+    """Of the far end's own, while we have not told it: later."""
+    s.relay.say("set answer=late")
+    s.relay.say("set late_ms=400")
+    d, i = s.invite()
+    pracked(s, i)
+    e = called(i, "B1")
+    s.b.request("UPDATE", i.contact(), e, body=sdp("recv"))
+    s.b.expect("SIP/2.0 491")
+    u = s.b.expect("UPDATE")
+    s.b.reply(u, "200 OK", "B1", TYPE, sdp("sendrecv"))
+    s.b.reply(i, "200 OK", "B1")
+    s.confirm(d)
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def the_200_does_not_overtake(s):
+    d, i = s.invite()
+    pracked(s, i)
+    u = s.b.expect("UPDATE")
+    s.b.reply(i, "200 OK", "B1")
+    s.a.quiet(0.2)
+    s.b.reply(u, "200 OK", "B1", TYPE, sdp("sendrecv", "a=second\r\n"))
+    ok, _ = s.confirm(d)
+    assert b"a=second" in ok.body, ok.data
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def cancelled_while_the_tunnel_comes(s):
+    s.relay.say("set answer=never")
+    d, i = s.invite()
+    pracked(s, i)
+    s.a.expect("SIP/2.0 100", skip="")
+    s.a.request("CANCEL", BOB, d, branch=d["branch"])
+    s.a.expect("SIP/2.0 200")
+    ended(s, i, 487)
+
+
+@case(keys=BEFORE)
+def two_phones_at_the_far_end(s):
+    d, i = s.invite()
+    for tag, rseq in (("B0", 90), ("B1", 5)):
+        confirmed(s, i, tag, rseq=rseq)
+        s.b.reply(i, "180 Ringing", tag)
+        s.a.expect("SIP/2.0 180")
+    s.b.reply(i, "200 OK", "B1")
+    ok, ack = s.confirm(d)
+    same(ack.tag("To"), "B1", "ACK")
+    assert ok.body.endswith(b"a=branch:1\r\n"), ok.data
+    s.bye(d)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def a_phone_that_requires_preconditions(s):
+    d = dialog()
+    s.a.request("INVITE", BOB, d, extra="Require: precondition\r\n", body=SDP)
+    same(s.a.expect("SIP/2.0 420").get("Unsupported"), "precondition", "Unsupported")
+    d = dialog()
+    s.a.request("INVITE", BOB, d)
+    s.a.expect("SIP/2.0 488")
+    s.b.quiet(0.1)
+    s.gone(2)
+
+
+@case(keys=BEFORE)
+def a_phone_that_knows_100rel(s):
+    """The far end's 183 is ours, its reliable 180 is not."""
+    d, i = s.invite(extra="Supported: 100rel\r\n")
+    same(i.all("Supported"), ["100rel", "timer"], "Supported")
+    confirmed(s, i)
+    s.b.reply(i, "180 Ringing", "B1", "Require: 100rel\r\nRSeq: 8\r\n")
+    p = s.a.expect("SIP/2.0 180")
+    same((p.get("Require"), p.body), ("100rel", b""), "the 180")
+    d["ttag"], d["uri"] = p.tag("To"), p.contact()
+    s.a.request("PRACK", d["uri"], d, extra="RAck: %s 1 INVITE\r\n" % p.get("RSeq"))
+    r = s.b.expect("PRACK")
+    same(r.get("RAck").split()[0], "8", "RAck")
+    s.b.reply(r, "200 OK", "B1", contact=False)
+    s.a.expect("SIP/2.0 200")
+    s.b.reply(i, "200 OK", "B1")
+    ok = s.a.expect("SIP/2.0 200")
+    s.a.request("ACK", ok.contact(), d, cseq=1)
+    s.b.expect("ACK")
+    s.bye(d)
+    s.gone()
+
+
+# -- our phone is called -------------------------------------------------------
+
+def offered(s, extra=ASKS, body=None, uri="sip:alice@gateway.example"):
+    """An INVITE from outside; the dialog."""
+    d = dialog()
+    d["to"] = "<%s>" % uri
+    d["branch"] = s.b.request("INVITE", uri, d, extra=extra,
+                              body=sdp("none") if body is None else body)
+    d["invite"] = d["cseq"]
+    return d
+
+
+def progress(s, d):
+    """Our answer, reliably; the phone knows of nothing."""
+    p = s.b.expect("SIP/2.0 183", 2 * SLOW)
+    same((p.get("Require"), p.get("Content-Type")), ("100rel", "application/sdp"), "the 183")
+    assert b"s=accepted" in p.body and "UPDATE" in p.get("Allow"), p.data
+    d["ttag"], d["uri"] = p.tag("To"), p.contact()
+    s.a.quiet(0.1)
+    return p
+
+
+def prack(s, d, p, body=b""):
+    s.b.request("PRACK", d["uri"], d, body=body,
+                extra="RAck: %s %d INVITE\r\n" % (p.get("RSeq"), d["invite"]))
+    return s.b.expect("SIP/2.0 200", skip=r"SIP/2\.0 1")
+
+
+def update(s, d, current="sendrecv", **kw):
+    s.b.request("UPDATE", d["uri"], d, extra="Require: precondition\r\n",
+                body=sdp(current), **kw)
+    return s.b.expect("SIP/2.0 ")
+
+
+def rings(s, d):
+    """The tunnel is confirmed; what the phone got."""
+    prack(s, d, progress(s, d))
+    ok = update(s, d)
+    same((ok.status, ok.get("Content-Type")), (200, "application/sdp"), "the UPDATE's answer")
+    assert b"a=met:1" in ok.body, ok.data
+    i = s.a.expect("INVITE")
+    same((i.all("Require"), [x for x in i.all("Supported") if x != "timer"]), ([], []),
+         "what the phone hears")
+    assert i.body.endswith(b"a=branch:0\r\n") and b"a=curr:sec e2e sendrecv" in i.body, i.data
+    return i
+
+
+def picked_up(s, d, i, tag="A1"):
+    """The phone answers; the far end hears what it takes, and then that."""
+    s.a.reply(i, "200 OK", tag, body=SDP + "a=taken\r\n")
+    u = s.b.expect("UPDATE")
+    assert b"a=taken" in u.body and u.get("Require") == "precondition", u.data
+    s.b.quiet(0.1)
+    s.b.reply(u, "200 OK", d["ftag"], TYPE, sdp("sendrecv"))
+    ok = s.b.expect("SIP/2.0 200")
+    same((ok.get("CSeq").split()[1], ok.body), ("INVITE", b""), "the 200")
+    s.b.request("ACK", d["uri"], d, cseq=d["invite"])
+    s.a.expect("ACK")
+
+
+@case(keys=BEFORE)
+def our_phone_rings_after_the_tunnel(s):
+    d = offered(s)
+    i = rings(s, d)
+    s.a.reply(i, "180 Ringing", "A1", TYPE, SDP)
+    r = s.b.expect("SIP/2.0 180")
+    same((r.body, r.get("RSeq")), (b"", ""), "the 180")
+    picked_up(s, d, i)
+    s.bye(d, s.b, s.a)
+    phone_saw_nothing(s.a)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def the_prack_may_confirm(s):
+    """RFC 5027 4.1."""
+    d = offered(s)
+    ok = prack(s, d, progress(s, d), sdp("sendrecv"))
+    assert b"a=met:1" in ok.body, ok.data
+    i = s.a.expect("INVITE")
+    picked_up(s, d, i)
+    s.bye(d, s.b, s.a)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def what_does_not_confirm_makes_nobody_ring(s):
+    d = offered(s)
+    prack(s, d, progress(s, d))
+    same(update(s, d, "recv").status, 200, "the UPDATE")
+    s.b.request("UPDATE", d["uri"], d)  # without SDP
+    s.b.expect("SIP/2.0 200")
+    s.b.request("INFO", d["uri"], d)
+    s.b.expect("SIP/2.0 481")
+    s.a.quiet(0.2)
+    same(update(s, d).status, 200, "the UPDATE")
+    i = s.a.expect("INVITE")
+    same(update(s, d).status, 500, "another, once the phone rings")
+    picked_up(s, d, i)
+    s.bye(d, s.b, s.a)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def an_offer_before_the_prack(s):
+    d = offered(s)
+    p = progress(s, d)
+    same(update(s, d).status, 500, "the UPDATE")
+    s.a.quiet(0.1)
+    prack(s, d, p)
+    same(update(s, d).status, 200, "the UPDATE")
+    picked_up(s, d, s.a.expect("INVITE"))
+    s.bye(d, s.b, s.a)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def far_ends_that_cannot(s):
+    for extra in ("", "Supported: 100rel\r\n", "Supported: precondition\r\n"):
+        d = offered(s, extra)
+        same(s.b.expect("SIP/2.0 421", skip="SIP/2.0 100").get("Require"),
+             "precondition, 100rel", "Require")
+    offered(s, body=b"")
+    s.b.expect("SIP/2.0 488")
+    s.a.quiet(0.1)
+    s.gone(4)
+
+
+@case(keys=BEFORE)
+def it_is_enough_to_support_it(s):
+    d = offered(s, "Supported: precondition, 100rel\r\n")
+    i = rings(s, d)
+    picked_up(s, d, i)
+    s.bye(d, s.b, s.a)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def who_requires_100rel_gets_it(s):
+    d = offered(s, "Require: precondition, 100rel\r\n")
+    i = rings(s, d)
+    s.a.reply(i, "180 Ringing", "A1")
+    r = s.b.expect("SIP/2.0 180")
+    same(r.get("Require"), "100rel", "Require of the 180")
+    prack(s, d, r)
+    picked_up(s, d, i)
+    s.bye(d, s.b, s.a)
+    s.gone()
+
+
+@case(keys=BEFORE + ("offer=refuse",))
+def no_tunnel_no_ringing(s):
+    offered(s)
+    s.b.expect("SIP/2.0 488")  # whatever the core says
+    s.a.quiet(0.1)
+    s.gone()
+
+
+@case(keys=BEFORE + ("t1=%d" % T1,))
+def never_acknowledged(s):
+    offered(s)
+    s.b.expect("SIP/2.0 504", 6 * SLOW, skip=r"SIP/2\.0 (100|183) ")
+    s.a.quiet(0.1)
+    s.gone()
+
+
+@case(keys=BEFORE + ("t1=%d" % T1,))
+def never_confirmed(s):
+    d = offered(s)
+    prack(s, d, progress(s, d))
+    no = s.b.expect("SIP/2.0 580", 6 * SLOW)
+    assert "did not confirm" in no.get("Warning"), no.data
+    s.a.quiet(0.1)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def cancelled_before_it_rings(s):
+    d = offered(s)
+    prack(s, d, progress(s, d))
+    s.b.request("CANCEL", "sip:alice@gateway.example", d, branch=d["branch"], cseq=1,
+                To="<sip:alice@gateway.example>")
+    s.b.expect("SIP/2.0 200")
+    s.b.expect("SIP/2.0 487")
+    s.a.quiet(0.1)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def hung_up_before_it_rings(s):
+    d = offered(s)
+    prack(s, d, progress(s, d))
+    s.b.request("BYE", d["uri"], d)
+    s.b.expect("SIP/2.0 200")
+    s.b.expect("SIP/2.0 487")
+    s.a.quiet(0.1)
+    s.gone()
+
+
+@case(**dict(OPTIONS, keys=OPTIONS["keys"] + BEFORE))
+def all_phones_of_an_account_ring_then(s):
+    other = s.end(PORT + 12, INSIDE)
+    for end in (s.a, other):
+        phone = Phone(end)
+        phone.register(contact="<%s>" % phone.contact)
+    d = offered(s, uri="sip:alice@a.example")
+    p = progress(s, d)
+    other.quiet(0.1)
+    prack(s, d, p)
+    same(update(s, d).status, 200, "the UPDATE")
+    first, second = s.a.expect("INVITE"), other.expect("INVITE")
+    for i in (first, second):
+        assert not i.get("Require") and "100rel" not in i.get("Supported"), i.data
+    for end, i in ((s.a, first), (other, second)):
+        end.reply(i, "180 Ringing", "A%d" % end.port, TYPE, SDP)
+        same(s.b.expect("SIP/2.0 180").body, b"", "the 180's body")
+    other.reply(second, "200 OK", "A%d" % other.port, body=SDP + "a=taken\r\n")
+    u = s.b.expect("UPDATE")
+    assert b"a=taken" in u.body, u.data
+    s.a.reply(s.a.expect("CANCEL"), "200 OK", contact=False)
+    s.a.reply(first, "487 Request Terminated", "A%d" % s.a.port)
+    s.a.expect("ACK")
+    s.b.reply(u, "200 OK", d["ftag"], TYPE, sdp("sendrecv"))
+    s.b.expect("SIP/2.0 200")
+    s.b.request("ACK", d["uri"], d, cseq=d["invite"])
+    other.expect("ACK", skip="nothing")
+    s.bye(d, s.b, other)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def a_busy_phone(s):
+    d = offered(s)
+    i = rings(s, d)
+    s.a.reply(i, "486 Busy Here", "A1")
+    s.a.expect("ACK")
+    s.b.expect("SIP/2.0 486")
+    s.gone()
+
+
+def given_up(s, status, say):
+    """The far end does not agree to what the phone takes."""
+    d = offered(s)
+    i = rings(s, d)
+    s.a.reply(i, "200 OK", "A1", body=SDP)
+    say(s.b.expect("UPDATE"), d["ftag"])
+    s.a.expect("ACK", skip="nothing")
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.b.expect("SIP/2.0 %d" % status)
+
+
+@case(keys=BEFORE)
+def a_far_end_that_does_not_take_it(s):
+    given_up(s, 488, lambda u, tag: s.b.reply(u, "488 Not Acceptable Here", tag))
+    given_up(s, 488, lambda u, tag: s.b.reply(u, "200 OK", tag))
+    given_up(s, 488, lambda u, tag: s.b.reply(u, "200 OK", tag, TYPE, SDP + "a=moved\r\n"))
+    s.gone(3)
+
+
+@case(keys=BEFORE)
+def our_last_offer_crosses(s):
+    d = offered(s)
+    i = rings(s, d)
+    s.a.reply(i, "200 OK", "A1", body=SDP)
+    s.b.reply(s.b.expect("UPDATE"), "491 Request Pending", d["ftag"])
+    s.b.reply(s.b.expect("UPDATE", 5 * SLOW), "200 OK", d["ftag"], TYPE, sdp("sendrecv"))
+    s.b.expect("SIP/2.0 200")
+    s.b.request("ACK", d["uri"], d, cseq=d["invite"])
+    s.a.expect("ACK", skip="nothing")
+    s.bye(d, s.b, s.a)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def cancelled_while_that_is_agreed(s):
+    d = offered(s)
+    i = rings(s, d)
+    s.a.reply(i, "200 OK", "A1", body=SDP)
+    u = s.b.expect("UPDATE")
+    s.b.request("CANCEL", "sip:alice@gateway.example", d, branch=d["branch"], cseq=1,
+                To="<sip:alice@gateway.example>")
+    s.b.expect("SIP/2.0 200")
+    s.b.expect("SIP/2.0 487")
+    s.a.expect("ACK")
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.b.reply(u, "481 Gone", d["ftag"])
+    s.gone()
+
+
+@case(keys=BEFORE)
+def a_phone_without_an_answer(s):
+    d = offered(s)
+    i = rings(s, d)
+    s.a.reply(i, "200 OK", "A1")
+    s.a.expect("ACK")
+    s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
+    s.b.expect("SIP/2.0 500")
+    s.gone()
+
+
+@case(keys=BEFORE + ("oom=0",))
+def memory_runs_out(s):
+    for n in range(1, 24):
+        s.relay.say("set oom=%d" % n)
+        d = offered(s)
+        while True:  # whatever comes of it: an end within the time
+            m = s.b.recv(0.2)
+            if m is None or m.status >= 300:
+                break
+        s.relay.say("set oom=0")
+        s.relay.say("hangup 480 enough")
+        while s.a.recv(0.05):
+            pass
+        while s.b.recv(0.05):
+            pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())
