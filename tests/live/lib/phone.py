@@ -47,11 +47,13 @@ class Phone:
     """user@domain at a site; every call goes to the site's gateway."""
 
     def __init__(self, lab, site, uri, speech, six=False, transport='udp', auto=True,
-                 password=None, watches=None, host=None, number=0, more=''):
+                 password=None, watches=None, host=None, number=0, more='', codecs='PCMU'):
         """With a password it registers at its domain, else not at all. With
         watches (a SIP URI, or '') it tells others whether it is there, and
         subscribes to that of the URI. host: another than the site's for phones.
-        number: which of several there. more: of its configuration."""
+        number: which of several there. more: of its configuration. codecs: the best
+        first."""
+        self.codecs = codecs
         self.password, self.watches = password, watches
         self.more = more
         self.lab, self.uri, self.site = lab, uri, site
@@ -79,8 +81,9 @@ class Phone:
                 more=self._presence() + self.more))
         mode = 'auto' if auto else 'manual'
         with open(f'{self.dir}/accounts', 'w') as f:
-            f.write(f'<{self.uri};transport={transport}>;{self._register()};audio_codecs=PCMU'
-                    f';answermode={mode};outbound="{self.proxy};transport={transport}"\n')
+            f.write(f'<{self.uri};transport={transport}>;{self._register()}'
+                    f';audio_codecs={self.codecs};answermode={mode}'
+                    f';outbound="{self.proxy};transport={transport}"\n')
         self._write_certificate(f'{self.dir}/unused.pem')
 
     def _presence(self):
