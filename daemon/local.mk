@@ -38,6 +38,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/keeper/veil/clear.c daemon/keeper/veil/clear.h \
 	daemon/keeper/veil/veil.c daemon/keeper/veil/veil.h \
 	daemon/keeper/veil/veil_sdp.c daemon/keeper/veil/veil_sdp.h \
+	daemon/tunnelnets.c daemon/tunnelnets.h \
 	daemon/uri.c daemon/uri.h
 BASE_LIBS = daemon/libbase.a $(CONFIG_LIBS) $(CRYPTO_LIBS)
 

@@ -4,6 +4,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/esp.h"
 #include "daemon/settings.h"
+#include "daemon/tunnelnets.h"
 
 #include <string.h>
 
@@ -43,6 +44,10 @@ static const struct conf_key tunnel_keys[] = {
 		  "before either side (outside.public); then both need a "
 		  "port. A NAT must send it on to us, unchanged, as it does "
 		  "with those of SIP." },
+	{ .name = "nets", .type = CONF_TEXTS, .reload = RELOAD_RESTART,
+	  .help = "The networks behind us that tunnels with esp_scope = "
+		  "\"net\" are for, ADDRESS/BITS; up to four of IPv4 and four "
+		  "of IPv6. Phones of such calls must be in them." },
 	{ .name = NULL }
 };
 
@@ -51,6 +56,49 @@ const struct conf_group tunnel_group = {
 	"Media in ESP, by the kernel's IPsec, where a profile has media = "
 	"\"esp\" or \"ike\"."
 };
+
+/* -- networks behind us ---------------------------------------------------- */
+
+static int check_net(const struct conf_node *n, const struct tunnel_settings *t,
+		     const struct net *net, struct conf_err *err)
+{
+	char text[ADDR_TEXT];
+	unsigned same = 0;
+
+	if (!net->bits)
+		return conf_fail(err, n, "tunnel.nets: it names all addresses "
+				 "there are; say what is behind us");
+	if (tunnelnets_meet(t, net))
+		return conf_fail(err, n, "tunnel.nets: %s/%u overlaps with "
+				 "another one; leave one of them out",
+				 addr_host(&net->base, text), net->bits);
+	for (size_t i = 0; i < t->n_nets; i++)
+		same += t->nets[i].base.family == net->base.family;
+	if (same == ESP_SELECTORS_MAX)
+		return conf_fail(err, n, "tunnel.nets: more than %d of IPv%d",
+				 ESP_SELECTORS_MAX, net->base.family);
+	return 0;
+}
+
+static int read_nets(const struct conf_node *n, struct tunnel_settings *t,
+		     struct conf_err *err)
+{
+	for (size_t i = 0; i < conf_texts(n, "nets"); i++) {
+		const char *text = conf_text_at(n, "nets", i);
+		struct net net;
+
+		if (net_parse(text, &net))
+			return conf_fail(err, n, "tunnel.nets: \"%.60s\" is "
+					 "no ADDRESS/BITS", text);
+		net_trim(&net);
+		if (check_net(n, t, &net, err))
+			return E_CONF;
+		t->nets[t->n_nets++] = net;
+	}
+	return 0;
+}
+
+/* -- reading --------------------------------------------------------------- */
 
 int tunneling_read(const struct conf *c, struct tunnel_settings *out,
 		   struct conf_err *err)
@@ -65,6 +113,8 @@ int tunneling_read(const struct conf *c, struct tunnel_settings *out,
 
 	if (settings_ports(conf_text(n, "ports"), &t.port_min, &t.port_max))
 		return conf_fail(err, n, "tunnel.ports");
+	if (read_nets(n, &t, err))
+		return E_CONF;
 	*out = t;
 	return 0;
 }

@@ -5,9 +5,12 @@
 
 #include "daemon/base/addr.h"
 #include "daemon/base/conf.h"
+#include "daemon/base/esp.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define TUNNEL_OWN_NETS (2 * ESP_SELECTORS_MAX) /* IPv4 and IPv6 */
 
 struct tunnel_settings {
 	/* UDP ports for media that go in ESP and not otherwise, even .. odd;
@@ -18,6 +21,9 @@ struct tunnel_settings {
 	bool open;        /* shut = "relay": the kernel keeps no port shut */
 	uint16_t udp;     /* our port of ESP in UDP (RFC 3948); 0: none */
 	struct addr seen[2]; /* outside.public: what a NAT makes of us */
+	/* Behind us, for tunnels between networks: */
+	struct net nets[TUNNEL_OWN_NETS];
+	size_t n_nets;
 };
 
 extern const struct conf_group tunnel_group;

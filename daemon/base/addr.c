@@ -192,6 +192,14 @@ int net_parse(const char *text, struct net *out)
 	return 0;
 }
 
+void net_trim(struct net *n)
+{
+	unsigned width = n->base.family == 4 ? 32 : 128;
+
+	for (unsigned at = n->bits; at < width; at++)
+		n->base.ip[at / 8] &= (uint8_t)~(0x80 >> at % 8);
+}
+
 bool net_equal(const struct net *a, const struct net *b)
 {
 	return a->bits == b->bits && addr_same_host(&a->base, &b->base);

@@ -42,6 +42,8 @@ int addr_from_sockaddr(const struct sockaddr *sa, struct addr *out);
 
 /* Parses "192.0.2.0/24" or "2001:db8::/32"; without "/" one host. */
 int net_parse(const char *text, struct net *out);
+/* Clears what is behind the prefix: 192.0.2.7/24 is 192.0.2.0/24. */
+void net_trim(struct net *n);
 bool net_equal(const struct net *a, const struct net *b);
 bool net_contains(const struct net *net, const struct addr *a);
 

@@ -101,10 +101,39 @@ int esp_own_end(enum esp_scope scope, const struct addr *local,
 	return 0;
 }
 
-void esp_end_behind(const struct addr *local, struct esp_end *e)
+int esp_net_end(const struct net *nets, size_t n, struct esp_end *e)
+{
+	struct esp_end out = *e;
+	const char *why;
+
+	out.n = 0;
+	memset(out.sel, 0, sizeof out.sel);
+	for (size_t i = 0; i < n; i++) {
+		if (nets[i].base.family != e->at.family)
+			continue;
+		if (out.n == ESP_SELECTORS_MAX)
+			return E_ARG;
+		out.sel[out.n++].net = nets[i];
+	}
+	if (esp_end_check(&out, ESP_NET, ESP_TUNNEL, &why))
+		return E_ARG;
+	*e = out;
+	return 0;
+}
+
+bool esp_end_has(const struct esp_end *e, const struct addr *a)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (net_contains(&e->sel[i].net, a))
+			return true;
+	return false;
+}
+
+void esp_end_behind(enum esp_scope scope, const struct addr *local,
+		    struct esp_end *e)
 {
 	memcpy(e->at.ip, local->ip, sizeof e->at.ip);
-	for (size_t i = 0; i < e->n; i++)
+	for (size_t i = 0; i < e->n && scope != ESP_NET; i++)
 		memcpy(e->sel[i].net.base.ip, local->ip, sizeof local->ip);
 }
 

@@ -80,12 +80,20 @@ int esp_media_end(const struct addr *local, uint32_t spi, struct esp_end *out);
  * esp_media_end() has it, of ESP_HOST all of local, which has no port then.
  * seen: what a NAT before us makes of our address, port for port; its family is
  * 0 where there is none. udp: our port of ESP in UDP, 0: none. E_ARG also for a
- * NAT without such a port, and for ESP_NET. */
+ * NAT without such a port, and for ESP_NET: its end is one of ESP_HOST
+ * after esp_net_end(). */
 int esp_own_end(enum esp_scope scope, const struct addr *local,
 		const struct addr *seen, unsigned udp, uint32_t spi,
 		struct esp_end *out);
-/* Such an end as our own kernel has it: with local's address. */
-void esp_end_behind(const struct addr *local, struct esp_end *e);
+/* Behind *e are then those of the networks that are of its family, and not the
+ * end itself. E_ARG: there is none of them, or an unsound one. */
+int esp_net_end(const struct net *nets, size_t n, struct esp_end *e);
+/* Such an end as our own kernel has it: with local's address. Networks behind
+ * it stay as they are. */
+void esp_end_behind(enum esp_scope scope, const struct addr *local,
+		    struct esp_end *e);
+/* Whether the address is one of those behind the end. */
+bool esp_end_has(const struct esp_end *e, const struct addr *a);
 
 /* Whether an end is sound by itself, for a scope and a mode: *why (static text)
  * says what is not. E_ARG. */

@@ -2,15 +2,23 @@
  * it was reserved, and of a kind that can be raised. See inside.h. */
 #include "daemon/tunnel/inside.h"
 
-static bool same_end(const struct esp_end *a, const struct esp_end *b)
+static bool same_selector(const struct esp_selector *s,
+			  const struct esp_selector *q)
 {
-	const struct esp_selector *s = &a->sel[0], *q = &b->sel[0];
-
-	return a->spi == b->spi && addr_equal(&a->at, &b->at) &&
-	       a->natted == b->natted && a->n == 1 &&
-	       s->net.bits == q->net.bits &&
+	return s->net.bits == q->net.bits &&
 	       addr_equal(&s->net.base, &q->net.base) && s->port == q->port &&
 	       s->mask == q->mask && s->protocol == q->protocol;
+}
+
+/* b is ours, and sound. */
+static bool same_end(const struct esp_end *a, const struct esp_end *b)
+{
+	bool same = a->spi == b->spi && addr_equal(&a->at, &b->at) &&
+		    a->natted == b->natted && a->n == b->n;
+
+	for (size_t i = 0; same && i < b->n; i++)
+		same = same_selector(&a->sel[i], &b->sel[i]);
+	return same;
 }
 
 /* By our own settings: what a NAT makes of us, and our port. */
@@ -31,16 +39,14 @@ const char *binding_wrong(const struct tunnels *c, const struct tunnel *t,
 
 	if (m->call != t->call)
 		return "the key is another call's";
-	if (esp_own_end(t->scope, &t->local,
-			&c->own.seen[t->local.family == 6], c->own.udp,
-			t->spi, &near) ||
+	if (tunnelnets_end(&c->own, t->scope, &t->local, t->spi, &near) ||
 	    !same_end(&m->near, &near))
 		return "the key is for another end than ours";
 	if (m->scope != t->scope)
 		return "the key is for another scope";
-	if (m->mode != ESP_TRANSPORT)
-		return "only transport mode can be raised";
-	if (esp_end_check(&m->far, t->scope, ESP_TRANSPORT, &why))
+	if (m->mode != (t->scope == ESP_NET ? ESP_TUNNEL : ESP_TRANSPORT))
+		return "the mode is not the scope's";
+	if (esp_end_check(&m->far, t->scope, m->mode, &why))
 		return "the far end of it is unsound";
 	if (m->far.at.family != near.at.family)
 		return "the two ends are of two families";

@@ -4,6 +4,7 @@
 
 #include "daemon/spent.h"
 #include "daemon/tunnel/tunnels.h"
+#include "daemon/tunnelnets.h"
 
 #define PORT_TUNNELS 4 /* of one port: in force, replaced, on trial */
 #define TUNNEL_KEYS 8  /* that wait for one tunnel: a fork's branches */

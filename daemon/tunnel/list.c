@@ -66,10 +66,34 @@ static json_int_t left_s(const struct picture *p, const struct tunnel *t)
 	return (json_int_t)t->life_s - gone;
 }
 
+static json_t *net_json(const struct net *n)
+{
+	char host[ADDR_TEXT], text[ADDR_TEXT + 8];
+
+	snprintf(text, sizeof text, "%s/%u", addr_host(&n->base, host),
+		 n->bits);
+	return json_string(text);
+}
+
+/* What is behind both ends. */
+static json_t *nets_json(const struct picture *p, const struct tunnel *t)
+{
+	const struct tunnel_settings *own = &p->c->own;
+	json_t *local = json_array(), *remote = json_array();
+
+	for (size_t i = 0; i < own->n_nets; i++)
+		if (own->nets[i].base.family == t->local.family)
+			json_array_append_new(local, net_json(&own->nets[i]));
+	for (size_t i = 0; i < t->far.n; i++)
+		json_array_append_new(remote, net_json(&t->far.sel[i].net));
+	return json_pack("{s:o,s:o}", "local", local, "remote", remote);
+}
+
 static void add_raised(const struct picture *p, const struct tunnel *t,
 		       const struct tunnel_sa sa[2], json_t *o)
 {
-	struct addr far = t->far.sel[0].net.base;
+	struct addr far = t->scope == ESP_NET ? t->far.at
+					      : t->far.sel[0].net.base;
 	char text[ADDR_TEXT];
 
 	far.port = t->far.sel[0].port;
@@ -82,6 +106,8 @@ static void add_raised(const struct picture *p, const struct tunnel *t,
 	json_object_set_new(o, "in", sa_json(&sa[false]));
 	json_object_set_new(o, "out", sa_json(&sa[true]));
 	json_object_set_new(o, "left_s", json_integer(left_s(p, t)));
+	if (t->scope == ESP_NET)
+		json_object_set_new(o, "nets", nets_json(p, t));
 }
 
 static json_t *tunnel_json(const struct picture *p, const struct tunnel *t,

@@ -211,7 +211,8 @@ static int on_reserve(struct tunnels *c, const struct ipc_msg *msg)
 	struct tunnel_why why = { "" };
 
 	if (!m->n || m->n > STREAM_MAX ||
-	    (m->scope != ESP_MEDIA && (m->scope != ESP_HOST || m->n > 1)))
+	    m->scope < ESP_MEDIA || m->scope > ESP_NET ||
+	    (m->scope != ESP_MEDIA && m->n > 1))
 		return E_FORMAT;
 	while (!a.err && a.n < m->n) {
 		a.err = reserve_one(c, m, a.n, &t[a.n], &why);
@@ -382,7 +383,7 @@ static int hold(struct tunnels *c, struct tunnel *t,
 	h->m = *m;
 	h->wrong = wrong;
 	if (!wrong) {
-		esp_end_behind(&t->local, &h->m.near);
+		esp_end_behind(t->scope, &t->local, &h->m.near);
 	} else {
 		wipe(&h->m.in, sizeof h->m.in);
 		wipe(&h->m.out, sizeof h->m.out);

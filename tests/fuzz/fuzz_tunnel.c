@@ -12,6 +12,10 @@
 #include <string.h>
 
 #define KEEPER_EPOCH (UINT64_C(3) << 32)
+#define NEAR_4 { { .family = 4, .ip = { 10, 5 } }, 16 }
+#define NEAR_6 { { .family = 6, .ip = { 0xfd, 5 } }, 16 }
+#define FAR_4 { { .family = 4, .ip = { 10, 7 } }, 16 }
+#define FAR_6 { { .family = 6, .ip = { 0xfd, 7 } }, 16 }
 #define PORT_MIN 40000
 #define PORT_MAX 40031
 
@@ -91,7 +95,8 @@ static void do_reserve(struct house *h)
 
 	h->asked = (struct msg_tunnel_reserve){
 		.call = how & 3, .n = (how >> 2) % 10,
-		.scope = how & 0x80 ? ESP_HOST : ESP_MEDIA };
+		.scope = !(how & 0x80) ? ESP_MEDIA :
+			 how & 1 ? ESP_NET : ESP_HOST };
 	for (unsigned i = 0; i < h->asked.n && i < STREAM_MAX; i++) {
 		h->asked.local[i] = address(h);
 		if (how & 0x40)
@@ -112,6 +117,7 @@ static void do_raise(struct house *h)
 /* Mostly right, for its tunnel's end; sometimes one octet is not. */
 static void do_key(struct house *h)
 {
+	static const struct net nets[] = { NEAR_4, NEAR_6, FAR_4, FAR_6 };
 	uint8_t how = octet(h), tunnel = octet(h) % 64;
 	struct msg_tunnel_key m = {
 		.key_id = key_id(h), .call = how & 3, .tunnel = tunnel,
@@ -130,6 +136,12 @@ static void do_key(struct house *h)
 	}
 	esp_own_end(m.scope, local, &none, 0, h->spi[tunnel], &m.near);
 	esp_own_end(m.scope, &far, &none, 0, 0x5000, &m.far);
+	if (m.scope == ESP_HOST && how & 4) {
+		m.scope = ESP_NET;
+		m.mode = ESP_TUNNEL;
+		esp_net_end(nets, 2, &m.near);
+		esp_net_end(nets + 2, 2, &m.far);
+	}
 	if (how & 0x80 && at % sizeof m < offsetof(struct msg_tunnel_key, peer))
 		((uint8_t *)&m)[at % sizeof m] ^= how;
 	give(h, PROC_KEEPER, MSG_TUNNEL_KEY, &m, sizeof m);
@@ -206,7 +218,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct house *h = calloc(1, sizeof *h);
 	struct settings s = { .media_grace_s = 3,
-			      .tunnel = { .port_min = PORT_MIN,
+			      .tunnel = { .nets = { NEAR_4, NEAR_6 },
+					  .n_nets = 2, .port_min = PORT_MIN,
 					  .port_max = PORT_MAX } };
 	struct tunnels_conf conf = { .settings = &s, .tell = say };
 

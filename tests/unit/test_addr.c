@@ -140,6 +140,10 @@ static void nets(void **state)
 	m = n;
 	m.base.ip[0] ^= 1;
 	assert_false(net_equal(&m, &n));
+	assert_int_equal(net_parse("192.0.2.255/25", &n), 0);
+	net_trim(&n);
+	assert_int_equal(net_parse("192.0.2.128/25", &m), 0);
+	assert_true(net_equal(&m, &n));
 	assert_int_equal(net_parse("192.0.2.0/33", &n), E_FORMAT);
 	assert_int_equal(net_parse("192.0.2.0/", &n), E_FORMAT);
 	assert_int_equal(net_parse("x/8", &n), E_FORMAT);

@@ -192,6 +192,43 @@ static void networks_want_tunnel_mode(void **state)
 	assert_non_null(strstr(why, "transport"));
 }
 
+/* Of the end's own family, in their order; a NAT's address changes none. */
+static void networks_are_behind_an_end(void **state)
+{
+	struct esp_end e = end("192.0.2.1"), was;
+	struct addr in, out, local;
+	struct net nets[3];
+
+	(void)state;
+	assert_int_equal(net_parse("10.1.0.0/16", &nets[0]), 0);
+	assert_int_equal(net_parse("fd00::/16", &nets[1]), 0);
+	assert_int_equal(net_parse("192.0.2.0/30", &nets[2]), 0);
+	assert_int_equal(addr_parse("10.1.255.255", &in), 0);
+	assert_int_equal(addr_parse("10.2.0.0", &out), 0);
+	assert_int_equal(addr_parse("10.9.9.9", &local), 0);
+	assert_int_equal(esp_net_end(nets, 3, &e), 0);
+	assert_int_equal(check(&e, ESP_NET), 0);
+	assert_int_equal(e.n, 2);
+	assert_true(net_equal(&e.sel[1].net, &nets[2]));
+	assert_true(esp_end_has(&e, &in));
+	assert_false(esp_end_has(&e, &out));
+	was = e;
+	esp_end_behind(ESP_NET, &local, &e);
+	assert_true(addr_equal(&e.at, &local));
+	assert_memory_equal(e.sel, was.sel, sizeof e.sel);
+	e = end("192.0.2.1");
+	esp_end_behind(ESP_HOST, &local, &e);
+	assert_true(addr_equal(&e.sel[0].net.base, &local));
+	e = was = end("2001:db8::1");
+	assert_int_equal(esp_net_end(nets, 1, &e), E_ARG); /* none of IPv6 */
+	assert_int_equal(esp_net_end(nets, 0, &e), E_ARG);
+	nets[1].base.ip[15] = 1; /* behind its prefix */
+	assert_int_equal(esp_net_end(nets, 3, &e), E_ARG);
+	assert_memory_equal(&e, &was, sizeof e);
+	net_trim(&nets[1]);
+	assert_int_equal(esp_net_end(nets, 3, &e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +239,7 @@ int main(void)
 		cmocka_unit_test(unsound_addresses_are_refused),
 		cmocka_unit_test(unsound_selectors_are_refused),
 		cmocka_unit_test(networks_want_tunnel_mode),
+		cmocka_unit_test(networks_are_behind_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

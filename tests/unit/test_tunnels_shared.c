@@ -218,7 +218,7 @@ static void scopes_are_not_mixed(void **state)
 	m.scope = ESP_MEDIA;
 	give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 1, &m, sizeof m);
 	assert_int_equal(said.reserved.err, E_POLICY);
-	m.scope = ESP_NET;
+	m.scope = ESP_NET + 1;
 	assert_int_equal(give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 1, &m,
 			      sizeof m), E_FORMAT);
 	m.scope = ESP_HOST;
@@ -244,6 +244,62 @@ static void scopes_are_not_mixed(void **state)
 	tunnels_clear(t);
 }
 
+/* -- networks ------------------------------------------------------------- */
+
+/* From 10.1.7.0/24 and 10.1.8.0/24 to that network behind 10.2.2.2. */
+static struct msg_tunnel_key net_key(uint64_t call, uint64_t id, uint8_t net)
+{
+	struct msg_tunnel_reserve m = { .call = call, .n = 1,
+					.scope = ESP_NET };
+	struct msg_tunnel_key k;
+
+	m.local[0] = port(0);
+	give(PROC_ENGINE, MSG_TUNNEL_RESERVE, 1, &m, sizeof m);
+	assert_int_equal(said.reserved.err, 0);
+	k = key_of(said.reserved.tunnel[0], 40000, id);
+	k.call = call;
+	k.scope = ESP_NET;
+	k.mode = ESP_TUNNEL;
+	k.near = (struct esp_end){ .spi = said.reserved.spi[0],
+		.at = port(0), .n = 2, .sel = {
+		{ .net = { { .family = 4, .ip = { 10, 1, 7 } }, 24 } },
+		{ .net = { { .family = 4, .ip = { 10, 1, 8 } }, 24 } } } };
+	k.far = (struct esp_end){ .spi = 0x7000 + (uint32_t)id,
+		.at = { .family = 4, .ip = { 10, 2, 2, 2 } }, .n = 1, .sel = {
+		{ .net = { { .family = 4, .ip = { 10, 3, net } }, 24 } } } };
+	return k;
+}
+
+static void networks_are_ours_and_theirs(void **state)
+{
+	struct msg_tunnel_key k = net_key(CALL, 1, 7);
+	unsigned n = 1;
+
+	(void)state;
+	key(k);
+	assert_int_equal(raise_it(k.tunnel, n, 0), 0);
+	assert_int_equal(maker.last.far.sel[0].net.base.ip[2], 7);
+	for (unsigned wrong = 0; wrong < 7; wrong++) {
+		k = net_key(CALL + 1 + wrong, ++n, 7);
+		if (wrong == 0)
+			k.near.n = 1;
+		else if (wrong == 1)
+			k.near.sel[1].net.base.ip[2] = 9;
+		else if (wrong == 2)
+			k.near.sel[1].net.bits = 8;
+		else if (wrong == 3)
+			k.mode = ESP_TRANSPORT;
+		else if (wrong == 4)
+			k.far.sel[0].net = (struct net){ { .family = 4 }, 0 };
+		else if (wrong == 5)
+			k.scope = ESP_HOST;
+		else
+			k.far.n = 0;
+		key(k);
+		assert_int_equal(raise_it(k.tunnel, n, 0), E_AUTH);
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, rig_open, rig_close)
@@ -254,6 +310,7 @@ int main(void)
 		TEST(new_keys_of_a_shared_tunnel),
 		TEST(who_cannot_turn_is_gone),
 		TEST(what_cannot_turn_is_told_soon), TEST(scopes_are_not_mixed),
+		TEST(networks_are_ours_and_theirs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

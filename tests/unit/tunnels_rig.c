@@ -51,7 +51,10 @@ int rig_open(void **state)
 {
 	static const struct clock clock = { .mono_us = rig_mono };
 	struct settings s = { .media_grace_s = 10,
-			      .tunnel = { .port_min = 40000,
+			      .tunnel = { .n_nets = 2, .nets = {
+				{ { .family = 4, .ip = { 10, 1, 7 } }, 24 },
+				{ { .family = 4, .ip = { 10, 1, 8 } }, 24 } },
+			      .port_min = 40000,
 					  .port_max = 41199 } };
 	struct tunnels_conf conf = { .settings = &s, .clock = &clock,
 				     .maker = &maker.role, .tell = rig_tell,
