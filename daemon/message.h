@@ -350,6 +350,8 @@ struct msg_key_answered {
 	struct msg_key_ids key[STREAM_MAX]; /* of a tunnel: both are one id */
 	struct addr far[STREAM_MAX]; /* of a tunnel: where the far end's media
 	                                arrive, as its keying message says */
+	struct net behind[ESP_SELECTORS_MAX]; /* of one between networks: what
+	                                         is behind it; bits 0: none */
 	struct msg_key_facts facts;
 	char reason[REASON_TEXT];
 };
@@ -367,6 +369,7 @@ struct msg_key_finished {
 	uint32_t pad;
 	struct msg_key_ids key[STREAM_MAX];
 	struct addr far[STREAM_MAX]; /* as in msg_key_answered */
+	struct net behind[ESP_SELECTORS_MAX];
 	struct msg_key_facts facts;
 	char reason[REASON_TEXT];
 };

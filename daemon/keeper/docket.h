@@ -79,6 +79,7 @@ struct accepted {
 	struct msg_key_ids key[STREAM_MAX];
 	struct addr far[STREAM_MAX]; /* of tunnels: where the far end's media
 	                                arrive */
+	struct net behind[ESP_SELECTORS_MAX];
 	struct msg_key_facts facts;
 	uint8_t *response; /* owned */
 	uint32_t len;

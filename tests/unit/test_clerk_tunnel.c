@@ -261,6 +261,88 @@ static void old_suites_are_not_offered(void **state)
 	close_both();
 }
 
+static void behind(struct house *h, const char *own, const char *theirs)
+{
+	struct clerk_limits l = {
+		.window_us = 300 * SECOND, .verify = true,
+		.tunnel = { .port_min = 40000, .port_max = 40999,
+			    .life_s = 3600, .window = 256, .n_nets = 1 } };
+
+	assert_int_equal(net_parse(own, &l.tunnel.nets[0]), 0);
+	clerk_limits(h->clerk, &l);
+	h->profile.esp_scope = ESP_NET;
+	h->peer.n_esp_nets = 1;
+	assert_int_equal(net_parse(theirs, &h->peer.esp_nets[0]), 0);
+}
+
+/* Between what is behind both, in tunnel mode, as far as either allows. */
+static void a_tunnel_of_networks(void **state)
+{
+	const struct sent *o, *r, *f;
+	const struct msg_tunnel_key *k;
+	struct msg_key_party p = calling(1, 1, 1), q = called(2, 5, 1);
+	struct net want;
+
+	(void)state;
+	open_both();
+	behind(&a, "10.1.7.0/24", "10.3.0.0/16");
+	behind(&b, "10.3.3.0/24", "10.1.0.0/16");
+	p.line[0].local.port = q.line[0].local.port = 0;
+	o = offer_as(&a, &p);
+	assert_int_equal(o->u.offered.err, 0);
+	r = answer_as(&b, &q, o, (struct where){ 2, 1, 1, 1, 0 });
+	assert_string_equal(r->u.answered.reason, "");
+	f = finish(&a, o->u.offered.exchange, 0, r);
+	assert_int_equal(f->u.finished.err, 0);
+	assert_far(&f->u.finished.far[0], "198.51.100.2", 0);
+	assert_int_equal(net_parse("10.3.3.0/24", &want), 0);
+	assert_true(net_equal(&f->u.finished.behind[0], &want));
+	assert_int_equal(f->u.finished.behind[1].bits, 0);
+	assert_int_equal(net_parse("10.1.7.0/24", &want), 0);
+	assert_true(net_equal(&r->u.answered.behind[0], &want));
+	k = tunnel_key(&a, f->u.finished.key[0].send);
+	same_keys(k, tunnel_key(&b, r->u.answered.key[0].send));
+	assert_int_equal(k->scope, ESP_NET);
+	assert_int_equal(k->mode, ESP_TUNNEL);
+	assert_true(net_equal(&k->near.sel[0].net, &want));
+	close_both();
+}
+
+static void networks_of_others_are_refused(void **state)
+{
+	static const struct {
+		const char *own, *theirs, *why;
+	} rows[] = { /* as the answerer has it; the offer says 10.1.7.0/24 */
+		{ "10.3.3.0/24", "10.1.8.0/24", "not allowed" },
+		{ "10.3.3.0/24", "10.1.7.0/25", "not allowed" },
+		{ "10.1.7.0/28", "10.1.7.0/24", "what is ours" },
+		{ "192.0.2.0/24", "10.1.0.0/16", "behind us" },
+	};
+	struct msg_key_party p = calling(1, 1, 1), q = called(2, 5, 1);
+	const struct sent *o, *r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		open_both();
+		behind(&a, "10.1.7.0/24", "10.3.0.0/16");
+		behind(&b, rows[i].own, rows[i].theirs);
+		p.line[0].local.port = q.line[0].local.port = 0;
+		o = offer_as(&a, &p);
+		r = answer_as(&b, &q, o, (struct where){ 2, 1, 1, 1, 0 });
+		assert_int_equal(r->u.answered.err, E_UNSUPPORTED);
+		if (!strstr(r->u.answered.reason, rows[i].why))
+			fail_msg("%s", r->u.answered.reason);
+		assert_int_equal(r->u.answered.behind[0].bits, 0);
+		assert_int_equal(count(&b, MSG_TUNNEL_KEY), 0);
+		close_both();
+	}
+	open_both(); /* nothing of the end's family is behind us */
+	behind(&a, "fd00::/64", "10.3.0.0/16");
+	o = offer_as(&a, &p);
+	assert_int_equal(o->u.offered.err, E_POLICY);
+	close_both();
+}
+
 static void a_dear_offer_is_checked_first(void **state)
 {
 	struct msg_key_answer m = { .origin = { .dialog = { 1 }, .cseq = 1 },
@@ -633,6 +715,8 @@ int main(void)
 		cmocka_unit_test(by_diffie_hellman),
 		cmocka_unit_test(a_tunnel_of_two_hosts),
 		cmocka_unit_test(old_suites_are_not_offered),
+		cmocka_unit_test(a_tunnel_of_networks),
+		cmocka_unit_test(networks_of_others_are_refused),
 		cmocka_unit_test(a_dear_offer_is_checked_first),
 		cmocka_unit_test(no_key_is_shipped_twice),
 		cmocka_unit_test(without_a_tunnel_process_there_is_no_key),

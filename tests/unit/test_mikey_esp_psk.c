@@ -619,6 +619,10 @@ static void foreign_networks_are_refused(void **state)
 	esp_open_nets(&s);
 	s.b.t.n_nets = 0;
 	refused_terms(&s, "not allowed");
+	esp_open_nets(&s); /* its gateway would be within the tunnel */
+	assert_int_equal(net_parse("192.0.2.0/24", &s.b.near[0].sel[0].net),
+			 0);
+	refused_terms(&s, "behind us");
 }
 
 /* A host, too, must be one that the operator has named. */

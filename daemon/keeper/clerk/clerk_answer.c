@@ -92,7 +92,7 @@ static int keep_answer(struct clerk *c, struct request *q,
 	if (r)
 		return request_fault(q, r, "the bundle cannot be kept");
 	a->n = (uint32_t)keying_keyed(res);
-	tunnel_far(res, a->far);
+	tunnel_far(res, a->far, a->behind);
 	a->facts = res->facts;
 	a->facts.choice = request_choice(
 		request_choice_without(q, KEY_CHOICE_OFFERED),
@@ -267,6 +267,7 @@ static void reply_answered(struct clerk *c, uint64_t id,
 
 	memcpy(reply.key, a->key, sizeof reply.key);
 	memcpy(reply.far, a->far, sizeof reply.far);
+	memcpy(reply.behind, a->behind, sizeof reply.behind);
 	c->s.send(c->s.user, PROC_ENGINE, MSG_KEY_ANSWERED, id, &reply,
 		  sizeof reply, a->response, a->len);
 }

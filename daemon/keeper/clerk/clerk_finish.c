@@ -218,7 +218,7 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 			.esp = res.facts.esp }, &res.bundle);
 	if (!r && x->ranked)
 		recall_put(&c->s, x->peer, &res);
-	tunnel_far(&res, reply->far);
+	tunnel_far(&res, reply->far, reply->behind);
 	reply->facts = res.facts;
 	reply->facts.choice = request_choice(
 		x->choice, res.ranked,
@@ -255,6 +255,7 @@ int clerk_finish(struct clerk *c, struct ipc_msg *msg)
 		reply.chosen = 0;
 		memset(&reply.facts, 0, sizeof reply.facts);
 		memset(reply.far, 0, sizeof reply.far);
+		memset(reply.behind, 0, sizeof reply.behind);
 		log_line(LOG_CLASS_REMOTE, "keeper", x ? x->call : 0, "%s",
 			 reply.reason);
 	}

@@ -77,7 +77,8 @@ bool request_esp_first(struct request *q, unsigned suite);
  * fills in the facts that tunnels have. E_INTERNAL. */
 int tunnel_result(bool wanted, size_t n, struct keying_result *res);
 /* Where the far end's media arrive, of each tunnel. */
-void tunnel_far(const struct keying_result *res, struct addr far[STREAM_MAX]);
+void tunnel_far(const struct keying_result *res, struct addr far[STREAM_MAX],
+		struct net behind[ESP_SELECTORS_MAX]);
 
 /* clerk_veil.c */
 /* Takes the veil off an offer of the far end's, into plain: 0, also where it

@@ -1,11 +1,13 @@
 /* clerk_tunnel.c - requests for a peer whose media go in ESP (media = "esp"):
  * one tunnel for each line of SDP, for exactly its flows, or with esp_scope =
- * "host" one for everything between the two ends; in transport mode. The engine
- * says no more of it than the SPI that was reserved and the relay's port; all
- * else is our own policy's. doc/MIKEY-IPSEC.md. */
+ * "host" one for everything between the two ends, in transport mode; or with
+ * "net" one between the networks behind both, in tunnel mode. The engine says
+ * no more of it than the SPI that was reserved and the relay's port, or our
+ * address; all else is our own policy's. doc/MIKEY-IPSEC.md. */
 #include "daemon/keeper/clerk/clerk_inside.h"
 
 #include "daemon/base/err.h"
+#include "daemon/tunnelnets.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,9 +33,8 @@ static int take_line(const struct clerk *c, struct request *q,
 	const struct tunnel_settings *t = &c->limits.tunnel;
 
 	if (line->tunnel && in_range(t, scope, &line->local) &&
-	    !esp_own_end(scope, &line->local,
-			 &t->seen[line->local.family == 6], t->udp,
-			 line->spi, &q->esp.near[i]))
+	    !tunnelnets_end(t, scope, &line->local, line->spi,
+			   &q->esp.near[i]))
 		return 0;
 	snprintf(q->fault.text, sizeof q->fault.text, "line %zu has no tunnel "
 		 "with an SPI and %s", i + 1, scope == ESP_MEDIA
@@ -75,7 +76,8 @@ static int fill_terms(const struct clerk *c, struct request *q,
 	e->terms = (struct esp_terms){
 		.suites = e->suites,
 		.n_suites = suites_of(f, !q->offer, e->suites),
-		.mode = ESP_TRANSPORT, .scope = f->esp_scope,
+		.mode = f->esp_scope == ESP_NET ? ESP_TUNNEL : ESP_TRANSPORT,
+		.scope = f->esp_scope,
 		.nets = peer->esp_nets, .n_nets = peer->n_esp_nets,
 		.n = q->party->n, .near = e->near,
 		.life_s = c->limits.tunnel.life_s,
@@ -128,12 +130,16 @@ int tunnel_result(bool wanted, size_t n, struct keying_result *res)
 	return 0;
 }
 
-void tunnel_far(const struct keying_result *res, struct addr far[STREAM_MAX])
+void tunnel_far(const struct keying_result *res, struct addr far[STREAM_MAX],
+		struct net behind[ESP_SELECTORS_MAX])
 {
 	for (size_t i = 0; i < res->esp.n; i++) {
 		const struct esp_end *e = &res->esp.tunnel[i].far;
+		bool nets = res->esp.scope == ESP_NET;
 
-		far[i] = e->sel[0].net.base;
+		far[i] = nets ? e->at : e->sel[0].net.base;
 		far[i].port = e->sel[0].port;
+		for (size_t k = 0; nets && k < e->n; k++)
+			behind[k] = e->sel[k].net;
 	}
 }

@@ -136,6 +136,9 @@ static int check_far(const struct esp_end *near, const struct esp_end *far,
 	*why = "an address or network that is not allowed";
 	if (b->scope != ESP_MEDIA && !all_within(far, b))
 		return E_UNSUPPORTED;
+	*why = "an address that is behind us";
+	if (b->scope == ESP_NET && esp_end_has(near, &far->at))
+		return E_UNSUPPORTED;
 	*why = "an SPI or selector of another of its tunnels";
 	if (is_taken(far, out))
 		return E_UNSUPPORTED;
