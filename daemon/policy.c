@@ -89,9 +89,9 @@ static const struct conf_key peer_keys[] = {
 		  "the tunnel leads to. Its address of IKE when left out." },
 	{ .name = "esp_nets", .type = CONF_TEXTS,
 	  .help = "With esp_scope = \"host\": where the far end's address "
-		  "must lie, ADDRESS/BITS. A tunnel to any other address is "
-		  "refused, whoever asks for it. Two peers' must not "
-		  "overlap." },
+		  "must lie, ADDRESS/BITS; with \"net\": where the networks "
+		  "behind it must. A tunnel to any other address is refused, "
+		  "whoever asks for it. Two peers' must not overlap." },
 	{ .name = "ike_cert", .type = CONF_TEXT, .valid = file_valid,
 	  .help = "Its certificate of IKE, \"file:PATH\" in PEM, which must "
 		  "name ike_id: no other one is believed. Up to four, of "

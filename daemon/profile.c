@@ -60,8 +60,9 @@ static const char *const medias[] = {
 	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", [MEDIA_IKE] = "ike",
 	"ike+srtp", NULL
 };
-static const char *const scopes[] = { "media", "host", NULL };
-static const enum esp_scope scope_values[] = { ESP_MEDIA, ESP_HOST };
+static const char *const scopes[] = { "media", "host", "net", NULL };
+static const enum esp_scope scope_values[] = { ESP_MEDIA, ESP_HOST, ESP_NET };
+static const char *const alones[] = { "refuse", "allow", NULL };
 
 static const char *const esp_suites[] = {
 	"AES_128_GCM", "AES_256_GCM", "AES_128_CBC_HMAC_SHA256_128",
@@ -216,7 +217,17 @@ static const struct conf_key profile_keys[] = {
 		  "one far end share it, each with keys of its own. Only SIP "
 		  "stays out of it (UDP to our outside.listen; TCP also to "
 		  "5060, 5061 and the ports in routes); it takes esp_nets of "
-		  "the peer." },
+		  "the peer. net: what is between tunnel.nets and esp_nets of "
+		  "the peer, as long as some call is up; media go from phone "
+		  "to phone by the kernel's routing and not through us, so "
+		  "that it must be in their way. Nothing else passes to and "
+		  "from the peer's networks, from start to end. It takes "
+		  "answer = \"early\" at both ends." },
+	{ .name = "esp_alone", .type = CONF_WORD, .choices = alones,
+	  .dflt = "refuse",
+	  .help = "With esp_scope = \"net\": whether an INVITE whose SDP has "
+		  "no line of media raises the tunnel alone. Otherwise it "
+		  "hears 488." },
 	{ .name = "ike", .type = CONF_WORD, .choices = ikes,
 	  .dflt = "standing",
 	  .help = "When the tunnel of media = \"ike\" is there. standing: "
@@ -354,7 +365,7 @@ static const char *against_esp(const struct profile *p)
 		return "a need that is not \"require\"";
 	if (p->body)
 		return "body";
-	if (p->early)
+	if (p->early && p->esp_scope != ESP_NET)
 		return "answer = \"early\"";
 	if (p->late)
 		return "late = \"allow\"";
@@ -408,6 +419,28 @@ static enum esp_scope scope_of(const char *name)
 	return scope_values[i];
 }
 
+/* What tunnels for more than a line of media go with. */
+static int check_scope(const struct conf_node *n, const struct profile *p,
+		       struct conf_err *err)
+{
+	if (is_old(p) && p->esp_scope != ESP_HOST)
+		return conf_fail(err, n, "profiles.%s.esp: suites with SHA1 "
+				 "are of old peers, whose tunnels are for "
+				 "everything between two hosts; set media = "
+				 "\"esp\" and esp_scope = \"host\", or leave "
+				 "them out", p->name);
+	if (p->esp_scope == ESP_NET && !p->early)
+		return conf_fail(err, n, "profiles.%s.esp_scope: with \"net\" "
+				 "nobody holds a phone's first packets until "
+				 "the tunnel is up; set answer = \"early\"",
+				 p->name);
+	if (p->esp_alone && p->esp_scope != ESP_NET)
+		return conf_fail(err, n, "profiles.%s.esp_alone: it says what "
+				 "goes with esp_scope = \"net\"; set that, or "
+				 "leave it out", p->name);
+	return 0;
+}
+
 static int read_media(const struct conf_node *n, struct profile *p,
 		      struct conf_err *err)
 {
@@ -430,14 +463,11 @@ static int read_media(const struct conf_node *n, struct profile *p,
 		return conf_fail(err, n, "profiles.%s.esp_scope: it says what "
 				 "tunnels of media = \"esp\" are for; set "
 				 "that, or leave it out", p->name);
+	p->esp_alone = !strcmp(conf_text(n, "esp_alone"), "allow");
 	if (p->media == MEDIA_SRTP)
 		return 0;
-	if (is_old(p) && p->esp_scope != ESP_HOST)
-		return conf_fail(err, n, "profiles.%s.esp: suites with SHA1 "
-				 "are of old peers, whose tunnels are for "
-				 "everything between two hosts; set media = "
-				 "\"esp\" and esp_scope = \"host\", or leave "
-				 "them out", p->name);
+	if (check_scope(n, p, err))
+		return E_CONF;
 	against = against_media(p);
 	if (against)
 		return conf_fail(err, n, "profiles.%s.media: \"%s\" does not "

@@ -81,6 +81,7 @@ struct profile {
 	enum esp_suite esp[ESP_SUITES]; /* best first */
 	size_t n_esp;
 	enum esp_scope esp_scope; /* MEDIA_ESP */
+	bool esp_alone; /* esp_alone = "allow"; ESP_NET */
 };
 
 /* The group "profiles". */

@@ -792,12 +792,29 @@ static int check_udp(const struct conf *c, const struct settings *s,
 	return 0;
 }
 
+static void own_addresses(const struct settings *s, struct tunnelpeer_own *own)
+{
+	const struct listener *l;
+
+	own->n = 0;
+	for (int i = 0; i < 4; i++)
+		if (s->face[i / 2].media[i % 2].family)
+			own->at[own->n++] = &s->face[i / 2].media[i % 2];
+	for (int i = 0; i < 2; i++)
+		if (s->tunnel.seen[i].family)
+			own->at[own->n++] = &s->tunnel.seen[i];
+	for (size_t i = 0; (l = listener_at(s, i)); i++)
+		if (own->n < TUNNEL_OWN_MAX)
+			own->at[own->n++] = &l->addr;
+}
+
 /* Nothing but ESP passes the ports of tunnels, so nobody else may have them. */
 static int check_tunnel(const struct conf *c, const struct settings *s,
 			const struct policy *policy, struct conf_err *err)
 {
 	const struct conf_node *n = conf_one(c, "tunnel");
 	const struct tunnel_settings *t = &s->tunnel;
+	struct tunnelpeer_own own;
 	const struct listener *l;
 
 	if (!policy_tunnels(policy))
@@ -817,7 +834,10 @@ static int check_tunnel(const struct conf *c, const struct settings *s,
 			return conf_fail(err, n, "tunnel.ports: port %u of a "
 					 "listener lies within; choose others",
 					 l->addr.port);
-	return check_udp(c, s, policy, err);
+	if (check_udp(c, s, policy, err))
+		return E_CONF;
+	own_addresses(s, &own);
+	return tunnelpeers_check(n, policy, t, &own, err);
 }
 
 /* A route by TLS needs a TLS listener: we connect from it. */

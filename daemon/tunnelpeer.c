@@ -3,6 +3,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/policy.h"
+#include "daemon/tunnelnets.h"
 
 #include <string.h>
 
@@ -16,11 +17,13 @@ int tunnelpeer_nets(const struct conf_node *n, const char *name,
 		return conf_fail(err, n, "peers: %s: %s has %zu entries; "
 				 "allowed: up to %d", name, key, most,
 				 TUNNEL_NETS_MAX);
-	for (*count = 0; *count < most; (*count)++)
+	for (*count = 0; *count < most; (*count)++) {
 		if (net_parse(conf_text_at(n, key, *count), &out[*count]))
 			return conf_fail(err, n, "peers: %s: %s: \"%.60s\" is "
 					 "no ADDRESS/BITS", name, key,
 					 conf_text_at(n, key, *count));
+		net_trim(&out[*count]);
+	}
 	return 0;
 }
 
@@ -118,14 +121,53 @@ int tunnelpeer_check(const struct conf_node *n, const struct peer *peer,
 	if (wide != (peer->n_esp_nets != 0))
 		return conf_fail(err, n, "peers: %s: esp_nets = [ \"ADDRESS/"
 				 "BITS\" ] and a profile with esp_scope = "
-				 "\"host\" go together; set both or none",
-				 peer->name);
+				 "\"host\" or \"net\" go together; set both "
+				 "or none", peer->name);
 	for (size_t i = 0; i < peer->n_esp_nets; i++)
 		if (!peer->esp_nets[i].bits)
 			return conf_fail(err, n, "peers: %s: esp_nets names "
 					 "all addresses there are; say where "
 					 "the far end is", peer->name);
 	return check_apart(n, peer, others, count, err);
+}
+
+static int check_net(const struct conf_node *n, const struct peer *peer,
+		     const struct tunnel_settings *t,
+		     const struct tunnelpeer_own *own, struct conf_err *err)
+{
+	for (size_t i = 0; i < peer->n_esp_nets; i++) {
+		if (tunnelnets_meet(t, &peer->esp_nets[i]))
+			return conf_fail(err, n, "peers: %s: its esp_nets "
+					 "overlap with tunnel.nets; what is "
+					 "behind us is not behind it",
+					 peer->name);
+		for (size_t k = 0; k < own->n; k++)
+			if (net_contains(&peer->esp_nets[i], own->at[k]))
+				return conf_fail(err, n, "peers: %s: one of "
+						 "our own addresses is in its "
+						 "esp_nets", peer->name);
+	}
+	return 0;
+}
+
+int tunnelpeers_check(const struct conf_node *n, const struct policy *policy,
+		      const struct tunnel_settings *t,
+		      const struct tunnelpeer_own *own, struct conf_err *err)
+{
+	const struct peer *p;
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; !r && (p = policy_at(policy, i)); i++)
+		if (tunnelpeer_is_net(p)) {
+			any = true;
+			r = check_net(n, p, t, own, err);
+		}
+	if (!r && any != (t->n_nets != 0))
+		r = conf_fail(err, n, "tunnel.nets = [ \"ADDRESS/BITS\" ] and "
+			      "a peer's profile with esp_scope = \"net\" go "
+			      "together; set both or none");
+	return r;
 }
 
 /* -- a reload -------------------------------------------------------------- */
@@ -168,6 +210,36 @@ static bool all_in(const struct policy *from, const struct policy *in)
 		    !same_peer(p, ike_peer(in, p->name)))
 			return false;
 	return true;
+}
+
+/* The kernel keeps shut what such peers' networks are. */
+static bool nets_in(const struct policy *from, const struct policy *in)
+{
+	const struct peer *p, *q;
+
+	for (size_t i = 0; (p = policy_at(from, i)); i++) {
+		if (!tunnelpeer_is_net(p))
+			continue;
+		q = policy_peer(in, p->name);
+		if (!q || !tunnelpeer_is_net(q) ||
+		    q->n_esp_nets != p->n_esp_nets)
+			return false;
+		for (size_t k = 0; k < p->n_esp_nets; k++)
+			if (!net_equal(&p->esp_nets[k], &q->esp_nets[k]))
+				return false;
+	}
+	return true;
+}
+
+bool tunnelpeers_same_nets(const struct policy *a, const struct policy *b)
+{
+	return nets_in(a, b) && nets_in(b, a);
+}
+
+bool tunnelpeer_is_net(const struct peer *p)
+{
+	return p->profile->media == MEDIA_ESP &&
+	       p->profile->esp_scope == ESP_NET;
 }
 
 bool tunnelpeers_same(const struct policy *a, const struct policy *b)

@@ -5,10 +5,12 @@
 
 #include "daemon/base/addr.h"
 #include "daemon/base/conf.h"
+#include "daemon/tunneling.h"
 
 #include <stdbool.h>
 
 #define TUNNEL_NETS_MAX 4
+#define TUNNEL_OWN_MAX 32
 
 struct peer;
 struct policy;
@@ -37,6 +39,20 @@ int tunnelpeer_read(const struct conf_node *n, const char *name,
 int tunnelpeer_check(const struct conf_node *n, const struct peer *peer,
 		     const struct peer *others, size_t count,
 		     struct conf_err *err);
+/* Whether its tunnels are between networks. */
+bool tunnelpeer_is_net(const struct peer *p);
+/* Addresses of ours; borrowed. */
+struct tunnelpeer_own {
+	size_t n;
+	const struct addr *at[TUNNEL_OWN_MAX];
+};
+/* Whether what such peers have behind them is apart from what we have and are;
+ * n is the group "tunnel". */
+int tunnelpeers_check(const struct conf_node *n, const struct policy *policy,
+		      const struct tunnel_settings *t,
+		      const struct tunnelpeer_own *own, struct conf_err *err);
+/* Whether both have the same such peers, with the same networks. */
+bool tunnelpeers_same_nets(const struct policy *a, const struct policy *b);
 /* Whether both have the same peers with media = "ike", with the same key, ends,
  * time and suites: charon's tunnels are those of the start. */
 bool tunnelpeers_same(const struct policy *a, const struct policy *b);

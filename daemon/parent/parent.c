@@ -166,6 +166,9 @@ static const char *tunnels_change(const struct policy *now,
 		    policy_uses(next, rows[i].way))
 			return policy_uses(next, rows[i].way) ? rows[i].added
 							      : rows[i].gone;
+	if (!tunnelpeers_same_nets(now, next))
+		return "other peers have esp_scope = \"net\", or their "
+		       "esp_nets changed";
 	return tunnelpeers_same(now, next) ? NULL :
 	       "other peers have media = \"ike\", or their ike, ike_id, "
 	       "ike_nets, ike_cert, ike_ca or psk, or their profile's ike or "

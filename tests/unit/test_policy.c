@@ -231,6 +231,12 @@ static void what_esp_is_for(void **state)
 	assert_int_equal(policy_at(p, 0)->esp_nets[1].bits, 64);
 	policy_free(p);
 	conf_free(c);
+	c = conf_of(ESP_OF("net\"; answer = \"early\"; esp_alone = \"allow"));
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	assert_int_equal(policy_at(p, 0)->profile->esp_scope, ESP_NET);
+	assert_true(policy_at(p, 0)->profile->esp_alone);
+	policy_free(p);
+	conf_free(c);
 	c = conf_of(ESP_PEER("media") "} );");
 	assert_int_equal(policy_new(c, &p, &err), 0);
 	assert_int_equal(policy_at(p, 0)->profile->esp_scope, ESP_MEDIA);
@@ -408,7 +414,14 @@ static const struct {
 	  "ike = \"192.0.2.1\"; } );", "go together" },
 	{ "profiles = { e = { need = \"require\"; esp_scope = \"host\"; "
 	  "keying = [ \"mikey-psk\" ]; }; };", "it says what tunnels" },
-	{ ESP_OF("media"), "a profile with esp_scope = \"host\" go together" },
+	{ ESP_OF("media"), "esp_scope = \"host\" or \"net\" go together" },
+	{ ESP_OF("net"), "set answer = \"early\"" },
+	{ ESP_PEER("host\"; answer = \"early") "} );", "does not go with" },
+	{ ESP_PEER("host\"; esp_alone = \"allow") "} );", "what goes with "
+	  "esp_scope = \"net\"" },
+	{ ESP_PEER("net\"; answer = \"early") "} );", "go together" },
+	{ ESP_PEER("net\"; answer = \"early") "esp_nets = ( \"::/0\" ); } );",
+	  "all addresses there are" },
 	{ ESP_HOST_PEER "} );", "go together" },
 	{ ESP_HOST_PEER "esp_nets = ( \"0.0.0.0/0\" ); } );",
 	  "all addresses there are" },

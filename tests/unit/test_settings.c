@@ -154,6 +154,50 @@ static void tunnels_have_ports_of_their_own(void **state)
 	refuses(rows, sizeof rows / sizeof *rows);
 }
 
+#define NETS(peer, more) "profiles = { s = { need = \"require\"; media = " \
+	"\"esp\"; esp_scope = \"net\"; answer = \"early\"; keying = [ " \
+	"\"mikey-psk\" ]; }; }; peers = ( { match = \"*\"; psk = \"file:k\"; " \
+	"profile = \"s\"; esp_nets = ( " peer " ); } ); " \
+	"outside = { listen = ( \"udp:192.0.2.1:5060\" ); media = [ " \
+	"\"192.0.2.1\" ]; }; " more
+#define OWN(nets) "tunnel = { nets = ( " nets " ); };"
+
+static void tunnels_lead_between_two_sides(void **state)
+{
+	static const struct wrong rows[] = {
+		{ NETS("\"10.2.0.0/16\"", ""), "tunnel.nets = [" },
+		{ TUNNELS(OWN("\"10.1.0.0/16\"")), "tunnel.nets = [" },
+		{ NETS("\"10.1.7.0/24\"", OWN("\"10.1.0.0/16\"")),
+		  "overlap with tunnel.nets" },
+		{ NETS("\"10.0.0.0/8\"", OWN("\"10.1.0.0/16\"")),
+		  "overlap with tunnel.nets" },
+		{ NETS("\"192.0.2.0/24\"", OWN("\"10.1.0.0/16\"")),
+		  "one of our own addresses is in its esp_nets" },
+		{ NETS("\"127.0.0.0/24\"", OWN("\"10.1.0.0/16\"")),
+		  "one of our own addresses" },
+		{ NETS("\"10.2.0.0/16\"", OWN("\"0.0.0.0/0\"")),
+		  "all addresses there are" },
+		{ NETS("\"10.2.0.0/16\"", OWN("\"10.1.0.0/16\", \"x\"")),
+		  "\"x\" is no ADDRESS/BITS" },
+		{ NETS("\"10.2.0.0/16\"", OWN("\"10.1.0.0/16\", "
+		  "\"10.1.2.0/24\"")), "10.1.2.0/24 overlaps" },
+		{ NETS("\"10.2.0.0/16\"", OWN("\"10.11.0.0/24\", "
+		  "\"10.12.0.0/24\", \"10.13.0.0/24\", \"10.14.0.0/24\", "
+		  "\"10.15.0.0/24\"")), "more than 4 of IPv4" },
+	};
+	struct conf_err err = { "" };
+	struct settings s;
+	struct conf *c;
+
+	(void)state;
+	refuses(rows, sizeof rows / sizeof *rows);
+	assert_int_equal(read_text(NETS("\"10.2.0.0/16\"", OWN(
+		"\"10.1.7.9/24\", \"fd00::/64\"")), &c, &s, &err), 0);
+	assert_int_equal(s.tunnel.n_nets, 2);
+	assert_int_equal(s.tunnel.nets[0].base.ip[3], 0);
+	conf_free(c);
+}
+
 static void wrong_settings_are_refused(void **state)
 {
 	static const struct wrong rows[] = {
@@ -254,6 +298,7 @@ int main(void)
 		cmocka_unit_test(media_follow_the_listeners_or_are_named),
 		cmocka_unit_test(wrong_settings_are_refused),
 		cmocka_unit_test(tunnels_have_ports_of_their_own),
+		cmocka_unit_test(tunnels_lead_between_two_sides),
 		cmocka_unit_test(lists_are_bounded),
 	};
 
