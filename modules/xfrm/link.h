@@ -19,7 +19,7 @@ struct link;
 int link_open(struct link **out, const char **why);
 void link_close(struct link *l); /* NULL is allowed */
 
-#define LINK_BATCH 32 /* requests in one batch */
+#define LINK_BATCH 64 /* requests in one batch */
 
 /* Each reply but the acknowledgement of a request that was done; i counts the
  * requests from 0. r is borrowed. */

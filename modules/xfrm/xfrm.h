@@ -57,7 +57,7 @@ int xfrm_spi(struct xfrm *x, uint32_t *out);
 int xfrm_reserve(struct xfrm *x, const struct ipsec_sa *sa, uint32_t *slot,
 		 struct xfrm_why *why);
 
-#define XFRM_MOST 16 /* things raised together */
+#define XFRM_MOST 64 /* things raised together */
 
 /* Borrowed. Reqids must be of our sub-range, priorities range_priority()'s. */
 struct xfrm_wanted {

@@ -25,22 +25,25 @@ CONF = '''
 inside = {{ listen = ( "udp:127.0.0.1:5060" ); }};
 outside = {{ listen = ( "udp:{own}:5060" ); media = [ "{own}"{six} ]; }};
 media = {{ grace = 3; }};
-tunnel = {{ ports = "{ports}"; }};
-profiles = {{ t = {{ need = "require"; media = "{media}"; keying = [ "mikey-psk" ]; }}; }};
-peers = ( {{ name = "b"; match = "*"; profile = "t"; psk = "file:x"; }} );
+tunnel = {{ ports = "{ports}"; {tunnel} }};
+profiles = {{ t = {{ need = "require"; media = "{media}"; keying = [ "mikey-psk" ];
+	{profile} }}; }};
+peers = ( {{ name = "b"; match = "*"; profile = "t"; psk = "file:x"; {peer} }} );
 '''
 PORTS = {'a': '40000-40999', 'b': '50000-50999'}
+NOTHING = {'tunnel': '', 'profile': '', 'peer': ''}
 OWN = {'a': A, 'b': B}
 HERE = {'a': f'{A}:40000', 'b': f'{B}:50000'}
 THERE = {'a': HERE['b'], 'b': HERE['a']}
 
 
 class Process(guest.Tool):
-    def __init__(self, host, capability='+net_admin', ports=None, six=False):
+    def __init__(self, host, capability='+net_admin', ports=None, six=False, **more):
         path = guest.ledger(f'{host}.conf')
         with open(path, 'w', encoding='ascii') as f:
             f.write(CONF.format(own=OWN[host], ports=ports or PORTS[host],
-                                six=f', "{guest.HOSTS[1][host]}"' if six else '', media='esp'))
+                                six=f', "{guest.HOSTS[1][host]}"' if six else '', media='esp',
+                                **{**NOTHING, **more}))
         self.host = host
         self.log = f'/run/{host}.log'
         with open(self.log, 'w', encoding='ascii') as log:
@@ -304,6 +307,7 @@ def sas(host):
 def tcp(port, six=False):
     """Whether a can talk to b by TCP; what was seen of it on the wire, by protocol."""
     wire = Wire()
+    wire.seen()  # the end of a connection before it
     with inside('b'):
         server = socket.create_server((guest.HOSTS[six]['b'], port),
                                       family=socket.AF_INET6 if six else socket.AF_INET)
@@ -509,7 +513,7 @@ def whole_daemon(media='esp'):
     with open('/run/whole/x', 'w', encoding='ascii') as f:
         f.write('00112233445566778899aabbccddeeff' * 2)
     with open('/run/whole/conf', 'w', encoding='ascii') as f:
-        f.write(CONF.format(own=A, ports=PORTS['a'], six='', media=media))
+        f.write(CONF.format(own=A, ports=PORTS['a'], six='', media=media, **NOTHING))
     for path in ('/run/whole', '/run/whole/x', '/run/whole/conf'):
         os.chown(path, 65534, 65534)
     os.chmod('/run/whole/x', 0o600)
@@ -553,7 +557,7 @@ def whole():
         said = subprocess.run([CTL, '--run-dir', '/run/whole/run', 'sas'], capture_output=True,
                               text=True)
         claim('callsealctl sas shows it', said.stdout == 'no tunnels\n12 policies keep all but '
-              'ESP from the ports of tunnels\n', said)
+              'ESP from ports and networks of tunnels\n', said)
         daemon.terminate()
         claim('it ends in order', daemon.wait(20) == 0)
         claim('and leaves nothing in the kernel', not kernel('a'), kernel('a'))

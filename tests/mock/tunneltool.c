@@ -11,7 +11,8 @@
  *     reserve name= call= local=ADDRESS:PORT [scope=]
  *     key name= id= seed= far=ADDRESS:PORT spi= [call=] [near=ADDRESS:PORT]
  *         [suite=] [life=] [kib=] [window=] [mode=] [scope=] [udp=1]
- *     scopes are numbers of enum esp_scope; with 2 addresses have no ports
+ *     scopes are numbers of enum esp_scope; with 2 and 3 addresses have no
+ *     ports, and with 3 there are nets= and far_nets=ADDRESS/BITS[,...]
  *     raise name= id= [instead=NAME [proven=1]]   waits for the answer
  *     ask name= id=                    does not: "answer name=" does
  *     answer name= | drop name= | gone id=
@@ -375,12 +376,37 @@ static struct esp_key key_of(const char *seed, uint32_t spi, unsigned suite)
 	return k;
 }
 
+/* With the scope of networks those of that word are behind it. */
+static int end_of(unsigned scope, const struct addr *at, uint32_t spi,
+		  const char *word, struct esp_end *out)
+{
+	const struct addr none = { 0 };
+	struct net nets[8];
+	char list[256], *save, *one;
+	size_t n = 0;
+	int r = esp_own_end(scope == ESP_NET ? ESP_HOST : scope, at, &none, 0,
+			    spi, out);
+
+	if (r || scope != ESP_NET)
+		return r;
+	snprintf(list, sizeof list, "%s", text(word) ? text(word) : "");
+	for (one = strtok_r(list, ",", &save); one && n < 8;
+	     one = strtok_r(NULL, ",", &save))
+		if (net_parse(one, &nets[n++]))
+			return E_ARG;
+	/* a wrong one is for the process under test to refuse */
+	out->n = n < ESP_SELECTORS_MAX ? n : ESP_SELECTORS_MAX;
+	memset(out->sel, 0, sizeof out->sel);
+	for (size_t i = 0; i < out->n; i++)
+		out->sel[i].net = nets[i];
+	return 0;
+}
+
 static void send_key(const struct held *h, uint64_t id, const char *seed,
 		     const struct addr *far, uint32_t spi)
 {
 	unsigned suite = (unsigned)number("suite", ESP_AES_128_GCM);
 	struct addr near = text("near") ? address("near") : h->local;
-	const struct addr none = { 0 };
 	struct msg_tunnel_key m = {
 		.key_id = KEEPER_EPOCH | id,
 		.call = number("call", (unsigned long)h->call),
@@ -392,8 +418,8 @@ static void send_key(const struct held *h, uint64_t id, const char *seed,
 		.udp = (uint32_t)number("udp", 0), .peer = "b",
 	};
 
-	if (esp_own_end(m.scope, &near, &none, 0, h->spi, &m.near) ||
-	    esp_own_end(m.scope, far, &none, 0, spi, &m.far)) {
+	if (end_of(m.scope, &near, h->spi, "nets", &m.near) ||
+	    end_of(m.scope, far, spi, "far_nets", &m.far)) {
 		printf("failed: an end is none\n");
 		exit(64);
 	}

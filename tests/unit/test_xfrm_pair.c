@@ -790,6 +790,179 @@ static void it_says_what_the_kernel_can(void **state)
 	assert_false(role.can(role.state, 4, ESP_NONE));
 }
 
+/* -- networks ------------------------------------------------------------- */
+
+static struct net network(const char *text)
+{
+	struct net n;
+
+	assert_int_equal(net_parse(text, &n), 0);
+	return n;
+}
+
+static void have_nets(void)
+{
+	pairs.own.nets[0] = network("10.5.0.0/24");
+	pairs.own.nets[1] = network("10.6.0.0/24");
+	pairs.own.n_nets = 2;
+	pairs.peer = calloc(1, sizeof *pairs.peer);
+	assert_non_null(pairs.peer);
+	strcpy(pairs.peer->name, "b");
+	pairs.peer->net[0] = network("10.7.0.0/16");
+	pairs.peer->n = pairs.n_peers = 1;
+}
+
+static struct line net_line(const char *to, uint32_t far_spi, const char *net)
+{
+	struct line l = host_line(to, far_spi);
+
+	l.key.scope = ESP_NET;
+	l.key.mode = ESP_TUNNEL;
+	strcpy(l.key.peer, "b");
+	assert_int_equal(esp_net_end(pairs.own.nets, 2, &l.key.near), 0);
+	l.key.far.sel[0].net = network(net);
+	return l;
+}
+
+static unsigned turned_to(uint32_t spi)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++)
+		n += kernel.is_policy[i] && kernel.policy[i].spi == spi;
+	return n;
+}
+
+/* Each of ours with each of theirs, in, out and forward, in tunnel mode. */
+static void networks_have_policies_of_their_own(void **state)
+{
+	struct line a, b;
+	struct ipsec_policy *p;
+
+	(void)state;
+	have_nets();
+	a = net_line("10.2.2.2", 0x7771, "10.7.1.0/24");
+	b = net_line("10.2.2.2", 0x7772, "10.7.1.0/24");
+	assert_int_equal(raise_it(&a, NULL), 0);
+	assert_int_equal(policies(IPSEC_PROTECT), 6);
+	assert_int_equal(policies(IPSEC_BYPASS), 0);
+	assert_int_equal(turned_to(0x7771), 2);
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++) {
+		const struct net *far;
+
+		p = &kernel.policy[i];
+		far = p->dir == IPSEC_OUT ? &p->sel.dst : &p->sel.src;
+		if (!kernel.is_policy[i])
+			continue;
+		assert_int_equal(p->mode, ESP_TUNNEL);
+		assert_int_equal(p->sel.src.bits, 24);
+		assert_int_equal(far->base.ip[1], 7);
+	}
+	assert_int_equal(sa_of(a.key.near.spi)->sel.src.base.family, 0);
+	assert_int_equal(raise_it(&b, NULL), 0);
+	assert_int_equal(policies(IPSEC_PROTECT), 6);
+	/* the second one of the turns fails: the first goes back */
+	kernel.fail_at = kernel.asked + 2;
+	kernel.error = ENOBUFS;
+	assert_int_equal(role.turn(role.state, b.pair, &why), E_FULL);
+	assert_int_equal(turned_to(0x7771), 2);
+	assert_true(role.sends(role.state, a.pair));
+	assert_int_equal(role.turn(role.state, b.pair, &why), 0);
+	assert_int_equal(turned_to(0x7772), 2);
+	role.drop(role.state, a.pair);
+	assert_int_equal(policies(IPSEC_PROTECT), 6);
+	role.drop(role.state, b.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+static void networks_of_nobody_are_refused(void **state)
+{
+	static const struct {
+		const char *to, *net;
+		int code;
+		const char *peer;
+	} rows[] = {
+		{ "10.2.2.2", "10.8.0.0/24", E_POLICY, "b" },
+		{ "10.2.2.2", "10.6.0.0/15", E_POLICY, "b" },
+		{ "10.2.2.2", "10.7.1.0/24", E_POLICY, "c" },
+		{ "10.5.0.9", "10.7.1.0/24", E_POLICY, "b" }, /* behind us */
+		{ "10.1.1.1", "10.7.1.0/24", E_POLICY, "b" }, /* us */
+		{ "10.2.2.3", "10.7.1.0/24", E_EXISTS, "b" },
+		{ "10.2.2.2", "10.7.1.0/25", E_EXISTS, "b" },
+		{ "10.2.2.2", "10.7.2.0/24", 0, "b" },
+	};
+	struct line first, l;
+
+	(void)state;
+	have_nets();
+	first = net_line("10.2.2.2", 0x7771, "10.7.1.0/24");
+	assert_int_equal(raise_it(&first, NULL), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		l = net_line(rows[i].to, 0x7780 + (uint32_t)i, rows[i].net);
+		strcpy(l.key.peer, rows[i].peer);
+		if (raise_it(&l, NULL) != rows[i].code)
+			fail_msg("row %zu: %s", i, why.text);
+		role.drop(role.state, l.pair);
+		assert_int_equal(policies(IPSEC_PROTECT), 6);
+	}
+	l = net_line("10.2.2.2", 0x7790, "10.7.3.0/24");
+	l.key.near.sel[1].net = network("10.9.9.0/24"); /* with our SIP */
+	assert_int_equal(raise_it(&l, NULL), E_POLICY);
+	role.drop(role.state, l.pair);
+	role.drop(role.state, first.pair);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
+/* All that asks for one is refused in turn. */
+static void refused_networks_leave_nothing(void **state)
+{
+	struct line l;
+	unsigned most = 0;
+
+	(void)state;
+	have_nets();
+	for (unsigned k = 1; k <= 9; k++) {
+		l = net_line("10.2.2.2", 0x7771, "10.7.1.0/24");
+		kernel.fail_at = kernel.asked + k;
+		kernel.error = ENOBUFS;
+		if (raise_it(&l, NULL))
+			most = k;
+		role.drop(role.state, l.pair);
+		kernel.fail_at = 0;
+		assert_int_equal(xfrmkernel_count() + recorded(), 0);
+	}
+	assert_int_equal(most, 9); /* a list, two SAs, six policies */
+}
+
+/* To and from a network, from wherever; over a crash, too. */
+static void networks_stay_shut(void **state)
+{
+	struct net net = network("10.7.0.0/16");
+	struct xfrm_swept swept;
+
+	(void)state;
+	assert_int_equal(block_net(pairs.x, &net, &xwhy), 0);
+	assert_int_equal(block_count(pairs.x), IPSEC_DIRS);
+	for (enum ipsec_dir dir = IPSEC_IN; dir < IPSEC_DIRS; dir++) {
+		const struct ipsec_policy *p = policy_of(dir);
+
+		assert_int_equal(p->action, IPSEC_BLOCK);
+		assert_true(net_equal(dir == IPSEC_OUT ? &p->sel.dst
+						       : &p->sel.src, &net));
+		assert_int_equal((dir == IPSEC_OUT ? &p->sel.src
+						   : &p->sel.dst)->bits, 0);
+	}
+	xfrm_close(pairs.x);
+	assert_int_equal(xfrm_open(ledger_fd, &pairs.x, &xwhy), 0);
+	assert_int_equal(xfrm_sweep(pairs.x, true, &swept, &xwhy), 0);
+	assert_int_equal(xfrmkernel_count(), IPSEC_DIRS);
+	assert_int_equal(block_net(pairs.x, &net, &xwhy), 0);
+	assert_int_equal(block_forget(pairs.x, &xwhy), 0);
+	assert_int_equal(xfrmkernel_count(), IPSEC_DIRS);
+	assert_int_equal(xfrm_sweep(pairs.x, false, &swept, &xwhy), 0);
+	assert_int_equal(xfrmkernel_count() + recorded(), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -802,6 +975,9 @@ int main(void)
 		TEST(refusals_leave_nothing), TEST(a_key_is_raised_once),
 		TEST(an_spi_that_is_taken_is_left),
 		TEST(hostile_ends_are_refused), TEST(new_keys_take_over),
+		TEST(networks_have_policies_of_their_own),
+		TEST(networks_of_nobody_are_refused),
+		TEST(refused_networks_leave_nothing), TEST(networks_stay_shut),
 		TEST(new_keys_to_another_place),
 		TEST(a_failed_change_leaves_the_old_keys),
 		TEST(calls_share_policies),

@@ -68,6 +68,26 @@ int block_ports(struct xfrm *x, const struct addr *host, unsigned first,
 	return r;
 }
 
+/* From wherever: what a packet filter makes of a source (masquerading) must not
+ * lead past the tunnel. So the selector is also never that of a tunnel, and the
+ * kernel has room for both. */
+int block_net(struct xfrm *x, const struct net *net, struct xfrm_why *why)
+{
+	struct net all = { { .family = net->base.family }, 0 };
+	struct ipsec_policy p[IPSEC_DIRS];
+	struct xfrm_wanted w = { .policy = p, .n_policy = IPSEC_DIRS };
+	uint32_t slot[IPSEC_DIRS];
+
+	for (int dir = IPSEC_IN; dir < IPSEC_DIRS; dir++)
+		p[dir] = (struct ipsec_policy){
+			.sel = { .src = dir == IPSEC_OUT ? all : *net,
+				 .dst = dir == IPSEC_OUT ? *net : all },
+			.dir = (uint8_t)dir, .action = IPSEC_BLOCK,
+			.priority = range_priority(xfrm_range(x), IPSEC_BLOCK,
+						   0) };
+	return xfrm_raise(x, &w, slot, why);
+}
+
 static bool is_block(const struct ledger_record *r)
 {
 	return r->kind == LEDGER_POLICY && r->policy.action == IPSEC_BLOCK;

@@ -1,4 +1,5 @@
-/* block.h - policies that let nothing through a range of UDP ports. */
+/* block.h - policies that let nothing through a range of UDP ports, or to and
+ * from a network. */
 #ifndef CALLSEAL_XFRM_BLOCK_H
 #define CALLSEAL_XFRM_BLOCK_H
 
@@ -19,9 +20,12 @@ size_t block_prefixes(unsigned first, unsigned last,
  * On failure some may be there. */
 int block_ports(struct xfrm *x, const struct addr *host, unsigned first,
 		unsigned last, struct xfrm_why *why);
+/* The same of all that goes from anywhere here to a network, or comes or is
+ * passed on from it. */
+int block_net(struct xfrm *x, const struct net *net, struct xfrm_why *why);
 /* Removes those that an earlier run had and that nobody took over. */
 int block_forget(struct xfrm *x, struct xfrm_why *why);
-/* How many there are. */
+/* How many there are, of both kinds. */
 unsigned block_count(const struct xfrm *x);
 
 #endif

@@ -109,11 +109,11 @@ static struct ipsec_policy policy_of(const struct xfrm *x,
 }
 
 int bypass_raise(struct xfrm *x, const struct bypass *b,
-		 const struct addr *near, const struct addr *far,
+		 const struct addr *near, const struct net *far,
 		 uint32_t *slot, size_t *n, struct xfrm_why *why)
 {
 	uint8_t bits = near->family == 4 ? 32 : 128;
-	struct net ours = { *near, bits }, theirs = { *far, bits };
+	struct net ours = { *near, bits };
 	struct ipsec_policy both[2];
 	struct xfrm_wanted w = { .policy = both, .n_policy = 2 };
 	struct xfrm_why ignored;
@@ -125,8 +125,8 @@ int bypass_raise(struct xfrm *x, const struct bypass *b,
 
 		if (rule->side == BYPASS_TYPE && near->family == 4)
 			continue;
-		both[0] = policy_of(x, rule, &theirs, &ours, IPSEC_IN);
-		both[1] = policy_of(x, rule, &ours, &theirs, IPSEC_OUT);
+		both[0] = policy_of(x, rule, far, &ours, IPSEC_IN);
+		both[1] = policy_of(x, rule, &ours, far, IPSEC_OUT);
 		r = xfrm_raise(x, &w, slot + *n, why);
 		*n += r ? 0 : 2;
 	}

@@ -32,10 +32,11 @@ struct bypass {
  * E_FULL: they are more than BYPASS_MOST. */
 int bypass_read(const struct settings *s, const struct policy *policy,
 		struct bypass *out);
-/* Policies of them between the two hosts, which go before all others: slot has
- * room for two of each rule, *n counts them. On failure there are none. */
+/* Policies of them between a host of ours and what is far, which go before all
+ * others: slot has room for two of each rule, *n counts them. On failure there
+ * are none. */
 int bypass_raise(struct xfrm *x, const struct bypass *b,
-		 const struct addr *near, const struct addr *far,
+		 const struct addr *near, const struct net *far,
 		 uint32_t *slot, size_t *n, struct xfrm_why *why);
 
 #endif

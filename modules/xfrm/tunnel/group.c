@@ -21,31 +21,66 @@ static int tell(struct tunnel_why *why, int r, const char *text)
 	return r;
 }
 
+/* In whatever order. */
+static bool same_selectors(const struct group *a, const struct group *b)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t k = 0; k < b->n; k++)
+			same += ipsec_selector_equal(&a->out[i], &b->out[k]);
+	return a->n == b->n && same == a->n;
+}
+
+static bool same_ends(const struct group *a, const struct group *b)
+{
+	return addr_equal(&a->near, &b->near) &&
+	       addr_equal(&a->far, &b->far) && !strcmp(a->peer, b->peer);
+}
+
 static bool same_place(const struct group *a, const struct group *b)
 {
-	return a->scope == b->scope && addr_equal(&a->near, &b->near) &&
-	       addr_equal(&a->far, &b->far) && !strcmp(a->peer, b->peer) &&
-	       ipsec_selector_equal(&a->out, &b->out);
+	return a->scope == b->scope && same_ends(a, b) && same_selectors(a, b);
 }
 
 /* -- what is in the way --------------------------------------------------- */
+
+static bool meets(const struct group *g, const struct ipsec_selector *out)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (ipsec_selectors_meet(&g->out[i], out))
+			return true;
+	return false;
+}
+
+static bool groups_meet(const struct group *a, const struct group *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (meets(a, &b->out[i]))
+			return true;
+	return false;
+}
+
+/* Of two scopes the smaller one has what is for both. */
+static bool goes_before(const struct group *a, const struct group *b)
+{
+	return a->scope != b->scope && same_ends(a, b);
+}
 
 static const struct group *in_the_way(const struct pairs *p,
 				      const struct group *like)
 {
 	const struct group *g = p->groups;
 
-	while (g && (g->scope == ESP_MEDIA ||
-		     (addr_equal(&g->far, &like->far) &&
-		      !strcmp(g->peer, like->peer)) ||
-		     !ipsec_selectors_meet(&g->out, &like->out)))
+	while (g && (g->scope == ESP_MEDIA || goes_before(g, like) ||
+		     !groups_meet(g, like)))
 		g = g->next;
 	return g;
 }
 
 struct look {
 	const struct range *range;
-	const struct ipsec_selector *out;
+	const struct group *like;
 	struct ipsec_policy found;
 	bool any;
 };
@@ -73,7 +108,7 @@ static void see(void *user, const struct ipsec_policy *p)
 	struct ipsec_selector out = p->dir == IPSEC_OUT ? p->sel
 							: turned(&p->sel);
 
-	if (l->any || gives_way(l, p) || !ipsec_selectors_meet(&out, l->out))
+	if (l->any || gives_way(l, p) || !meets(l->like, &out))
 		return;
 	l->found = *p;
 	l->any = true;
@@ -95,14 +130,15 @@ static int refuse_foreign(const struct ipsec_policy *p, struct tunnel_why *why)
 static int check_room(struct pairs *p, const struct group *like,
 		      struct tunnel_why *why)
 {
-	struct look look = { .range = xfrm_range(p->x), .out = &like->out };
+	struct look look = { .range = xfrm_range(p->x), .like = like };
 	struct xfrm_why x;
 	int r;
 
 	if (in_the_way(p, like))
-		return tell(why, E_EXISTS, "another peer's tunnel is for some "
-			    "of the same addresses: the esp_nets of peers must "
-			    "not overlap");
+		return tell(why, E_EXISTS, "another tunnel is for some of the "
+			    "same addresses: the esp_nets of peers must not "
+			    "overlap, nor what one peer's gateways say is "
+			    "behind them");
 	r = xfrm_policies(p->x, see, &look, &x);
 	if (r)
 		return tell(why, r, x.text);
@@ -113,18 +149,19 @@ static int check_room(struct pairs *p, const struct group *like,
 
 static int open_group(struct pairs *p, struct group *g, struct tunnel_why *why)
 {
+	struct net far = { g->far, g->far.family == 4 ? 32 : 128 };
 	struct xfrm_why x;
 	int r;
 
 	if (g->scope == ESP_MEDIA)
 		return 0;
 	r = check_room(p, g, why);
-	if (r)
+	if (r || g->scope == ESP_NET) /* its bypasses are there */
 		return r;
 	g->bypass = calloc(2 * p->bypass.n + 1, sizeof *g->bypass);
 	if (!g->bypass)
 		return tell(why, E_NOMEM, "no memory");
-	r = bypass_raise(p->x, &p->bypass, &g->near, &g->far, g->bypass,
+	r = bypass_raise(p->x, &p->bypass, &g->near, &far, g->bypass,
 			 &g->n_bypass, &x);
 	return r ? tell(why, r, x.text) : 0;
 }

@@ -13,10 +13,12 @@ struct group {
 	uint8_t scope;              /* enum esp_scope */
 	struct addr near, far;      /* between which ESP goes; without ports */
 	char peer[NAME_TEXT];       /* whose keys they are */
-	struct ipsec_selector out;  /* of its policies */
+	size_t n;
+	struct ipsec_selector out[PAIR_SELECTORS]; /* of its policies */
 	unsigned pairs;             /* raised */
 	const struct tunnel_pair *sender; /* NULL: it has no policies */
-	uint32_t policy[2];         /* slots, by enum ipsec_dir */
+	/* slots, n of each direction that it has, by enum ipsec_dir */
+	uint32_t policy[IPSEC_DIRS][PAIR_SELECTORS];
 	uint32_t *bypass;           /* slots; owned */
 	size_t n_bypass;
 };

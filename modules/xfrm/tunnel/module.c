@@ -1,7 +1,8 @@
 /* module.c - the module xfrm: the role "tunnel" by the kernel's XFRM.
  *
- *   block.c   nothing but ESP passes the ports
- *   pair.c    SAs, of one line of media or for all between two ends
+ *   block.c   nothing but ESP passes the ports, or to and from networks
+ *   pair.c    SAs, of one line of media, for all between two ends, or between
+ *             the networks behind them
  *   group.c   the policies that pairs have in common
  *   bypass.c  what stays out of those that are for all
  *   door.c    our port of ESP in UDP
@@ -86,6 +87,19 @@ static int check(const struct conf *c, struct conf_err *err)
 	return r;
 }
 
+static void add_gate(struct pairs *p, const struct addr *a)
+{
+	struct addr host = *a;
+
+	host.port = 0;
+	if (!a->family || addr_is_any(a))
+		return;
+	for (size_t i = 0; i < p->n_gates; i++)
+		if (addr_equal(&p->gate[i], &host))
+			return;
+	p->gate[p->n_gates++] = host;
+}
+
 static void copy_settings(struct pairs *p, const struct settings *s)
 {
 	memcpy(p->media, s->face[OUTSIDE].media, sizeof p->media);
@@ -94,6 +108,10 @@ static void copy_settings(struct pairs *p, const struct settings *s)
 			if (p->n_sip < PAIR_SIP_MAX)
 				p->sip[p->n_sip++] = s->face[f].listen[i].addr;
 	_Static_assert(PAIR_SIP_MAX == 2 * LISTEN_MAX, "room for all");
+	for (int i = 0; i < 2; i++)
+		add_gate(p, &s->face[OUTSIDE].media[i]);
+	for (size_t i = 0; i < s->face[OUTSIDE].n_listen; i++)
+		add_gate(p, &s->face[OUTSIDE].listen[i].addr);
 }
 
 /* -- starting ------------------------------------------------------------- */
@@ -125,6 +143,35 @@ static int open_kernel(struct pairs *p, int ledger)
 	return 0;
 }
 
+/* Gateways may be in their own networks: SIP passes to and from all of them,
+ * and what it takes to get there. */
+static int pass_sip(struct pairs *p, const struct net *net,
+		    struct xfrm_why *why)
+{
+	uint32_t slot[2 * BYPASS_MOST];
+	size_t n;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < p->n_gates; i++)
+		if (p->gate[i].family == net->base.family)
+			r = bypass_raise(p->x, &p->bypass, &p->gate[i], net,
+					 slot, &n, why);
+	return r;
+}
+
+static int shut_nets(struct pairs *p, const struct pair_peer *peer,
+		     struct xfrm_why *why)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < peer->n; i++) {
+		r = pass_sip(p, &peer->net[i], why);
+		if (!r)
+			r = block_net(p->x, &peer->net[i], why);
+	}
+	return r;
+}
+
 static int block_all(struct pairs *p, const struct tunnel_settings *t)
 {
 	struct xfrm_why why;
@@ -134,6 +181,8 @@ static int block_all(struct pairs *p, const struct tunnel_settings *t)
 		if (p->media[i].family)
 			r = block_ports(p->x, &p->media[i], t->port_min,
 					t->port_max, &why);
+	for (size_t i = 0; !r && i < p->n_peers; i++)
+		r = shut_nets(p, &p->peer[i], &why);
 	if (!r)
 		r = block_forget(p->x, &why);
 	return r ? explain(r, &why) : 0;
@@ -242,6 +291,8 @@ static int start(struct core *core, const struct conf *c, void **out)
 	if (!r)
 		r = bypass_read(&settings, child_policy(child),
 				&s->pairs.bypass);
+	if (!r)
+		r = pairs_read(&s->pairs, &settings, child_policy(child));
 	if (!r) {
 		copy_settings(&s->pairs, &settings);
 		r = open_kernel(&s->pairs, s->ledger);
@@ -256,6 +307,7 @@ static int start(struct core *core, const struct conf *c, void **out)
 	if (r) {
 		/* blocked stays blocked: a next start takes it over */
 		xfrm_close(s->pairs.x);
+		pairs_free(&s->pairs);
 		shut_doors(s);
 		free(s);
 		return r;

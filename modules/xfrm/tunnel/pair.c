@@ -8,6 +8,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
+#include "daemon/tunnelnets.h"
 #include "modules/xfrm/tunnel/block.h"
 #include "modules/xfrm/tunnel/group.h"
 
@@ -111,15 +112,14 @@ static int reserve(void *state, const struct addr *local,
 
 struct wanted {
 	struct ipsec_sa sa[2];
-	struct ipsec_policy policy[2];
+	struct ipsec_policy policy[IPSEC_DIRS * PAIR_SELECTORS];
 	struct xfrm_wanted w;
 };
+_Static_assert(2 + IPSEC_DIRS * PAIR_SELECTORS <= XFRM_MOST, "room for all");
 
-static struct ipsec_selector selector_of(const struct esp_end *src,
-					 const struct esp_end *dst)
+static struct ipsec_selector selector_of(const struct esp_selector *s,
+					 const struct esp_selector *d)
 {
-	const struct esp_selector *s = &src->sel[0], *d = &dst->sel[0];
-
 	return (struct ipsec_selector){
 		.src = s->net, .dst = d->net,
 		.sport = s->port, .sport_mask = s->mask,
@@ -139,6 +139,15 @@ static struct ipsec_life life_of(const struct msg_tunnel_key *k)
 		.soft_s = k->life_s - k->life_s / 8, .hard_s = k->life_s };
 }
 
+/* One SA for all selectors says nothing of them: its policies do. */
+static struct ipsec_selector sa_selector(const struct esp_end *src,
+					 const struct esp_end *dst,
+					 unsigned scope)
+{
+	return scope == ESP_NET ? (struct ipsec_selector){ .proto = 0 }
+				: selector_of(&src->sel[0], &dst->sel[0]);
+}
+
 static struct ipsec_sa sa_of(const struct group *g,
 			     const struct msg_tunnel_key *k,
 			     enum ipsec_dir dir)
@@ -152,18 +161,33 @@ static struct ipsec_sa sa_of(const struct group *g,
 		.window = k->window, .life = life_of(k),
 		.encap = { k->udp ? src->at.port : 0,
 			   k->udp ? dst->at.port : 0 },
-		.sel = selector_of(src, dst),
+		.sel = sa_selector(src, dst, k->scope),
 		.key = dir == IPSEC_IN ? k->in : k->out };
+}
+
+static struct ipsec_selector turned(const struct ipsec_selector *s)
+{
+	return (struct ipsec_selector){
+		.src = s->dst, .dst = s->src, .proto = s->proto,
+		.sport = s->dport, .sport_mask = s->dport_mask,
+		.dport = s->sport, .dport_mask = s->sport_mask };
+}
+
+/* What is behind us comes by what is passed on, too. */
+static int dirs_of(const struct group *g)
+{
+	return g->scope == ESP_NET ? IPSEC_DIRS : IPSEC_OUT + 1;
 }
 
 /* Smaller scopes go before larger ones. */
 static struct ipsec_policy policy_of(const struct pairs *p,
-				     const struct group *g,
+				     const struct group *g, size_t i,
 				     const struct ipsec_sa *sa,
 				     enum ipsec_dir dir)
 {
 	return (struct ipsec_policy){
-		.sel = sa->sel, .dir = (uint8_t)dir, .action = IPSEC_PROTECT,
+		.sel = dir == IPSEC_OUT ? g->out[i] : turned(&g->out[i]),
+		.dir = (uint8_t)dir, .action = IPSEC_PROTECT,
 		.priority = range_priority(xfrm_range(p->x), IPSEC_PROTECT,
 					   g->scope - ESP_MEDIA),
 		.src = sa->src, .dst = sa->dst,
@@ -175,44 +199,82 @@ static struct ipsec_policy policy_of(const struct pairs *p,
 static void want(struct wanted *u, const struct pairs *p,
 		 const struct group *g, const struct msg_tunnel_key *k)
 {
-	for (int dir = IPSEC_IN; dir <= IPSEC_OUT; dir++) {
+	size_t n = 0;
+
+	for (int dir = IPSEC_IN; dir <= IPSEC_OUT; dir++)
 		u->sa[dir] = sa_of(g, k, dir);
-		u->policy[dir] = policy_of(p, g, &u->sa[dir], dir);
-	}
-	u->w = (struct xfrm_wanted){ u->sa, 2, u->policy, g->sender ? 0 : 2 };
+	for (int dir = IPSEC_IN; dir < dirs_of(g) && !g->sender; dir++)
+		for (size_t i = 0; i < g->n; i++)
+			u->policy[n++] = policy_of(
+				p, g, i, &u->sa[dir == IPSEC_OUT], dir);
+	u->w = (struct xfrm_wanted){ u->sa, 2, u->policy, n };
 }
 
 /* -- checks --------------------------------------------------------------- */
 
-static bool is_own(const struct pairs *p, const struct addr *a)
+static bool takes_own(const struct pairs *p, const struct net *n)
 {
 	for (int i = 0; i < 2; i++)
-		if (p->media[i].family && addr_same_host(&p->media[i], a))
+		if (p->media[i].family && net_contains(n, &p->media[i]))
 			return true;
 	for (size_t i = 0; i < p->n_sip; i++)
-		if (addr_same_host(&p->sip[i], a))
+		if (net_contains(n, &p->sip[i]))
 			return true;
 	return false;
 }
 
-/* The far side is what the keeper verified, one host; ours is what we have. */
+/* Without a peer of that name there is nothing that it may have behind it. */
+static void rules_of_nets(const struct pairs *p, const char *peer,
+			  struct selector_rules *rules)
+{
+	rules->near = p->own.nets;
+	rules->n_near = p->own.n_nets;
+	rules->n_far = 0;
+	for (size_t i = 0; i < p->n_peers; i++)
+		if (!strcmp(p->peer[i].name, peer)) {
+			rules->far = p->peer[i].net;
+			rules->n_far = p->peer[i].n;
+		}
+}
+
+static int check_selectors(const struct pairs *p,
+			   const struct selector_rules *rules,
+			   const struct group *like, struct tunnel_why *why)
+{
+	const char *text;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < like->n; i++) {
+		if (takes_own(p, &like->out[i].dst))
+			return tell(why, E_POLICY,
+				    "the far end's address is ours");
+		r = selector_check(&like->out[i], rules, &text);
+		if (r)
+			tell(why, r, text);
+	}
+	return r;
+}
+
+/* The far side is what the keeper verified: one host, or networks that our own
+ * configuration lets it have. Ours is what we have. */
 static int check(const struct pairs *p, const struct tunnel_pair *t,
-		 const struct msg_tunnel_key *k, struct tunnel_why *why)
+		 const struct group *like, struct tunnel_why *why)
 {
 	uint8_t bits = t->local.family == 4 ? 32 : 128;
 	struct net near = { host_of(&t->local), bits };
-	struct net far = { host_of(&k->far.at), bits };
+	struct net far = { like->far, bits };
 	struct selector_rules rules = {
-		.scope = k->scope, .near = &near, .n_near = 1, .far = &far,
+		.scope = like->scope, .near = &near, .n_near = 1, .far = &far,
 		.n_far = 1, .sip = p->sip, .n_sip = p->n_sip };
-	struct ipsec_selector s = selector_of(&k->near, &k->far);
-	const char *text;
-	int r;
 
-	if (is_own(p, &k->far.at))
+	if (takes_own(p, &far))
 		return tell(why, E_POLICY, "the far end's address is ours");
-	r = selector_check(&s, &rules, &text);
-	return r ? tell(why, r, text) : 0;
+	if (like->scope == ESP_NET && tunnelnets_has(&p->own, &like->far))
+		return tell(why, E_POLICY, "the far end's address is behind "
+			    "us");
+	if (like->scope == ESP_NET)
+		rules_of_nets(p, like->peer, &rules);
+	return check_selectors(p, &rules, like, why);
 }
 
 /* -- raising -------------------------------------------------------------- */
@@ -220,7 +282,7 @@ static int check(const struct pairs *p, const struct tunnel_pair *t,
 static int install(struct pairs *p, struct tunnel_pair *t, struct group *g,
 		   const struct wanted *u, struct tunnel_why *why)
 {
-	uint32_t slot[4] = { 0 };
+	uint32_t slot[XFRM_MOST] = { 0 };
 	struct xfrm_why x;
 	int r = xfrm_raise(p->x, &u->w, slot, &x);
 
@@ -232,7 +294,8 @@ static int install(struct pairs *p, struct tunnel_pair *t, struct group *g,
 	}
 	memcpy(t->sa, slot, sizeof t->sa);
 	if (u->w.n_policy) {
-		memcpy(g->policy, slot + 2, sizeof g->policy);
+		for (size_t i = 0; i < u->w.n_policy; i++)
+			g->policy[i / g->n][i % g->n] = slot[2 + i];
 		g->sender = t;
 	}
 	t->reqid = g->reqid;
@@ -247,9 +310,12 @@ static struct group place_of(const struct tunnel_pair *t,
 {
 	struct group g = {
 		.reqid = t->reqid, .scope = k->scope,
-		.near = host_of(&k->near.at), .far = host_of(&k->far.at),
-		.out = selector_of(&k->near, &k->far) };
+		.near = host_of(&k->near.at), .far = host_of(&k->far.at) };
 
+	for (size_t i = 0; i < k->near.n; i++)
+		for (size_t j = 0; j < k->far.n; j++)
+			g.out[g.n++] = selector_of(&k->near.sel[i],
+						   &k->far.sel[j]);
 	strncpy(g.peer, k->peer, sizeof g.peer - 1);
 	return g;
 }
@@ -261,7 +327,7 @@ static int raise_pair(void *state, struct tunnel_pair *t,
 	struct pairs *p = state;
 	struct group like = place_of(t, k), *g;
 	struct wanted u;
-	int r = check(p, t, k, why);
+	int r = check(p, t, &like, why);
 
 	if (!r && instead && k->scope == ESP_MEDIA &&
 	    instead->reqid != t->reqid)
@@ -288,16 +354,22 @@ static int turn(void *state, struct tunnel_pair *t, struct tunnel_why *why)
 {
 	struct pairs *p = state;
 	struct group *g = t->group;
-	struct xfrm_why x;
-	int r;
+	struct xfrm_why x, ignored;
+	size_t i = 0;
+	int r = 0;
 
 	if (sends(p, t))
 		return 0;
 	if (!g || !g->sender)
 		return tell(why, E_STATE, "there is nothing to take over");
-	r = xfrm_turn(p->x, g->policy[IPSEC_OUT], t->far_spi, &x);
-	if (r)
+	while (!r && i < g->n)
+		r = xfrm_turn(p->x, g->policy[IPSEC_OUT][i++], t->far_spi, &x);
+	if (r) { /* those before it go back: both SAs are there */
+		for (i--; i--;)
+			xfrm_turn(p->x, g->policy[IPSEC_OUT][i],
+				  g->sender->far_spi, &ignored);
 		return tell(why, r, x.text);
+	}
 	g->sender = t;
 	return 0;
 }
@@ -313,13 +385,13 @@ static bool heard(void *state, const struct tunnel_pair *t)
 /* What is to be removed with it. The policies, if it still sends by them, even
  * if there are others in the group: what leaves must not meet an SA that is
  * gone. */
-static void leave(struct tunnel_pair *t, uint32_t slot[static 4])
+static void leave(struct tunnel_pair *t, uint32_t slot[static XFRM_MOST])
 {
 	struct group *g = t->group;
 
-	memcpy(slot + 2, t->sa, sizeof t->sa);
+	memcpy(slot, t->sa, sizeof t->sa);
 	if (g && g->sender == t) {
-		memcpy(slot, g->policy, sizeof g->policy);
+		memcpy(slot + 2, g->policy, sizeof g->policy);
 		memset(g->policy, 0, sizeof g->policy);
 		g->sender = NULL;
 	}
@@ -331,11 +403,11 @@ static void drop(void *state, struct tunnel_pair *t)
 {
 	struct pairs *p = state;
 	struct tunnel_pair **at = &p->first;
-	uint32_t slot[4] = { 0 };
+	uint32_t slot[XFRM_MOST] = { 0 };
 	struct xfrm_why why;
 
 	leave(t, slot);
-	if (xfrm_drop(p->x, slot, 4, &why))
+	if (xfrm_drop(p->x, slot, XFRM_MOST, &why))
 		log_error(TAG, "%s; it goes with the next start", why.text);
 	if (t->group)
 		group_settle(p, t->group);
@@ -359,6 +431,29 @@ void pairs_free(struct pairs *p)
 		free(g->bypass);
 		free(g);
 	}
+	free(p->peer);
+	p->peer = NULL;
+}
+
+int pairs_read(struct pairs *p, const struct settings *s,
+	       const struct policy *policy)
+{
+	const struct peer *peer;
+
+	p->own = s->tunnel;
+	p->n_peers = 0;
+	p->peer = calloc(policy_count(policy) + 1, sizeof *p->peer);
+	for (size_t i = 0; p->peer && (peer = policy_at(policy, i)); i++) {
+		struct pair_peer *to = &p->peer[p->n_peers];
+
+		if (!tunnelpeer_is_net(peer))
+			continue;
+		memcpy(to->name, peer->name, sizeof to->name);
+		memcpy(to->net, peer->esp_nets, sizeof to->net);
+		to->n = peer->n_esp_nets;
+		p->n_peers++;
+	}
+	return p->peer ? 0 : E_NOMEM;
 }
 
 /* -- what happens --------------------------------------------------------- */
