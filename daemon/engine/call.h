@@ -341,6 +341,10 @@ void engine_words_forget(struct engine *e, const void *user);
 /* The call's offers and answers of keys go early (answer = "early"): our offer
  * may ask for it, theirs may be answered so. */
 bool call_wants_early(const struct call *c);
+/* A first INVITE of the outside goes on once the far end has acknowledged its
+ * early keying answer, and is refused if it cannot be answered so: what the
+ * phones send must find the tunnel up. */
+bool call_rings_late(const struct call *c);
 /* The keying answer to the INVITE, for a reliable provisional response before
  * the phone is picked up, as application/mikey; appended to out. Once the
  * offer has passed; E_NOTFOUND: there is none, it comes with the SDP. The

@@ -103,6 +103,7 @@ struct call {
 	bool tunnelled;    /* the same way: its media go in ESP */
 	enum mime_keyed_form package; /* as the far end writes them */
 	enum esp_scope scope; /* the same way: what the tunnel is for */
+	struct net behind[ESP_SELECTORS_MAX]; /* the far end; call_direct() */
 	bool carried;      /* the same way: in a tunnel of charon's ... */
 	bool within;       /* ... and there sealed, as they are without it */
 	bool before;       /* ... which must be up before anybody is called */
@@ -342,6 +343,12 @@ static inline bool call_proves(const struct call *c)
 	return c->need == NEED_REQUIRE && !call_bare(c);
 }
 
+/* Whether its media go from phone to phone, not through the relay. */
+static inline bool call_direct(const struct call *c)
+{
+	return c->tunnelled && c->scope == ESP_NET;
+}
+
 /* In which line, or place of a deal, the tunnel of a line stands: one that is
  * for more than a line is the first's, whatever lines there are. */
 static inline unsigned call_slot(const struct call *c, unsigned line)
@@ -368,6 +375,16 @@ int media_handle(struct engine *e, struct ipc_msg *msg);
 unsigned media_tick(struct engine *e);
 /* The relay is gone: calls with streams end. */
 void media_lost(struct engine *e);
+
+/* direct.c: calls whose media pass the relay by. As media.c, but that nothing
+ * is to be waited for. */
+/* Our end of the tunnel, for an offer. */
+int direct_place(struct call *c, struct job *j);
+/* Whether all that a body's media would reach is in the tunnel. */
+int direct_bind(struct call *c, struct job *j);
+/* Marks an offer without a line of media as one of the tunnel alone, or refuses
+ * it. */
+int direct_alone(const struct call *c, struct job *j);
 
 /* keyclient.c: the keeper's client */
 int keyclient_ask(struct call *c, struct job *j);

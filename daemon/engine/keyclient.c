@@ -136,6 +136,8 @@ static void fill_party(const struct call *c, const struct job *j, unsigned x,
 				fill_tunnel(c, d, i, &p->line[p->n]);
 			p->n++;
 		}
+	if (d->alone)
+		fill_tunnel(c, d, 0, &p->line[0]);
 	if (has_one(c))
 		p->n = 1;
 }
@@ -217,7 +219,8 @@ static int ask_answer(struct call *c, struct job *j, unsigned x)
 static int ask_finish(struct call *c, struct job *j, unsigned x)
 {
 	const struct deal *d = job_deal(j);
-	unsigned line = (unsigned)__builtin_ctz(lines_of(d, x));
+	unsigned line = d->alone ? 0
+				 : (unsigned)__builtin_ctz(lines_of(d, x));
 	struct msg_key_finish m = { .exchange = d->exchange[x].id,
 				    .branch = j->q.branch };
 	struct sdp_text text = answer_keys(j, line);
@@ -298,6 +301,8 @@ static int take_keys(const struct call *c, unsigned x,
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
 		if (lines >> i & 1)
 			out[i] = key[one ? 0 : k++];
+	if (job_deal(c->job)->alone)
+		out[0] = key[0];
 	return 0;
 }
 
@@ -315,13 +320,15 @@ static bool leads_to(const struct call *c, const struct addr *rtp,
 }
 
 /* Where the far end's media arrive stands in its keying message, under its MAC
- * or signature, and in SDP, which nobody vouches for: they must be the same. */
+ * or signature, and in SDP, which nobody vouches for: they must be the same, or
+ * in its networks (direct_bind()). */
 static bool far_fits(const struct call *c, unsigned x, const struct addr *far,
 		     const struct endpoint *end)
 {
 	uint32_t lines = lines_of(job_deal(c->job), x);
 
-	for (unsigned i = 0; c->tunnelled && i < SDP_LINES_MAX; i++) {
+	for (unsigned i = 0; c->tunnelled && !call_direct(c) &&
+			     i < SDP_LINES_MAX; i++) {
 		if (!(lines >> i & 1))
 			continue;
 		if (end[i].accepted && !leads_to(c, &end[i].rtp, far))
@@ -445,6 +452,7 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 		return E_FORMAT;
 	if (!far_fits(c, x, m->far, d->end))
 		return E_AUTH;
+	memcpy(c->behind, m->behind, sizeof c->behind);
 	if (c->job->branch)
 		memcpy(c->job->branch->key, d->key, sizeof d->key);
 	d->exchange[x].chosen = m->chosen;
@@ -548,6 +556,7 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 		    take_keys(c, (unsigned)x, m->key, m->n, false, b->key))
 			return broken(c, STAGE_KEY_FINISH);
 		merge_facts(&b->facts, &m->facts);
+		memcpy(c->behind, m->behind, sizeof c->behind);
 		if (!says_chosen(c->job, (unsigned)x, m->chosen)) {
 			r = E_FORMAT;
 			reason = "a=acfg does not name the keying message "

@@ -15,6 +15,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/body/filter.c daemon/engine/inside.h daemon/engine/body/job.h \
 	daemon/engine/bodyclient.c daemon/engine/report/glance.c \
 	daemon/engine/way/hop.c daemon/engine/way/hops.h \
+	daemon/engine/direct.c \
 	daemon/engine/ikeclient.c \
 	daemon/engine/keyclient.c daemon/engine/way/location.h daemon/engine/way/phone.c daemon/engine/way/refer.c \
 	daemon/engine/login.c \

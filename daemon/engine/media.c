@@ -70,7 +70,7 @@ void media_nat(struct call *c, struct job *j)
 	const struct settings *s = engine_settings(c->engine);
 	struct sdp_media *m = j->sdp.media;
 
-	if (j->q.from != INSIDE)
+	if (j->q.from != INSIDE || call_direct(c))
 		return;
 	if (!j->own)
 		c->nat = j->q.nat;

@@ -50,6 +50,8 @@ int tunnelclient_reserve(struct call *c, struct job *j)
 		m.n = 1;
 		m.local[0].port = 0;
 	}
+	if (call_direct(c))
+		m.local[0] = c->line[0].local[OUTSIDE];
 	r = tell(c->engine, MSG_TUNNEL_RESERVE, job_request(c, j, 0), &m,
 		 sizeof m);
 	return r ? tunnel_fail(j, STAGE_TUNNEL, r) : E_AGAIN;
@@ -72,6 +74,10 @@ static void take_reserved(const struct call *c, struct deal *d,
 {
 	unsigned n = 0;
 
+	if (d->alone) {
+		d->tunnel[0] = m->tunnel[n];
+		d->spi[0] = m->spi[n++];
+	}
 	for (unsigned i = 0; i < SDP_LINES_MAX && n < m->n; i++)
 		if (d->usable >> i & 1) {
 			d->tunnel[call_slot(c, i)] = m->tunnel[n];
@@ -114,13 +120,15 @@ static int handle_reserved(struct engine *e, const struct ipc_msg *msg)
 
 static int raise_line(struct call *c, struct job *j, unsigned i)
 {
+	const struct msg_key_ids *key = j->branch ? j->branch->key
+						  : j->deal->key;
 	unsigned slot = call_slot(c, i);
 	/* what others may send by meanwhile */
 	bool old = c->line[slot].tunnel || c->scope != ESP_MEDIA;
 	const struct msg_tunnel_raise m = {
 		.tunnel = job_deal(j)->tunnel[slot],
 		.instead = c->line[slot].tunnel,
-		.key_id = j->branch->key[i].send,
+		.key_id = key[i].send,
 		.proven = old && job_deal(j)->offerer != INSIDE,
 	};
 
@@ -130,6 +138,28 @@ static int raise_line(struct call *c, struct job *j, unsigned i)
 		    sizeof m);
 }
 
+/* Between networks: who answers has the keys with the offer, who offered with
+ * the early answer, and then nothing more is to be raised. */
+static int raise_direct(struct call *c, struct job *j)
+{
+	const struct deal *d = job_deal(j);
+	uint32_t lines = d->alone ? 1 : d->usable;
+	int r;
+
+	for (unsigned i = 0; i < d->n && j->branch && !j->early; i++)
+		if (!j->branch->end[i].accepted)
+			lines &= ~(1u << i);
+	if (!lines || !job_may_apply(c, j) ||
+	    (j->q.role == BODY_OFFER && (c->deal || !j->rekey ||
+					 d->offerer == INSIDE ||
+					 deal_waits(d))))
+		return 0;
+	r = raise_line(c, j, (unsigned)__builtin_ctz(lines));
+	if (r)
+		return tunnel_fail(j, STAGE_TUNNEL, r);
+	return j->waiting ? E_AGAIN : 0;
+}
+
 int tunnelclient_raise(struct call *c, struct job *j)
 {
 	bool one = false;
@@ -137,6 +167,8 @@ int tunnelclient_raise(struct call *c, struct job *j)
 
 	if (c->carried)
 		return ikeclient_use(c, j);
+	if (call_direct(c))
+		return raise_direct(c, j);
 	if (!c->tunnelled || j->q.role != BODY_ANSWER || j->early ||
 	    !job_may_apply(c, j))
 		return 0;

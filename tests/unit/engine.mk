@@ -40,6 +40,12 @@ tests_unit_test_filter_tunnel_SOURCES = tests/unit/test_filter_tunnel.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_tunnel_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_filter_net
+TESTS += tests/unit/test_filter_net
+tests_unit_test_filter_net_SOURCES = tests/unit/test_filter_net.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_net_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_filter_early
 TESTS += tests/unit/test_filter_early
 tests_unit_test_filter_early_SOURCES = tests/unit/test_filter_early.c \

@@ -18,6 +18,7 @@ static const char conf[] =
 	"outside = { listen = ( \"udp:127.0.0.2:5060\" );"
 	"  media = ( \"127.0.0.2\" ); };"
 	"identity = { cert = \"file:x\"; key = \"file:x\"; };"
+	"tunnel = { nets = ( \"10.1.7.0/24\" ); };"
 	"trust = { ca = \"file:x\"; };"
 	"profiles = {"
 	"  sealed = { need = \"require\"; keying = [ \"mikey-psk\" ];"
@@ -37,6 +38,11 @@ static const char conf[] =
 	"    media = \"esp\"; };"
 	"  host = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    media = \"esp\"; esp_scope = \"host\"; };"
+	"  net = { need = \"require\"; keying = [ \"mikey-psk\" ];"
+	"    media = \"esp\"; esp_scope = \"net\"; answer = \"early\"; };"
+	"  vpn = { need = \"require\"; keying = [ \"mikey-psk\" ];"
+	"    media = \"esp\"; esp_scope = \"net\"; answer = \"early\";"
+	"    esp_alone = \"allow\"; };"
 	"  ike = { need = \"require\"; media = \"ike\"; };"
 	"  before = { need = \"require\"; media = \"ike\";"
 	"    ike = \"before\"; };"
@@ -71,6 +77,10 @@ static const char conf[] =
 	"    psk = \"file:b.psk\"; },"
 	"  { match = \"*@host.example\"; profile = \"host\"; name = \"host\";"
 	"    psk = \"file:b.psk\"; esp_nets = ( \"127.0.0.9/32\" ); },"
+	"  { match = \"*@net.example\"; profile = \"net\"; name = \"net\";"
+	"    psk = \"file:b.psk\"; esp_nets = ( \"10.3.0.0/16\" ); },"
+	"  { match = \"*@vpn.example\"; profile = \"vpn\"; name = \"vpn\";"
+	"    psk = \"file:b.psk\"; esp_nets = ( \"10.4.0.0/16\" ); },"
 	"  { match = \"*@ike.example\"; profile = \"ike\"; name = \"ike\";"
 	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@before.example\"; profile = \"before\";"
@@ -305,8 +315,9 @@ static const struct msg_key_facts good = {
 /* A tunnel has one id for both directions. */
 static void fill_tunnels(const struct rig *r, const struct msg_key_party *p,
 			 struct msg_key_ids *key, struct addr *far,
-			 struct msg_key_facts *f)
+			 struct net *behind, struct msg_key_facts *f)
 {
+	behind[0] = r->behind;
 	for (unsigned i = 0; i < p->n && p->line[i].tunnel; i++) {
 		key[i].send = key[i].recv;
 		far[i] = r->far;
@@ -356,7 +367,8 @@ static void keeper_answer(struct rig *r, const struct mock_sent *s)
 	}
 	new_keys(r, a.key, a.n);
 	fill_facts(r, &a.facts);
-	fill_tunnels(r, &r->answer.party, a.key, a.far, &a.facts);
+	fill_tunnels(r, &r->answer.party, a.key, a.far, a.behind,
+		     &a.facts);
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_ANSWERED, s->id, &a,
@@ -374,7 +386,7 @@ static void keeper_finish(struct rig *r, const struct mock_sent *s)
 	fill_facts(r, &a.facts);
 	a.n = r->offer.party.n;
 	new_keys(r, a.key, a.n);
-	fill_tunnels(r, &r->offer.party, a.key, a.far, &a.facts);
+	fill_tunnels(r, &r->offer.party, a.key, a.far, a.behind, &a.facts);
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_FINISHED, s->id, &a,

@@ -49,6 +49,7 @@ struct rig {
 	uint64_t quieter_us; /* so much more the outside is */
 	bool hold_relay, hold_keeper, hold_tunnel; /* they say nothing */
 	int reserved_err, raised_err, used_err;
+	struct net behind; /* the far end, between networks */
 	struct addr far; /* of the far end's tunnels, as the keeper says */
 	uint32_t last_stream;
 	uint64_t last_key;

@@ -141,7 +141,8 @@ static int check_keys(const struct call *c, struct job *j)
 
 int answer_digest(const struct job *j, uint8_t out[static 32])
 {
-	unsigned lines = j->early ? 1 : j->sdp.n;
+	bool whole = j->early || job_deal(j)->alone;
+	unsigned lines = whole ? 1 : j->sdp.n;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	struct sdp_text t;
 	int r = E_NOMEM;
@@ -149,7 +150,7 @@ int answer_digest(const struct job *j, uint8_t out[static 32])
 	if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL))
 		goto out;
 	for (unsigned i = 0; i < lines; i++) {
-		if (!j->early && !j->branch->end[i].accepted)
+		if (!whole && !j->branch->end[i].accepted)
 			continue;
 		t = answer_keys(j, i);
 		if (!EVP_DigestUpdate(md, &t.len, sizeof t.len) ||
@@ -199,7 +200,8 @@ static int plan_keys(const struct call *c, struct job *j)
 	const struct branch *old;
 	int r;
 
-	if (!call_sealed(c) || !any_accepted(b) || sealing_answer(c, j))
+	if (!call_sealed(c) || !(any_accepted(b) || d->alone) ||
+	    sealing_answer(c, j))
 		return 0;
 	if (d->offerer == OUTSIDE) {
 		memcpy(b->key, d->key, sizeof b->key);

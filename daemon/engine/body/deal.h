@@ -59,6 +59,7 @@ struct deal {
 	bool hop;             /* its keys are shown to verified TLS only */
 	bool media_level;     /* one keying message a line; SDES: always */
 	unsigned n;           /* m= lines */
+	bool alone;           /* none, and it raises the tunnel all the same */
 	uint32_t usable;      /* a bit for each line that passes */
 	uint32_t refused;     /* of those, SDES: the keeper took no key */
 	uint8_t digest[32];   /* of the offer without o= */

@@ -31,6 +31,11 @@ bool call_wants_early(const struct call *c)
 	return call_sealed(c) && !c->body && p && p->early;
 }
 
+bool call_rings_late(const struct call *c)
+{
+	return call_direct(c) && c->from == OUTSIDE;
+}
+
 /* The deal of the first INVITE, if its keying goes in one MIKEY message. */
 static const struct deal *deal_of(const struct call *c, enum face offerer)
 {

@@ -6,7 +6,7 @@
  *   PORTS   relay opens ports              -
  *   RESERVE SPIs, for media in ESP         -
  *   KEYS    keeper: offer, or check theirs keeper: finish (if we offered)
- *   RAISE   -                              SAs, for media in ESP
+ *   RAISE   SAs, between networks          SAs, for media in ESP
  *   BIND    relay takes address and keys   relay takes both addresses, keys,
  *           (may receive)                  may send
  *   WRITE   the description for the other leg
@@ -33,7 +33,7 @@ static int step_read(struct call *c, struct job *j)
 
 static int step_ports(struct call *c, struct job *j)
 {
-	return media_ports(c, j);
+	return call_direct(c) ? direct_place(c, j) : media_ports(c, j);
 }
 
 static int step_keys(struct call *c, struct job *j)
@@ -45,7 +45,7 @@ static int step_keys(struct call *c, struct job *j)
 
 static int step_bind(struct call *c, struct job *j)
 {
-	return media_bind(c, j);
+	return call_direct(c) ? direct_bind(c, j) : media_bind(c, j);
 }
 
 static const struct {
@@ -478,7 +478,7 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 	if (!q->body.len) {
 		fn(user, NULL, &q->body);
 	} else if (c->tunnelled && q->from == OUTSIDE &&
-		   !is_type(q, "application/sdp")) {
+		   !is_type(q, "application/sdp") && !is_early(q)) {
 		begin_package(c, q, fn, user);
 	} else if (!is_type(q, "application/sdp") && !is_early(q)) {
 		refuse_now(c, 415, "Unsupported Media Type", fn, user);

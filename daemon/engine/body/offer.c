@@ -85,6 +85,7 @@ static int why_none(const struct call *c, struct job *j)
 static int choose_lines(const struct call *c, struct job *j)
 {
 	unsigned n = 0;
+	int r;
 
 	if ((c->need == NEED_FORBID || call_bare(c)) && any_mikey(&j->sdp))
 		return job_fail(j, STAGE_SEALED, E_POLICY,
@@ -95,6 +96,8 @@ static int choose_lines(const struct call *c, struct job *j)
 			j->deal->usable |= 1u << i;
 			n++;
 		}
+	if (call_direct(c) && (r = direct_alone(c, j)))
+		return r;
 	return n ? 0 : why_none(c, j);
 }
 
@@ -187,8 +190,8 @@ static int take_texts(struct job *j)
 	int r = 0;
 
 	if (!d->media_level)
-		return keep_mikey(d, &j->sdp.keys,
-				  &j->sdp.media[__builtin_ctz(d->usable)]);
+		return keep_mikey(d, &j->sdp.keys, &j->sdp.media[
+				  d->alone ? 0 : __builtin_ctz(d->usable)]);
 	for (unsigned i = 0; !r && i < j->sdp.n; i++) {
 		const struct sdp_keys *k = &j->sdp.media[i].keys;
 
@@ -374,7 +377,7 @@ static int plan_keys(struct call *c, struct job *j)
 	struct deal *d = j->deal;
 	int r = 0;
 
-	if (!call_sealed(c) || !d->usable)
+	if (!call_sealed(c) || !(d->usable || d->alone))
 		return 0;
 	if (d->offerer == OUTSIDE && (r = find_keys(c, j)))
 		return r;

@@ -23,7 +23,7 @@ struct rewriting {
 static bool line_passes(const struct rewriting *w, unsigned i)
 {
 	return deal_takes(w->d, i) && w->j->sdp.media[i].port &&
-	       w->c->line[i].stream;
+	       (w->c->line[i].stream || call_direct(w->c));
 }
 
 /* Our media address when no line has one. */
@@ -79,7 +79,9 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 			? SDP_PROTO_SECURE : SDP_PROTO_PLAIN;
 	if (l->reject)
 		return;
-	l->addr = seen(w, &w->c->line[i].local[w->to]);
+	l->direct = call_direct(w->c);
+	l->addr = l->direct ? w->j->sdp.media[i].addr
+			    : seen(w, &w->c->line[i].local[w->to]);
 	if (!w->edit.addr.family)
 		w->edit.addr = l->addr;
 	if (w->d->protocol == PROTOCOL_SDES)
@@ -101,6 +103,8 @@ static void plan(struct rewriting *w)
 		edit_line(w, i, exchange);
 		exchange += w->d->usable >> i & 1;
 	}
+	if (w->d->alone)
+		w->edit.mikey = text_of(w, 0);
 	if (!w->edit.addr.family)
 		w->edit.addr = any_media(w);
 }

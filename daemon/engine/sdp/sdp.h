@@ -104,7 +104,8 @@ struct sdp_edit_line {
 	bool reject;          /* port 0 */
 	bool hide;            /* left out with its section */
 	enum sdp_proto proto; /* RTP/AVP(F) <-> RTP/SAVP(F) */
-	struct addr addr;     /* ours, RTP; RTCP is the next port */
+	struct addr addr;     /* ours, RTP; RTCP is the next port ... */
+	bool direct;          /* ... or, where it is not ours, as it came */
 	const char *mikey;    /* base64 for the m= line, or NULL */
 	const char *crypto;   /* values of a=crypto, one a line, or NULL */
 	struct sdp_also also; /* beside mikey, of this line alone */

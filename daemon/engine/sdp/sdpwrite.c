@@ -157,7 +157,8 @@ static void put_media(struct writing *w, struct sdp_text line,
 }
 
 /* RFC 3605, in the form it came in. A port equal to RTP's stays so. */
-static void put_rtcp(struct writing *w, struct sdp_text v, struct sdp_text eol)
+static void put_rtcp(struct writing *w, struct sdp_text line,
+		     struct sdp_text v, struct sdp_text eol)
 {
 	const struct sdp_media *m = &w->s->media[w->line];
 	const struct addr *a = section_addr(w);
@@ -166,6 +167,11 @@ static void put_rtcp(struct writing *w, struct sdp_text v, struct sdp_text eol)
 	sdp_word(&v);
 	if (edit_line(w)->reject)
 		return;
+	if (edit_line(w)->direct) {
+		put(w, line);
+		put_end(w, eol);
+		return;
+	}
 	buf_printf(w->out, "a=rtcp:%u", a->port + (same ? 0u : 1u));
 	if (v.len) {
 		buf_text(w->out, " ");
@@ -198,7 +204,7 @@ static void put_attribute(struct writing *w, struct sdp_text line,
 	    (w->e->no_pre && sdp_pre_is(name)))
 		return;
 	if (w->line >= 0 && sdp_is(name, "rtcp")) {
-		put_rtcp(w, value, eol);
+		put_rtcp(w, line, value, eol);
 		return;
 	}
 	put(w, line);
