@@ -496,6 +496,26 @@ def our_own_prack(s):
     s.gone()
 
 
+@case(target="", keys=("before=1",))
+def requests_of_a_precondition(s):
+    """PRACK and UPDATE of the gateway's own, each challenged."""
+    lead(s, "")
+    d, i = s.invite()
+    s.b.reply(i, "183 Progress", "B1", "Content-Type: application/sdp\r\nRequire: 100rel\r\n"
+              "RSeq: 7\r\n", SDP)
+    for name in ("PRACK", "UPDATE"):
+        first = s.b.expect(name)
+        refuse(s.b, first, challenge(name))
+        again = s.b.expect(name)
+        right(again, nonce=name)
+        same((again.body, again.get("RAck")), (first.body, first.get("RAck")), name)
+        s.b.reply(again, "200 OK", contact=False, body=SDP if name == "UPDATE" else b"")
+    s.b.reply(i, "200 OK", "B1")
+    s.confirm(d)
+    s.bye(d)
+    s.gone()
+
+
 # -- outside calls ------------------------------------------------------------
 
 MWI = "Event: message-summary\r\nExpires: 600\r\n"

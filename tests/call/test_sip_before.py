@@ -217,6 +217,19 @@ def an_update_without_an_answer(s):
     ended(s, i)
 
 
+@case(keys=BEFORE + ("t1=%d" % T1,))
+def an_update_into_silence(s):
+    _, i = s.invite()
+    s.b.reply(i, "100 Trying")
+    pracked(s, i)
+    s.b.expect("UPDATE")
+    s.a.expect("SIP/2.0 580", 6 * SLOW)
+    s.b.reply(s.b.expect("CANCEL", skip="UPDATE"), "200 OK", contact=False)
+    s.b.reply(i, "487 Request Terminated", "B1")
+    s.b.expect("ACK", skip="UPDATE")
+    s.gone()
+
+
 @case(keys=BEFORE)
 def offers_that_cross(s):
     d, i = s.invite()
