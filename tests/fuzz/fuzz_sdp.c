@@ -46,6 +46,8 @@ static void plan(const struct sdp *s, struct sdp_edit *e, bool sealed)
 			e->line[i].crypto = CRYPTO1 "\n" CRYPTO2;
 		e->line[i].configs = e->also;
 		e->line[i].chosen = config[sealed];
+		e->line[i].directed = i & 1;
+		e->line[i].direction = (enum sdp_direction)(i >> 1 & 3);
 		e->line[i].pre = (struct sdp_pre_edit){ sealed, i & 3,
 							i >> 1 & 3 };
 		if (i & 1)
@@ -159,9 +161,12 @@ static void convert(const struct sdp *s, bool sealed)
 	must(!sdp_write(s, &e, &out));
 	must(!sdp_read(out.data, out.len, &again, &why));
 	must(again.n == s->n);
-	for (unsigned i = 0; i < s->n; i++)
+	for (unsigned i = 0; i < s->n; i++) {
 		must(e.line[i].reject ? !again.media[i].port
 		     : again.media[i].port == e.line[i].addr.port);
+		must(!e.line[i].directed ||
+		     again.media[i].direction == e.line[i].direction);
+	}
 	if (sealed) {
 		check_sealed(&again);
 		check_alternatives(&again);

@@ -149,6 +149,43 @@ static void a_line_declined(void **state)
 	rig_free(r);
 }
 
+/* What the far end's phone does not send or take, ours does not answer with.
+ */
+static void the_other_direction(void **state)
+{
+	static const struct {
+		const char *ours, *theirs, *then;
+	} row[] = {
+		{ "", "a=recvonly\r\n", "a=sendonly\r\n" },
+		{ "a=sendrecv\r\n", "a=sendonly\r\n", "a=recvonly\r\n" },
+		{ "a=sendonly\r\n", "a=recvonly\r\n", "a=sendonly\r\n" },
+		{ "a=sendonly\r\n", "a=inactive\r\n", "a=inactive\r\n" },
+		{ "a=recvonly\r\n", "a=recvonly\r\n", "a=inactive\r\n" },
+		{ "a=inactive\r\n", "a=inactive\r\n", "a=inactive\r\n" },
+		{ "a=sendrecv\r\n", "", "a=sendrecv\r\n" },
+	};
+	char offer[512], answer[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct rig *r = rig(INSIDE);
+		const char *found;
+
+		snprintf(offer, sizeof offer, PLAIN "%s", row[i].ours);
+		snprintf(answer, sizeof answer, UP "%s", row[i].theirs);
+		passes(r, INSIDE, BODY_OFFER, offer);
+		holds(r, answer);
+		rig_refresh(r, &o);
+		must_pass();
+		has(row[i].then);
+		found = strstr(o.body, row[i].then);
+		assert_null(strstr(found + strlen(row[i].then), "only\r\n"));
+		if (strcmp(row[i].ours, row[i].then) && *row[i].ours)
+			has_not(row[i].ours);
+		rig_free(r);
+	}
+}
+
 static void answers_that_will_not_do(void **state)
 {
 	static const struct {
@@ -442,6 +479,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_of_ours),
 		cmocka_unit_test(a_line_declined),
+		cmocka_unit_test(the_other_direction),
 		cmocka_unit_test(answers_that_will_not_do),
 		cmocka_unit_test(no_tunnel_no_call),
 		cmocka_unit_test(a_call_of_theirs),

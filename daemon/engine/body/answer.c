@@ -62,6 +62,7 @@ static int read_lines(const struct call *c, struct job *j)
 		end->mux = m->rtcp_mux && d->end[i].mux;
 		end->held = m->direction != SDP_SENDRECV ||
 			    addr_is_any(&m->addr);
+		end->direction = m->direction;
 		end->rtp = m->addr;
 		end->rtcp = m->rtcp;
 	}

@@ -116,6 +116,35 @@ bool call_due(const struct call *c)
 
 /* -- writing --------------------------------------------------------------- */
 
+/* What is left of our direction where theirs is this (RFC 3264 6.1). */
+static enum sdp_direction between(enum sdp_direction ours,
+				  enum sdp_direction theirs)
+{
+	static const enum sdp_direction both[2][2] = {
+		{ SDP_INACTIVE, SDP_RECVONLY }, { SDP_SENDONLY, SDP_SENDRECV }
+	};
+	bool send = ours != SDP_RECVONLY && ours != SDP_INACTIVE &&
+		    theirs != SDP_SENDONLY && theirs != SDP_INACTIVE;
+	bool receive = ours != SDP_SENDONLY && ours != SDP_INACTIVE &&
+		       theirs != SDP_RECVONLY && theirs != SDP_INACTIVE;
+
+	return both[send][receive];
+}
+
+/* The phone's offer, once more, answers what the far end describes. */
+static void edit_direction(const struct call *c, const struct job *j,
+			   unsigned i, struct sdp_edit_line *l)
+{
+	const struct branch *b = c->deal && c->deal->offerer == INSIDE
+					 ? c->deal->active : NULL;
+
+	if (!j->own || !b || !b->end[i].accepted)
+		return;
+	l->direction = between(j->sdp.media[i].direction,
+			       b->end[i].direction);
+	l->directed = l->direction != j->sdp.media[i].direction;
+}
+
 void before_edit(const struct call *c, const struct job *j, unsigned i,
 		 struct sdp_edit_line *l)
 {
@@ -124,6 +153,8 @@ void before_edit(const struct call *c, const struct job *j, unsigned i,
 	if (!c->before || j->q.from != INSIDE ||
 	    (c->state == CALL_UP && !asked))
 		return;
+	if (c->state != CALL_UP)
+		edit_direction(c, j, i, l);
 	l->pre.on = true;
 	l->pre.current = c->pre[i].current;
 	if (c->from == OUTSIDE && c->pre[i].current != SDP_PRE_BOTH)

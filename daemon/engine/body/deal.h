@@ -13,6 +13,7 @@ struct endpoint {
 	bool accepted; /* the port is not 0 */
 	bool mux;
 	bool held;     /* not sendrecv, or no address */
+	enum sdp_direction direction; /* as it says */
 	bool fax;      /* UDPTL: no RTP, no RTCP, and one side at a time */
 	struct addr rtp, rtcp; /* rtcp.family 0: RTP's port + 1 */
 };

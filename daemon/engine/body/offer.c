@@ -113,6 +113,7 @@ static void fill_ends(struct job *j)
 		end->mux = m->rtcp_mux && !m->fax;
 		end->held = m->direction != SDP_SENDRECV ||
 			    addr_is_any(&m->addr);
+		end->direction = m->direction;
 		end->rtp = m->addr;
 		end->rtcp = m->rtcp;
 	}

@@ -115,6 +115,8 @@ struct sdp_edit_line {
 		bool on; /* our security preconditions (sdppre.h) */
 		unsigned current, confirm;
 	} pre;
+	bool directed;        /* another direction than the sender's */
+	enum sdp_direction direction;
 };
 
 /* What the other leg sees. */

@@ -195,11 +195,21 @@ static bool is_bundle(struct sdp_text name, struct sdp_text value)
 	       (sdp_is(name, "group") && sdp_is(sdp_word(&value), "BUNDLE"));
 }
 
+static bool is_direction(struct sdp_text name)
+{
+	for (int d = SDP_SENDRECV; d <= SDP_INACTIVE; d++)
+		if (sdp_is(name, sdp_direction_name((enum sdp_direction)d)))
+			return true;
+	return false;
+}
+
 static void put_attribute(struct writing *w, struct sdp_text line,
 			  struct sdp_text eol)
 {
 	struct sdp_text value, name = sdp_attribute(line, &value);
 
+	if (w->line >= 0 && edit_line(w)->directed && is_direction(name))
+		return;
 	if (is_dropped(w, name) || is_bundle(name, value) ||
 	    (w->e->no_pre && sdp_pre_is(name)))
 		return;
@@ -270,6 +280,10 @@ static void end_section(struct writing *w)
 		sdp_put_capabilities(w->out, &w->e->also, w->s->eol);
 	else if (!edit_line(w)->reject)
 		put_alternatives(w);
+	if (w->line >= 0 && edit_line(w)->directed)
+		buf_printf(w->out, "a=%s%s",
+			   sdp_direction_name(edit_line(w)->direction),
+			   w->s->eol);
 	if (w->line >= 0 && edit_line(w)->pre.on && !edit_line(w)->reject)
 		sdp_pre_write(edit_line(w)->pre.current,
 			      edit_line(w)->pre.confirm, w->s->eol, w->out);
