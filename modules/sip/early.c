@@ -8,6 +8,9 @@
  * INVITE on. To others that know 100rel, it sends the phone's first
  * provisional response with SDP, which has the answer, reliably.
  *
+ * Where the phones' packets pass us by (call_rings_late()) the INVITE goes on
+ * only when the PRACK has come, and one that cannot be answered so is refused.
+ *
  * Until the PRACK came, whatever the phone responds waits, but for a failure:
  * a 2xx has to (RFC 3262 3), and an unreliable response between would stop
  * Sofia from repeating the reliable one. Without PRACK the call ends after
@@ -80,6 +83,7 @@ static int on_prack(struct reliable *r, nta_reliable_t *rel,
 	struct txn *t = r->txn;
 
 	r->rel = NULL;
+	t->pracked = prack && sip;
 	nta_reliable_destroy(rel);
 	pair_to_sweep(t->pair); /* what waited goes on from the loop */
 	if (!prack || !sip)
@@ -134,6 +138,30 @@ void early_answer(struct txn *t, const sip_t *sip)
 	buf_free(&keys);
 }
 
+bool early_keeps(struct passage *p, const struct body *out,
+		 struct refusal *no)
+{
+	struct txn *t = p->txn;
+
+	no->status = 0;
+	if (p->kind != PASS_REQUEST || !t->initial || !t->irq || p->held ||
+	    !call_rings_late(t->pair->call))
+		return false;
+	early_answer(t, sip_object(p->msg));
+	if (!reliable_waits(t)) {
+		*no = reply_no(488, "a tunnel between networks takes an INVITE "
+			       "with 100rel and application/mikey");
+		return false;
+	}
+	free(p->sdp);
+	p->sdp = strndup((const char *)out->data, out->len);
+	p->sdp_len = p->sdp ? strlen(p->sdp) : 0;
+	if (!p->sdp)
+		*no = reply_no(500, "out of memory");
+	p->held = p->sdp;
+	return p->held;
+}
+
 /* Who required it gets it of us, whatever the other side does (RFC 3262 3). An
  * offer in it would want an answer in the PRACK, for which there is no way
  * back to who knows no PRACK. */
@@ -168,7 +196,7 @@ bool early_holds(const struct passage *p)
 {
 	const struct txn *t = p->txn;
 
-	if (p->kind != PASS_RESPONSE || !reliable_waits(t))
+	if (!(p->kind == PASS_RESPONSE || p->held) || !reliable_waits(t))
 		return false;
 	for (; p; p = p->next)
 		if (p->txn == t && is_failure(p))

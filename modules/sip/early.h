@@ -10,6 +10,11 @@
  * call's profile wants one. false: no memory. */
 bool early_request(struct txn *t, msg_t *msg, const sip_t *sip);
 
+/* A first INVITE that the core gave out for: whether it waits, with that, until
+ * its keys are acknowledged, since the phone must not ring before. no->status
+ * is set where it has to be refused. */
+bool early_keeps(struct passage *p, const struct body *out,
+		 struct refusal *no);
 /* A first INVITE from outside has passed: its keys are answered, if the far
  * end understands that. */
 void early_answer(struct txn *t, const sip_t *sip);

@@ -175,6 +175,14 @@ static bool stays(const struct passage *p, const struct body *out)
 static void settle(struct passage *p, const struct refusal *no,
 		   const struct body *out)
 {
+	struct refusal late = { .status = 0 };
+
+	if (!no && early_keeps(p, out, &late)) {
+		p->waiting = false;
+		return;
+	}
+	if (late.status)
+		no = &late;
 	pop(p);
 	if (no)
 		txn_refused(p, no);
@@ -534,6 +542,17 @@ static bool unpack(struct passage *p, const sip_t *sip)
 	return false;
 }
 
+/* The far end has its keys, or never will. */
+static void let_go(struct passage *p)
+{
+	const struct body body = { .type = "application/sdp",
+				   .data = (const uint8_t *)p->sdp,
+				   .len = p->sdp_len };
+	const struct refusal no = reply_no(504, "no PRACK came for the keys");
+
+	settle(p, p->txn->pracked ? NULL : &no, &body);
+}
+
 /* Ends p, one way or the other, or leaves it with the core. */
 static void step(struct passage *p)
 {
@@ -546,6 +565,10 @@ static void step(struct passage *p)
 	struct body body = { .type = "" };
 	struct refusal no;
 
+	if (p->held) {
+		let_go(p);
+		return;
+	}
 	if (step_words(p, sip))
 		return;
 	if (p->kind == PASS_RESPONSE &&

@@ -23,6 +23,8 @@ struct passage {
 	char *sdp;          /* what was sealed in it, or among its parts;
 	                       owned, or NULL */
 	bool parts;         /* the latter */
+	bool held;          /* the core has passed it: sdp is what goes on, once
+	                       early keys are acknowledged (early.c) */
 	size_t sdp_len;
 	msg_t *out;         /* what goes on, until its body is sealed; owned */
 	bool secret;        /* its description, as in struct body */

@@ -201,6 +201,7 @@ struct txn {
 	bool learned;        /* what came with a 493 was looked at */
 	bool early;          /* we asked for keys before the 2xx (early.c) */
 	bool keyed;          /* we answered so */
+	bool pracked;        /* and that was acknowledged */
 	bool prack_answer;   /* PRACK: its body answers a reliable offer */
 	bool acked;          /* INVITE: the ACK went to the other leg */
 	bool own;            /* an offer of ours (reoffer.c): irq is NULL */

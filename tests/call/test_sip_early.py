@@ -268,6 +268,59 @@ def no_keys_before_pickup(s):
     picked_up(s, d, i)
 
 
+LATE = EARLY + ("rings_late=1",)
+HERE = "sip:alice@gateway.example"
+
+
+def begin(s, extra=ASKS):
+    """An INVITE from outside that reaches no phone yet."""
+    d = dialog()
+    d["branch"] = s.b.request("INVITE", HERE, d, extra=extra, body=SDP)
+    return d
+
+
+@case(keys=LATE)
+def the_phone_rings_when_the_keys_are_there(s):
+    d = begin(s)
+    p = s.b.expect("SIP/2.0 183")
+    same((p.get("Content-Type"), p.body), ("application/mikey", b"KEYS"), "the 183")
+    s.a.quiet(0.4)
+    prack(s, d, p)
+    s.b.expect("SIP/2.0 200")
+    i = s.a.expect("INVITE")
+    assert i.body.endswith(b"a=branch:0\r\n"), i.data  # as the core gave it
+    s.a.reply(i, "180 Ringing", "A1")
+    s.b.expect("SIP/2.0 180")
+    picked_up(s, d, i)
+
+
+@case(keys=LATE)
+def who_cannot_be_answered_early_rings_nobody(s):
+    for extra in ("", "Supported: 100rel\r\n", "Accept: application/mikey\r\n"):
+        d = begin(s, extra)
+        assert "100rel" in s.b.expect("SIP/2.0 488").get("Warning")
+        s.b.request("ACK", HERE, d, branch=d["branch"])
+        s.a.quiet(0.2)
+
+
+@case(keys=LATE)
+def a_cancel_comes_before_it_rings(s):
+    d = begin(s)
+    s.b.expect("SIP/2.0 183")
+    s.b.request("CANCEL", HERE, d, branch=d["branch"])
+    s.b.expect("SIP/2.0 200", skip="SIP/2.0 183")
+    s.b.expect("SIP/2.0 487", skip="SIP/2.0 183")
+    s.a.quiet(0.3)
+
+
+@case(keys=LATE + ("t1=%d" % T1,))
+def without_a_prack_it_never_rings(s):
+    begin(s)
+    s.b.expect("SIP/2.0 183")
+    s.b.expect("SIP/2.0 50[04]", 64 * T1 / 1000 + 3, skip="SIP/2.0 183")
+    s.a.quiet(0.3)
+
+
 @case()
 def the_profile_does_not_want_it(s):
     d, i = inwards(s)

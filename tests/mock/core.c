@@ -601,6 +601,11 @@ bool call_wants_early(const struct call *c)
 	return c->e->early;
 }
 
+bool call_rings_late(const struct call *c)
+{
+	return c->e->rings_late;
+}
+
 int call_early(const struct call *c, struct buf *out)
 {
 	buf_put(out, "KEYS", 4);

@@ -8,8 +8,8 @@
  * answer, ack = mark | same | refuse | late | never; keys: the same, of keys
  * that come early; before (1: the tunnel is a precondition), not_due (1: which
  * is known), unmet (1: nor met); early (1: keys are wanted so), no_keys (1: but
- * the core has
- * none to give); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
+ * the core has none to give), rings_late (1: phones ring when they are
+ * acknowledged); late_ms, t1 (ms: Sofia's T1, T2 = 8*T1, T4 = 10*T1, 64*T1),
  * refuse (status), retries (so many 488 make the first INVITE go out again),
  * refer (where a transfer to somebody @inside.example rings, that is ours to
  * do; not on standard input),
@@ -160,6 +160,7 @@ static const struct field {
 	FIELD("not_due", not_due, FLAG),
 	FIELD("unmet", unmet, FLAG),
 	FIELD("no_keys", no_keys, FLAG),
+	FIELD("rings_late", rings_late, FLAG),
 	FIELD("late_ms", late_ms, NUMBER),
 	FIELD("retries", retries, NUMBER),
 	FIELD("refuse", refuse_call, NUMBER),
