@@ -311,8 +311,8 @@ static void put_foreign(const json_t *sas)
 	size_t i;
 
 	if (json_object_get(sas, "block_policies"))
-		printf("%lld policies keep all but ESP from the ports of "
-		       "tunnels\n", int_of(sas, "block_policies"));
+		printf("%lld policies keep all but ESP from ports and networks "
+		       "of tunnels\n", int_of(sas, "block_policies"));
 	if (n)
 		printf("%lld SAs of ESP in the kernel are not ours:\n", n);
 	json_array_foreach(list, i, o) {
@@ -374,11 +374,26 @@ static void put_charon(const json_t *sas)
 	put_down(json_object_get(sas, "charon_down"));
 }
 
+/* The far end, and the networks behind it. */
+static void cell_remote(const json_t *o, char out[static CELL])
+{
+	const json_t *net, *list = json_object_get(json_object_get(o, "nets"),
+						   "remote");
+	size_t i, len = (size_t)snprintf(out, CELL, "%s",
+					 text_of(o, "remote"));
+
+	json_array_foreach(list, i, net)
+		if (len < CELL && json_is_string(net))
+			len += (size_t)snprintf(out + len, CELL - len, "%s%s",
+						i ? "," : " for ",
+						json_string_value(net));
+}
+
 void show_sas(const json_t *sas)
 {
 	static const struct column columns[] = {
 		{ "CALL", "call", NULL }, { "PEER", "peer", NULL },
-		{ "STATE", "state", NULL }, { "REMOTE", "remote", NULL },
+		{ "STATE", "state", NULL }, { "REMOTE", NULL, cell_remote },
 		{ "SUITE", "suite", NULL }, { "SPI IN, OUT", NULL, cell_spis },
 		{ "PACKETS IN, OUT", NULL, cell_packets },
 		{ "KEYS LEFT", NULL, cell_key_left }, { NULL, NULL, NULL }
