@@ -552,14 +552,35 @@ static void give(struct bodying *b, const struct ipc_msg *msg, struct buf *head,
 		b->opened(b->user, NULL, &out);
 }
 
+/* Nobody gets into a call who may not make it. */
+static void refuse_connected(struct bodying *b, int r)
+{
+	static const char why[] = "the caller is another by now, and on a list "
+				  "of screening";
+	struct engine *e = b->engine;
+	uint64_t id = b->call->id;
+	struct call *c;
+
+	if (r != E_POLICY) {
+		refuse(b, 500, err_text(r));
+		return;
+	}
+	refuse(b, 403, why);
+	c = call_find(e, id);
+	if (c)
+		call_hang_up(c, 403, why);
+}
+
 static void opened(struct bodying *b, const struct ipc_msg *msg)
 {
 	const struct msg_body_opened *m = msg->body;
 	struct buf head = buf_of(BODY_TAIL_MAX), fields = buf_of(BODY_TAIL_MAX);
 
-	if (!m->err && b->call &&
-	    connected_note(b->call, b->branch, m->connected)) {
-		refuse(b, 500, err_text(E_NOMEM));
+	int r = m->err || !b->call ? 0 :
+		connected_note(b->call, b->branch, m->connected);
+
+	if (r) {
+		refuse_connected(b, r);
 		return;
 	}
 	/* policy may be another by now */

@@ -35,6 +35,8 @@ int connected_note(struct call *c, unsigned branch, const char *who)
 
 	if (!counts(c, branch) || is_so(c, who))
 		return 0;
+	if (*who && c->from == OUTSIDE && guard_denies(c->engine->guard, who))
+		return E_POLICY;
 	if (*who && !(copy = strdup(who)))
 		return E_NOMEM;
 	free(c->connected);

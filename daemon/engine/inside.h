@@ -253,7 +253,7 @@ void call_judge_again(struct call *c);
 
 /* connected.c */
 /* A message of that branch was taken, of the far end that the call names (""),
- * or of this one. E_NOMEM. */
+ * or of this one. E_NOMEM; E_POLICY: a caller whom screening keeps out. */
 int connected_note(struct call *c, unsigned branch, const char *who);
 
 /* admit.c */

@@ -494,9 +494,12 @@ def to_whom_it_was_diverted_here(s):
 
 @case
 def a_caller_changes(s):
-    """The same of calls that come in, where the profile takes it."""
+    """The same of calls that come in, where the profile takes it. Whom screening keeps out
+    gets into none that way."""
     far = s.gate.far_tcp
-    for caller, name, then in ((SAM, 'osam', ROB), ('sip:sam@s.example', 'sam', None)):
+    ron = 'sip:ron@o.example'
+    for caller, name, then in ((SAM, 'osam', ROB), ('sip:sam@s.example', 'sam', None),
+                               (SAM, 'osam', ron)):
         m = Bound(far, caller)
         m.send(signed(s.path(name), m.content()))
         got = s.phone.expect('INVITE', 4)
@@ -508,9 +511,15 @@ def a_caller_changes(s):
         a.headers['CSeq'] = f'{m.cseq} ACK'
         a.send(signed(s.path(name), a.fragment()))
         s.phone.expect('ACK', 4)
-        u = Bound(far, '', d['uri'], 'UPDATE', dict(d, **{'from': f'<{ROB}>'}))
+        u = Bound(far, '', d['uri'], 'UPDATE', dict(d, **{'from': f'<{then or ROB}>'}))
         since = len(s.gate.log())
-        u.send(signed(s.path('orob'), u.fragment()))
+        u.send(signed(s.path('o' if then == ron else 'orob'), u.fragment()))
+        if then == ron:
+            far.expect('SIP/2.0 403', 4)
+            for end in (far, s.phone):
+                end.reply(end.expect('BYE', 4), '200 OK', contact=False)
+            assert 'on a list of screening' in s.gate.log()[since:]
+            break
         if then:
             taken(s)
             assert the_call(s)['connected'] == then
@@ -611,7 +620,7 @@ def prepare(gate):
     gate.issuer.issue('two', f'URI:{ROB},URI:{TIM}')
     gate.issuer.issue('zed', 'URI:sip:zed@z.example')
     gate.issuer.revoke(gate.issuer.issue('gone', f'URI:{TIM}'))
-    gate.run(PROFILES, PEERS)
+    gate.run(PROFILES, PEERS, 'screening = { deny = ( "ron@*" ); };')
     gate.far_tcp = gate.end(FAR + 1, 0, tcp=True).listen()
     return gate
 

@@ -455,7 +455,7 @@ static void a_question_leaves_nothing(void **state)
 static void so_many_branches(void **state)
 {
 	static struct scene s;
-	char tag[8];
+	char tag[16];
 
 	(void)state;
 	open_scene(&s, BODY_MODE_SIGN, false);

@@ -292,6 +292,15 @@ const char *guard_no(struct guard *g, enum guard_event event, int status,
 	return reason;
 }
 
+bool guard_denies(struct guard *g, const char *uri)
+{
+	bool denied = screen_denies(g->screen, uri);
+
+	if (denied)
+		guard_count(g, GUARD_SCREENED);
+	return denied;
+}
+
 /* Whom nothing is told and nothing is done for. */
 static const char *unwanted(struct guard *g, const struct settings *s,
 			    const struct guard_asker *a, struct refusal *no)

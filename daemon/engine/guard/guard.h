@@ -66,6 +66,9 @@ bool guard_trusts(const struct guard *g, const struct settings *s,
 enum guard_fate guard_message(struct guard *g, const struct settings *s,
 			      const struct guard_message *m);
 
+/* Whether the lists of screening keep a caller out; counted. */
+bool guard_denies(struct guard *g, const char *uri);
+
 /* Each returns NULL, or why not for the operator (static text), and then no
  * says what the asker gets. What the ticket holds is to be given back by
  * guard_leave() either way.
