@@ -641,6 +641,41 @@ def a_phone_without_an_answer(s):
     s.gone()
 
 
+def far_end(s, say):
+    """Does what it should, until our phone has a final response."""
+    for _ in range(60):
+        m = s.b.recv(0.05)
+        if m and m.method in say:
+            s.b.reply(m, *say[m.method])
+        if m and m.method == "UPDATE":
+            s.b.reply(say["first"], "200 OK", "B1")
+        m = s.a.recv(0.02)
+        if m and m.status >= 200:
+            return m.status
+    return 0
+
+
+@case(keys=BEFORE + ("oom=0",))
+def memory_runs_out_for_our_call(s):
+    ends = set()
+    for n in range(1, 40):
+        d, i = dialog(), None
+        s.relay.say("set oom=%d" % n)
+        s.a.request("INVITE", BOB, d, body=SDP)
+        i = s.b.recv(0.2)
+        if i and i.method == "INVITE":
+            s.b.reply(i, "183 Progress", "B1", PROGRESS % 7, sdp("recv"))
+            ends.add(far_end(s, {"PRACK": ("200 OK", "B1"), "first": i,
+                                 "UPDATE": ("200 OK", "B1", TYPE, sdp("sendrecv"))}))
+        s.relay.say("set oom=0")
+        s.relay.say("hangup 480 enough")
+        while s.a.recv(0.05):
+            pass
+        while s.b.recv(0.05):
+            pass
+    assert 200 in ends and len(ends) > 1, ends
+
+
 @case(keys=BEFORE + ("oom=0",))
 def memory_runs_out(s):
     for n in range(1, 24):

@@ -208,6 +208,7 @@ static void answers_that_will_not_do(void **state)
 		passes(r, INSIDE, BODY_OFFER, PLAIN);
 		rig_hold(r, 0, row[i].body, &o);
 		unmet(row[i].status);
+		assert_non_null(strstr(o.no.warn, "preconditions"));
 		rig_filter(r, OUTSIDE, BODY_ANSWER, 0, row[i].body, &o);
 		unmet(row[i].status);
 		assert_int_equal(r->uses, 1);
@@ -229,9 +230,10 @@ static void no_tunnel_no_call(void **state)
 
 	r = rig(INSIDE);
 	passes(r, INSIDE, BODY_OFFER, PLAIN);
-	r->used_err = E_STATE;
+	r->used_err = E_POLICY; /* it does not lead there */
 	rig_hold(r, 0, RECV, &o);
 	unmet(580);
+	assert_non_null(strstr(o.no.warn, "is not there"));
 	assert_false(last_set(r)->may_send);
 	rig_free(r);
 

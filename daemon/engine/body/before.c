@@ -29,15 +29,15 @@ bool call_before(const struct call *c)
 static int check_line(struct job *j, const struct sdp_pre *p)
 {
 	if (p->strange)
-		return job_fail(j, STAGE_PRECONDITION, E_POLICY,
+		return job_fail(j, STAGE_PRECONDITION, E_UNSUPPORTED,
 				"a mandatory precondition that is not known");
 	if (!p->there)
-		return job_fail(j, STAGE_PRECONDITION, E_POLICY,
+		return job_fail(j, STAGE_PRECONDITION, E_UNSUPPORTED,
 				"a line without security preconditions");
 	if (j->q.role == BODY_ANSWER &&
 	    (p->desired[0] != SDP_STRENGTH_MANDATORY ||
 	     p->desired[1] != SDP_STRENGTH_MANDATORY))
-		return job_fail(j, STAGE_PRECONDITION, E_POLICY,
+		return job_fail(j, STAGE_PRECONDITION, E_UNSUPPORTED,
 				"a description that wants less than was "
 				"offered");
 	return 0;

@@ -172,13 +172,13 @@ static const struct failure table[] = {
 	{ STAGE_PRECONDITION, E_FORMAT, 400, "Bad Request", 399,
 	  "malformed preconditions", 0, LOG_CLASS_REMOTE,
 	  "the sender's SDP is broken" },
-	{ STAGE_PRECONDITION, E_POLICY, UNMET,
+	{ STAGE_PRECONDITION, E_UNSUPPORTED, UNMET,
 	  "security preconditions are required here, and no others", 0,
 	  LOG_CLASS_REFUSED, "see the reason: the profile wants the tunnel "
 	  "before the call; the far end must want it, too (RFC 5027)" },
 	{ STAGE_PRECONDITION, 0, UNMET,
 	  "the tunnel that the call needs is not there", 0, LOG_CLASS_ERROR,
-	  "see callsealctl sas, and charon's log" },
+	  "see the reason, callsealctl sas, and charon's log" },
 
 	{ STAGE_BIND, E_CLOSED, NO_RELAY, 5, LOG_CLASS_ERROR,
 	  RELAY_CURE },
