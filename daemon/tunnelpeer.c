@@ -4,6 +4,7 @@
 #include "daemon/base/err.h"
 #include "daemon/policy.h"
 #include "daemon/tunnelnets.h"
+#include "daemon/uri.h"
 
 #include <string.h>
 
@@ -234,6 +235,45 @@ static bool nets_in(const struct policy *from, const struct policy *in)
 bool tunnelpeers_same_nets(const struct policy *a, const struct policy *b)
 {
 	return nets_in(a, b) && nets_in(b, a);
+}
+
+/* Those of SIP are always clear. */
+static bool has_port(const struct policy *policy, uint16_t port)
+{
+	const struct peer *p;
+
+	if (!port || port == 5060 || port == 5061)
+		return true;
+	for (size_t i = 0; (p = policy_at(policy, i)); i++)
+		for (size_t k = 0; p->profile->media == MEDIA_ESP &&
+				   k < p->n_routes; k++)
+			if (uri_port(p->routes[k]) == port)
+				return true;
+	return false;
+}
+
+static bool has_wide(const struct policy *policy)
+{
+	const struct peer *p;
+
+	for (size_t i = 0; (p = policy_at(policy, i)); i++)
+		if (p->profile->media == MEDIA_ESP &&
+		    p->profile->esp_scope != ESP_MEDIA)
+			return true;
+	return false;
+}
+
+bool tunnelpeers_same_ports(const struct policy *now,
+			    const struct policy *next)
+{
+	const struct peer *p;
+
+	for (size_t i = 0; has_wide(next) && (p = policy_at(next, i)); i++)
+		for (size_t k = 0; p->profile->media == MEDIA_ESP &&
+				   k < p->n_routes; k++)
+			if (!has_port(now, uri_port(p->routes[k])))
+				return false;
+	return true;
 }
 
 bool tunnelpeer_is_net(const struct peer *p)

@@ -53,6 +53,10 @@ int tunnelpeers_check(const struct conf_node *n, const struct policy *policy,
 		      const struct tunnelpeer_own *own, struct conf_err *err);
 /* Whether both have the same such peers, with the same networks. */
 bool tunnelpeers_same_nets(const struct policy *a, const struct policy *b);
+/* Whether SIP stays out of the tunnels for more than media, as they are kept
+ * clear since `now` began, by the routes of next: none has a new port. */
+bool tunnelpeers_same_ports(const struct policy *now,
+			    const struct policy *next);
 /* Whether both have the same peers with media = "ike", with the same key, ends,
  * time and suites: charon's tunnels are those of the start. */
 bool tunnelpeers_same(const struct policy *a, const struct policy *b);

@@ -169,6 +169,9 @@ static const char *tunnels_change(const struct policy *now,
 	if (!tunnelpeers_same_nets(now, next))
 		return "other peers have esp_scope = \"net\", or their "
 		       "esp_nets changed";
+	if (!tunnelpeers_same_ports(now, next))
+		return "a peer's route has a port that must stay out of the "
+		       "tunnels for more than media (esp_scope)";
 	return tunnelpeers_same(now, next) ? NULL :
 	       "other peers have media = \"ike\", or their ike, ike_id, "
 	       "ike_nets, ike_cert, ike_ca or psk, or their profile's ike or "

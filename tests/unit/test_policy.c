@@ -215,8 +215,45 @@ static void files_of_the_credential_are_listed(void **state)
 	"}; }; peers = ( { match = \"*\"; profile = \"e\"; psk = " \
 	"\"file:b\"; "
 #define ESP_HOST_PEER ESP_PEER("host")
+#define ROUTE(port) ESP_HOST_PEER "esp_nets = ( \"192.0.2.1/32\" ); " \
+	"route = \"sip:192.0.2.1" port ";transport=tcp\"; } );"
 #define ESP_OF(scope) ESP_PEER(scope) "esp_nets = ( \"192.0.2.1/32\", " \
 	"\"fd99::/64\" ); } );"
+
+/* What a tunnel between hosts leaves out was fixed when it began. */
+static void ports_of_routes(void **state)
+{
+	static const struct {
+		const char *now, *next;
+		bool same;
+	} rows[] = {
+		{ ROUTE(":5080"), ROUTE(":5080"), true },
+		{ ROUTE(""), ROUTE(":5080"), false },
+		{ ROUTE(":5080"), ROUTE(":5081"), false },
+		{ ROUTE(":5080"), ROUTE(""), true },
+		{ ROUTE(""), ROUTE(":5061"), true },
+		{ ESP_PEER("media") "} );", ROUTE(":5080"), false },
+		{ ROUTE(":5080"), ESP_PEER("media") "route = "
+		  "\"sip:h:5081;transport=tcp\"; } );", true },
+	};
+	struct policy *p[2] = { NULL };
+	struct conf *c[2];
+	struct conf_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (int k = 0; k < 2; k++) {
+			c[k] = conf_of(k ? rows[i].next : rows[i].now);
+			assert_int_equal(policy_new(c[k], &p[k], &err), 0);
+		}
+		if (tunnelpeers_same_ports(p[0], p[1]) != rows[i].same)
+			fail_msg("row %zu", i);
+		for (int k = 0; k < 2; k++) {
+			policy_free(p[k]);
+			conf_free(c[k]);
+		}
+	}
+}
 
 static void what_esp_is_for(void **state)
 {
@@ -525,6 +562,7 @@ int main(void)
 		cmocka_unit_test(files_of_the_credential_are_listed),
 		cmocka_unit_test(ends_of_ike),
 		cmocka_unit_test(what_esp_is_for),
+		cmocka_unit_test(ports_of_routes),
 		cmocka_unit_test(certificates_of_ike),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(where_sdes_may_go),
