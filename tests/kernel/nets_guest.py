@@ -20,6 +20,8 @@ NETS = {'a': '192.168.10.0/24', 'b': '192.168.20.0/24'}
 MORE = {'a': '192.168.11.0/24', 'b': '192.168.21.0/24'}
 BEHIND = {'na': '192.168.10.2', 'nb': '192.168.20.2', 'ma': '192.168.11.2', 'mb': '192.168.21.2'}
 OTHER = {'a': 'b', 'b': 'a'}
+NETS6 = {'a': 'fd99:a::/64', 'b': 'fd99:b::/64'}
+BEHIND6 = {'na': 'fd99:a::2', 'nb': 'fd99:b::2'}
 
 
 def build():
@@ -35,19 +37,24 @@ def build():
                 ip('-n', where, 'link', 'set', device, 'up')
             ip('-n', host, 'route', 'add', 'default', 'via', f'192.168.{net}.1')
             ip('-n', 'mid', 'route', 'add', f'192.168.{net}.0/24', 'via', guest.HOSTS[0][gate])
-        subprocess.run(['ip', 'netns', 'exec', gate, 'sysctl', '-qw', 'net.ipv4.ip_forward=1'],
-                       check=True)
+        subprocess.run(['ip', 'netns', 'exec', gate, 'sysctl', '-qw', 'net.ipv4.ip_forward=1',
+                        'net.ipv6.conf.all.forwarding=1'], check=True)
+        host = 'n' + gate
+        for where, device, node in ((host, 'eth0', 2), (gate, f'to-{host}', 1)):
+            ip('-n', where, 'address', 'add', f'fd99:{gate}::{node}/64', 'dev', device, 'nodad')
+        ip('-n', host, 'route', 'add', 'default', 'via', f'fd99:{gate}::1')
+        ip('-n', 'mid', 'route', 'add', NETS6[gate], 'via', guest.HOSTS[1][gate])
 
 
 class Process(tunnel_guest.Process):
-    def __init__(self, host, mine=(), theirs=()):
+    def __init__(self, host, mine=(), theirs=(), six=False):
         mine, theirs = (', '.join(f'"{net}"' for net in nets)
                         for nets in (mine or (NETS[host],), theirs or (NETS[OTHER[host]],)))
         super().__init__(host, tunnel=f'nets = [ {mine} ];', peer=f'esp_nets = [ {theirs} ];',
-                         profile='esp_scope = "net"; answer = "early";')
+                         profile='esp_scope = "net"; answer = "early";', six=six)
 
-    def reserve(self, name='t', call=1):
-        own = guest.HOSTS[0][self.host]
+    def reserve(self, name='t', call=1, own=None):
+        own = own or guest.HOSTS[0][self.host]
         said = self.do(f'reserve name={name} call={call} local={own} scope=3')
         return re.search(r'spi=(0x[0-9a-f]+)', said)[1]
 
@@ -230,6 +237,59 @@ def several():
         claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
 
 
+def inner():
+    """What comes in the tunnel from where the far end has nothing, or to where we have
+    nothing, is dropped"""
+    wires = Wires()
+    good, bad, other = pair(), pair('na', 'mb', 7001), pair('ma', 'nb', 7002)
+    a = Process('a')
+    b = Process('b', mine=(NETS['b'], MORE['b']), theirs=(NETS['a'], MORE['a']))
+    spi = {p: p.reserve() for p in (a, b)}
+    a.key(spi[b])  # which knows of one network on either side
+    b.key(spi[a], nets=f"{NETS['b']},{MORE['b']}", far_nets=f"{NETS['a']},{MORE['a']}")
+    b.do('raise name=t id=1')
+    a.do('raise name=t id=1')
+    claim('what is agreed on passes', talks(wires, *good) == (True, {50}))
+    for what, (left, right) in (('from another network', bad), ('to another network', other)):
+        wires.seen()
+        got = guest.talk(right, left, left.getsockname())
+        claim(f'{what}: it comes as ESP, and goes nowhere', (got, wires.seen()[0]) == (0, {50}))
+    for p in (a, b):
+        p.do('stop')
+        p.end()
+        claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
+
+
+def six():
+    """The same over IPv6"""
+    wires = Wires()
+    a, b = (Process(h, mine=(NETS6[h],), theirs=(NETS6[OTHER[h]],), six=True) for h in 'ab')
+    at = {h: f'[{guest.HOSTS[1][h]}]' for h in 'ab'}
+    socks = []
+    for name in ('na', 'nb'):
+        with inside(name):
+            s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            s.bind((BEHIND6[name], 7000))
+            socks.append(s)
+
+    def passes():
+        wires.seen()
+        return guest.talk(*socks, (BEHIND6['nb'], 7000)) == 5, wires.seen()[0]
+
+    claim('no call: nothing leaves', passes() == (False, set()))
+    spi = {p: p.reserve(own=at[p.host]) for p in (a, b)}
+    for p, q in ((a, b), (b, a)):
+        p.key(spi[q], far=at[q.host], nets=NETS6[p.host], far_nets=NETS6[q.host])
+        p.do('raise name=t id=1')
+    for host in 'ab':
+        ip('-n', host, '-6', 'neigh', 'flush', 'all')
+    claim('a call: as ESP', passes() == (True, {50}))
+    for p in (a, b):
+        p.do('stop')
+        p.end()
+        claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
+
+
 def hostile():
     """What a far end may not have behind it is refused, whatever the keeper says of it"""
     rows = (
@@ -327,7 +387,8 @@ def sip_within():
         claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
 
 
-CLAIMS = (a_vpn, masked, several, hostile, killed, sip_within)
+CLAIMS = (a_vpn, masked, several, inner, six, hostile, killed,
+          sip_within)
 
 if __name__ == '__main__':
     real_build = guest.build
