@@ -361,6 +361,28 @@ def keys_go_once_and_early(s):
     over(s, d, ends[0])
 
 
+@case(keys=KEYS + ("early=1", "rings_late=1"), target=HOP)
+def all_ring_when_the_keys_are_there(s):
+    ends = phones(s, 2)
+    d = dialog()
+    s.b.request("INVITE", ALICE, d, body=SDP, extra="Supported: 100rel\r\nAccept: "
+                "application/sdp, application/mikey\r\n")
+    r = s.b.expect("SIP/2.0 183")
+    for end in ends:
+        end.quiet(0.2)
+    e = dict(d, ttag=r.tag("To"))
+    s.b.request("PRACK", r.contact(), e, extra="RAck: %s 1 INVITE\r\n" % r.get("RSeq"))
+    s.b.expect("SIP/2.0 200")
+    invites = [end.expect("INVITE", 2 * SLOW) for end in ends]
+    for end, i in zip(ends, invites):
+        ring(s, end, i)
+    ends[0].reply(invites[0], "200 OK", "R", body=SDP)
+    cancelled(ends[1], invites[1])
+    confirm(s, d, ends[0])
+    d["cseq"] = 2
+    over(s, d, ends[0])
+
+
 @case(**OPTIONS)
 def late_offer(s):
     ends = phones(s, 2)
