@@ -375,8 +375,10 @@ void call_won(struct call *c, unsigned branch)
 		c->deal->active = b;
 		media_turn(c, b);
 	}
-	if (b)
+	if (b) {
+		ikeclient_won(c, c->deal, branch);
 		deal_settle(c->deal, branch);
+	}
 }
 
 static void say(const struct call *c, const char *what)

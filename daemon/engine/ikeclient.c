@@ -83,17 +83,37 @@ static void drop(struct engine *e, uint32_t tunnel)
 			   sizeof m, NULL, 0);
 }
 
-/* Of a branch that may win later it is enough that the tunnel takes its media,
- * too: one use tells of the tunnel's end. */
+/* A branch that may win later keeps its own, which alone tells when the tunnel
+ * takes its media no more. */
 static void take(struct call *c, unsigned i, uint32_t tunnel)
 {
-	uint32_t *now = &c->line[i].tunnel, spare = tunnel;
+	bool applies = job_may_apply(c, c->job) || !c->line[i].tunnel;
+	uint32_t *now = applies ? &c->line[i].tunnel : &c->job->branch->use[i];
 
-	if (job_may_apply(c, c->job) || !*now) {
-		spare = *now;
-		*now = tunnel;
+	drop(c->engine, *now);
+	*now = tunnel;
+}
+
+void ikeclient_drop(struct engine *e, struct branch *b)
+{
+	for (unsigned i = 0; b && i < SDP_LINES_MAX; i++) {
+		drop(e, b->use[i]);
+		b->use[i] = 0;
 	}
-	drop(c->engine, spare);
+}
+
+void ikeclient_won(struct call *c, const struct deal *d, unsigned branch)
+{
+	struct branch *b = deal_branch(d, branch);
+
+	for (unsigned i = 0; b && i < SDP_LINES_MAX; i++)
+		if (b->use[i]) {
+			drop(c->engine, c->line[i].tunnel);
+			c->line[i].tunnel = b->use[i];
+			b->use[i] = 0;
+		}
+	for (b = d->branches; b; b = b->next)
+		ikeclient_drop(c->engine, b);
 }
 
 int ikeclient_used(struct engine *e, const struct ipc_msg *msg)

@@ -421,6 +421,10 @@ int ikeclient_ask(struct call *c, struct job *j);
 enum stage ikeclient_stage(const struct call *c);
 int ikeclient_use(struct call *c, struct job *j);
 int ikeclient_used(struct engine *e, const struct ipc_msg *msg);
+/* That branch has the call: its lines use the tunnel, no other's do. */
+void ikeclient_won(struct call *c, const struct deal *d, unsigned branch);
+/* Gives up what a branch, or NULL, uses. */
+void ikeclient_drop(struct engine *e, struct branch *b);
 
 /* rekey.c: new keys for calls that are up */
 /* The call is up. */

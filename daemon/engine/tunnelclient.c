@@ -206,8 +206,12 @@ static int handle_raised(struct engine *e, const struct ipc_msg *msg)
 
 void tunnelclient_drop(struct engine *e, struct deal *d)
 {
+	struct branch *b = d ? d->branches : NULL;
+
 	for (unsigned i = 0; d && i < SDP_LINES_MAX; i++)
 		drop(e, &d->tunnel[i]);
+	for (; b; b = b->next)
+		ikeclient_drop(e, b);
 }
 
 void tunnelclient_release(struct call *c)

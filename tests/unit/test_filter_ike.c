@@ -178,11 +178,39 @@ static void every_branch_is_asked_for(void **state)
 	passes(r, OUTSIDE, BODY_ANSWER, 1, MOVED);
 	assert_int_equal(r->uses, 3);
 	assert_int_equal(r->use[2].remote[0].port, 4002);
-	assert_int_equal(r->tunnel_drops, 1); /* one use is enough */
+	assert_int_equal(r->tunnel_drops, 0);
+	assert_int_equal(r->call->line[0].tunnel, 1 | TUNNEL_USE_BIT);
+	passes(r, OUTSIDE, BODY_ANSWER, 1, MOVED "a=sendrecv\r\n");
+	assert_int_equal(r->uses, 4);
+	assert_int_equal(r->tunnel_drops, 1); /* what it said before */
 	call_won(r->call, 1);
 	rig_pump(r);
 	assert_int_equal(last_set(r)->remote[OUTSIDE].port, 4002);
-	assert_true(r->call->line[0].tunnel != 0);
+	/* its own use tells, and the loser's is no more */
+	assert_int_equal(r->call->line[0].tunnel, 3 | TUNNEL_USE_BIT);
+	assert_int_equal(r->tunnel_drops, 2);
+	call_end(r->call, 200, "bye");
+	r->call = NULL;
+	rig_pump(r);
+	assert_int_equal(r->tunnel_drops, 3);
+	rig_free(r);
+}
+
+/* Whoever loses lets go, also where nobody has won. */
+static void no_branch_keeps_its_use(void **state)
+{
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	for (unsigned branch = 0; branch < 3; branch++)
+		passes(r, OUTSIDE, BODY_ANSWER, branch, SDP);
+	assert_int_equal(r->uses, 4);
+	assert_int_equal(r->tunnel_drops, 0);
+	call_end(r->call, 487, "cancelled");
+	r->call = NULL;
+	rig_pump(r);
+	assert_int_equal(r->tunnel_drops, 3);
 	rig_free(r);
 }
 
@@ -349,6 +377,7 @@ int main(void)
 		cmocka_unit_test(no_use_no_answer),
 		cmocka_unit_test(without_the_process),
 		cmocka_unit_test(every_branch_is_asked_for),
+		cmocka_unit_test(no_branch_keeps_its_use),
 		cmocka_unit_test(media_that_move_are_asked_for),
 		cmocka_unit_test(a_tunnel_that_goes),
 		cmocka_unit_test(the_process_goes),

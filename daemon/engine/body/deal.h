@@ -48,6 +48,8 @@ struct branch {
 	struct endpoint end[SDP_LINES_MAX];
 	struct msg_key_ids key[SDP_LINES_MAX];
 	struct msg_key_facts facts;
+	uint32_t use[SDP_LINES_MAX]; /* of charon's tunnel, until it wins (then
+	                                the line's) or goes; 0: none */
 	bool clear; /* it left the keys out: the call is plain */
 };
 

@@ -117,6 +117,7 @@ static void job_free(struct job *j)
 		return;
 	engine_wait_end(j->engine, j);
 	tunnelclient_drop(j->engine, j->deal);
+	ikeclient_drop(j->engine, j->branch);
 	deal_free(j->deal);
 	branch_free(j->branch);
 	free(j->early);
@@ -177,10 +178,13 @@ static void take_answer(struct call *c, struct job *j)
 	if (applied && any_end(j->branch))
 		sealing_agreed(c, j->branch);
 	keep_text(j, &j->branch->text, &j->branch->len);
+	ikeclient_drop(c->engine, deal_branch(d, j->branch->number));
 	deal_take(d, j->branch, applied);
 	j->branch = NULL;
-	if (c->won >= 0)
+	if (c->won >= 0) {
+		ikeclient_won(c, d, (unsigned)c->won);
 		deal_settle(d, (unsigned)c->won);
+	}
 	if (c->state == CALL_UP && fresh) {
 		call_rejudge(c);
 		rekey_done(c);
