@@ -365,6 +365,9 @@ bool call_met(const struct call *c);
 /* The caller's side: it is up here, and the outside is owed an offer that says
  * so, call_refresh(). */
 bool call_due(const struct call *c);
+/* What a 580 says of a description that was refused by it, appended to out.
+ * E_FORMAT: it is none. E_NOMEM, E_SPACE. */
+int call_unmet(const void *data, size_t len, struct buf *out);
 /* The called side: whether what the outside answers to an offer that is the
  * phone's answer leaves its media where they are. E_POLICY, E_FORMAT: no. */
 int call_agrees(struct call *c, const void *data, size_t len);

@@ -116,14 +116,22 @@ void txn_free(struct txn *t)
 /* What is said of keys is for the outside. */
 static void answer_no(struct txn *t, const struct refusal *no)
 {
+	struct body unmet = { .fields = "Content-Type: application/sdp\r\n" };
+	struct buf sdp = buf_of(64u << 10);
 	struct refusal own = *no;
 
 	if (t->from->face->face == INSIDE || hidden_on(t->pair, t->from)) {
 		own.keys[0] = 0; /* which names who makes it, too */
 		own.attached = NULL;
 	}
+	if (before_unmet(t, no, &sdp)) {
+		unmet.data = sdp.data;
+		unmet.len = sdp.len;
+		own.attached = &unmet;
+	}
 	t->final = no->status;
 	reply_refuse(t->irq, &own);
+	buf_free(&sdp);
 }
 
 void txn_refuse(struct txn *t, const struct refusal *no)

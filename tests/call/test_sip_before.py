@@ -136,7 +136,7 @@ def a_far_end_that_knows_none(s):
     s.b.expect("ACK")
     no = s.a.expect("SIP/2.0 580")
     same(no.get("Unsupported"), "", "Unsupported")
-    assert "knows no preconditions" in no.get("Warning"), no.data
+    assert "knows no preconditions" in no.get("Warning") and not no.body, no.data
     s.gone()
 
 
@@ -513,6 +513,8 @@ def never_confirmed(s):
     prack(s, d, progress(s, d))
     no = s.b.expect("SIP/2.0 580", 6 * SLOW)
     assert "did not confirm" in no.get("Warning"), no.data
+    same((no.get("Content-Type"), b"s=unmet\r\na=of:1" in no.body), ("application/sdp", True),
+         "what it says of the offer")
     s.a.quiet(0.1)
     s.gone()
 
@@ -638,6 +640,25 @@ def a_phone_without_an_answer(s):
     s.a.expect("ACK")
     s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
     s.b.expect("SIP/2.0 500")
+    s.gone()
+
+
+@case(keys=BEFORE + ("session=100",))
+def a_session_is_refreshed_by_the_core(s):
+    """Which says nothing of preconditions in a call that is up."""
+    d, i = s.invite()
+    confirmed(s, i)
+    s.b.reply(i, "200 OK", "B1", "Allow: INVITE, ACK, BYE\r\n"
+              "Session-Expires: 100;refresher=uac\r\n")
+    s.confirm(d)
+    n = s.relay.stats()["refreshed"]
+    s.relay.say("set skip=52")
+    r = s.b.expect("INVITE", 3 * SLOW)
+    assert b"a=refresh" in r.body and not r.get("Require"), r.data
+    s.b.reply(r, "200 OK", body=SDP, extra="Session-Expires: 100;refresher=uac\r\n")
+    s.b.expect("ACK")
+    same(s.relay.stats()["refreshed"], n + 1, "refreshes")
+    s.bye(d)
     s.gone()
 
 

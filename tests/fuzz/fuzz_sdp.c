@@ -128,6 +128,20 @@ static void accept_all(const struct sdp *s)
 	buf_free(&out);
 }
 
+static void refuse(const struct sdp *s)
+{
+	struct buf out = buf_of(1 << 20);
+	const char *why = NULL;
+	struct sdp again;
+
+	must(!sdp_pre_refuse(s, &out));
+	must(!sdp_read(out.data, out.len, &again, &why));
+	must(again.n == s->n);
+	for (unsigned i = 0; i < again.n; i++)
+		must(!again.media[i].port);
+	buf_free(&out);
+}
+
 /* Whatever a far end says of its state, nothing is met that was not said. */
 static void read_pre(const struct sdp *s)
 {
@@ -232,5 +246,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_ikes(&s);
 	read_pre(&s);
 	accept_all(&s);
+	refuse(&s);
 	return 0;
 }

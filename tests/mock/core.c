@@ -590,6 +590,13 @@ int call_accept(struct call *c, struct buf *out)
 	return out->err;
 }
 
+int call_unmet(const void *data, size_t len, struct buf *out)
+{
+	buf_printf(out, "v=0\r\ns=unmet\r\na=of:%d\r\n",
+		   says(data, len, "m=audio"));
+	return out->err;
+}
+
 int call_agrees(struct call *c, const void *data, size_t len)
 {
 	(void)c;

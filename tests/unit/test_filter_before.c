@@ -384,6 +384,19 @@ static void nobody_is_called_without_it(void **state)
 	rig_free(r);
 }
 
+static void what_a_580_says(void **state)
+{
+	struct buf b = buf_of(BODY_MAX - 1);
+
+	(void)state;
+	assert_int_equal(call_unmet(NONE, strlen(NONE), &b), 0);
+	snprintf(o.body, sizeof o.body, "%s", buf_string(&b));
+	has("m=audio 0 RTP/AVP 0 8\r\na=des:sec failure e2e sendrecv\r\n");
+	has_not("127.0.0.");
+	assert_int_equal(call_unmet("x", 1, &b), E_FORMAT);
+	buf_free(&b);
+}
+
 static void nothing_to_accept(void **state)
 {
 	struct rig *r = rig(INSIDE);
@@ -490,6 +503,7 @@ int main(void)
 		cmocka_unit_test(offers_that_will_not_do),
 		cmocka_unit_test(an_optional_precondition),
 		cmocka_unit_test(nobody_is_called_without_it),
+		cmocka_unit_test(what_a_580_says),
 		cmocka_unit_test(nothing_to_accept),
 		cmocka_unit_test(a_running_call),
 		cmocka_unit_test(a_refresh),

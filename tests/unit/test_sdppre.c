@@ -316,6 +316,28 @@ static void preconditions_stay_on_their_leg(void **state)
 	buf_free(&b);
 }
 
+/* RFC 3312 sections 8 and 9. */
+static void what_was_not_met(void **state)
+{
+	struct buf b = buf_of(4096);
+
+	(void)state;
+	assert_int_equal(try_read(OFFER "m=audio 20004 RTP/AVP 8\r\n"
+				  "a=des:sec mandatory e2e sendrecv\r\n"
+				  "a=des:qos mandatory remote send\r\n"
+				  "a=des:qos mandatory local send\r\n"
+				  "a=des:foo optional e2e send\r\n"), 0);
+	assert_int_equal(sdp_pre_refuse(&sdp, &b), 0);
+	assert_string_equal(buf_string(&b),
+		"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\n"
+		"t=0 0\r\nm=audio 0 RTP/AVP 0 8 97\r\n"
+		"a=des:sec failure e2e sendrecv\r\n"
+		"m=video 0 RTP/AVP 31\r\n"
+		"a=des:sec failure e2e sendrecv\r\n"
+		"m=audio 0 RTP/AVP 8\r\na=des:qos unknown remote send\r\n");
+	buf_free(&b);
+}
+
 /* A status that has changed is no other session. */
 static void the_status_does_not_count(void **state)
 {
@@ -346,6 +368,7 @@ int main(void)
 		cmocka_unit_test(news_are_due),
 		cmocka_unit_test(all_is_accepted),
 		cmocka_unit_test(preconditions_stay_on_their_leg),
+		cmocka_unit_test(what_was_not_met),
 		cmocka_unit_test(the_status_does_not_count),
 	};
 

@@ -189,6 +189,21 @@ int call_accept(struct call *c, struct buf *out)
 	return r;
 }
 
+int call_unmet(const void *data, size_t len, struct buf *out)
+{
+	struct sdp *s = malloc(sizeof *s);
+	const char *why;
+	int r;
+
+	if (!s)
+		return E_NOMEM;
+	r = sdp_read(data, len, s, &why);
+	if (!r)
+		r = sdp_pre_refuse(s, out);
+	free(s);
+	return r;
+}
+
 /* -- the answer to what the phone takes ------------------------------------ */
 
 static bool same_end(const struct sdp_media *m, const struct endpoint *end)

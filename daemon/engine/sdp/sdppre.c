@@ -181,6 +181,63 @@ void sdp_pre_write(unsigned current, unsigned confirm, const char *eol,
 			   directions[confirm & SDP_PRE_BOTH], eol);
 }
 
+/* -- refusals -------------------------------------------------------------- */
+
+/* One that is strange; type, status and direction are as they came. */
+static bool put_strange(struct sdp_text line, const char *eol, struct buf *out)
+{
+	struct sdp_text value, name = sdp_attribute(line, &value), w[4];
+
+	if (!sdp_is(name, "des") || !split(value, w, 4) ||
+	    is_ours(w[0], w[2]) || !sdp_is(w[1], "mandatory") ||
+	    sdp_is(w[2], "local"))
+		return false;
+	buf_text(out, "a=des:");
+	buf_put(out, w[0].p, w[0].len);
+	buf_text(out, " unknown ");
+	buf_put(out, w[2].p, w[2].len);
+	buf_text(out, " ");
+	buf_put(out, w[3].p, w[3].len);
+	buf_text(out, eol);
+	return true;
+}
+
+static void put_refused(const struct sdp_media *m, struct sdp_text line,
+			const char *eol, struct buf *out)
+{
+	size_t rest = (size_t)(line.p + line.len - m->proto.p);
+
+	buf_text(out, "m=");
+	buf_put(out, m->media.p, m->media.len);
+	buf_text(out, " 0 ");
+	buf_put(out, m->proto.p, rest);
+	buf_text(out, eol);
+}
+
+int sdp_pre_refuse(const struct sdp *s, struct buf *out)
+{
+	static const char failure[] = "a=des:sec failure e2e sendrecv";
+	struct sdp_text rest = s->text, line, eol;
+	bool strange = true; /* before the first m= */
+	unsigned n = 0;
+
+	buf_printf(out, "v=0%so=- 0 0 IN IP4 0.0.0.0%ss=-%sc=IN IP4 0.0.0.0%s"
+		   "t=0 0%s", s->eol, s->eol, s->eol, s->eol, s->eol);
+	while (sdp_next_line(&rest, &line, &eol) && line.len) {
+		if (line.p[0] == 'm' && n < s->n) {
+			if (!strange)
+				buf_printf(out, "%s%s", failure, s->eol);
+			put_refused(&s->media[n++], line, s->eol, out);
+			strange = false;
+		} else if (line.p[0] == 'a' && n) {
+			strange |= put_strange(line, s->eol, out);
+		}
+	}
+	if (!strange)
+		buf_printf(out, "%s%s", failure, s->eol);
+	return out->err;
+}
+
 /* -- the tables of section 5 ----------------------------------------------- */
 
 /* What we know by ourselves, where we do (local information). */

@@ -15,7 +15,7 @@
  * INVITE has one answer (RFC 3261 13.2.1, RFC 6337). To the caller's phone the
  * last description of the far end is the answer, in the 2xx, and 18x have none.
  *
- * Does not do: an INVITE without an offer, early media, SDP in a 580. */
+ * Does not do: an INVITE without an offer, early media. */
 #include "modules/sip/before/before.h"
 
 #include "modules/sip/before/inside.h"
@@ -147,6 +147,21 @@ bool before_description(const sip_t *sip, struct said *out)
 			memcpy(out->data, sip->sip_payload->pl_data, out->len);
 	}
 	return out->data;
+}
+
+bool before_unmet(const struct txn *t, const struct refusal *no,
+		  struct buf *out)
+{
+	bool refuses = no->status == 580 && before_has(t) && t->offer &&
+		       t->from->face->face == OUTSIDE;
+	msg_t *msg = refuses ? nta_incoming_getrequest(t->irq) : NULL;
+	struct said s = { 0 };
+	bool told = msg && before_description(sip_object(msg), &s) &&
+		    !call_unmet(s.data, s.len, out);
+
+	said_free(&s);
+	msg_destroy(msg);
+	return told;
 }
 
 static bool admits_offer(const sip_t *sip)

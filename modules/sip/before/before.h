@@ -21,6 +21,10 @@ bool before_comes(const struct txn *t);
 bool before_admits(const struct txn *t, const sip_t *sip, struct refusal *no);
 /* On its way out it says what we require. False: no memory. */
 bool before_request(const struct txn *t, msg_t *msg, const sip_t *sip);
+/* What a 580 to the outside says of the offer that it refuses, appended to
+ * out; false: it is no such refusal, or has no offer. */
+bool before_unmet(const struct txn *t, const struct refusal *no,
+		  struct buf *out);
 /* A request in the dialog that concerns nobody inside: true, it is taken. */
 bool before_takes(struct leg *leg, nta_incoming_t *irq, const sip_t *sip);
 /* A provisional response's description does not go on. */

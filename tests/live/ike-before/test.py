@@ -166,6 +166,9 @@ def hangs(t):
     paths = t.stage.recorded()
     t.claim('without a tunnel the answer is 580', any(
         m.status == 580 for m in sip.messages(paths['phone-a'])) and took < 10, f'{took:.1f} s')
+    t.claim('which says why to the other gateway, not to the phone', [
+        'des:sec failure e2e sendrecv' in m.sdp('a') for link in ('wire', 'phone-a')
+        for m in sip.messages(paths[link]) if m.status == 580] == [True, False])
     t.claim('and no phone rang', not sip.messages(paths['phone-b']))
     t.claim('the operator knows why', 'no tunnel to the peer' in t.stage.b.log())
     left(t)
