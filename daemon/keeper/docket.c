@@ -423,19 +423,19 @@ static int csb_get(struct dockets *d, const struct keyed *how,
 
 	if (r)
 		return r;
-	b = csb_of(k, how->stream);
-	if (!b && count_csbs(k) == STREAM_MAX)
+	*out = csb_of(k, how->stream);
+	if (*out)
+		return 0;
+	if (count_csbs(k) == STREAM_MAX)
 		return E_FULL;
-	if (!b && !(b = calloc(1, sizeof *b))) {
+	b = calloc(1, sizeof *b);
+	if (!b) {
 		free_if_empty(d, k);
 		return E_NOMEM;
 	}
-	if (!b->stream) {
-		b->stream = how->stream;
-		b->next = k->csbs;
-		k->csbs = b;
-	}
-	*out = b;
+	b->stream = how->stream;
+	b->next = k->csbs;
+	k->csbs = *out = b;
 	return 0;
 }
 

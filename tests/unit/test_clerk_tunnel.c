@@ -308,6 +308,38 @@ static void a_tunnel_of_networks(void **state)
 	close_both();
 }
 
+/* Its lines are no streams of the relay; keys change all the same. */
+static void networks_without_a_stream(void **state)
+{
+	struct msg_key_party p = calling(1, 1, 1), q = called(2, 5, 1);
+	static struct sent o, r;
+
+	(void)state;
+	open_both();
+	behind(&a, "10.1.7.0/24", "10.3.0.0/16");
+	behind(&b, "10.3.3.0/24", "10.1.0.0/16");
+	p.line[0].local.port = q.line[0].local.port = 0;
+	p.line[0].stream = q.line[0].stream = 0;
+	for (uint8_t i = 0; i < 3; i++) {
+		p.line[0].spi += i;
+		q.line[0].spi += i;
+		o = *offer_as(&a, &p);
+		assert_int_equal(o.u.offered.err, 0);
+		r = *answer_as(&b, &q, &o, (struct where){
+			2, 1, (uint8_t)(1 + i), (uint8_t)(1 + i), 0 });
+		assert_string_equal(r.u.answered.reason, "");
+		assert_int_equal(finish(&a, o.u.offered.exchange, 0, &r)
+					 ->u.finished.err, 0);
+		won(&a, 1);
+		won(&b, 2);
+		a.wall_us += SECOND;
+		b.wall_us += SECOND;
+	}
+	release(&a, 1);
+	release(&b, 2);
+	close_both();
+}
+
 static void networks_of_others_are_refused(void **state)
 {
 	static const struct {
@@ -716,6 +748,7 @@ int main(void)
 		cmocka_unit_test(a_tunnel_of_two_hosts),
 		cmocka_unit_test(old_suites_are_not_offered),
 		cmocka_unit_test(a_tunnel_of_networks),
+		cmocka_unit_test(networks_without_a_stream),
 		cmocka_unit_test(networks_of_others_are_refused),
 		cmocka_unit_test(a_dear_offer_is_checked_first),
 		cmocka_unit_test(no_key_is_shipped_twice),
