@@ -126,6 +126,22 @@ def in_the_call(t):
         t.claim('in words, too', t.lab.net.phones_net(far.site) in text, text)
 
 
+def sends_by(gate):
+    """The SPI that the policy outwards leads into."""
+    return re.search(r'proto esp spi (0x\w+)', xfrm(gate, 'policy'))[1]
+
+
+def new_keys(t):
+    s = t.stage
+    old = [sends_by(gate) for gate in (s.a, s.b)]
+    s.a.tell('rekey', s.a.calls()[0]['id'])
+    for gate, spi in zip((s.a, s.b), old):
+        wait_for('new keys', lambda g=gate, spi=spi: g.calls()[0]['rekeys'] == 1 and
+                 sends_by(g) != spi, PATIENCE, step=0.5)
+    time.sleep(1)
+    t.claim('new keys, which both send by')
+
+
 def a_call(t):
     s = t.stage
     begin(t)
@@ -135,6 +151,7 @@ def a_call(t):
     t.claim('the relays spend no CPU time', spent == [0, 0], str(spent))
     in_the_call(t)
     t.claim('the networks speak to each other', both_speak(t) == (True, True))
+    new_keys(t)
     end(t)
 
 
