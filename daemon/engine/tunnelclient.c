@@ -222,8 +222,8 @@ void tunnelclient_release(struct call *c)
 		drop(c->engine, &c->line[i].tunnel);
 }
 
-/* Where no policy of the kernel's does it, what has no tunnel any more must not
- * go out for the time that a BYE takes. */
+/* What has no tunnel any more must not go out for the time that a BYE takes:
+ * also where policies of the kernel's see to it, for others may go before. */
 static void stop_media(struct call *c)
 {
 	tunnelclient_release(c);
@@ -233,10 +233,10 @@ static void stop_media(struct call *c)
 static void lose(struct call *c, void *user)
 {
 	(void)user;
-	if (c->carried)
-		stop_media(c);
-	if (c->tunnelled || c->carried)
-		call_hang_up(c, 503, "tunnel process lost");
+	if (!c->tunnelled && !c->carried)
+		return;
+	stop_media(c);
+	call_hang_up(c, 503, "tunnel process lost");
 }
 
 void tunnelclient_lost(struct engine *e)
@@ -269,8 +269,7 @@ static void take_event(struct call *c, void *user)
 		rekey_soon(c, "a tunnel's keys are nearly used up");
 		return;
 	}
-	if (c->carried)
-		stop_media(c);
+	stop_media(c);
 	LOG_CALL(c, LOG_CLASS_ERROR, "audit: peer %s: the tunnel is gone: "
 		 "ended, nothing passes", c->peer);
 	call_hang_up(c, 480, "tunnel gone");

@@ -88,6 +88,14 @@ static bool ports_meet(uint16_t a, uint16_t a_mask, uint16_t b,
 	return !((a ^ b) & a_mask & b_mask);
 }
 
+struct ipsec_selector ipsec_selector_turned(const struct ipsec_selector *s)
+{
+	return (struct ipsec_selector){
+		.src = s->dst, .dst = s->src, .proto = s->proto,
+		.sport = s->dport, .sport_mask = s->dport_mask,
+		.dport = s->sport, .dport_mask = s->sport_mask };
+}
+
 bool ipsec_selectors_meet(const struct ipsec_selector *a,
 			const struct ipsec_selector *b)
 {

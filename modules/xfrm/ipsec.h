@@ -83,6 +83,8 @@ int ipsec_policy_check(const struct ipsec_policy *p, const char **why);
 int ipsec_selector_check(const struct ipsec_selector *s, const char **why);
 bool ipsec_selector_equal(const struct ipsec_selector *a,
 			const struct ipsec_selector *b);
+/* That of what goes the other way. */
+struct ipsec_selector ipsec_selector_turned(const struct ipsec_selector *s);
 /* Whether a packet can match both. */
 bool ipsec_selectors_meet(const struct ipsec_selector *a,
 			const struct ipsec_selector *b);

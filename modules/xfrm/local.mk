@@ -15,6 +15,7 @@ modules_xfrm_libxfrm_a_SOURCES = \
 	modules/xfrm/selector.c modules/xfrm/selector.h \
 	modules/xfrm/sweep.c \
 	modules/xfrm/tunnel/block.c modules/xfrm/tunnel/block.h \
+	modules/xfrm/tunnel/foreign.c modules/xfrm/tunnel/foreign.h \
 	modules/xfrm/tunnel/bypass.c modules/xfrm/tunnel/bypass.h \
 	modules/xfrm/tunnel/door.c modules/xfrm/tunnel/door.h \
 	modules/xfrm/tunnel/group.c modules/xfrm/tunnel/group.h \

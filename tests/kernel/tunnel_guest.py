@@ -141,6 +141,23 @@ def blocked():
                   talk(right, left, (A, port)) == 5 * passes)
 
 
+def let_through():
+    """Another program's policy that lets media pass is told; before tunnels, nothing starts"""
+    words = ('xfrm', 'policy', 'add', 'src', '10.99.1.0/24', 'dst', '0.0.0.0/0', 'dir', 'out',
+             'action', 'allow')
+    for priority, starts in (('0', False), ('100000', True), ('2000000000', True)):
+        ip('-n', 'a', *words, 'priority', priority)
+        p = Process('a')
+        told = 'another program lets what goes from 10.99.1.0/24' in p.said()
+        claim(f'priority {priority}: it starts: {starts}', bool(p.pid) == starts, p.first)
+        claim('and it is told, if it matters', told == (priority != '2000000000'), p.said())
+        if starts:
+            p.do('stop')
+        p.end()
+        ip('-n', 'a', 'xfrm', 'policy', 'delete', *words[3:9])
+        claim('nothing is left in the kernel', not kernel('a'), kernel('a'))
+
+
 def esp_only():
     """Media pass as ESP only, both ways; forged clear packets do not; then nothing"""
     wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
@@ -589,7 +606,7 @@ def left():
             claim('it ends in order', daemon.wait(20) == 0)
 
 
-CLAIMS = (rights, blocked, esp_only, orders, rekey, moved, shared, shared_six, lives, siblings,
+CLAIMS = (rights, blocked, let_through, esp_only, orders, rekey, moved, shared, shared_six, lives, siblings,
           killed, whole, left)
 
 if __name__ == '__main__':

@@ -668,6 +668,8 @@ static void a_lost_tunnel_ends_the_call(void **state)
 	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_EVENT, 0, &ev,
 					 sizeof ev), 0);
 	assert_int_equal(r->hangups, 1);
+	rig_pump(r);
+	assert_int_equal(r->dels, 1); /* media stop, too */
 	ev.event = 9;
 	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_EVENT, 0, &ev,
 					 sizeof ev), E_FORMAT);
@@ -677,6 +679,8 @@ static void a_lost_tunnel_ends_the_call(void **state)
 	up(r);
 	engine_ops.sibling(r->e, PROC_TUNNEL, 0);
 	assert_int_equal(r->hangups, 1);
+	rig_pump(r);
+	assert_int_equal(r->dels, 1);
 	rig_free(r);
 }
 

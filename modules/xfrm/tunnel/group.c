@@ -85,14 +85,6 @@ struct look {
 	bool any;
 };
 
-static struct ipsec_selector turned(const struct ipsec_selector *s)
-{
-	return (struct ipsec_selector){
-		.src = s->dst, .dst = s->src, .proto = s->proto,
-		.sport = s->dport, .sport_mask = s->dport_mask,
-		.dport = s->sport, .dport_mask = s->sport_mask };
-}
-
 static bool gives_way(const struct look *l, const struct ipsec_policy *p)
 {
 	uint32_t n = range_of_policy(p);
@@ -106,7 +98,7 @@ static void see(void *user, const struct ipsec_policy *p)
 {
 	struct look *l = user;
 	struct ipsec_selector out = p->dir == IPSEC_OUT ? p->sel
-							: turned(&p->sel);
+							: ipsec_selector_turned(&p->sel);
 
 	if (l->any || gives_way(l, p) || !meets(l->like, &out))
 		return;

@@ -1,6 +1,7 @@
 /* module.c - the module xfrm: the role "tunnel" by the kernel's XFRM.
  *
  *   block.c   nothing but ESP passes the ports, or to and from networks
+ *   foreign.c unless another program lets it
  *   pair.c    SAs, of one line of media, for all between two ends, or between
  *             the networks behind them
  *   group.c   the policies that pairs have in common
@@ -20,6 +21,7 @@
 #include "daemon/module.h"
 #include "modules/xfrm/tunnel/block.h"
 #include "modules/xfrm/tunnel/door.h"
+#include "modules/xfrm/tunnel/foreign.h"
 #include "modules/xfrm/tunnel/pair.h"
 
 #include <errno.h>
@@ -172,6 +174,14 @@ static int shut_nets(struct pairs *p, const struct pair_peer *peer,
 	return r;
 }
 
+static int shut_ports(struct pairs *p, const struct addr *host,
+		      const struct tunnel_settings *t, struct xfrm_why *why)
+{
+	int r = foreign_check(p->x, host, t->port_min, t->port_max, why);
+
+	return r ? r : block_ports(p->x, host, t->port_min, t->port_max, why);
+}
+
 static int block_all(struct pairs *p, const struct tunnel_settings *t)
 {
 	struct xfrm_why why;
@@ -179,8 +189,7 @@ static int block_all(struct pairs *p, const struct tunnel_settings *t)
 
 	for (int i = 0; !r && i < 2; i++)
 		if (p->media[i].family)
-			r = block_ports(p->x, &p->media[i], t->port_min,
-					t->port_max, &why);
+			r = shut_ports(p, &p->media[i], t, &why);
 	for (size_t i = 0; !r && i < p->n_peers; i++)
 		r = shut_nets(p, &p->peer[i], &why);
 	if (!r)

@@ -165,14 +165,6 @@ static struct ipsec_sa sa_of(const struct group *g,
 		.key = dir == IPSEC_IN ? k->in : k->out };
 }
 
-static struct ipsec_selector turned(const struct ipsec_selector *s)
-{
-	return (struct ipsec_selector){
-		.src = s->dst, .dst = s->src, .proto = s->proto,
-		.sport = s->dport, .sport_mask = s->dport_mask,
-		.dport = s->sport, .dport_mask = s->sport_mask };
-}
-
 /* What is behind us comes by what is passed on, too. */
 static int dirs_of(const struct group *g)
 {
@@ -186,7 +178,7 @@ static struct ipsec_policy policy_of(const struct pairs *p,
 				     enum ipsec_dir dir)
 {
 	return (struct ipsec_policy){
-		.sel = dir == IPSEC_OUT ? g->out[i] : turned(&g->out[i]),
+		.sel = dir == IPSEC_OUT ? g->out[i] : ipsec_selector_turned(&g->out[i]),
 		.dir = (uint8_t)dir, .action = IPSEC_PROTECT,
 		.priority = range_priority(xfrm_range(p->x), IPSEC_PROTECT,
 					   g->scope - ESP_MEDIA),
