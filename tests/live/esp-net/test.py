@@ -156,14 +156,21 @@ def a_call(t):
 
 
 def alone(t):
+    """It shares the tunnel with a call that ends before it."""
     s = t.stage
+    begin(t)
     callee = Sipp(t.lab, 'b', f'{HERE}/uas.xml', '-m', '1', port=5070)
-    caller = Sipp(t.lab, 'a', f'{HERE}/uac.xml', '-m', '1', '-s', 'vpn', '-d', '20000', port=5070)
+    caller = Sipp(t.lab, 'a', f'{HERE}/uac.xml', '-m', '1', '-s', 'vpn', '-d', '30000', port=5070)
     for gate in (s.a, s.b):
-        wait_for('the tunnel', lambda g=gate: len(g.calls()) == 1 and
-                 g.calls()[0]['state'] == 'up', PATIENCE, step=0.5)
-        t.claim(f'{gate.host}: two SAs', counts(gate) == (2, 3))
-        t.claim(f'{gate.host}: sealed', gate.calls()[0]['verdict'] == 'sealed')
+        wait_for('both calls', lambda g=gate: [c['state'] for c in g.calls()] == ['up'] * 2,
+                 PATIENCE, step=0.5)
+        t.claim(f'{gate.host}: SAs for each, the same policies', counts(gate) == (4, 3))
+        t.claim(f'{gate.host}: both are sealed',
+                [call['verdict'] for call in gate.calls()] == ['sealed'] * 2)
+    s.alice.hangup()
+    s.bob.wait_event('CALL_CLOSED', PATIENCE)
+    for gate in (s.a, s.b):
+        wait_for('one call', lambda g=gate: len(g.calls()) == 1, PATIENCE, step=0.5)
     t.claim('no line of media: the networks speak to each other', both_speak(t) == (True, True))
     for side in (caller, callee):
         side.finish(PATIENCE)
@@ -203,10 +210,17 @@ def check(t):
     shut(t, 'no call yet')
     a_call(t)
     shut(t, 'no call any more')
+    look(t, s.recorded())
+    s.record()
     alone(t)
     shut(t, 'nor afterwards')
     refused(t)
-    paths = s.recorded()
+    look(t, s.recorded())
+
+
+def look(t, paths):
+    """At a call of which all was captured."""
+    s = t.stage
     a, b, wire = paths['phone-a'], paths['phone-b'], paths['wire']
     for here, there, path, far in ((s.alice, s.bob, a, b), (s.bob, s.alice, b, a)):
         entered = rtp.ordered(rtp.sent(path, here.address, there.address))
