@@ -606,8 +606,8 @@ def left():
             claim('it ends in order', daemon.wait(20) == 0)
 
 
-CLAIMS = (rights, blocked, let_through, esp_only, orders, rekey, moved, shared, shared_six, lives, siblings,
-          killed, whole, left)
+CLAIMS = (rights, blocked, let_through, esp_only, orders, rekey, moved, shared, shared_six,
+          lives, siblings, killed, whole, left)
 
 if __name__ == '__main__':
     sys.exit(run(CLAIMS, sys.argv[3:]))

@@ -98,7 +98,7 @@ static void see(void *user, const struct ipsec_policy *p)
 {
 	struct look *l = user;
 	struct ipsec_selector out = p->dir == IPSEC_OUT ? p->sel
-							: ipsec_selector_turned(&p->sel);
+				    : ipsec_selector_turned(&p->sel);
 
 	if (l->any || gives_way(l, p) || !meets(l->like, &out))
 		return;

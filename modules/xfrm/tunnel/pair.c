@@ -178,7 +178,8 @@ static struct ipsec_policy policy_of(const struct pairs *p,
 				     enum ipsec_dir dir)
 {
 	return (struct ipsec_policy){
-		.sel = dir == IPSEC_OUT ? g->out[i] : ipsec_selector_turned(&g->out[i]),
+		.sel = dir == IPSEC_OUT ? g->out[i]
+					: ipsec_selector_turned(&g->out[i]),
 		.dir = (uint8_t)dir, .action = IPSEC_PROTECT,
 		.priority = range_priority(xfrm_range(p->x), IPSEC_PROTECT,
 					   g->scope - ESP_MEDIA),
