@@ -32,6 +32,7 @@ daemon_libbase_a_SOURCES = \
 	daemon/mime/keyed.c daemon/mime/keyed.h \
 	daemon/mime/tree.c daemon/mime/tree.h \
 	daemon/mime/writer.c daemon/mime/writer.h \
+	daemon/print.c daemon/print.h \
 	daemon/protocol.c daemon/protocol.h \
 	daemon/keeper/certs/trust.c daemon/keeper/certs/trust.h \
 	daemon/keeper/certs/verified.c daemon/keeper/certs/verified.h \

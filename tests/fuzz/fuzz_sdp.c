@@ -189,10 +189,10 @@ static void convert(const struct sdp *s, bool sealed)
 	buf_free(&out);
 }
 
-static bool same_prints(const struct sdp_prints *a, const struct sdp_prints *b)
+static bool same_prints(const struct prints *a, const struct prints *b)
 {
 	for (unsigned i = 0; i < a->n; i++)
-		if (!sdp_print_equal(&a->list[i], &b->list[i]))
+		if (!print_equal(&a->list[i], &b->list[i]))
 			return false;
 	return a->n == b->n;
 }

@@ -129,14 +129,14 @@ static void what_is_not_written(void **state)
 {
 	struct buf b = buf_of(64), small = buf_of(8);
 	struct sdp_ike i = { .at = { .port = 500 } };
-	struct sdp_print p = { .hash = SDP_HASH_SHA1, .len = 19 };
+	struct print p = { .hash = PRINT_SHA1, .len = 19 };
 
 	(void)state;
 	assert_int_equal(sdp_ike_write(&i, "\n", &b), E_ARG);
 	i.at.family = 4;
 	assert_int_equal(sdp_ike_write(&i, "\n", &small), E_SPACE);
 	assert_int_equal(sdp_print_write(&p, &b), E_ARG);
-	p = (struct sdp_print){ .hash = SDP_HASH_NONE };
+	p = (struct print){ .hash = PRINT_NONE };
 	assert_int_equal(sdp_print_write(&p, &b), E_ARG);
 	buf_free(&b);
 	buf_free(&small);
@@ -196,10 +196,10 @@ static void more_than_are_kept(void **state)
 	struct sdp_ike i;
 
 	(void)state;
-	for (int n = 0; n < SDP_PRINTS_MAX + 3; n++)
+	for (int n = 0; n < PRINTS_MAX + 3; n++)
 		strcat(text, "a=fingerprint:SHA-1 " OURS "\r\n");
 	i = read_one(text);
-	assert_int_equal(i.certs.n, SDP_PRINTS_MAX);
+	assert_int_equal(i.certs.n, PRINTS_MAX);
 }
 
 static void malformed_lines(void **state)
@@ -327,33 +327,38 @@ static void fingerprints_match(void **state)
 		"a=fingerprint:SHA-1 " ABC_1 "\r\n");
 	struct sdp_ike sha256 = read_one(
 		HEAD IKE "a=fingerprint:SHA-256 " ABC_256 "\r\n");
-	struct sdp_prints none = { .n = 0 };
+	struct prints none = { .n = 0 };
 
 	(void)state;
-	assert_true(sdp_prints_match(&sha256.certs, "abc", 3, false));
-	assert_false(sdp_prints_match(&sha256.certs, "abd", 3, true));
-	assert_true(sdp_prints_match(&sha1.certs, "abc", 3, true));
-	assert_false(sdp_prints_match(&sha1.certs, "abc", 3, false));
-	assert_false(sdp_prints_match(&both.certs, "abc", 3, true));
-	assert_false(sdp_prints_match(&none, "abc", 3, true));
+	assert_true(prints_match(&sha256.certs, "abc", 3, false));
+	assert_false(prints_match(&sha256.certs, "abd", 3, true));
+	assert_true(prints_match(&sha1.certs, "abc", 3, true));
+	assert_false(prints_match(&sha1.certs, "abc", 3, false));
+	assert_false(prints_match(&both.certs, "abc", 3, true));
+	assert_false(prints_match(&none, "abc", 3, true));
+	assert_true(prints_sound(&both.certs) && prints_sound(&none));
+	both.certs.list[0].len--; /* as another process may send them */
+	assert_false(prints_sound(&both.certs));
+	none.n = PRINTS_MAX + 1;
+	assert_false(prints_sound(&none));
 }
 
 static void every_hash_goes_round(void **state)
 {
 	struct buf b = buf_of(512);
-	struct sdp_print p, again;
+	struct print p, again;
 
 	(void)state;
-	assert_int_equal(sdp_print_of(SDP_HASH_NONE, "", 0, &p), E_ARG);
-	assert_int_equal(sdp_print_of(SDP_HASHES, "", 0, &p), E_ARG);
-	for (int h = SDP_HASH_SHA1; h < SDP_HASHES; h++) {
+	assert_int_equal(print_of(PRINT_NONE, "", 0, &p), E_ARG);
+	assert_int_equal(print_of(PRINT_HASHES, "", 0, &p), E_ARG);
+	for (int h = PRINT_SHA1; h < PRINT_HASHES; h++) {
 		buf_clear(&b);
-		assert_int_equal(sdp_print_of((enum sdp_hash)h, "abc", 3, &p),
+		assert_int_equal(print_of((enum print_hash)h, "abc", 3, &p),
 				 0);
 		assert_int_equal(sdp_print_write(&p, &b), 0);
 		assert_int_equal(sdp_print_read(
 			(struct sdp_text){ buf_string(&b), b.len }, &again), 0);
-		assert_true(sdp_print_equal(&p, &again));
+		assert_true(print_equal(&p, &again));
 	}
 	buf_free(&b);
 }
@@ -362,13 +367,13 @@ static void small_letters_are_read(void **state)
 {
 	static const char text[] = "sha-1 a9:99:3e:36:47:06:81:6a:ba:3e:25:71:"
 		"78:50:c2:6c:9c:d0:d8:9d";
-	struct sdp_print p, of;
+	struct print p, of;
 
 	(void)state;
 	assert_int_equal(sdp_print_read(
 		(struct sdp_text){ text, strlen(text) }, &p), 0);
-	assert_int_equal(sdp_print_of(SDP_HASH_SHA1, "abc", 3, &of), 0);
-	assert_true(sdp_print_equal(&p, &of));
+	assert_int_equal(print_of(PRINT_SHA1, "abc", 3, &of), 0);
+	assert_true(print_equal(&p, &of));
 }
 
 int main(void)

@@ -18,7 +18,7 @@ static const char *const formats[] = { "ike-esp", "ike-esp-udpencap" };
 /* What one level, the session or a section, says. */
 struct level {
 	enum sdp_setup setup;
-	struct sdp_prints certs, psks;
+	struct prints certs, psks;
 	bool twice; /* a=ike-setup */
 };
 
@@ -43,15 +43,15 @@ static int read_setup(struct level *l, struct sdp_text value)
 	return E_FORMAT;
 }
 
-static int read_print(struct sdp_prints *p, struct sdp_text value)
+static int read_print(struct prints *p, struct sdp_text value)
 {
-	struct sdp_print one;
+	struct print one;
 
 	if (sdp_print_read(value, &one))
 		return E_FORMAT;
 	if (!one.hash)
 		p->unknown++;
-	else if (p->n < SDP_PRINTS_MAX)
+	else if (p->n < PRINTS_MAX)
 		p->list[p->n++] = one;
 	return 0;
 }
@@ -174,10 +174,10 @@ int sdp_ike_read(const struct sdp *s, unsigned *line, struct sdp_ike *out,
 
 /* -- writing --------------------------------------------------------------- */
 
-static int write_prints(const struct sdp_prints *p, const char *name,
+static int write_prints(const struct prints *p, const char *name,
 			const char *eol, struct buf *out)
 {
-	int r = p->n <= SDP_PRINTS_MAX ? 0 : E_ARG;
+	int r = p->n <= PRINTS_MAX ? 0 : E_ARG;
 
 	for (unsigned i = 0; i < p->n && !r; i++) {
 		buf_printf(out, "a=%s:", name);

@@ -9,32 +9,7 @@
 #define CALLSEAL_SDPIKE_H
 
 #include "daemon/engine/sdp/sdp.h"
-
-#define SDP_PRINTS_MAX 8 /* fingerprints of one kind; more are left out */
-#define SDP_PRINT_MAX 64 /* bytes of one */
-
-/* Hash functions (RFC 4572 section 5), weakest first. */
-enum sdp_hash {
-	SDP_HASH_NONE, /* unknown or MD2, MD5: of no use */
-	SDP_HASH_SHA1,
-	SDP_HASH_SHA224,
-	SDP_HASH_SHA256,
-	SDP_HASH_SHA384,
-	SDP_HASH_SHA512,
-	SDP_HASHES
-};
-
-struct sdp_print {
-	enum sdp_hash hash;
-	size_t len; /* the hash's */
-	uint8_t bytes[SDP_PRINT_MAX];
-};
-
-struct sdp_prints {
-	struct sdp_print list[SDP_PRINTS_MAX];
-	unsigned n;
-	unsigned unknown; /* of hash functions that are of no use here */
-};
+#include "daemon/print.h"
 
 /* Of "a=ike-setup" (section 4). UNSAID is active in an offer and passive in an
  * answer. */
@@ -49,8 +24,8 @@ struct sdp_ike {
 	struct addr at; /* of IKE; port 0: rejected, and only udpencap counts */
 	bool udpencap;  /* "ike-esp-udpencap", else "ike-esp" */
 	enum sdp_setup setup;
-	struct sdp_prints certs; /* a=fingerprint */
-	struct sdp_prints psks;  /* a=psk-fingerprint (8.2) */
+	struct prints certs; /* a=fingerprint */
+	struct prints psks;  /* a=psk-fingerprint (8.2) */
 };
 
 /* The first m= line of s, from number *line on, that is of IKE; *line becomes
@@ -89,17 +64,8 @@ int sdp_ike_agree(const struct sdp_ike *offer, const struct sdp_ike *answer,
 
 /* "SHA-256 AB:CD:..."; hexadecimal digits of both cases. A hash that is of no
  * use is read to its end, too, and leaves len 0. E_FORMAT. */
-int sdp_print_read(struct sdp_text value, struct sdp_print *out);
+int sdp_print_read(struct sdp_text value, struct print *out);
 /* E_ARG. */
-int sdp_print_write(const struct sdp_print *p, struct buf *out);
-/* Of a certificate (DER) or a pre-shared key. E_ARG, E_NOMEM. */
-int sdp_print_of(enum sdp_hash hash, const void *data, size_t len,
-		 struct sdp_print *out);
-bool sdp_print_equal(const struct sdp_print *a, const struct sdp_print *b);
-/* Whether data has one of these fingerprints: one by the strongest hash among
- * them, since a weaker one beside it would only help a forger; SHA-1 alone
- * counts with sha1 only. No fingerprint: false. */
-bool sdp_prints_match(const struct sdp_prints *p, const void *data, size_t len,
-		      bool sha1);
+int sdp_print_write(const struct print *p, struct buf *out);
 
 #endif

@@ -34,16 +34,16 @@ static bool allowed(enum sdp_setup offer, enum sdp_setup answer)
 	       answer == sdp_ike_reply(offer, false);
 }
 
-static bool told(const struct sdp_prints *p)
+static bool told(const struct prints *p)
 {
 	return p->n || p->unknown;
 }
 
-static bool have_common(const struct sdp_prints *a, const struct sdp_prints *b)
+static bool have_common(const struct prints *a, const struct prints *b)
 {
 	for (unsigned i = 0; i < a->n; i++)
 		for (unsigned k = 0; k < b->n; k++)
-			if (sdp_print_equal(&a->list[i], &b->list[k]))
+			if (print_equal(&a->list[i], &b->list[k]))
 				return true;
 	return false;
 }
