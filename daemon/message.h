@@ -13,6 +13,7 @@
 #include "daemon/base/secret.h"
 #include "daemon/base/suite.h"
 #include "daemon/digest/digest.h"
+#include "daemon/print.h"
 #include "daemon/uri.h"
 
 #include <stdbool.h>
@@ -803,11 +804,27 @@ struct msg_tunnel_listed {
 	uint32_t pad;
 };
 
+/* What SDP says of one end's IKE (RFC 6193). */
+struct msg_ike_sdp {
+	uint32_t there; /* IKE is in this call's SDP */
+	uint32_t pad;
+	struct addr at; /* with the port; family 0: this end did not say yet */
+	struct prints certs;
+};
+
+/* Who raises a tunnel with ike = "after" that is not up. */
+enum tunnel_begins {
+	TUNNEL_BEGINS_ANY,  /* SDP does not say: here */
+	TUNNEL_BEGINS_HERE,
+	TUNNEL_BEGINS_THERE /* it is waited for; asked: must be up already */
+};
+
 /* A call's line is to use the tunnel that charon keeps to a peer. */
 struct msg_tunnel_use {
 	uint64_t call;
 	uint32_t ask;       /* 1: only whether it is up; nothing is used */
-	uint32_t pad;
+	uint32_t begins;    /* enum tunnel_begins */
+	struct msg_ike_sdp far; /* as the far end's SDP has it */
 	struct addr local;  /* the relay's outside port; RTCP's is the next */
 	struct addr remote[2]; /* RTP's and RTCP's */
 	char peer[NAME_TEXT];  /* its name in the policy */
@@ -817,8 +834,10 @@ struct msg_tunnel_used {
 	uint32_t tunnel; /* the use's name, to TUNNEL_DROP and in
 	                    TUNNEL_EVENT, with TUNNEL_USE_BIT; 0: none */
 	int32_t err;     /* E_STATE: it is not up, E_POLICY: media would not go
-	                    through it, E_NOTFOUND: no such peer */
+	                    through it, E_NOTFOUND: no such peer, E_AUTH: the
+	                    far end's SDP does not fit what is known of it */
 	uint32_t ask;    /* as asked */
+	struct msg_ike_sdp ours; /* for ours, where it was asked so */
 	char reason[REASON_TEXT]; /* when err */
 };
 

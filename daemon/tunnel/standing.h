@@ -5,6 +5,7 @@
 #define CALLSEAL_STANDING_H
 
 #include "daemon/base/secret.h"
+#include "daemon/message.h"
 #include "daemon/policy.h"
 #include "daemon/settings.h"
 
@@ -60,13 +61,22 @@ struct standing {
 	/* For the operator, borrowed likewise: NULL while it is up, or nobody
 	 * wants it; else why it is not, or did not come when last wanted. */
 	const char *(*down)(void *state, const char *peer);
+	/* Whether it is up. */
+	bool (*up)(void *state, const char *peer);
+	/* What SDP may tell of our end of IKE, without a port (RFC 6193). */
+	void (*ours)(void *state, const char *peer, struct msg_ike_sdp *out);
+	/* NULL if what the far end's SDP tells of its end fits what is known of
+	 * it, else why not; borrowed likewise. */
+	const char *(*differs)(void *state, const char *peer,
+			       const struct msg_ike_sdp *far);
 	/* Whether it is up and takes UDP between these. */
 	bool (*covers)(void *state, const char *peer, const struct addr *local,
 		       const struct addr *remote);
 	/* A call wants the tunnel of a peer with ike = "after": it is raised if
-	 * it is not up; wanted() follows. Several calls share one. An error:
-	 * nothing follows; E_CLOSED: charon is not there. */
-	int (*want)(void *state, const char *peer, uint64_t *want);
+	 * it is not up, or with wait the far end's is waited for; wanted()
+	 * follows. Several calls share one. An error: nothing follows;
+	 * E_CLOSED: charon is not there. */
+	int (*want)(void *state, const char *peer, bool wait, uint64_t *want);
 	/* With the last one that is given back it ends. One that is over is
 	 * passed over. */
 	void (*unwant)(void *state, uint64_t want);

@@ -182,7 +182,8 @@ static int use_once_up(struct uses *u, const struct ipc_msg *msg,
 
 	if (r)
 		return r;
-	r = s->want(s->state, m->peer, &x->want);
+	r = s->want(s->state, m->peer, m->begins == TUNNEL_BEGINS_THERE,
+		    &x->want);
 	if (r) {
 		cut(u, &u->list);
 		return no_tunnel(reply, err_text(r));
@@ -190,6 +191,33 @@ static int use_once_up(struct uses *u, const struct ipc_msg *msg,
 	x->ticket = msg->id;
 	x->waits = true;
 	return E_AGAIN;
+}
+
+/* What SDP says of the far end's IKE, and ours for it. */
+static int take_sdp(struct uses *u, const struct msg_tunnel_use *m,
+		    struct msg_tunnel_used *reply)
+{
+	const struct standing *s = u->conf.standing;
+	const char *why = s->differs(s->state, m->peer, &m->far);
+
+	if (why) {
+		snprintf(reply->reason, sizeof reply->reason, "IKE in SDP: %s",
+			 why);
+		return E_AUTH;
+	}
+	reply->ours.there = 1;
+	s->ours(s->state, m->peer, &reply->ours);
+	return 0;
+}
+
+/* Who called can begin only after our answer, which waits for the tunnel. */
+static bool comes_too_late(const struct uses *u, const struct peer *peer,
+			   const struct msg_tunnel_use *m)
+{
+	const struct standing *s = u->conf.standing;
+
+	return m->ask && m->begins == TUNNEL_BEGINS_THERE &&
+	       peer->profile->ike_after && !s->up(s->state, m->peer);
 }
 
 static int use(struct uses *u, const struct ipc_msg *msg,
@@ -207,8 +235,13 @@ static int use(struct uses *u, const struct ipc_msg *msg,
 	why = s->trouble(s->state, m->peer);
 	if (why)
 		return no_tunnel(reply, why);
-	if (m->ask)
-		return 0;
+	if (comes_too_late(u, peer, m))
+		return no_tunnel(reply, "the far end wants to begin IKE "
+				 "(a=ike-setup:active), but who answers does; "
+				 "let it offer actpass");
+	r = m->far.there ? take_sdp(u, m, reply) : 0;
+	if (r || m->ask)
+		return r;
 	if (peer->profile->ike_after)
 		return use_once_up(u, msg, reply);
 	if (!all_covered(u, m))
@@ -232,6 +265,8 @@ static int on_use(struct uses *u, const struct ipc_msg *msg)
 	const struct msg_tunnel_use *m = msg->body;
 	struct msg_tunnel_used reply = { .ask = m->ask };
 
+	if (!prints_sound(&m->far.certs))
+		return E_FORMAT;
 	reply.err = use(u, msg, &reply);
 	return reply.err == E_AGAIN ? 0 : answer(u, msg->id, &reply);
 }

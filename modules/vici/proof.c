@@ -89,15 +89,44 @@ void proof_free(struct proof *p)
 	free(p);
 }
 
+static const struct theirs *find(const struct proof *p, const char *peer)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->theirs[i].peer, peer))
+			return &p->theirs[i];
+	return NULL;
+}
+
+void proof_ours(const struct proof *p, struct prints *out)
+{
+	const struct ikecerts *c = &p->ours.certs;
+
+	*out = (struct prints){ .n = 0 };
+	if (c->n && !*p->ours.why && !print_of(PRINT_SHA256, c->cert[0].der,
+					       c->cert[0].len, &out->list[0]))
+		out->n = 1;
+}
+
+bool proof_fits(const struct proof *p, const char *peer,
+		const struct prints *theirs)
+{
+	const struct theirs *t = find(p, peer);
+	bool fits = false;
+
+	for (size_t i = 0; t && !t->ca && !*t->held.why &&
+	     i < t->held.certs.n; i++)
+		fits = fits || prints_match(theirs, t->held.certs.cert[i].der,
+					    t->held.certs.cert[i].len, true);
+	return fits;
+}
+
 const char *proof_give(const struct proof *p, const char *peer,
 		       struct ike_peer *out)
 {
-	const struct theirs *t = p->theirs;
+	const struct theirs *t = find(p, peer);
 	struct vici_side *ours = &out->ours, *far = &out->theirs;
 
-	while (t < p->theirs + p->n && strcmp(t->peer, peer))
-		t++;
-	if (t == p->theirs + p->n)
+	if (!t)
 		return "its certificate was not read";
 	if (*p->ours.why || *t->held.why)
 		return *p->ours.why ? p->ours.why : t->held.why;

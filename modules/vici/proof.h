@@ -4,6 +4,7 @@
 #define CALLSEAL_VICI_PROOF_H
 
 #include "daemon/ikecert.h"
+#include "daemon/print.h"
 #include "modules/vici/ike/ike.h"
 
 /* Where the files are: a descriptor by its name (daemon/ikecert.h), or -1. */
@@ -25,5 +26,11 @@ void proof_free(struct proof *p); /* NULL is allowed */
  * the proof. NULL, or what is wrong with a file, and the cure. */
 const char *proof_give(const struct proof *p, const char *peer,
 		       struct ike_peer *out);
+/* The fingerprint of ours; none without one that is of use. */
+void proof_ours(const struct proof *p, struct prints *out);
+/* Whether one of the certificates that are pinned for a peer has one of these
+ * fingerprints. By SHA-1 alone, too: it is the pin that proves it. */
+bool proof_fits(const struct proof *p, const char *peer,
+		const struct prints *theirs);
 
 #endif

@@ -257,7 +257,7 @@ static struct vici_selector our_selector(const struct settings *s,
 
 /* For a call, or to stand. */
 static int add_use(struct charon *c, const struct peer *peer, bool call,
-		   uint64_t *use)
+		   bool wait, uint64_t *use)
 {
 	const struct settings *s = c->of;
 	const struct tunnel_peer *p = &peer->ike;
@@ -268,7 +268,8 @@ static int add_use(struct charon *c, const struct peer *peer, bool call,
 		.peer = peer->name, .local = &local, .n_local = 1,
 		.remote = remote, .n_remote = p->n_nets,
 		.proposal = proposal, .rekey_s = s->tunnel.life_s,
-		.standing = !call, .passive = !call && peer->profile->ike_after
+		.standing = !call,
+		.passive = call ? wait : peer->profile->ike_after
 	};
 
 	if (!local.net.base.family)
@@ -282,6 +283,16 @@ static int add_use(struct charon *c, const struct peer *peer, bool call,
 	return ike_use(c->ike, &want, use);
 }
 
+static struct addr our_address(const struct charon *c, const struct peer *peer)
+{
+	struct addr a = *our_media(c->of, peer->ike.at.family);
+
+	if (*conf_text(c->conf, "address"))
+		addr_parse(conf_text(c->conf, "address"), &a);
+	a.port = 0;
+	return a;
+}
+
 static int add_peer(struct charon *c, struct stand *st)
 {
 	const struct peer *peer = st->peer;
@@ -289,13 +300,9 @@ static int add_peer(struct charon *c, struct stand *st)
 	const char *id = conf_text(c->conf, "id"), *why = NULL;
 	struct ike_peer p = {
 		.name = peer->name, .remote = peer->ike.at,
-		.local = *our_media(c->of, peer->ike.at.family),
-		.dpd_s = DPD_S
+		.local = our_address(c, peer), .dpd_s = DPD_S
 	};
 
-	if (*conf_text(c->conf, "address"))
-		addr_parse(conf_text(c->conf, "address"), &p.local);
-	p.local.port = 0;
 	p.ours.id = *id ? id : addr_host(&p.local, ours);
 	p.theirs.id = *peer->ike.id ? peer->ike.id
 				    : addr_host(&p.remote, theirs);
@@ -331,7 +338,7 @@ static int stand_up(struct charon *c, const struct peer *peer)
 	c->stands = st;
 	r = add_peer(c, st);
 	if (!r)
-		r = add_use(c, peer, false, &st->use);
+		r = add_use(c, peer, false, false, &st->use);
 	return r ? breaks(st, r) : 0;
 }
 
@@ -405,12 +412,60 @@ static const char *down(void *state, const char *peer)
 	return s->tried;
 }
 
-static int want(void *state, const char *peer, uint64_t *out)
+static bool up(void *state, const char *peer)
+{
+	const struct stand *s = find(state, peer);
+
+	return s && s->up;
+}
+
+static void ours(void *state, const char *peer, struct msg_ike_sdp *out)
+{
+	const struct charon *c = state;
+	const struct stand *s = find(c, peer);
+
+	if (!s)
+		return;
+	out->at = our_address(c, s->peer);
+	if (*s->peer->ike.cert)
+		proof_ours(c->proof, &out->certs);
+}
+
+/* charon goes to the address that the operator gave, by its own ports. */
+static const char *address_differs(const struct peer *p, const struct addr *at)
+{
+	if (!addr_same_host(&p->ike.at, at))
+		return "it has another address than the peer's ike";
+	return at->port == 500 || at->port == 4500
+		       ? NULL : "its port is neither 500 nor 4500";
+}
+
+static const char *differs(void *state, const char *peer,
+			   const struct msg_ike_sdp *far)
+{
+	const struct charon *c = state;
+	const struct stand *s = find(c, peer);
+	const char *why = NULL;
+
+	if (!s)
+		return "there is no such peer";
+	if (far->at.family)
+		why = address_differs(s->peer, &far->at);
+	if (why || !(far->certs.n + far->certs.unknown))
+		return why;
+	if (!*s->peer->ike.cert)
+		return "it names a certificate, and the peer is to prove "
+		       "itself by its psk";
+	return proof_fits(c->proof, peer, &far->certs) ? NULL :
+	       "its fingerprint is not that of the peer's ike_cert";
+}
+
+static int want(void *state, const char *peer, bool wait, uint64_t *out)
 {
 	struct charon *c = state;
 	const struct stand *s = find(c, peer);
 
-	return s ? add_use(c, s->peer, true, out) : E_NOTFOUND;
+	return s ? add_use(c, s->peer, true, wait, out) : E_NOTFOUND;
 }
 
 static void unwant(void *state, uint64_t use)
@@ -448,8 +503,8 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	c->settings = defaults;
 	c->settings.client.path = conf_text(c->conf, "socket");
 	c->settings.prefix = conf_text(c->conf, "prefix");
-	c->role = (struct standing){ c, begin, end, key, trouble, down, covers,
-				     want, unwant, list };
+	c->role = (struct standing){ c, begin, end, key, trouble, down, up, ours,
+				     differs, covers, want, unwant, list };
 	*out = &c->role;
 	return 0;
 }

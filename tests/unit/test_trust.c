@@ -44,7 +44,7 @@ static struct credential *own(X509 *x, unsigned key)
 	return c;
 }
 
-static void print_of(X509 *x, uint8_t print[FINGERPRINT])
+static void digest_of(X509 *x, uint8_t print[FINGERPRINT])
 {
 	unsigned len = FINGERPRINT;
 
@@ -142,10 +142,10 @@ static void another_certificate_is_refused_until_accepted(void **state)
 	uint8_t print[FINGERPRINT];
 
 	(void)state;
-	print_of(self[1], print);
+	digest_of(self[1], print);
 	fingerprint_text(print, old);
 	assert_int_equal(trust_accept(e.m[0], "b.example", print, NOW_US), 0);
-	print_of(other, print);
+	digest_of(other, print);
 	fingerprint_text(print, now);
 	ends_open(&e, &mikey_dhsign, other, KEY_ROGUE);
 	assert_int_equal(call(&e), E_AUTH);
@@ -404,7 +404,7 @@ static void fingerprints_are_read(void **state)
 	uint8_t print[FINGERPRINT], got[FINGERPRINT];
 
 	(void)state;
-	print_of(self[0], print);
+	digest_of(self[0], print);
 	fingerprint_text(print, text);
 	assert_int_equal(fingerprint_read(text, got), 0);
 	assert_memory_equal(got, print, FINGERPRINT);

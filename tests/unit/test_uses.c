@@ -30,7 +30,8 @@ static struct rig {
 	struct uses *uses;
 	const struct standing_ops *ops;
 	void *ops_user;
-	const char *trouble, *down;
+	const char *trouble, *down, *differs;
+	bool up, waits;
 	unsigned begun, ended, keys, covers, no_keys;
 	int no_list, no_want;
 	unsigned wants, unwants;
@@ -107,8 +108,34 @@ static bool covers(void *state, const char *peer, const struct addr *local,
 	return rig.covers != rig.refuse;
 }
 
-static int want(void *state, const char *peer, uint64_t *out)
+static bool up(void *state, const char *peer)
 {
+	assert_ptr_equal(state, &rig);
+	(void)peer;
+	return rig.up;
+}
+
+static void ours(void *state, const char *peer, struct msg_ike_sdp *out)
+{
+	assert_ptr_equal(state, &rig);
+	assert_true(!strcmp(peer, "b") || !strcmp(peer, "a"));
+	addr_parse("192.0.2.1", &out->at);
+	print_of(PRINT_SHA256, "abc", 3, &out->certs.list[0]);
+	out->certs.n = 1;
+}
+
+static const char *differs(void *state, const char *peer,
+			   const struct msg_ike_sdp *far)
+{
+	assert_ptr_equal(state, &rig);
+	assert_true(!strcmp(peer, "b") || !strcmp(peer, "a"));
+	assert_int_equal(far->there, 1);
+	return rig.differs;
+}
+
+static int want(void *state, const char *peer, bool wait, uint64_t *out)
+{
+	rig.waits = wait;
 	assert_ptr_equal(state, &rig);
 	assert_string_equal(peer, "a");
 	*out = ++rig.wants;
@@ -135,7 +162,8 @@ static int list(void *state, standing_sa_fn fn, standing_listed_fn done,
 }
 
 static const struct standing standing = {
-	&rig, begin, end, key, trouble, down, covers, want, unwant, list
+	&rig, begin, end, key, trouble, down, up, ours, differs,
+	covers, want, unwant, list
 };
 
 static int tell(void *user, enum process to, enum message type, uint64_t id,
@@ -186,6 +214,66 @@ static int hear(enum message type, uint64_t id, void *body, size_t len)
 	assert_true(uses_takes(&m));
 	rig.n = 0;
 	return uses_message(rig.uses, &m);
+}
+
+/* -- IKE in SDP ------------------------------------------------------------ */
+
+static struct msg_tunnel_used use_sdp(struct msg_tunnel_use *m, int n)
+{
+	addr_parse("192.0.2.1:40000", &m->local);
+	addr_parse("192.0.2.2:50000", &m->remote[0]);
+	m->far.there = 1;
+	assert_int_equal(hear(MSG_TUNNEL_USE, 99, m, sizeof *m), 0);
+	assert_int_equal(rig.n, n);
+	return rig.sent[0].m.used;
+}
+
+static void ike_in_sdp(void **state)
+{
+	struct msg_tunnel_use m = { .ask = 1, .peer = "b" };
+	struct msg_tunnel_used a = use_sdp(&m, 1);
+
+	(void)state;
+	assert_int_equal(a.err, 0);
+	assert_true(a.ours.there && a.ours.certs.n == 1 &&
+		    a.ours.at.family == 4);
+	rig.differs = "another certificate";
+	a = use_sdp(&m, 1);
+	assert_int_equal(a.err, E_AUTH);
+	assert_string_equal(a.reason, "IKE in SDP: another certificate");
+	assert_int_equal(a.ours.there, 0);
+	m.ask = 0; /* nor is anything used then */
+	assert_int_equal(use_sdp(&m, 1).err, E_AUTH);
+	assert_int_equal(uses_count(rig.uses), 0);
+	rig.differs = NULL;
+	assert_int_equal(use_sdp(&m, 1).err, 0);
+	assert_int_equal(uses_count(rig.uses), 1);
+	m.far.certs.n = PRINTS_MAX + 1; /* the engine broke the rules */
+	assert_int_equal(hear(MSG_TUNNEL_USE, 99, &m, sizeof m), E_FORMAT);
+	assert_int_equal(rig.n, 0);
+}
+
+static void who_begins(void **state)
+{
+	struct msg_tunnel_use m = { .ask = 1, .peer = "a",
+				    .begins = TUNNEL_BEGINS_THERE };
+	struct msg_tunnel_used a = use_sdp(&m, 1);
+
+	(void)state;
+	assert_int_equal(a.err, E_STATE); /* it would come too late */
+	assert_non_null(strstr(a.reason, "actpass"));
+	rig.up = true;
+	assert_int_equal(use_sdp(&m, 1).err, 0);
+	m.ask = 0;
+	use_sdp(&m, 0);
+	assert_true(rig.waits);
+	m.begins = TUNNEL_BEGINS_HERE;
+	use_sdp(&m, 0);
+	assert_false(rig.waits);
+	rig.up = false;
+	m = (struct msg_tunnel_use){ .ask = 1, .peer = "b",
+				     .begins = TUNNEL_BEGINS_THERE };
+	assert_int_equal(use_sdp(&m, 1).err, 0); /* it stands */
 }
 
 /* Of peer's; what was answered. */
@@ -585,6 +673,8 @@ int main(void)
 		T(given),
 		T(rtcp_that_goes_elsewhere),
 		T(only_asked),
+		T(ike_in_sdp),
+		T(who_begins),
 		T(not_given),
 		T(the_engine_hears_of_the_end),
 		T(a_call_that_it_takes_no_more),

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <event2/event.h>
+#include <openssl/pem.h>
 
 #define CONF \
 	"inside = { listen = ( \"udp:127.0.0.1:5060\" );" \
@@ -464,7 +465,8 @@ static void a_call_is_refused(void **state)
 	assert_int_equal(begin("", AFTER), 0);
 	wait_for("list-sas");
 	assert_null(rig.standing->down(rig.standing->state, "b"));
-	assert_int_equal(rig.standing->want(rig.standing->state, "b", &id), 0);
+	assert_int_equal(rig.standing->want(rig.standing->state, "b", false,
+					    &id), 0);
 	wait_for("initiate");
 	log_words("4", BEGUN);
 	log_words("4", "no private key found for 'a.example'");
@@ -583,6 +585,106 @@ static int cert_file(const char *san, long to_s, char der[static 80])
 	return fd;
 }
 
+/* -- IKE in SDP ------------------------------------------------------------ */
+
+/* The certificate of a file, as SDP has it. */
+static void print_file(int fd, struct prints *out)
+{
+	BIO *in = BIO_new_fd(dup(fd), BIO_CLOSE);
+	unsigned char *bytes = NULL;
+	X509 *x;
+	int n;
+
+	lseek(fd, 0, SEEK_SET);
+	x = PEM_read_bio_X509(in, NULL, NULL, NULL);
+	assert_non_null(x);
+	n = i2d_X509(x, &bytes);
+	*out = (struct prints){ .n = 1 };
+	assert_int_equal(print_of(PRINT_SHA1, bytes, (size_t)n, out->list), 0);
+	OPENSSL_free(bytes);
+	X509_free(x);
+	BIO_free(in);
+}
+
+static const char *differs(const struct msg_ike_sdp *far)
+{
+	return rig.standing->differs(rig.standing->state, "b", far);
+}
+
+static void sdp_against_the_pin(void **state)
+{
+	struct msg_ike_sdp far = { .there = 1 }, ours = { .there = 1 };
+	char der[80];
+
+	(void)state;
+	rig.fd[0] = cert_file("DNS:a.example", 0, der);
+	rig.fd[1] = cert_file("DNS:b.example", 0, der);
+	assert_int_equal(begin(CERT, PINNED), 0);
+	assert_null(differs(&far)); /* it did not say yet */
+	addr_parse("192.0.2.2:4500", &far.at);
+	print_file(rig.fd[1], &far.certs);
+	assert_null(differs(&far));
+	far.at.port = 500;
+	assert_null(differs(&far));
+	far.at.port = 501;
+	assert_non_null(strstr(differs(&far), "port"));
+	addr_parse("192.0.2.3:500", &far.at);
+	assert_non_null(strstr(differs(&far), "address"));
+	addr_parse("192.0.2.2:500", &far.at);
+	far.certs.list[0].bytes[7] ^= 1;
+	assert_non_null(strstr(differs(&far), "fingerprint"));
+	far.certs = (struct prints){ .unknown = 1 };
+	assert_non_null(strstr(differs(&far), "fingerprint"));
+	rig.standing->ours(rig.standing->state, "b", &ours);
+	assert_int_equal(ours.certs.n, 1);
+	assert_int_equal(ours.certs.list[0].hash, PRINT_SHA256);
+	assert_int_equal(ours.at.ip[3], 1);
+	assert_false(rig.standing->up(rig.standing->state, "b"));
+}
+
+static void sdp_of_a_pre_shared_key(void **state)
+{
+	struct msg_ike_sdp far = { .there = 1 }, ours = { .there = 1 };
+
+	(void)state;
+	assert_int_equal(begin("address = \"192.0.2.7\";", B), 0);
+	addr_parse("192.0.2.2:500", &far.at);
+	assert_null(differs(&far));
+	print_of(PRINT_SHA256, "abc", 3, far.certs.list);
+	far.certs.n = 1;
+	assert_non_null(strstr(differs(&far), "psk"));
+	rig.standing->ours(rig.standing->state, "b", &ours);
+	assert_int_equal(ours.certs.n, 0);
+	assert_int_equal(ours.at.ip[3], 7);
+}
+
+/* A call waits for the far end's tunnel, and takes what comes. */
+static void waited_for(void **state)
+{
+	uint64_t id = 0;
+
+	(void)state;
+	assert_int_equal(begin("", AFTER), 0);
+	wait_for("list-sas");
+	quiet();
+	assert_int_equal(rig.standing->want(rig.standing->state, "b", true,
+					    &id), 0);
+	quiet();
+	assert_null(strstr(rig.heard, "initiate"));
+	assert_int_equal(rig.wanted, 0);
+	say("up = yes " SA);
+	for (int i = 0; !rig.wanted && i < 1000; i++)
+		turn();
+	assert_int_equal(rig.wanted, id);
+	assert_string_equal(rig.why, "up");
+	assert_true(rig.standing->up(rig.standing->state, "b"));
+	rig.wanted = 0;
+	say(SA);
+	for (int i = 0; !rig.wanted && i < 1000; i++)
+		turn();
+	assert_string_not_equal(rig.why, "up");
+}
+
 static void by_certificates(void **state)
 {
 	char ours[80], theirs[80], text[200];
@@ -670,15 +772,15 @@ static void raised_for_a_call(void **state)
 	assert_int_equal(begin("", AFTER), 0);
 	s = rig.standing;
 	assert_non_null(trouble("b")); /* charon is not there yet */
-	assert_int_equal(s->want(s->state, "b", &a), E_CLOSED);
-	assert_int_equal(s->want(s->state, "x", &a), E_NOTFOUND);
+	assert_int_equal(s->want(s->state, "b", false, &a), E_CLOSED);
+	assert_int_equal(s->want(s->state, "x", false, &a), E_NOTFOUND);
 	wait_for("list-sas ike = callseal-b");
 	for (int i = 0; i < 30; i++)
 		turn();
 	assert_null(trouble("b"));
 	assert_null(strstr(rig.heard, "initiate"));
-	assert_int_equal(s->want(s->state, "b", &a), 0);
-	assert_int_equal(s->want(s->state, "b", &b), 0);
+	assert_int_equal(s->want(s->state, "b", false, &a), 0);
+	assert_int_equal(s->want(s->state, "b", false, &b), 0);
 	wait_for("initiate");
 	assert_int_equal(rig.wanted, 0);
 	say("up = yes " SA);
@@ -694,7 +796,7 @@ static void raised_for_a_call(void **state)
 		turn();
 	assert_int_equal(rig.gone, 0); /* nobody had it */
 	assert_null(strstr(rig.heard, "initiate"));
-	assert_int_equal(s->want(s->state, "b", &a), 0);
+	assert_int_equal(s->want(s->state, "b", false, &a), 0);
 	wait_for("initiate"); /* the next one's is raised anew */
 	charon_free(rig.charon);
 	rig.charon = NULL;
@@ -804,6 +906,9 @@ int main(void)
 		T(an_address_of_another_family),
 		T(bad_values),
 		T(by_certificates),
+		T(sdp_against_the_pin),
+		T(sdp_of_a_pre_shared_key),
+		T(waited_for),
 		T(by_a_ca),
 		T(a_bad_certificate),
 		T(bad_ones_of_ours),

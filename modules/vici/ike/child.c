@@ -158,6 +158,15 @@ static bool yields(const struct child *c)
 	       strcmp(p->ours.id, p->theirs.id) > 0;
 }
 
+/* The far end comes when it likes, but a call does not wait for ever. */
+static void await(struct child *c)
+{
+	if (c->uses == c->standing)
+		event_del(c->timer);
+	else
+		wait_ms(c, c->peer->m->settings->raise_ms);
+}
+
 void child_ready(struct child *c)
 {
 	if (c->state != CHILD_LOADING)
@@ -172,8 +181,8 @@ void child_ready(struct child *c)
 	c->begun = false;
 	if (c->active)
 		initiate(c);
-	else if (c->standing)
-		event_del(c->timer); /* the far end comes when it likes */
+	else
+		await(c);
 }
 
 /* Whose tunnel it is: what this end began it also ends, however long others
@@ -189,8 +198,8 @@ void child_wanted(struct child *c)
 		begin(c);
 	else if (c->state == CHILD_UP && is_kept(c))
 		event_del(c->timer); /* it lingered */
-	else if (c->state == CHILD_RAISING && !c->begun && c->active)
-		initiate(c);
+	else if (c->state == CHILD_RAISING && !c->begun && !c->refused)
+		(c->active ? initiate : await)(c);
 }
 
 /* -- failing --------------------------------------------------------------- */
