@@ -103,6 +103,7 @@ enum sdp_proto { SDP_PROTO_KEEP, SDP_PROTO_SECURE, SDP_PROTO_PLAIN };
 struct sdp_edit_line {
 	bool reject;          /* port 0 */
 	bool hide;            /* left out with its section */
+	const char *section;  /* stands in place of it, m= and all; or NULL */
 	enum sdp_proto proto; /* RTP/AVP(F) <-> RTP/SAVP(F) */
 	struct addr addr;     /* ours, RTP; RTCP is the next port ... */
 	bool direct;          /* ... or, where it is not ours, as it came */
@@ -125,6 +126,8 @@ struct sdp_edit {
 	struct addr addr;     /* of o= and the session's c= */
 	bool sealed;          /* a sealed call: nothing of keys passes */
 	bool no_pre;          /* no preconditions of the sender's pass */
+	bool ike;             /* one of the sections is of IKE: what the session
+	                         says of it is somebody else's */
 	const char *mikey;    /* base64 for the session, or NULL */
 	struct sdp_also also; /* beside it */
 	struct sdp_edit_line line[SDP_LINES_MAX];

@@ -180,8 +180,18 @@ static void put_rtcp(struct writing *w, struct sdp_text line,
 	put_end(w, eol);
 }
 
+/* RFC 6193 5.1: it would be the line's where that says nothing. */
+static bool is_of_ike(const struct writing *w, struct sdp_text name)
+{
+	return w->e->ike && w->line < 0 &&
+	       (sdp_is(name, "fingerprint") || sdp_is(name, "ike-setup") ||
+		sdp_is(name, "psk-fingerprint"));
+}
+
 static bool is_dropped(const struct writing *w, struct sdp_text name)
 {
+	if (is_of_ike(w, name))
+		return true;
 	for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
 		if (sdp_is(name, dropped[i].name))
 			return w->e->sealed || !dropped[i].sealed_only;
@@ -289,6 +299,17 @@ static void end_section(struct writing *w)
 			      edit_line(w)->pre.confirm, w->s->eol, w->out);
 }
 
+/* Of the next m= line: is it to be seen, and by its own bytes? */
+static void begin_section(struct writing *w)
+{
+	const struct sdp_edit_line *l = &w->e->line[w->line + 1];
+
+	if (l->section && !l->hide)
+		buf_text(w->out, l->section);
+	w->hidden = l->hide || l->section;
+	w->line += w->hidden;
+}
+
 static void put_line(struct writing *w, struct sdp_text line,
 		     struct sdp_text eol)
 {
@@ -296,8 +317,7 @@ static void put_line(struct writing *w, struct sdp_text line,
 
 	if (type == 'm') {
 		end_section(w);
-		w->hidden = w->e->line[w->line + 1].hide;
-		w->line += w->hidden;
+		begin_section(w);
 	}
 	if (w->hidden)
 		return;
