@@ -4,13 +4,12 @@ By another key, another certificate than the pinned one, other suites, a far end
 is not there. A call in SRTP between the same gateways goes on meanwhile.
 """
 import json
-import os
 import random
 import signal
 import time
 
-from lib import certs, stage
-from lib.charon import Charon, Shell, kernel_has_esp
+from lib import certs, charon, stage
+from lib.charon import Shell
 from lib.gateway import Peer
 from lib.lab import wait_for
 from lib.ua import Agent, connect, exchange, media_of
@@ -20,30 +19,12 @@ KEY = '00112233445566778899aabbccddeeff'
 
 def setup(t):
     lab = t.open()
-    t.esp, t.charon = kernel_has_esp(), {}
-    media = {site: lab.net.address(f'{"gate" if t.esp else "lan"}-{site}') for site in 'ab'}
+    t.charon, settings = charon.pair(lab)
     for site in 'ab':
-        t.charon[site] = Charon(lab, f'gate-{site}', **({'esp': ''} if t.esp else {}))
-        os.chmod(t.charon[site].path, 0o666)
         certs.own(lab, site, f'DNS:{site}.example', 'P-256')
     for site, other in (('b', 'c'), ('a', 'd')):  # another one of the same name
         certs.own(lab, other, f'DNS:{site}.example', 'P-256')
-    settings = {}
-    for site in 'ab' if not t.esp else '':  # where no tunnel leads there
-        lab.net.run('net', 'ip', 'route', 'add', media[site], 'via',
-                    lab.net.address(f'gate-{site}'))
-    for site, far in (('a', 'b'), ('b', 'a')):
-        settings |= {
-            f'media_outside_{site}': media[site],
-            f'peer_{site}': {'ike': lab.net.address(f'gate-{far}'), 'ike_id': f'{far}.example',
-                             'ike_nets': media[far]},
-            f'extra_{site}': f'''
-tunnel = {{ shut = "{"kernel" if t.esp else "relay"}"; }};
-vici = {{ socket = "{t.charon[site].path}"; id = "{site}.example";
-	address = "{lab.net.address(f'gate-{site}')}"; }};
-'''}
-    t.stage = stage.Stage(lab, psk_a=KEY, profile='ike', ike='after', phones='',
-                          capability='net_admin' if t.esp else '', **settings)
+    t.stage = stage.Stage(lab, psk_a=KEY, ike='after', phones='', **settings)
     agents(t)
 
 
@@ -59,15 +40,6 @@ def agents(t):
         gate.phones[user] = f'sip:{user}@{net.address(host)}:{port}'
     s.a.peers.append(Peer('dave', '*@d.example', 'sealed', KEY, f'sip:{s.b.outside}:5060'))
     s.b.peers.append(Peer('carol', '*@c.example', 'sealed', KEY, f'sip:{s.a.outside}:5060'))
-
-
-def again(t, gate, **settings):
-    gate.stop()
-    for name, value in settings.items():
-        setattr(gate, name, value)
-    gate.start()
-    wait_for('charon to be asked', lambda: gate.log().rsplit('parent: info: ended', 1)[-1]
-             .count('is there'))
 
 
 def other_call(t):
@@ -115,6 +87,8 @@ def refused(t, what, why, seconds=3.0):
 def well(t):
     """And now it is raised."""
     dialog, _, _, _ = connect(t.alice, t.bob, stage.BOB, t.alice.offer(), t.bob.offer())
+    wait_for('it to be up', lambda: [c['state'] for c in t.stage.b.calls()
+                                     if c['peer'] == 'a'] == ['up'])
     t.claim('what was wrong is right again, and the call is sealed',
             [c['verdict'] for c in t.stage.b.calls() if c['peer'] == 'a'] == ['sealed'],
             str(t.stage.b.calls()))
@@ -129,8 +103,8 @@ def goes_on(t, dialog, target):
 
 def by_keys(t):
     s = t.stage
-    again(t, s.a)
-    again(t, s.b)
+    for gate in (s.a, s.b):
+        charon.restart(gate)
     other = other_call(t)
     s.b.peers[0].psk = KEY[::-1]
     s.b.reload()
@@ -142,20 +116,20 @@ def by_keys(t):
     s.b.reload()
     wait_for('the key', lambda: 'configuration 3 is in force' in s.b.log())
     well(t)
-    charon = t.charon['a'].process
+    process = t.charon['a'].process
     for gate in (s.a, s.b):
         wait_for('its end', lambda gate=gate: '"child"' not in gate.tell('sas', '--json'), 10)
-    charon.send(signal.SIGSTOP)
+    process.send(signal.SIGSTOP)
     refused(t, 'a far end that is silent', 'the far end does not answer IKE', 10)
     goes_on(t, *other)
-    charon.send(signal.SIGCONT)
+    process.send(signal.SIGCONT)
     wait_for('what it still raised to be ended', lambda: '"child"' not in s.a.tell(
         'sas', '--json'), 20)
 
 
 def by_suites(t):
     s = t.stage
-    again(t, s.b, ike_more='esp = [ "AES_256_CBC_HMAC_SHA256_128" ];')
+    charon.restart(s.b, ike_more='esp = [ "AES_256_CBC_HMAC_SHA256_128" ];')
     other = other_call(t)
     refused(t, 'other suites', 'the far end takes none of our suites of ESP '
             '(NO_PROPOSAL_CHOSEN)')
@@ -163,36 +137,28 @@ def by_suites(t):
     s.b.ike_more = ''
 
 
-def prove(t, gate, site, pin):
-    peer, made = gate.peers[0], f'{t.lab.dir}/certs-own'
-    peer.psk, peer.more['ike_cert'] = None, f'file:{made}/{pin}.pem'
-    line = f'\tcert = "file:{made}/{site}.pem";\n'
-    again(t, gate, extra=gate.extra if line in gate.extra else
-          gate.extra.replace('vici = {', f'vici = {{\n{line}'))
-
-
 def by_certificates(t):
-    s = t.stage
-    prove(t, s.a, 'a', 'c')
-    prove(t, s.b, 'b', 'a')
+    s, made = t.stage, f'{t.lab.dir}/certs-own'
+    charon.prove(s.a, made, 'a', 'c')
+    charon.prove(s.b, made, 'b', 'a')
     other = other_call(t)
     refused(t, 'no private key', 'charon has no private key of our certificate')
     for site in 'ab':
         shell = Shell(t.lab, t.build, t.charon[site].path)
         shell.wait('up ')
-        shell.good(f'key {t.lab.dir}/certs-own/{site}.key')
+        shell.good(f'key {made}/{site}.key')
     refused(t, 'another certificate than the pinned one', 'the far end does not believe us')
     t.claim('and at the far end', 'audit: peer b: charon refused a tunnel that the far end '
             'began: the far end\'s certificate is not the pinned one' in s.a.log(),
             s.a.log()[-1000:])
     goes_on(t, *other)
-    prove(t, s.a, 'a', 'b')
-    prove(t, s.b, 'b', 'd')
+    charon.prove(s.a, made, 'a', 'b')
+    charon.prove(s.b, made, 'b', 'd')
     other = other_call(t)
     refused(t, 'a wrong pin of who raises it',
             'the far end\'s certificate is not the pinned one')
     goes_on(t, *other)
-    prove(t, s.b, 'b', 'a')
+    charon.prove(s.b, made, 'b', 'a')
     well(t)
 
 

@@ -80,6 +80,49 @@ class Charon:
             return f.read()
 
 
+def pair(lab):
+    """charon at both gates, and what Stage() needs for profile "ike" through them: (charons
+    by site, settings). Without ESP in the kernel media have the address towards the phones
+    outside, too (tests/live/ike-standing)."""
+    esp, charons, settings = kernel_has_esp(), {}, {}
+    media = {site: lab.net.address(f'{"gate" if esp else "lan"}-{site}') for site in 'ab'}
+    for site in 'ab':
+        charons[site] = Charon(lab, f'gate-{site}', **({'esp': ''} if esp else {}))
+        os.chmod(charons[site].path, 0o666)
+        if not esp:  # where no tunnel leads there
+            lab.net.run('net', 'ip', 'route', 'add', media[site], 'via',
+                        lab.net.address(f'gate-{site}'))
+    for site, far in (('a', 'b'), ('b', 'a')):
+        settings |= {
+            f'media_outside_{site}': media[site],
+            f'peer_{site}': {'ike': lab.net.address(f'gate-{far}'), 'ike_id': f'{far}.example',
+                             'ike_nets': media[far]},
+            f'extra_{site}': f'''
+tunnel = {{ shut = "{"kernel" if esp else "relay"}"; }};
+vici = {{ socket = "{charons[site].path}"; id = "{site}.example";
+	address = "{lab.net.address(f'gate-{site}')}"; }};
+'''}
+    return charons, settings | {'profile': 'ike', 'capability': 'net_admin' if esp else ''}
+
+
+def restart(gate, **settings):
+    """With other settings; until it has found its charon."""
+    gate.stop()
+    for name, value in settings.items():
+        setattr(gate, name, value)
+    gate.start()
+    wait_for('charon to be asked', lambda: 'is there' in gate.log().rsplit(
+        'parent: info: ended', 1)[-1])
+
+
+def prove(gate, made, site, pin, **settings):
+    """It shows a certificate of site's, and believes that of pin alone."""
+    peer, line = gate.peers[0], f'\tcert = "file:{made}/{site}.pem";\n'
+    peer.psk, peer.more['ike_cert'] = None, f'file:{made}/{pin}.pem'
+    restart(gate, extra=gate.extra if line in gate.extra else
+            gate.extra.replace('vici = {', f'vici = {{\n{line}'), **settings)
+
+
 def raw(path, packet, seconds=1.0):
     """What charon answers to the octets of one packet; None when it does not."""
     with socket.socket(socket.AF_UNIX) as s:
