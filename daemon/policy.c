@@ -263,6 +263,12 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 		return conf_fail(err, n, "peers: %s: ike = \"ADDRESS\" and a "
 				 "profile with media = \"ike\" go together; "
 				 "set both or none", peer->name);
+	if (peer->profile->ike_sdp != IKE_SDP_NONE && peer->ike.ca)
+		return conf_fail(err, n, "peers: %s: ike_sdp holds a "
+				 "fingerprint against a certificate that is "
+				 "known, which that of a CA's is not; set "
+				 "ike_cert in place of ike_ca, or leave "
+				 "ike_sdp out", peer->name);
 	r = tunnelpeer_check(n, peer, p->peers, p->n_peers, err);
 	if (!r)
 		r = check_psk(n, peer, err);

@@ -70,6 +70,7 @@ static const char *const esp_suites[] = {
 	"AES_256_CBC_HMAC_SHA1_96", "3DES_CBC_HMAC_SHA1_96", NULL
 };
 static const char *const ikes[] = { "standing", "after", "before", NULL };
+static const char *const ike_sdps[] = { "none", "send", "require", NULL };
 static const char *const trusts[] = { "ca", "tofu", NULL };
 
 static const struct conf_key profile_keys[] = {
@@ -239,6 +240,14 @@ static const struct conf_key profile_keys[] = {
 		  "precondition (RFC 5027), or the call ends with 580; not "
 		  "with ike+srtp, nor with a body that is sealed. Both ends "
 		  "must be set to the same." },
+	{ .name = "ike_sdp", .type = CONF_WORD, .choices = ike_sdps,
+	  .dflt = "none",
+	  .help = "With media = \"ike\": whether SDP has IKE in it (RFC 6193), "
+		  "its address, who begins it and the certificate's "
+		  "fingerprint. none: as if there were no such thing. send: "
+		  "ours does, and what the far end's says must fit its ike "
+		  "and ike_cert. require: and one without is refused. Not "
+		  "with ike = \"before\", nor with peers' ike_ca." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -459,6 +468,14 @@ static int read_media(const struct conf_node *n, struct profile *p,
 				 "go with %s; leave one of them out", p->name,
 				 p->body ? "a body that is sealed"
 					 : "media = \"ike+srtp\"");
+	if (p->ike_sdp != IKE_SDP_NONE && p->media != MEDIA_IKE)
+		return conf_fail(err, n, "profiles.%s.ike_sdp: it says what "
+				 "SDP tells of the tunnel of media = \"ike\"; "
+				 "set that, or leave it out", p->name);
+	if (p->ike_sdp != IKE_SDP_NONE && p->ike_before)
+		return conf_fail(err, n, "profiles.%s.ike_sdp: it does not go "
+				 "with ike = \"before\"; set \"after\", or "
+				 "leave it out", p->name);
 	if (p->esp_scope != ESP_MEDIA && p->media != MEDIA_ESP)
 		return conf_fail(err, n, "profiles.%s.esp_scope: it says what "
 				 "tunnels of media = \"esp\" are for; set "
@@ -509,6 +526,8 @@ int profile_read(const struct conf_node *n, struct profile *p,
 			suite_by_name(conf_text_at(n, "suites", i));
 	p->ike_before = !strcmp(conf_text(n, "ike"), "before");
 	p->ike_after = strcmp(conf_text(n, "ike"), "standing");
+	while (strcmp(ike_sdps[p->ike_sdp], conf_text(n, "ike_sdp")))
+		p->ike_sdp++;
 	read_way(n, p);
 	if (p->need != NEED_FORBID && !p->n_keying &&
 	    (p->media != MEDIA_IKE || p->srtp_within))

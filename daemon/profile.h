@@ -50,6 +50,13 @@ enum media_way {
 	MEDIA_IKE  /* in a tunnel that charon keeps to the peer */
 };
 
+/* IKE in SDP (RFC 6193), with MEDIA_IKE. */
+enum ike_sdp {
+	IKE_SDP_NONE,
+	IKE_SDP_SEND,   /* ours goes, and theirs is held against what we know */
+	IKE_SDP_REQUIRE /* and there is none without theirs */
+};
+
 /* Over what SIP may go when it carries keys as they are (SDES). */
 enum sdes_way { SDES_TLS, SDES_ANY };
 
@@ -78,6 +85,7 @@ struct profile {
 	bool srtp_within; /* and there in SRTP: "ike+srtp" */
 	bool ike_after; /* ike = "after" or "before": while calls use it */
 	bool ike_before; /* the latter; MEDIA_IKE */
+	enum ike_sdp ike_sdp;
 	enum esp_suite esp[ESP_SUITES]; /* best first */
 	size_t n_esp;
 	enum esp_scope esp_scope; /* MEDIA_ESP */

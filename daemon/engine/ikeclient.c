@@ -6,7 +6,7 @@
  * Where it is a precondition (before.c), the outside's offer gets its use, too.
  */
 #include "daemon/base/err.h"
-#include "daemon/engine/inside.h"
+#include "daemon/engine/body/ikelines.h"
 
 #include <string.h>
 
@@ -22,6 +22,7 @@ static int ask(struct call *c, struct job *j, unsigned i,
 	int r;
 
 	m->call = c->id;
+	ikelines_ask(j, m);
 	memcpy(m->peer, c->peer, sizeof m->peer);
 	r = child_send(c->engine->child, PROC_TUNNEL, MSG_TUNNEL_USE,
 		       job_request(c, j, i), m, sizeof *m, NULL, 0);
@@ -122,9 +123,14 @@ int ikeclient_used(struct engine *e, const struct ipc_msg *msg)
 	struct call *c;
 	int i = filter_reply(e, msg->id, m->ask ? STEP_RESERVE : STEP_RAISE,
 			     &c);
+	int r = 0;
 
 	if (i < 0) { /* its call has let go of it */
 		drop(e, m->err ? 0 : m->tunnel);
+		return 0;
+	}
+	if (!m->err && m->ask && (r = ikelines_told(c, c->job, &m->ours))) {
+		filter_go_on(c, STAGE_TUNNEL, r, NULL);
 		return 0;
 	}
 	if (!m->err && !m->ask)

@@ -121,6 +121,7 @@ struct call {
 	unsigned n_tried;
 	bool pressed; /* an emergency call that was refused: sealed by now */
 	struct dual *dual; /* owned; NULL: no line is hidden */
+	unsigned ike_line; /* of those, from 1: IKE (ikelines.c); 0: none */
 	bool avp; /* keyed, yet RTP/AVP outside (RFC 8643) */
 	bool again; /* an offer by memory was refused, and made anew */
 	bool setup, late;  /* counted in setup.c; it has no offer */
@@ -281,6 +282,10 @@ struct dual;
 bool dual_hides(const struct call *c, unsigned line);
 /* Looks for them in an offer of the outside whose usable lines are known. */
 int dual_find(struct call *c, const struct job *j);
+/* One that the phone is never to see, in an offer before it has any line: of
+ * their SDP, or for ours, with its text. E_NOMEM. */
+int dual_hide(struct call *c, const struct job *j, unsigned line);
+int dual_add(struct call *c, unsigned line, const char *text);
 /* Puts them into a body of the inside, before it is read. */
 int dual_restore(const struct call *c, struct job *j);
 void dual_free(struct dual *d);

@@ -9,6 +9,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/call.c daemon/engine/call.h \
 	daemon/engine/body/deal.c daemon/engine/body/deal.h \
 	daemon/engine/body/dual.c \
+	daemon/engine/body/ikelines.c daemon/engine/body/ikelines.h \
 	daemon/engine/body/early.c \
 	daemon/engine/engine.c daemon/engine/engine.h \
 	daemon/engine/report/failure.c daemon/engine/report/failure.h \

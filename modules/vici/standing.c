@@ -503,8 +503,9 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	c->settings = defaults;
 	c->settings.client.path = conf_text(c->conf, "socket");
 	c->settings.prefix = conf_text(c->conf, "prefix");
-	c->role = (struct standing){ c, begin, end, key, trouble, down, up, ours,
-				     differs, covers, want, unwant, list };
+	c->role = (struct standing){ c, begin, end, key, trouble, down, up,
+				     ours, differs, covers, want, unwant,
+				     list };
 	*out = &c->role;
 	return 0;
 }

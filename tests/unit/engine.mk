@@ -28,6 +28,12 @@ tests_unit_test_filter_before_SOURCES = tests/unit/test_filter_before.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_before_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_filter_ikesdp
+TESTS += tests/unit/test_filter_ikesdp
+tests_unit_test_filter_ikesdp_SOURCES = tests/unit/test_filter_ikesdp.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_ikesdp_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_filter_late
 TESTS += tests/unit/test_filter_late
 tests_unit_test_filter_late_SOURCES = tests/unit/test_filter_late.c \

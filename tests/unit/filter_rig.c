@@ -46,6 +46,10 @@ static const char conf[] =
 	"  ike = { need = \"require\"; media = \"ike\"; };"
 	"  before = { need = \"require\"; media = \"ike\";"
 	"    ike = \"before\"; };"
+	"  told = { need = \"require\"; media = \"ike\"; ike = \"after\";"
+	"    ike_sdp = \"send\"; };"
+	"  must = { need = \"require\"; media = \"ike\";"
+	"    ike_sdp = \"require\"; };"
 	"  both = { need = \"require\"; media = \"ike+srtp\";"
 	"    keying = [ \"mikey-dh\" ]; };"
 	"  signed = { need = \"forbid\"; body = \"sign\"; };"
@@ -85,6 +89,10 @@ static const char conf[] =
 	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@before.example\"; profile = \"before\";"
 	"    name = \"before\"; ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
+	"  { match = \"*@told.example\"; profile = \"told\"; name = \"told\";"
+	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
+	"  { match = \"*@must.example\"; profile = \"must\"; name = \"must\";"
+	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@both.example\"; profile = \"both\"; name = \"both\";"
 	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@w.example\"; profile = \"whole\"; name = \"w\"; },"
@@ -470,6 +478,8 @@ static void tunnel_use(struct rig *r, const struct mock_sent *s)
 
 	memcpy(m, s->body.bytes, sizeof *m);
 	a.ask = m->ask;
+	if (m->far.there)
+		a.ours = r->ours;
 	if (a.err)
 		strcpy(a.reason, "charon said no");
 	else if (!a.ask)

@@ -64,6 +64,7 @@ struct rig {
 	struct msg_tunnel_reserve reserve;
 	struct msg_tunnel_raise raise[16];
 	struct msg_tunnel_use use[16];
+	struct msg_ike_sdp ours; /* what it tells of our end of IKE */
 	unsigned uses;
 	uint32_t last_tunnel;
 	unsigned reserves, raises, tunnel_drops;

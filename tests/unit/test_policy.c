@@ -402,6 +402,15 @@ static const struct {
 	  "profiles.i.ike: \"before\" does not go with media = \"ike+srtp\"" },
 	{ "profiles = { i = { need = \"forbid\"; ike = \"before\"; "
 	  "}; };", "profiles.i.ike: it says when the tunnel" },
+	{ "profiles = { i = { need = \"forbid\"; ike_sdp = \"send\"; "
+	  "}; };", "profiles.i.ike_sdp: it says what SDP" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
+	  "ike = \"before\"; ike_sdp = \"send\"; }; };",
+	  "it does not go with ike = \"before\"" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
+	  "ike_sdp = \"require\"; }; }; peers = ( { match = \"*\"; "
+	  "profile = \"i\"; ike = \"192.0.2.1\"; ike_ca = \"file:x\"; } );",
+	  "set ike_cert in place of ike_ca" },
 	{ "profiles = { i = { need = \"prefer\"; media = \"ike\"; "
 	  "}; };",
 	  "profiles.i.media: \"ike\" does not go with a need" },

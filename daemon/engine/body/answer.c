@@ -4,7 +4,7 @@
  * refused. An answer equal to the one this branch gave before (a 2xx after a
  * provisional response) needs no new work. */
 #include "daemon/base/err.h"
-#include "daemon/engine/inside.h"
+#include "daemon/engine/body/ikelines.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -266,7 +266,8 @@ int answer_read(struct call *c, struct job *j)
 	j->repeat = b && !j->own && !memcmp(b->digest, digest, 32);
 	if (j->repeat)
 		return 0;
-	if ((r = answer_branch(j, digest)) || (r = read_lines(c, j)))
+	if ((r = answer_branch(j, digest)) || (r = read_lines(c, j)) ||
+	    (r = ikelines_answer(c, j)))
 		return r;
 	return plan_keys(c, j);
 }

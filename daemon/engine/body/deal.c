@@ -55,6 +55,7 @@ void deal_free(struct deal *d)
 		branch_free(b);
 	}
 	deal_clear_exchanges(d);
+	free(d->ike);
 	free(d->text);
 	free(d);
 }

@@ -77,6 +77,7 @@ struct deal {
 	struct exchange exchange[STREAM_MAX];
 	struct msg_key_facts facts; /* when we answered */
 	struct msg_key_origin origin; /* of their offer */
+	struct ike_lines *ike;        /* owned; NULL: no IKE in SDP */
 	struct branch *branches;    /* owned */
 	struct branch *active;      /* whose media passes; or NULL */
 };

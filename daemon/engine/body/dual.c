@@ -1,4 +1,5 @@
-/* dual.c - offers that have one medium twice, as RTP/AVP and as RTP/SAVP.
+/* dual.c - lines of the outside that the inside does not see: offers that have
+ * one medium twice, as RTP/AVP and as RTP/SAVP, and IKE (ikelines.c).
  *
  * Some trunks offer so, for far ends that know one of the two only. One line of
  * the pair passes (offer.c says which), the other is answered with port 0, and
@@ -55,25 +56,32 @@ static bool has_twin(const struct job *j, unsigned i, uint32_t *paired)
 	return false;
 }
 
-static int hide(struct call *c, const struct job *j, unsigned i)
+int dual_add(struct call *c, unsigned line, const char *text)
+{
+	if (!c->dual && !(c->dual = calloc(1, sizeof *c->dual)))
+		return E_NOMEM;
+	c->dual->line[line] = strdup(text);
+	if (!c->dual->line[line])
+		return E_NOMEM;
+	c->dual->lines |= 1u << line;
+	return 0;
+}
+
+int dual_hide(struct call *c, const struct job *j, unsigned i)
 {
 	const struct sdp_media *m = &j->sdp.media[i];
 	const char *end = m->proto.p;
 	struct buf text = buf_of(KEYING_MAX);
+	int r;
 
 	while (end < j->sdp.text.p + j->sdp.text.len && *end != '\r' &&
 	       *end != '\n')
 		end++;
-	if (!c->dual && !(c->dual = calloc(1, sizeof *c->dual)))
-		return E_NOMEM;
 	buf_printf(&text, "m=%.*s 0 ", (int)m->media.len, m->media.p);
 	buf_put(&text, m->proto.p, (size_t)(end - m->proto.p));
-	c->dual->line[i] = text.err ? NULL : strdup(buf_string(&text));
+	r = text.err ? text.err : dual_add(c, i, buf_string(&text));
 	buf_free(&text);
-	if (!c->dual->line[i])
-		return E_NOMEM;
-	c->dual->lines |= 1u << i;
-	return 0;
+	return r;
 }
 
 int dual_find(struct call *c, const struct job *j)
@@ -87,7 +95,7 @@ int dual_find(struct call *c, const struct job *j)
 	for (unsigned i = 0; i < j->sdp.n && !r; i++)
 		if (m[i].port && m[i].rtp && !(j->deal->usable >> i & 1) &&
 		    has_twin(j, i, &paired))
-			r = hide(c, j, i);
+			r = dual_hide(c, j, i);
 	return r;
 }
 

@@ -15,7 +15,7 @@
  * attributes are then as good as absent. With a=crypto each line is keyed for
  * itself, and one without is rejected. */
 #include "daemon/base/err.h"
-#include "daemon/engine/inside.h"
+#include "daemon/engine/body/ikelines.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -403,8 +403,10 @@ int offer_read(struct call *c, struct job *j)
 {
 	const char *why = NULL;
 	uint8_t digest[32];
-	int r = dual_restore(c, j);
+	int r = ikelines_prepare(c, j);
 
+	if (!r)
+		r = dual_restore(c, j);
 	if (!r)
 		r = sdp_read(j->data, j->q.body.len, &j->sdp, &why);
 	if (r)
@@ -431,7 +433,7 @@ int offer_read(struct call *c, struct job *j)
 	if ((r = sdp_digest_rest(&j->sdp, j->deal->rest_digest)))
 		return job_fail(j, STAGE_OFFER, r, NULL);
 	sealing_offer(c, j);
-	if ((r = choose_lines(c, j)))
+	if ((r = ikelines_offer(c, j)) || (r = choose_lines(c, j)))
 		return r;
 	if ((r = dual_find(c, j)))
 		return job_fail(j, STAGE_OFFER, r, NULL);

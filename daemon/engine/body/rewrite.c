@@ -5,7 +5,7 @@
  * when, anything else changes (RFC 3264 5), so that an unchanged description
  * repeats its bytes. */
 #include "daemon/base/err.h"
-#include "daemon/engine/inside.h"
+#include "daemon/engine/body/ikelines.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -18,6 +18,7 @@ struct rewriting {
 	struct sdp_edit edit;
 	int (*write)(const struct sdp *s, const struct sdp_edit *e,
 		     struct buf *out);
+	struct buf ike; /* our section of it */
 };
 
 static bool line_passes(const struct rewriting *w, unsigned i)
@@ -93,7 +94,22 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 	edit_also(w, l, w->d->media_level ? exchange : 0);
 }
 
-static void plan(struct rewriting *w)
+/* Ours, in place of the room that is kept for it. */
+static int edit_ike(struct rewriting *w)
+{
+	unsigned line = w->c->ike_line;
+	int r;
+
+	if (w->to != OUTSIDE || !line || line > w->j->sdp.n)
+		return 0;
+	r = ikelines_write(w->j, &w->ike);
+	w->edit.ike = w->ike.len > 0;
+	if (!r && w->edit.ike)
+		w->edit.line[line - 1].section = buf_string(&w->ike);
+	return r ? r : w->ike.err;
+}
+
+static int plan(struct rewriting *w)
 {
 	unsigned exchange = 0;
 
@@ -107,6 +123,7 @@ static void plan(struct rewriting *w)
 		w->edit.mikey = text_of(w, 0);
 	if (!w->edit.addr.family)
 		w->edit.addr = any_media(w);
+	return edit_ike(w);
 }
 
 static int write_version(struct rewriting *w, struct buf *out,
@@ -127,9 +144,10 @@ static int write_out(struct rewriting *w, struct buf *out)
 {
 	struct own_sdp *own = &w->c->own[w->to];
 	uint8_t digest[32];
-	int r;
+	int r = plan(w);
 
-	plan(w);
+	if (r)
+		return r;
 	w->edit.id = own->id;
 	w->edit.version = own->version ? own->version : 1;
 	r = write_version(w, out, digest);
@@ -149,9 +167,12 @@ int rewrite_body(struct call *c, struct job *j, struct buf *out)
 {
 	struct rewriting w = { .c = c, .j = j, .d = job_deal(j),
 			       .to = j->q.from == INSIDE ? OUTSIDE : INSIDE,
-			       .write = sdp_write };
+			       .write = sdp_write,
+			       .ike = buf_of(IPC_BODY_MAX) };
+	int r = write_out(&w, out);
 
-	return write_out(&w, out);
+	buf_free(&w.ike);
+	return r;
 }
 
 int rewrite_accept(struct call *c, struct job *j, struct buf *out)

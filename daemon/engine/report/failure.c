@@ -164,6 +164,10 @@ static const struct failure table[] = {
 	{ STAGE_TUNNEL, E_POLICY, NOT_HERE, 399, "tunnel not allowed", 0,
 	  LOG_CLASS_REFUSED, "see the reason: a tunnel leads to the far end's "
 	  "media and nowhere else" },
+	{ STAGE_TUNNEL, E_AUTH, NOT_HERE, 399,
+	  "IKE in SDP is not that of the peer", 0, LOG_CLASS_REFUSED,
+	  "see the reason: compare ike and ike_cert of the peer with what the "
+	  "far end's SDP says" },
 	{ STAGE_TUNNEL, E_EXISTS, NOT_HERE, 399,
 	  "another tunnel of the gateway is in the way", 0, LOG_CLASS_REFUSED,
 	  "see the reason, callsealctl sas and \"ip xfrm policy\"" },

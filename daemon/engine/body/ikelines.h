@@ -1,0 +1,34 @@
+/* ikelines.h - IKE in the outside's SDP (RFC 6193), where the profile has
+ * ike_sdp: a line that the inside never sees. For the files of this folder and
+ * ikeclient.c. Engine thread. */
+#ifndef CALLSEAL_ENGINE_IKELINES_H
+#define CALLSEAL_ENGINE_IKELINES_H
+
+#include "daemon/engine/inside.h"
+#include "daemon/engine/sdp/sdpike.h"
+#include "daemon/message.h"
+
+/* What an offer and its answer say, as it stands in the outside's SDP. */
+struct ike_lines {
+	struct sdp_ike offer, answer;
+	bool agreed; /* both ends have it: begins is set */
+	enum tunnel_begins begins;
+};
+
+/* Our first offer: room for the line, before it is read. E_NOMEM. */
+int ikelines_prepare(struct call *c, struct job *j);
+/* An offer that was read: the line is hidden, and j->deal->ike is made when
+ * IKE is to be in this offer. As job_fail(). */
+int ikelines_offer(struct call *c, struct job *j);
+/* The same of an answer. */
+int ikelines_answer(const struct call *c, struct job *j);
+/* What is asked of the tunnel process for this body; nothing without IKE. */
+void ikelines_ask(const struct job *j, struct msg_tunnel_use *m);
+/* It told our end. As job_fail(). */
+int ikelines_told(const struct call *c, struct job *j,
+		  const struct msg_ike_sdp *ours);
+/* Our section for the line, appended; nothing where it stays rejected.
+ * E_NOMEM, E_SPACE, E_ARG. */
+int ikelines_write(const struct job *j, struct buf *out);
+
+#endif

@@ -1,0 +1,179 @@
+"""SDP says where IKE goes, who begins it and by which certificate (RFC 6193)
+
+What does not fit the peer's pinned certificate is refused before anything is raised, and
+an offer before any phone rings. The phones see none of it.
+"""
+import hashlib
+import json
+import ssl
+
+from lib import certs, charon, pcap, rtp, stage
+from lib.capture import tshark
+from lib.charon import Shell
+from lib.lab import wait_for
+from lib.ua import Agent, connect, exchange
+
+SEND, REQUIRE, NONE = (f'ike_sdp = "{word}";' for word in ('send', 'require', 'none'))
+FAR = 'v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n' \
+    'm=audio 50000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n' \
+    'm=application {1} udp {2}\r\nc=IN IP4 {3}\r\na=ike-setup:{4}\r\n' \
+    'a=fingerprint:{5}\r\n'
+
+
+def setup(t):
+    lab = t.open()
+    t.charon, settings = charon.pair(lab)
+    t.made = f'{lab.dir}/certs-own'
+    for site, host in (('a', 'a'), ('b', 'b'), ('c', 'b')):
+        certs.own(lab, site, f'DNS:{host}.example', 'P-256')
+    for site in 'ab':
+        shell = Shell(lab, t.build, t.charon[site].path)
+        shell.wait('up ')
+        shell.good(f'key {t.made}/{site}.key')
+    t.stage = stage.Stage(lab, ike='after', phones='', psk_a='00112233445566778899aabbccddeeff',
+                          **settings)
+    for site, gate, user in (('a', t.stage.a, 'alice'), ('b', t.stage.b, 'bob')):
+        at = lab.net.address(f'phone-{site}')
+        setattr(t, user, Agent(lab, f'phone-{site}', at, f'sip:{user}@{site}.example',
+                               (gate.inside, 5060), 5060))
+
+
+def print_of(t, site, name='sha256'):
+    """By Python's reading of the certificate."""
+    with open(f'{t.made}/{site}.pem', encoding='ascii') as f:
+        der = ssl.PEM_cert_to_DER_cert(f.read())
+    digest = hashlib.new(name, der).hexdigest().upper()
+    return ':'.join(digest[i:i + 2] for i in range(0, len(digest), 2))
+
+
+def both(t, pin_a='b', word_a=REQUIRE, word_b=REQUIRE):
+    s = t.stage
+    charon.prove(s.a, t.made, 'a', pin_a, ike_more=word_a)
+    charon.prove(s.b, t.made, 'b', 'a', ike_more=word_b)
+
+
+def dissected(t, path):
+    """Lines of SDP on the wire as tshark reads them: (m=, their attributes) each."""
+    rows = tshark(path, 'sip.CSeq.method == "INVITE" && sdp', 'sdp.media', 'sdp.media_attr',
+                  'sdp.connection_info.address')
+    t.claim('tshark reads SDP on the wire', len(rows) >= 2, str(rows))
+    return rows
+
+
+def up(s):
+    for gate in (s.a, s.b):
+        wait_for('it to be up', lambda gate=gate: [c['state'] for c in gate.calls()] == ['up'])
+
+
+def fits(t):
+    s = t.stage
+    both(t)
+    s.record()
+    dialog, _, invite, final = connect(t.alice, t.bob, stage.BOB, t.alice.offer(), t.bob.offer())
+    up(s)
+    t.claim('the call is sealed', s.verdicts() == ['sealed', 'sealed'])
+    t.claim('the phones see nothing of IKE', not any(
+        word in m.body for m in (invite, final) for word in ('application', 'ike', 'finger')),
+        invite.body + final.body)
+    exchange(t.alice, dialog, 2, t.bob, 'BYE')
+    paths = s.recorded()
+    rows = dissected(t, paths['wire'])
+    for row, site, role in zip(rows, 'ab', ('actpass', 'active')):
+        text = ' '.join(row)
+        t.claim(f'what {site} says of its IKE', all(part in text for part in (
+            'application 4500 udp ike-esp-udpencap', f'ike-setup:{role}',
+            f'fingerprint:SHA-256 {print_of(t, site)}',
+            t.lab.net.address(f'gate-{site}'))), text)
+    begun = t.charon['b'].log().count('initiating IKE_SA')
+    t.claim('who said "active" began it, and the other did not',
+            begun == 1 and 'initiating IKE_SA' not in t.charon['a'].log())
+    t.claim('no RTP is on the wire', not any(rtp.parse(p) for p in pcap.datagrams(
+        paths['wire']) if p.port_from not in (500, 4500, 5060)))
+    t.alice.uri, t.bob.uri = stage.ALICE, stage.BOB
+
+
+def ended(t):
+    """No tunnel is up any more."""
+    for gate in (t.stage.a, t.stage.b):
+        wait_for('its end', lambda gate=gate: '"child"' not in gate.tell('sas', '--json'), 20)
+
+
+def refused(t, caller, callee, uri, gate, why, rings):
+    """Who finds out says why; nothing is raised."""
+    dialog = caller.request('INVITE', uri, caller.offer())
+    invite = callee.wait(lambda m: m.start.startswith('INVITE'), 5 if rings else 0.5)
+    t.claim('it rings' if rings else 'nobody\'s phone rings', bool(invite) == rings)
+    if invite:
+        callee.answer(invite, 200, 'OK', 'callee', callee.offer())
+    final = caller.final(dialog)
+    if invite:
+        bye = callee.wait(lambda m: m.start.startswith('BYE'))
+        t.claim('who answered hears of the end', bye)
+        callee.answer(bye, 200, 'OK')
+    t.claim('the call is refused', final.status >= 400, final.start)
+    ended = gate.ended()[0]
+    t.claim('and why', why in json.dumps(ended) and why in gate.log(), json.dumps(ended))
+
+
+def another(t):
+    """a pins another certificate than b shows: SDP tells before IKE does."""
+    ended(t)
+    s, why = t.stage, 'IKE in SDP: its fingerprint is not that of the peer\'s ike_cert'
+    both(t, pin_a='c')
+    refused(t, t.bob, t.alice, stage.ALICE, s.a, why, False)
+    refused(t, t.alice, t.bob, stage.BOB, s.b, 'no tunnel to the peer', True)
+
+
+def old(t):
+    """One of them knows nothing of this."""
+    s = t.stage
+    both(t, word_a=SEND, word_b=NONE)
+    dialog, _, invite, final = connect(t.alice, t.bob, stage.BOB, t.alice.offer(), t.bob.offer() +
+                                       'm=application 0 udp ike-esp-udpencap\r\n')
+    up(s)
+    t.claim('with ike_sdp = "send" a peer without it has its calls',
+            s.verdicts() == ['sealed', 'sealed'] and 'application 0 udp' in invite.body and
+            'application' not in final.body, invite.body + final.body)
+    exchange(t.alice, dialog, 2, t.bob, 'BYE')
+    t.alice.uri, t.bob.uri = stage.ALICE, stage.BOB
+    both(t, word_b=NONE)
+    refused(t, t.bob, t.alice, stage.ALICE, s.a, 'no IKE in the far end\'s SDP', False)
+
+
+def by_hand(t):
+    """A far end of our own: b's SIP from gateway b's address."""
+    s, lab = t.stage, t.lab
+    both(t)
+    ended(t)
+    s.b.stop()
+    at = s.b.outside
+    far = Agent(lab, 'gate-b', at, stage.BOB, (s.a.outside, 5060), 5060)
+    good = 'SHA-256 ' + print_of(t, 'b')
+    media = s.b.media_outside
+    rows = (
+        ((media, 4500, 'ike-esp-udpencap', at, 'active', good), 503, 'let it offer actpass'),
+        ((media, 4500, 'ike-esp-udpencap', at, 'actpass', 'SHA-256 ' + print_of(t, 'c')), 488,
+         'its fingerprint is not that'),
+        ((media, 4500, 'ike-esp-udpencap', s.a.outside, 'actpass', good), 488,
+         'it has another address'),
+        ((media, 4501, 'ike-esp-udpencap', at, 'actpass', good), 488, 'its port is neither'),
+        ((media, 0, 'ike-esp-udpencap', at, 'actpass', good), 488, 'no IKE in the far end'),
+        ((media, 500, 'ike-esp', at, 'x', good), 400, 'malformed'),
+    )
+    for words, status, why in rows:
+        dialog = far.request('INVITE', stage.ALICE, FAR.format(*words))
+        final = far.final(dialog)
+        t.claim(f'an offer that does not fit: {why}', final.status == status and
+                why in s.a.log(), f'{final.start} {s.a.log()[-300:]}')
+        t.claim('nobody\'s phone rings', not t.alice.wait(
+            lambda m: m.start.startswith('INVITE'), 0.3))
+    dialog = far.request('INVITE', stage.ALICE, FAR.format(
+        media, 500, 'ike-esp', at, 'passive', 'SHA-1 ' + print_of(t, 'b', 'sha1')))
+    t.claim('one that fits rings', t.alice.wait(lambda m: m.start.startswith('INVITE')))
+
+
+def check(t):
+    fits(t)
+    another(t)
+    old(t)
+    by_hand(t)
