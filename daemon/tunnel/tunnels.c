@@ -344,21 +344,6 @@ static int on_raise(struct tunnels *c, const struct ipc_msg *msg)
 	return 0;
 }
 
-/* -- the engine's other messages ------------------------------------------ */
-
-static int on_drop(struct tunnels *c, const struct ipc_msg *msg)
-{
-	const struct msg_tunnel_drop *m = msg->body;
-	struct place *p = table_find(c, m->tunnel);
-
-	if (!p)
-		c->counts.late++;
-	else if (!share_is(p->tunnel) ||
-		 p->tunnel->state != TUNNEL_REPLACED) /* else it goes anyway */
-		retire(c, p->tunnel);
-	return 0;
-}
-
 /* -- the keeper's --------------------------------------------------------- */
 
 /* Another process made it: it may hold any octet. */
@@ -463,6 +448,32 @@ static void lost(struct tunnels *c, struct tunnel *t, const char *why)
 {
 	tell_gone(c, t, why);
 	drop_with_replaced(c, t);
+}
+
+/* Whoever drops what has just replaced another may never have heard that it did
+ * (its answer came late), and believe in the old one still. */
+static void tell_replaced(struct tunnels *c, const struct tunnel *t)
+{
+	struct place *old = table_find(c, t->wanted.instead);
+
+	if (old && old->tunnel->state == TUNNEL_REPLACED)
+		tell_event(c, old->tunnel, TUNNEL_EVENT_GONE);
+}
+
+static int on_drop(struct tunnels *c, const struct ipc_msg *msg)
+{
+	const struct msg_tunnel_drop *m = msg->body;
+	struct place *p = table_find(c, m->tunnel);
+
+	if (!p) {
+		c->counts.late++;
+		return 0;
+	}
+	tell_replaced(c, p->tunnel);
+	if (!share_is(p->tunnel) ||
+	    p->tunnel->state != TUNNEL_REPLACED) /* else it goes anyway */
+		retire(c, p->tunnel);
+	return 0;
 }
 
 static int on_key_gone(struct tunnels *c, const struct ipc_msg *msg)

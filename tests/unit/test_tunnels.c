@@ -408,6 +408,19 @@ static void event(uint32_t tunnel, enum tunnel_event e)
 	assert_int_equal(tunnels_events(t), 0);
 }
 
+/* The engine gave up before it heard that new keys are in force: it is told
+ * that the old ones are not. */
+static void who_was_late_hears_of_it(void **state)
+{
+	uint32_t a = up(40000, 1), b = answered(40000, 2, a);
+
+	(void)state;
+	drop(b);
+	assert_int_equal(said.event.event, TUNNEL_EVENT_GONE);
+	assert_int_equal(said.event.tunnel, a);
+	assert_int_equal(maker.there, 0);
+}
+
 /* The old one is no more, and the new one cannot send: it is gone, too. */
 static void who_cannot_take_over_is_gone(void **state)
 {
@@ -577,6 +590,7 @@ int main(void)
 		TEST(what_waits_to_send_is_not_forgotten),
 		TEST(who_cannot_send_is_gone),
 		TEST(who_cannot_take_over_is_gone),
+		TEST(who_was_late_hears_of_it),
 		TEST(only_the_same_port_is_replaced),
  TEST(events_are_told),
 		TEST(messages_come_from_whom_they_must),
