@@ -186,6 +186,30 @@ def shown(a, spi):
           spi[a] == mine['in']['spi'] and mine['in']['packets'] > 0, mine)
 
 
+def let_through():
+    """Another program's policy that lets some of it pass is told; before tunnels, nothing
+    starts"""
+    for way, direction in (((NETS['a'], '192.168.0.0/16'), 'out'), ((NETS['b'], NETS['a']), 'fwd')):
+        words = ('xfrm', 'policy', 'add', 'src', way[0], 'dst', way[1], 'dir', direction,
+                 'action', 'allow')
+        for priority, starts in (('0', False), ('100000', True), ('2000000000', True)):
+            ip('-n', 'a', *words, 'priority', priority)
+            p = Process('a')
+            told = f'another program lets what goes from {way[0]}' in p.said()
+            claim(f'{direction}, priority {priority}: it starts: {starts}', bool(p.pid) == starts,
+                  p.first)
+            claim('and it is told, if it matters', told == (priority != '2000000000'), p.said())
+            if starts:
+                p.do('stop')
+            p.end()
+            ip('-n', 'a', 'xfrm', 'policy', 'delete', *words[3:9])
+            if not starts:  # what it had shut before it found out stays so
+                p = Process('a')
+                p.do('stop')
+                p.end()
+            claim('nothing is left in the kernel', not kernel('a'), kernel('a'))
+
+
 def masked():
     """A source that a packet filter hides leads past no tunnel"""
     wires, socks = Wires(), pair()
@@ -387,7 +411,7 @@ def sip_within():
         claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
 
 
-CLAIMS = (a_vpn, masked, several, inner, six, hostile, killed,
+CLAIMS = (a_vpn, let_through, masked, several, inner, six, hostile, killed,
           sip_within)
 
 if __name__ == '__main__':

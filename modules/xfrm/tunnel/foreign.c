@@ -14,8 +14,11 @@
 
 struct look {
 	const struct range *range;
-	struct ipsec_selector port[BLOCK_PREFIXES_MAX]; /* as what leaves */
+	struct ipsec_selector shut[BLOCK_PREFIXES_MAX]; /* as what leaves */
 	size_t n;
+	unsigned rank; /* of tunnels that it is for */
+	int last;      /* of enum ipsec_dir that counts */
+	const char *what;
 	struct ipsec_policy before; /* the tunnels */
 	bool any;
 };
@@ -26,7 +29,7 @@ static bool meets(const struct look *l, const struct ipsec_policy *p)
 				    : ipsec_selector_turned(&p->sel);
 
 	for (size_t i = 0; i < l->n; i++)
-		if (ipsec_selectors_meet(&l->port[i], &out))
+		if (ipsec_selectors_meet(&l->shut[i], &out))
 			return true;
 	return false;
 }
@@ -47,17 +50,29 @@ static void see(void *user, const struct ipsec_policy *p)
 	struct look *l = user;
 	char text[2 * ADDR_TEXT + 160];
 
-	if (p->action != IPSEC_BYPASS || p->dir > IPSEC_OUT ||
+	if (p->action != IPSEC_BYPASS || p->dir > l->last ||
 	    range_of_policy(p) != RANGE_NONE || !meets(l, p))
 		return;
-	if (p->priority < range_priority(l->range, IPSEC_PROTECT, 0)) {
+	if (p->priority < range_priority(l->range, IPSEC_PROTECT, l->rank)) {
 		l->before = *p;
 		l->any = true;
 	} else if (p->priority < range_priority(l->range, IPSEC_BLOCK, 0)) {
 		tell(p, text, sizeof text);
-		log_error("xfrm", "%s, that of tunnel.ports, too, while no "
-			  "tunnel is up", text);
+		log_error("xfrm", "%s, that of %s, too, while no tunnel is "
+			  "up", text, l->what);
 	}
+}
+
+static int run(struct xfrm *x, struct look *l, struct xfrm_why *why)
+{
+	char text[2 * ADDR_TEXT + 160];
+	int r = xfrm_policies(x, see, l, why);
+
+	if (r || !l->any)
+		return r;
+	tell(&l->before, text, sizeof text);
+	return ask_failed(why, E_EXISTS, "%s, before any tunnel: that of %s "
+			  "must not be in it", text, l->what);
 }
 
 int foreign_check(struct xfrm *x, const struct addr *host, unsigned first,
@@ -65,21 +80,27 @@ int foreign_check(struct xfrm *x, const struct addr *host, unsigned first,
 {
 	struct block_prefix p[BLOCK_PREFIXES_MAX];
 	struct look l = { .range = xfrm_range(x),
-			  .n = block_prefixes(first, last, p) };
+			  .n = block_prefixes(first, last, p),
+			  .last = IPSEC_OUT, .what = "tunnel.ports" };
 	struct addr any = { .family = host->family }, own = *host;
-	char text[2 * ADDR_TEXT + 160];
-	int r;
 
 	own.port = 0;
 	for (size_t i = 0; i < l.n; i++)
-		l.port[i] = (struct ipsec_selector){
+		l.shut[i] = (struct ipsec_selector){
 			.src = { own, host->family == 4 ? 32 : 128 },
 			.dst = { any, 0 }, .proto = IPPROTO_UDP,
 			.sport = p[i].port, .sport_mask = p[i].mask };
-	r = xfrm_policies(x, see, &l, why);
-	if (r || !l.any)
-		return r;
-	tell(&l.before, text, sizeof text);
-	return ask_failed(why, E_EXISTS, "%s, before any tunnel: that of "
-			  "tunnel.ports must not be in it", text);
+	return run(x, &l, why);
+}
+
+int foreign_check_net(struct xfrm *x, const struct net *net,
+		      struct xfrm_why *why)
+{
+	struct look l = { .range = xfrm_range(x), .n = 1,
+			  .rank = ESP_NET - ESP_MEDIA, .last = IPSEC_FWD,
+			  .what = "esp_nets of peers" };
+
+	l.shut[0] = (struct ipsec_selector){
+		.src = { { .family = net->base.family }, 0 }, .dst = *net };
+	return run(x, &l, why);
 }

@@ -10,5 +10,8 @@
  * those that shut the ports only matters where no tunnel is: it is logged. */
 int foreign_check(struct xfrm *x, const struct addr *host, unsigned first,
 		  unsigned last, struct xfrm_why *why);
+/* The same of all that goes to or comes from a network, through us, too. */
+int foreign_check_net(struct xfrm *x, const struct net *net,
+		      struct xfrm_why *why);
 
 #endif

@@ -167,7 +167,9 @@ static int shut_nets(struct pairs *p, const struct pair_peer *peer,
 	int r = 0;
 
 	for (size_t i = 0; !r && i < peer->n; i++) {
-		r = pass_sip(p, &peer->net[i], why);
+		r = foreign_check_net(p->x, &peer->net[i], why);
+		if (!r)
+			r = pass_sip(p, &peer->net[i], why);
 		if (!r)
 			r = block_net(p->x, &peer->net[i], why);
 	}
