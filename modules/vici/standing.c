@@ -313,7 +313,7 @@ static int add_peer(struct charon *c, struct stand *st)
 	return why ? E_CONF : ike_peer_add(c->ike, &p);
 }
 
-/* With a bad certificate it does not keep others from their tunnels. */
+/* What is wrong with one peer does not keep others from their tunnels. */
 static int breaks(struct stand *st, int r)
 {
 	st->broken = true;
@@ -322,7 +322,7 @@ static int breaks(struct stand *st, int r)
 			 "ike_nets of the peers", err_text(r));
 	log_error(TAG, "peer %s: no tunnel can be raised: %s", st->peer->name,
 		  st->why);
-	return r == E_CONF ? 0 : r;
+	return r == E_NOMEM ? r : 0;
 }
 
 static int stand_up(struct charon *c, const struct peer *peer)
