@@ -15,7 +15,7 @@ from lib.ua import Agent, connect, exchange
 
 SEND, REQUIRE, NONE = (f'ike_sdp = "{word}";' for word in ('send', 'require', 'none'))
 FAR = 'v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n' \
-    'm=audio 50000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n' \
+    'm=audio 40100 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n' \
     'm=application {1} udp {2}\r\nc=IN IP4 {3}\r\na=ike-setup:{4}\r\n' \
     'a=fingerprint:{5}\r\n'
 
@@ -170,6 +170,22 @@ def by_hand(t):
     dialog = far.request('INVITE', stage.ALICE, FAR.format(
         media, 500, 'ike-esp', at, 'passive', 'SHA-1 ' + print_of(t, 'b', 'sha1')))
     t.claim('one that fits rings', t.alice.wait(lambda m: m.start.startswith('INVITE')))
+    forked(t, far, FAR.format(media, 4500, 'ike-esp-udpencap', at, 'passive', good))
+
+
+def forked(t, far, sdp):
+    """Two early dialogs answer (RFC 6193 5.3); who is "passive" has the other begin."""
+    before = t.charon['a'].log().count('establishing CHILD_SA')
+    dialog = t.alice.request('INVITE', stage.BOB, t.alice.offer())
+    invite = far.wait(lambda m: m.start.startswith('INVITE'))
+    far.answer(invite, 183, 'Session Progress', 'one', sdp)
+    t.claim('the caller begins IKE', t.alice.wait(lambda m: m.status == 183, 10) and
+            t.charon['a'].log().count('establishing CHILD_SA') == before + 1)
+    far.answer(invite, 183, 'Session Progress', 'two', sdp)
+    t.claim('a second answer is cancelled', far.wait(lambda m: m.start.startswith('CANCEL')))
+    final = t.alice.final(dialog)
+    t.claim('and the call fails', final.status == 488 and
+            'a second far end answered' in t.stage.a.log(), final.start)
 
 
 def check(t):
