@@ -96,6 +96,12 @@ def well(t):
     t.alice.uri, t.bob.uri = stage.ALICE, stage.BOB
 
 
+def ended(t):
+    """No tunnel is up any more."""
+    for gate in (t.stage.a, t.stage.b):
+        wait_for('its end', lambda gate=gate: '"child"' not in gate.tell('sas', '--json'), 20)
+
+
 def goes_on(t, dialog, target):
     t.claim('the call in SRTP goes on', heard(t, target))
     exchange(t.carol, dialog, 2, t.dave, 'BYE')
@@ -117,8 +123,7 @@ def by_keys(t):
     wait_for('the key', lambda: 'configuration 3 is in force' in s.b.log())
     well(t)
     process = t.charon['a'].process
-    for gate in (s.a, s.b):
-        wait_for('its end', lambda gate=gate: '"child"' not in gate.tell('sas', '--json'), 10)
+    ended(t)
     process.send(signal.SIGSTOP)
     refused(t, 'a far end that is silent', 'the far end does not answer IKE', 10)
     goes_on(t, *other)
@@ -162,7 +167,28 @@ def by_certificates(t):
     well(t)
 
 
+def by_a_ca(t):
+    """Both believe what a CA issued, and no other's."""
+    s, issuer, other = t.stage, certs.Issuer(t.lab, 'ike'), certs.Issuer(t.lab, 'other')
+    for site in 'ab':
+        issuer.issue(site, f'DNS:{site}.example', curve='P-256')
+        shell = Shell(t.lab, t.build, t.charon[site].path)
+        shell.wait('up ')
+        shell.good(f'key {issuer.dir}/{site}.key')
+    charon.prove(s.a, issuer.dir, 'a', 'ca', 'ike_ca')
+    charon.prove(s.b, issuer.dir, 'b', 'ca', 'ike_ca')
+    well(t)
+    ended(t)
+    s.a.peers[0].more['ike_ca'] = f'file:{other.ca}'
+    charon.restart(s.a)
+    refused(t, 'a certificate of another CA', 'the far end does not believe us')
+    t.claim('and at the far end', 'audit: peer b: charon refused a tunnel that the far end '
+            'began: the far end\'s certificate ' in s.a.log(), s.a.log()[-1000:])
+
+
 def check(t):
     by_keys(t)
     by_suites(t)
     by_certificates(t)
+    ended(t)
+    by_a_ca(t)

@@ -115,12 +115,14 @@ def restart(gate, **settings):
         'parent: info: ended', 1)[-1])
 
 
-def prove(gate, made, site, pin, **settings):
-    """It shows a certificate of site's, and believes that of pin alone."""
+def prove(gate, made, site, pin, key='ike_cert', **settings):
+    """It shows a certificate of site's, and believes that of pin alone, or all of that CA's."""
     peer, line = gate.peers[0], f'\tcert = "file:{made}/{site}.pem";\n'
-    peer.psk, peer.more['ike_cert'] = None, f'file:{made}/{pin}.pem'
-    restart(gate, extra=gate.extra if line in gate.extra else
-            gate.extra.replace('vici = {', f'vici = {{\n{line}'), **settings)
+    peer.psk = None
+    for name in ('ike_cert', 'ike_ca'):
+        peer.more[name] = f'file:{made}/{pin}.pem' if name == key else None
+    restart(gate, extra=re.sub(r'vici = {(\n\tcert = .*\n)?', f'vici = {{\n{line}', gate.extra),
+            **settings)
 
 
 def raw(path, packet, seconds=1.0):
