@@ -1,7 +1,9 @@
-/* keyset.c - an open table of 64-bit keyed hashes. See keyset.h.
+/* keyset.c - open tables of 64-bit keyed hashes. See keyset.h.
  *
- * The key of the hash is random and dies with the process. That two of n keys
- * have one hash by chance happens with n^2 / 2^65: then a call fails. */
+ * Two: when one is full it becomes the earlier one, and what was that is
+ * forgotten. The key of the hash is random and dies with the process. That two
+ * of n keys have one hash by chance happens with n^2 / 2^65: then a call
+ * fails. */
 #include "modules/xfrm/keyset.h"
 
 #include "daemon/base/err.h"
@@ -14,11 +16,23 @@
 
 #define FIRST_ROOM 64 /* a power of two */
 
+struct table {
+	uint64_t *slot; /* 0: free */
+	size_t n, room;
+};
+
 struct keyset {
 	struct secret random;
-	uint64_t *slot; /* 0: free */
-	size_t n, room, most;
+	struct table now, earlier; /* most in each */
+	size_t most;
 };
+
+static int table_new(struct table *t)
+{
+	*t = (struct table){ .room = FIRST_ROOM };
+	t->slot = calloc(t->room, sizeof *t->slot);
+	return t->slot ? 0 : E_NOMEM;
+}
 
 int keyset_new(size_t most, struct keyset **out)
 {
@@ -28,9 +42,10 @@ int keyset_new(size_t most, struct keyset **out)
 	if (!s)
 		return r;
 	s->most = most;
-	s->room = FIRST_ROOM;
-	s->slot = calloc(s->room, sizeof *s->slot);
-	if (s->slot)
+	r = table_new(&s->now);
+	if (!r)
+		r = table_new(&s->earlier);
+	if (!r)
 		r = secret_random(&s->random, 32);
 	if (r)
 		keyset_free(s);
@@ -43,7 +58,8 @@ void keyset_free(struct keyset *s)
 {
 	if (!s)
 		return;
-	free(s->slot);
+	free(s->now.slot);
+	free(s->earlier.slot);
 	secret_wipe(&s->random);
 	free(s);
 }
@@ -63,29 +79,55 @@ static int hash(const struct keyset *s, const uint8_t *key, size_t len,
 }
 
 /* Where h is, or would be. */
-static uint64_t *place(uint64_t *slot, size_t room, uint64_t h)
+static uint64_t *place(const struct table *t, uint64_t h)
 {
-	size_t i = (size_t)(h >> 1) & (room - 1);
+	size_t i = (size_t)(h >> 1) & (t->room - 1);
 
-	while (slot[i] && slot[i] != h)
-		i = (i + 1) & (room - 1);
-	return &slot[i];
+	while (t->slot[i] && t->slot[i] != h)
+		i = (i + 1) & (t->room - 1);
+	return &t->slot[i];
 }
 
-static int grow(struct keyset *s)
+static int grow(struct table *t)
 {
-	size_t room = 2 * s->room;
-	uint64_t *more = calloc(room, sizeof *more);
+	struct table more = { .n = t->n, .room = 2 * t->room };
 
-	if (!more)
+	more.slot = calloc(more.room, sizeof *more.slot);
+	if (!more.slot)
 		return E_NOMEM;
-	for (size_t i = 0; i < s->room; i++)
-		if (s->slot[i])
-			*place(more, room, s->slot[i]) = s->slot[i];
-	free(s->slot);
-	s->slot = more;
-	s->room = room;
+	for (size_t i = 0; i < t->room; i++)
+		if (t->slot[i])
+			*place(&more, t->slot[i]) = t->slot[i];
+	free(t->slot);
+	*t = more;
 	return 0;
+}
+
+static int turn_over(struct keyset *s)
+{
+	struct table fresh;
+	int r = table_new(&fresh);
+
+	if (r)
+		return r;
+	free(s->earlier.slot);
+	s->earlier = s->now;
+	s->now = fresh;
+	return 0;
+}
+
+static int make_room(struct keyset *s, size_t n)
+{
+	int r = s->now.n + n > s->most ? turn_over(s) : 0;
+
+	if (!r && 4 * (s->now.n + n) > 3 * s->now.room)
+		r = grow(&s->now);
+	return r;
+}
+
+static bool knows(const struct keyset *s, uint64_t h)
+{
+	return *place(&s->now, h) || *place(&s->earlier, h);
 }
 
 int keyset_add(struct keyset *s, const struct esp_key *key)
@@ -100,21 +142,19 @@ int keyset_add(struct keyset *s, const struct esp_key *key)
 	r = hash(s, key->key, key->key_len, &h[0]);
 	if (!r && key->auth_len)
 		r = hash(s, key->auth, key->auth_len, &h[n++]);
-	if (!r && s->n + n > s->most)
-		r = E_FULL;
-	if (!r && 4 * (s->n + n) > 3 * s->room)
-		r = grow(s);
 	for (size_t i = 0; !r && i < n; i++)
-		if (*place(s->slot, s->room, h[i]))
+		if (knows(s, h[i]))
 			r = E_REPLAY;
 	if (!r && n == 2 && h[0] == h[1]) /* one key for two purposes */
 		r = E_REPLAY;
+	if (!r)
+		r = make_room(s, n);
 	for (size_t i = 0; !r && i < n; i++)
-		*place(s->slot, s->room, h[i]) = h[i], s->n++;
+		*place(&s->now, h[i]) = h[i], s->now.n++;
 	return r;
 }
 
 size_t keyset_count(const struct keyset *s)
 {
-	return s->n;
+	return s->now.n + s->earlier.n;
 }

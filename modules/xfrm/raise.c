@@ -98,8 +98,7 @@ static int spend_keys(struct raising *g)
 					  "key of its own", g->w->sa[i].spi);
 		if (r)
 			return ask_failed(g->why, r, "SPI 0x%08x: its key "
-					  "cannot be remembered: %s; restart "
-					  "the tunnel process",
+					  "cannot be remembered: %s",
 					  g->w->sa[i].spi, err_text(r));
 	}
 	return 0;
