@@ -321,6 +321,24 @@ static void new_keys_are_another_tunnel(void **state)
 	end(r, 1);
 }
 
+/* The relay has nothing of it; the tunnel process has. */
+static void a_relay_may_go(void **state)
+{
+	struct rig *r = rig(INSIDE, "net");
+
+	(void)state;
+	inside(r, BODY_OFFER, OURS AUDIO);
+	early(r);
+	outside(r, BODY_ANSWER, THEIRS, AUDIO);
+	call_won(r->call, 0);
+	call_up(r->call);
+	engine_ops.sibling(r->e, PROC_RELAY, 0);
+	assert_int_equal(r->hangups, 0);
+	engine_ops.sibling(r->e, PROC_TUNNEL, 0);
+	assert_int_equal(r->hangups, 1);
+	rig_free(r);
+}
+
 /* -- the tunnel alone ----------------------------------------------------- */
 
 static void alone_where_it_may_be(void **state)
@@ -399,6 +417,7 @@ int main(void)
 		cmocka_unit_test(a_change_stays_within),
 		cmocka_unit_test(a_failing_tunnel_ends_the_call),
 		cmocka_unit_test(new_keys_are_another_tunnel),
+		cmocka_unit_test(a_relay_may_go),
 		cmocka_unit_test(alone_where_it_may_be),
 		cmocka_unit_test(alone_needs_its_keys),
 	};
