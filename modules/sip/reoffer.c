@@ -417,16 +417,10 @@ int reoffer_begin(struct pair *pair)
 		return E_STATE;
 	if (reoffer_is_open(pair))
 		return E_AGAIN;
-	t = calloc(1, sizeof *t);
+	t = txn_own(to, to->updates ? sip_method_update : sip_method_invite);
 	if (!t)
 		return E_NOMEM;
-	t->pair = pair;
-	t->from = in ? pair->caller : pair->called;
-	t->to = to;
 	t->own = t->offer = true;
-	t->method = to->updates ? sip_method_update : sip_method_invite;
-	t->next = pair->txns;
-	pair->txns = t;
 	pair->depth++;
 	call_repeat(pair->call, BODY_OFFER, on_offer, t);
 	pair->depth--;

@@ -70,6 +70,22 @@ struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 	return t;
 }
 
+struct txn *txn_own(struct leg *to, sip_method_t method)
+{
+	struct pair *pair = to->pair;
+	struct txn *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->pair = pair;
+	t->to = to;
+	t->from = to->caller ? pair->called : pair->caller;
+	t->method = method;
+	t->next = pair->txns;
+	pair->txns = t;
+	return t;
+}
+
 void txn_done(struct txn *t)
 {
 	struct reliable *r;

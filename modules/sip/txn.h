@@ -9,6 +9,9 @@
 /* A txn of the pair for this request; NULL: no memory. irq is bound to it. */
 struct txn *txn_new(struct leg *from, struct leg *to, nta_incoming_t *irq,
 		    const sip_t *sip);
+/* One for a request of our own to that leg: nobody asked for it. NULL: no
+ * memory. */
+struct txn *txn_own(struct leg *to, sip_method_t method);
 /* Whether the core lets the outside send the phone to this URI; NULL: nowhere
  * known. */
 bool txn_may_lead(const struct pair *pair, const url_t *uri);

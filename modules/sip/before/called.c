@@ -296,7 +296,7 @@ bool before_confirms(struct passage *p, const struct body *body)
 		b->ok = msg_ref(p->msg);
 		b->called = p->called;
 	}
-	if (!b || !b->ok || !own_update(t, t->from, body, on_agreed))
+	if (!b || !b->ok || !own_update(t->from, body, on_agreed))
 		pair_end(t->pair, &no, no.warn);
 	return true;
 }

@@ -103,7 +103,7 @@ static void on_news(void *user, const struct refusal *no,
 		refused(leg->pair, no);
 		return;
 	}
-	leg->told = own_update(t, leg, out, on_updated);
+	leg->told = own_update(leg, out, on_updated);
 	if (!leg->told)
 		before_fails(leg->pair, "the UPDATE cannot be sent");
 }

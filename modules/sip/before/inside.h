@@ -13,8 +13,7 @@ bool own_prack(const struct txn *invite, struct leg *leg, uint32_t rseq,
 	       own_fn fn);
 /* UPDATE with an offer, which is copied. Where an offer of the other side is
  * in its way it goes once more, later. */
-bool own_update(const struct txn *invite, struct leg *leg,
-		const struct body *offer, own_fn fn);
+bool own_update(struct leg *leg, const struct body *offer, own_fn fn);
 
 /* The description in a message; the caller's to free, as said_free() does.
  * False: it has none that can be read. */

@@ -147,22 +147,14 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	return 0;
 }
 
-static struct txn *own_new(const struct txn *invite, struct leg *leg,
-			   sip_method_t method, own_fn fn)
+static struct txn *own_new(struct leg *leg, sip_method_t method, own_fn fn)
 {
-	struct pair *pair = invite->pair;
-	struct txn *t = calloc(1, sizeof *t);
+	struct txn *t = txn_own(leg, method);
 
-	if (!t)
-		return NULL;
-	t->pair = pair;
-	t->to = leg;
-	t->from = leg->caller ? pair->called : pair->caller;
-	t->own = true;
-	t->method = method;
-	t->ended = fn;
-	t->next = pair->txns;
-	pair->txns = t;
+	if (t) {
+		t->own = true;
+		t->ended = fn;
+	}
 	return t;
 }
 
@@ -177,7 +169,7 @@ static bool launch(struct txn *t)
 bool own_prack(const struct txn *invite, struct leg *leg, uint32_t rseq,
 	       own_fn fn)
 {
-	struct txn *t = own_new(invite, leg, sip_method_prack, fn);
+	struct txn *t = own_new(leg, sip_method_prack, fn);
 
 	if (!t)
 		return false;
@@ -186,10 +178,9 @@ bool own_prack(const struct txn *invite, struct leg *leg, uint32_t rseq,
 	return launch(t);
 }
 
-bool own_update(const struct txn *invite, struct leg *leg,
-		const struct body *offer, own_fn fn)
+bool own_update(struct leg *leg, const struct body *offer, own_fn fn)
 {
-	struct txn *t = own_new(invite, leg, sip_method_update, fn);
+	struct txn *t = own_new(leg, sip_method_update, fn);
 
 	if (!t)
 		return false;

@@ -354,25 +354,16 @@ static void by_invite(struct txn *t)
 	}
 }
 
-static struct txn *txn_own(struct leg *leg)
+static struct txn *refresh_new(struct leg *leg)
 {
-	struct pair *pair = leg->pair;
-	struct txn *t = calloc(1, sizeof *t);
-
-	if (!t)
-		return NULL;
-	t->pair = pair;
-	t->to = leg;
-	t->from = leg->caller ? pair->called : pair->caller;
-	t->method = leg->updates ? sip_method_update : sip_method_invite;
-	t->next = pair->txns;
-	pair->txns = t;
-	return t;
+	return txn_own(leg, leg->updates ? sip_method_update
+					 : sip_method_invite);
 }
 
 void refresh_tell(struct leg *leg)
 {
-	struct txn *t = leg->session.refreshing ? NULL : txn_own(leg);
+	struct txn *t = leg->session.refreshing ? NULL
+					 : refresh_new(leg);
 
 	if (!t)
 		return;
@@ -389,7 +380,7 @@ void refresh_begin(struct leg *leg)
 	if (!pair->call || !leg->dialog)
 		return;
 	if (leg->updates || !reoffer_is_open(pair))
-		t = txn_own(leg);
+		t = refresh_new(leg);
 	if (!t) {
 		again(leg, BUSY_MS);
 		return;
