@@ -370,6 +370,10 @@ void call_won(struct call *c, unsigned branch)
 	/* Keys that the offer fixed are known to others now. */
 	c->shared = c->deal->branches && c->deal->branches->next &&
 		    any_key(c->deal);
+	if (b && b->lost) {
+		tunnelclient_gone(c);
+		return;
+	}
 	if (b && b != c->deal->active) {
 		sealing_agreed(c, b);
 		c->deal->active = b;

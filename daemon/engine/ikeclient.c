@@ -47,12 +47,13 @@ static const struct endpoint *outside_end(const struct job *j, unsigned i)
 	return d->offerer == OUTSIDE ? &d->end[i] : &j->branch->end[i];
 }
 
-/* An offer's lines, where the tunnel must be up before anybody is called. */
+/* An offer's lines, where the tunnel must be up before anybody is called; in a
+ * call that is up the answer decides. */
 static bool is_used(const struct call *c, const struct job *j, unsigned i)
 {
 	if (j->q.role == BODY_ANSWER)
 		return j->branch->end[i].accepted;
-	return c->before && j->q.from == OUTSIDE &&
+	return c->before && c->state != CALL_UP && j->q.from == OUTSIDE &&
 	       job_deal(j)->end[i].accepted;
 }
 
@@ -101,6 +102,16 @@ void ikeclient_drop(struct engine *e, struct branch *b)
 		drop(e, b->use[i]);
 		b->use[i] = 0;
 	}
+}
+
+/* A branch that has not won; it must not any more. */
+void ikeclient_lost(const struct deal *d, uint32_t tunnel)
+{
+	struct branch *b = d ? d->branches : NULL;
+
+	for (; b; b = b->next)
+		for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+			b->lost = b->lost || b->use[i] == tunnel;
 }
 
 void ikeclient_won(struct call *c, const struct deal *d, unsigned branch)

@@ -419,6 +419,8 @@ void tunnelclient_release(struct call *c);
 int tunnelclient_handle(struct engine *e, const struct ipc_msg *msg);
 /* The tunnel process is gone: calls with tunnels end. */
 void tunnelclient_lost(struct engine *e);
+/* A call's tunnel is gone: nothing passes, and it ends. */
+void tunnelclient_gone(struct call *c);
 
 /* ikeclient.c: the same for calls whose media charon's tunnel carries */
 int ikeclient_ask(struct call *c, struct job *j);
@@ -428,6 +430,8 @@ int ikeclient_use(struct call *c, struct job *j);
 int ikeclient_used(struct engine *e, const struct ipc_msg *msg);
 /* That branch has the call: its lines use the tunnel, no other's do. */
 void ikeclient_won(struct call *c, const struct deal *d, unsigned branch);
+/* What some branch of a deal, or NULL, uses is no more. */
+void ikeclient_lost(const struct deal *d, uint32_t tunnel);
 /* Gives up what a branch, or NULL, uses. */
 void ikeclient_drop(struct engine *e, struct branch *b);
 

@@ -259,20 +259,30 @@ static bool has_tunnel(const struct call *c, uint32_t tunnel)
 	return false;
 }
 
-static void take_event(struct call *c, void *user)
+void tunnelclient_gone(struct call *c)
 {
-	const struct wanted *w = user;
-
-	if (!has_tunnel(c, w->tunnel))
-		return;
-	if (w->event == TUNNEL_EVENT_SOFT) {
-		rekey_soon(c, "a tunnel's keys are nearly used up");
-		return;
-	}
 	stop_media(c);
 	LOG_CALL(c, LOG_CLASS_ERROR, "audit: peer %s: the tunnel is gone: "
 		 "ended, nothing passes", c->peer);
 	call_hang_up(c, 480, "tunnel gone");
+}
+
+static void take_event(struct call *c, void *user)
+{
+	const struct wanted *w = user;
+
+	if (!has_tunnel(c, w->tunnel)) {
+		if (w->event == TUNNEL_EVENT_GONE) {
+			ikeclient_lost(c->deal, w->tunnel);
+			ikeclient_lost(c->pending, w->tunnel);
+		}
+		return;
+	}
+	if (w->event == TUNNEL_EVENT_SOFT) {
+		rekey_soon(c, "a tunnel's keys are nearly used up");
+		return;
+	}
+	tunnelclient_gone(c);
 }
 
 static int handle_event(struct engine *e, const struct ipc_msg *msg)

@@ -475,6 +475,26 @@ static void a_refresh(void **state)
 	rig_free(r);
 }
 
+/* Media go on where they went until the answer, and so does what tells of their
+ * tunnel. */
+static void an_offer_takes_nothing(void **state)
+{
+	struct rig *r = rig_up(OUTSIDE);
+	uint32_t use = r->call->line[0].tunnel;
+	unsigned drops = r->tunnel_drops;
+
+	(void)state;
+	passes(r, OUTSIDE, BODY_OFFER, MOVED);
+	rig_pump(r);
+	assert_int_equal(r->call->line[0].tunnel, use);
+	assert_int_equal(r->tunnel_drops, drops);
+	passes(r, INSIDE, BODY_ANSWER, PLAIN);
+	rig_pump(r);
+	assert_int_not_equal(r->call->line[0].tunnel, use);
+	assert_int_equal(r->tunnel_drops, drops + 1);
+	rig_free(r);
+}
+
 static void a_tunnel_that_goes(void **state)
 {
 	struct rig *r = rig_up(OUTSIDE);
@@ -507,6 +527,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_accept),
 		cmocka_unit_test(a_running_call),
 		cmocka_unit_test(a_refresh),
+		cmocka_unit_test(an_offer_takes_nothing),
 		cmocka_unit_test(a_tunnel_that_goes),
 	};
 

@@ -196,6 +196,31 @@ static void every_branch_is_asked_for(void **state)
 	rig_free(r);
 }
 
+/* The tunnel takes a branch's media no more: it may lose, and must not win. */
+static void a_branch_without_a_tunnel_does_not_win(void **state)
+{
+	struct msg_tunnel_event ev = { 2 | TUNNEL_USE_BIT,
+				       TUNNEL_EVENT_GONE };
+
+	(void)state;
+	for (unsigned winner = 0; winner < 2; winner++) {
+		struct rig *r = rig(INSIDE);
+
+		passes(r, INSIDE, BODY_OFFER, 0, SDP);
+		passes(r, OUTSIDE, BODY_ANSWER, 0, SDP);
+		passes(r, OUTSIDE, BODY_ANSWER, 1, MOVED);
+		ev.tunnel = 2 | TUNNEL_USE_BIT;
+		assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_EVENT, 0, &ev,
+						 sizeof ev), 0);
+		assert_int_equal(r->hangups, 0);
+		call_won(r->call, winner);
+		rig_pump(r);
+		assert_int_equal(r->hangups, winner);
+		assert_int_equal(r->dels, winner);
+		rig_free(r);
+	}
+}
+
 /* Whoever loses lets go, also where nobody has won. */
 static void no_branch_keeps_its_use(void **state)
 {
@@ -377,6 +402,7 @@ int main(void)
 		cmocka_unit_test(no_use_no_answer),
 		cmocka_unit_test(without_the_process),
 		cmocka_unit_test(every_branch_is_asked_for),
+		cmocka_unit_test(a_branch_without_a_tunnel_does_not_win),
 		cmocka_unit_test(no_branch_keeps_its_use),
 		cmocka_unit_test(media_that_move_are_asked_for),
 		cmocka_unit_test(a_tunnel_that_goes),

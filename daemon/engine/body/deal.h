@@ -50,6 +50,7 @@ struct branch {
 	struct msg_key_facts facts;
 	uint32_t use[SDP_LINES_MAX]; /* of charon's tunnel, until it wins (then
 	                                the line's) or goes; 0: none */
+	bool lost;  /* what it uses is gone: if it wins, the call ends */
 	bool clear; /* it left the keys out: the call is plain */
 };
 
