@@ -10,6 +10,7 @@
  *
  * Where the phones' packets pass us by (call_rings_late()) the INVITE goes on
  * only when the PRACK has come, and one that cannot be answered so is refused.
+ * One PRACK is enough for all phones, however late they are called.
  *
  * Until the PRACK came, whatever the phone responds waits, but for a failure:
  * a 2xx has to (RFC 3262 3), and an unreliable response between would stop
@@ -145,7 +146,7 @@ bool early_keeps(struct passage *p, const struct body *out,
 
 	no->status = 0;
 	if (p->kind != PASS_REQUEST || !t->initial || !t->irq || p->held ||
-	    !call_rings_late(t->pair->call))
+	    t->pracked || !call_rings_late(t->pair->call))
 		return false;
 	early_answer(t, sip_object(p->msg));
 	if (!reliable_waits(t)) {

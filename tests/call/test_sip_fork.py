@@ -361,18 +361,39 @@ def keys_go_once_and_early(s):
     over(s, d, ends[0])
 
 
-@case(keys=KEYS + ("early=1", "rings_late=1"), target=HOP)
-def all_ring_when_the_keys_are_there(s):
-    ends = phones(s, 2)
+LATE = KEYS + ("early=1", "rings_late=1")
+
+
+def kept(s):
+    """A call whose phones are not called before the PRACK: its dialog, and our 183."""
     d = dialog()
-    s.b.request("INVITE", ALICE, d, body=SDP, extra="Supported: 100rel\r\nAccept: "
-                "application/sdp, application/mikey\r\n")
-    r = s.b.expect("SIP/2.0 183")
-    for end in ends:
-        end.quiet(0.2)
+    d["branch"] = s.b.request("INVITE", ALICE, d, body=SDP, extra="Supported: 100rel\r\n"
+                              "Accept: application/sdp, application/mikey\r\n")
+    return d, s.b.expect("SIP/2.0 183")
+
+
+def let_go(s, d, r):
+    """The PRACK comes."""
     e = dict(d, ttag=r.tag("To"))
     s.b.request("PRACK", r.contact(), e, extra="RAck: %s 1 INVITE\r\n" % r.get("RSeq"))
     s.b.expect("SIP/2.0 200")
+
+
+def has_it(s, d, end, invite):
+    """This phone is picked up, and the call ends."""
+    end.reply(invite, "200 OK", "R", body=SDP)
+    confirm(s, d, end)
+    d["cseq"] = 2
+    over(s, d, end)
+
+
+@case(keys=LATE, target=HOP)
+def all_ring_when_the_keys_are_there(s):
+    ends = phones(s, 2)
+    d, r = kept(s)
+    for end in ends:
+        end.quiet(0.2)
+    let_go(s, d, r)
     invites = [end.expect("INVITE", 2 * SLOW) for end in ends]
     for end, i in zip(ends, invites):
         ring(s, end, i)
@@ -381,6 +402,17 @@ def all_ring_when_the_keys_are_there(s):
     confirm(s, d, ends[0])
     d["cseq"] = 2
     over(s, d, ends[0])
+
+
+@case(keys=LATE + ("best=1",), target=HOP)
+def the_next_group_needs_no_other_prack(s):
+    ends = phones(s, 2, ("0.9", "0.1"))
+    d, r = kept(s)
+    let_go(s, d, r)
+    refuse(ends[0], ends[0].expect("INVITE", 2 * SLOW), "486 Busy Here")
+    i = ends[1].expect("INVITE", 2 * SLOW)
+    ring(s, ends[1], i)
+    has_it(s, d, ends[1], i)
 
 
 @case(**OPTIONS)
