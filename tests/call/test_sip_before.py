@@ -427,6 +427,19 @@ def the_prack_may_confirm(s):
 
 
 @case(keys=BEFORE)
+def who_knew_when_he_called_need_not_confirm(s):
+    """The tunnel was up before: the INVITE says so, and the PRACK is all that follows."""
+    for body in (b"", sdp("sendrecv")):
+        d = offered(s, body=sdp("sendrecv"))
+        p = progress(s, d)
+        assert b"a=met:1" in p.body, p.data
+        prack(s, d, p, body)
+        picked_up(s, d, s.a.expect("INVITE"))
+        s.bye(d, s.b, s.a)
+    s.gone(2)
+
+
+@case(keys=BEFORE)
 def what_does_not_confirm_makes_nobody_ring(s):
     d = offered(s)
     prack(s, d, progress(s, d))

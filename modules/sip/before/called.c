@@ -2,10 +2,11 @@
  *
  * The core has raised the tunnel with the INVITE's offer. The INVITE then waits
  * here; a reliable 183 has an answer of ours, and asks for a confirmation. An
- * offer in UPDATE, or in the PRACK (RFC 5027 4.1), brings it; then the phone is
- * called. It may send nothing reliably: its answer would bind before it is
- * told. When it answers, an UPDATE of ours tells the far end what it takes,
- * and the 2xx goes on without SDP once that is agreed. */
+ * offer in UPDATE, or in the PRACK (RFC 5027 4.1), brings it; where the INVITE
+ * had it already the PRACK is enough. Then the phone is called. It may send
+ * nothing reliably: its answer would bind before it is told. When it answers,
+ * an UPDATE of ours tells the far end what it takes, and the 2xx goes on
+ * without SDP once that is agreed. */
 #include "modules/sip/before/inside.h"
 
 #include "daemon/engine/loop.h"
@@ -32,7 +33,7 @@ struct before {
 	msg_t *invite;            /* as received; owned */
 	struct said body;         /* its description for the phone */
 	bool parts;               /* it was among parts */
-	struct loop_timer *timer; /* until the tunnel is confirmed */
+	struct loop_timer *timer; /* until the tunnel is confirmed, or to ring */
 	bool told;                /* our answer was acknowledged */
 	bool rings;               /* the phone was called */
 	msg_t *ok;                /* its 2xx; owned, or NULL */
@@ -169,6 +170,15 @@ bool called_takes(struct txn *invite, struct leg *leg, nta_incoming_t *irq,
 
 /* -- our answer ------------------------------------------------------------ */
 
+/* The confirmation; at once: there is none to come, and the phone is called
+ * from the loop. */
+static void await(struct before *b, bool at_once)
+{
+	uint64_t patience_us = b->txn->pair->sip->patience_us;
+
+	loop_timer_set(b->timer, at_once ? 0 : (unsigned)(patience_us / 1000));
+}
+
 static int on_prack(struct reliable *r, nta_reliable_t *rel,
 		    nta_incoming_t *prack, const sip_t *sip)
 {
@@ -183,10 +193,11 @@ static int on_prack(struct reliable *r, nta_reliable_t *rel,
 	if (!b || before_over(invite) || invite->final)
 		return 200;
 	b->told = true;
-	loop_timer_set(b->timer,
-		       (unsigned)(invite->pair->sip->patience_us / 1000));
-	if (filter_body_kind(sip) == BODY_NONE)
+	if (filter_body_kind(sip) == BODY_NONE) {
+		await(b, call_met(invite->pair->call));
 		return 200;
+	}
+	await(b, false);
 	t = before_offer(invite->from, invite->to, prack, sip);
 	if (t)
 		take_offer(t, sip);
@@ -212,11 +223,19 @@ static bool tell(struct txn *t, const struct buf *sdp)
 	return false;
 }
 
-static void on_silence(void *user)
+/* Who knew of both directions when he called has nothing to confirm. */
+static void on_time(void *user)
 {
 	struct before *b = user;
+	struct txn *t = b->txn;
 
-	before_fails(b->txn->pair, "the far end did not confirm the tunnel");
+	if (before_over(t) || t->final)
+		return;
+	if (b->told && call_met(t->pair->call))
+		ring(b);
+	else
+		before_fails(t->pair,
+			     "the far end did not confirm the tunnel");
 }
 
 static struct before *hold(struct passage *p, const struct body *body)
@@ -230,7 +249,7 @@ static struct before *hold(struct passage *p, const struct body *body)
 	b->invite = msg_ref(p->msg);
 	b->parts = p->sdp;
 	if (replace(&b->body, body) &&
-	    !loop_timer_new(t->pair->sip->loop, on_silence, b, &b->timer))
+	    !loop_timer_new(t->pair->sip->loop, on_time, b, &b->timer))
 		return b;
 	before_free(b);
 	return NULL;
