@@ -33,7 +33,7 @@ struct before {
 	msg_t *invite;            /* as received; owned */
 	struct said body;         /* its description for the phone */
 	bool parts;               /* it was among parts */
-	struct loop_timer *timer; /* until the tunnel is confirmed, or to ring */
+	struct loop_timer *timer; /* until it is confirmed, or to ring */
 	bool told;                /* our answer was acknowledged */
 	bool rings;               /* the phone was called */
 	msg_t *ok;                /* its 2xx; owned, or NULL */
