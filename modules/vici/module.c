@@ -13,48 +13,64 @@
 #include "daemon/tunnel/tunnel.h"
 #include "modules/vici/standing.h"
 
+#include <stdlib.h>
+
+struct vici {
+	struct core *core;
+	struct standing *standing;
+};
+
 static int file_of(void *user, const char *name)
 {
 	return child_file(user, name);
 }
 
-static int read_certs(struct core *core, struct standing *s)
+static int read_certs(struct vici *v,
+		      int (*read)(struct standing *s,
+				  const struct policy *policy,
+				  const struct proof_files *files))
 {
-	struct child *child = tunnel_child(core_process(core));
+	struct child *child = tunnel_child(core_process(v->core));
 	struct proof_files files = { file_of, child,
 				     clock_wall_us(&clock_system) };
 
-	return vici_standing_certs(s, child_policy(child), &files);
-}
-
-static int start(struct core *core, const struct conf *c, void **state)
-{
-	struct standing *s;
-	int r = vici_standing_new(c, &s);
-
-	if (r)
-		return r;
-	r = read_certs(core, s);
-	if (!r)
-		r = core_register(core, "standing", "charon", s);
-	if (r)
-		vici_standing_free(s);
-	else
-		*state = s;
-	return r;
-}
-
-/* charon's connections follow the peers, and those the configuration. */
-static int reload(void *state, const struct conf *c)
-{
-	(void)state;
-	(void)c;
-	return 0;
+	return read(v->standing, child_policy(child), &files);
 }
 
 static void stop(void *state)
 {
-	vici_standing_free(state);
+	struct vici *v = state;
+
+	vici_standing_free(v->standing);
+	free(v);
+}
+
+static int start(struct core *core, const struct conf *c, void **state)
+{
+	struct vici *v = calloc(1, sizeof *v);
+	int r = v ? vici_standing_new(c, &v->standing) : E_NOMEM;
+
+	if (r) {
+		free(v);
+		return r;
+	}
+	v->core = core;
+	r = read_certs(v, vici_standing_certs);
+	if (!r)
+		r = core_register(core, "standing", "charon", v->standing);
+	if (r)
+		stop(v);
+	else
+		*state = v;
+	return r;
+}
+
+/* charon's connections follow the peers, and those the configuration; what may
+ * be another is what is in a file of certificates. */
+static int reload(void *state, const struct conf *c)
+{
+	(void)c;
+	return read_certs(state, vici_standing_renew);
 }
 
 static const struct conf_group *const groups[] = { &vici_group, NULL };

@@ -97,6 +97,26 @@ static const struct theirs *find(const struct proof *p, const char *peer)
 	return NULL;
 }
 
+static bool same_certs(const struct held *a, const struct held *b)
+{
+	bool same = a->certs.n == b->certs.n;
+
+	for (size_t i = 0; same && i < a->certs.n; i++)
+		same = a->certs.cert[i].len == b->certs.cert[i].len &&
+		       !memcmp(a->certs.cert[i].der, b->certs.cert[i].der,
+			       a->certs.cert[i].len);
+	return same;
+}
+
+bool proof_same(const struct proof *a, const struct proof *b,
+		const char *peer)
+{
+	const struct theirs *of_a = find(a, peer), *of_b = find(b, peer);
+
+	return of_a && of_b && same_certs(&a->ours, &b->ours) &&
+	       same_certs(&of_a->held, &of_b->held);
+}
+
 void proof_ours(const struct proof *p, struct prints *out)
 {
 	const struct ikecerts *c = &p->ours.certs;

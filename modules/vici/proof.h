@@ -26,6 +26,9 @@ void proof_free(struct proof *p); /* NULL is allowed */
  * the proof. NULL, or what is wrong with a file, and the cure. */
 const char *proof_give(const struct proof *p, const char *peer,
 		       struct ike_peer *out);
+/* Whether both have the same for a peer. */
+bool proof_same(const struct proof *a, const struct proof *b,
+		const char *peer);
 /* The fingerprint of ours; none without one that is of use. */
 void proof_ours(const struct proof *p, struct prints *out);
 /* Whether one of the certificates that are pinned for a peer has one of these

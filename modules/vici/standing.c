@@ -510,15 +510,78 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	return 0;
 }
 
-int vici_standing_certs(struct standing *role, const struct policy *policy,
-			const struct proof_files *files)
+static int read_proof(const struct charon *c, const struct policy *policy,
+		      const struct proof_files *files, struct proof **out)
 {
-	struct charon *c = role->state;
 	const char *id = conf_text(c->conf, "id");
 
 	if (!*id)
 		id = conf_text(c->conf, "address");
-	return proof_new(policy, *id ? id : NULL, files, &c->proof);
+	return proof_new(policy, *id ? id : NULL, files, out);
+}
+
+int vici_standing_certs(struct standing *role, const struct policy *policy,
+			const struct proof_files *files)
+{
+	struct charon *c = role->state;
+
+	return read_proof(c, policy, files, &c->proof);
+}
+
+/* Of a peer that has its tunnels by certificates that are good. */
+static bool is_proved(const struct stand *s)
+{
+	return *s->peer->ike.cert && !s->broken;
+}
+
+static bool is_good(const struct charon *c, const struct proof *next)
+{
+	bool good = true;
+
+	for (const struct stand *s = c->stands; s; s = s->next) {
+		struct ike_peer p = { .name = s->peer->name };
+		const char *why = is_proved(s)
+			? proof_give(next, s->peer->name, &p) : NULL;
+
+		if (why)
+			log_error(TAG, "peer %s: %s; the certificates of IKE "
+				  "before stay", s->peer->name, why);
+		good = good && !why;
+	}
+	return good;
+}
+
+static int renew(struct charon *c, struct stand *s, const struct proof *was)
+{
+	struct ike_peer p = { .name = s->peer->name };
+
+	if (!is_proved(s) || proof_same(was, c->proof, s->peer->name))
+		return 0;
+	proof_give(c->proof, s->peer->name, &p);
+	log_info(TAG, "peer %s: its certificate of IKE, or ours, is another "
+		 "one", s->peer->name);
+	return ike_peer_certs(c->ike, s->peer->name, &p.ours, &p.theirs);
+}
+
+int vici_standing_renew(struct standing *role, const struct policy *policy,
+			const struct proof_files *files)
+{
+	struct charon *c = role->state;
+	struct proof *was = c->proof, *next;
+	int one, r = read_proof(c, policy, files, &next);
+
+	if (r)
+		return r;
+	if (!is_good(c, next)) {
+		proof_free(next);
+		return 0;
+	}
+	c->proof = next;
+	for (struct stand *s = c->stands; s; s = s->next)
+		if ((one = renew(c, s, was)))
+			r = one;
+	proof_free(was);
+	return r;
 }
 
 void vici_standing_free(struct standing *s)

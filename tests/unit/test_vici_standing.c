@@ -588,6 +588,80 @@ static int cert_file(const char *san, long to_s, char der[static 80])
 	return fd;
 }
 
+static int renew(void)
+{
+	struct proof_files files = { file_of, &rig,
+				     CA_NOW * UINT64_C(1000000) };
+
+	return vici_standing_renew(rig.standing, rig.policy, &files);
+}
+
+/* Another file in the place of the i-th. */
+static void replace(size_t i, int fd)
+{
+	close(rig.fd[i]);
+	rig.fd[i] = fd;
+}
+
+static void renewed_certificates(void **state)
+{
+	char ours[80], theirs[80], text[200];
+
+	(void)state;
+	rig.fd[0] = cert_file("DNS:a.example", 0, ours);
+	rig.fd[1] = cert_file("DNS:b.example", 0, theirs);
+	assert_int_equal(begin(CERT, PINNED), 0);
+	wait_for("initiate");
+	say("up = yes callseal-b { uniqueid = 1 state = ESTABLISHED }");
+	*rig.heard = 0;
+	assert_int_equal(renew(), 0); /* the same ones */
+	for (int i = 0; i < 50; i++)
+		turn();
+	assert_null(strstr(rig.heard, "terminate"));
+
+	replace(1, cert_file("DNS:b.example", 0, theirs));
+	assert_int_equal(renew(), 0);
+	wait_for("force = yes ike = callseal-b");
+	snprintf(text, sizeof text, "remote { auth = pubkey id = b.example "
+		 "certs [ 0x%s", theirs);
+	wait_for(text);
+	wait_for("initiate");
+
+	*rig.heard = 0;
+	replace(0, cert_file("DNS:a.example", 0, ours));
+	assert_int_equal(renew(), 0);
+	snprintf(text, sizeof text, "local { auth = pubkey id = a.example "
+		 "certs [ 0x%s", ours);
+	wait_for(text);
+	wait_for("initiate");
+
+	*rig.heard = 0; /* one that is of no use changes nothing */
+	replace(1, cert_file("DNS:c.example", 0, theirs));
+	assert_int_equal(renew(), 0);
+	for (int i = 0; i < 50; i++)
+		turn();
+	assert_null(strstr(rig.heard, "load-conn"));
+	assert_null(strstr(rig.heard, "terminate"));
+}
+
+/* While charon is being told of those before. */
+static void renewed_at_once(void **state)
+{
+	char der[80], text[200];
+
+	(void)state;
+	rig.fd[0] = cert_file("DNS:a.example", 0, der);
+	rig.fd[1] = cert_file("DNS:b.example", 0, der);
+	assert_int_equal(begin(CERT, PINNED), 0);
+	wait_for("load-conn");
+	replace(1, cert_file("DNS:b.example", 0, der));
+	assert_int_equal(renew(), 0);
+	snprintf(text, sizeof text, "remote { auth = pubkey id = b.example "
+		 "certs [ 0x%s", der);
+	wait_for(text);
+	wait_for("initiate");
+}
+
 /* -- IKE in SDP ------------------------------------------------------------ */
 
 /* The certificate of a file, as SDP has it. */
@@ -909,6 +983,8 @@ int main(void)
 		T(an_address_of_another_family),
 		T(bad_values),
 		T(by_certificates),
+		T(renewed_certificates),
+		T(renewed_at_once),
 		T(sdp_against_the_pin),
 		T(sdp_of_a_pre_shared_key),
 		T(waited_for),

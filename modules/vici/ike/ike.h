@@ -123,6 +123,11 @@ const char *ike_trouble(const struct ike *m);
 
 /* E_ARG, E_EXISTS: the name, or the identities of a PSK; E_NOMEM. */
 int ike_peer_add(struct ike *m, const struct ike_peer *peer);
+/* Other certificates from now on, copied; whatever others raised is ended.
+ * E_NOTFOUND, E_NOMEM and E_ARG: nothing is changed. */
+int ike_peer_certs(struct ike *m, const char *name,
+		   const struct vici_side *ours,
+		   const struct vici_side *theirs);
 /* Ends its IKE_SAs and unloads all. E_NOTFOUND; E_STATE while it is used. */
 int ike_peer_del(struct ike *m, const char *name);
 /* The key that need_key asked for, copied until charon has it; NULL: there is

@@ -67,6 +67,11 @@ enum peer_state {
 	PEER_IN
 };
 
+/* Certificates of one side. */
+struct shown {
+	struct vici_bytes certs[IKE_CERTS_MAX], cas[IKE_CERTS_MAX];
+};
+
 struct peer {
 	struct peer *next;
 	struct ike *m;
@@ -88,7 +93,7 @@ struct peer {
 	} other;
 	struct child *children;
 	struct ike_peer conf; /* points here */
-	struct vici_bytes certs[2][IKE_CERTS_MAX], cas[2][IKE_CERTS_MAX];
+	struct shown shown[2]; /* ours, theirs: copies */
 	char *ours, *theirs, *proposal;
 	char name[VICI_NAME_MAX + 1]; /* of the connection: with the prefix */
 	const char *bare;             /* the peer's: without it */

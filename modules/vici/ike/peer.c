@@ -16,12 +16,17 @@ static void free_certs(struct vici_bytes certs[static IKE_CERTS_MAX])
 		free((void *)certs[i].p);
 }
 
-static void release(struct peer *p)
+static void free_shown(struct shown shown[static 2])
 {
 	for (unsigned side = 0; side < 2; side++) {
-		free_certs(p->certs[side]);
-		free_certs(p->cas[side]);
+		free_certs(shown[side].certs);
+		free_certs(shown[side].cas);
 	}
+}
+
+static void release(struct peer *p)
+{
+	free_shown(p->shown);
 	free(p->ours);
 	free(p->theirs);
 	free(p->proposal);
@@ -91,9 +96,9 @@ static int copy_certs(const struct vici_bytes **list, size_t n,
 
 static int copy_side(struct peer *p, unsigned side, struct vici_side *s)
 {
-	int r = copy_certs(&s->certs, s->n_certs, p->certs[side]);
+	int r = copy_certs(&s->certs, s->n_certs, p->shown[side].certs);
 
-	return r ? r : copy_certs(&s->cas, s->n_cas, p->cas[side]);
+	return r ? r : copy_certs(&s->cas, s->n_cas, p->shown[side].cas);
 }
 
 static int copy_text(const char **text, char **copy)
@@ -211,7 +216,9 @@ static void sent(struct peer *p, int r)
 static void renew(struct peer *p)
 {
 	peer_end_all(p);
-	peer_forget(p, "the pre-shared key is another one now");
+	peer_forget(p, is_psk(&p->conf)
+		    ? "the pre-shared key is another one now"
+		    : "a certificate is another one now");
 }
 
 static void be_in(struct peer *p)
@@ -285,6 +292,7 @@ static void load_conn(struct peer *p)
 	int r = children ? 0 : E_NOMEM;
 
 	p->state = PEER_LOADING;
+	p->stale = p->stale && is_psk(&p->conf); /* these are the new ones */
 	if (!r)
 		r = take_children(p, children, &conn.n_children);
 	if (!r)
@@ -342,6 +350,36 @@ void ike_key(struct ike *m, const char *peer, const struct secret *key)
 		else
 			failed(p, E_AUTH, "no pre-shared key for this peer");
 	}
+}
+
+int ike_peer_certs(struct ike *m, const char *name,
+		   const struct vici_side *ours,
+		   const struct vici_side *theirs)
+{
+	struct peer *p = peer_named(m, name), was;
+	int r;
+
+	if (!p)
+		return E_NOTFOUND;
+	was = *p;
+	memset(p->shown, 0, sizeof p->shown);
+	p->conf.ours = *ours;
+	p->conf.ours.id = was.conf.ours.id;
+	p->conf.theirs = *theirs;
+	p->conf.theirs.id = was.conf.theirs.id;
+	r = copy_side(p, 0, &p->conf.ours);
+	if (!r)
+		r = copy_side(p, 1, &p->conf.theirs);
+	if (r) { /* its conf points into itself: the same place */
+		free_shown(p->shown);
+		*p = was;
+		return r;
+	}
+	free_shown(was.shown);
+	p->stale = p->state == PEER_LOADING;
+	if (!p->stale)
+		renew(p);
+	return 0;
 }
 
 void peer_load(struct peer *p)
