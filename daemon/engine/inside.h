@@ -355,6 +355,13 @@ static inline bool call_direct(const struct call *c)
 }
 
 /* In which line, or place of a deal, the tunnel of a line stands: one that is
+/* Whether it is known where an m= line's media go. What a call's relay does not
+ * see goes to RTCP's address, too. */
+static inline bool call_sees(const struct call *c, const struct sdp_media *m)
+{
+	return !m->named && !(m->rtcp_named && call_direct(c));
+}
+
  * for more than a line is the first's, whatever lines there are. */
 static inline unsigned call_slot(const struct call *c, unsigned line)
 {

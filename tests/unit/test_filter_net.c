@@ -252,6 +252,51 @@ static void nothing_leads_out_of_the_tunnel(void **state)
 	}
 }
 
+/* Of what is said of RTCP only that passes which was looked at, and no other
+ * address to choose from. */
+static void rtcp_stays_within(void **state)
+{
+	static const char media[] = AUDIO "a=rtcp:9 IN IP4 192.0.2.9\r\n"
+		"a=rtcp:7 IN IP4 10.3.3.6\r\na=altc:1 IP4 192.0.2.9 9\r\n"
+		"a=alt:1 1 : x y 192.0.2.9 9\r\n";
+	static const char *const names[] = {
+		AUDIO "a=rtcp:5005 IN IP4 evil.example\r\n",
+		AUDIO "a=rtcp:5005 IN IP4 224.2.1.1/127\r\n",
+		AUDIO "a=rtcp:9 IN IP4 evil.example\r\n"
+		"a=rtcp:7 IN IP4 10.3.3.6\r\n",
+	};
+
+	(void)state;
+	for (int from = INSIDE; from <= OUTSIDE; from++) {
+		struct rig *r = rig((enum face)from, "net");
+
+		if (from == INSIDE) {
+			inside(r, BODY_OFFER, OURS AUDIO);
+			early(r);
+		}
+		outside(r, from == INSIDE ? BODY_ANSWER : BODY_OFFER,
+			THEIRS "a=rtcp:9 IN IP4 192.0.2.9\r\n", media);
+		passes();
+		assert_non_null(strstr(o.body, "a=rtcp:7 IN IP4 10.3.3.6\r\n"));
+		assert_null(strstr(o.body, "192.0.2.9"));
+		assert_null(strstr(strstr(o.body, "a=rtcp") + 1, "a=rtcp"));
+		rig_free(r);
+	}
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct rig *r = rig(OUTSIDE, "net");
+
+		outside(r, BODY_OFFER, THEIRS, names[i]);
+		refused(488, "");
+		rig_free(r);
+		r = rig(INSIDE, "net");
+		inside(r, BODY_OFFER, OURS AUDIO);
+		early(r);
+		outside(r, BODY_ANSWER, THEIRS, names[i]);
+		refused(488, "");
+		rig_free(r);
+	}
+}
+
 /* Also when it is led there later. */
 static void a_change_stays_within(void **state)
 {
@@ -424,3 +469,5 @@ int main(void)
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+		/* the last: what is refused here fills the log's rate */
+		cmocka_unit_test(rtcp_stays_within),

@@ -32,7 +32,7 @@ static int check_line(const struct call *c, struct job *j, unsigned i)
 	const struct sdp_media *m = &j->sdp.media[i];
 	const struct addr *local = &c->line[i].local[j->q.from];
 
-	if (!(m->rtp || m->fax) || m->n_ports != 1 || m->named)
+	if (!(m->rtp || m->fax) || m->n_ports != 1 || !call_sees(c, m))
 		return job_fail(j, STAGE_ANSWER, E_UNSUPPORTED,
 				"a line of the answer cannot be relayed");
 	if (m->fax != job_deal(j)->end[i].fax)

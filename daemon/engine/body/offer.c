@@ -40,7 +40,7 @@ static bool passes(const struct call *c, const struct job *j,
 	const struct addr *media =
 		engine_settings(c->engine)->face[j->q.from].media;
 
-	if (!m->port || m->n_ports != 1 || m->named || !fits(c, j, m))
+	if (!m->port || m->n_ports != 1 || !call_sees(c, m) || !fits(c, j, m))
 		return false;
 	return media[m->addr.family == 6].family != 0;
 }
@@ -71,7 +71,7 @@ static int why_none(const struct call *c, struct job *j)
 			return job_fail(j, STAGE_SEALED, E_POLICY,
 					"a sealed offer in a plain call, or "
 					"where the profile forbids sealing");
-		if (fits(c, j, m) && !m->named && m->n_ports == 1)
+		if (fits(c, j, m) && call_sees(c, m) && m->n_ports == 1)
 			return job_fail(j, STAGE_OFFER, E_POLICY,
 					"no media address of this family");
 		return job_fail(j, STAGE_OFFER, E_UNSUPPORTED,

@@ -244,6 +244,7 @@ static int read_rtcp(struct reading *rd, struct sdp_text v)
 {
 	struct sdp_text port = sdp_word(&v);
 	unsigned n;
+	int r;
 
 	if (!rd->m)
 		return 0;
@@ -252,8 +253,10 @@ static int read_rtcp(struct reading *rd, struct sdp_text v)
 	rd->rtcp_port = n;
 	if (!v.len)
 		return 0;
-	if (sdp_address(v, &rd->m->rtcp) == E_FORMAT)
+	r = sdp_address(v, &rd->m->rtcp);
+	if (r == E_FORMAT)
 		return wrong(rd, "an a=rtcp line is malformed");
+	rd->m->rtcp_named = rd->m->rtcp_named || r;
 	if (rd->m->rtcp.family)
 		rd->m->rtcp.port = (uint16_t)n;
 	return 0;

@@ -57,6 +57,7 @@ struct sdp_media {
 	bool named;             /* its c= has a host name, or none is there */
 	struct addr addr;       /* RTP, where the sender receives */
 	struct addr rtcp;       /* a=rtcp; family 0 if not said */
+	bool rtcp_named;        /* ... with a host name */
 	bool rtcp_mux;
 	enum sdp_direction direction;
 	unsigned clock_hz;      /* of the first payload type; 0: not said */
@@ -106,7 +107,7 @@ struct sdp_edit_line {
 	const char *section;  /* stands in place of it, m= and all; or NULL */
 	enum sdp_proto proto; /* RTP/AVP(F) <-> RTP/SAVP(F) */
 	struct addr addr;     /* ours, RTP; RTCP is the next port ... */
-	bool direct;          /* ... or, where it is not ours, as it came */
+	bool direct;          /* ... or, where it is not ours, as it was read */
 	const char *mikey;    /* base64 for the m= line, or NULL */
 	const char *crypto;   /* values of a=crypto, one a line, or NULL */
 	struct sdp_also also; /* beside mikey, of this line alone */

@@ -2,12 +2,13 @@
  *
  * Changed are: o= (the phone's would tell its address), c= and the port of m=
  * (media goes through our relay), RTP/AVP <-> RTP/SAVP, a=rtcp; taken out are
- * ICE candidates (RFC 8839: they would lead past the relay) and, in a sealed
- * call, all that carries or negotiates keys of a leg (a=crypto, k=,
- * a=key-mgmt, DTLS, RFC 5939 capabilities) and a=ssrc, since the relay owns
- * the SSRC; put in is our a=key-mgmt (RFC 4567), with alternatives as
- * capabilities of our own (RFC 5939), or a=crypto (RFC 4568), or preconditions
- * in place of the sender's (RFC 3312). All other bytes stay. */
+ * ICE candidates and other addresses to choose from (RFC 8839, 6947: they would
+ * lead past the relay) and, in a sealed call, all that carries or negotiates
+ * keys of a leg (a=crypto, k=, a=key-mgmt, DTLS, RFC 5939 capabilities) and
+ * a=ssrc, since the relay owns the SSRC; put in is our a=key-mgmt (RFC 4567),
+ * with alternatives as capabilities of our own (RFC 5939), or a=crypto (RFC
+ * 4568), or preconditions in place of the sender's (RFC 3312). All other bytes
+ * stay. */
 #include "daemon/base/err.h"
 #include "daemon/engine/sdp/sdppre.h"
 #include "daemon/engine/sdp/sdptext.h"
@@ -24,6 +25,7 @@ struct writing {
 	bool connected;     /* the section has its c= line */
 	bool hidden;        /* the section is left out */
 	bool session_c;     /* the session has one */
+	bool rtcp;          /* the section has its a=rtcp */
 };
 
 /* Attributes that do not pass. */
@@ -40,6 +42,8 @@ static const struct {
 	{ "ice-lite", false },
 	{ "ice-mismatch", false },
 	{ "ice-pacing", false },
+	{ "altc", false },
+	{ "alt", false },
 	{ "key-mgmt", true },
 	{ "crypto", true },
 	{ "ssrc", true },
@@ -143,7 +147,7 @@ static void put_media(struct writing *w, struct sdp_text line,
 	unsigned port;
 
 	w->line++;
-	w->connected = false;
+	w->connected = w->rtcp = false;
 	m = &w->s->media[w->line];
 	port = edit_line(w)->reject ? 0 : edit_line(w)->addr.port;
 	rest.p = m->proto.p + m->proto.len;
@@ -156,23 +160,36 @@ static void put_media(struct writing *w, struct sdp_text line,
 	put_end(w, eol);
 }
 
-/* RFC 3605, in the form it came in. A port equal to RTP's stays so. */
-static void put_rtcp(struct writing *w, struct sdp_text line,
-		     struct sdp_text v, struct sdp_text eol)
+/* What was read of it, and nothing else: that was looked at. */
+static void put_direct_rtcp(struct writing *w, struct sdp_text eol)
 {
-	const struct sdp_media *m = &w->s->media[w->line];
+	const struct addr *a = &w->s->media[w->line].rtcp;
+
+	if (w->rtcp || !a->family)
+		return;
+	w->rtcp = true;
+	buf_printf(w->out, "a=rtcp:%u ", a->port);
+	put_address(w, a);
+	put_end(w, eol);
+}
+
+/* RFC 3605, in the form it came in. A port equal to RTP's stays so. It is of
+ * one line: for the session there is none. */
+static void put_rtcp(struct writing *w, struct sdp_text v, struct sdp_text eol)
+{
 	const struct addr *a = section_addr(w);
-	bool same = m->rtcp.port == m->port;
+	const struct sdp_media *m;
 
 	sdp_word(&v);
-	if (edit_line(w)->reject)
+	if (w->line < 0 || edit_line(w)->reject)
 		return;
 	if (edit_line(w)->direct) {
-		put(w, line);
-		put_end(w, eol);
+		put_direct_rtcp(w, eol);
 		return;
 	}
-	buf_printf(w->out, "a=rtcp:%u", a->port + (same ? 0u : 1u));
+	m = &w->s->media[w->line];
+	buf_printf(w->out, "a=rtcp:%u",
+		   a->port + (m->rtcp.port == m->port ? 0u : 1u));
 	if (v.len) {
 		buf_text(w->out, " ");
 		put_address(w, a);
@@ -223,8 +240,8 @@ static void put_attribute(struct writing *w, struct sdp_text line,
 	if (is_dropped(w, name) || is_bundle(name, value) ||
 	    (w->e->no_pre && sdp_pre_is(name)))
 		return;
-	if (w->line >= 0 && sdp_is(name, "rtcp")) {
-		put_rtcp(w, line, value, eol);
+	if (sdp_is(name, "rtcp")) {
+		put_rtcp(w, value, eol);
 		return;
 	}
 	put(w, line);
