@@ -7,13 +7,15 @@
 
 #include <string.h>
 
+/* In whatever order, as the kernel's side has it; none is there twice. */
 static bool same_behind(const struct esp_end *a, const struct esp_end *b)
 {
-	bool same = a->n == b->n && addr_same_host(&a->at, &b->at);
+	size_t same = 0;
 
-	for (size_t i = 0; same && i < a->n; i++)
-		same = net_equal(&a->sel[i].net, &b->sel[i].net);
-	return same;
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t k = 0; k < b->n; k++)
+			same += net_equal(&a->sel[i].net, &b->sel[k].net);
+	return addr_same_host(&a->at, &b->at) && a->n == b->n && same == a->n;
 }
 
 bool share_same(const struct tunnel *a, const struct tunnel *b)

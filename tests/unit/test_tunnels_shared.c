@@ -300,6 +300,28 @@ static void networks_are_ours_and_theirs(void **state)
 	}
 }
 
+/* The far end names its networks as it likes. */
+static void the_order_of_networks_is_nothing(void **state)
+{
+	struct msg_tunnel_key k;
+	uint32_t a = 0;
+
+	(void)state;
+	for (uint8_t call = 1; call <= 2; call++) {
+		k = net_key(call, call, call == 1 ? 7 : 8);
+		k.far.sel[k.far.n] = k.far.sel[0];
+		k.far.sel[k.far.n++].net.base.ip[2] = call == 1 ? 8 : 7;
+		key(k);
+		assert_int_equal(raise_it(k.tunnel, call, 0), 0);
+		a = call == 1 ? k.tunnel : a;
+	}
+	assert_true(sends(k.tunnel) && !sends(a));
+	drop(k.tunnel);
+	assert_true(sends(a));
+	drop(a);
+	assert_int_equal(maker.there, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, rig_open, rig_close)
@@ -311,6 +333,7 @@ int main(void)
 		TEST(who_cannot_turn_is_gone),
 		TEST(what_cannot_turn_is_told_soon), TEST(scopes_are_not_mixed),
 		TEST(networks_are_ours_and_theirs),
+		TEST(the_order_of_networks_is_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
