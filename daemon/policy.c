@@ -91,7 +91,8 @@ static const struct conf_key peer_keys[] = {
 	  .help = "With esp_scope = \"host\": where the far end's address "
 		  "must lie, ADDRESS/BITS; with \"net\": where the networks "
 		  "behind it must. A tunnel to any other address is refused, "
-		  "whoever asks for it. Two peers' must not overlap." },
+		  "whoever asks for it. Two peers' must not overlap, with "
+		  "\"net\" nor two of one peer." },
 	{ .name = "ike_cert", .type = CONF_TEXT, .valid = file_valid,
 	  .help = "Its certificate of IKE, \"file:PATH\" in PEM, which must "
 		  "name ike_id: no other one is believed. Up to four, of "

@@ -85,18 +85,29 @@ int tunnelpeer_read(const struct conf_node *n, const char *name,
 
 /* -- what ESP is for ------------------------------------------------------ */
 
+static bool overlap(const struct net *x, const struct net *y)
+{
+	return net_contains(x, &y->base) || net_contains(y, &x->base);
+}
+
 static bool nets_meet(const struct peer *a, const struct peer *b)
 {
 	bool meet = false;
 
-	for (size_t i = 0; i < a->n_esp_nets * b->n_esp_nets; i++) {
-		const struct net *x = &a->esp_nets[i / b->n_esp_nets];
-		const struct net *y = &b->esp_nets[i % b->n_esp_nets];
-
-		meet = meet || net_contains(x, &y->base) ||
-		       net_contains(y, &x->base);
-	}
+	for (size_t i = 0; i < a->n_esp_nets * b->n_esp_nets; i++)
+		meet = meet || overlap(&a->esp_nets[i / b->n_esp_nets],
+				       &b->esp_nets[i % b->n_esp_nets]);
 	return meet;
+}
+
+/* The kernel takes no policy twice. */
+static bool meets_itself(const struct peer *p)
+{
+	for (size_t i = 1; i < p->n_esp_nets; i++)
+		for (size_t k = 0; k < i; k++)
+			if (overlap(&p->esp_nets[i], &p->esp_nets[k]))
+				return true;
+	return false;
 }
 
 /* One's media would go by another's keys. */
@@ -129,6 +140,10 @@ int tunnelpeer_check(const struct conf_node *n, const struct peer *peer,
 			return conf_fail(err, n, "peers: %s: esp_nets names "
 					 "all addresses there are; say where "
 					 "the far end is", peer->name);
+	if (tunnelpeer_is_net(peer) && meets_itself(peer))
+		return conf_fail(err, n, "peers: %s: two of its esp_nets "
+				 "overlap; leave the smaller one out",
+				 peer->name);
 	return check_apart(n, peer, others, count, err);
 }
 

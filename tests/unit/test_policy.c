@@ -474,6 +474,10 @@ static const struct {
 	{ ESP_HOST_PEER "esp_nets = ( \"192.0.2.0/24\" ); }, { match = "
 	  "\"*@c\"; profile = \"e\"; psk = \"file:c\"; esp_nets = ( "
 	  "\"10.0.0.0/8\", \"192.0.2.9/32\" ); } );", "overlap with those" },
+	{ ESP_PEER("net\"; answer = \"early") "esp_nets = ( \"192.0.2.0/24\", "
+	  "\"10.0.0.0/8\", \"192.0.2.0/24\" ); } );", "two of its esp_nets" },
+	{ ESP_PEER("net\"; answer = \"early") "esp_nets = ( \"192.0.2.9/32\", "
+	  "\"192.0.2.0/24\" ); } );", "two of its esp_nets overlap" },
 	{ ESP_HOST_PEER "esp_nets = ( \"192.0.2.0/24\", \"x\" ); } );",
 	  "esp_nets: \"x\" is no ADDRESS/BITS" },
 };
