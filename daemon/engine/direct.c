@@ -63,35 +63,48 @@ int direct_place(struct call *c, struct job *j)
 
 /* -- what a description leads to ------------------------------------------ */
 
-static bool is_behind_far(const struct call *c, const struct addr *a)
+const struct net *direct_behind(const struct call *c, const struct job *j)
 {
+	const struct deal *d = job_deal(j);
+
+	if (j->branch && j->branch->behind[0].bits)
+		return j->branch->behind;
+	return d->behind[0].bits ? d->behind : c->behind;
+}
+
+static bool is_behind_far(const struct call *c, const struct job *j,
+			  const struct addr *a)
+{
+	const struct net *behind = direct_behind(c, j);
+
 	for (size_t i = 0; i < ESP_SELECTORS_MAX; i++)
-		if (c->behind[i].bits && net_contains(&c->behind[i], a))
+		if (behind[i].bits && net_contains(&behind[i], a))
 			return true;
 	return false;
 }
 
 /* Nothing goes to no address at all, the old form of hold. */
-static bool is_within(const struct call *c, enum face f, const struct addr *a)
+static bool is_within(const struct call *c, const struct job *j, enum face f,
+		      const struct addr *a)
 {
 	if (addr_is_any(a))
 		return true;
 	return a->family == c->line[0].local[OUTSIDE].family &&
 	       (f == INSIDE ? tunnelnets_has(own(c), a)
-			    : is_behind_far(c, a));
+			    : is_behind_far(c, j, a));
 }
 
-static bool end_fits(const struct call *c, enum face f,
+static bool end_fits(const struct call *c, const struct job *j, enum face f,
 		     const struct endpoint *end)
 {
-	return is_within(c, f, &end->rtp) &&
-	       (!end->rtcp.family || is_within(c, f, &end->rtcp));
+	return is_within(c, j, f, &end->rtp) &&
+	       (!end->rtcp.family || is_within(c, j, f, &end->rtcp));
 }
 
 static int check(struct call *c, struct job *j, enum face f,
 		 const struct endpoint *end)
 {
-	if (end_fits(c, f, end))
+	if (end_fits(c, j, f, end))
 		return 0;
 	return job_fail(j, STAGE_TUNNEL, E_POLICY, f == INSIDE
 			? "the phone's address for media is not in tunnel.nets"

@@ -103,7 +103,8 @@ struct call {
 	bool tunnelled;    /* the same way: its media go in ESP */
 	enum mime_keyed_form package; /* as the far end writes them */
 	enum esp_scope scope; /* the same way: what the tunnel is for */
-	struct net behind[ESP_SELECTORS_MAX]; /* the far end; call_direct() */
+	struct net behind[ESP_SELECTORS_MAX]; /* the far end of the
+	                                         tunnel that is up */
 	bool carried;      /* the same way: in a tunnel of charon's ... */
 	bool within;       /* ... and there sealed, as they are without it */
 	bool before;       /* ... which must be up before anybody is called */
@@ -354,7 +355,6 @@ static inline bool call_direct(const struct call *c)
 	return c->tunnelled && c->scope == ESP_NET;
 }
 
-/* In which line, or place of a deal, the tunnel of a line stands: one that is
 /* Whether it is known where an m= line's media go. What a call's relay does not
  * see goes to RTCP's address, too. */
 static inline bool call_sees(const struct call *c, const struct sdp_media *m)
@@ -362,6 +362,7 @@ static inline bool call_sees(const struct call *c, const struct sdp_media *m)
 	return !m->named && !(m->rtcp_named && call_direct(c));
 }
 
+/* In which line, or place of a deal, the tunnel of a line stands: one that is
  * for more than a line is the first's, whatever lines there are. */
 static inline unsigned call_slot(const struct call *c, unsigned line)
 {
@@ -394,6 +395,9 @@ void media_lost(struct engine *e);
 int direct_place(struct call *c, struct job *j);
 /* Whether all that a body's media would reach is in the tunnel. */
 int direct_bind(struct call *c, struct job *j);
+/* What lies behind the far end, ESP_SELECTORS_MAX of them: by the job's own
+ * keying message, or without one by the tunnel that is up. */
+const struct net *direct_behind(const struct call *c, const struct job *j);
 /* Marks an offer without a line of media as one of the tunnel alone, or refuses
  * it. */
 int direct_alone(const struct call *c, struct job *j);

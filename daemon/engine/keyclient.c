@@ -452,7 +452,7 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 		return E_FORMAT;
 	if (!far_fits(c, x, m->far, d->end))
 		return E_AUTH;
-	memcpy(c->behind, m->behind, sizeof c->behind);
+	memcpy(d->behind, m->behind, sizeof d->behind);
 	if (c->job->branch)
 		memcpy(c->job->branch->key, d->key, sizeof d->key);
 	d->exchange[x].chosen = m->chosen;
@@ -556,7 +556,7 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 		    take_keys(c, (unsigned)x, m->key, m->n, false, b->key))
 			return broken(c, STAGE_KEY_FINISH);
 		merge_facts(&b->facts, &m->facts);
-		memcpy(c->behind, m->behind, sizeof c->behind);
+		memcpy(b->behind, m->behind, sizeof b->behind);
 		if (!says_chosen(c->job, (unsigned)x, m->chosen)) {
 			r = E_FORMAT;
 			reason = "a=acfg does not name the keying message "

@@ -197,6 +197,7 @@ static int handle_raised(struct engine *e, const struct ipc_msg *msg)
 	if (!m->err && d->tunnel[slot] == m->tunnel) {
 		c->line[slot].tunnel = m->tunnel; /* the old is replaced */
 		d->tunnel[slot] = 0;
+		memmove(c->behind, direct_behind(c, c->job), sizeof c->behind);
 	}
 	filter_go_on(c, STAGE_TUNNEL, m->err, m->reason);
 	return 0;

@@ -366,6 +366,36 @@ static void new_keys_are_another_tunnel(void **state)
 	end(r, 1);
 }
 
+/* With the old tunnel its networks stay. */
+static void refused_keys_change_no_network(void **state)
+{
+	struct rig *r = rig(INSIDE, "net");
+	char type[MIME_KEYED_TYPE];
+	const char *body;
+
+	(void)state;
+	inside(r, BODY_OFFER, OURS AUDIO);
+	early(r);
+	outside(r, BODY_ANSWER, THEIRS, AUDIO);
+	passes();
+	call_won(r->call, 0);
+	call_up(r->call);
+	rig_repeat(r, BODY_OFFER, &o);
+	passes();
+	net_parse("10.9.9.0/24", &r->behind);
+	r->raised_err = E_FULL;
+	body = packed(HEAD("2", "10.9.9.5"), AUDIO, type);
+	r->type = type;
+	rig_answer_own(r, body, &o);
+	r->type = NULL;
+	refused(503, "the kernel said no");
+	inside(r, BODY_OFFER, HEAD("2", "10.1.7.98") AUDIO);
+	passes();
+	outside(r, BODY_ANSWER, HEAD("3", "10.3.3.99"), AUDIO);
+	passes();
+	end(r, 2);
+}
+
 /* The relay has nothing of it; the tunnel process has. */
 static void a_relay_may_go(void **state)
 {
@@ -462,12 +492,13 @@ int main(void)
 		cmocka_unit_test(a_change_stays_within),
 		cmocka_unit_test(a_failing_tunnel_ends_the_call),
 		cmocka_unit_test(new_keys_are_another_tunnel),
+		cmocka_unit_test(refused_keys_change_no_network),
 		cmocka_unit_test(a_relay_may_go),
 		cmocka_unit_test(alone_where_it_may_be),
 		cmocka_unit_test(alone_needs_its_keys),
+		/* the last: what is refused here fills the log's rate */
+		cmocka_unit_test(rtcp_stays_within),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-		/* the last: what is refused here fills the log's rate */
-		cmocka_unit_test(rtcp_stays_within),

@@ -3,6 +3,7 @@
 #ifndef CALLSEAL_ENGINE_DEAL_H
 #define CALLSEAL_ENGINE_DEAL_H
 
+#include "daemon/base/esp.h"
 #include "daemon/bundle.h"
 #include "daemon/engine/call.h"
 #include "daemon/engine/sdp/sdp.h"
@@ -51,6 +52,7 @@ struct branch {
 	uint32_t use[SDP_LINES_MAX]; /* of charon's tunnel, until it wins (then
 	                                the line's) or goes; 0: none */
 	bool lost;  /* what it uses is gone: if it wins, the call ends */
+	struct net behind[ESP_SELECTORS_MAX]; /* the same, when we offered */
 	bool clear; /* it left the keys out: the call is plain */
 };
 
@@ -74,6 +76,7 @@ struct deal {
 	struct msg_key_ids key[SDP_LINES_MAX]; /* fixed by the offer alone */
 	uint32_t tunnel[SDP_LINES_MAX]; /* reserved, not raised; 0: none */
 	uint32_t spi[SDP_LINES_MAX];    /* of those */
+	struct net behind[ESP_SELECTORS_MAX]; /* the far end, by its message */
 	unsigned n_exchanges;
 	struct exchange exchange[STREAM_MAX];
 	struct msg_key_facts facts; /* when we answered */
