@@ -83,8 +83,6 @@ static void next_group(struct fork *f)
 		f->todo |= 1u << f->next;
 		r = call_phone(c, ++f->next);
 	}
-	f->impatient = false;
-	loop_timer_set(f->timer, PATIENCE_MS);
 }
 
 static bool has_more(const struct fork *f)
@@ -396,6 +394,8 @@ void fork_send(struct passage *p, const struct body *body)
 	if (body->len && filter_offers(invite))
 		session_offered(lead, body);
 	early_answer(lead, invite);
+	f->impatient = false; /* it may have waited here for long */
+	loop_timer_set(f->timer, PATIENCE_MS);
 	look(f);
 }
 

@@ -404,6 +404,20 @@ def all_ring_when_the_keys_are_there(s):
     over(s, d, ends[0])
 
 
+@case(keys=LATE, target=HOP)
+def patience_begins_when_they_are_called(s):
+    """The PRACK took longer than a phone is waited for, and one of them longer still."""
+    ends = phones(s, 2)
+    d, r = kept(s)
+    s.b.quiet(4.5, skip="SIP/2.0 183")
+    let_go(s, d, r)
+    first, second = [end.expect("INVITE", 2 * SLOW) for end in ends]
+    refuse(ends[0], first, "486 Busy Here")
+    s.b.quiet(0.3)
+    ring(s, ends[1], second)
+    has_it(s, d, ends[1], second)
+
+
 @case(keys=LATE + ("best=1",), target=HOP)
 def the_next_group_needs_no_other_prack(s):
     ends = phones(s, 2, ("0.9", "0.1"))
