@@ -176,11 +176,12 @@ static const struct conf_key profile_keys[] = {
 		  "domain for him. allow: so can whoever has a certificate "
 		  "that is believed and names him alone, and whose own peer "
 		  "is as strict as this one; from then on the call is with "
-		  "him, and with one that he names in From of a later request "
-		  "which that one signed. Phones are told. Its verdict is no "
-		  "more than peer, and says so. Anybody with such a "
-		  "certificate who is on the way can then take a call. Not "
-		  "with hide. See retarget for keys." },
+		  "him, until another whom From of an INVITE or UPDATE in it "
+		  "names, and who signed that, takes his place. Phones are "
+		  "told. Its verdict is no more than peer, and says so. "
+		  "Anybody with such a certificate who is on the way can "
+		  "then take a call, at its begin or later. Not with hide. "
+		  "See retarget for keys." },
 	{ .name = "fetch", .type = CONF_BOOL, .dflt = "true",
 	  .help = "Whether a certificate that bodies for a far end must be "
 		  "encrypted for, and that is not known, is asked for: by "

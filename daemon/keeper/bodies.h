@@ -68,7 +68,7 @@ struct bodies_terms {
 /* What a message's headers name; "" is what they do not, or in no way that
  * counts here. */
 struct bodies_names {
-	bool response, invite; /* of an INVITE, or one itself */
+	bool response, invite, update; /* of such a request, or one itself */
 	char from[IDENTITY_TEXT], to[IDENTITY_TEXT]; /* "sip:user@host" */
 	char from_tag[BODIES_TAG], to_tag[BODIES_TAG];
 };

@@ -333,6 +333,11 @@ def named(m, who):
     """A message to the phone names him (None: nobody) as whom it is with."""
     assert m.get('P-Asserted-Identity') == (f'<{who}>' if who else ''), m.data
     return m
+    # who is new says so before anything else, and ends no call
+    for n, (name, who, method) in enumerate((('orob', ROB, 'BYE'), ('orob', ROB, 'INFO'),
+                                             ('osam', SAM, 'BYE'))):
+        not_taken(s, i, name, who, 30 + n, f'certificate is for {who}, the call is with {TIM}',
+                  method)
 
 
 @case

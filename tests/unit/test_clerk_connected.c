@@ -309,6 +309,14 @@ static void a_request_names_who_signs_it(void **state)
 	taken(&s, TIMS, TIM);
 	say(&s, "UPDATE " ALICE " SIP/2.0", "3 UPDATE", "f", BOB);
 	taken(&s, BOBS, "");
+	say(&s, "BYE " ALICE " SIP/2.0", "4 BYE", "f", TIM); /* first that */
+	refused(&s, TIMS, E_AUTH, 403, "the call is with " BOB);
+	say(&s, "INVITE " ALICE " SIP/2.0", "4 INVITE", "f", TIM);
+	taken(&s, TIMS, TIM);
+	say(&s, "BYE " ALICE " SIP/2.0", "5 BYE", "f", BOB);
+	refused(&s, BOBS, E_AUTH, 403, "the call is with " TIM);
+	say(&s, "INVITE " ALICE " SIP/2.0", "5 INVITE", "f", BOB);
+	taken(&s, BOBS, "");
 	say(&s, "UPDATE " ALICE " SIP/2.0", "3 UPDATE", "f",
 	    "sip:t\"m@b.example");
 	refused(&s, DOMAINS, E_POLICY, 403, "diverted to sip:t\"m@b.example");

@@ -3,9 +3,9 @@
  *
  * The first message that is taken of a far end's tag decides whose all that
  * follow must be. Only an answer to a first INVITE of ours may be anybody's, by
- * what its certificate says of him. Later a request that has another URI in
- * From is for whom it names, if he signed it; what comes under the URI of the
- * beginning may be under an old one. A number in From names nobody.
+ * what its certificate says of him. Later an INVITE or UPDATE with another URI
+ * in From is of whom that names, if he signed it; what comes under the URI of
+ * the beginning may be under an old one. A number in From names nobody.
  *
  * Whoever it is must have a peer that wants no more than the call's does.
  * Nothing is pinned for him, and he gets no key that another has. */
@@ -126,11 +126,13 @@ static int read_names(struct far *f, const struct bodies *how,
 
 /* -- theirs --------------------------------------------------------------- */
 
+/* Who may come to be in the call must say so before anything else. */
 static int expect_request(struct far *f)
 {
 	const char *from = f->names.from;
+	bool changes = f->names.invite || f->names.update;
 
-	if (!*from || same(from, f->at.told))
+	if (!changes || !*from || same(from, f->at.told))
 		return expect(f, f->at.who);
 	if (!same(from, f->at.first))
 		return expect(f, from);

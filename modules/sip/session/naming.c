@@ -75,14 +75,16 @@ static bool identity_of(const url_t *uri, char out[static IDENTITY_TEXT])
 	return fits;
 }
 
-/* Outside its messages are signed, so that From has been proved. */
+/* Outside its messages are signed: From has been proved where it may change. */
 void naming_heard(struct leg *from, const sip_t *sip)
 {
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	const char *uri;
 
 	if (from->face->face != OUTSIDE || !from->pair->call ||
-	    !call_changes(from->pair->call) || !sip->sip_from)
+	    !call_changes(from->pair->call) || !sip->sip_from ||
+	    (sip->sip_request->rq_method != sip_method_invite &&
+	     sip->sip_request->rq_method != sip_method_update))
 		return;
 	su_home_init(home);
 	uri = url_as_string(home, sip->sip_from->a_url);

@@ -95,6 +95,7 @@ int smime_names(struct mime_bytes head, struct bodies_names *out,
 		return r;
 	names.response = smime_is_status(f.start);
 	names.invite = ends_in(smime_fragment_get(&f, "CSeq", 0), " INVITE");
+	names.update = ends_in(smime_fragment_get(&f, "CSeq", 0), " UPDATE");
 	*out = names;
 	return 0;
 }
