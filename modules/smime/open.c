@@ -74,6 +74,7 @@ static int note_signer(struct opening *o, struct smime_signer *s,
 
 	out->layer[out->n++] = (struct smime_layer){ .detached = detached };
 	out->authentic = true;
+	out->others = out->others || *s->other;
 	if (out->is_signed) {
 		smime_signer_free(s);
 	} else {

@@ -35,6 +35,7 @@ struct smime_opened {
 	size_t n;
 	struct smime_layer layer[SMIME_LAYERS]; /* the outermost first */
 	bool is_signed; /* by signer: that of the outermost signature */
+	bool others;    /* some signature is another's than id's */
 	bool encrypted;
 	bool authentic; /* the content cannot have been changed on the way: it
 	                   is under a signature or AEAD */

@@ -135,6 +135,8 @@ def who_is_connected_stays(s):
 
 SAM, ROB, TIM = 'sip:sam@o.example', 'sip:rob@o.example', 'sip:tim@t.example'
 DIVERTED = 'the call was diverted'
+KEYED = SDP.replace('RTP/AVP', 'RTP/SAVP') + (
+    'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n')
 
 
 def the_call(s):
@@ -214,17 +216,35 @@ def diverted_to_somebody_with_a_certificate(s):
 def no_more_than_peer(s):
     """Keys that both have and nobody else make no call with whom was not called sealed."""
     far = s.gate.far_tcp
-    keyed = SDP.replace('RTP/AVP', 'RTP/SAVP') + (
-        'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n')
     for name, word, why in (('k', 'sealed', 'both sides signed SDP'),
                             ('kim', 'peer', 'the call was diverted')):
         d, i = calls(s, 'sip:kay@k.example', far)
         r = Answer(far, i, '200 OK')
-        r.send(encrypted(s.path('b'), signed(s.path(name), r.content(keyed))))
+        r.send(encrypted(s.path('b'), signed(s.path(name), r.content(KEYED))))
         up(s, d, i, None if name == 'k' else 'sip:kim@k.example')
         call = the_call(s)
         assert call['verdict'] == word and why in call['reason'], call
         bye(s, d, far)
+
+
+@case
+def nobody_takes_what_others_sealed(s):
+    """By a signature of his own around it: he cannot know what he signs, and keys that
+    come so are not his. Who was called may do it."""
+    far = s.gate.far_tcp
+    for inner, outer, fine in (('k', 'kim', False), ('kim', 'k', False), ('kim', 'kim', False),
+                               (None, 'kim', False), (None, 'k', True)):
+        d, i = calls(s, 'sip:kay@k.example', far)
+        since = len(s.gate.log())
+        r = Answer(far, i, '200 OK')
+        text = r.content(KEYED)
+        r.send(signed(s.path(outer), encrypted(
+            s.path('b'), signed(s.path(inner), text) if inner else text)))
+        if fine:
+            up(s, d, i, None)
+            bye(s, d, far)
+        else:
+            no_call(s, d, since, 'by one signature within all encryption')
 
 
 @case
@@ -312,6 +332,11 @@ def another_change(s):
             ('osam', 'sip:ann@a.example', 'as strict'), ('a', 'sip:ann@a.example', 'as strict'),
             ('self', SAM, 'is refused'))):
         not_taken(s, i, name, who, 20 + n, why)
+    # who is new says so before anything else, and ends no call
+    for n, (name, who, method) in enumerate((('orob', ROB, 'BYE'), ('orob', ROB, 'INFO'),
+                                             ('osam', SAM, 'BYE'))):
+        not_taken(s, i, name, who, 30 + n, f'certificate is for {who}, the call is with {TIM}',
+                  method)
     assert the_call(s)['connected'] == TIM
     # nor by an answer
     s.phone.request('INFO', d['uri'], d)
@@ -333,11 +358,6 @@ def named(m, who):
     """A message to the phone names him (None: nobody) as whom it is with."""
     assert m.get('P-Asserted-Identity') == (f'<{who}>' if who else ''), m.data
     return m
-    # who is new says so before anything else, and ends no call
-    for n, (name, who, method) in enumerate((('orob', ROB, 'BYE'), ('orob', ROB, 'INFO'),
-                                             ('osam', SAM, 'BYE'))):
-        not_taken(s, i, name, who, 30 + n, f'certificate is for {who}, the call is with {TIM}',
-                  method)
 
 
 @case

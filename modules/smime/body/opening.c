@@ -200,6 +200,23 @@ static int take_whole(const struct bodies_terms *t,
 	return r ? r : mark(&new->head, &new->content, new->mark, f);
 }
 
+/* Where it may be another's he must have said all of it himself: whoever signs
+ * around what is encrypted or signed may not even have read it. */
+static int check_author(const struct bodies_terms *t,
+			const struct smime_opened *o, struct smime_fault *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n; i++)
+		n += !o->layer[i].encrypted;
+	if ((!o->others && !t->also) ||
+	    (n == 1 && !o->layer[o->n - 1].encrypted))
+		return 0;
+	return smime_fault(f, SMIME_SIGNER_REFUSED, "by one signature within "
+			   "all encryption it may be another's: around what "
+			   "others sealed a signature says nothing");
+}
+
 /* All or nothing. */
 static int take(const struct bodies_terms *t, const struct bodies_given *in,
 		struct smime_opened *o, struct bodies_opened *out,
@@ -208,9 +225,11 @@ static int take(const struct bodies_terms *t, const struct bodies_given *in,
 	struct bodies_opened new = { .fields = buf_of(MIME_HEAD_MAX),
 				     .content = buf_of(ENTITY_MAX) };
 	bool binds = body_mode(t)->binds;
-	int r = body_whole(t) ? take_whole(t, in, o, &new, f)
-			    : take_part(t, in, o, &new, f);
+	int r = check_author(t, o, f);
 
+	if (!r)
+		r = body_whole(t) ? take_whole(t, in, o, &new, f)
+				  : take_part(t, in, o, &new, f);
 	if (r) {
 		buf_free(&new.head);
 		buf_free(&new.fields);
