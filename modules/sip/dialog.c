@@ -3,7 +3,8 @@
  *
  * One offer at a time in the whole call (RFC 3261 14.2, RFC 3311 5.2): a
  * second INVITE, or UPDATE with SDP, gets 491 when the other side has asked
- * first, 500 with Retry-After when its own is still open. */
+ * first, 500 with Retry-After when its own is still open. What we ask a branch
+ * for a precondition's sake is in the way of that branch alone. */
 #include "modules/sip/dialog.h"
 
 #include "modules/sip/before/before.h"
@@ -66,6 +67,15 @@ static bool answered(const struct txn *t)
 	return r || before_listens(t);
 }
 
+/* Of a branch that lost, or another one: they are dialogs of their own, and
+ * that one may never answer. */
+static bool is_elsewhere(const struct txn *t, const struct leg *leg)
+{
+	return t->to != leg && !t->to->caller &&
+	       (t->to->lost ||
+		(leg->pair->state == PAIR_CALLING && !leg->caller));
+}
+
 /* Status for an offer while another is open; 0 when none is. */
 static int glare(const struct leg *leg, const sip_t *sip)
 {
@@ -75,7 +85,7 @@ static int glare(const struct leg *leg, const sip_t *sip)
 	const struct txn *t;
 
 	for (t = offers ? leg->pair->txns : NULL; t; t = t->next) {
-		if (t->done || t->acked)
+		if (t->done || t->acked || (t->own && is_elsewhere(t, leg)))
 			continue;
 		if (t->own)
 			return 491;

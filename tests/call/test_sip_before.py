@@ -307,6 +307,34 @@ def two_phones_at_the_far_end(s):
 
 
 @case(keys=BEFORE)
+def a_silent_phone_at_the_far_end(s):
+    """What it owes is in no other one's way, nor in that of the call."""
+    d, i = s.invite()
+    s.b.reply(i, "183 Progress", "B0", PROGRESS % 90, sdp("recv"))
+    s.b.expect("PRACK")
+    s.b.reply(i, "183 Progress", "B1", PROGRESS % 5, sdp("recv"))
+    s.b.reply(s.b.expect("PRACK"), "200 OK", "B1", contact=False)
+    s.b.reply(s.b.expect("UPDATE", skip="PRACK"), "200 OK", "B1", TYPE, sdp("sendrecv"))
+    e = called(i, "B1")
+    s.b.request("UPDATE", i.contact(), e, body=sdp("sendrecv", "a=third\r\n"))
+    s.b.expect("SIP/2.0 200", skip="PRACK")
+    s.b.reply(i, "200 OK", "B1")
+    ok = s.a.expect("SIP/2.0 200")
+    assert b"a=third" in ok.body, ok.data
+    d.update(ttag=ok.tag("To"), uri=ok.contact())
+    s.a.request("ACK", d["uri"], d)
+    s.b.expect("ACK", skip="PRACK")
+    s.a.request("INVITE", d["uri"], d, body=SDP)
+    s.b.reply(s.b.expect("INVITE", skip="PRACK"), "200 OK", "B1", body=SDP)
+    s.a.request("ACK", s.a.expect("SIP/2.0 200").contact(), d)
+    s.b.expect("ACK", skip="PRACK")
+    s.a.request("BYE", d["uri"], d)
+    s.b.reply(s.b.expect("BYE", skip="PRACK"), "200 OK", contact=False)
+    s.a.expect("SIP/2.0 200")
+    s.gone()
+
+
+@case(keys=BEFORE)
 def a_phone_that_requires_preconditions(s):
     d = dialog()
     s.a.request("INVITE", BOB, d, extra="Require: precondition\r\n", body=SDP)
@@ -610,9 +638,11 @@ def given_up(s, status, say):
 @case(keys=BEFORE)
 def a_far_end_that_does_not_take_it(s):
     given_up(s, 488, lambda u, tag: s.b.reply(u, "488 Not Acceptable Here", tag))
+    given_up(s, 488, lambda u, tag: s.b.reply(u, "500 Oops", tag))
+    given_up(s, 488, lambda u, tag: s.b.reply(u, "500 Later", tag, "Retry-After: 11\r\n"))
     given_up(s, 488, lambda u, tag: s.b.reply(u, "200 OK", tag))
     given_up(s, 488, lambda u, tag: s.b.reply(u, "200 OK", tag, TYPE, SDP + "a=moved\r\n"))
-    s.gone(3)
+    s.gone(5)
 
 
 @case(keys=BEFORE)
@@ -621,6 +651,22 @@ def our_last_offer_crosses(s):
     i = rings(s, d)
     s.a.reply(i, "200 OK", "A1", body=SDP)
     s.b.reply(s.b.expect("UPDATE"), "491 Request Pending", d["ftag"])
+    s.b.reply(s.b.expect("UPDATE", 5 * SLOW), "200 OK", d["ftag"], TYPE, sdp("sendrecv"))
+    s.b.expect("SIP/2.0 200")
+    s.b.request("ACK", d["uri"], d, cseq=d["invite"])
+    s.a.expect("ACK", skip="nothing")
+    s.bye(d, s.b, s.a)
+    s.gone()
+
+
+@case(keys=BEFORE)
+def our_last_offer_comes_too_early(s):
+    """RFC 3311 5.2: a 500 says when to try again."""
+    d = offered(s)
+    i = rings(s, d)
+    s.a.reply(i, "200 OK", "A1", body=SDP)
+    s.b.reply(s.b.expect("UPDATE"), "500 Later", d["ftag"], "Retry-After: 1\r\n")
+    s.b.quiet(0.8)
     s.b.reply(s.b.expect("UPDATE", 5 * SLOW), "200 OK", d["ftag"], TYPE, sdp("sendrecv"))
     s.b.expect("SIP/2.0 200")
     s.b.request("ACK", d["uri"], d, cseq=d["invite"])

@@ -26,6 +26,7 @@
 #include <sofia-sip/tport_tag.h>
 
 #define CROSSED_MAX 6 /* that often an offer is in the way of ours */
+#define LATER_MAX_S 10 /* what RFC 3311 5.2 has in a 500 at most */
 
 static bool fill_prack(const struct txn *t, msg_t *msg)
 {
@@ -111,15 +112,26 @@ static void on_pause(void *user)
 		again(t, true);
 }
 
-/* True: it goes once more. */
-static bool crossed(struct txn *t, int status)
+/* Another offer is in its way (RFC 3311 5.2). */
+static bool is_early(int status, const sip_t *sip)
 {
-	if (status != 491 || !is_update(t) || ++t->small > CROSSED_MAX)
+	const sip_retry_after_t *after = sip ? sip->sip_retry_after : NULL;
+
+	return status == 491 ||
+	       (status == 500 && after && after->af_delta <= LATER_MAX_S);
+}
+
+/* True: it goes once more. */
+static bool crossed(struct txn *t, int status, const sip_t *sip)
+{
+	if (!is_update(t) || !is_early(status, sip) ||
+	    ++t->small > CROSSED_MAX)
 		return false;
 	if (!t->patience && loop_timer_new(t->pair->sip->loop, on_pause, t,
 					   &t->patience))
 		return false;
-	loop_timer_set(t->patience, reoffer_glare_ms(t->to));
+	loop_timer_set(t->patience, status == 491 ? reoffer_glare_ms(t->to)
+		       : 1000 * (unsigned)sip->sip_retry_after->af_delta);
 	return true;
 }
 
@@ -137,7 +149,7 @@ static int on_response(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	}
 	if (sip && nta_sip_is_internal(sip))
 		sip = NULL;
-	if (crossed(t, status) || challenge_answer(t, sip, again))
+	if (crossed(t, status, sip) || challenge_answer(t, sip, again))
 		return 0;
 	if (status < 300 && sip) {
 		auth_proved(t->auth, sip);
