@@ -3,7 +3,9 @@
  *
  * Caller's gateway: its INVITE says "Supported: 100rel" and "Accept:
  * application/mikey". A reliable 183 with such a body is for us: the core
- * finishes the exchange, then we send the PRACK; the phone sees none of it.
+ * finishes the exchange, then we send the PRACK; the phone sees none of it. Of
+ * several branches one may be all that can have keys (a tunnel): the others get
+ * no PRACK, and go on without us.
  * Called gateway: to such an INVITE it sends that 183 beside passing the
  * INVITE on. To others that know 100rel, it sends the phone's first
  * provisional response with SDP, which has the answer, reliably.
@@ -215,11 +217,26 @@ bool early_has_keys(const struct txn *t, const sip_t *sip)
 	       c && c->c_type && !strcasecmp(c->c_type, KEYS_TYPE);
 }
 
+static struct leg *branch_of(const struct passage *p)
+{
+	return p->called ? p->called : p->txn->to;
+}
+
 void early_taken(const struct passage *p)
 {
-	struct leg *leg = p->called ? p->called : p->txn->to;
+	struct leg *leg = branch_of(p);
 	const sip_t *sip = sip_object(p->msg);
 
+	leg->keyed = true;
 	if (leg->dialog)
 		leg_prack(leg, sip->sip_rseq->rs_response, p->txn->cseq);
+}
+
+bool early_spared(const struct passage *p)
+{
+	const struct leg *l = p->txn->pair->called;
+
+	while (l && (l == branch_of(p) || l->lost || !l->keyed))
+		l = l->next;
+	return p->kind == PASS_EARLY && l;
 }

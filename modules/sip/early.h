@@ -29,5 +29,8 @@ bool early_holds(const struct passage *p);
 bool early_has_keys(const struct txn *t, const sip_t *sip);
 /* They stand: acknowledges the response. It goes no further. */
 void early_taken(const struct passage *p);
+/* The core refused them: whether that is this branch's affair alone, because
+ * another one's were taken. It then hears no PRACK. */
+bool early_spared(const struct passage *p);
 
 #endif

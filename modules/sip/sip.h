@@ -147,6 +147,7 @@ struct leg {
 	char *hop;            /* behind a NAT: where requests in the dialog go,
 	                         a SIP URI; NULL: by the dialog; owned */
 	bool updates;         /* the other end allows UPDATE */
+	bool keyed;           /* its early keys were taken (early.c) */
 	/* Where the tunnel is a precondition, the called side outside: */
 	struct said terms;    /* what it described last */
 	bool begun;           /* ... and was acknowledged */

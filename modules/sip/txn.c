@@ -837,11 +837,14 @@ static bool is_bare_response(const struct passage *p)
 
 /* What need not end the call when it is not signed as it should be, or cannot
  * be signed: a sign of ringing, which is left out; the ACK of an offer in a
- * running call; a BYE from inside, which is then all there is. */
+ * running call; a BYE from inside, which is then all there is. Early keys of a
+ * branch where another one has them. */
 static bool spared(struct passage *p)
 {
 	struct txn *t = p->txn;
 
+	if (early_spared(p))
+		return true;
 	if (is_bare_response(p))
 		return sip_object(p->msg)->sip_status->st_status < 200;
 	if (p->kind == PASS_ACK && !t->initial) {

@@ -131,6 +131,23 @@ def forks_have_keys_each(s):
     same(s.gone()["taken"], 2, "taken")
 
 
+@case(keys=EARLY + ("keys_once=1",))
+def of_forks_one_may_have_keys(s):
+    d, i = s.invite()
+    s.b.reply(i, "183 Progress", "B0", KEYS % 900, "keys B0")
+    s.b.reply(s.b.expect("PRACK"), "200 OK", "B0")
+    for _ in range(2):
+        s.b.reply(i, "183 Progress", "B1", KEYS % 5, "keys B1")
+        s.b.quiet(0.2)
+    s.b.reply(i, "180 Ringing", "B0")
+    s.a.expect("SIP/2.0 180")
+    s.b.reply(i, "200 OK", "B0", body=SDP)
+    _, ack = s.confirm(d)
+    same(ack.tag("To"), "B0", "ACK")
+    s.bye(d)
+    same(s.gone()["taken"], 1, "taken")
+
+
 @case(keys=EARLY + ("keys=refuse",))
 def bad_keys_end_the_call(s):
     d, i = s.invite()

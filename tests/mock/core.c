@@ -513,7 +513,7 @@ static enum mock_filter mode_of(const struct call *c,
 				const struct filter_request *q)
 {
 	if (!strcmp(q->body.type, "application/mikey"))
-		return c->e->keys;
+		return c->e->keys_once && q->branch ? MOCK_REFUSE : c->e->keys;
 	if (q->role == BODY_OFFER)
 		return c->e->offer;
 	return q->final && q->from == INSIDE && c->e->ack != MOCK_MARK ?

@@ -44,6 +44,7 @@ struct engine {
 	enum mock_filter keys; /* an early answer of keys */
 	bool early;   /* every call wants its keys early */
 	bool no_keys; /* but has none */
+	bool keys_once; /* of one branch only: the others' are refused */
 	bool rings_late; /* phones ring when those are acknowledged */
 	unsigned late_ms;
 	const char *lead; /* where call_may_lead() lets go; NULL: anywhere */

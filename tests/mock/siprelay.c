@@ -180,6 +180,7 @@ static const struct field {
 	FIELD("probes", probes, FLAG),
 	FIELD("known", known, FLAG),
 	FIELD("seal_ms", seal_ms, NUMBER),
+	FIELD("keys_once", keys_once, FLAG),
 	FIELD("keys_only", keys_only, FLAG),
 	FIELD("own_no", own_no, FLAG),
 	FIELD("any_qop", settings.registrar.any_qop, FLAG),

@@ -339,6 +339,33 @@ static void a_failing_tunnel_ends_the_call(void **state)
 	end(r, 1);
 }
 
+/* A fork: the tunnel is the first one's. */
+static void another_branch_is_refused_alone(void **state)
+{
+	struct rig *r = rig(INSIDE, "net");
+
+	(void)state;
+	inside(r, BODY_OFFER, OURS AUDIO);
+	early(r);
+	passes();
+	r->finished_err = E_EXISTS;
+	r->early = true;
+	r->type = "application/mikey";
+	r->len = sizeof early_bytes;
+	rig_filter(r, OUTSIDE, BODY_ANSWER, 1, (const char *)early_bytes, &o);
+	r->type = NULL;
+	r->len = 0;
+	r->early = false;
+	assert_false(o.passed);
+	r->finished_err = 0;
+	outside(r, BODY_ANSWER, THEIRS, AUDIO);
+	passes();
+	call_won(r->call, 0);
+	call_up(r->call);
+	assert_int_equal(r->raises, 1);
+	end(r, 1);
+}
+
 static void new_keys_are_another_tunnel(void **state)
 {
 	struct rig *r = rig(INSIDE, "net");
@@ -491,6 +518,7 @@ int main(void)
 		cmocka_unit_test(nothing_leads_out_of_the_tunnel),
 		cmocka_unit_test(a_change_stays_within),
 		cmocka_unit_test(a_failing_tunnel_ends_the_call),
+		cmocka_unit_test(another_branch_is_refused_alone),
 		cmocka_unit_test(new_keys_are_another_tunnel),
 		cmocka_unit_test(refused_keys_change_no_network),
 		cmocka_unit_test(a_relay_may_go),
