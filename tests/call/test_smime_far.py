@@ -20,6 +20,7 @@ keyed = { need = "require"; keying = [ "sdes" ]; suites = [ "AES_CM_128_HMAC_SHA
 whole = { need = "forbid"; body = "tunnel"; diverted = "allow"; fetch = false; };
 trunk = { need = "forbid"; body = "sign"; diverted = "allow"; asserted = "trust"; };
 open = { need = "forbid"; body = "sign"; diverted = "allow"; };
+eager = { need = "prefer"; keying = [ "mikey-ecdh" ]; body = "sign"; diverted = "allow"; };
 '''
 PEERS = f'''
 {{ match = "*@a.example"; profile = "both"; name = "a"; cert = "file:a.pem";
@@ -33,6 +34,8 @@ PEERS = f'''
 {{ match = "*@o.example"; profile = "open"; name = "o";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
 {{ match = "*@t.example"; profile = "open"; name = "t";
+   route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
+{{ match = "*@q.example"; profile = "eager"; name = "q";
    route = "sip:{HOST}:{FAR + 1};transport=tcp"; }},
 {{ match = "*@s.example"; profile = "signed"; name = "s"; route = "sip:{HOST}:{FAR}"; }}
 '''
@@ -134,7 +137,7 @@ def who_is_connected_stays(s):
 # -- who is connected, where the profile takes another ------------------------------
 
 SAM, ROB, TIM = 'sip:sam@o.example', 'sip:rob@o.example', 'sip:tim@t.example'
-DIVERTED = 'the call was diverted'
+NO_PEER = 'who has no peer of the same profile'
 KEYED = SDP.replace('RTP/AVP', 'RTP/SAVP') + (
     'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n')
 
@@ -281,9 +284,9 @@ def whole_messages_are_his(s):
 @case
 def diverted_to_whom_nobody_trusts(s):
     """Certificates that would be refused of anybody, that name several, or whose owners
-    want more for themselves than the call has."""
+    are treated otherwise by their own profile, in `need` alone, too."""
     for name, why in (('self', 'is refused'), ('gone', 'is refused'), ('two', 'certificate is for'),
-                      ('zed', 'who has no peer'), ('a', 'who has no peer whose profile is as')):
+                      ('zed', NO_PEER), ('a', NO_PEER), ('quin', NO_PEER)):
         d, i = calls(s, SAM, s.gate.far_tcp)
         since = len(s.gate.log())
         answer(s, i, name)
@@ -329,7 +332,7 @@ def another_change(s):
     for n, (name, who, why) in enumerate((
             ('tim', ROB, f'certificate is for {TIM}, the call is with {ROB}'),
             ('orob', TIM, f'certificate is for {ROB}, the call is with {TIM}'),
-            ('osam', 'sip:ann@a.example', 'as strict'), ('a', 'sip:ann@a.example', 'as strict'),
+            ('osam', 'sip:ann@a.example', NO_PEER), ('a', 'sip:ann@a.example', NO_PEER),
             ('self', SAM, 'is refused'))):
         not_taken(s, i, name, who, 20 + n, why)
     # who is new says so before anything else, and ends no call
@@ -644,6 +647,7 @@ def prepare(gate):
     gate.issuer.own('self', f'URI:{SAM}')
     gate.issuer.issue('two', f'URI:{ROB},URI:{TIM}')
     gate.issuer.issue('zed', 'URI:sip:zed@z.example')
+    gate.issuer.issue('quin', 'URI:sip:quin@q.example')
     gate.issuer.revoke(gate.issuer.issue('gone', f'URI:{TIM}'))
     gate.run(PROFILES, PEERS, 'screening = { deny = ( "ron@*" ); };')
     gate.far_tcp = gate.end(FAR + 1, 0, tcp=True).listen()

@@ -28,6 +28,8 @@ static const struct peer *house_match(void *user, const char *uri)
 {
 	struct house *h = user;
 
+	if (h->other.match && strstr(uri, h->other.match))
+		return &h->other;
 	return strstr(uri, h->peer.match) ? &h->peer : NULL;
 }
 

@@ -39,6 +39,7 @@ struct house {
 	uint64_t mono_us, wall_us;
 	struct profile profile;
 	struct peer peer;
+	struct peer other; /* looked for first, if it has a match */
 	struct secret psk;
 	bool no_psk, no_method;
 	const struct keying *method; /* in place of MIKEY's */

@@ -333,7 +333,6 @@ static void his_own_peer_counts_too(void **state)
 
 	(void)state;
 	open_scene(&s, BODY_MODE_SIGN, false);
-	other = s.a.profile;
 	s.a.peer.match = "bob@b.example";
 	say(&s, "SIP/2.0 200 OK", "1 INVITE", "f", NULL);
 	refused(&s, TIMS, E_POLICY, 403, "has no peer");
@@ -342,7 +341,14 @@ static void his_own_peer_counts_too(void **state)
 	/* a reload: whom the call was diverted to is gone */
 	s.a.peer.match = "bob@b.example";
 	refused(&s, TIMS, E_POLICY, 403, "has no peer");
-	assert_int_equal(other.need, NEED_REQUIRE);
+	/* it is another peer's, which must have the profile of the call */
+	other = s.a.profile;
+	strcpy(s.a.other.name, "others");
+	s.a.other.match = "tim@b.example";
+	s.a.other.profile = &other;
+	refused(&s, TIMS, E_POLICY, 403, "of the same profile");
+	s.a.other.profile = &s.a.profile;
+	taken(&s, TIMS, TIM);
 	close_scene(&s);
 }
 

@@ -7,7 +7,7 @@
  * in From is of whom that names, if he signed it; what comes under the URI of
  * the beginning may be under an old one. A number in From names nobody.
  *
- * Whoever it is must have a peer that wants no more than the call's does.
+ * Whoever it is must have a peer of the call's own profile: by that it goes on.
  * Nothing is pinned for him, and he gets no key that another has. */
 #include "daemon/keeper/clerk/clerk_inside.h"
 
@@ -70,13 +70,6 @@ static const struct peer *peer_of(const struct clerk *c, const char *id)
 	return c->s.match(c->s.user, any);
 }
 
-/* His own peer's profile is kept, too, in a call that goes by another's. */
-static bool is_as_strict(const struct profile *his, const struct profile *p)
-{
-	return his == p || (his->body == p->body && his->tofu == p->tofu &&
-			    his->need <= p->need && !his->hide);
-}
-
 /* That a message is of him: in the terms, from there on. */
 static int expect(struct far *f, const char *id)
 {
@@ -85,9 +78,9 @@ static int expect(struct far *f, const char *id)
 	/* he is named in headers */
 	if (!same(id, f->at.called))
 		p = uri_is_sip(id) ? peer_of(f->c, id) : NULL;
-	if (!p || !is_as_strict(p->profile, f->peer->profile))
-		return refuse_other(f, E_POLICY, id, "who has no peer whose "
-				    "profile is as strict");
+	if (!p || p->profile != f->peer->profile)
+		return refuse_other(f, E_POLICY, id, "who has no peer of the "
+				    "same profile");
 	set(f->whose, id);
 	f->terms->remote_id = f->whose;
 	f->terms->peer = p->name;
