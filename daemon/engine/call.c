@@ -339,7 +339,7 @@ static void judge(struct call *c)
 				   .emergency = c->emergency,
 				   .carried = call_bare(c),
 				   .sdp_signed = c->sdp_vouched,
-				   .diverted = c->connected };
+				   .diverted = call_strayed(c) };
 
 	if (key && verdict_suite(key)) {
 		f.keyed = true;

@@ -29,10 +29,24 @@ static bool is_so(const struct call *c, const char *who)
 	return c->connected ? !strcmp(c->connected, who) : !*who;
 }
 
+static uint32_t bit(const struct call *c, unsigned branch)
+{
+	return c->from == OUTSIDE ? 1 : 1u << branch % 32;
+}
+
+bool call_strayed(const struct call *c)
+{
+	if (c->won < 0)
+		return c->strayed;
+	return c->connected || (c->strayed & bit(c, (unsigned)c->won));
+}
+
 int connected_note(struct call *c, unsigned branch, const char *who)
 {
 	char *copy = NULL;
 
+	if (*who)
+		c->strayed |= bit(c, branch);
 	if (!counts(c, branch) || is_so(c, who))
 		return 0;
 	if (*who && c->from == OUTSIDE && guard_denies(c->engine->guard, who))

@@ -89,6 +89,7 @@ struct call {
 	char *caller, *callee;
 	char *connected;   /* the far end's identity where it is another, to
 	                      whom it was diverted; owned, or NULL */
+	uint32_t strayed;  /* by branch: it once was, so keys may be his */
 	char *target, *next_hop, *routes;
 	struct call_route route;
 	struct hop_list hops; /* empty: next_hop is the only way */
@@ -257,6 +258,8 @@ void call_judge_again(struct call *c);
 /* A message of that branch was taken, of the far end that the call names (""),
  * or of this one. E_NOMEM; E_POLICY: a caller whom screening keeps out. */
 int connected_note(struct call *c, unsigned branch, const char *who);
+/* Whether the end that it is with was another's at any time. */
+bool call_strayed(const struct call *c);
 
 /* admit.c */
 /* Whether there is room for one more call, or no says why not. */

@@ -217,7 +217,8 @@ def diverted_to_somebody_with_a_certificate(s):
 
 @case
 def no_more_than_peer(s):
-    """Keys that both have and nobody else make no call with whom was not called sealed."""
+    """Keys that both have and nobody else make no call with whom was not called sealed; nor
+    is it so once whoever was called is back, for the keys are the other's still."""
     far = s.gate.far_tcp
     for name, word, why in (('k', 'sealed', 'both sides signed SDP'),
                             ('kim', 'peer', 'the call was diverted')):
@@ -225,8 +226,13 @@ def no_more_than_peer(s):
         r = Answer(far, i, '200 OK')
         r.send(encrypted(s.path('b'), signed(s.path(name), r.content(KEYED))))
         up(s, d, i, None if name == 'k' else 'sip:kim@k.example')
-        call = the_call(s)
-        assert call['verdict'] == word and why in call['reason'], call
+        for n, who in enumerate((None,) if name == 'k' else (None, 'kim', 'kay')):
+            if who:
+                ask(s, i, who, f'sip:{who}@k.example', 10 + n)
+                taken(s)
+            call = the_call(s)
+            assert call['verdict'] == word and why in call['reason'], call
+        assert 'connected' not in call, call
         bye(s, d, far)
 
 
@@ -641,7 +647,7 @@ def a_prack_of_our_own(s):
 def prepare(gate):
     for name, san in (('a', 'a'), ('s', 's'), ('sam', 'sam@s'), ('rob', 'rob@s'),
                       ('o', 'o'), ('osam', 'sam@o'), ('orob', 'rob@o'), ('t', 't'),
-                      ('tim', 'tim@t'), ('k', 'k'), ('kim', 'kim@k'), ('w', 'w'),
+                      ('tim', 'tim@t'), ('k', 'k'), ('kim', 'kim@k'), ('kay', 'kay@k'), ('w', 'w'),
                       ('wim', 'wim@w'), ('n', 'n'), ('ned', 'ned@n')):
         gate.issuer.issue(name, f'URI:sip:{san}.example')
     gate.issuer.own('self', f'URI:{SAM}')

@@ -54,8 +54,8 @@ static const struct {
 	  .v = { VERDICT_PEER, "the far end did not prove that it has the "
 			       "key" } },
 	{ .diverted = YES,
-	  .v = { VERDICT_PEER, "the call was diverted: its far end signs as "
-			       "another identity than it names" } },
+	  .v = { VERDICT_PEER, "the call was diverted: its far end signs, or "
+			       "signed, as another identity than it names" } },
 	{ .other = YES,
 	  .v = { VERDICT_PEER, "the call was diverted: keys are agreed with "
 			       "another identity of the domain than it "

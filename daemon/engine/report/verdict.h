@@ -25,7 +25,8 @@ struct verdict_facts {
 	bool hop;     /* bare keys were shown to verified TLS only */
 	bool sdp_signed; /* SDP of both sides was signed, by certificates that
 			    an anchor vouches for (S/MIME) */
-	bool diverted; /* the far end signs as another than the call names */
+	bool diverted; /* the far end signs, or signed, as another than the
+	                  call names */
 	bool offerer; /* our side made the keying offer */
 	struct msg_key_facts key;
 };
