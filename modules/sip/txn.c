@@ -657,7 +657,8 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	int status = sip->sip_status->st_status, given = status;
 	const char *phrase = sip->sip_status->st_phrase;
 	bool success = status >= 200 && status < 300;
-	bool requires = status >= 200 && headers_requires(sip, session_tags);
+	const char *const *ours = before_has(t) ? our_tags(t) : session_tags;
+	bool requires = status >= 200 && headers_requires(sip, ours);
 	struct crossing x = border_crossing(t->pair, t->to->face->face);
 	unsigned border = border_flags(&x, sip, &t->to->privacy);
 	unsigned flags = body_flags(body) | border |
@@ -676,7 +677,7 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 		flags &= ~COPY_BODY;
 	if (!headers_copy(msg, sip, flags) &&
 	    border_privacy(msg, sip, &x, border) &&
-	    (!requires || headers_require(msg, sip, session_tags)) &&
+	    (!requires || headers_require(msg, sip, ours)) &&
 	    supported_add(msg, t, sip) &&
 	    (status >= 300 || naming_assert(t->from, msg, sip)) &&
 	    option_add(msg, t, t->from, status) &&

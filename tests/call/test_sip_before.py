@@ -64,10 +64,11 @@ def the_phone_rings_after_the_tunnel(s):
     ok = s.b.expect("SIP/2.0 200")
     same(ok.get("Content-Type"), "application/sdp", "its answer")
     assert ok.body.endswith(b"a=refresh\r\n"), ok.data
-    s.b.reply(i, "200 OK", "B1", "Supported: precondition, x-theirs\r\n")
+    s.b.reply(i, "200 OK", "B1", "Supported: precondition, x-theirs\r\n"
+              "Require: precondition, x-needed\r\n")
     ok, _ = s.confirm(d)
-    same((ok.get("Content-Type"), ok.all("Supported")), ("application/sdp", ["x-theirs"]),
-         "the phone's answer")
+    same((ok.get("Content-Type"), ok.all("Supported"), ok.all("Require")),
+         ("application/sdp", ["x-theirs"], ["x-needed"]), "the phone's answer")
     assert b"a=third" in ok.body, ok.data
     s.b.request("INVITE", i.contact(), e, body=sdp("sendrecv"),
                 extra="Require: precondition, x-that\r\nSupported: precondition\r\n")
@@ -137,6 +138,17 @@ def a_far_end_that_knows_none(s):
     no = s.a.expect("SIP/2.0 580")
     same(no.get("Unsupported"), "", "Unsupported")
     assert "knows no preconditions" in no.get("Warning") and not no.body, no.data
+    s.gone()
+
+
+@case(keys=BEFORE)
+def a_far_end_that_wants_more(s):
+    """Of which preconditions, and what they need, are ours."""
+    _, i = s.invite()
+    s.b.reply(i, "421 Extension Required", "B1", "Require: precondition, 100rel, x-more\r\n")
+    s.b.expect("ACK")
+    same(s.a.expect("SIP/2.0 421").all("Require"), ["x-more"], "Require")
+    phone_saw_nothing(s.a)
     s.gone()
 
 
