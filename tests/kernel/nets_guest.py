@@ -8,6 +8,7 @@ to both networks: what left in clear would arrive.
 import contextlib
 import re
 import socket
+import struct
 import subprocess
 import sys
 
@@ -240,7 +241,13 @@ def several():
     one = up(a, b, 'one', 1, nets)
     for way in ways:
         claim('each with each', talks(wires, *way) == (True, {50}))
-    two = up(a, b, 'two', 2, nets)
+    turned = {h: ','.join(hosts[h][::-1]) for h in 'ab'}
+    spi = {p: p.reserve('two', 2) for p in (a, b)}
+    for p, q in ((a, b), (b, a)):  # the far end may say them in another order
+        p.key(spi[q], 'two', 2, nets=nets[p.host], far_nets=turned[q.host])
+    b.do('raise name=two id=2 proven=1')
+    a.do('raise name=two id=2')
+    two = spi
     policy = ip('-n', 'a', 'xfrm', 'policy')
     claim('a second call has SAs of its own, and the policies lead into those',
           sas('a') == 4 and policy.count('tmpl') == 12 and policy.count(f'spi {two[b]}') == 4,
@@ -411,8 +418,52 @@ def sip_within():
         claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
 
 
+def connects(source, address):
+    """TCP from that host and port"""
+    with inside(source[0]):
+        s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    with s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        s.bind(source[1])
+        s.settimeout(1)
+        return s.connect_ex(address) == 0
+
+
+def sip_past():
+    """SIP to who is behind the far gateway goes in clear from outside of the networks, from
+    within them not at all; and SIP is what has its ports"""
+    wires, within = Wires(), '10.99.1.0/24'
+    sip = udp('a', A, 5060), udp('nb', BEHIND['nb'], 5060)
+
+    def passes():
+        wires.seen()
+        return [guest.talk(*way, way[1].getsockname()) for way in (sip, sip[::-1])]
+
+    with inside('a'):
+        server = socket.create_server((A, 7070))
+    with both() as (a, b), server:
+        for when in ('no call', 'a call'):
+            claim(f'{when}: SIP passes', passes() == [5, 5] and wires.seen()[0] == {17})
+            for port, there in ((5060, True), (5065, False)):
+                claim(f'{when}: from port {port} of TCP to any: {there}', connects(
+                    ('nb', (BEHIND['nb'], port)), (A, 7070)) == there)
+            if when == 'no call':
+                up(a, b)
+        down('t', a, b)
+    a, b = Process('a', mine=(within,)), Process('b', theirs=(within,))
+    for when in ('no call', 'a call'):
+        claim(f'from within, {when}: nothing passes both ways', 0 in passes())
+        if when == 'no call':
+            up(a, b, nets={'a': within, 'b': NETS['b']})
+    for p in (a, b):
+        p.do('stop')
+        p.end()
+        claim(f'nothing is left in the kernel of {p.host}', not kernel(p.host), kernel(p.host))
+
+
 CLAIMS = (a_vpn, let_through, masked, several, inner, six, hostile, killed,
-          sip_within)
+          sip_within, sip_past)
 
 if __name__ == '__main__':
     real_build = guest.build
