@@ -219,12 +219,12 @@ static const struct conf_key profile_keys[] = {
 		  "one far end share it, each with keys of its own. Only SIP "
 		  "stays out of it (UDP to our outside.listen; TCP also to "
 		  "5060, 5061 and the ports in routes, whoever sends from "
-		  "there); it takes esp_nets of the peer. net: what is between tunnel.nets and esp_nets of "
-		  "the peer, as long as some call is up; media go from phone "
-		  "to phone by the kernel's routing and not through us, so "
-		  "that it must be in their way. Nothing else passes to and "
-		  "from the peer's networks, from start to end, but SIP as "
-		  "with host. It takes "
+		  "there); it takes esp_nets of the peer. net: what is "
+		  "between tunnel.nets and esp_nets of the peer, as long as "
+		  "some call is up; media go from phone to phone by the "
+		  "kernel's routing and not through us, so that it must be in "
+		  "their way. Nothing else passes to and from the peer's "
+		  "networks, from start to end, but SIP as with host. It takes "
 		  "answer = \"early\" at both ends." },
 	{ .name = "esp_alone", .type = CONF_WORD, .choices = alones,
 	  .dflt = "refuse",
