@@ -16,11 +16,13 @@
  * count. So its offer is answered, and its keys are, by the 2xx alone.
  *
  * Phones of further groups ring when those before came to nothing. The caller's
- * INVITE then passes the core's filter again, which repeats itself. */
+ * INVITE then passes the core's filter again, which repeats itself; where the
+ * tunnel came first they hear what it offered last (before/called.c). */
 #include "modules/sip/fork.h"
 
 #include "daemon/base/clock.h"
 #include "daemon/uri.h"
+#include "modules/sip/before/before.h"
 #include "modules/sip/early.h"
 #include "modules/sip/invite.h"
 #include "modules/sip/leg.h"
@@ -91,12 +93,15 @@ static bool has_more(const struct fork *f)
 	       call_phone(f->lead->pair->call, f->next);
 }
 
-/* The caller's INVITE through the filter, and on to who is to do. */
+/* The caller's INVITE through the filter, or what it offered since, and on to
+ * who is to do. */
 static void go(struct fork *f)
 {
 	struct txn *lead = f->lead;
 
 	lead->to = lead->pair->called;
+	if (before_rings_on(lead))
+		return;
 	filter_pass(lead, PASS_REQUEST, lead->pair->called,
 		    nta_incoming_getrequest(lead->irq));
 }

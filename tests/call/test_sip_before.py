@@ -409,9 +409,9 @@ def prack(s, d, p, body=b""):
     return s.b.expect("SIP/2.0 200", skip=r"SIP/2\.0 1")
 
 
-def update(s, d, current="sendrecv", **kw):
+def update(s, d, current="sendrecv", more=""):
     s.b.request("UPDATE", d["uri"], d, extra="Require: precondition\r\n",
-                body=sdp(current), **kw)
+                body=sdp(current, more))
     return s.b.expect("SIP/2.0 ")
 
 
@@ -622,6 +622,33 @@ def all_phones_of_an_account_ring_then(s):
     s.b.expect("SIP/2.0 200")
     s.b.request("ACK", d["uri"], d, cseq=d["invite"])
     other.expect("ACK", skip="nothing")
+    s.bye(d, s.b, other)
+    s.gone()
+
+
+@case(**dict(OPTIONS, keys=OPTIONS["keys"] + BEFORE + ("best=1",)))
+def the_next_group_hears_the_last_offer(s):
+    other = s.end(PORT + 12, INSIDE)
+    for end, q in ((s.a, "0.9"), (other, "0.1")):
+        phone = Phone(end)
+        phone.register(contact="<%s>;q=%s" % (phone.contact, q))
+    d = offered(s, uri="sip:alice@a.example")
+    prack(s, d, progress(s, d))
+    same(update(s, d, more="a=moved:1\r\n").status, 200, "the UPDATE")
+    filtered = s.relay.stats()["filtered"]
+    first = s.a.expect("INVITE")
+    s.a.reply(first, "486 Busy Here", "A1")
+    s.a.expect("ACK")
+    second = other.expect("INVITE")
+    for i in (first, second):
+        assert b"a=moved:1" in i.body, i.data
+    same((second.body, second.get("Content-Type"), s.relay.stats()["filtered"]),
+         (first.body, first.get("Content-Type"), filtered), "what the next one hears")
+    other.reply(second, "200 OK", "A2", body=SDP + "a=taken\r\n")
+    s.b.reply(s.b.expect("UPDATE"), "200 OK", d["ftag"], TYPE, sdp("sendrecv"))
+    s.b.expect("SIP/2.0 200")
+    s.b.request("ACK", d["uri"], d, cseq=d["invite"])
+    other.expect("ACK")
     s.bye(d, s.b, other)
     s.gone()
 

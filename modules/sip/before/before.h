@@ -41,6 +41,9 @@ bool before_waits(const struct passage *p);
 /* The called side (called.c): true when the first INVITE, whose description for
  * the phone is body, waits until the tunnel is up at both ends. */
 bool before_holds(struct passage *p, const struct body *body);
+/* Calls further phones with what the far end offered last. False: none was
+ * called so. */
+bool before_rings_on(const struct txn *t);
 /* An offer may come meanwhile. */
 bool before_listens(const struct txn *t);
 /* True when the phone's 2xx waits until the far end knows what the phone takes

@@ -31,11 +31,11 @@
 struct before {
 	struct txn *txn;          /* the INVITE */
 	msg_t *invite;            /* as received; owned */
-	struct said body;         /* its description for the phone */
+	struct said body;         /* the last description for the phones */
 	bool parts;               /* it was among parts */
 	struct loop_timer *timer; /* until it is confirmed, or to ring */
 	bool told;                /* our answer was acknowledged */
-	bool rings;               /* the phone was called */
+	bool rings;               /* a phone was called */
 	msg_t *ok;                /* its 2xx; owned, or NULL */
 	struct leg *called;       /* that sent it */
 	bool agreed;              /* the far end knows what it takes */
@@ -54,27 +54,6 @@ void before_free(struct before *b)
 
 /* -- the phone is called --------------------------------------------------- */
 
-static void ring(struct before *b)
-{
-	struct txn *t = b->txn;
-	struct passage p = { .txn = t, .kind = PASS_REQUEST,
-			     .called = t->pair->called, .msg = b->invite,
-			     .secured = t->secured };
-	struct said said = b->body;
-	const struct body body = { .type = "application/sdp",
-				   .data = said.data, .len = said.len };
-
-	if (b->parts) /* its headers say something else */
-		p.sdp = (char *)said.data;
-	b->invite = NULL; /* b may be gone when it has passed */
-	b->body = (struct said){ 0 };
-	b->rings = true;
-	loop_timer_stop(b->timer);
-	txn_pass(&p, &body);
-	msg_destroy(p.msg);
-	said_free(&said);
-}
-
 static bool replace(struct said *s, const struct body *body)
 {
 	uint8_t *data = malloc(body->len);
@@ -84,6 +63,43 @@ static bool replace(struct said *s, const struct body *body)
 	memcpy(data, body->data, body->len);
 	said_free(s);
 	*s = (struct said){ data, body->len };
+	return true;
+}
+
+/* b may be gone when it has passed. */
+static void ring(struct before *b)
+{
+	const struct refusal no = reply_no(500, NULL);
+	struct txn *t = b->txn;
+	struct pair *pair = t->pair;
+	struct passage p = { .txn = t, .kind = PASS_REQUEST,
+			     .called = pair->called, .secured = t->secured };
+	struct body body = { .type = "application/sdp",
+			     .data = b->body.data, .len = b->body.len };
+	struct said said = { 0 };
+
+	b->rings = true;
+	loop_timer_stop(b->timer);
+	if (!replace(&said, &body)) {
+		pair_end(pair, &no, "out of memory");
+		return;
+	}
+	body.data = said.data;
+	if (b->parts) /* its headers say something else */
+		p.sdp = (char *)said.data;
+	p.msg = msg_ref(b->invite);
+	pair->depth++;
+	txn_pass(&p, &body);
+	pair->depth--;
+	msg_destroy(p.msg);
+	said_free(&said);
+}
+
+bool before_rings_on(const struct txn *t)
+{
+	if (!t->before || !t->before->rings)
+		return false;
+	ring(t->before);
 	return true;
 }
 
