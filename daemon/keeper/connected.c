@@ -5,10 +5,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static struct connected *with_tag(struct connected *list, const char *tag)
 {
-	while (list && strcmp(list->tag, tag))
+	while (list && strcasecmp(list->tag, tag)) /* RFC 3261 7.3.1 */
 		list = list->next;
 	return list;
 }

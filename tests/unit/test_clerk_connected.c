@@ -41,7 +41,7 @@ struct scene {
 	enum body_mode mode;
 	char head[2048], called[IDENTITY_TEXT];
 	const char *content;
-	bool response, gone, probe;
+	bool response, gone, told, probe;
 	uint8_t dialog;
 };
 
@@ -168,7 +168,7 @@ static const struct sent *seal(struct scene *s, struct house *h,
 	m.party.n = 0;
 	m.party.outward = h == &s->a;
 	m.full = h != &s->a; /* with their certificates */
-	if (s->gone)
+	if (s->gone || s->told)
 		strcpy(m.connected, TIM);
 	tail.tail_len = 0;
 	add(&tail, bound(s));
@@ -284,11 +284,11 @@ static void only_who_answers_first_is_anybody(void **state)
 	taken(&s, TIMS, TIM);
 	won(&s.a, 1);
 	say(&s, "SIP/2.0 200 OK", "1 INVITE", "h", NULL);
-	refused(&s, TIMS, E_AUTH, 403, "certificate is for " TIM);
+	refused(&s, TIMS, E_AUTH, 403, "its tag is of none");
 	/* and of no call that was redirected meanwhile */
 	strcpy(s.called, "sip:carol@b.example");
 	say(&s, "SIP/2.0 200 OK", "1 INVITE", "g", NULL);
-	refused(&s, TIMS, E_AUTH, 403, "the call is with sip:carol");
+	refused(&s, TIMS, E_AUTH, 403, "its tag is of none");
 	close_scene(&s);
 }
 
@@ -323,6 +323,63 @@ static void a_request_names_who_signs_it(void **state)
 	say(&s, "UPDATE " ALICE " SIP/2.0", "4 UPDATE", "f",
 	    "tel:+1234"); /* nobody */
 	taken(&s, BOBS, "");
+	close_scene(&s);
+}
+
+/* Who was called gets back into the call by none of them. */
+static void by_its_tag(void **state)
+{
+	static const char *const tags[] = { "g", "" };
+	static struct scene s;
+
+	(void)state;
+	open_scene(&s, BODY_MODE_SIGN, false);
+	say(&s, "SIP/2.0 200 OK", "1 INVITE", "f", NULL);
+	taken(&s, TIMS, TIM);
+	won(&s.a, 1);
+	s.content = "";
+	for (unsigned i = 0; i < 2; i++) {
+		say(&s, "BYE " ALICE " SIP/2.0", "1 BYE", tags[i], BOB);
+		refused(&s, BOBS, E_AUTH, 403, "its tag is of none");
+		say(&s, "SIP/2.0 200 OK", "2 INVITE", tags[i], NULL);
+		refused(&s, BOBS, E_AUTH, 403, "its tag is of none");
+	}
+	say(&s, "UPDATE " ALICE " SIP/2.0", "2 UPDATE", "F", TIM);
+	taken(&s, TIMS, TIM);
+	say(&s, "BYE " ALICE " SIP/2.0", "3 BYE", "F", BOB);
+	refused(&s, BOBS, E_AUTH, 403, "the call is with " TIM);
+	close_scene(&s);
+}
+
+/* The engine's word does not change who a branch of the call is. */
+static void others_get_nothing_of_his(void **state)
+{
+	static const struct {
+		const char *start, *tag;
+	} rows[] = {
+		{ "BYE " BOB " SIP/2.0", "g" },
+		{ "INVITE " BOB " SIP/2.0", "" },
+	};
+	static struct scene s;
+	static struct sent m;
+
+	(void)state;
+	open_scene(&s, BODY_MODE_TUNNEL, false);
+	say(&s, "SIP/2.0 180 Ringing", "1 INVITE", "f", NULL);
+	taken(&s, TIMS, TIM);
+	s.content = "";
+	s.told = true;
+	for (unsigned i = 0; i < 2; i++) {
+		say(&s, rows[i].start, i ? "2 INVITE" : "1 BYE", rows[i].tag,
+		    NULL);
+		m = *seal(&s, &s.a, ALICE, BOB);
+		assert_int_equal(m.u.sealed.err, 0);
+		assert_int_equal(open_at(&s, &s.far[TIMS], TIM, ALICE,
+					 &m)->u.opened.status, 493);
+		s.dialog++;
+		assert_int_equal(open_at(&s, &s.far[BOBS], BOB, ALICE,
+					 &m)->u.opened.err, 0);
+	}
 	close_scene(&s);
 }
 
@@ -524,6 +581,8 @@ int main(void)
 		cmocka_unit_test(where_the_profile_takes_it),
 		cmocka_unit_test(only_who_answers_first_is_anybody),
 		cmocka_unit_test(a_request_names_who_signs_it),
+		cmocka_unit_test(by_its_tag),
+		cmocka_unit_test(others_get_nothing_of_his),
 		cmocka_unit_test(his_own_peer_counts_too),
 		cmocka_unit_test(nobody_else_is_pinned),
 		cmocka_unit_test(he_gets_no_key_of_others),

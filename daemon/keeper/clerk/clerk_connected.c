@@ -89,12 +89,18 @@ static int expect(struct far *f, const char *id)
 	return 0;
 }
 
-static const struct connected *find(const struct far *f, const char *tag)
+/* All ends that said something in the call; NULL: none, or it is over, or we
+ * were started again. */
+static struct connected *ends_of(const struct far *f)
 {
 	const struct docket *k = docket_find(f->c->dockets, f->party->call);
 
-	return k ? connected_find(k->connected, tag, f->party->remote_id)
-		 : NULL;
+	return k ? k->connected : NULL;
+}
+
+static const struct connected *find(const struct far *f, const char *tag)
+{
+	return connected_find(ends_of(f), tag, f->party->remote_id);
 }
 
 static void begin(struct far *f, const char *tag)
@@ -133,11 +139,24 @@ static int expect_request(struct far *f)
 	return expect(f, f->at.who);
 }
 
+static bool expects_answers(const struct far *f)
+{
+	return f->names.response && f->names.invite && f->party->outward &&
+	       !docket_is_won(f->c->dockets, f->party->call);
+}
+
 static int expect_response(struct far *f, bool first)
 {
-	f->terms->anybody = first && f->names.invite && f->party->outward &&
-			    !docket_is_won(f->c->dockets, f->party->call);
+	f->terms->anybody = first && expects_answers(f);
 	return expect(f, f->at.who);
+}
+
+/* An end that is new in a call where others said something: by a response to
+ * its INVITE, before it is answered. Under a tag that is nobody's yet who was
+ * called could else speak for the one that the call is with. */
+static bool may_begin(const struct far *f, const char *tag)
+{
+	return !ends_of(f) || (*tag && expects_answers(f));
 }
 
 int far_expect(struct far *f, const struct bodies *how,
@@ -154,6 +173,9 @@ int far_expect(struct far *f, const struct bodies *how,
 		return r;
 	tag = f->names.response ? f->names.to_tag : f->names.from_tag;
 	old = find(f, tag);
+	if (!old && !may_begin(f, tag))
+		return refuse(f, 403, E_AUTH, "its tag is of none who are in "
+			      "the call");
 	if (!old && (!*tag || in->words))
 		return 0; /* of no dialog, or none that is known */
 	f->counts = true;
@@ -222,7 +244,8 @@ int far_keep(struct far *f, const struct bodies_opened *o)
 /* -- ours ----------------------------------------------------------------- */
 
 /* With whom the call is that ours is of. Once it is over, or we were started
- * again, that is the engine's word, for what says no more than its headers. */
+ * again, that is the engine's word, for what says no more than its headers and
+ * is of a dialog. */
 static void find_far(struct far *f, const struct bodies_text *in,
 		     const char *told)
 {
@@ -234,7 +257,8 @@ static void find_far(struct far *f, const struct bodies_text *in,
 		f->at = *to;
 	} else {
 		begin(f, tag);
-		if (*told && !in->content_len && !in->words)
+		if (*told && *tag && !ends_of(f) && !in->content_len &&
+		    !in->words)
 			set(f->at.who, told);
 	}
 	f->counts = !same(f->at.who, f->at.called);
