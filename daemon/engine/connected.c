@@ -41,6 +41,13 @@ bool call_strayed(const struct call *c)
 	return c->connected || (c->strayed & bit(c, (unsigned)c->won));
 }
 
+void connected_forget(struct call *c)
+{
+	free(c->connected);
+	c->connected = NULL;
+	c->strayed = 0;
+}
+
 int connected_note(struct call *c, unsigned branch, const char *who)
 {
 	char *copy = NULL;

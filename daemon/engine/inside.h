@@ -258,6 +258,8 @@ void call_judge_again(struct call *c);
 /* A message of that branch was taken, of the far end that the call names (""),
  * or of this one. E_NOMEM; E_POLICY: a caller whom screening keeps out. */
 int connected_note(struct call *c, unsigned branch, const char *who);
+/* It is for another from here on, and with none yet. */
+void connected_forget(struct call *c);
 /* Whether the end that it is with was another's at any time. */
 bool call_strayed(const struct call *c);
 

@@ -3,6 +3,7 @@
 #include "tests/unit/filter_rig.h"
 
 #include "daemon/base/err.h"
+#include "daemon/engine/inside.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +39,9 @@ static void not_around_require(void **state)
 	assert_int_equal(call_redirect(c, "sip:x@nobody.example"), E_POLICY);
 	assert_string_equal(call_route(c)->target, "sip:bob@b.example");
 	assert_int_equal(r->drops, 0);
+	assert_int_equal(connected_note(c, 0, "sip:tim@b.example"), 0);
 	assert_int_equal(call_redirect(c, "sip:x@y.example"), 0);
+	assert_null(call_connected(c));
 	assert_string_equal(call_route(c)->target, "sip:x@y.example");
 	assert_string_equal(call_route(c)->next_hop, "sip:127.0.0.3:5070");
 	rig_pump(r);

@@ -54,6 +54,7 @@ static int decide(const struct call *c, const char *uri, struct call **out)
 /* What the old way held goes with the other call, which is freed. */
 static void take(struct call *c, struct call *way)
 {
+	connected_forget(c);
 	c->tried[c->n_tried++] = c->callee;
 	c->callee = way->callee;
 	way->callee = NULL;
