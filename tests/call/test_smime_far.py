@@ -491,17 +491,18 @@ def a_trusted_network_says_it_itself(s):
 @case
 def to_whom_it_was_diverted_here(s):
     """A call that a proxy led to another user of ours than To names: he is told in From,
-    signed, if the far end knows that."""
+    signed, if the far end knows that. Where it does not take it, it is left at that."""
     far = s.gate.far_tcp
-    for more in (KNOWS, KNOWS.replace('Supported: from-change\r\n', '')):
+    for more, ends in ((KNOWS, None), (KNOWS, 'rob'), (KNOWS, 'bob'),
+                       (KNOWS.replace('Supported: from-change\r\n', ''), None)):
         m = Bound(far, SAM, 'sip:rob@b.example',
                   d=dialog(**{'from': f'<{SAM}>', 'to': '<sip:bob@b.example>'}))
         sealed = signed(s.path('osam'), m.content())
         head, _, body = sealed.partition(b'\r\n\r\n')
         m.send(more.encode() + head + b'\r\n\r\n' + body)
-        got = s.phone.expect('INVITE', 4)
-        assert 'from-change' not in got.get('Supported'), got.data
-        s.phone.reply(got, '200 OK', 'P1', body=SDP)
+        rang = s.phone.expect('INVITE', 4)
+        assert 'from-change' not in rang.get('Supported'), rang.data
+        s.phone.reply(rang, '200 OK', 'P1', body=SDP)
         ok = far.expect('SIP/2.0 200', 4)
         assert 'from-change' in ok.get('Supported'), ok.data
         d = dict(m.dialog, ttag=ok.tag('To'), uri=ok.contact())
@@ -517,9 +518,23 @@ def to_whom_it_was_diverted_here(s):
             assert b'<sip:rob@b.example>' in openssl(
                 'cms', '-verify', '-inform', 'DER', '-CAfile', s.path('ca.pem'), '-certfile',
                 s.path('b.pem'), '-purpose', 'any', given=got.body), got.data
+            if ends == 'bob':
+                far.reply(got, '403 No', contact=False)
+            else:
+                r = Answer(far, got, '200 OK')
+                r.send(signed(s.path('osam'), r.fragment()))
+        far.quiet(0.1)
+        if ends:
+            s.phone.request('BYE', rang.contact(), {
+                'call_id': rang.get('Call-ID'), 'ftag': 'P1', 'cseq': 1,
+                'ttag': rang.tag('From'), 'from': rang.get('To'),
+                'to': rang.get('From').partition(';')[0]})
+            got = far.expect('BYE', 4)
+            assert f'<sip:{ends}@b.example>' in got.get('From'), got.data
             r = Answer(far, got, '200 OK')
             r.send(signed(s.path('osam'), r.fragment()))
-        far.quiet(0.1)
+            s.phone.expect('SIP/2.0 200', 4)
+            continue
         b = Bound(far, '', d['uri'], 'BYE', d)
         b.send(signed(s.path('osam'), b.fragment()))
         s.phone.reply(s.phone.expect('BYE', 4), '200 OK', contact=False)

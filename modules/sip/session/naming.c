@@ -159,11 +159,30 @@ bool naming_name(struct leg *to, msg_t *msg)
 	if (who && n->changes &&
 	    !(set(&n->own, who) && set(&n->told, who)))
 		return false;
-	if (to->face->face == OUTSIDE && n->own && n->changes &&
-	    to->pair->state == PAIR_UP && !set(&n->told, n->own))
-		return false;
 	return (!n->told || !n->own || put_from(msg, n->own)) &&
 	       (!n->theirs || put_to(msg, n->theirs));
+}
+
+/* Under that From nothing else leaves before it was taken: were it not, no BYE
+ * would be either. */
+bool naming_first(struct leg *to, msg_t *msg)
+{
+	struct naming *n = &to->named;
+
+	if (to->face->face == INSIDE)
+		return naming_name(to, msg) && naming_assert(to, msg, NULL);
+	return (!n->own || put_from(msg, n->own)) &&
+	       (!n->theirs || put_to(msg, n->theirs));
+}
+
+void naming_told(struct leg *to, bool taken)
+{
+	struct naming *n = &to->named;
+
+	if (to->face->face == INSIDE || (taken && set(&n->told, n->own)))
+		return;
+	free(n->own);
+	n->own = NULL;
 }
 
 static bool names_somebody(const sip_t *sip)

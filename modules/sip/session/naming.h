@@ -22,6 +22,9 @@ bool naming_supports(const struct leg *to, msg_t *msg);
 /* From and To of a request in its dialog that leaves on this leg, before it is
  * completed. False: no memory. */
 bool naming_name(struct leg *to, msg_t *msg);
+/* The same of an UPDATE of ours that tells it. Then whether it was taken. */
+bool naming_first(struct leg *to, msg_t *msg);
+void naming_told(struct leg *to, bool taken);
 /* Tells the phone on this leg with whom it is, in a request or response; what
  * it is made of came from the far end, or is NULL. False: no memory. */
 bool naming_assert(struct leg *to, msg_t *msg, const sip_t *from);

@@ -90,6 +90,8 @@ static void refused(struct txn *t, int status, const sip_t *sip)
 		 t->to->face->face == INSIDE ? "inside" : "outside", status,
 		 reply_phrase(status));
 	if (t->tells) {
+		if (status != 491) /* else with what leaves next */
+			naming_told(t->to, false);
 		fail(t, 0); /* it need not know */
 	} else if ((status == 408 || status == 481) &&
 	    !reoffer_proves_nothing(t, sip)) {
@@ -153,6 +155,8 @@ static void agreed(struct txn *t, nta_outgoing_t *orq, const sip_t *sip)
 	bool invite = t->method == sip_method_invite;
 
 	t->to->session.refreshing = false;
+	if (t->tells)
+		naming_told(t->to, true);
 	leg_retarget(t->to, sip, false);
 	session_agreed(t->to, sip);
 	if (invite)
@@ -260,8 +264,8 @@ static bool fill(struct txn *t, msg_t *msg, const struct body *body)
 	return c && !msg_header_insert(msg, NULL, (msg_header_t *)c) &&
 	       header_add(msg, "Allow", SIP_ALLOW) &&
 	       session_request(t, msg, NULL) && auth_put(t->auth, msg) &&
-	       naming_name(t->to, msg) &&
-	       (!t->tells || naming_assert(t->to, msg, NULL)) &&
+	       (t->tells ? naming_first(t->to, msg)
+			 : naming_name(t->to, msg)) &&
 	       (!seals || sealed_date(msg)) &&
 	       (!body || (header_add(msg, "Content-Type", body->type) &&
 			  body_add(msg, body->data, body->len))) &&
