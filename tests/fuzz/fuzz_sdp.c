@@ -3,9 +3,11 @@
  * sender's key material is in it; IKE's lines read the same when they are
  * written again, and agree with themselves or say why not; preconditions of
  * ours take the place of the sender's, and an answer that takes all can be read
- * and has none of the sender's keys. */
+ * and has none of the sender's keys; where media pass the relay by, the other
+ * leg reads the sender's addresses as they were read here. */
 #include "daemon/engine/sdp/sdpike.h"
 #include "daemon/engine/sdp/sdppre.h"
+#include "daemon/engine/sdp/sdptext.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -189,6 +191,46 @@ static void convert(const struct sdp *s, bool sealed)
 	buf_free(&out);
 }
 
+static unsigned count(const struct sdp *s, const char *attribute)
+{
+	struct sdp_text rest = s->text, line, eol, value;
+	unsigned n = 0;
+
+	while (sdp_next_line(&rest, &line, &eol) && line.len)
+		n += line.p[0] == 'a' &&
+		     sdp_is(sdp_attribute(line, &value), attribute);
+	return n;
+}
+
+/* Media past the relay: the other leg reads the addresses that were read here,
+ * and thus looked at, and no others, whichever it takes of several. */
+static void pass_by(const struct sdp *s)
+{
+	struct buf out = buf_of(1 << 20);
+	const char *why = NULL;
+	struct sdp_edit e;
+	struct sdp again;
+
+	plan(s, &e, true);
+	for (unsigned i = 0; i < s->n; i++) {
+		e.line[i].reject |= s->media[i].named || s->media[i].rtcp_named;
+		e.line[i].direct = true;
+		e.line[i].addr = s->media[i].addr;
+	}
+	must(!sdp_write(s, &e, &out));
+	must(!sdp_read(out.data, out.len, &again, &why));
+	must(count(&again, "rtcp") <= s->n && !count(&again, "altc"));
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct sdp_media *m = &again.media[i];
+
+		must(!m->rtcp_named);
+		must(e.line[i].reject ||
+		     (addr_equal(&m->addr, &s->media[i].addr) &&
+		      addr_equal(&m->rtcp, &s->media[i].rtcp)));
+	}
+	buf_free(&out);
+}
+
 static bool same_prints(const struct prints *a, const struct prints *b)
 {
 	for (unsigned i = 0; i < a->n; i++)
@@ -243,6 +285,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	convert(&s, false);
 	convert(&s, true);
+	pass_by(&s);
 	read_ikes(&s);
 	read_pre(&s);
 	accept_all(&s);
