@@ -123,6 +123,7 @@ struct said {
 /* Who is who in a dialog by now (RFC 4916; session/naming.h). */
 struct naming {
 	bool changes; /* the other end takes another URI in From */
+	bool unnamed; /* it wants privacy: phones are not told who it is */
 	char *own;    /* what we are to be there, a SIP URI; owned, or NULL:
 	                 what the dialog began with */
 	char *theirs; /* the same of the other end */
@@ -247,8 +248,6 @@ struct pair {
 	msg_t *revealed;        /* what was within the first one, if the
 	                           header around named nobody; or NULL */
 	uint64_t invite;        /* the first one's merge_invite() */
-	bool unnamed;           /* the far end wants privacy: phones are not
-	                           told who it is */
 	bool forked;            /* another of our phones has it, too */
 	bool late_bye;          /* BYE the caller once its ACK came */
 	struct body_way *way;   /* between whom, when the call is over and its

@@ -321,7 +321,7 @@ static bool request_fill(const struct passage *p, msg_t *msg, const sip_t *sip,
 	    !supported_add(msg, t, sip) || !early_request(t, msg, sip) ||
 	    !before_request(t, msg, sip) ||
 	    !option_add(msg, t, t->to, 0) ||
-	    !naming_assert(t->to, msg, sip) ||
+	    !naming_assert(t->to, t->from, msg, sip) ||
 	    (!t->initial && !naming_name(t->to, msg)) ||
 	    !session_request(t, msg, sip) ||
 	    !replaces_add(t->from->face, sip, msg) ||
@@ -679,7 +679,9 @@ static msg_t *response_build(struct passage *p, const struct body *body)
 	    border_privacy(msg, sip, &x, border) &&
 	    (!requires || headers_require(msg, sip, ours)) &&
 	    supported_add(msg, t, sip) &&
-	    (status >= 300 || naming_assert(t->from, msg, sip)) &&
+	    (status >= 300 || naming_assert(t->from, p->called ? p->called
+							       : t->to,
+					    msg, sip)) &&
 	    option_add(msg, t, t->from, status) &&
 	    (!success || (session_response(t, msg) &&
 			  admission_prove(t->proof, msg))) &&

@@ -360,6 +360,7 @@ def another_change(s):
 
 # -- who is told of it --------------------------------------------------------------
 
+NOBODY = 'sip:anonymous@anonymous.invalid'
 KNOWS = 'Supported: from-change\r\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n'
 
 
@@ -444,10 +445,9 @@ def a_refresh_that_stays_here_tells_it_too(s):
 
 @case
 def nobody_is_told_without_need(s):
-    """Who was called answers; whoever answers wants no name; the profile takes nobody
-    else, and says so to nobody."""
+    """Who was called answers; the profile takes nobody else, and says so to nobody."""
     far = s.gate.far_tcp
-    for name, more in (('osam', ''), ('o', ''), ('tim', 'Privacy: id\r\n')):
+    for name, more in (('osam', ''), ('o', ''), ('osam', 'Privacy: id\r\n')):
         d, i = calls(s, SAM, far, extra=KNOWS)
         r = Answer(far, i, '200 OK')
         r.send(signed(s.path(name), r.content()), more)
@@ -469,6 +469,29 @@ def nobody_is_told_without_need(s):
     s.far.expect('ACK', 4)
     s.phone.quiet(0.1)
     bye(s, d, s.far)
+
+
+@case
+def who_wants_no_name_is_nobody(s):
+    """Privacy is not signed: were nobody named, whoever adds it could have the phone show
+    who was called. It is of its branch alone."""
+    far = s.gate.far_tcp
+    d, i = calls(s, SAM, far, extra=KNOWS)
+    for n, (name, more, who) in enumerate((('orob', 'Privacy: id\r\n', NOBODY),
+                                           ('tim', '', TIM))):
+        r = Answer(far, i, '180 Ringing', f'F{n}')
+        r.send(signed(s.path(name), r.fragment()), more)
+        named(s.phone.expect('SIP/2.0 180', 4), who)
+    r = Answer(far, i, '200 OK', 'F1')
+    r.send(signed(s.path('tim'), r.content()), 'Privacy: id\r\n')
+    ok = named(s.phone.expect('SIP/2.0 200', 4), NOBODY)
+    d['ttag'], d['uri'] = ok.tag('To'), ok.contact()
+    s.phone.request('ACK', d['uri'], d, cseq=1)
+    far.expect('ACK', 4)
+    got = named(s.phone.expect('UPDATE', 4), NOBODY)
+    assert f'<{NOBODY}>' in got.get('From'), got.data
+    s.phone.reply(got, '200 OK')
+    bye(s, d, far)
 
 
 @case

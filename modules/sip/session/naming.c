@@ -5,7 +5,7 @@
  * that says "from-change" gets the URI in From, too. What nothing else carries
  * in time goes in an UPDATE of our own, if it allows that. A network that is
  * trusted says itself who is there, and who wants privacy (RFC 3323) is not
- * named.
+ * anonymous.
  *
  * To the outside: whose phone the call came to, where that is not who To names,
  * and the bodies are signed, so that it is proved. What the far end says of
@@ -121,18 +121,31 @@ bool naming_supports(const struct leg *to, msg_t *msg)
 	       header_add(msg, "Supported", OPTION);
 }
 
-/* Whom the phone is to see; NULL: nothing else than ever. */
-static const char *who_is_it(const struct leg *to, struct body_way *way)
+/* Whom the phone is to see at that far end; NULL: nothing else than ever. Who
+ * wants no name is nobody: the phone would go on showing who was called. */
+static const char *who_is_it(const struct leg *to, const struct leg *far,
+			     struct body_way *way)
 {
 	const struct pair *pair = to->pair;
 	const char *now = pair->call ? call_connected(pair->call) : NULL;
 
-	if (to->face->face != INSIDE || !pair->call || pair->unnamed)
+	if (to->face->face != INSIDE || !pair->call ||
+	    (!now && !to->named.told))
 		return NULL;
-	if (now || !to->named.told)
+	if (far && far->named.unnamed)
+		return "sip:anonymous@anonymous.invalid";
+	if (now)
 		return now;
 	call_way(pair->call, way); /* not diverted any more */
 	return way->remote_id;
+}
+
+/* With whom a phone is. */
+static struct leg *far_of(const struct leg *to)
+{
+	struct pair *pair = to->pair;
+
+	return to == pair->caller ? pair->called : pair->caller;
 }
 
 static bool put_from(msg_t *msg, const char *uri)
@@ -154,7 +167,7 @@ bool naming_name(struct leg *to, msg_t *msg)
 {
 	struct naming *n = &to->named;
 	struct body_way way;
-	const char *who = who_is_it(to, &way);
+	const char *who = who_is_it(to, far_of(to), &way);
 
 	if (who && n->changes &&
 	    !(set(&n->own, who) && set(&n->told, who)))
@@ -170,7 +183,8 @@ bool naming_first(struct leg *to, msg_t *msg)
 	struct naming *n = &to->named;
 
 	if (to->face->face == INSIDE)
-		return naming_name(to, msg) && naming_assert(to, msg, NULL);
+		return naming_name(to, msg) &&
+		       naming_assert(to, far_of(to), msg, NULL);
 	return (!n->own || put_from(msg, n->own)) &&
 	       (!n->theirs || put_to(msg, n->theirs));
 }
@@ -194,15 +208,16 @@ static bool names_somebody(const sip_t *sip)
 	return h;
 }
 
-bool naming_assert(struct leg *to, msg_t *msg, const sip_t *from)
+bool naming_assert(struct leg *to, struct leg *far, msg_t *msg,
+		   const sip_t *from)
 {
 	struct body_way way;
 	char text[IDENTITY_TEXT + 2];
 	const char *who;
 
 	if (from && to->face->face == INSIDE && border_unnamed(from))
-		to->pair->unnamed = true;
-	who = who_is_it(to, &way);
+		far->named.unnamed = true;
+	who = who_is_it(to, far, &way);
 	if (!who)
 		return true;
 	snprintf(text, sizeof text, "<%s>", who);
@@ -218,7 +233,8 @@ static void tell(struct leg *leg)
 	struct naming *n = &leg->named;
 	struct body_way way;
 	const char *who = leg->face->face == OUTSIDE
-		? (n->changes ? n->own : NULL) : who_is_it(leg, &way);
+		? (n->changes ? n->own : NULL)
+		: who_is_it(leg, far_of(leg), &way);
 
 	if (who && !same(who, n->told) && leg->updates && leg->dialog)
 		refresh_tell(leg);

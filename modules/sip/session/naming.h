@@ -25,9 +25,11 @@ bool naming_name(struct leg *to, msg_t *msg);
 /* The same of an UPDATE of ours that tells it. Then whether it was taken. */
 bool naming_first(struct leg *to, msg_t *msg);
 void naming_told(struct leg *to, bool taken);
-/* Tells the phone on this leg with whom it is, in a request or response; what
- * it is made of came from the far end, or is NULL. False: no memory. */
-bool naming_assert(struct leg *to, msg_t *msg, const sip_t *from);
+/* Tells the phone on this leg that it is with that far end, in a request or
+ * response; what it is made of came from there, or is NULL. False: no
+ * memory. */
+bool naming_assert(struct leg *to, struct leg *far, msg_t *msg,
+		   const sip_t *from);
 /* Whoever was not told yet, and can be, is told now. */
 void naming_tell(struct pair *pair);
 void naming_free(struct leg *leg);
