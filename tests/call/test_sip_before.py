@@ -347,6 +347,71 @@ def a_silent_phone_at_the_far_end(s):
     s.gone()
 
 
+def left_behind(s, method):
+    """Two branches: one does not take our PRACK, or UPDATE, the other one has the tunnel."""
+    d, i = s.invite()
+    s.b.reply(i, "183 Progress", "B0", PROGRESS % 90, sdp("recv"))
+    first = s.b.expect("PRACK")
+    if method == "UPDATE":
+        s.b.reply(first, "200 OK", "B0", contact=False)
+        first = s.b.expect("UPDATE")
+    confirmed(s, i, "B1", rseq=5)
+    s.b.reply(first, "481 Gone", "B0")
+    s.b.reply(i, "180 Ringing", "B1")
+    s.a.expect("SIP/2.0 180")
+    s.b.quiet(0.1)
+    return d, i
+
+
+@case(keys=BEFORE)
+def a_branch_is_left_behind(s):
+    for method in ("PRACK", "UPDATE"):
+        d, i = left_behind(s, method)
+        s.b.reply(i, "200 OK", "B1")
+        s.confirm(d)
+        s.bye(d)
+    s.gone(2)
+
+
+@case(keys=BEFORE)
+def what_was_left_must_not_ring(s):
+    for n, method in enumerate(("PRACK", "UPDATE")):
+        _, i = left_behind(s, method)
+        s.b.reply(i, "180 Ringing", "B0")
+        s.a.expect("SIP/2.0 580")
+        s.b.reply(s.b.expect("CANCEL"), "200 OK", contact=False)
+        s.b.reply(i, "487 Request Terminated", "B1")
+        s.b.expect("ACK")
+        s.gone(n + 1)
+
+
+@case(keys=BEFORE)
+def what_was_left_must_not_answer(s):
+    for n, method in enumerate(("PRACK", "UPDATE")):
+        _, i = left_behind(s, method)
+        s.b.reply(i, "200 OK", "B0")
+        s.a.expect("SIP/2.0 580")
+        s.b.expect("ACK")
+        s.b.reply(s.b.expect("BYE"), "200 OK", contact=False)
+        s.gone(n + 1)
+
+
+@case(keys=BEFORE)
+def a_branch_that_answered_is_not_left(s):
+    """Its 200 waits for what will not come."""
+    d, i = s.invite()
+    pracked(s, i, "B0", 90)
+    first = s.b.expect("UPDATE")
+    confirmed(s, i, "B1", rseq=5)
+    s.b.reply(i, "200 OK", "B0")
+    s.a.quiet(0.1)
+    s.b.reply(first, "481 Gone", "B0")
+    s.a.expect("SIP/2.0 580")
+    s.b.expect("ACK")
+    s.b.reply(s.b.expect("BYE"), "200 OK", contact=False)
+    s.gone()
+
+
 @case(keys=BEFORE)
 def a_phone_that_requires_preconditions(s):
     d = dialog()

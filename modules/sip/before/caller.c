@@ -4,7 +4,8 @@
  * use of the tunnel, and an UPDATE says so. Until that UPDATE left nobody may
  * ring there, and until it is answered no 2xx goes on. A far end that rings or
  * answers before does not do what we required, and the call ends: nothing is
- * less protected than the profile says.
+ * less protected than the profile says. One that does not answer us is left
+ * where another branch of the call has the tunnel.
  *
  * An UPDATE of the far end's has what its phone takes; it is answered with what
  * our phone offered. */
@@ -15,6 +16,8 @@
 #include "modules/sip/pair.h"
 #include "modules/sip/session/session.h"
 #include "modules/sip/txn.h"
+
+#include "daemon/base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +60,31 @@ static void keep_terms(struct leg *leg, struct said *s)
 	*s = (struct said){ 0 };
 }
 
+static bool is_queued(const struct leg *leg)
+{
+	const struct passage *p = leg->pair->queue;
+
+	while (p && p->called != leg)
+		p = p->next;
+	return p;
+}
+
+/* This branch will not have the tunnel. The call goes on where another one has
+ * it; too_soon() sees to it that this one neither rings nor answers. */
+static void branch_fails(struct leg *leg, const char *why)
+{
+	const struct leg *other = leg->pair->called;
+
+	leg->told = false;
+	while (other && !other->told)
+		other = other->next;
+	if (!other || is_queued(leg))
+		before_fails(leg->pair, why);
+	else
+		log_line(LOG_CLASS_REMOTE, SIP_TAG, pair_id(leg->pair),
+			 "a branch is left: %s", why);
+}
+
 /* -- our UPDATE ------------------------------------------------------------ */
 
 static void on_settled(void *user, const struct refusal *no,
@@ -83,8 +111,8 @@ static void on_updated(struct txn *t, int status, const sip_t *sip)
 	if (leg->pair->state == PAIR_ENDED || !leg->dialog)
 		return;
 	if (status >= 300 || !sip || !before_description(sip, &s)) {
-		before_fails(leg->pair, "the far end does not take the "
-			     "tunnel's confirmation");
+		branch_fails(leg, "the far end does not take the tunnel's "
+			     "confirmation");
 		return;
 	}
 	keep_terms(leg, &s);
@@ -140,7 +168,7 @@ static void on_pracked(struct txn *t, int status, const sip_t *sip)
 	if (gone(leg))
 		return;
 	if (status >= 300)
-		before_fails(leg->pair, "the far end does not take the PRACK");
+		branch_fails(leg, "the far end does not take the PRACK");
 	else
 		give_core(leg, &leg->terms, on_terms, leg);
 }
