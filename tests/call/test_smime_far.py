@@ -347,6 +347,12 @@ def another_change(s):
         not_taken(s, i, name, who, 30 + n, f'certificate is for {who}, the call is with {TIM}',
                   method)
     assert the_call(s)['connected'] == TIM
+    # a domain speaks for whom it names, who was called, too
+    for n, (name, who, then) in enumerate((('orob', ROB, ROB), ('o', ROB, ROB), ('o', SAM, None),
+                                           ('tim', TIM, TIM))):
+        ask(s, i, name, who, 40 + n)
+        taken(s)
+        assert the_call(s).get('connected') == then, (name, who, the_call(s))
     # nor by an answer
     s.phone.request('INFO', d['uri'], d)
     got = far.expect('INFO', 4)

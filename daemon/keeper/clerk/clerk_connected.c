@@ -55,7 +55,8 @@ bool far_is_other(const struct far *f)
 
 bool far_expects_other(const struct far *f)
 {
-	return f->counts && !same(f->whose, f->at.called);
+	return f->counts &&
+	       (f->terms->also || !same(f->whose, f->at.called));
 }
 
 /* Of a domain: the peer that any of its users has. */
@@ -133,10 +134,9 @@ static int expect_request(struct far *f)
 
 	if (!changes || !*from || same(from, f->at.told))
 		return expect(f, f->at.who);
-	if (!same(from, f->at.first))
-		return expect(f, from);
-	f->terms->also = f->names.from;
-	return expect(f, f->at.who);
+	if (same(from, f->at.first))
+		f->terms->also = f->at.who;
+	return expect(f, from);
 }
 
 static bool expects_answers(const struct far *f)

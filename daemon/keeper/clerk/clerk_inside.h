@@ -126,7 +126,7 @@ struct far {
 int far_expect(struct far *f, const struct bodies *how,
 	       const struct bodies_given *in);
 void far_keys(struct far *f, const struct sessions *s);
-/* Whether that is another than was called, or who called. */
+/* Whether that is, or may be, another than was called, or who called. */
 bool far_expects_other(const struct far *f);
 /* Whether who signed it may be in the call; the terms are with him then. */
 int far_check(struct far *f, const struct bodies_opened *o);
