@@ -300,6 +300,20 @@ static void a_call_of_theirs(void **state)
 	rig_free(r);
 }
 
+/* His end was up before, for another call: nothing is left to confirm. */
+static void a_caller_that_knows(void **state)
+{
+	struct rig *r = rig(OUTSIDE);
+
+	(void)state;
+	passes(r, OUTSIDE, BODY_OFFER, UP);
+	assert_true(call_met(r->call));
+	accepts(r);
+	has("a=curr:sec e2e sendrecv\r\n" DES);
+	has_not("a=conf");
+	rig_free(r);
+}
+
 /* Each of the two has a version of its own. */
 static void versions_grow(void **state)
 {
@@ -518,6 +532,7 @@ int main(void)
 		cmocka_unit_test(answers_that_will_not_do),
 		cmocka_unit_test(no_tunnel_no_call),
 		cmocka_unit_test(a_call_of_theirs),
+		cmocka_unit_test(a_caller_that_knows),
 		cmocka_unit_test(versions_grow),
 		cmocka_unit_test(an_offer_that_moves),
 		cmocka_unit_test(offers_that_will_not_do),
