@@ -22,6 +22,13 @@ struct connected *connected_find(struct connected *list, const char *tag,
 	return c && !strcmp(c->called, called) ? c : NULL;
 }
 
+bool connected_strays(const struct connected *list)
+{
+	while (list && !strcmp(list->who, list->called))
+		list = list->next;
+	return list;
+}
+
 static size_t count(const struct connected *list)
 {
 	size_t n = 0;

@@ -25,6 +25,8 @@ struct connected {
  * taken yet. */
 struct connected *connected_find(struct connected *list, const char *tag,
 				 const char *called);
+/* Whether somebody of them is another than the call was for. */
+bool connected_strays(const struct connected *list);
 /* Puts a copy of it into the list, in place of what is there for the tag.
  * E_FULL: there are too many; E_NOMEM. */
 int connected_put(struct connected **list, const struct connected *c);

@@ -526,6 +526,13 @@ static void free_sessions(struct docket *k)
 	k->sessions = NULL;
 }
 
+bool docket_strays(struct dockets *d, uint64_t call)
+{
+	const struct docket *k = docket_find(d, call);
+
+	return k && connected_strays(k->connected);
+}
+
 int docket_connected(struct dockets *d, uint64_t call,
 		     const struct connected *c)
 {

@@ -200,6 +200,10 @@ int docket_sessions(struct dockets *d, uint64_t call, struct sessions **out);
 int docket_connected(struct dockets *d, uint64_t call,
 		     const struct connected *c);
 
+/* Whether one of them is another's than the call was for: then what its keys
+ * show is nothing of that one. */
+bool docket_strays(struct dockets *d, uint64_t call);
+
 /* Forgets all of a call; gone is told each key first. */
 typedef void (*key_gone_fn)(void *user, enum process holder, uint64_t key_id);
 void docket_release(struct dockets *d, uint64_t call, key_gone_fn gone,

@@ -437,6 +437,41 @@ static void nobody_else_is_pinned(void **state)
 	close_scene(&s);
 }
 
+/* What he is capable of says nothing of who was called. */
+static void nothing_of_his_is_remembered(void **state)
+{
+	static const struct {
+		enum who who;
+		const char *connected;
+		int err;
+	} rows[] = { { TIMS, TIM, E_NOTFOUND }, { BOBS, "", 0 } };
+	static struct scene s;
+	const struct sent *m;
+	struct memory_record rec;
+	uint64_t exchange;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		open_scene(&s, BODY_MODE_SIGN, false);
+		s.a.profile.need = NEED_PREFER;
+		m = offer(&s.a, 1);
+		exchange = m->u.offered.exchange;
+		m = answer(&s.far[BOBS], m, (struct where){ 2, 1, 1, 1, 21 });
+		assert_int_equal(m->u.answered.err, 0);
+		say(&s, "SIP/2.0 200 OK", "1 INVITE", "f", NULL);
+		taken(&s, rows[i].who, rows[i].connected);
+		m = &s.far[BOBS].sent[0];
+		while (m->type != MSG_KEY_ANSWERED)
+			m++;
+		assert_int_equal(finish(&s.a, exchange, 0, m)->u.finished.err,
+				 0);
+		assert_int_equal(memory_get(s.memory, MEMORY_BEST,
+					    "them b.example", &rec),
+				 rows[i].err);
+		close_scene(&s);
+	}
+}
+
 /* Bob's gateway got a key with the INVITE: what is for Tim is not under it. */
 static void he_gets_no_key_of_others(void **state)
 {
@@ -585,6 +620,7 @@ int main(void)
 		cmocka_unit_test(others_get_nothing_of_his),
 		cmocka_unit_test(his_own_peer_counts_too),
 		cmocka_unit_test(nobody_else_is_pinned),
+		cmocka_unit_test(nothing_of_his_is_remembered),
 		cmocka_unit_test(he_gets_no_key_of_others),
 		cmocka_unit_test(without_memory_nobody_is_connected),
 		cmocka_unit_test(a_question_leaves_nothing),

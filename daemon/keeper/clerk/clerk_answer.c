@@ -248,7 +248,8 @@ static int answer(struct clerk *c, struct request *q,
 	if (!r)
 		r = q->terms.check ? keep_check(c, q, &rc, &res, a)
 				   : keep_answer(c, q, &rc, &res, a);
-	if (!r && res.facts.verified)
+	if (!r && res.facts.verified &&
+	    !docket_strays(c->dockets, q->party->call))
 		raise_best(c, q);
 	wipe(&res, sizeof res);
 	if (r)

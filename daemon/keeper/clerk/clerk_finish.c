@@ -209,6 +209,7 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 {
 	struct keying_result res = { .n = 0 };
 	int r = finish_one(c, msg, x, &res, reply);
+	bool theirs = !docket_strays(c->dockets, x->call);
 
 	if (!r)
 		r = docket_keyed(c->dockets, &(struct keyed){
@@ -216,7 +217,7 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 			.method = x->alt[reply->chosen].method,
 			.suite = res.facts.suite,
 			.esp = res.facts.esp }, &res.bundle);
-	if (!r && x->ranked)
+	if (!r && x->ranked && theirs)
 		recall_put(&c->s, x->peer, &res);
 	tunnel_far(&res, reply->far, reply->behind);
 	reply->facts = res.facts;
@@ -227,8 +228,8 @@ static int finish(struct clerk *c, const struct ipc_msg *msg,
 	if (r)
 		return r;
 	x->finished = true;
-	if (x->outward || reply->facts.verified ||
-	    reply->facts.pinned == PIN_KNOWN)
+	if (theirs && (x->outward || reply->facts.verified ||
+		       reply->facts.pinned == PIN_KNOWN))
 		best_raise(&c->s, x->best);
 	if (x->alt[0].method->bare)
 		exchange_keep(c->dockets, x);
