@@ -160,6 +160,8 @@ def alone(t):
     s = t.stage
     begin(t)
     callee = Sipp(t.lab, 'b', f'{HERE}/uas.xml', '-m', '1', port=5070)
+    wait_for('the callee to listen', lambda: ':5070' in t.lab.net.run(callee.host, 'ss', '-Hlun'),
+             PATIENCE, step=0.5)
     caller = Sipp(t.lab, 'a', f'{HERE}/uac.xml', '-m', '1', '-s', 'vpn', '-d', '30000', port=5070)
     for gate in (s.a, s.b):
         wait_for('both calls', lambda g=gate: [c['state'] for c in g.calls()] == ['up'] * 2,
