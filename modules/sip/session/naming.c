@@ -172,6 +172,10 @@ bool naming_name(struct leg *to, msg_t *msg)
 	if (who && n->changes &&
 	    !(set(&n->own, who) && set(&n->told, who)))
 		return false;
+	if (to->face->face == OUTSIDE && n->own && n->changes &&
+	    !to->updates && to->pair->state == PAIR_UP &&
+	    !set(&n->told, n->own)) /* no UPDATE can tell it before */
+		return false;
 	return (!n->told || !n->own || put_from(msg, n->own)) &&
 	       (!n->theirs || put_to(msg, n->theirs));
 }
