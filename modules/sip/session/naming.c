@@ -4,7 +4,7 @@
  * called. P-Asserted-Identity in what it gets anyway is what phones show; one
  * that says "from-change" gets the URI in From, too. What nothing else carries
  * in time goes in an UPDATE of our own, if it allows that. A network that is
- * trusted says itself who is there, and who wants privacy (RFC 3323) is not
+ * trusted says itself who is there, and who wants privacy (RFC 3323) is
  * anonymous.
  *
  * To the outside: whose phone the call came to, where that is not who To names,
