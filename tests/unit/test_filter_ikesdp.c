@@ -104,6 +104,29 @@ static void an_offer_of_ours(void **state)
 	rig_free(r);
 }
 
+/* Some phones end SDP with empty lines. */
+static void empty_lines_at_the_end(void **state)
+{
+	static const char *const ends[] = { "\r\n", "\n", "\r\n\r\n\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		struct rig *r = rig(INSIDE, "told", true);
+		char body[1024];
+
+		snprintf(body, sizeof body, "%s%s", SDP, ends[i]);
+		passes(r, INSIDE, BODY_OFFER, 0, body);
+		holds("PCMU/8000\r\n" OURS);
+		rig_free(r);
+		r = rig(OUTSIDE, "told", true);
+		passes(r, OUTSIDE, BODY_OFFER, 0, SDP IKE SETUP("passive") ABC);
+		passes(r, INSIDE, BODY_ANSWER, 0, body);
+		holds("PCMU/8000\r\n"
+		      OURS_AT("4500", "ike-esp-udpencap", "active") ABC);
+		rig_free(r);
+	}
+}
+
 static void who_begins(void **state)
 {
 	struct rig *r = rig(INSIDE, "told", true);
@@ -371,6 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_offer_of_ours),
+		cmocka_unit_test(empty_lines_at_the_end),
 		cmocka_unit_test(who_begins),
 		cmocka_unit_test(by_a_pre_shared_key),
 		cmocka_unit_test(an_old_peer),

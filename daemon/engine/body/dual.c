@@ -109,12 +109,15 @@ static void put_hidden(const struct dual *d, unsigned *line, struct buf *out)
 	}
 }
 
-/* Line by line: before each m= stand the hidden ones that belong there. */
+/* Line by line: before each m= stand the hidden ones that belong there. Empty
+ * lines at the end, which the parser takes, go: no m= line may follow them. */
 static void restore(const struct dual *d, const char *p, size_t len,
 		    struct buf *out)
 {
 	unsigned line = 0;
 
+	while (len && (p[len - 1] == '\r' || p[len - 1] == '\n'))
+		len--;
 	while (len) {
 		const char *nl = memchr(p, '\n', len);
 		size_t n = nl ? (size_t)(nl - p) + 1 : len;
