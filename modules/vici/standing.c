@@ -398,25 +398,27 @@ static const char *trouble(void *state, const char *peer)
 	return ike_trouble(c->ike) ? ike_trouble(c->ike) : s->why;
 }
 
+/* A tunnel for calls alone ends with them, and nobody is told. */
+static bool up(void *state, const char *peer)
+{
+	const struct charon *c = state;
+	const struct stand *s = find(c, peer);
+
+	return s && s->up && ike_is_up(c->ike, s->use);
+}
+
 static const char *down(void *state, const char *peer)
 {
 	const struct charon *c = state;
 	const struct stand *s = find(c, peer);
 
-	if (!s || s->up)
+	if (!s || up(state, peer))
 		return NULL;
 	if (!s->broken && ike_trouble(c->ike))
 		return ike_trouble(c->ike);
 	if (s->broken || s->failed || !s->peer->profile->ike_after)
 		return s->why;
 	return s->tried;
-}
-
-static bool up(void *state, const char *peer)
-{
-	const struct stand *s = find(state, peer);
-
-	return s && s->up;
 }
 
 static void ours(void *state, const char *peer, struct msg_ike_sdp *out)

@@ -35,7 +35,7 @@ static struct rig {
 	char path[64];
 	unsigned ups, downs, keys, events;
 	struct told told[TOLD];
-	bool no_key, late_key;
+	bool no_key, late_key, passive;
 	uint64_t drop_at; /* this use is dropped inside its event */
 	const char *refuse; /* a command that charon says no to */
 	const char *have;   /* what list-sas streams */
@@ -245,7 +245,8 @@ static int try_use(const char *peer, const char *local, const char *remote,
 	struct vici_selector l, r;
 	struct ike_want want = { .peer = peer, .local = &l, .remote = &r,
 				 .n_local = 1, .n_remote = 1,
-				 .standing = standing };
+				 .standing = standing,
+				 .passive = rig.passive };
 
 	assert_int_equal(vici_selector_read(
 		(struct vici_text){ local, strlen(local) }, &l), 0);
@@ -404,23 +405,38 @@ static void wanted_again_while_it_lingers(void **state)
 /* The far end was first. */
 static void raised_by_the_other(void **state)
 {
-	struct vici_selector l, r;
-	struct ike_want want = { .peer = "b2", .local = &l, .remote = &r,
-				 .n_local = 1, .n_remote = 1,
-				 .passive = true };
-	uint64_t id = 0;
+	uint64_t id;
 
 	(void)state;
-	vici_selector_read((struct vici_text){ LOCAL, strlen(LOCAL) }, &l);
-	vici_selector_read((struct vici_text){ REMOTE, strlen(REMOTE) }, &r);
 	be_up();
-	assert_int_equal(ike_use(rig.ike, &want, &id), 0);
+	rig.passive = true;
+	id = use(false);
 	WAIT(heard("list-sas"));
 	quiet();
 	assert_int_equal(heard("initiate"), 0);
 	event("child-updown", "up = yes " SA_1);
 	WAIT(rig.events);
 	assert_told(0, id, IKE_UP, 0);
+	assert_true(ike_is_up(rig.ike, id));
+}
+
+/* A call has it that waited for the far end, and this end began it. */
+static void kept_for_who_waits(void **state)
+{
+	uint64_t id, late;
+
+	(void)state;
+	be_up();
+	id = use(false);
+	come_up();
+	rig.passive = true;
+	late = use(false);
+	WAIT(rig.events == 2);
+	ike_drop(rig.ike, id);
+	quiet();
+	assert_int_equal(heard("terminate"), 0);
+	ike_drop(rig.ike, late);
+	WAIT(heard("terminate"));
 }
 
 static void taken_over(void **state)
@@ -960,39 +976,23 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(one_is_raised),
-		T(uses_share_one),
-		T(others_are_not_shared),
+		T(one_is_raised), T(uses_share_one), T(others_are_not_shared),
 		T(wanted_again_while_it_ends),
-		T(wanted_again_while_it_lingers),
-		T(raised_by_the_other),
-		T(taken_over),
-		T(what_nobody_knows_is_ended),
-		T(what_is_others_stays),
-		T(what_it_covers),
-		T(no_two_peers_for_one_packet),
-		T(peers_that_are_none),
-		T(charon_says_no),
-		T(no_key_no_tunnel),
-		T(a_key_that_is_late),
-		T(it_never_comes),
+		T(wanted_again_while_it_lingers), T(raised_by_the_other),
+		T(kept_for_who_waits), T(taken_over),
+		T(what_nobody_knows_is_ended), T(what_is_others_stays),
+		T(what_it_covers), T(no_two_peers_for_one_packet),
+		T(peers_that_are_none), T(charon_says_no),
+		T(no_key_no_tunnel), T(a_key_that_is_late), T(it_never_comes),
 		T(one_that_fails_leaves_the_others),
-		T(a_standing_one_comes_again),
-		T(a_call_begins_at_once),
-		T(the_greater_identity_yields),
-		T(rekeying_is_no_loss),
-		T(two_pairs),
-		T(a_tunnel_of_nobody_is_ended),
-		T(without_charon),
-		T(charon_restarts),
-		T(still_there_when_charon_is_back),
-		T(charon_hangs),
-		T(it_goes_while_one_ends),
-		T(a_peer_goes),
-		T(dropped_in_every_state),
-		T(with_much_under_way),
-		T(without_memory),
-		T(without_memory_when_up),
+		T(a_standing_one_comes_again), T(a_call_begins_at_once),
+		T(the_greater_identity_yields), T(rekeying_is_no_loss),
+		T(two_pairs), T(a_tunnel_of_nobody_is_ended),
+		T(without_charon), T(charon_restarts),
+		T(still_there_when_charon_is_back), T(charon_hangs),
+		T(it_goes_while_one_ends), T(a_peer_goes),
+		T(dropped_in_every_state), T(with_much_under_way),
+		T(without_memory), T(without_memory_when_up),
 	};
 #undef T
 

@@ -872,6 +872,7 @@ static void raised_for_a_call(void **state)
 	for (int i = 0; i < 30; i++)
 		turn();
 	assert_int_equal(rig.gone, 0); /* nobody had it */
+	assert_false(s->up(s->state, "b"));
 	assert_null(strstr(rig.heard, "initiate"));
 	assert_int_equal(s->want(s->state, "b", false, &a), 0);
 	wait_for("initiate"); /* the next one's is raised anew */

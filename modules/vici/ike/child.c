@@ -185,11 +185,11 @@ void child_ready(struct child *c)
 		await(c);
 }
 
-/* Whose tunnel it is: what this end began it also ends, however long others
- * would wait for the far end. */
+/* Whose tunnel it is: what this end began it also ends, however long standing
+ * uses would wait for the far end; but not while calls have it. */
 static bool is_kept(const struct child *c)
 {
-	return c->active || (c->uses && !c->begun);
+	return c->active || c->uses > c->standing || (c->uses && !c->begun);
 }
 
 void child_wanted(struct child *c)

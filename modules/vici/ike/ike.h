@@ -75,8 +75,8 @@ struct ike_want {
 	bool standing;
 	bool passive;             /* the far end begins, this one waits for it
 	                             (unless another use of it does not): with
-	                             standing for ever. It keeps no tunnel up
-	                             that this end began. */
+	                             standing for ever. Such a one keeps no
+	                             tunnel up that this end began. */
 };
 
 enum ike_news {
@@ -142,6 +142,8 @@ int ike_use(struct ike *m, const struct ike_want *want, uint64_t *use);
 /* No event follows. A use that has ended is passed over. */
 void ike_drop(struct ike *m, uint64_t use);
 
+/* Whether the tunnel of a use is up. */
+bool ike_is_up(const struct ike *m, uint64_t use);
 /* Whether the tunnel of a use is up and takes every packet that is both from
  * (or to) `local` and to (or from) `remote`, of UDP. The far end may have
  * narrowed the selectors: ask before anything is sent. */

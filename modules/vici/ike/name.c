@@ -89,21 +89,31 @@ static bool takes(const struct vici_selectors *s, const struct addr *a)
 	return false;
 }
 
-bool ike_covers(const struct ike *m, uint64_t use, const struct addr *local,
-		const struct addr *remote)
+/* NULL: it is not up. */
+static const struct child *tunnel_of(const struct ike *m, uint64_t use)
 {
 	const struct use *u = m->uses;
-	const struct child *c;
 
 	while (u && u->id != use)
 		u = u->next;
-	if (!u || !u->child || u->child->state != CHILD_UP)
-		return false;
-	c = u->child;
+	return u && u->child && u->child->state == CHILD_UP &&
+	       u->child->n_sas ? u->child : NULL;
+}
+
+bool ike_is_up(const struct ike *m, uint64_t use)
+{
+	return tunnel_of(m, use);
+}
+
+bool ike_covers(const struct ike *m, uint64_t use, const struct addr *local,
+		const struct addr *remote)
+{
+	const struct child *c = tunnel_of(m, use);
+
 	/* charon does not say which of several it sends by */
-	for (size_t i = 0; i < c->n_sas; i++)
+	for (size_t i = 0; c && i < c->n_sas; i++)
 		if (!takes(&c->sa[i].local, local) ||
 		    !takes(&c->sa[i].remote, remote))
 			return false;
-	return c->n_sas > 0;
+	return c;
 }

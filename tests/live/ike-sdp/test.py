@@ -6,6 +6,7 @@ an offer before any phone rings. The phones see none of it.
 import hashlib
 import json
 import ssl
+import time
 
 from lib import certs, charon, pcap, rtp, stage
 from lib.capture import tshark
@@ -65,12 +66,26 @@ def up(s):
         wait_for('it to be up', lambda gate=gate: [c['state'] for c in gate.calls()] == ['up'])
 
 
+def held(t, back):
+    """By who was called: the tunnel that his gateway began is then one that it waits for."""
+    hold = t.bob.offer(lines=('a=sendonly',)).replace('- 1 1 ', '- 1 2 ')
+    answer = t.alice.offer(lines=('a=recvonly',)).replace('- 1 1 ', '- 1 2 ')
+    _, final = exchange(t.bob, back, 1, t.alice, 'INVITE', (hold, answer))
+    t.claim('a hold passes', final.status == 200, str(final))
+    time.sleep(4)  # longer than a tunnel lingers that nobody wants
+    t.claim('and the call goes on', not any(m.start.startswith('BYE')
+                                            for a in (t.alice, t.bob) for m in a.received))
+    up(t.stage)
+
+
 def fits(t):
     s = t.stage
     both(t)
     s.record()
-    dialog, _, invite, final = connect(t.alice, t.bob, stage.BOB, t.alice.offer(), t.bob.offer())
+    dialog, back, invite, final = connect(t.alice, t.bob, stage.BOB, t.alice.offer(),
+                                          t.bob.offer())
     up(s)
+    held(t, back)
     t.claim('the call is sealed', s.verdicts() == ['sealed', 'sealed'])
     t.claim('the phones see nothing of IKE', not any(
         word in m.body for m in (invite, final) for word in ('application', 'ike', 'finger')),
