@@ -331,6 +331,43 @@ static void a_line_in_the_middle(void **state)
 	rig_free(r);
 }
 
+/* What the session says is of IKE, too, where its line says nothing. */
+static void the_session_says_it(void **state)
+{
+	struct rig *r = rig(OUTSIDE, "told", true);
+
+	(void)state;
+	passes(r, OUTSIDE, BODY_OFFER, 0, HEAD SETUP("actpass") ABC AUDIO IKE);
+	hides();
+	assert_int_equal(r->use[0].far.certs.n, 1);
+	rig_free(r);
+	r = rig(INSIDE, "told", true);
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	passes(r, OUTSIDE, BODY_ANSWER, 0, HEAD SETUP("active") ABC AUDIO IKE);
+	hides();
+	rig_free(r);
+	r = rig(OUTSIDE, "told", true); /* else it is the media's */
+	passes(r, OUTSIDE, BODY_OFFER, 0, HEAD ABC AUDIO);
+	holds("t=0 0\r\n" ABC);
+	rig_free(r);
+}
+
+static void two_lines(void **state)
+{
+	struct rig *r = rig(OUTSIDE, "told", true);
+
+	(void)state;
+	passes(r, OUTSIDE, BODY_OFFER, 0, HEAD IKE SETUP("actpass") ABC AUDIO
+	       IKE_AT("500", "ike-esp") SETUP("passive") ABC);
+	hides();
+	passes(r, INSIDE, BODY_ANSWER, 0, SDP);
+	holds("t=0 0\r\n" OURS_AT("4500", "ike-esp-udpencap", "active") ABC
+	      "m=audio");
+	holds("PCMU/8000\r\n" IKE_AT("0", "ike-esp"));
+	assert_null(strstr(strstr(o.body, "PCMU"), "fingerprint"));
+	rig_free(r);
+}
+
 /* -- in the call ----------------------------------------------------------- */
 
 static void offers_in_the_call(void **state)
@@ -360,6 +397,27 @@ static void offers_in_the_call(void **state)
 	      "m=video");
 	rig_filter(r, OUTSIDE, BODY_OFFER, 0, SDP, &o);
 	assert_false(o.passed); /* a line does not go (RFC 3264 8) */
+	rig_free(r);
+}
+
+/* Media may stand behind it already, so the phone sees it: as rejected. */
+static void a_line_that_comes_later(void **state)
+{
+	struct rig *r = rig(OUTSIDE, "told", true);
+
+	(void)state;
+	passes(r, OUTSIDE, BODY_OFFER, 0, SDP);
+	passes(r, INSIDE, BODY_ANSWER, 0, SDP);
+	call_won(r->call, 0);
+	call_up(r->call);
+	passes(r, OUTSIDE, BODY_OFFER, 0, HEAD SETUP("actpass") ABC AUDIO_2
+	       IKE SETUP("actpass") ABC VIDEO "a=sendonly\r\n");
+	holds("PCMU/8000\r\n" NO_IKE "m=video");
+	holds("a=sendonly");
+	assert_null(strstr(o.body, "a=ike"));
+	assert_null(strstr(o.body, "fingerprint"));
+	passes(r, INSIDE, BODY_ANSWER, 0, SDP NO_IKE VIDEO);
+	holds(NO_IKE "m=video");
 	rig_free(r);
 }
 
@@ -404,7 +462,10 @@ int main(void)
 		cmocka_unit_test(an_offer_of_theirs),
 		cmocka_unit_test(offers_that_do_not_fit),
 		cmocka_unit_test(a_line_in_the_middle),
+		cmocka_unit_test(the_session_says_it),
+		cmocka_unit_test(two_lines),
 		cmocka_unit_test(offers_in_the_call),
+		cmocka_unit_test(a_line_that_comes_later),
 		cmocka_unit_test(what_the_session_says_is_the_phones),
 		cmocka_unit_test(a_tunnel_process_that_says_nothing),
 	};

@@ -1,7 +1,9 @@
 /* ikelines.c - IKE in the outside's SDP, where the profile has ike_sdp (RFC
  * 6193 sections 4, 5.1 and 5.3): where it goes, who begins it, and by which
  * certificate. The line is last in our first offer, and stays where it is; the
- * phone sees none (dual.c). It changes nothing of what proves the far end: the
+ * phone does not see it (dual.c), nor more of them in their first offer. Of one
+ * that comes later it sees a rejected line that says nothing: others may stand
+ * behind it already. It changes nothing of what proves the far end: the
  * tunnel process holds it against what the operator said (uses.c), and what
  * does not fit ends the call.
  *
@@ -89,23 +91,22 @@ static int malformed(struct job *j, int err, const char *why)
 						   : STAGE_ANSWER, err, why);
 }
 
-/* A first offer's line is hidden from the phone. */
+/* A first offer's lines are hidden from the phone; the first is used. */
 static int find(struct call *c, struct job *j)
 {
 	struct sdp_ike ike;
 	const char *why = NULL;
 	unsigned line = 0;
-	int r = sdp_ike_read(&j->sdp, &line, &ike, &why);
+	int r;
 
-	if (r == E_NOTFOUND)
-		return 0;
-	if (r)
-		return malformed(j, r, why);
-	r = dual_hide(c, j, line);
-	if (r)
-		return job_fail(j, STAGE_OFFER, r, NULL);
-	c->ike_line = line + 1;
-	return 0;
+	while (!(r = sdp_ike_read(&j->sdp, &line, &ike, &why))) {
+		if ((r = dual_hide(c, j, line)))
+			return job_fail(j, STAGE_OFFER, r, NULL);
+		line++;
+		if (!c->ike_line)
+			c->ike_line = line;
+	}
+	return r == E_NOTFOUND ? 0 : malformed(j, r, why);
 }
 
 static int make(struct job *j)
@@ -269,6 +270,12 @@ int ikelines_told(const struct call *c, struct job *j,
 				"certificate in the far end's SDP");
 	answer_ours(l, ours);
 	return 0;
+}
+
+bool ikelines_seen(const struct call *c, const struct job *j, unsigned line)
+{
+	return wanted(c) != IKE_SDP_NONE && !dual_hides(c, line) &&
+	       sdp_ike_is(&j->sdp, line);
 }
 
 int ikelines_write(const struct job *j, struct buf *out)

@@ -1,5 +1,5 @@
 /* ikelines.h - IKE in the outside's SDP (RFC 6193), where the profile has
- * ike_sdp: a line that the inside never sees. For the files of this folder and
+ * ike_sdp: what it says never goes inside. For the files of this folder and
  * ikeclient.c. Engine thread. */
 #ifndef CALLSEAL_ENGINE_IKELINES_H
 #define CALLSEAL_ENGINE_IKELINES_H
@@ -27,6 +27,8 @@ void ikelines_ask(const struct job *j, struct msg_tunnel_use *m);
 /* It told our end. As job_fail(). */
 int ikelines_told(const struct call *c, struct job *j,
 		  const struct msg_ike_sdp *ours);
+/* Whether a line from outside is of IKE, and not hidden from the inside. */
+bool ikelines_seen(const struct call *c, const struct job *j, unsigned line);
 /* Our section for the line, appended; nothing where it stays rejected.
  * E_NOMEM, E_SPACE, E_ARG. */
 int ikelines_write(const struct job *j, struct buf *out);

@@ -73,6 +73,7 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 	struct sdp_edit_line *l = &w->edit.line[i];
 
 	l->hide = w->to == INSIDE && dual_hides(w->c, i);
+	l->bare = w->to == INSIDE && ikelines_seen(w->c, w->j, i);
 	l->reject = !line_passes(w, i) || before_rejects(w->c, w->j, i);
 	before_edit(w->c, w->j, i, l);
 	if (call_sealed(w->c) && (w->d->usable >> i & 1))
@@ -94,12 +95,14 @@ static void edit_line(struct rewriting *w, unsigned i, unsigned exchange)
 	edit_also(w, l, w->d->media_level ? exchange : 0);
 }
 
-/* Ours, in place of the room that is kept for it. */
+/* Ours, in place of the room that is kept for it; theirs does not go in. */
 static int edit_ike(struct rewriting *w)
 {
 	unsigned line = w->c->ike_line;
 	int r;
 
+	for (unsigned i = 0; i < w->j->sdp.n && w->to == INSIDE; i++)
+		w->edit.ike |= i + 1 == line || w->edit.line[i].bare;
 	if (w->to != OUTSIDE || !line || line > w->j->sdp.n)
 		return 0;
 	r = ikelines_write(w->j, &w->ike);

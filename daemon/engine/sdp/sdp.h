@@ -104,6 +104,7 @@ enum sdp_proto { SDP_PROTO_KEEP, SDP_PROTO_SECURE, SDP_PROTO_PLAIN };
 struct sdp_edit_line {
 	bool reject;          /* port 0 */
 	bool hide;            /* left out with its section */
+	bool bare;            /* none of its attributes pass */
 	const char *section;  /* stands in place of it, m= and all; or NULL */
 	enum sdp_proto proto; /* RTP/AVP(F) <-> RTP/SAVP(F) */
 	struct addr addr;     /* ours, RTP; RTCP is the next port ... */

@@ -125,6 +125,13 @@ static bool is_ike(const struct sdp *s, unsigned n, bool *udpencap)
 	return false;
 }
 
+bool sdp_ike_is(const struct sdp *s, unsigned n)
+{
+	bool udpencap;
+
+	return is_ike(s, n, &udpencap);
+}
+
 static int read_line(const struct sdp *s, unsigned n, struct sdp_ike *out,
 		     const char **why)
 {

@@ -28,6 +28,8 @@ struct sdp_ike {
 	struct prints psks;  /* a=psk-fingerprint (8.2) */
 };
 
+/* Whether m= line n (of s->n) is of IKE, well-formed or not. */
+bool sdp_ike_is(const struct sdp *s, unsigned n);
 /* The first m= line of s, from number *line on, that is of IKE; *line becomes
  * its number. What the session says counts where the line says nothing.
  * E_NOTFOUND; E_FORMAT for a line that is malformed, and E_UNSUPPORTED for an

@@ -235,7 +235,8 @@ static void put_attribute(struct writing *w, struct sdp_text line,
 {
 	struct sdp_text value, name = sdp_attribute(line, &value);
 
-	if (w->line >= 0 && edit_line(w)->directed && is_direction(name))
+	if (w->line >= 0 && (edit_line(w)->bare ||
+			     (edit_line(w)->directed && is_direction(name))))
 		return;
 	if (is_dropped(w, name) || is_bundle(name, value) ||
 	    (w->e->no_pre && sdp_pre_is(name)))
