@@ -244,6 +244,30 @@ static void forked_answers(void **state)
 	refused(r, OUTSIDE, BODY_ANSWER, 1, SDP IKE SETUP("active") ABC,
 		"second far end");
 	rig_free(r);
+
+	r = rig(INSIDE, "told", true); /* whatever it says itself */
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	passes(r, OUTSIDE, BODY_ANSWER, 0, SDP IKE SETUP("active") ABC);
+	refused(r, OUTSIDE, BODY_ANSWER, 1, SDP NO_IKE, "second far end");
+	rig_free(r);
+}
+
+/* The first of them that has IKE is the one that has it. */
+static void forked_old_peers(void **state)
+{
+	struct rig *r = rig(INSIDE, "told", true);
+
+	(void)state;
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	passes(r, OUTSIDE, BODY_ANSWER, 0, SDP NO_IKE);
+	passes(r, OUTSIDE, BODY_ANSWER, 1, SDP NO_IKE);
+	assert_int_equal(r->use[2].far.there, 0);
+	passes(r, OUTSIDE, BODY_ANSWER, 2, SDP IKE SETUP("active") ABC);
+	assert_int_equal(r->use[3].far.there, 1);
+	assert_int_equal(r->use[3].begins, TUNNEL_BEGINS_THERE);
+	refused(r, OUTSIDE, BODY_ANSWER, 0, SDP IKE SETUP("active") ABC,
+		"second far end");
+	rig_free(r);
 }
 
 /* -- theirs ---------------------------------------------------------------- */
@@ -459,6 +483,7 @@ int main(void)
 		cmocka_unit_test(answers_that_do_not_fit),
 		cmocka_unit_test(another_certificate),
 		cmocka_unit_test(forked_answers),
+		cmocka_unit_test(forked_old_peers),
 		cmocka_unit_test(an_offer_of_theirs),
 		cmocka_unit_test(offers_that_do_not_fit),
 		cmocka_unit_test(a_line_in_the_middle),

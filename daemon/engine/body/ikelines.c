@@ -146,14 +146,12 @@ int ikelines_offer(struct call *c, struct job *j)
 	return c->ike_line ? make(j) : without(c, j);
 }
 
-/* Another early dialog had IKE agreed (5.3). */
+/* Another early dialog has IKE agreed (5.3). */
 static bool is_fork(const struct call *c, const struct job *j)
 {
-	const struct branch *b = job_deal(j)->branches;
+	const struct ike_lines *l = job_deal(j)->ike;
 
-	while (b && b->number == j->q.branch)
-		b = b->next;
-	return b && c->won < 0;
+	return l->agreed && l->branch != j->q.branch && c->won < 0;
 }
 
 static int agree(struct job *j, struct ike_lines *l,
@@ -169,6 +167,7 @@ static int agree(struct job *j, struct ike_lines *l,
 		return malformed(j, r, why);
 	l->answer = *answer;
 	l->agreed = true;
+	l->branch = j->q.branch;
 	l->begins = deal.offerer_begins ? TUNNEL_BEGINS_HERE
 					: TUNNEL_BEGINS_THERE;
 	return 0;
@@ -183,6 +182,10 @@ int ikelines_answer(const struct call *c, struct job *j)
 
 	if (!l || j->q.from == INSIDE)
 		return 0;
+	if (is_fork(c, j))
+		return job_fail(j, STAGE_TUNNEL, E_POLICY, "a second far end "
+				"answered an offer with IKE in it (RFC 6193 "
+				"5.3)");
 	r = read_line(c, j, &ike, &why);
 	if (r == E_NOTFOUND || (!r && !ike.at.port)) {
 		l->agreed = false;
@@ -190,10 +193,6 @@ int ikelines_answer(const struct call *c, struct job *j)
 	}
 	if (r)
 		return malformed(j, r, why);
-	if (is_fork(c, j))
-		return job_fail(j, STAGE_TUNNEL, E_POLICY, "a second far end "
-				"answered an offer with IKE in it (RFC 6193 "
-				"5.3)");
 	return agree(j, l, &ike);
 }
 

@@ -11,7 +11,8 @@
 /* What an offer and its answer say, as it stands in the outside's SDP. */
 struct ike_lines {
 	struct sdp_ike offer, answer;
-	bool agreed; /* both ends have it: begins is set */
+	bool agreed; /* both ends have it: begins is set ... */
+	unsigned branch; /* ... and where the far end answered, whose it is */
 	enum tunnel_begins begins;
 };
 
