@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNREAD "its certificate was not read"
+
 _Static_assert(IKECERTS_MAX <= IKE_CERTS_MAX, "charon gets all of a file");
 
 /* One file. */
@@ -89,7 +91,7 @@ void proof_free(struct proof *p)
 	free(p);
 }
 
-static const struct theirs *find(const struct proof *p, const char *peer)
+static struct theirs *find(const struct proof *p, const char *peer)
 {
 	for (size_t i = 0; i < p->n; i++)
 		if (!strcmp(p->theirs[i].peer, peer))
@@ -108,13 +110,31 @@ static bool same_certs(const struct held *a, const struct held *b)
 	return same;
 }
 
-bool proof_same(const struct proof *a, const struct proof *b,
-		const char *peer)
+static const char *take(struct held *h, struct held *later, bool *other)
 {
-	const struct theirs *of_a = find(a, peer), *of_b = find(b, peer);
+	struct held was = *h;
 
-	return of_a && of_b && same_certs(&a->ours, &b->ours) &&
-	       same_certs(&of_a->held, &of_b->held);
+	if (*h->why || same_certs(h, later))
+		return NULL;
+	if (*later->why)
+		return later->why;
+	*h = *later;
+	*later = was;
+	*other = true;
+	return NULL;
+}
+
+const char *proof_take_ours(struct proof *p, struct proof *later, bool *other)
+{
+	return take(&p->ours, &later->ours, other);
+}
+
+const char *proof_take(struct proof *p, struct proof *later, const char *peer,
+		       bool *other)
+{
+	struct theirs *t = find(p, peer), *next = find(later, peer);
+
+	return t && next ? take(&t->held, &next->held, other) : UNREAD;
 }
 
 void proof_ours(const struct proof *p, struct prints *out)
@@ -147,7 +167,7 @@ const char *proof_give(const struct proof *p, const char *peer,
 	struct vici_side *ours = &out->ours, *far = &out->theirs;
 
 	if (!t)
-		return "its certificate was not read";
+		return UNREAD;
 	if (*p->ours.why || *t->held.why)
 		return *p->ours.why ? p->ours.why : t->held.why;
 	ours->auth = far->auth = VICI_AUTH_PUBKEY;

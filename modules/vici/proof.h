@@ -26,9 +26,12 @@ void proof_free(struct proof *p); /* NULL is allowed */
  * the proof. NULL, or what is wrong with a file, and the cure. */
 const char *proof_give(const struct proof *p, const char *peer,
 		       struct ike_peer *out);
-/* Whether both have the same for a peer. */
-bool proof_same(const struct proof *a, const struct proof *b,
-		const char *peer);
+/* Takes ours, or a peer's, from what was read later, which has the one before
+ * then. NULL, with *other set if it is another one: or what is wrong with it,
+ * and nothing is changed. One that was of no use stays so. */
+const char *proof_take_ours(struct proof *p, struct proof *later, bool *other);
+const char *proof_take(struct proof *p, struct proof *later, const char *peer,
+		       bool *other);
 /* The fingerprint of ours; none without one that is of use. */
 void proof_ours(const struct proof *p, struct prints *out);
 /* Whether one of the certificates that are pinned for a peer has one of these

@@ -536,28 +536,17 @@ static bool is_proved(const struct stand *s)
 	return *s->peer->ike.cert && !s->broken;
 }
 
-static bool is_good(const struct charon *c, const struct proof *next)
-{
-	bool good = true;
-
-	for (const struct stand *s = c->stands; s; s = s->next) {
-		struct ike_peer p = { .name = s->peer->name };
-		const char *why = is_proved(s)
-			? proof_give(next, s->peer->name, &p) : NULL;
-
-		if (why)
-			log_error(TAG, "peer %s: %s; the certificates of IKE "
-				  "before stay", s->peer->name, why);
-		good = good && !why;
-	}
-	return good;
-}
-
-static int renew(struct charon *c, struct stand *s, const struct proof *was)
+/* What is wrong with one file keeps none of the others from being taken. */
+static int renew(struct charon *c, struct stand *s, struct proof *next,
+		 bool other)
 {
 	struct ike_peer p = { .name = s->peer->name };
+	const char *why = proof_take(c->proof, next, s->peer->name, &other);
 
-	if (!is_proved(s) || proof_same(was, c->proof, s->peer->name))
+	if (why)
+		log_error(TAG, "peer %s: %s; the one before stays",
+			  s->peer->name, why);
+	if (!other)
 		return 0;
 	proof_give(c->proof, s->peer->name, &p);
 	log_info(TAG, "peer %s: its certificate of IKE, or ours, is another "
@@ -569,20 +558,20 @@ int vici_standing_renew(struct standing *role, const struct policy *policy,
 			const struct proof_files *files)
 {
 	struct charon *c = role->state;
-	struct proof *was = c->proof, *next;
+	struct proof *next;
+	bool other = false;
+	const char *why;
 	int one, r = read_proof(c, policy, files, &next);
 
 	if (r)
 		return r;
-	if (!is_good(c, next)) {
-		proof_free(next);
-		return 0;
-	}
-	c->proof = next;
+	why = proof_take_ours(c->proof, next, &other);
+	if (why)
+		log_error(TAG, "%s; ours before stays", why);
 	for (struct stand *s = c->stands; s; s = s->next)
-		if ((one = renew(c, s, was)))
+		if (is_proved(s) && (one = renew(c, s, next, other)))
 			r = one;
-	proof_free(was);
+	proof_free(next);
 	return r;
 }
 

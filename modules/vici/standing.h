@@ -15,8 +15,8 @@ int vici_standing_new(const struct conf *c, struct standing **out);
 /* Reads the certificates of IKE, before it begins. E_NOMEM. */
 int vici_standing_certs(struct standing *s, const struct policy *policy,
 			const struct proof_files *files);
-/* Reads them again: what another one raised ends, and where one is of no use
- * those before stay. E_NOMEM. */
+/* Reads them again: what another one raised ends. In place of a file that is of
+ * no use the one before stays; the others are taken. E_NOMEM. */
 int vici_standing_renew(struct standing *s, const struct policy *policy,
 			const struct proof_files *files);
 void vici_standing_free(struct standing *s);
