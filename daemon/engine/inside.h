@@ -109,6 +109,7 @@ struct call {
 	bool carried;      /* the same way: in a tunnel of charon's ... */
 	bool within;       /* ... and there sealed, as they are without it */
 	bool before;       /* ... which must be up before anybody is called */
+	enum ike_sdp ike_sdp; /* the same way: whether SDP has IKE in it */
 	struct sdp_status pre[SDP_LINES_MAX]; /* where it stands, by line */
 	uint32_t pre_lines; /* those that count; a bit each */
 	bool pre_heard;    /* the outside's last description spoke of it */

@@ -60,19 +60,35 @@ static void must(int r, const struct conf_err *err)
 	abort();
 }
 
-struct child *mock_child_new(const char *text)
+static void read_conf(struct child *c, const char *text)
 {
-	struct child *c = calloc(1, sizeof *c);
 	struct conf_err err = { "no memory" };
 
-	if (!c)
-		abort();
-	c->fd = -1;
 	must(conf_parse(text, "test", NULL, settings_groups(), &c->conf, &err),
 	     &err);
 	must(settings_read(c->conf, &c->settings, &err), &err);
 	must(policy_new(c->conf, &c->policy, &err), &err);
+}
+
+struct child *mock_child_new(const char *text)
+{
+	struct child *c = calloc(1, sizeof *c);
+
+	if (!c)
+		abort();
+	c->fd = -1;
+	read_conf(c, text);
 	return c;
+}
+
+void mock_child_conf(struct child *c, const char *text)
+{
+	policy_free(c->policy);
+	conf_free(c->conf);
+	c->policy = NULL;
+	c->conf = NULL;
+	memset(&c->settings, 0, sizeof c->settings);
+	read_conf(c, text);
 }
 
 void mock_child_core(struct child *c, void *process_state)

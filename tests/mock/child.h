@@ -26,6 +26,8 @@ struct mock_sent {
  * given later, by mock_child_core(). */
 struct child *mock_child_new(const char *conf);
 void mock_child_core(struct child *c, void *process_state);
+/* Another configuration, before the process is told. The old one is freed. */
+void mock_child_conf(struct child *c, const char *conf);
 void mock_child_free(struct child *c);
 /* child_send() to p returns err from now on (0: works). */
 void mock_child_refuse(struct child *c, enum process p, int err);

@@ -178,6 +178,18 @@ struct rig *rig_new(const char *more_conf)
 	return r;
 }
 
+void rig_reload(struct rig *r, const char *what, const char *instead)
+{
+	const char *at = strstr(conf, what);
+	char text[8192];
+
+	assert_non_null(at);
+	snprintf(text, sizeof text, "%.*s%s%s", (int)(at - conf), conf, instead,
+		 at + strlen(what));
+	mock_child_conf(r->child, text);
+	assert_int_equal(engine_ops.reload(r->e), 0);
+}
+
 void rig_free(struct rig *r)
 {
 	if (r->call)

@@ -73,6 +73,9 @@ struct rig {
 };
 
 struct rig *rig_new(const char *more_conf);
+/* A reload to the same configuration, but for the first place where it says
+ * what. */
+void rig_reload(struct rig *r, const char *what, const char *instead);
 /* Ends the call if it is there; checks that nothing is left behind. */
 void rig_free(struct rig *r);
 struct call *rig_call(struct rig *r, enum face from, const char *peer_user);

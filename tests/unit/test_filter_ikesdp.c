@@ -445,6 +445,49 @@ static void a_line_that_comes_later(void **state)
 	rig_free(r);
 }
 
+/* A reload is for the calls to come. */
+static void another_policy_in_the_call(void **state)
+{
+	static const char *const rows[] = {
+		"profile = \"must\"; name = \"told\"",
+		"profile = \"ike\"; name = \"told\"",
+		"profile = \"told\"; name = \"another\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig *r = rig(INSIDE, "told", true);
+
+		passes(r, INSIDE, BODY_OFFER, 0, SDP);
+		passes(r, OUTSIDE, BODY_ANSWER, 0, SDP NO_IKE);
+		call_won(r->call, 0);
+		call_up(r->call);
+		rig_reload(r, "profile = \"told\"; name = \"told\"", rows[i]);
+		passes(r, OUTSIDE, BODY_OFFER, 0, HEAD AUDIO_2 NO_IKE);
+		hides();
+		passes(r, INSIDE, BODY_ANSWER, 0, SDP);
+		passes(r, INSIDE, BODY_OFFER, 0, SDP);
+		holds("PCMU/8000\r\n" OURS);
+		rig_free(r);
+	}
+}
+
+static void where_a_call_is_led(void **state)
+{
+	struct rig *r = rig(INSIDE, "ike", true);
+
+	(void)state;
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	hides();
+	assert_int_equal(call_redirect(r->call, "sip:x@told.example"), 0);
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	holds("PCMU/8000\r\n" OURS);
+	assert_int_equal(call_redirect(r->call, "sip:x@must.example"), 0);
+	passes(r, INSIDE, BODY_OFFER, 0, SDP);
+	refused(r, OUTSIDE, BODY_ANSWER, 0, SDP NO_IKE, "no IKE in the far");
+	rig_free(r);
+}
+
 static void what_the_session_says_is_the_phones(void **state)
 {
 	struct rig *r = rig(INSIDE, "told", false);
@@ -491,6 +534,8 @@ int main(void)
 		cmocka_unit_test(two_lines),
 		cmocka_unit_test(offers_in_the_call),
 		cmocka_unit_test(a_line_that_comes_later),
+		cmocka_unit_test(another_policy_in_the_call),
+		cmocka_unit_test(where_a_call_is_led),
 		cmocka_unit_test(what_the_session_says_is_the_phones),
 		cmocka_unit_test(a_tunnel_process_that_says_nothing),
 	};

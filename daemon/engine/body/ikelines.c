@@ -19,13 +19,6 @@
 #define PORT_IKE 500
 #define PORT_NATT 4500 /* where RFC 6193 5.4 has IKE begin */
 
-static enum ike_sdp wanted(const struct call *c)
-{
-	const struct profile *p = c->carried ? call_profile(c) : NULL;
-
-	return p ? p->ike_sdp : IKE_SDP_NONE;
-}
-
 /* The phone has seen no line yet. */
 static bool is_first(const struct call *c)
 {
@@ -51,7 +44,7 @@ int ikelines_prepare(struct call *c, struct job *j)
 	int r;
 
 	if (j->q.from != INSIDE || j->own || c->ike_line || !is_first(c) ||
-	    wanted(c) == IKE_SDP_NONE || n >= SDP_LINES_MAX)
+	    c->ike_sdp == IKE_SDP_NONE || n >= SDP_LINES_MAX)
 		return 0;
 	r = dual_add(c, n, "m=application 0 udp ike-esp-udpencap");
 	if (!r)
@@ -78,7 +71,7 @@ static int read_line(const struct call *c, const struct job *j,
 /* An offer or answer without it. */
 static int without(const struct call *c, struct job *j)
 {
-	if (wanted(c) != IKE_SDP_REQUIRE)
+	if (c->ike_sdp != IKE_SDP_REQUIRE)
 		return 0;
 	return job_fail(j, STAGE_TUNNEL, E_POLICY, "no IKE in the far end's "
 			"SDP (RFC 6193), and the profile has ike_sdp = "
@@ -139,7 +132,7 @@ static int theirs(struct call *c, struct job *j)
 
 int ikelines_offer(struct call *c, struct job *j)
 {
-	if (wanted(c) == IKE_SDP_NONE)
+	if (c->ike_sdp == IKE_SDP_NONE)
 		return 0;
 	if (j->q.from == OUTSIDE)
 		return theirs(c, j);
@@ -264,7 +257,7 @@ int ikelines_told(const struct call *c, struct job *j,
 		return 0;
 	}
 	if (ours->certs.n && !l->offer.certs.n &&
-	    wanted(c) == IKE_SDP_REQUIRE)
+	    c->ike_sdp == IKE_SDP_REQUIRE)
 		return job_fail(j, STAGE_TUNNEL, E_AUTH, "no fingerprint of a "
 				"certificate in the far end's SDP");
 	answer_ours(l, ours);
@@ -273,7 +266,7 @@ int ikelines_told(const struct call *c, struct job *j,
 
 bool ikelines_seen(const struct call *c, const struct job *j, unsigned line)
 {
-	return wanted(c) != IKE_SDP_NONE && !dual_hides(c, line) &&
+	return c->ike_sdp != IKE_SDP_NONE && !dual_hides(c, line) &&
 	       sdp_ike_is(&j->sdp, line);
 }
 

@@ -79,6 +79,7 @@ static void take(struct call *c, struct call *way)
 	c->carried = way->carried;
 	c->within = way->within;
 	c->before = way->before;
+	c->ike_sdp = way->ike_sdp;
 	c->avp = way->avp;
 	c->again = c->pressed = false;
 }

@@ -82,6 +82,7 @@ static int set_peer(struct call *c, const struct peer *p)
 	c->carried = p && !c->emergency && p->profile->media == MEDIA_IKE;
 	c->within = c->carried && p->profile->srtp_within;
 	c->before = c->carried && p->profile->ike_before;
+	c->ike_sdp = c->carried ? p->profile->ike_sdp : IKE_SDP_NONE;
 	c->sdp_vouched = call_signs(c);
 	if (c->emergency && c->need == NEED_REQUIRE)
 		c->need = NEED_PREFER;
