@@ -1,6 +1,6 @@
 # VICI
 VICI_TESTS = tests/unit/test_vici_ask tests/unit/test_vici_client \
-	tests/unit/test_vici_ike \
+	tests/unit/test_vici_hear tests/unit/test_vici_ike \
 	tests/unit/test_vici_message tests/unit/test_vici_reason \
 	tests/unit/test_vici_sa
 VICI_MOCK = tests/mock/alloc.c tests/mock/alloc.h \
@@ -16,6 +16,9 @@ tests_unit_test_vici_client_SOURCES = tests/unit/test_vici_client.c \
 	$(VICI_MOCK)
 tests_unit_test_vici_client_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_vici_client_LDADD = $(VICI_TEST_LIBS)
+tests_unit_test_vici_hear_SOURCES = tests/unit/test_vici_hear.c $(VICI_MOCK)
+tests_unit_test_vici_hear_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_vici_hear_LDADD = $(VICI_TEST_LIBS)
 tests_unit_test_vici_ike_SOURCES = tests/unit/test_vici_ike.c $(VICI_MOCK)
 tests_unit_test_vici_ike_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_vici_ike_LDADD = $(VICI_TEST_LIBS)

@@ -270,8 +270,9 @@ static void timed_out(struct child *c)
 		give_up(c);
 	if (c->state == CHILD_RAISING && c->refused)
 		why = "charon gave it up; its log may say why";
-	if (c->state == CHILD_RAISING && said->weight)
-		why = said->why;
+	if (c->state == CHILD_RAISING && (c->begun || c->refused) &&
+	    said->weight)
+		why = said->why; /* the far end's beginning has none */
 	child_failed(c, c->refused ? E_REFUSED : E_TIMEOUT, why);
 }
 

@@ -79,6 +79,13 @@ void hear_line(struct ike *m, const void *message, size_t len)
 	}
 }
 
+void hear_forget(struct peer *p)
+{
+	p->attempt = 0;
+	memset(&p->said, 0, sizeof p->said);
+	memset(&p->other, 0, sizeof p->other);
+}
+
 void hear_ike_down(struct peer *p, const struct vici_ike *ike)
 {
 	if (ike->state != VICI_IKE_CONNECTING)

@@ -145,8 +145,10 @@ static void on_down(void *user, const struct vici_down *down)
 
 	snprintf(m->trouble, sizeof m->trouble, "charon: %s", down->why);
 	event_del(m->sweep);
-	for (struct peer *p = m->peers; p; p = p->next)
+	for (struct peer *p = m->peers; p; p = p->next) {
+		hear_forget(p);
 		peer_forget(p, m->trouble);
+	}
 	m->ops->charon(m->user, false, down->why);
 }
 

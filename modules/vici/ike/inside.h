@@ -178,6 +178,8 @@ void peer_end_all(struct peer *p);
 void hear_line(struct ike *m, const void *message, size_t len);
 /* An IKE_SA is no more. As before. */
 void hear_ike_down(struct peer *p, const struct vici_ike *ike);
+/* charon is gone: another one counts its IKE_SAs anew. */
+void hear_forget(struct peer *p);
 
 /* -- adopt.c: what charon has already ------------------------------------- */
 
