@@ -15,7 +15,7 @@
 #include <event2/event.h>
 
 #define LONG_MS 60000
-#define SHORT_MS 40
+#define SHORT_MS 300
 
 static struct rig {
 	struct event_base *base;
@@ -58,6 +58,9 @@ static bool on_command(void *user, const char *command)
 		rig.settings.raise_ms = SHORT_MS; /* from the next step on */
 	return false;
 }
+
+#define CONNECTING(id) "cs-b { uniqueid = " id " state = CONNECTING " \
+	"initiator = yes }"
 
 static void need_key(void *user, const char *peer)
 {
@@ -212,12 +215,58 @@ static void numbers_end_with_charon(void **state)
 	assert_int_equal(rig.events, 1);
 }
 
+static void one_given_up_fails_no_other(void **state)
+{
+	(void)state;
+	rig.short_next = true;
+	begin("4");
+	WAIT(rig.events);
+	assert_int_equal(rig.err, E_TIMEOUT);
+	rig.short_next = false;
+	rig.settings.raise_ms = LONG_MS;
+	begin("5");
+	line("4", "giving up after 5 retransmits");
+	tell("ike-updown", CONNECTING("4"));
+	quiet();
+	assert_int_equal(rig.events, 1);
+	tell("ike-updown", CONNECTING("5"));
+	WAIT(rig.events == 2);
+	assert_int_equal(rig.err, E_REFUSED);
+}
+
+/* Before charon says in which IKE_SA it begins anew. */
+static void one_given_up_before_the_next_line(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	rig.short_next = true;
+	begin("4");
+	WAIT(rig.events);
+	rig.short_next = false;
+	rig.settings.raise_ms = LONG_MS;
+	n = rig.initiated;
+	use(false);
+	WAIT(rig.initiated > n);
+	line("4", "no private key found for 'a'");
+	tell("ike-updown", CONNECTING("4"));
+	quiet();
+	assert_int_equal(rig.events, 1);
+	line("4", "establishing CHILD_SA x{2}"); /* it joined that one */
+	tell("ike-updown", CONNECTING("4"));
+	WAIT(rig.events == 2);
+	assert_int_equal(rig.err, E_REFUSED);
+	assert_null(strstr(rig.why, "swanctl/private"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(a_wait_has_no_old_reason),
 		T(numbers_end_with_charon),
+		T(one_given_up_fails_no_other),
+		T(one_given_up_before_the_next_line),
 	};
 #undef T
 

@@ -243,8 +243,10 @@ static void give_up(struct child *c)
 	struct ike *m = c->peer->m;
 	struct vici_then then = ike_then(m, nothing, NULL);
 
-	if (!others_up(c))
-		vici_terminate(m->client, &which, true, &then);
+	if (others_up(c))
+		return;
+	c->peer->given_up = c->peer->attempt;
+	vici_terminate(m->client, &which, true, &then);
 }
 
 void child_failed(struct child *c, int err, const char *why)

@@ -68,6 +68,10 @@ void hear_line(struct ike *m, const void *message, size_t len)
 		return;
 	if (r.begins) {
 		p->attempt = line.ike_id;
+		if (p->given_up == p->attempt)
+			p->given_up = 0; /* it is joined */
+	} else if (line.ike_id == p->given_up) {
+		return; /* the next attempt has nothing of it */
 	} else if (line.ike_id == p->attempt) {
 		of_ours(p, &r);
 	} else if (r.check || (r.over && !r.weight)) {
@@ -81,14 +85,14 @@ void hear_line(struct ike *m, const void *message, size_t len)
 
 void hear_forget(struct peer *p)
 {
-	p->attempt = 0;
+	p->attempt = p->given_up = 0;
 	memset(&p->said, 0, sizeof p->said);
 	memset(&p->other, 0, sizeof p->other);
 }
 
 void hear_ike_down(struct peer *p, const struct vici_ike *ike)
 {
-	if (ike->state != VICI_IKE_CONNECTING)
+	if (ike->state != VICI_IKE_CONNECTING || ike->id == p->given_up)
 		return;
 	if (!ike->initiator) {
 		of_other(p, ike->id);

@@ -85,7 +85,8 @@ struct peer {
 	bool listed; /* what charon had was taken over */
 	bool dirty;  /* children came since the load that is under way */
 	uint32_t attempt; /* the IKE_SA in which this end began the last one */
-	struct vici_reason said; /* of it, if any weight */
+	uint32_t given_up; /* the one that came to nothing in time; or 0 */
+	struct vici_reason said; /* of the attempt, if any weight */
 	struct {
 		uint32_t ike_id; /* the last one that the other end began */
 		struct vici_reason said;
