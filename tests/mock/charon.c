@@ -207,6 +207,14 @@ const char *charon_heard(struct charon *c)
 	return buf_string(&c->heard);
 }
 
+void charon_turn(struct event_base *base)
+{
+	struct timeval tick = { 0, 1000 };
+
+	event_base_loopexit(base, &tick);
+	event_base_loop(base, EVLOOP_ONCE);
+}
+
 void charon_forget(struct charon *c)
 {
 	buf_clear(&c->heard);

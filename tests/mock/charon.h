@@ -8,6 +8,17 @@
 struct event_base;
 struct charon;
 
+/* Turns that loop for a millisecond. */
+void charon_turn(struct event_base *base);
+/* Turns it until the condition holds; a failure when it never does. */
+#define CHARON_WAIT(base, condition) do { \
+	for (int turns = 0; !(condition); turns++) { \
+		if (turns > 5000) \
+			fail_msg("never: %s", #condition); \
+		charon_turn(base); \
+	} \
+} while (0)
+
 /* Listens at path, removing what is there. Aborts when it cannot. */
 struct charon *charon_new(struct event_base *base, const char *path);
 void charon_free(struct charon *c);

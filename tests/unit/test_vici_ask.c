@@ -66,21 +66,7 @@ static void on_ike(void *user, struct vici_ike *ike)
 		rig.children++;
 }
 
-static void turn(void)
-{
-	struct timeval tick = { 0, 1000 };
-
-	event_base_loopexit(rig.base, &tick);
-	event_base_loop(rig.base, EVLOOP_ONCE);
-}
-
-#define WAIT(condition) do { \
-	for (int turns = 0; !(condition); turns++) { \
-		if (turns > 5000) \
-			fail_msg("never: %s", #condition); \
-		turn(); \
-	} \
-} while (0)
+#define WAIT(condition) CHARON_WAIT(rig.base, condition)
 
 static int set_up(void **state)
 {

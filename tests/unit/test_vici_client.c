@@ -125,21 +125,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void turn(void)
-{
-	struct timeval tick = { 0, 1000 };
-
-	event_base_loopexit(rig.base, &tick);
-	event_base_loop(rig.base, EVLOOP_ONCE);
-}
-
-#define WAIT(condition) do { \
-	for (int turns = 0; !(condition); turns++) { \
-		if (turns > 5000) \
-			fail_msg("never: %s", #condition); \
-		turn(); \
-	} \
-} while (0)
+#define WAIT(condition) CHARON_WAIT(rig.base, condition)
 
 static void be_up(void)
 {
@@ -204,7 +190,7 @@ static void only_one_is_under_way(void **state)
 	ask("one", NULL, LONG_MS);
 	ask("two", NULL, LONG_MS);
 	for (int i = 0; i < 20; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_string_equal(charon_heard(rig.charon), "request one\n");
 	charon_say(rig.charon, VICI_RESPONSE, NULL, NULL, 0);
 	WAIT(rig.dones == 2);
@@ -281,7 +267,7 @@ static void packets_come_octet_by_octet(void **state)
 	for (size_t i = 0; i < sizeof answer - 1; i++) {
 		assert_int_equal(rig.dones, 0);
 		charon_say_raw(rig.charon, answer + i, 1);
-		turn();
+		charon_turn(rig.base);
 	}
 	WAIT(rig.dones);
 	assert_int_equal(rig.done_err[0], 0);
@@ -308,7 +294,7 @@ static void large_requests_leave_in_parts(void **state)
 	charon_deaf(rig.charon, true);
 	assert_int_equal(vici_client_request(rig.client, &rq), 0);
 	for (int i = 0; i < 20; i++)
-		turn();
+		charon_turn(rig.base);
 	charon_deaf(rig.charon, false);
 	WAIT(rig.dones);
 	assert_int_equal(rig.done_err[0], 0);
@@ -404,7 +390,7 @@ static void claims_cost_nothing(void **state)
 	alloc_fail_never();
 	charon_say_raw(rig.charon, "\0\7\377\377\1\3", 6);
 	for (int i = 0; i < 20; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_true(alloc_largest() <= 64);
 	assert_true(vici_client_is_up(rig.client));
 }
@@ -481,7 +467,7 @@ static void a_steady_connection_starts_anew(void **state)
 	for (unsigned i = 1; i <= 3; i++) {
 		be_up();
 		for (int t = 0; t < 40; t++)
-			turn();
+			charon_turn(rig.base);
 		charon_hang_up(rig.charon);
 		WAIT(rig.downs == i);
 		assert_int_equal(rig.retry_ms[i - 1], 1);
@@ -656,7 +642,7 @@ static void asked_inside_an_answer(void **state)
 	WAIT(rig.dones == 2);
 	charon_silent(rig.charon, "one");
 	vici_client_request(rig.client, &rq);
-	turn();
+	charon_turn(rig.base);
 	charon_hang_up(rig.charon);
 	WAIT(rig.downs);
 	assert_int_equal(rig.eaches, 3);

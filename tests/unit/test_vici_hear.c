@@ -95,21 +95,7 @@ static void tried(void *user, const char *peer, const char *why)
 
 static const struct ike_ops ops = { need_key, on_event, on_charon, tried };
 
-static void turn(void)
-{
-	struct timeval tick = { 0, 1000 };
-
-	event_base_loopexit(rig.base, &tick);
-	event_base_loop(rig.base, EVLOOP_ONCE);
-}
-
-#define WAIT(condition) do { \
-	for (int turns = 0; !(condition); turns++) { \
-		if (turns > 5000) \
-			fail_msg("never: %s", #condition); \
-		turn(); \
-	} \
-} while (0)
+#define WAIT(condition) CHARON_WAIT(rig.base, condition)
 
 static int set_up(void **state)
 {
@@ -178,7 +164,7 @@ static void begin(const char *id)
 static void quiet(void)
 {
 	for (int i = 0; i < 30; i++)
-		turn();
+		charon_turn(rig.base);
 }
 
 /* Who waits for the far end's beginning has no reason of ours. */

@@ -177,27 +177,19 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void turn(void)
-{
-	struct timeval tick = { 0, 1000 };
-
-	event_base_loopexit(rig.base, &tick);
-	event_base_loop(rig.base, EVLOOP_ONCE);
-}
-
 #define WAIT(condition) do { \
 	for (int turns = 0; !(condition); turns++) { \
 		if (turns > 5000) \
 			fail_msg("never: %s; heard:\n%s", #condition, \
 				 rig.heard); \
-		turn(); \
+		charon_turn(rig.base); \
 	} \
 } while (0)
 
 static void quiet(void)
 {
 	for (int i = 0; i < 30; i++)
-		turn();
+		charon_turn(rig.base);
 }
 
 static struct addr addr(const char *text)

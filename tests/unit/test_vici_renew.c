@@ -172,20 +172,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void turn(void)
-{
-	struct timeval tick = { 0, 1000 };
-
-	event_base_loopexit(rig.base, &tick);
-	event_base_loop(rig.base, EVLOOP_ONCE);
-}
-
 static void wait_for(const char *heard)
 {
 	for (int turns = 0; !strstr(rig.heard, heard); turns++) {
 		if (turns > 5000)
 			fail_msg("never: %s; but\n%s", heard, rig.heard);
-		turn();
+		charon_turn(rig.base);
 	}
 }
 
@@ -216,7 +208,7 @@ static void nothing_of(const char *peer)
 	char text[64];
 
 	for (int i = 0; i < 50; i++)
-		turn();
+		charon_turn(rig.base);
 	snprintf(text, sizeof text, "callseal-%s", peer);
 	assert_null(strstr(rig.heard, text));
 }

@@ -191,20 +191,12 @@ static int begin(const char *vici, const char *peers)
 	return r;
 }
 
-static void turn(void)
-{
-	struct timeval tick = { 0, 1000 };
-
-	event_base_loopexit(rig.base, &tick);
-	event_base_loop(rig.base, EVLOOP_ONCE);
-}
-
 static void wait_for(const char *heard)
 {
 	for (int turns = 0; !strstr(rig.heard, heard); turns++) {
 		if (turns > 5000)
 			fail_msg("never: %s; but\n%s", heard, rig.heard);
-		turn();
+		charon_turn(rig.base);
 	}
 }
 
@@ -268,7 +260,7 @@ static void up_and_gone(void **state)
 	assert_non_null(trouble("b"));
 	say("up = yes " SA);
 	for (int i = 0; trouble("b") && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_null(trouble("b"));
 	assert_true(rig.standing->covers(rig.standing->state, "b", &local,
 					 &remote));
@@ -279,7 +271,7 @@ static void up_and_gone(void **state)
 	assert_int_equal(rig.changed, 0);
 	say("up = yes " SA_OF("3", "50000-50001"));
 	for (int i = 0; !rig.changed && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_int_equal(rig.changed, 1);
 	assert_null(trouble("b"));
 	assert_false(rig.standing->covers(rig.standing->state, "b", &local,
@@ -287,7 +279,7 @@ static void up_and_gone(void **state)
 	say(SA_OF("3", "50000-50001"));
 	say(SA);
 	for (int i = 0; !rig.gone && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_int_equal(rig.gone, 1);
 	assert_non_null(trouble("b"));
 }
@@ -295,7 +287,7 @@ static void up_and_gone(void **state)
 static void wait_gone(unsigned n)
 {
 	for (int i = 0; rig.gone < n && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_int_equal(rig.gone, n);
 }
 
@@ -308,7 +300,7 @@ static void gone_and_back_in_one_turn(void **state)
 	wait_for("initiate");
 	say("up = yes " SA);
 	for (int i = 0; trouble("b") && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	say(SA);
 	say("up = yes " SA_OF("3", "50000-50999"));
 	wait_gone(1);
@@ -337,10 +329,10 @@ static void another_key(void **state)
 	wait_for("initiate");
 	say("up = yes " SA);
 	for (int i = 0; trouble("b") && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	give("0123456789abcdef");
 	for (int i = 0; i < 20; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_null(trouble("b")); /* the same one */
 	*rig.heard = 0;
 	give("fedcba9876543210");
@@ -377,7 +369,7 @@ static void wait_down(const char *why)
 	const char *is = NULL;
 
 	for (int i = 0; (!is || !strstr(is, why)) && i < 1000; i++) {
-		turn();
+		charon_turn(rig.base);
 		is = rig.standing->down(rig.standing->state, "b");
 	}
 	assert_non_null(is);
@@ -416,7 +408,7 @@ static void a_child_is_refused(void **state)
 static void quiet(void)
 {
 	for (int i = 0; i < 200; i++)
-		turn();
+		charon_turn(rig.base);
 }
 
 /* Of what a stranger began in its name nothing fails. */
@@ -435,7 +427,7 @@ static void others_end_nothing(void **state)
 	assert_string_equal(trouble("b"), "it was not raised yet");
 	say("up = yes " SA);
 	for (int i = 0; trouble("b") && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_null(trouble("b"));
 	assert_null(rig.standing->down(rig.standing->state, "b"));
 }
@@ -471,7 +463,7 @@ static void a_call_is_refused(void **state)
 	log_words("4", BEGUN);
 	log_words("4", "no private key found for 'a.example'");
 	for (int i = 0; !rig.wanted && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_int_equal(rig.wanted, id);
 	assert_non_null(strstr(rig.why, "swanctl/private"));
 	assert_non_null(rig.standing->down(rig.standing->state, "b"));
@@ -616,7 +608,7 @@ static void renewed_certificates(void **state)
 	*rig.heard = 0;
 	assert_int_equal(renew(), 0); /* the same ones */
 	for (int i = 0; i < 50; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_null(strstr(rig.heard, "terminate"));
 
 	replace(1, cert_file("DNS:b.example", 0, theirs));
@@ -639,7 +631,7 @@ static void renewed_certificates(void **state)
 	replace(1, cert_file("DNS:c.example", 0, theirs));
 	assert_int_equal(renew(), 0);
 	for (int i = 0; i < 50; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_null(strstr(rig.heard, "load-conn"));
 	assert_null(strstr(rig.heard, "terminate"));
 }
@@ -751,14 +743,14 @@ static void waited_for(void **state)
 	assert_int_equal(rig.wanted, 0);
 	say("up = yes " SA);
 	for (int i = 0; !rig.wanted && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_int_equal(rig.wanted, id);
 	assert_string_equal(rig.why, "up");
 	assert_true(rig.standing->up(rig.standing->state, "b"));
 	rig.wanted = 0;
 	say(SA);
 	for (int i = 0; !rig.wanted && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_string_not_equal(rig.why, "up");
 }
 
@@ -853,7 +845,7 @@ static void raised_for_a_call(void **state)
 	assert_int_equal(s->want(s->state, "x", false, &a), E_NOTFOUND);
 	wait_for("list-sas ike = callseal-b");
 	for (int i = 0; i < 30; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_null(trouble("b"));
 	assert_null(strstr(rig.heard, "initiate"));
 	assert_int_equal(s->want(s->state, "b", false, &a), 0);
@@ -862,7 +854,7 @@ static void raised_for_a_call(void **state)
 	assert_int_equal(rig.wanted, 0);
 	say("up = yes " SA);
 	for (int i = 0; strcmp(rig.why, "up") && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_true(rig.wanted == a || rig.wanted == b);
 	s->unwant(s->state, a);
 	s->unwant(s->state, b);
@@ -870,7 +862,7 @@ static void raised_for_a_call(void **state)
 	say(SA);
 	*rig.heard = 0;
 	for (int i = 0; i < 30; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_int_equal(rig.gone, 0); /* nobody had it */
 	assert_false(s->up(s->state, "b"));
 	assert_null(strstr(rig.heard, "initiate"));
@@ -879,7 +871,7 @@ static void raised_for_a_call(void **state)
 	charon_free(rig.charon);
 	rig.charon = NULL;
 	for (int i = 0; rig.wanted != a && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_non_null(strstr(rig.why, "charon"));
 	assert_non_null(trouble("b"));
 }
@@ -892,7 +884,7 @@ static void raised_by_the_far_end(void **state)
 	wait_for("list-sas ike = callseal-b");
 	say("up = yes " SA);
 	for (int i = 0; i < 2500; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_null(strstr(rig.heard, "terminate"));
 	say(SA);
 	wait_gone(1);
@@ -951,13 +943,13 @@ static void what_charon_has(void **state)
 					    &rig), 0);
 	wait_for("list-sas noblock = yes");
 	for (int i = 0; n_seen < 100 && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_int_equal(n_seen, 101);
 	rig.have = "office { uniqueid = 3 state = CONNECTING }";
 	assert_int_equal(rig.standing->list(rig.standing->state, see, listed,
 					    &rig), 0);
 	for (int i = 0; n_seen < 200 && i < 1000; i++)
-		turn();
+		charon_turn(rig.base);
 	assert_int_equal(n_seen, 202);
 }
 
