@@ -41,6 +41,27 @@ require_certificate = yes
 '''
 
 
+# What each script needs for requests within dialogs; %s leads those that begin one.
+ROUTES = '''
+request_route {
+	if (has_totag()) {
+		if (loose_route()) { t_relay(); exit; }
+		if (is_method("ACK") && t_check_trans()) t_relay();
+		exit;
+	}
+	if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
+	record_route();
+%s
+	t_relay();
+}
+'''
+
+
+def leading(way):
+    """A routing script: what begins a dialog goes where these statements say."""
+    return ROUTES % way
+
+
 class Proxy:
     def __init__(self, lab, routes, sites='ab', six=False, issuer=None):
         """routes: the routing script, text of Kamailio's own language. With an

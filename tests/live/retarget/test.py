@@ -11,24 +11,13 @@ from lib import claims, speech, stage
 from lib.capture import Capture
 from lib.gateway import Gateway, Peer
 from lib.phone import Phone
-from lib.proxy import Proxy
+from lib.proxy import Proxy, leading
 
 KEY = '00112233445566778899aabbccddeeff'
 CAROL = 'sip:carol@b.example'
-ROUTES = '''
-request_route {
-	if (has_totag()) {
-		if (loose_route()) { t_relay(); exit; }
-		if (is_method("ACK") && t_check_trans()) t_relay();
-		exit;
-	}
-	if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
-	record_route();
+ROUTES = leading('''\
 	if ($rU == "bob") $rU = "carol";
-	$du = "sip:10.99.2.1:5060";
-	t_relay();
-}
-'''
+	$du = "sip:10.99.2.1:5060";''')
 
 
 def setup(t):
