@@ -35,6 +35,7 @@
  * reach it through the terms; which line of SDP carries a message is the
  * engine's business. The module only registers its records. */
 #include "daemon/base/err.h"
+#include "daemon/base/esp.h"
 #include "daemon/module.h"
 #include "modules/mikey/dhhmac.h"
 #include "modules/mikey/dhsign.h"
@@ -121,6 +122,25 @@ static const struct conf_group group = {
 static const struct conf_group *const groups[] = { &group, NULL };
 static const char *const provides[] = { "keying", NULL };
 
+/* A suite of old peers in a profile is of use with their dialect alone. */
+static int check_suites(const struct conf *c, struct conf_err *err)
+{
+	bool legacy = conf_bool(conf_one(c, "mikey"), "legacy");
+	const struct conf_node *p;
+
+	for (size_t i = 0; !legacy && (p = conf_at(c, "profiles", i)); i++)
+		for (size_t k = 0; k < conf_texts(p, "esp"); k++) {
+			const char *name = conf_text_at(p, "esp", k);
+
+			if (esp_suite_info(esp_suite_by_name(name))->legacy)
+				return conf_fail(err, p, "profiles.%s.esp: %s "
+						 "is of old peers; set mikey."
+						 "legacy, or leave it out",
+						 conf_node_name(p), name);
+		}
+	return 0;
+}
+
 static int check(const struct conf *c, struct conf_err *err)
 {
 	const struct conf_node *n = conf_one(c, "mikey");
@@ -135,7 +155,7 @@ static int check(const struct conf *c, struct conf_err *err)
 		return conf_fail(err, n, "mikey.derivation_rate: media."
 				 "transform = \"libsrtp2\" can do none; set "
 				 "0, or media.transform = \"evp\"");
-	return 0;
+	return check_suites(c, err);
 }
 
 static const struct keying *const methods[] = {

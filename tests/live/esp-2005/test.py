@@ -167,4 +167,4 @@ def refused(t, what, status=488, **settings):
 def check(t):
     a_call(t)
     refused(t, 'a suite that the profile does not name', sealed=profile('AES_128_GCM'))
-    refused(t, 'without mikey.legacy', 400, sealed=profile(OFFERED), legacy=False)
+    refused(t, 'without mikey.legacy', 400, legacy=False)
