@@ -804,8 +804,9 @@ static void own_addresses(const struct settings *s, struct tunnelpeer_own *own)
 		if (s->tunnel.seen[i].family)
 			own->at[own->n++] = &s->tunnel.seen[i];
 	for (size_t i = 0; (l = listener_at(s, i)); i++)
-		if (own->n < TUNNEL_OWN_MAX)
-			own->at[own->n++] = &l->addr;
+		own->at[own->n++] = &l->addr;
+	_Static_assert(4 + 2 + 2 * LISTEN_MAX <= TUNNEL_OWN_MAX,
+		       "room for all");
 }
 
 /* Nothing but ESP passes the ports of tunnels, so nobody else may have them. */
