@@ -58,12 +58,19 @@ static int grow(struct tunnels *c)
 	return 0;
 }
 
+/* As many as all ports may have: those that calls share have none, and whoever
+ * took the engine could ask for them without end. */
+static size_t most(const struct tunnels *c)
+{
+	return PORT_TUNNELS * ((size_t)c->own.port_max - c->own.port_min + 1);
+}
+
 int table_add(struct tunnels *c, uint64_t call, const struct addr *local,
 	      struct tunnel **out)
 {
 	struct tunnel **chain = table_port(c, local), *t;
 
-	if (c->last_id == UINT32_MAX)
+	if (c->last_id == UINT32_MAX || c->n >= most(c))
 		return E_FULL;
 	if (c->n == c->room && grow(c))
 		return E_NOMEM;

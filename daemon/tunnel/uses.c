@@ -14,6 +14,7 @@
 
 #define TAG "tunnel"
 #define RTP_AND_RTCP 2
+#define USES_MAX 65536 /* more lines than there are ports */
 
 struct use {
 	struct use *next;
@@ -103,8 +104,11 @@ static int take_key(struct uses *u, const struct msg_ike_keyed *m)
 static int add(struct uses *u, const struct msg_tunnel_use *m,
 	       struct use **out)
 {
-	struct use *x = calloc(1, sizeof *x);
+	struct use *x;
 
+	if (u->n == USES_MAX)
+		return E_FULL;
+	x = calloc(1, sizeof *x);
 	if (!x)
 		return E_NOMEM;
 	*out = x;

@@ -6,7 +6,7 @@
 
 #include "daemon/tunnel/tunnel.h"
 
-#define MAKER_PAIRS 4096
+#define MAKER_PAIRS 8192
 #define MAKER_SHARED 100000 /* groups of larger scopes: and the far end's last
                                octet */
 

@@ -244,6 +244,21 @@ static void scopes_are_not_mixed(void **state)
 	tunnels_clear(t);
 }
 
+/* They have no port, so an engine gone wild finds no end in those. */
+static void as_many_as_ports(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	while (n < 5000 && !reserve_of(CALL + n, 0))
+		n++;
+	assert_int_equal(n, 4 * 1200);
+	assert_int_equal(said.reserved.err, E_FULL);
+	tunnels_clear(t);
+	assert_int_equal(reserve_of(CALL, 0), 0);
+	tunnels_clear(t);
+}
+
 /* -- networks ------------------------------------------------------------- */
 
 /* From 10.1.7.0/24 and 10.1.8.0/24 to that network behind 10.2.2.2. */
@@ -332,6 +347,7 @@ int main(void)
 		TEST(new_keys_of_a_shared_tunnel),
 		TEST(who_cannot_turn_is_gone),
 		TEST(what_cannot_turn_is_told_soon), TEST(scopes_are_not_mixed),
+		TEST(as_many_as_ports),
 		TEST(networks_are_ours_and_theirs),
 		TEST(the_order_of_networks_is_nothing),
 	};

@@ -347,6 +347,18 @@ static void not_given(void **state)
 	assert_int_equal(uses_count(rig.uses), 0);
 }
 
+static void not_without_end(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 65536; i++) {
+		rig.n = 0;
+		assert_int_equal(use("b", false).err, 0);
+	}
+	rig.n = 0;
+	assert_int_equal(use("b", false).err, E_FULL);
+	assert_int_equal(uses_count(rig.uses), 65536);
+}
+
 static void the_engine_hears_of_the_end(void **state)
 {
 	uint32_t a = use("b", false).tunnel, b = use("b", false).tunnel;
@@ -676,6 +688,7 @@ int main(void)
 		T(ike_in_sdp),
 		T(who_begins),
 		T(not_given),
+		T(not_without_end),
 		T(the_engine_hears_of_the_end),
 		T(a_call_that_it_takes_no_more),
 		T(raised_for_a_call),
