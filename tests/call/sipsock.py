@@ -247,6 +247,11 @@ class Relay:
         return dict((k, int(v)) for k, v in
                     (x.split("=") for x in self.process.stdout.readline().split()))
 
+    def set(self, text):
+        """KEY=VALUE; what is sent from now on finds it set."""
+        self.say("set " + text)
+        self.stats()
+
     def reoffer(self):
         """Orders an offer of the gateway's own; what the order gave."""
         self.say("reoffer")

@@ -35,8 +35,7 @@ def lead(s, *more, ports=(11,), accounts=None):
     text = "".join(ACCOUNT % m % secret.name for m in more).rstrip(",")
     with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as f:
         f.write(CONF % (routes, text))
-    s.relay.say("set conf=%s" % f.name)
-    states(s)
+    s.relay.set("conf=%s" % f.name)
     os.unlink(f.name)
 
 
@@ -223,11 +222,11 @@ def auth_int_is_refused(s):
 @case(**ANY)
 def before_the_keeper(s):
     """A challenge that nobody can answer yet is no refusal: soon again."""
-    s.relay.say("set no_link=1")
+    s.relay.set("no_link=1")
     lead(s, "register = 60;")
     refuse(s.b, s.b.expect("REGISTER"), challenge("n0"))
     assert "keeper is not there" in trouble(s)
-    s.relay.say("set no_link=0")
+    s.relay.set("no_link=0")
     r = s.b.expect("REGISTER", 8 * SLOW)
     refuse(s.b, r, challenge("n1"))
     r = s.b.expect("REGISTER")
@@ -306,8 +305,7 @@ def lead_same(s):
     with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as f:
         f.write(CONF % ('"sip:127.0.0.1:%d"' % (PORT + 11),
                         (ACCOUNT % "register = 60;" % name).rstrip(",")))
-    s.relay.say("set conf=%s" % f.name)
-    states(s)
+    s.relay.set("conf=%s" % f.name)
     os.unlink(f.name)
 
 
@@ -363,13 +361,13 @@ def what_passes(s):
         same(no.get("Proxy-Authenticate"), ch, "the challenge")
         s.a.request("ACK", BOB, dict(d, ttag=no.tag("To")), cseq=1, branch=d["branch"])
         same(s.relay.stats()["answers"], asked, "digests")
-    s.relay.say("set no_keeper=1")
+    s.relay.set("no_keeper=1")
     d, i = s.invite()
     proxy(s.b, i, challenge("n2"))
     s.b.expect("ACK")
     no = s.a.expect("SIP/2.0 407")
     s.a.request("ACK", BOB, dict(d, ttag=no.tag("To")), cseq=1, branch=d["branch"])
-    s.relay.say("set no_keeper=0")
+    s.relay.set("no_keeper=0")
     d, i = s.invite()
     proxy(s.b, i, challenge("n3"))
     s.b.expect("ACK")
@@ -437,7 +435,7 @@ def session_refresh(s):
         s.b.reply(i, "200 OK", "B1", body=SDP, extra=allow + "Require: timer\r\n"
                   "Session-Expires: 100;refresher=uac\r\n")
         s.confirm(d)
-        s.relay.say("set skip=52")
+        s.relay.set("skip=52")
         r = s.b.expect(method, 3 * SLOW)
         refuse(s.b, r, challenge("s" + method))
         if method == "INVITE":
@@ -600,11 +598,11 @@ def requests_that_pass(s):
         ch = challenge("n1", realm=realm)
         refuse(s.b, s.b.expect("MESSAGE"), ch)
         same(s.a.expect("SIP/2.0 401").get("WWW-Authenticate"), ch, "the challenge")
-    s.relay.say("set no_keeper=1")
+    s.relay.set("no_keeper=1")
     s.a.request("MESSAGE", BOB, dialog(), body=b"hi", extra=text)
     refuse(s.b, s.b.expect("MESSAGE"), challenge("n2"))
     s.a.expect("SIP/2.0 401")
-    s.relay.say("set no_keeper=0")
+    s.relay.set("no_keeper=0")
     s.a.request("MESSAGE", BOB, dialog(), body=b"hi", extra=text)
     refuse(s.b, answered(s, s.b.expect("MESSAGE"), nonce="n3"), challenge("n4"))
     s.a.expect("SIP/2.0 401")  # the password is wrong

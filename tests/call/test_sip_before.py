@@ -115,7 +115,7 @@ def who_knows_already_is_not_told(s):
 
 @case(keys=BEFORE)
 def who_waits_for_nothing_is_refused(s):
-    s.relay.say("set not_due=1")
+    s.relay.set("not_due=1")
     _, i = s.invite()
     pracked(s, i, body=sdp("none"))
     ended(s, i)
@@ -264,8 +264,8 @@ def offers_that_cross(s):
 @case(keys=BEFORE)
 def an_offer_before_the_tunnel(s):
     """Of the far end's own, while we have not told it: later."""
-    s.relay.say("set answer=late")
-    s.relay.say("set late_ms=400")
+    s.relay.set("answer=late")
+    s.relay.set("late_ms=400")
     d, i = s.invite()
     pracked(s, i)
     e = called(i, "B1")
@@ -295,7 +295,7 @@ def the_200_does_not_overtake(s):
 
 @case(keys=BEFORE)
 def cancelled_while_the_tunnel_comes(s):
-    s.relay.say("set answer=never")
+    s.relay.set("answer=never")
     d, i = s.invite()
     pracked(s, i)
     s.a.expect("SIP/2.0 100", skip="")
@@ -816,7 +816,7 @@ def a_session_is_refreshed_by_the_core(s):
               "Session-Expires: 100;refresher=uac\r\n")
     s.confirm(d)
     n = s.relay.stats()["refreshed"]
-    s.relay.say("set skip=52")
+    s.relay.set("skip=52")
     r = s.b.expect("INVITE", 3 * SLOW)
     assert b"a=refresh" in r.body and not r.get("Require"), r.data
     s.b.reply(r, "200 OK", body=SDP, extra="Session-Expires: 100;refresher=uac\r\n")
@@ -851,7 +851,7 @@ def ended_somehow(s, caller, uri, d, final):
     d.update(ttag=final.tag("To"))
     caller.request("ACK", final.contact() if final.status == 200 else uri, d, cseq=d["invite"],
                    branch=None if final.status == 200 else d["branch"])
-    s.relay.say("set oom=0")
+    s.relay.set("oom=0")
     until, hung_up = time.monotonic() + 8 * SLOW, False
     while time.monotonic() < until:
         for end in (s.a, s.b):
@@ -927,7 +927,7 @@ def without_memory(s, call):
     """Wherever it runs out: the caller has a final response, and nothing is left."""
     ends = []
     while ends[-3:] != [200] * 3:  # by then nothing of a call is left that needs any
-        s.relay.say("set oom=%d" % (len(ends) + 1))
+        s.relay.set("oom=%d" % (len(ends) + 1))
         ends.append(call(s))
     assert len(ends) > 10 and {500, 200} <= set(ends), ends
 

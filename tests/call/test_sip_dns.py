@@ -57,7 +57,7 @@ def lead(s, records, *routes, extra=""):
     s.c = s.end(PORT + 12, OUTSIDE)
     with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as f:
         f.write(CONF % ", ".join('"sip:%s"' % r for r in routes) + extra)
-    s.relay.say("set conf=%s" % f.name)
+    s.relay.set("conf=%s" % f.name)
     end = time.monotonic() + 3 * SLOW
     while not all("maddr" in p for p in s.peers()) and time.monotonic() < end:
         time.sleep(0.05)

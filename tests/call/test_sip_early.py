@@ -444,14 +444,14 @@ def the_phone_need_not_know_100rel(s):
 @case(keys=("early=1", "oom=0"))
 def memory_runs_out(s):
     for n in range(1, 12):
-        s.relay.say("set oom=%d" % n)
+        s.relay.set("oom=%d" % n)
         d = dialog()
         d["branch"] = s.b.request("INVITE", "sip:alice@gateway.example", d, body=SDP, extra=ASKS)
         while True:  # whatever comes of it: an end within the time
             m = s.b.recv(0.3)
             if m is None or m.status >= 300:
                 break
-        s.relay.say("set oom=0")
+        s.relay.set("oom=0")
         s.relay.say("hangup 480 enough")
         while s.a.recv(0.05):
             pass

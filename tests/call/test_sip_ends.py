@@ -203,7 +203,7 @@ def the_wall_clock_steps(s):
     """An hour on or back: nobody's time is up by it, nor does it stand still."""
     for step in (3600, -7200, 3600):
         d, i = s.invite()
-        s.relay.say("set step=%d" % step)
+        s.relay.set("step=%d" % step)
         s.a.quiet(0.3 * SLOW, skip="SIP/2.0 100 ")
         s.b.reply(i, "180 Ringing", "B1")
         s.a.expect("SIP/2.0 180")
@@ -213,7 +213,7 @@ def the_wall_clock_steps(s):
         d["ttag"], d["uri"] = ok.tag("To"), ok.contact()
         s.a.request("ACK", d["uri"], d)
         s.b.expect("ACK", skip="INVITE")
-        s.relay.say("set step=%d" % -step)
+        s.relay.set("step=%d" % -step)
         s.a.quiet(0.3 * SLOW, skip="SIP/2.0 200 ")
         s.b.quiet(0.1, skip="INVITE")
         s.a.request("BYE", d["uri"], d)
@@ -285,7 +285,7 @@ def a_flood_is_bounded(s):
     for n in range(100):
         s.b.reply(i, "183 Progress", "B%d" % n, body=SDP)
     s.b.reply(i, "200 OK", "B5", body=SDP)
-    s.relay.say("set answer=mark")
+    s.relay.set("answer=mark")
     s.a.expect("SIP/2.0 200", 20, skip="SIP/2.0 1[08]")
     tags = [x for x in s.a.seen if x.startswith(b"SIP/2.0 183")]
     assert len(tags) <= 17, "%d branches were passed" % len(tags)
@@ -354,8 +354,7 @@ def refused_answer_in_ack(s):
 @case()
 def refused_reinvite_keeps_the_call(s):
     d, e = s.up()
-    s.relay.say("set offer=refuse")
-    s.relay.stats()
+    s.relay.set("offer=refuse")
     branch = s.b.request("INVITE", e["uri"], e, body=SDP)
     s.b.expect("SIP/2.0 488")
     s.b.request("ACK", e["uri"], e, branch=branch)
@@ -366,8 +365,7 @@ def refused_reinvite_keeps_the_call(s):
 @case()
 def refused_answer_of_a_reinvite_ends_it(s):
     d, e = s.up()
-    s.relay.say("set answer=refuse")
-    s.relay.stats()
+    s.relay.set("answer=refuse")
     s.b.request("INVITE", e["uri"], e, body=SDP)
     s.a.reply(s.a.expect("INVITE"), "200 OK", body=SDP)
     s.a.expect("ACK")
@@ -572,9 +570,9 @@ def a_branch_that_answers_late(s):
 @case(keys=("retries=1", "t1=%d" % T1))
 def memory_between_two(s):
     for n in range(1, 8):
-        s.relay.say("set retries=1")
+        s.relay.set("retries=1")
         d, i = s.invite()
-        s.relay.say("set oom=%d" % n)
+        s.relay.set("oom=%d" % n)
         s.b.reply(i, "488 Not Acceptable Here", "B1")
         s.b.expect("ACK")
         got = s.b.recv(0.4 * SLOW)
@@ -583,7 +581,7 @@ def memory_between_two(s):
             s.b.expect("ACK")
         s.a.expect("SIP/2.0 [45]", 2 * SLOW)
         s.a.request("ACK", BOB, d, branch=d["branch"], cseq=1)
-        s.relay.say("set oom=0")
+        s.relay.set("oom=0")
     s.gone(7)
 
 

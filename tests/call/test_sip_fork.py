@@ -493,7 +493,7 @@ def memory_runs_out(s):
     calls = 0
     for n in range(1, 24):
         d = dialog()
-        s.relay.say("set oom=%d" % n)
+        s.relay.set("oom=%d" % n)
         d["branch"] = s.b.request("INVITE", ALICE, d, body=SDP)
         for end in ends:
             i = end.recv(0.3)
@@ -502,7 +502,7 @@ def memory_runs_out(s):
                 end.recv(0.3)
         r = s.b.expect("SIP/2.0 [45]", 8 * SLOW)
         s.b.request("ACK", ALICE, dict(d, ttag=r.tag("To")), branch=d["branch"])
-        s.relay.say("set oom=0")
+        s.relay.set("oom=0")
         for end in ends + [s.b]:
             while end.recv(0.05):
                 pass

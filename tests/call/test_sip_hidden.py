@@ -294,11 +294,9 @@ def only_so_many_wait_to_be_known(s):
 
 def no_memory(s, what, n):
     """The n-th allocation fails: a final response, or nothing is wrong."""
-    s.relay.say("set oom=%d" % n)
-    s.relay.stats()
+    s.relay.set("oom=%d" % n)
     got = what(s)
-    s.relay.say("set oom=0")
-    s.relay.stats()
+    s.relay.set("oom=0")
     return got
 
 

@@ -27,8 +27,7 @@ def lead(s, *ports, keepalive=0):
         s.c = s.end(PORT + 12, OUTSIDE)
     with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as f:
         f.write(CONF % (keepalive, ", ".join('"%s"' % uri(p) for p in ports)))
-    s.relay.say("set conf=%s" % f.name)
-    s.peers()
+    s.relay.set("conf=%s" % f.name)
     os.unlink(f.name)
 
 

@@ -187,8 +187,7 @@ def memory_runs_out(s):
     """The n-th allocation fails: the call ends with 5xx or goes on, and nothing is left."""
     seen = set()
     for n in range(1, 14):
-        s.relay.say("set oom=%d" % n)
-        s.relay.stats()
+        s.relay.set("oom=%d" % n)
         d = dialog()
         branch = s.a.request("INVITE", BOB, d, body=SDP, extra="Supported: 100rel\r\n")
         got = s.a.expect("SIP/2.0", skip="nothing")
@@ -209,7 +208,7 @@ def memory_runs_out(s):
         else:
             s.a.request("ACK", BOB, d, branch=branch)
         settle(s, i)
-    s.relay.say("set oom=0")
+    s.relay.set("oom=0")
     same(seen, {200, 500}, "results")
     s.gone(s.relay.stats()["started"])
 

@@ -140,13 +140,13 @@ def its_nat_is_kept_open(s):
     phone.register(registrar)
     here.contact = "sip:carol@127.0.0.1:%d" % (PORT + 12)  # no NAT
     here.register(registrar)
-    s.relay.say("set keepalive=1")
+    s.relay.set("keepalive=1")
     ask = phone.end.expect("OPTIONS", 4 * SLOW)
     same(ask.uri, phone.contact, "Request-URI")
     phone.end.reply(ask, "405 Method Not Allowed", "x", contact=False)
     phone.end.expect("OPTIONS", 4 * SLOW)
     here.end.quiet(1.5)
-    s.relay.say("set keepalive=0")
+    s.relay.set("keepalive=0")
     same(len(listed(s)), 2, "bindings")
 
 

@@ -176,8 +176,7 @@ def off(s):
     phone.ask()
     s.a.expect("SIP/2.0 405")
     s.b.quiet()
-    s.relay.say("set register=1")
-    listed(s)
+    s.relay.set("register=1")
     s.b.request("REGISTER", REGISTRAR, dialog())
     s.b.expect("SIP/2.0 405")  # never from outside
 
@@ -297,8 +296,7 @@ def refreshes_too_soon(s):
     other.expect("SIP/2.0 200", 2 * SLOW)
     phone.register(registrar, expires=0)
     same([x["contact"] for x in listed(s)], ["sip:alice@10.1.1.9"], "registrations")
-    s.relay.say("set refresh=0")
-    listed(s)
+    s.relay.set("refresh=0")
     phone.register(registrar)
     phone.register(registrar)
 
@@ -398,8 +396,7 @@ def guesses_and_limits(s):
         s.a.reply(i, "404 Not Found", "A9")
         s.a.expect("ACK")
         s.b.expect("SIP/2.0 404")
-    s.relay.say("set hosts=1")
-    s.relay.stats()  # now it is set
+    s.relay.set("hosts=1")
     more = Phone(s.end(PORT + 12, INSIDE), "carol")
     more.ask()
     more.end.expect("SIP/2.0 403")
@@ -435,15 +432,14 @@ def memory_runs_out(s):
     seen = set()
     for n in range(1, 9):
         phone = Phone(s.a, "u%d" % n)
-        s.relay.say("set oom=%d" % n)
-        s.relay.stats()
+        s.relay.set("oom=%d" % n)
         phone.ask()
         r = s.b.recv(0.2 * SLOW)
         if r:
             s.b.reply(r, "200 OK", "R", contact=False,
                       extra="Contact: %s\r\n" % r.get("Contact"))
         seen.add(s.a.expect("SIP/2.0 (200|5)", 2 * SLOW).status)
-    s.relay.say("set oom=0")
+    s.relay.set("oom=0")
     registrar = Registrar(s.b)
     Phone(s.a).register(registrar)
     assert {200, 500} <= seen, seen

@@ -131,8 +131,7 @@ def a_repeated_register(s):
     phone = Phone(s.a)
     ok = phone.register()
     sent = s.a.last
-    s.relay.say("set life=0")
-    listed(s)
+    s.relay.set("life=0")
     s.a.send("", sent)
     same(s.a.expect("SIP/2.0 200").data, ok.data, "the answer")
 
@@ -172,8 +171,7 @@ def nonces_end(s):
             same(c.get("stale"), "true", what)
             assert c["nonce"] != first
         phone.register()  # with the new one
-    s.relay.say("set life=0")
-    listed(s)
+    s.relay.set("life=0")
     same(phone.learn(phone.register(status="401"))[0].get("stale"), "true", "too old")
     assert "credentials refused" not in s.logged(), s.logged()
 
@@ -204,15 +202,13 @@ def not_as_asked(s):
         phone.ask(extra="Authorization: %s\r\n" % text)
         no = s.a.expect("SIP/2.0 401", 2 * SLOW)
         assert "stale" not in no.data.decode(), what
-    s.relay.say("set md5=0")
-    s.relay.say("set any_qop=1")
-    listed(s)
+    s.relay.set("md5=0")
+    s.relay.set("any_qop=1")
     phone.challenge = None
     phone.register(answer={"qop": ""})
     no = phone.register(status="401", answer={"qop": ""})  # each nonce once
     same(phone.learn(no)[0].get("stale"), "true", "without counting")
-    s.relay.say("set md5=1")
-    listed(s)
+    s.relay.set("md5=1")
     other = Phone(s.a)
     other.ask()
     same([c["algorithm"] for c in other.learn(s.a.expect("SIP/2.0 401"))], ["MD5"], "MD5 alone")
@@ -477,22 +473,19 @@ def a_restart(s):
 def the_keeper_is_late(s):
     phone = Phone(s.a)
     phone.register()
-    s.relay.say("set verdict_ms=%d" % (400 * SLOW))
-    listed(s)
+    s.relay.set("verdict_ms=%d" % (400 * SLOW))
     d = phone.send("INVITE", "sip:bob@b.example", body=SDP)
     s.a.request("CANCEL", "sip:bob@b.example", d, branch=d["branch"])
     s.a.expect("SIP/2.0 200")
     s.a.expect("SIP/2.0 487")
     s.a.request("ACK", "sip:bob@b.example", d, branch=d["branch"])
     s.b.quiet(0.6 * SLOW)
-    s.relay.say("set verdict_ms=0")
+    s.relay.set("verdict_ms=0")
     for err in (-14, -16):  # E_TIMEOUT, E_CLOSED
-        s.relay.say("set verdict=%d" % err)
-        listed(s)
+        s.relay.set("verdict=%d" % err)
         same(phone.register(status="503").get("Retry-After"), "10", "Retry-After")
-    s.relay.say("set verdict=0")
-    s.relay.say("set verdict_ms=5000")
-    listed(s)
+    s.relay.set("verdict=0")
+    s.relay.set("verdict_ms=5000")
     phone.send("MESSAGE", "sip:bob@b.example", extra="Content-Type: text/plain\r\n", body="x")
     # and it still waits when the gateway ends
 
@@ -517,8 +510,7 @@ def guesses(s):
 
 @case(**OPTIONS)
 def limits(s):
-    s.relay.say("set hosts=1")
-    listed(s)
+    s.relay.set("hosts=1")
     phone = Phone(s.a)
     phone.register()
     Phone(s.end(PORT + 12, INSIDE), "carol").register(status="403")
@@ -533,9 +525,9 @@ def memory_runs_out(s):
         phone = Phone(s.a)
         phone.ask()
         phone.learn(s.a.expect("SIP/2.0 401", 2 * SLOW))
-        s.relay.say("set oom=%d" % n)
+        s.relay.set("oom=%d" % n)
         seen.add(phone.register(status="(200|5)").status)
-    s.relay.say("set oom=0")
+    s.relay.set("oom=0")
     phone = Phone(s.a)
     phone.register()
     assert seen <= {200, 500, 503} and len(seen) > 1, seen

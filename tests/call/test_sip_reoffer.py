@@ -262,7 +262,7 @@ def no_answer_at_all_ends_the_call(s):
 def bad_keys_in_the_answer_end_the_call(s):
     up(s)
     req = own(s)
-    s.relay.say("set answer=refuse")
+    s.relay.set("answer=refuse")
     s.b.reply(req, "200 OK", body=SDP)
     s.b.expect("ACK")
     s.b.expect("BYE")

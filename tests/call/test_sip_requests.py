@@ -253,7 +253,7 @@ def bad_requests(s):
 @case()
 def out_of_memory(s):
     for n in range(1, 12):
-        s.relay.say("set oom=%d" % n)
+        s.relay.set("oom=%d" % n)
         d = dialog()
         s.a.request("SUBSCRIBE", BOB, d, extra=MWI)
         got = s.b.recv(0.3 * SLOW)
@@ -262,7 +262,7 @@ def out_of_memory(s):
             continue
         s.b.reply(got, "603 Decline", "N1", contact=False)
         s.a.recv(SLOW)
-    s.relay.say("set oom=0")
+    s.relay.set("oom=0")
     left(s, 0)
 
 

@@ -414,7 +414,7 @@ def a_far_end_that_forgot_us_in_the_call(s):
     for n, (method, body, kw) in enumerate((
             ("UPDATE", SDP, {}), ("INFO", b"", {}), ("INVITE", SDP, {}),
             ("UPDATE", SDP, {"extra": CERTS, "body": "good"}), ("BYE", b"", {}))):
-        s.relay.say("set forgot=%d" % (not kw))
+        s.relay.set("forgot=%d" % (not kw))
         s.a.request(method, d["uri"], d, body=body)
         m = undecipherable(s, s.b.expect(method), **kw)
         answer(s, m, "B1", content=SDP if body else "")
@@ -428,7 +428,7 @@ def a_far_end_that_forgot_us_in_the_call(s):
 @case(keys=SIGNS)
 def once_is_enough(s):
     d, i = signed_up(s)
-    s.relay.say("set forgot=1")
+    s.relay.set("forgot=1")
     s.a.request("UPDATE", d["uri"], d, body=SDP)
     m = undecipherable(s, s.b.expect("UPDATE"))
     s.b.reply(m, "493 Undecipherable", "B1", contact=False, extra=CERTS, body="bad")
@@ -599,10 +599,9 @@ def other_requests_are_signed_with_their_words(s):
 @case(keys=SIGNS, log=True)
 def without_the_keeper_a_call_ends_here(s):
     for ours in (False, True):
-        s.relay.say("set no_seal=0")
+        s.relay.set("no_seal=0")
         d, i = signed_up(s)
-        s.relay.say("set no_seal=1")
-        s.relay.stats()  # it is set before the BYE comes
+        s.relay.set("no_seal=1")
         if ours:
             s.relay.say("hangup 200 bye")
             s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
@@ -640,7 +639,7 @@ def refreshes_are_signed(s):
               extra=own + "Content-Type: %s\r\n" % TYPE)
     s.confirm(d)
     for good, later in ((False, 46), (True, 11)):
-        s.relay.say("set skip=%d" % later)
+        s.relay.set("skip=%d" % later)
         update = s.b.expect("UPDATE", 4)
         check_sealed(update, "our UPDATE", bare=True)
         if good:

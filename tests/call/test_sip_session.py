@@ -13,7 +13,7 @@ UPDATES = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n"
 
 
 def skip(s, seconds):
-    s.relay.say("set skip=%d" % seconds)
+    s.relay.set("skip=%d" % seconds)
     time.sleep(0.05 * SLOW)  # nothing may be under way: its time would be up
 
 

@@ -386,13 +386,13 @@ def memory_runs_out(s):
     for n in range(1, 9):
         d, e = s.up(tag="B%d" % n)
         calls += 1
-        s.relay.say("set oom=%d" % n)
+        s.relay.set("oom=%d" % n)
         s.a.request("REFER", d["uri"], d, extra="Refer-To: <%s>\r\n" % CAROL)
         i = c.recv(0.3 * SLOW)
         if i is not None and i.method == "INVITE":
             c.reply(i, "486 Busy Here", "C%d" % n)
             c.expect("ACK", 2 * SLOW)
-        s.relay.say("set oom=0")
+        s.relay.set("oom=0")
         got = s.a.recv(0.3 * SLOW)
         while got is not None:
             if got.method == "NOTIFY":
