@@ -1,9 +1,11 @@
 /* ledger.c - slots of 128 bytes. See ledger.h.
  *
- * A slot is written in its place by one pwrite(), so that damage stays within
- * it; it ends in a checksum over its number and bytes. Slot 0, the head, has
- * the world that the records are of, and the sub-range. The checksum guards
- * against mishap; whoever may write the file may do as the daemon. */
+ * A slot is copied whole into its place in the mapped file, so that damage
+ * stays within it; it ends in a checksum over its number and bytes. An end of
+ * the process between two bytes of a slot shows as damage, and the sweep then
+ * goes by names. Slot 0, the head, has the world that the records are of, and
+ * the sub-range. The checksum guards against mishap; whoever may write the file
+ * may do as the daemon. */
 #include "modules/xfrm/ledger.h"
 
 #include "daemon/base/buf.h"
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +31,7 @@ static const char magic[24] = "callseal ledger 1\n";
 
 struct ledger {
 	int fd;
+	uint8_t *file; /* mapped: the head and most slots */
 	uint8_t world[LEDGER_WORLD];
 	uint32_t range;
 	struct ledger_record *record; /* [i] is slot i + 1 */
@@ -62,37 +66,18 @@ static struct buf room_of(uint8_t bytes[SLOT])
 	return (struct buf){ .data = bytes, .cap = SLOT, .max = SUM_AT };
 }
 
-static int write_bytes(const struct ledger *l, uint32_t slot,
-		       const uint8_t *bytes)
+static uint8_t *bytes_at(const struct ledger *l, uint32_t slot)
 {
-	ssize_t n;
-
-	do
-		n = pwrite(l->fd, bytes, SLOT, (off_t)slot * SLOT);
-	while (n < 0 && errno == EINTR);
-	return n == SLOT ? 0 : E_IO;
+	return l->file + (size_t)slot * SLOT;
 }
 
-static int write_sealed(const struct ledger *l, uint32_t slot, uint8_t *bytes)
+static void write_sealed(const struct ledger *l, uint32_t slot, uint8_t *bytes)
 {
 	uint64_t sum = sum_of(slot, bytes);
 
 	for (int i = 0; i < 8; i++)
 		bytes[SUM_AT + i] = (uint8_t)(sum >> (56 - 8 * i));
-	return write_bytes(l, slot, bytes);
-}
-
-/* 0, E_CLOSED at the end (or in the middle of a slot), E_IO. */
-static int read_bytes(const struct ledger *l, uint32_t slot, uint8_t *bytes)
-{
-	ssize_t n;
-
-	do
-		n = pread(l->fd, bytes, SLOT, (off_t)slot * SLOT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return E_IO;
-	return n == SLOT ? 0 : E_CLOSED;
+	memcpy(bytes_at(l, slot), bytes, SLOT);
 }
 
 static void put_addr(struct buf *b, const struct addr *a)
@@ -244,7 +229,7 @@ static bool same_name(const struct ledger_record *a,
 
 /* -- the file ------------------------------------------------------------- */
 
-static int write_head(const struct ledger *l)
+static void write_head(const struct ledger *l)
 {
 	uint8_t bytes[SLOT];
 	struct buf b = room_of(bytes);
@@ -252,19 +237,15 @@ static int write_head(const struct ledger *l)
 	buf_put(&b, magic, sizeof magic);
 	buf_put(&b, l->world, LEDGER_WORLD);
 	buf_u32(&b, l->range);
-	return write_sealed(l, 0, bytes);
+	write_sealed(l, 0, bytes);
 }
 
 /* E_FORMAT: it is none; *same: of this world. */
 static int read_head(struct ledger *l, bool *same)
 {
-	uint8_t bytes[SLOT];
-	struct reader in = reader_of(bytes, SUM_AT);
-	int r = read_bytes(l, 0, bytes);
+	struct reader in = reader_of(bytes_at(l, 0), SUM_AT);
 
-	if (r)
-		return r == E_IO ? r : E_FORMAT;
-	if (!sound(0, bytes) ||
+	if (!sound(0, bytes_at(l, 0)) ||
 	    memcmp(reader_bytes(&in, sizeof magic), magic, sizeof magic))
 		return E_FORMAT;
 	*same = !memcmp(reader_bytes(&in, LEDGER_WORLD), l->world,
@@ -273,9 +254,35 @@ static int read_head(struct ledger *l, bool *same)
 	return l->range <= RANGE_NONE ? 0 : E_FORMAT;
 }
 
+/* Room on the disk for all of it: a mapped file that cannot grow would end the
+ * process when it is written to. */
+static int make_room(const struct ledger *l)
+{
+	off_t size = (off_t)(l->most + 1) * SLOT;
+
+	return posix_fallocate(l->fd, 0, size) ? E_IO : 0;
+}
+
+static int map(struct ledger *l)
+{
+	void *at;
+
+	if (make_room(l))
+		return E_IO;
+	at = mmap(NULL, (l->most + 1) * SLOT, PROT_READ | PROT_WRITE,
+		  MAP_SHARED, l->fd, 0);
+	if (at == MAP_FAILED)
+		return errno == ENOMEM ? E_NOMEM : E_IO;
+	l->file = at;
+	return 0;
+}
+
 static int begin(struct ledger *l)
 {
-	return ftruncate(l->fd, 0) ? E_IO : write_head(l);
+	if (ftruncate(l->fd, 0) || make_room(l))
+		return E_IO;
+	write_head(l);
+	return 0;
 }
 
 static bool empty(const uint8_t *bytes)
@@ -286,16 +293,22 @@ static bool empty(const uint8_t *bytes)
 	return true;
 }
 
-static int read_slots(struct ledger *l)
+/* As an empty file is once there is room in it. */
+static bool is_blank(const struct ledger *l)
 {
-	uint8_t bytes[SLOT];
+	for (uint32_t slot = 0; slot <= l->most; slot++)
+		if (!empty(bytes_at(l, slot)))
+			return false;
+	return true;
+}
+
+static void read_slots(struct ledger *l)
+{
 	unsigned damaged = 0;
-	int r = 0;
 
 	for (size_t i = 0; i < l->most; i++) {
-		r = read_bytes(l, (uint32_t)i + 1, bytes);
-		if (r)
-			break;
+		const uint8_t *bytes = bytes_at(l, (uint32_t)i + 1);
+
 		if (empty(bytes))
 			continue;
 		if (!sound((uint32_t)i + 1, bytes) ||
@@ -313,32 +326,30 @@ static int read_slots(struct ledger *l)
 		log_error(TAG, "%u records of the ledger are damaged; what is "
 			  "in the kernel in this instance's name goes all the "
 			  "same", damaged);
-	return r == E_CLOSED ? 0 : r;
 }
 
 static int load(struct ledger *l)
 {
-	struct stat st;
 	bool same;
-	int r;
+	int r = map(l);
 
-	if (fstat(l->fd, &st))
-		return E_IO;
-	if (!st.st_size)
-		return begin(l);
-	r = read_head(l, &same);
-	if (r == E_FORMAT) {
-		log_error(TAG, "the ledger is damaged: SAs and policies of an "
-			  "earlier run may be left in the kernel; \"ip xfrm "
-			  "state\" and \"ip xfrm policy\" show them (reqids "
-			  "from 0x40000000)");
-		l->range = RANGE_NONE;
-		l->damaged = true;
-		return begin(l);
-	}
 	if (r)
 		return r;
-	return same ? read_slots(l) : begin(l);
+	if (read_head(l, &same)) {
+		l->range = RANGE_NONE;
+		l->damaged = !is_blank(l);
+		if (l->damaged)
+			log_error(TAG, "the ledger is damaged: SAs and "
+				  "policies of an earlier run may be left in "
+				  "the kernel; \"ip xfrm state\" and \"ip "
+				  "xfrm policy\" show them (reqids from "
+				  "0x40000000)");
+		return begin(l);
+	}
+	if (!same)
+		return begin(l);
+	read_slots(l);
+	return 0;
 }
 
 int ledger_new(int fd, size_t most, const uint8_t world[static LEDGER_WORLD],
@@ -370,6 +381,8 @@ void ledger_free(struct ledger *l)
 {
 	if (!l)
 		return;
+	if (l->file)
+		munmap(l->file, (l->most + 1) * SLOT);
 	free(l->record);
 	free(l->name);
 	free(l);
@@ -385,22 +398,16 @@ uint32_t ledger_range(const struct ledger *l)
 	return l->range;
 }
 
-int ledger_set_range(struct ledger *l, uint32_t n)
+void ledger_set_range(struct ledger *l, uint32_t n)
 {
-	uint32_t old = l->range;
-	int r;
-
 	l->range = n;
-	r = write_head(l);
-	if (r)
-		l->range = old;
-	return r;
+	write_head(l);
 }
 
 /* -- records -------------------------------------------------------------- */
 
-static int write_record(const struct ledger *l, uint32_t slot,
-			const struct ledger_record *rec)
+static void write_record(const struct ledger *l, uint32_t slot,
+			 const struct ledger_record *rec)
 {
 	uint8_t bytes[SLOT];
 	struct buf b = room_of(bytes);
@@ -410,23 +417,20 @@ static int write_record(const struct ledger *l, uint32_t slot,
 		put_sa(&b, &rec->sa);
 	else
 		put_policy(&b, &rec->policy);
-	return write_sealed(l, slot, bytes);
+	write_sealed(l, slot, bytes);
 }
 
 int ledger_put(struct ledger *l, const struct ledger_record *rec,
 	       uint32_t *slot)
 {
 	size_t i = l->hint;
-	int r;
 
 	while (i < l->most && l->record[i].kind)
 		i++;
 	l->hint = i;
 	if (i == l->most)
 		return E_FULL;
-	r = write_record(l, (uint32_t)i + 1, rec);
-	if (r)
-		return r;
+	write_record(l, (uint32_t)i + 1, rec);
 	l->record[i] = *rec;
 	/* never more than the file has */
 	l->record[i].sa.key = (struct esp_key){ 0 };
@@ -438,49 +442,35 @@ int ledger_put(struct ledger *l, const struct ledger_record *rec,
 	return 0;
 }
 
-static int change(struct ledger *l, uint32_t slot,
-		  const struct ledger_record *to)
+void ledger_turn(struct ledger *l, uint32_t slot, uint32_t spi)
 {
 	struct ledger_record *r = ledger_at(l, slot);
 
-	if (write_record(l, slot, to)) {
-		write_record(l, slot, r); /* as far as there is a disk */
-		return E_IO;
-	}
-	*r = *to;
-	return 0;
+	r->policy.spi = spi;
+	write_record(l, slot, r);
 }
 
-int ledger_turn(struct ledger *l, uint32_t slot, uint32_t spi)
+void ledger_rename(struct ledger *l, uint32_t slot, uint32_t reqid)
 {
-	struct ledger_record turned = *ledger_at(l, slot);
+	struct ledger_record *r = ledger_at(l, slot);
 
-	turned.policy.spi = spi;
-	return change(l, slot, &turned);
+	r->sa.reqid = reqid;
+	write_record(l, slot, r);
 }
 
-int ledger_rename(struct ledger *l, uint32_t slot, uint32_t reqid)
+void ledger_drop(struct ledger *l, uint32_t slot)
 {
-	struct ledger_record renamed = *ledger_at(l, slot);
-
-	renamed.sa.reqid = reqid;
-	return change(l, slot, &renamed);
-}
-
-int ledger_drop(struct ledger *l, uint32_t slot)
-{
-	static const uint8_t zero[SLOT];
 	struct ledger_record *r = ledger_at(l, slot);
 
 	if (!r)
-		return 0;
+		return;
 	r->kind = LEDGER_NONE;
 	l->used--;
 	if (slot - 1 < l->hint)
 		l->hint = slot - 1;
 	while (l->end && !l->record[l->end - 1].kind)
 		l->end--;
-	return write_bytes(l, slot, zero);
+	memset(bytes_at(l, slot), 0, SLOT);
 }
 
 struct ledger_record *ledger_at(const struct ledger *l, uint32_t slot)

@@ -3,10 +3,13 @@
  * after it said that the thing is gone: what is ours in the kernel is in the
  * ledger, never the other way round only. Holds no keys. One thread.
  *
- * Nothing is synced to the disk, since nothing needs to be: a crash of the
- * process loses no write, and a crash of the machine takes the kernel's SAs
- * with it. For which start of the machine and which network namespace the
- * records count is in the file; for another they are dropped. */
+ * The file is mapped: what was stored there stays, however the process ends, as
+ * with write(), and costs no system call. Nothing is synced to the disk, since
+ * nothing needs to be: a crash of the machine takes the kernel's SAs with it.
+ * Room for all records is taken at the start, so that no full disk is met
+ * later. Who cuts the file short ends the process (SIGBUS) as kill -9 would.
+ * For which start of the machine and which network namespace the records count
+ * is in the file; for another they are dropped. */
 #ifndef CALLSEAL_XFRM_LEDGER_H
 #define CALLSEAL_XFRM_LEDGER_H
 
@@ -36,7 +39,8 @@ int ledger_world(uint8_t out[static LEDGER_WORLD]);
 
 /* fd is an open file (read and write; borrowed): locked against a second
  * process, until it is closed everywhere. An empty file is a first start.
- * E_EXISTS: another process has it; E_IO, E_NOMEM. Losses are logged. */
+ * E_EXISTS: another process has it; E_IO: no room on the disk for all records,
+ * or a file that cannot be mapped; E_NOMEM. Losses are logged. */
 int ledger_new(int fd, size_t most, const uint8_t world[static LEDGER_WORLD],
 	       struct ledger **out);
 void ledger_free(struct ledger *l); /* NULL is allowed */
@@ -44,20 +48,19 @@ void ledger_free(struct ledger *l); /* NULL is allowed */
  * than the ledger knows. */
 bool ledger_damaged(const struct ledger *l);
 
-/* The instance's sub-range of names (range.h), RANGE_NONE before it is set.
- * E_IO. */
+/* The instance's sub-range of names (range.h); RANGE_NONE: not set yet. */
 uint32_t ledger_range(const struct ledger *l);
-int ledger_set_range(struct ledger *l, uint32_t n);
+void ledger_set_range(struct ledger *l, uint32_t n);
 
-/* Slots count from 1. E_FULL: most of them are taken; E_IO: it was not
- * written, and the kernel must not be asked. */
+/* Slots count from 1. E_FULL: most of them are taken, and the kernel must not
+ * be asked. */
 int ledger_put(struct ledger *l, const struct ledger_record *r, uint32_t *slot);
-/* The same policy, with another SPI in its template. E_IO: it is as it was. */
-int ledger_turn(struct ledger *l, uint32_t slot, uint32_t spi);
-/* The same SA, under another reqid. E_IO: it is as it was. */
-int ledger_rename(struct ledger *l, uint32_t slot, uint32_t reqid);
-/* E_IO: the record may come back with the next start. */
-int ledger_drop(struct ledger *l, uint32_t slot);
+/* The same policy, with another SPI in its template. */
+void ledger_turn(struct ledger *l, uint32_t slot, uint32_t spi);
+/* The same SA, under another reqid. */
+void ledger_rename(struct ledger *l, uint32_t slot, uint32_t reqid);
+/* One that is not there is no matter. */
+void ledger_drop(struct ledger *l, uint32_t slot);
 /* Borrowed until it is dropped; NULL: nothing there. */
 struct ledger_record *ledger_at(const struct ledger *l, uint32_t slot);
 /* The next used slot after that one (0: the first); 0: no more. */

@@ -112,9 +112,7 @@ static int record(struct raising *g, size_t i, const struct ledger_record *rec)
 
 	g->ours[i] = !r;
 	return !r ? 0 : ask_failed(g->why, r, "the ledger cannot record it: "
-				   "%s%s%s", err_text(r),
-				   r == E_IO ? ": " : "",
-				   r == E_IO ? strerror(errno) : "");
+				   "%s", err_text(r));
 }
 
 static int record_sa(struct raising *g, size_t i, const struct ipsec_sa *sa)
@@ -132,10 +130,8 @@ static int record_sa(struct raising *g, size_t i, const struct ipsec_sa *sa)
 		return ask_refused(g->why, &g->q[i], EEXIST, "it is ours");
 	/* the record first: what a crash leaves then under the old reqid, a
 	 * reserved SPI, the kernel drops by itself */
-	if (old->sa.reqid != sa->reqid &&
-	    ledger_rename(g->x->ledger, slot, sa->reqid))
-		return ask_failed(g->why, E_IO, "the ledger cannot record it: "
-				  "%s", strerror(errno));
+	if (old->sa.reqid != sa->reqid)
+		ledger_rename(g->x->ledger, slot, sa->reqid);
 	g->q[i].kind = REQUEST_SA_UPDATE;
 	g->slot[i] = slot;
 	g->ours[i] = true;
@@ -366,9 +362,7 @@ int xfrm_turn(struct xfrm *x, uint32_t slot, uint32_t spi,
 	p = rec->policy;
 	old = p.spi;
 	p.spi = spi;
-	if (ledger_turn(x->ledger, slot, spi))
-		return ask_failed(why, E_IO, "the ledger cannot record it: %s",
-				  strerror(errno));
+	ledger_turn(x->ledger, slot, spi);
 	r = link_run(x->link, &q, 1, &done, NULL, NULL);
 	if (!r && !done)
 		return 0;

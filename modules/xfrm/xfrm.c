@@ -67,11 +67,10 @@ static int claim(struct xfrm *x, struct used *used, struct xfrm_why *why)
 	uint32_t n;
 	int r = range_claim(is_used, used, &n, &x->lock);
 
-	if (!r)
-		r = ledger_set_range(x->ledger, n);
 	if (r)
 		return ask_failed(why, r, "no sub-range of reqids: %s",
 				  err_text(r));
+	ledger_set_range(x->ledger, n);
 	x->range = range_of(n);
 	return 0;
 }

@@ -11,12 +11,15 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/xfrm_samples.h"
@@ -74,18 +77,18 @@ static void a_restart_forgets_nothing_but_keys(void **state)
 	const struct ledger_record *r;
 	struct ipsec_policy p = a_policy(7).policy;
 	struct addr dst = sample_addr("10.99.2.1");
-	uint8_t bytes[8 * SLOT];
+	uint8_t bytes[(MOST + 1) * SLOT];
 	int fd = fd_new();
 	struct ledger *l = open_at(fd);
 	ssize_t n;
 
 	(void)state;
 	assert_int_equal(ledger_range(l), RANGE_NONE);
-	assert_int_equal(ledger_set_range(l, 77), 0);
+	ledger_set_range(l, 77);
 	put(l, an_sa(0x2001));
 	put(l, a_policy(7));
 	put(l, an_sa(0x2002));
-	assert_int_equal(ledger_drop(l, 3), 0);
+	ledger_drop(l, 3);
 	ledger_free(l);
 	n = pread(fd, bytes, sizeof bytes, 0);
 	assert_null(memmem(bytes, (size_t)n, sample_key(1).key, 16));
@@ -193,27 +196,155 @@ static void it_fills_and_empties(void **state)
 	for (uint32_t i = 1; i <= MOST; i++)
 		ledger_drop(l, i);
 	assert_int_equal(ledger_next(l, 0), 0);
-	assert_int_equal(ledger_drop(l, 1), 0);
+	ledger_drop(l, 1); /* nothing is there any more */
+	assert_int_equal(ledger_count(l), 0);
 	ledger_free(l);
 	close(fd);
 }
 
-static void without_a_disk_nothing_is_recorded(void **state)
+static void a_full_disk_is_met_at_the_start(void **state)
 {
-	struct ledger_record r = an_sa(0x2001);
-	int fd = fd_new(), full = open("/dev/full", O_RDWR | O_CLOEXEC);
+	int fd = memfd_create("ledger", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct ledger *l = NULL;
+
+	(void)state;
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+	assert_int_equal(ledger_new(fd, MOST, world, &l), E_IO);
+	assert_null(l);
+	close(fd);
+}
+
+/* Sparse, it would meet a full disk when it is written to, and end us. */
+static void all_room_is_taken_at_the_start(void **state)
+{
+	int fd = fd_new();
+	struct ledger *l = open_at(fd);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, (MOST + 1) * SLOT);
+	assert_true(st.st_blocks * 512 >= st.st_size);
+	ledger_free(l);
+	/* a ledger of a shorter kind grows, and loses nothing */
+	l = open_at(fd);
+	put(l, an_sa(0x2001));
+	ledger_free(l);
+	assert_int_equal(ftruncate(fd, 2 * SLOT), 0);
+	l = open_at(fd);
+	assert_false(ledger_damaged(l));
+	assert_int_equal(ledger_count(l), 1);
+	ledger_free(l);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, (MOST + 1) * SLOT);
+	close(fd);
+}
+
+/* An end between taking the room and writing the head, or of the machine. */
+static void a_blank_file_is_a_first_start(void **state)
+{
+	int fd = fd_new();
+	struct ledger *l;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, (MOST + 1) * SLOT), 0);
+	l = open_at(fd);
+	assert_false(ledger_damaged(l));
+	ledger_free(l);
+	/* but not where there are records without a head */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, (MOST + 1) * SLOT), 0);
+	assert_int_equal(pwrite(fd, "x", 1, MOST * SLOT + 5), 1);
+	log_to(quiet);
+	l = open_at(fd);
+	log_to(NULL);
+	assert_true(ledger_damaged(l));
+	ledger_free(l);
+	close(fd);
+}
+
+/* A child that ends by SIGKILL behind its last change. */
+static void write_and_die(int fd)
+{
 	struct ledger *l = open_at(fd);
 	uint32_t slot;
 
+	ledger_set_range(l, 5);
+	put(l, an_sa(0x2001));
+	slot = put(l, a_policy(7));
+	ledger_drop(l, put(l, an_sa(0x2002)));
+	ledger_turn(l, slot, 0x3003);
+	ledger_rename(l, 1, 0x40000009);
+	raise(SIGKILL);
+}
+
+static void what_was_said_before_a_kill_is_there(void **state)
+{
+	int fd = fd_new(), status;
+	pid_t pid = fork();
+	struct ledger *l;
+
 	(void)state;
-	assert_int_equal(dup2(full, fd), fd);
-	assert_int_equal(ledger_put(l, &r, &slot), E_IO);
-	assert_int_equal(ledger_count(l), 0);
-	assert_int_equal(ledger_set_range(l, 3), E_IO);
-	assert_int_equal(ledger_range(l), RANGE_NONE);
+	if (!pid)
+		write_and_die(fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	l = open_at(fd);
+	assert_false(ledger_damaged(l));
+	assert_int_equal(ledger_range(l), 5);
+	assert_int_equal(ledger_count(l), 2);
+	assert_int_equal(ledger_at(l, 1)->sa.spi, 0x2001);
+	assert_int_equal(ledger_at(l, 1)->sa.reqid, 0x40000009);
+	assert_int_equal(ledger_at(l, 2)->policy.spi, 0x3003);
 	ledger_free(l);
 	close(fd);
-	close(full);
+}
+
+/* What cannot be recorded must not get as far as the kernel. */
+static void cut_short_it_ends_the_process(void **state)
+{
+	struct ledger_record r = an_sa(0x2001);
+	int fd = fd_new(), status;
+	struct ledger *l = open_at(fd);
+	uint32_t slot;
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		signal(SIGBUS, SIG_DFL);
+		_exit(ftruncate(fd, 0) || ledger_put(l, &r, &slot));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+	ledger_free(l);
+	close(fd);
+}
+
+/* Of a record only the first bytes came. */
+static void a_torn_record_is_damage(void **state)
+{
+	uint8_t bytes[SLOT] = { 0 };
+	int fd;
+
+	(void)state;
+	log_to(quiet);
+	for (size_t len = 1; len < SLOT; len++) {
+		struct ledger *l;
+
+		fd = fd_new();
+		l = open_at(fd);
+		put(l, a_policy(7));
+		ledger_free(l);
+		assert_int_equal(pread(fd, bytes, SLOT, SLOT), SLOT);
+		memset(bytes + len, 0, SLOT - len);
+		assert_int_equal(pwrite(fd, bytes, SLOT, SLOT), SLOT);
+		l = open_at(fd);
+		assert_true(ledger_damaged(l));
+		assert_int_equal(ledger_count(l), 0);
+		ledger_free(l);
+		close(fd);
+	}
+	log_to(NULL);
 }
 
 static void two_processes_do_not_share_it(void **state)
@@ -404,7 +535,12 @@ int main(void)
 		cmocka_unit_test(the_world_stays_the_same),
 		cmocka_unit_test(damage_stays_within_its_record),
 		cmocka_unit_test(it_fills_and_empties),
-		cmocka_unit_test(without_a_disk_nothing_is_recorded),
+		cmocka_unit_test(a_full_disk_is_met_at_the_start),
+		cmocka_unit_test(all_room_is_taken_at_the_start),
+		cmocka_unit_test(a_blank_file_is_a_first_start),
+		cmocka_unit_test(what_was_said_before_a_kill_is_there),
+		cmocka_unit_test(cut_short_it_ends_the_process),
+		cmocka_unit_test(a_torn_record_is_damage),
 		cmocka_unit_test(two_processes_do_not_share_it),
 		cmocka_unit_test(ranges_do_not_overlap),
 		cmocka_unit_test(priorities_tell_whose_a_policy_is),
