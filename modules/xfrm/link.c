@@ -217,9 +217,21 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* E_TIMEOUT: *end is over. 0 there: it begins to run. */
+static int wait_until(struct mnl_socket *s, uint64_t *end)
+{
+	uint64_t now = now_ms();
+
+	*end = *end ? *end : now + WAIT_MS;
+	if (now >= *end)
+		return E_TIMEOUT;
+	readable(s, WAIT_MS);
+	return 0;
+}
+
 static int collect(struct link *l, struct run *run)
 {
-	uint64_t end = now_ms() + WAIT_MS;
+	uint64_t end = 0;
 	size_t len[PARTS];
 	int r = 0;
 
@@ -228,10 +240,8 @@ static int collect(struct link *l, struct run *run)
 
 		if (n > 0)
 			r = take_some(l, run, len, n);
-		else if (n == -EAGAIN && now_ms() >= end)
-			r = E_TIMEOUT;
 		else if (n == -EAGAIN)
-			readable(l->ask, WAIT_MS);
+			r = wait_until(l->ask, &end);
 		else if (n && n != -EINTR)
 			r = E_LOST;
 	}
