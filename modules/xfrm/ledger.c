@@ -36,6 +36,7 @@ struct ledger {
 	uint32_t range;
 	struct ledger_record *record; /* [i] is slot i + 1 */
 	uint64_t *name;               /* hash of its name in the kernel */
+	uint32_t *first, *next; /* slots by name: of each hash, behind each */
 	size_t most, used, end;       /* end: none is used from there on */
 	size_t hint;                  /* none is free before it */
 	bool damaged;
@@ -227,6 +228,31 @@ static bool same_name(const struct ledger_record *a,
 	       ipsec_selector_equal(&a->policy.sel, &b->policy.sel);
 }
 
+/* The first slot of those whose names may be that one. */
+static uint32_t *first_at(const struct ledger *l, uint64_t name)
+{
+	return &l->first[name % l->most];
+}
+
+static void index_add(struct ledger *l, uint32_t slot)
+{
+	uint32_t *first;
+
+	l->name[slot - 1] = name_of(&l->record[slot - 1]);
+	first = first_at(l, l->name[slot - 1]);
+	l->next[slot - 1] = *first;
+	*first = slot;
+}
+
+static void index_remove(struct ledger *l, uint32_t slot)
+{
+	uint32_t *at = first_at(l, l->name[slot - 1]);
+
+	while (*at != slot)
+		at = &l->next[*at - 1];
+	*at = l->next[slot - 1];
+}
+
 /* -- the file ------------------------------------------------------------- */
 
 static void write_head(const struct ledger *l)
@@ -317,7 +343,7 @@ static void read_slots(struct ledger *l)
 			damaged++;
 			continue;
 		}
-		l->name[i] = name_of(&l->record[i]);
+		index_add(l, (uint32_t)i + 1);
 		l->used++;
 		l->end = i + 1;
 	}
@@ -366,10 +392,11 @@ int ledger_new(int fd, size_t most, const uint8_t world[static LEDGER_WORLD],
 	memcpy(l->world, world, LEDGER_WORLD);
 	l->record = calloc(most, sizeof *l->record);
 	l->name = calloc(most, sizeof *l->name);
-	if (l->record && l->name && flock(fd, LOCK_EX | LOCK_NB))
-		r = errno == EWOULDBLOCK ? E_EXISTS : E_IO;
-	else if (l->record && l->name)
-		r = load(l);
+	l->first = calloc(most, sizeof *l->first);
+	l->next = calloc(most, sizeof *l->next);
+	if (l->record && l->name && l->first && l->next)
+		r = flock(fd, LOCK_EX | LOCK_NB)
+			? (errno == EWOULDBLOCK ? E_EXISTS : E_IO) : load(l);
 	if (r)
 		ledger_free(l);
 	else
@@ -385,6 +412,8 @@ void ledger_free(struct ledger *l)
 		munmap(l->file, (l->most + 1) * SLOT);
 	free(l->record);
 	free(l->name);
+	free(l->first);
+	free(l->next);
 	free(l);
 }
 
@@ -434,7 +463,7 @@ int ledger_put(struct ledger *l, const struct ledger_record *rec,
 	l->record[i] = *rec;
 	/* never more than the file has */
 	l->record[i].sa.key = (struct esp_key){ 0 };
-	l->name[i] = name_of(rec);
+	index_add(l, (uint32_t)i + 1);
 	l->used++;
 	if (i >= l->end)
 		l->end = i + 1;
@@ -464,6 +493,7 @@ void ledger_drop(struct ledger *l, uint32_t slot)
 
 	if (!r)
 		return;
+	index_remove(l, slot);
 	r->kind = LEDGER_NONE;
 	l->used--;
 	if (slot - 1 < l->hint)
@@ -487,16 +517,15 @@ uint32_t ledger_next(const struct ledger *l, uint32_t slot)
 	return 0;
 }
 
-/* The bytes of thousands of records are more than a cache holds, their hashes
- * are not. */
 static uint32_t find(const struct ledger *l, const struct ledger_record *like)
 {
 	uint64_t name = name_of(like);
+	uint32_t slot = *first_at(l, name);
 
-	for (uint32_t i = 0; i < l->end; i++)
-		if (l->name[i] == name && same_name(&l->record[i], like))
-			return i + 1;
-	return 0;
+	while (slot && !(l->name[slot - 1] == name &&
+			 same_name(&l->record[slot - 1], like)))
+		slot = l->next[slot - 1];
+	return slot;
 }
 
 uint32_t ledger_find_sa(const struct ledger *l, const struct addr *dst,

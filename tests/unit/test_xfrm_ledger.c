@@ -202,6 +202,41 @@ static void it_fills_and_empties(void **state)
 	close(fd);
 }
 
+/* Each name leads to its slot, and to no other, whichever come and go. */
+static void names_are_found_as_they_come_and_go(void **state)
+{
+	struct addr dst = sample_addr("10.99.2.1");
+	bool there[3 * MOST] = { false };
+	int fd = fd_new();
+	struct ledger *l = open_at(fd);
+	uint32_t slot;
+
+	(void)state;
+	for (uint32_t n = 0; n < 5000; n++) {
+		uint32_t i = n * 7919 % (3 * MOST);
+		struct ledger_record r = an_sa(0x1000 + i);
+
+		if (there[i])
+			ledger_drop(l, ledger_find_sa(l, &dst, r.sa.spi));
+		else if (ledger_put(l, &r, &slot))
+			continue;
+		there[i] = !there[i];
+		if (n % 100 == 99) { /* as well after a restart */
+			ledger_free(l);
+			l = open_at(fd);
+		}
+		for (uint32_t k = 0; k < 3 * MOST; k++) {
+			slot = ledger_find_sa(l, &dst, 0x1000 + k);
+			assert_int_equal(slot != 0, there[k]);
+			if (slot)
+				assert_int_equal(ledger_at(l, slot)->sa.spi,
+						 0x1000 + k);
+		}
+	}
+	ledger_free(l);
+	close(fd);
+}
+
 static void a_full_disk_is_met_at_the_start(void **state)
 {
 	int fd = memfd_create("ledger", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -535,6 +570,7 @@ int main(void)
 		cmocka_unit_test(the_world_stays_the_same),
 		cmocka_unit_test(damage_stays_within_its_record),
 		cmocka_unit_test(it_fills_and_empties),
+		cmocka_unit_test(names_are_found_as_they_come_and_go),
 		cmocka_unit_test(a_full_disk_is_met_at_the_start),
 		cmocka_unit_test(all_room_is_taken_at_the_start),
 		cmocka_unit_test(a_blank_file_is_a_first_start),
