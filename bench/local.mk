@@ -8,7 +8,8 @@ EXTRA_DIST += \
 	bench/signalling/procs.py bench/signalling/targets.py \
 	bench/signalling/kamailio.cfg bench/signalling/uac.xml \
 	bench/signalling/uas.xml bench/tunnel/bytes.py \
-	bench/tunnel/delays.py bench/tunnel/esp.py bench/tunnel/ike.py
+	bench/tunnel/delays.py bench/tunnel/emulated bench/tunnel/esp.py \
+	bench/tunnel/ike.py
 EXTRA_DIST += bench/registration/bench.py bench/registration/phones.py \
 	bench/registration/kamailio.cfg
 include bench/transform.mk
