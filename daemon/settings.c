@@ -177,11 +177,13 @@ static const struct conf_key outside_keys[] = {
 	  .help = "SIP URI of the next hop of outward calls whose peer has no "
 		  "route; by the Request-URI when left out." },
 	{ .name = "public", .type = CONF_TEXTS, .valid = media_valid,
-	  .reload = RELOAD_RESTART,
 	  .help = "Under which address the network sees us, at most one of "
 		  "each family, when a NAT is in between that sends the ports "
 		  "of listen and media.ports on to us, unchanged: it stands in "
-		  "Contact, Via and SDP in place of our own." },
+		  "Contact, Via and SDP in place of our own. Another one after "
+		  "a reload is told to the far end of each sealed call, with "
+		  "new keys, and to registrars of accounts; phones that "
+		  "register through us bring it with their next REGISTER." },
 	{ .name = "trusted", .type = CONF_TEXTS, .valid = net_valid,
 	  .help = "Networks outside whose proxies are known: the limits of "
 		  "one outside address do not hold for them, and what they "

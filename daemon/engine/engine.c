@@ -194,6 +194,19 @@ static int apply_guard(struct engine *e)
 	return guard_apply(e->guard, s, child_policy(e->child), fd);
 }
 
+/* Where a NAT is before us, calls that are up tell what it makes of us now. */
+static bool take_seen(struct engine *e)
+{
+	const struct addr *now = engine_settings(e)->face[OUTSIDE].public;
+	bool other = false;
+
+	for (int i = 0; i < 2; i++) {
+		other = other || !addr_equal(&e->seen[i], &now[i]);
+		e->seen[i] = now[i];
+	}
+	return other;
+}
+
 static int prepare(void *state)
 {
 	struct engine *e = state;
@@ -202,6 +215,7 @@ static int prepare(void *state)
 	if (r || (r = apply_guard(e)))
 		return r;
 	e->core = child_core(e->child);
+	take_seen(e);
 	warn_plain(e);
 	return 0;
 }
@@ -304,8 +318,15 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 
 static int reload(void *state)
 {
-	warn_plain(state);
-	return apply_guard(state);
+	struct engine *e = state;
+
+	warn_plain(e);
+	if (take_seen(e)) {
+		log_info("engine", "outside.public is another one: calls that "
+			 "are up tell their far ends");
+		rekey_moved(e);
+	}
+	return apply_guard(e);
 }
 
 /* -- stopping ------------------------------------------------------------- */

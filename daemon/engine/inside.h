@@ -52,6 +52,7 @@ struct rekeying {
 	bool open;        /* the signalling module has an offer of ours open */
 	bool wanted;      /* new keys are due */
 	bool rides;       /* the phone's next offer brings them, too */
+	bool again;       /* the open offer has an address that we left */
 	unsigned failed;  /* in a row */
 	uint64_t at_us;   /* monotonic: when to begin; 0: nothing is due */
 	uint32_t count;   /* changes of keys in this call */
@@ -223,6 +224,7 @@ struct engine {
 	struct loop_timer *stopping;
 	struct counters count;
 	struct guard *guard; /* once the configuration is there */
+	struct addr seen[2]; /* outside.public as calls have it */
 	uint64_t setup_seed;
 	unsigned setup_source[SETUP_SOURCES], setup_late[SETUP_PEERS];
 	struct sibling sibling[PROC_COUNT];
@@ -461,6 +463,9 @@ void rekey_soon(struct call *c, const char *why);
 void rekey_done(struct call *c);
 /* Whether this offer must bring new keys, whatever else it says. */
 bool rekey_rides(const struct call *c, const struct job *j);
+/* Our address outside is another one: every sealed call tells its far end so,
+ * in an offer that has new keys, too. */
+void rekey_moved(struct engine *e);
 /* In how many milliseconds it wants to run again; 0: nothing is due. */
 unsigned rekey_tick(struct engine *e);
 void rekey_forget(struct engine *e, void *user); /* engine_forget() */

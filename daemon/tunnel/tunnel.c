@@ -315,6 +315,8 @@ static int tunnel_reload(void *state)
 	struct tunnel_process *p = state;
 	const struct policy *policy = child_policy(p->child);
 
+	if (p->tunnels)
+		tunnels_reload(p->tunnels, child_settings(p->child));
 	return policy_uses(policy, MEDIA_ESP) != (p->tunnels != NULL) ||
 	       policy_uses(policy, MEDIA_IKE) != (p->uses != NULL)
 	       ? E_RESTART : 0;

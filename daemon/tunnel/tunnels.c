@@ -606,6 +606,11 @@ int tunnels_new(const struct tunnels_conf *conf, struct tunnels **out)
 	return 0;
 }
 
+void tunnels_reload(struct tunnels *c, const struct settings *s)
+{
+	memcpy(c->own.seen, s->tunnel.seen, sizeof c->own.seen);
+}
+
 void tunnels_free(struct tunnels *c)
 {
 	if (!c)

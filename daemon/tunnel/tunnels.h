@@ -27,6 +27,9 @@ struct tunnels_conf {
 int tunnels_new(const struct tunnels_conf *conf, struct tunnels **out);
 /* Drops all tunnels, wipes keys. NULL is allowed. */
 void tunnels_free(struct tunnels *c);
+/* Another configuration: what the network sees of us may be another address,
+ * for tunnels that are keyed from now on. All else takes a restart. */
+void tunnels_reload(struct tunnels *c, const struct settings *s);
 /* A message of engine or keeper. As ipc_ops.handle. */
 int tunnels_message(struct tunnels *c, enum process from,
 		    const struct ipc_msg *msg);

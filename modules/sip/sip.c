@@ -383,13 +383,22 @@ static void stop(void *state)
  * at each call. */
 static int reload(void *state, const struct conf *c)
 {
+	const struct settings *settings;
 	struct sip *s = state;
+	bool moved = false;
 	int r = take_tls(s);
 
 	(void)c;
 	if (!r)
 		r = hops_reload(s->hops);
-	return r ? r : accounts_reload(s->accounts);
+	if (!r)
+		r = accounts_reload(s->accounts);
+	settings = engine_settings(s->engine);
+	for (int face = INSIDE; !r && face <= OUTSIDE; face++)
+		moved |= face_moved(&s->face[face], &settings->face[face]);
+	if (moved)
+		accounts_moved(s->accounts);
+	return r;
 }
 
 static const char *const provides[] = { "signalling", NULL };

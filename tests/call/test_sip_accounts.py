@@ -130,6 +130,22 @@ def registered(s, seconds=60, nonce="n1"):
 
 
 @case(**ANY)
+def registers_where_it_is_now(s):
+    lead(s, "register = 300;")
+    r = registered(s, seconds=300)
+    s.relay.set("public=192.0.2.9")
+    again = s.b.expect("REGISTER")
+    same(again.contact(), "sip:us@192.0.2.9:%d" % (PORT + 1), "Contact")
+    same(again.get("Call-ID"), r.get("Call-ID"), "Call-ID")
+    right(again, nonce="n1", nc=2)
+    s.relay.set("public=198.51.100.2")  # before the answer
+    last = s.b.expect("REGISTER")
+    same(last.contact(), "sip:us@198.51.100.2:%d" % (PORT + 1), "Contact")
+    grant(s.b, last, 300)
+    state(s, "registered")
+
+
+@case(**ANY)
 def registers(s):
     lead(s, "register = 300;")
     r = registered(s)

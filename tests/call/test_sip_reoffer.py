@@ -5,7 +5,7 @@ stay here. The phone, a, must never see any of it."""
 import sys
 import time
 
-from sipscene import SLOW, T1, case, main, same
+from sipscene import PORT, SLOW, T1, case, main, same
 from sipsock import SDP, called
 
 UPDATES = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n"
@@ -63,6 +63,19 @@ def a_reinvite_of_our_own(s):
         answer(s, req)
         wait(s, done=n)
     s.a.quiet()
+    s.bye(d)
+    s.gone()
+
+
+@case()
+def what_we_are_called_outside_now(s):
+    d, e = up(s)
+    s.relay.set("public=192.0.2.9")
+    for host in ("192.0.2.9", "127.0.0.1"):
+        req = own(s)
+        same(req.contact(), "sip:%s:%d" % (host, PORT + 1), "Contact")
+        answer(s, req)
+        s.relay.set("public=none")
     s.bye(d)
     s.gone()
 

@@ -18,7 +18,8 @@
  * the clock jumps), step (the same of the wall clock alone),
  * preempt (bits of limits.preempt),
  * oom (the N-th calloc() of ours from now on fails, once),
- * conf (path of a configuration, for its peers; again: a reload), register (1:
+ * conf (path of a configuration, for its peers; again: a reload), public (what
+ * the network sees of us outside; a reload, too), register (1:
  * passes, 2: local), users (path of the file of accounts of a.example; at the
  * start only), md5 (1: no other hash), any_qop (1), best (1: phones ring by q),
  * life (s of a nonce), verdict_ms (how late the keeper is), verdict (an error
@@ -214,6 +215,15 @@ static bool set_field(struct engine *e, const char *text, const char *value)
 	return false;
 }
 
+static void move(struct program *p, const char *to)
+{
+	struct addr a = { 0 };
+
+	addr_parse(to, &a);
+	p->engine.settings.face[OUTSIDE].public[0] = a;
+	sip_module.reload(p->sip, p->engine.conf);
+}
+
 static void set(struct program *p, const char *text)
 {
 	struct engine *e = &p->engine;
@@ -247,6 +257,8 @@ static void set(struct program *p, const char *text)
 	else if (!strncmp(text, "conf=", 5) && p->sip)
 		sip_module.reload(p->sip, mock_core_conf(&p->engine, value) ?
 					  NULL : p->engine.conf);
+	else if (!strncmp(text, "public=", 7))
+		move(p, value);
 	else if (!strncmp(text, "t1=", 3))
 		timers(p, (unsigned)atoi(value));
 }

@@ -550,6 +550,82 @@ static void before_a_key_ends(void **state)
 	rig_free(r);
 }
 
+/* -- our own address ------------------------------------------------------ */
+
+#define OURS "outside = { "
+#define MOVED(to) OURS "public = ( \"" to "\" ); "
+
+static void our_address_is_another_one(void **state)
+{
+	struct rig *r;
+
+	(void)state;
+	for (int from = INSIDE; from <= OUTSIDE; from++) {
+		r = up((enum face)from, "");
+		rig_reload(r, OURS, MOVED("192.0.2.9"));
+		rig_pass_time(r, 20);
+		assert_int_equal(r->reoffers, 1);
+		rig_pump(r);
+		assert_true(r->own.passed);
+		assert_non_null(strstr(r->own.body, "c=IN IP4 192.0.2.9"));
+		assert_null(strstr(r->own.body, "127.0.0.2"));
+		answer_own(r, SEALED_NEXT);
+		passes();
+		call_reoffered(c, REOFFER_DONE, 0, "");
+		/* the same again is none, and back is one */
+		rig_reload(r, OURS, MOVED("192.0.2.9"));
+		rig_pass_time(r, 1000);
+		assert_int_equal(r->reoffers, 1);
+		rig_reload(r, OURS, OURS);
+		rig_pass_time(r, 20);
+		assert_int_equal(r->reoffers, 2);
+		rig_pump(r);
+		assert_non_null(strstr(r->own.body, "c=IN IP4 127.0.0.2"));
+		rig_free(r);
+	}
+}
+
+/* What is open says the old one: once more after it, however it ends. */
+static void it_moves_while_an_offer_is_open(void **state)
+{
+	struct rig *r;
+
+	(void)state;
+	for (int fails = 0; fails < 2; fails++) {
+		r = up(INSIDE, "");
+		ask(r);
+		rig_reload(r, OURS, MOVED("192.0.2.9"));
+		rig_pass_time(r, 1000);
+		assert_int_equal(r->reoffers, 1);
+		if (!fails)
+			answer_own(r, SEALED_NEXT);
+		call_reoffered(c, fails ? REOFFER_FAILED : REOFFER_DONE, 0,
+			       "488");
+		rig_pass_time(r, fails ? 16000 : 20);
+		assert_int_equal(r->reoffers, 2);
+		rig_pump(r);
+		assert_non_null(strstr(r->own.body, "c=IN IP4 192.0.2.9"));
+		answer_own(r, SEALED_HELD);
+		call_reoffered(c, REOFFER_DONE, 0, "");
+		rig_pass_time(r, 20000);
+		assert_int_equal(r->reoffers, 2);
+		rig_free(r);
+	}
+}
+
+static void who_has_nothing_to_tell(void **state)
+{
+	struct rig *r = rig_new("");
+
+	(void)state;
+	c = rig_call(r, INSIDE, "b"); /* it is not up */
+	offer(r, INSIDE, PLAIN);
+	rig_reload(r, OURS, MOVED("192.0.2.9"));
+	rig_pass_time(r, 1000);
+	assert_int_equal(r->reoffers, 0);
+	rig_free(r);
+}
+
 /* A pre-shared key gives all branches the same keys: those who lost too. */
 static void after_a_fork(void **state)
 {
@@ -596,6 +672,9 @@ int main(void)
 		cmocka_unit_test(calls_that_have_no_keys),
 		cmocka_unit_test(by_interval),
 		cmocka_unit_test(before_a_key_ends),
+		cmocka_unit_test(our_address_is_another_one),
+		cmocka_unit_test(it_moves_while_an_offer_is_open),
+		cmocka_unit_test(who_has_nothing_to_tell),
 		cmocka_unit_test(after_a_fork),
 	};
 

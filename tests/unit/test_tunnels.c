@@ -202,6 +202,40 @@ static void a_nat_before_us(void **state)
 	keys_of_a_nat_are_in_udp(true);
 }
 
+static int raise_seen(const struct addr *seen, uint64_t id, uint32_t instead)
+{
+	uint32_t a = reserve(40000);
+	struct addr home = port(40000);
+	struct msg_tunnel_key m = key_of(a, 40000, id);
+
+	m.udp = m.far.natted = 1;
+	m.far.at.port = 4777;
+	assert_int_equal(esp_own_end(ESP_MEDIA, &home, seen, 4501,
+				     said.reserved.spi[0], &m.near), 0);
+	key(m);
+	return raise_it(a, id, instead);
+}
+
+/* What it made of us is over with the reload, for keys that come later. */
+static void a_nat_that_changes(void **state)
+{
+	struct settings s = { .tunnel = { .udp = 4501 } };
+	struct addr one, other;
+	uint32_t a;
+
+	(void)state;
+	keys_of_a_nat_are_in_udp(true);
+	addr_parse("198.51.100.7", &one);
+	addr_parse("198.51.100.8", &other);
+	assert_int_equal(raise_seen(&one, 10, 0), 0);
+	a = said.raised.tunnel;
+	s.tunnel.seen[0] = other;
+	tunnels_reload(t, &s);
+	assert_int_equal(raise_seen(&one, 11, a), E_AUTH);
+	assert_int_equal(raise_seen(&other, 12, a), 0);
+	tunnels_clear(t);
+}
+
 static void a_nat_before_the_far_end(void **state)
 {
 	(void)state;
@@ -582,7 +616,8 @@ int main(void)
 		TEST(what_is_dropped_answers),
 		TEST(ports_are_ours_and_one_calls),
 		TEST(keys_are_for_what_they_say), TEST(a_key_is_one_tunnels),
-		TEST(a_nat_before_us), TEST(a_nat_before_the_far_end),
+		TEST(a_nat_before_us), TEST(a_nat_that_changes),
+		TEST(a_nat_before_the_far_end),
 		TEST(an_id_counts_once), TEST(keys_that_wait_are_bounded),
 		TEST(what_the_kernel_refuses_is_told),
 		TEST(new_keys_take_over),

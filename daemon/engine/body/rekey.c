@@ -3,8 +3,8 @@
  *
  * They are due when a key's life nearly ends (the relay tells), when the
  * configured time is over (mikey.rekey), when somebody who answered and lost
- * has the keys, too (a forked offer that fixed them), or when the operator
- * asks. The signalling module then makes an offer to the outside that repeats
+ * has the keys, too (a forked offer that fixed them), when our own address is
+ * another one (outside.public), or when the operator asks. The signalling module then makes an offer to the outside that repeats
  * what the inside said last; it decides between UPDATE and re-INVITE and knows
  * about crossing offers. Meanwhile an offer of the phone brings new keys as
  * well, and where the far end wants a password that we do not have, it is the
@@ -23,6 +23,7 @@
 #define PAUSE_US (15 * SECOND_US) /* after a failure; doubles up to ... */
 #define PAUSES_MAX 5            /* ... 2^5 times */
 #define PATIENCE_US (8 * SECOND_US) /* of who asked */
+#define MOVE_US 2000            /* between calls that all move */
 #define BUSY_MAX 10             /* crossed so often: that is a failure */
 
 /* -- time ----------------------------------------------------------------- */
@@ -139,6 +140,28 @@ void rekey_soon(struct call *c, const char *why)
 	begin_at(c, now_us(c));
 }
 
+/* One after the other: the keeper makes keys for each. */
+static void move(struct call *c, void *user)
+{
+	uint64_t *at_us = user;
+
+	if (c->state != CALL_UP || !call_sealed(c))
+		return;
+	c->rekey.again = c->rekey.open;
+	if (c->rekey.open)
+		return;
+	c->rekey.wanted = c->rekey.rides = true;
+	begin_at(c, *at_us);
+	*at_us += MOVE_US;
+}
+
+void rekey_moved(struct engine *e)
+{
+	uint64_t at_us = clock_mono_us(e->clock);
+
+	call_each(e, move, &at_us);
+}
+
 bool rekey_rides(const struct call *c, const struct job *j)
 {
 	return j->q.from == INSIDE &&
@@ -249,9 +272,13 @@ static void failed(struct call *c, int err, const char *why)
 void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
 		    const char *why)
 {
-	c->rekey.open = false;
+	bool again = c->rekey.again;
+
+	c->rekey.open = c->rekey.again = false;
 	if (how == REOFFER_DONE) {
 		tell_askers(c, 0, "");
+		if (again)
+			rekey_soon(c, "our address outside is another one");
 		return;
 	}
 	drop_offer(c);

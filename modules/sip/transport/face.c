@@ -166,6 +166,36 @@ void face_close(struct sip_face *f)
 	f->agent = NULL;
 }
 
+/* Legs point to the contacts, so those stay where they are. */
+static bool move_one(struct sip_face *f, size_t i)
+{
+	struct addr seen = settings_seen(f->settings,
+					 &f->settings->listen[i].addr);
+	const char *old = f->contact[i]->m_url->url_host;
+	char host[ADDR_TEXT + 16], *kept;
+
+	host_port(&seen, host, sizeof host);
+	*strrchr(host, ':') = '\0';
+	if (!strcmp(old, host))
+		return false;
+	kept = su_strdup(f->sip->home, host);
+	if (!kept)
+		return false; /* it stays what it was called */
+	f->contact[i]->m_url->url_host = kept;
+	f->secure[i]->m_url->url_host = kept;
+	return true;
+}
+
+bool face_moved(struct sip_face *f, const struct face_settings *now)
+{
+	bool moved = false;
+
+	f->settings = now;
+	for (size_t i = 0; i < now->n_listen; i++)
+		moved |= move_one(f, i);
+	return moved;
+}
+
 /* What we are called where t and family are used; by TLS as sips: or sip:. */
 static const sip_contact_t *contact_for(const struct sip_face *f,
 					enum transport t, int family,

@@ -562,6 +562,15 @@ int accounts_reload(struct accounts *a)
 	return r;
 }
 
+void accounts_moved(struct accounts *a)
+{
+	for (struct login *l = a->logins; l; l = l->next)
+		if (!l->off && l->is.register_s) {
+			over(l);
+			loop_timer_set(l->timer, 0);
+		}
+}
+
 void accounts_end(struct accounts *a)
 {
 	for (struct login *l = a->logins; l; l = l->next)
