@@ -4,11 +4,11 @@
  * They are due when a key's life nearly ends (the relay tells), when the
  * configured time is over (mikey.rekey), when somebody who answered and lost
  * has the keys, too (a forked offer that fixed them), when our own address is
- * another one (outside.public), or when the operator asks. The signalling module then makes an offer to the outside that repeats
- * what the inside said last; it decides between UPDATE and re-INVITE and knows
- * about crossing offers. Meanwhile an offer of the phone brings new keys as
- * well, and where the far end wants a password that we do not have, it is the
- * only way.
+ * another one (outside.public), or when the operator asks. The signalling
+ * module then makes an offer to the outside that repeats what the inside said
+ * last; it decides between UPDATE and re-INVITE and knows about crossing
+ * offers. Meanwhile an offer of the phone brings new keys as well, and where
+ * the far end wants a password that we do not have, it is the only way.
  *
  * What fails leaves the keys in force, to their end, and is tried again with
  * growing pauses. A far end that refuses the keys themselves ends the call

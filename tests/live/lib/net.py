@@ -28,6 +28,15 @@ def place(name):
             'home': (n + 20, 2), 'door': (n + 20, 1)}[kind]
 
 
+# To the kernel's table of flows (NFNL_SUBSYS_CTNETLINK): IPCTNL_MSG_CT_DELETE, all of IPv4.
+FORGET_FLOWS = '''
+import socket, struct
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+s.send(struct.pack("=IHHIIBBH", 20, 0x102, 5, 1, 0, socket.AF_INET, 0, 0))
+assert struct.unpack_from("=IHHIIi", s.recv(4096))[5] == 0
+'''
+
+
 class Net:
     def __init__(self, sites='ab'):
         self.prefix = f'callseal-{os.getpid()}'
@@ -113,6 +122,18 @@ class Net:
                      '--to-destination', own)
         self.run('net', tables, '-t', 'nat', '-A', 'POSTROUTING', '-s', own, '-j', 'SNAT',
                  '--to-source', public)
+
+    def nat_moves(self, site, old, public):
+        """The gateway that was seen as old is seen as public, and what the NAT remembers
+        of flows is forgotten. IPv4 only."""
+        own = self.address(f'gate-{site}')
+        for chain, words in (('PREROUTING', ['-d', old, '-j', 'DNAT', '--to-destination', own]),
+                             ('OUTPUT', ['-d', old, '-j', 'DNAT', '--to-destination', own]),
+                             ('POSTROUTING', ['-s', own, '-j', 'SNAT', '--to-source', old])):
+            self.run('net', 'iptables', '-t', 'nat', '-D', chain, *words)
+        self.run('net', 'ip', 'address', 'del', f'{old}/32', 'dev', 'lo')
+        self.nat_gate(site, public)
+        self.run('net', 'python3', '-c', FORGET_FLOWS)
 
     def close(self):
         """Ends what still runs in the namespaces, and removes them."""
