@@ -3,6 +3,7 @@
 #include "modules/xfrm/ask.h"
 
 #include "daemon/base/err.h"
+#include "daemon/base/secret.h"
 #include "modules/xfrm/refusal.h"
 
 #include <errno.h>
@@ -58,6 +59,27 @@ int ask_failed(struct xfrm_why *why, int code, const char *fmt, ...)
 	va_end(ap);
 	why->error = 0;
 	return code;
+}
+
+int ask_random_key(struct esp_key *key, unsigned suite)
+{
+	const struct esp_suite_info *i = esp_suite_info(suite);
+	struct secret s;
+	int r = i ? secret_random(&s, sizeof key->key + sizeof key->salt +
+				      sizeof key->auth)
+		  : E_ARG;
+
+	if (r)
+		return r;
+	*key = (struct esp_key){
+		.suite = (uint16_t)suite, .key_len = i->key_len,
+		.salt_len = i->salt_len, .auth_len = i->auth_len };
+	memcpy(key->key, s.bytes, sizeof key->key);
+	memcpy(key->salt, s.bytes + sizeof key->key, sizeof key->salt);
+	memcpy(key->auth, s.bytes + sizeof key->key + sizeof key->salt,
+	       sizeof key->auth);
+	secret_wipe(&s);
+	return 0;
 }
 
 int ask_dump(struct link *l, enum request_kind kind, link_fn fn, void *user,

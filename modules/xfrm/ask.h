@@ -22,6 +22,8 @@ int ask_refused(struct xfrm_why *why, const struct request *q, int error,
 /* A failure of ours, or of the whole batch. Returns code. */
 int ask_failed(struct xfrm_why *why, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A key for that suite that nobody knows; secret. */
+int ask_random_key(struct esp_key *key, unsigned suite);
 /* One dump. fn must not ask anything. */
 int ask_dump(struct link *l, enum request_kind kind, link_fn fn, void *user,
 	     struct xfrm_why *why);

@@ -161,6 +161,8 @@ int ipsec_sa_check(const struct ipsec_sa *sa, const char **why)
 		r = wrong(why, "a replay window has 1 to 4096 packets");
 	if (!r && !sa->encap.sport != !sa->encap.dport)
 		r = wrong(why, "encapsulation needs both ports");
+	if (!r && sa->again_s && !sa->encap.sport)
+		r = wrong(why, "without encapsulation no source is told");
 	if (!r)
 		r = check_life(&sa->life, why);
 	if (!r && sa->sel.src.base.family)

@@ -50,6 +50,9 @@ struct ipsec_sa {
 	bool esn;        /* sequence numbers of 64 bits: RFC 4303 2.2.1 */
 	uint16_t window; /* packets of replay window, 1..ESP_WINDOW_MAX */
 	struct ipsec_encap encap;
+	/* Inbound, in UDP: seconds until one and the same other source is told
+	 * again (struct reply, REPLY_MOVED); 0: each packet tells it. */
+	uint8_t again_s;
 	struct ipsec_life life;
 	struct ipsec_selector sel; /* src.base.family 0: as policies say */
 	struct esp_key key;

@@ -26,6 +26,9 @@
 #define WAIT_MS 1000
 #define EVENTS 64
 #define EVENT_BUFFER (1024 * 1024) /* bytes; some 2000 events */
+/* The last has a number only, and its bit no name. */
+#define GROUPS \
+	(XFRMGRP_EXPIRE | XFRMGRP_ACQUIRE | 1u << (XFRMNLGRP_MAPPING - 1))
 
 struct link {
 	struct mnl_socket *ask, *events;
@@ -101,7 +104,7 @@ int link_open(struct link **out, const char **why)
 		return why_not(ENOMEM, why);
 	l->ask = socket_open(0);
 	if (l->ask) /* joining takes the capability; asking finds out late */
-		l->events = socket_open(XFRMGRP_EXPIRE | XFRMGRP_ACQUIRE);
+		l->events = socket_open(GROUPS);
 	if (!l->events) {
 		r = why_not(errno, why);
 		link_close(l);
@@ -294,7 +297,8 @@ static void give_all(struct link *l, size_t len,
 	size_t at = 0;
 
 	while (!reply_next(l->told, len, &at, &r))
-		if (r.kind == REPLY_EXPIRE || r.kind == REPLY_ACQUIRE)
+		if (r.kind == REPLY_EXPIRE || r.kind == REPLY_ACQUIRE ||
+		    r.kind == REPLY_MOVED)
 			fn(user, &r);
 }
 

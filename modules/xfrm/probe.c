@@ -46,25 +46,6 @@ static const struct trial trials[] = {
 };
 #define TRIALS (sizeof trials / sizeof *trials)
 
-static int fill_key(struct esp_key *key, enum esp_suite suite)
-{
-	struct secret s;
-	const struct esp_suite_info *i = esp_suite_info(suite);
-	int r = secret_random(&s, ESP_KEY_MAX + ESP_SALT_MAX + ESP_AUTH_MAX);
-
-	if (r)
-		return r;
-	key->suite = suite;
-	key->key_len = i->key_len;
-	key->salt_len = i->salt_len;
-	key->auth_len = i->auth_len;
-	memcpy(key->key, s.bytes, ESP_KEY_MAX);
-	memcpy(key->salt, s.bytes + ESP_KEY_MAX, ESP_SALT_MAX);
-	memcpy(key->auth, s.bytes + ESP_KEY_MAX + ESP_SALT_MAX, ESP_AUTH_MAX);
-	secret_wipe(&s);
-	return 0;
-}
-
 static int try_one(struct xfrm *x, const struct trial *t, int *error)
 {
 	struct ipsec_sa sa = { .mode = ESP_TUNNEL, .window = 32,
@@ -82,7 +63,7 @@ static int try_one(struct xfrm *x, const struct trial *t, int *error)
 	if (!r)
 		r = xfrm_spi(x, &sa.spi);
 	if (!r)
-		r = fill_key(&sa.key, t->suite);
+		r = ask_random_key(&sa.key, t->suite);
 	if (!r)
 		r = link_run(x->link, q, 2, done, NULL, NULL);
 	wipe(&sa.key, sizeof sa.key);

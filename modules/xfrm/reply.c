@@ -130,6 +130,21 @@ static void read_acquire(const void *head, struct reply *out)
 		out->kind = REPLY_OTHER;
 }
 
+static void read_mapping(const void *head, struct reply *out)
+{
+	struct xfrm_user_mapping m;
+
+	memcpy(&m, head, sizeof m);
+	out->sa.src = addr_of(&m.new_saddr, m.id.family);
+	out->sa.dst = addr_of(&m.id.daddr, m.id.family);
+	out->sa.spi = ntohl(m.id.spi);
+	out->sa.reqid = m.reqid;
+	out->sa.encap.sport = ntohs(m.new_sport);
+	if (m.id.proto != IPPROTO_ESP || !out->sa.dst.family ||
+	    !out->sa.encap.sport)
+		out->kind = REPLY_OTHER;
+}
+
 /* -- attributes ----------------------------------------------------------- */
 
 /* No template of ours: a policy all the same. */
@@ -305,6 +320,8 @@ static const struct {
 	  read_expire },
 	{ XFRM_MSG_ACQUIRE, REPLY_ACQUIRE, sizeof(struct xfrm_user_acquire),
 	  read_acquire },
+	{ XFRM_MSG_MAPPING, REPLY_MOVED, sizeof(struct xfrm_user_mapping),
+	  read_mapping },
 };
 
 static int read_message(const struct nlmsghdr *m, struct reply *out)

@@ -16,6 +16,8 @@ enum reply_kind {
 	                  selector, direction and priority are read */
 	REPLY_EXPIRE,  /* a limit of sa was reached; hard: it is gone */
 	REPLY_ACQUIRE, /* policy.sel met a packet, and no SA was there */
+	REPLY_MOVED,   /* what came by an SA in UDP has another source than the
+	                  SA says */
 	REPLY_KINDS
 };
 
@@ -38,7 +40,8 @@ struct reply {
 	bool reserved;    /* the SA is a reserved SPI without a key */
 	/* REPLY_SA, REPLY_EXPIRE: all but key, window and encap, of which only
 	 * sport and dport are read. REPLY_ACQUIRE: src, dst, spi and reqid of
-	 * what is wanted. */
+	 * what is wanted. REPLY_MOVED: dst, spi and reqid, and as src and
+	 * encap.sport the source it came from. */
 	struct ipsec_sa sa;
 	struct reply_use use;
 	/* REPLY_POLICY, REPLY_ACQUIRE. The action of one that is neither of

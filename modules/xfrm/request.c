@@ -227,6 +227,12 @@ static void put_encap(struct nlmsghdr *m, const struct request *q)
 		mnl_attr_put(m, XFRMA_ENCAP, sizeof e, &e);
 }
 
+static void put_again(struct nlmsghdr *m, const struct request *q)
+{
+	if (q->sa->again_s)
+		mnl_attr_put_u32(m, XFRMA_MTIMER_THRESH, q->sa->again_s);
+}
+
 /* The kernel makes the bitmap from its length. */
 static void put_bitmap(struct nlmsghdr *m, const struct request *q)
 {
@@ -263,7 +269,7 @@ static void put_template(struct nlmsghdr *m, const struct request *q)
 typedef void (*part_fn)(struct nlmsghdr *m, const struct request *q);
 
 static const part_fn of_sa[] = { put_aead, put_encr, put_auth, put_encap,
-				 put_bitmap, NULL };
+				 put_again, put_bitmap, NULL };
 static const part_fn of_policy[] = { put_template, NULL };
 static const part_fn of_none[] = { NULL };
 
@@ -278,6 +284,8 @@ static const struct row {
 			     of_sa },
 	[REQUEST_SA_UPDATE] = { "fill in an SA", XFRM_MSG_UPDSA, NLM_F_ACK,
 				head_sa, of_sa },
+	[REQUEST_SA_FOLLOW] = { "change the ports of an SA", XFRM_MSG_UPDSA,
+				NLM_F_ACK, head_sa, of_sa },
 	[REQUEST_SA_RESERVE] = { "reserve an SPI", XFRM_MSG_ALLOCSPI,
 				 NLM_F_ACK, head_reserve, of_none },
 	[REQUEST_SA_DELETE] = { "delete an SA", XFRM_MSG_DELSA, NLM_F_ACK,

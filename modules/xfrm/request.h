@@ -6,11 +6,13 @@
 #include "daemon/base/buf.h"
 #include "modules/xfrm/ipsec.h"
 
-/* Of an SA, UPDATE, DELETE and GET read dst and spi (UPDATE all, as ADD);
+/* Of an SA, UPDATE, DELETE and GET read dst and spi (the others all, as ADD);
  * of a policy, DELETE and GET read selector and direction. */
 enum request_kind {
 	REQUEST_SA_ADD,     /* fails when its name is taken (EEXIST) */
 	REQUEST_SA_UPDATE,  /* fills in what RESERVE made (ESRCH: it is gone) */
+	REQUEST_SA_FOLLOW,  /* other ports of UDP for one that is there: key,
+	                       sequence and window stay (ESRCH: it is gone) */
 	REQUEST_SA_RESERVE, /* takes sa->spi inbound; gone after some 30 s
 	                       (net.core.xfrm_acq_expires) */
 	REQUEST_SA_DELETE,

@@ -1,5 +1,7 @@
-/* watch.c - events of our SAs, and lists. See xfrm.h. */
+/* watch.c - events of our SAs, following a far end whose NAT gives it another
+ * port, and lists. See xfrm.h. */
 #include "daemon/base/err.h"
+#include "daemon/base/secret.h"
 #include "modules/xfrm/ask.h"
 
 #include <stdlib.h>
@@ -11,13 +13,23 @@ struct watch {
 	void *user;
 };
 
-static void hear_expire(struct watch *w, const struct reply *r)
+static enum xfrm_event_kind kind_of(const struct reply *r)
+{
+	if (r->kind == REPLY_MOVED)
+		return XFRM_MOVED;
+	return r->hard ? XFRM_GONE : XFRM_SOFT;
+}
+
+/* Of one SA. The kernel tells of another source (XFRM_MSG_MAPPING) only in
+ * esp_input_done2(), behind the check of the packet's authenticity, and
+ * xfrm_input() has looked at the replay window before: neither a forged packet
+ * nor one that came already gets so far. */
+static void hear_sa(struct watch *w, const struct reply *r)
 {
 	uint32_t slot = ledger_find_sa(w->x->ledger, &r->sa.dst, r->sa.spi);
 	const struct ledger_record *rec = ledger_at(w->x->ledger, slot);
-	struct xfrm_event e = { .kind = r->hard ? XFRM_GONE : XFRM_SOFT,
-				.slot = slot, .reqid = r->sa.reqid,
-				.reply = r };
+	struct xfrm_event e = { .kind = kind_of(r), .slot = slot,
+				.reqid = r->sa.reqid, .reply = r };
 
 	/* a reserved SPI that the kernel gave up is still ours to raise */
 	if (rec && rec->sa.reqid == r->sa.reqid && !rec->reserved)
@@ -28,8 +40,8 @@ static void hear(void *user, const struct reply *r)
 {
 	struct watch *w = user;
 
-	if (r->kind == REPLY_EXPIRE)
-		hear_expire(w, r);
+	if (r->kind == REPLY_EXPIRE || r->kind == REPLY_MOVED)
+		hear_sa(w, r);
 	else if (range_of_reqid(r->sa.reqid) == w->x->range.n)
 		w->fn(w->user, &(struct xfrm_event){
 			.kind = XFRM_ACQUIRE, .reqid = r->sa.reqid,
@@ -113,6 +125,38 @@ int xfrm_events(struct xfrm *x, xfrm_event_fn fn, void *user)
 	int r = link_events(x->link, hear, &w);
 
 	return r == E_LOST ? resync(&w) : r;
+}
+
+/* -- following ------------------------------------------------------------ */
+
+/* The kernel wants a whole SA in the request, and takes only ports and limits
+ * of it where one with a key is there (xfrm_state_update()): the key in it is
+ * thrown away. If the SA went meanwhile and a packet wants it back, the kernel
+ * would make one of the request: hence a key that nobody knows. */
+int xfrm_follow(struct xfrm *x, uint32_t slot, const struct ipsec_sa *sa,
+		struct xfrm_why *why)
+{
+	const struct ledger_record *rec = ledger_at(x->ledger, slot);
+	struct ipsec_sa as = *sa;
+	struct request q = { .kind = REQUEST_SA_FOLLOW, .sa = &as };
+	const char *text = "no such SA is there";
+	int done, r = ask_random_key(&as.key, sa->key.suite);
+
+	why->at = 0;
+	if (r)
+		return ask_failed(why, r, "no key: %s", err_text(r));
+	if (!rec || rec->kind != LEDGER_SA || rec->reserved ||
+	    rec->sa.spi != sa->spi || !addr_same_host(&rec->sa.dst, &sa->dst) ||
+	    !sa->encap.sport || ipsec_sa_check(&as, &text))
+		r = ask_failed(why, E_ARG, "SPI 0x%08x: %s", sa->spi, text);
+	else
+		r = link_run(x->link, &q, 1, &done, NULL, NULL);
+	wipe(&as.key, sizeof as.key);
+	if (r)
+		return r == E_ARG ? r : ask_failed(why, E_IO, "no answer from "
+						   "the kernel: %s",
+						   err_text(r));
+	return done ? ask_refused(why, &q, done, "") : 0;
 }
 
 /* -- counters ------------------------------------------------------------- */

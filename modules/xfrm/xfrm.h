@@ -83,6 +83,12 @@ int xfrm_raise(struct xfrm *x, const struct xfrm_wanted *w, uint32_t *slot,
  * changed. */
 int xfrm_turn(struct xfrm *x, uint32_t slot, uint32_t spi,
 	      struct xfrm_why *why);
+/* From now on the SA of that slot, which is in UDP, has sa's ports. sa is as it
+ * was raised but for those, without a key: the kernel's own stays, with its
+ * sequence numbers and window, so that no key is installed twice. E_ARG: that
+ * slot has no such SA; others by refusal.h, and then nothing changed. */
+int xfrm_follow(struct xfrm *x, uint32_t slot, const struct ipsec_sa *sa,
+		struct xfrm_why *why);
 /* Removes them, policies first; what is gone already is no error, nor is slot
  * 0. E_IO: something is still there; it stays in the ledger. */
 int xfrm_drop(struct xfrm *x, const uint32_t *slot, size_t n,
@@ -93,7 +99,9 @@ int xfrm_drop(struct xfrm *x, const uint32_t *slot, size_t n,
 enum xfrm_event_kind {
 	XFRM_SOFT,    /* time for new keys */
 	XFRM_GONE,    /* the SA is no more; xfrm_drop() its slot */
-	XFRM_ACQUIRE  /* a packet wanted an SA of reqid; it was dropped */
+	XFRM_ACQUIRE, /* a packet wanted an SA of reqid; it was dropped */
+	XFRM_MOVED    /* what comes by it in UDP, authentic and no replay, has
+	                 another source: reply->sa.src and encap.sport */
 };
 
 struct xfrm_event {
@@ -107,8 +115,8 @@ struct xfrm_event {
 int xfrm_events_fd(const struct xfrm *x);
 /* Gives fn the events that concern what is ours. When the kernel dropped some
  * (too many at a time) it looks at all our SAs instead, and gives what can be
- * seen from them: an event may come twice, never not at all, but ACQUIRE. fn
- * may raise and drop. E_IO. */
+ * seen from them: an event may come twice, never not at all, but ACQUIRE; MOVED
+ * comes again with packets. fn may raise and drop. E_IO. */
 typedef void (*xfrm_event_fn)(void *user, const struct xfrm_event *e);
 int xfrm_events(struct xfrm *x, xfrm_event_fn fn, void *user);
 

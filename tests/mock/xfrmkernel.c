@@ -114,6 +114,15 @@ static int perform(struct link *l, const struct request *q, size_t n,
 		l->sa[i] = *q->sa;
 		l->reserved[i] = false;
 		return 0;
+	case REQUEST_SA_FOLLOW: /* as xfrm_state_update() does */
+		if (i < 0)
+			return ESRCH;
+		if (l->reserved[i])
+			l->sa[i] = *q->sa;
+		l->reserved[i] = false;
+		l->sa[i].encap = q->sa->encap;
+		l->sa[i].life = q->sa->life;
+		return 0;
 	case REQUEST_SA_DELETE:
 		if (i < 0)
 			return ESRCH;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <linux/xfrm.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,6 +133,33 @@ static void sas_are_as_iproute2_writes_them(void **state)
 	m = ours(REQUEST_SA_UPDATE, &sa, NULL);
 	assert_int_equal(u16(m.bytes + 4), 0x1a); /* XFRM_MSG_UPDSA */
 	assert_int_equal(u16(m.bytes + 6), NLM_F_REQUEST | NLM_F_ACK);
+	m = ours(REQUEST_SA_FOLLOW, &sa, NULL);
+	assert_int_equal(u16(m.bytes + 4), 0x1a);
+	assert_int_equal(u16(m.bytes + 6), NLM_F_REQUEST | NLM_F_ACK);
+}
+
+static void other_sources_are_told_now_and_then(void **state)
+{
+	struct ipsec_sa sa = sample_sa();
+	struct message m;
+	const uint8_t *a;
+	const char *why;
+	uint32_t s;
+
+	(void)state;
+	sa.again_s = 2;
+	assert_int_equal(ipsec_sa_check(&sa, &why), E_ARG); /* not in UDP */
+	sa.encap = (struct ipsec_encap){ 4501, 4502 };
+	assert_int_equal(ipsec_sa_check(&sa, &why), 0);
+	m = ours(REQUEST_SA_ADD, &sa, NULL);
+	a = attribute(&m, SA_HEAD, XFRMA_MTIMER_THRESH);
+	assert_non_null(a);
+	assert_int_equal(u16(a), 8);
+	memcpy(&s, a + 4, sizeof s);
+	assert_int_equal(s, 2);
+	sa.again_s = 0;
+	m = ours(REQUEST_SA_ADD, &sa, NULL);
+	assert_null(attribute(&m, SA_HEAD, XFRMA_MTIMER_THRESH));
 }
 
 static void names_are_as_iproute2_writes_them(void **state)
@@ -398,6 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sas_are_as_iproute2_writes_them),
+		cmocka_unit_test(other_sources_are_told_now_and_then),
 		cmocka_unit_test(names_are_as_iproute2_writes_them),
 		cmocka_unit_test(policies_are_as_iproute2_writes_them),
 		cmocka_unit_test(a_batch_is_aligned_and_numbered),
