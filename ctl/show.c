@@ -389,6 +389,24 @@ static void cell_remote(const json_t *o, char out[static CELL])
 						json_string_value(net));
 }
 
+static void put_elsewhere(const json_t *tunnels)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(tunnels, i, o) {
+		char peer[CELL], from[CELL];
+
+		if (!json_object_get(o, "elsewhere"))
+			continue;
+		snprintf(peer, sizeof peer, "%s", text_of(o, "peer"));
+		snprintf(from, sizeof from, "%s", text_of(o, "elsewhere"));
+		printf("tunnel %lld of %s comes from %s, too, and is not sent "
+		       "there\n", int_of(o, "tunnel"), clean(peer),
+		       clean(from));
+	}
+}
+
 void show_sas(const json_t *sas)
 {
 	static const struct column columns[] = {
@@ -406,6 +424,7 @@ void show_sas(const json_t *sas)
 		put_table(columns, tunnels);
 	else
 		puts("no tunnels");
+	put_elsewhere(tunnels);
 	put_charon(sas);
 	put_foreign(sas);
 }

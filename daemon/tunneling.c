@@ -42,8 +42,17 @@ static const struct conf_key tunnel_keys[] = {
 	  .help = "UDP port of the outside for ESP in UDP (RFC 3948), 0: none; "
 		  "not 4500, which is IKE's. ESP goes in UDP where a NAT is "
 		  "before either side (outside.public); then both need a "
-		  "port. A NAT must send it on to us, unchanged, as it does "
-		  "with those of SIP." },
+		  "port. An end behind a NAT need not have it sent on from "
+		  "outside: its keep-alives hold the NAT open, and the far "
+		  "end follows the port that its packets come from, at the "
+		  "address that outside.public says. Where both are behind "
+		  "NATs, one of these must send the port on, unchanged." },
+	{ .name = "keepalive", .type = CONF_INT, .dflt = "20", .min = 5,
+	  .max = 3600, .unit = "s", .reload = RELOAD_RESTART,
+	  .help = "How often an octet goes to each far end of ESP in UDP "
+		  "while a tunnel leads there and a NAT is before us "
+		  "(outside.public), so that it does not forget us (RFC 3948 "
+		  "4): less than it remembers UDP for." },
 	{ .name = "nets", .type = CONF_TEXTS, .reload = RELOAD_RESTART,
 	  .help = "The networks behind us that tunnels with esp_scope = "
 		  "\"net\" are for, ADDRESS/BITS; up to four of IPv4 and four "
@@ -109,6 +118,7 @@ int tunneling_read(const struct conf *c, struct tunnel_settings *out,
 		.window = (uint16_t)conf_int(n, "window"),
 		.open = !strcmp(conf_text(n, "shut"), "relay"),
 		.udp = (uint16_t)conf_int(n, "udp"),
+		.keepalive_s = (uint32_t)conf_int(n, "keepalive"),
 	};
 
 	if (settings_ports(conf_text(n, "ports"), &t.port_min, &t.port_max))

@@ -20,6 +20,7 @@ struct tunnel_settings {
 	uint16_t window;  /* packets of replay window */
 	bool open;        /* shut = "relay": the kernel keeps no port shut */
 	uint16_t udp;     /* our port of ESP in UDP (RFC 3948); 0: none */
+	uint32_t keepalive_s; /* between keep-alives to one far end */
 	struct addr seen[2]; /* outside.public: what a NAT makes of us */
 	/* Behind us, for tunnels between networks: */
 	struct net nets[TUNNEL_OWN_NETS];

@@ -89,6 +89,21 @@ static json_t *nets_json(const struct picture *p, const struct tunnel *t)
 	return json_pack("{s:o,s:o}", "local", local, "remote", remote);
 }
 
+/* Where ESP in UDP goes; and from where it came and must not go. */
+static void add_udp(json_t *o, const struct tunnel_sa *out)
+{
+	struct addr to = out->dst;
+	char text[ADDR_TEXT];
+
+	to.port = out->port;
+	if (to.port)
+		json_object_set_new(o, "udp",
+				    json_string(addr_text(&to, text)));
+	if (out->elsewhere.family)
+		json_object_set_new(o, "elsewhere", json_string(
+			addr_text(&out->elsewhere, text)));
+}
+
 static void add_raised(const struct picture *p, const struct tunnel *t,
 		       const struct tunnel_sa sa[2], json_t *o)
 {
@@ -106,6 +121,7 @@ static void add_raised(const struct picture *p, const struct tunnel *t,
 	json_object_set_new(o, "in", sa_json(&sa[false]));
 	json_object_set_new(o, "out", sa_json(&sa[true]));
 	json_object_set_new(o, "left_s", json_integer(left_s(p, t)));
+	add_udp(o, &sa[true]);
 	if (t->scope == ESP_NET)
 		json_object_set_new(o, "nets", nets_json(p, t));
 }

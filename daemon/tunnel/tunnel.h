@@ -33,6 +33,10 @@ struct tunnel_sa {
 	uint64_t bytes, packets;
 	uint32_t dropped; /* replayed, forged, outside the window */
 	bool out;         /* of a pair: it leads to the far end */
+	uint16_t port;    /* out, in UDP: to that port of dst; else 0 */
+	/* From where the pair's far end was heard and is not sent to; family 0:
+	 * nowhere. */
+	struct addr elsewhere;
 };
 
 /* owner is reserve()'s. */
@@ -74,6 +78,9 @@ struct tunnel_maker {
 	/* Removes what there is of it, and frees it. Its group loses the
 	 * policies if it sends: turn() another first. */
 	void (*drop)(void *state, struct tunnel_pair *p);
+	/* Does what is due by itself (keep-alives). Returns in how many
+	 * microseconds it wants to be called again; UINT64_MAX: not at all. */
+	uint64_t (*tick)(void *state, uint64_t now_us);
 	/* Readable when events() has something. */
 	int (*events_fd)(void *state);
 	/* Gives fn what happened to pairs that are raised; fn may drop them.

@@ -563,13 +563,15 @@ static void tick_all(struct tunnels *c, uint64_t now)
 
 uint64_t tunnels_tick(struct tunnels *c)
 {
-	uint64_t now = now_us(c);
+	const struct tunnel_maker *maker = c->conf.maker;
+	uint64_t now = now_us(c), own = UINT64_MAX, makers;
 
 	if (c->due_us <= now)
 		tick_all(c, now);
-	if (c->due_us == UINT64_MAX)
-		return UINT64_MAX;
-	return c->due_us > now ? c->due_us - now : 0; /* it came due by that */
+	if (c->due_us != UINT64_MAX) /* 0: it came due by that */
+		own = c->due_us > now ? c->due_us - now : 0;
+	makers = maker->tick(maker->state, now);
+	return own < makers ? own : makers;
 }
 
 void tunnels_counts(const struct tunnels *c, struct tunnels_counts *out)

@@ -18,6 +18,8 @@ modules_xfrm_libxfrm_a_SOURCES = \
 	modules/xfrm/tunnel/foreign.c modules/xfrm/tunnel/foreign.h \
 	modules/xfrm/tunnel/bypass.c modules/xfrm/tunnel/bypass.h \
 	modules/xfrm/tunnel/door.c modules/xfrm/tunnel/door.h \
+	modules/xfrm/tunnel/follow.c modules/xfrm/tunnel/follow.h \
+	modules/xfrm/tunnel/keep.c modules/xfrm/tunnel/keep.h \
 	modules/xfrm/tunnel/group.c modules/xfrm/tunnel/group.h \
 	modules/xfrm/tunnel/module.c \
 	modules/xfrm/tunnel/pair.c modules/xfrm/tunnel/pair.h \

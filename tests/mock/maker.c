@@ -136,6 +136,14 @@ static int events(void *state, tunnel_event_fn fn, void *user)
 	return m->events_err;
 }
 
+static uint64_t tick(void *state, uint64_t now_us)
+{
+	struct maker *m = state;
+
+	m->ticked_us = now_us;
+	return m->tick_again_us ? m->tick_again_us : UINT64_MAX;
+}
+
 static int list(void *state, tunnel_sa_fn fn, void *user, unsigned *blocks,
 		struct tunnel_why *why)
 {
@@ -148,6 +156,9 @@ static int list(void *state, tunnel_sa_fn fn, void *user, unsigned *blocks,
 		for (int out = 0; p->raised && out < 2; out++) {
 			sa.spi = out ? 0xffff : p->spi;
 			sa.out = out;
+			addr_parse("10.2.2.2", &sa.dst);
+			sa.port = out ? m->port : 0;
+			sa.elsewhere = m->elsewhere;
 			fn(user, p->owner, &sa);
 		}
 	for (uint32_t n = 0; n < 40; n++) {
@@ -164,6 +175,7 @@ void maker_open(struct maker *m)
 	m->role = (struct tunnel_maker){
 		.state = m, .can = can, .reserve = reserve,
 		.raise = raise_pair, .sends = sends, .turn = turn,
-		.heard = heard, .drop = drop, .events_fd = events_fd,
+		.heard = heard, .drop = drop, .tick = tick,
+		.events_fd = events_fd,
 		.events = events, .list = list };
 }

@@ -33,6 +33,10 @@ struct maker {
 	void *event_owner;
 	enum tunnel_event event;
 	int events_err;
+	uint16_t port;              /* as list() shows each pair's */
+	struct addr elsewhere;
+	uint64_t ticked_us;         /* the last tick() */
+	uint64_t tick_again_us;     /* what it returns; 0: UINT64_MAX */
 };
 
 void maker_open(struct maker *m);

@@ -11,6 +11,9 @@
  *     reserve name= call= local=ADDRESS:PORT [scope=]
  *     key name= id= seed= far=ADDRESS:PORT spi= [call=] [near=ADDRESS:PORT]
  *         [suite=] [life=] [kib=] [window=] [mode=] [scope=] [udp=1]
+ *         [door=PORT far_door=PORT [public=ADDRESS] [far_nat=1]]   in UDP: the
+ *         ports of both ends, what a NAT before us makes of us, and whether
+ *         there is one before them
  *     scopes are numbers of enum esp_scope; with 2 and 3 addresses have no
  *     ports, and with 3 there are nets= and far_nets=ADDRESS/BITS[,...]
  *     raise name= id= [instead=NAME [proven=1]]   waits for the answer
@@ -405,6 +408,24 @@ static int end_of(unsigned scope, const struct addr *at, uint32_t spi,
 	return 0;
 }
 
+/* The ends in UDP, as their words are. */
+static void put_doors(struct msg_tunnel_key *m)
+{
+	struct addr public;
+
+	if (!text("door"))
+		return;
+	m->udp = 1;
+	m->near.at.port = (uint16_t)number("door", 0);
+	m->far.at.port = (uint16_t)number("far_door", 0);
+	m->far.natted = number("far_nat", 0);
+	m->near.natted = text("public");
+	if (!m->near.natted)
+		return;
+	public = address("public");
+	esp_end_behind(m->scope, &public, &m->near); /* seen from before it */
+}
+
 static void send_key(const struct held *h, uint64_t id, const char *seed,
 		     const struct addr *far, uint32_t spi)
 {
@@ -426,6 +447,7 @@ static void send_key(const struct held *h, uint64_t id, const char *seed,
 		printf("failed: an end is none\n");
 		exit(64);
 	}
+	put_doors(&m);
 	m.in = key_of(seed, h->spi, suite);
 	m.out = key_of(seed, spi, suite);
 	send_it(&t.keeper, MSG_TUNNEL_KEY, 0, &m, sizeof m);

@@ -69,7 +69,9 @@ static const struct {
 	  "\"call\":\"4d\",\"state\":\"raised\",\"local\":\"10.1.1.1:40000\","
 	  "\"peer\":\"b\",\"remote\":\"10.2.2.2:50000\",\"suite\":"
 	  "\"AES_128_GCM\",\"in\":{\"spi\":\"0x00001001\",\"packets\":7},"
-	  "\"out\":{\"spi\":\"0x00007777\",\"packets\":9},\"left_s\":3500},"
+	  "\"out\":{\"spi\":\"0x00007777\",\"packets\":9},\"left_s\":3500,"
+	  "\"udp\":\"10.2.2.2:61001\","
+	  "\"elsewhere\":\"10.3.3.3:4501\"},"
 	  "{\"tunnel\":4,\"call\":\"4d\",\"state\":\"reserved\",\"in\":"
 	  "{\"spi\":\"0x00001002\"}}],\"block_policies\":12,\"foreign\":["
 	  "{\"spi\":\"0x00000abc\",\"source\":\"1.1.1.1\",\"destination\":"
@@ -249,6 +251,8 @@ static void sas(void **state)
 	    "0x00001001 0x00007777  7 9              0:58:20\n");
 	has("4d    -     reserved  -               -            "
 	    "0x00001002 -           0 0              -\n");
+	has("tunnel 3 of b comes from 10.3.3.3:4501, too, and is not sent "
+	    "there\n");
 	has("12 policies keep all but ESP");
 	has("40 SAs of ESP in the kernel are not ours:\n"
 	    "  0x00000abc from 1.1.1.1 to 2.2.2.2\n");

@@ -585,6 +585,49 @@ static void the_list_says_what_there_is(void **state)
 	tunnels_clear(t);
 }
 
+/* In UDP to where, and from where it was heard, too. */
+static void the_list_says_where_udp_goes(void **state)
+{
+	json_t *o, *one;
+
+	(void)state;
+	maker.port = 61001;
+	addr_parse("10.3.3.3:4501", &maker.elsewhere);
+	up(40000, 1);
+	o = list_after(0);
+	one = json_array_get(json_object_get(o, "tunnels"), 0);
+	assert_string_equal(text(one, "udp"), "10.2.2.2:61001");
+	assert_string_equal(text(one, "elsewhere"), "10.3.3.3:4501");
+	json_decref(o);
+	maker.port = 0;
+	maker.elsewhere = (struct addr){ 0 };
+	o = list_after(0);
+	one = json_array_get(json_object_get(o, "tunnels"), 0);
+	assert_null(json_object_get(one, "udp"));
+	assert_null(json_object_get(one, "elsewhere"));
+	json_decref(o);
+	tunnels_clear(t);
+}
+
+/* Whichever of the two is due first. */
+static void the_maker_has_its_time(void **state)
+{
+	(void)state;
+	maker.tick_again_us = 3000000;
+	assert_int_equal(tunnels_tick(t), 3000000);
+	assert_int_equal(maker.ticked_us, now);
+	ask(reserve(40000), 1, 0); /* waits for its key */
+	maker.tick_again_us = TUNNEL_PARK_US + 1;
+	assert_int_equal(tunnels_tick(t), TUNNEL_PARK_US);
+	maker.tick_again_us = 7;
+	assert_int_equal(tunnels_tick(t), 7);
+	now += TUNNEL_PARK_US;
+	assert_int_equal(tunnels_tick(t), 7);
+	maker.tick_again_us = 0;
+	assert_int_equal(tunnels_tick(t), UINT64_MAX);
+	tunnels_clear(t);
+}
+
 /* More than a message holds: in portions, each tunnel once. */
 static void a_long_list_comes_in_portions(void **state)
 {
@@ -630,6 +673,8 @@ int main(void)
  TEST(events_are_told),
 		TEST(messages_come_from_whom_they_must),
 		TEST(the_list_says_what_there_is),
+		TEST(the_list_says_where_udp_goes),
+		TEST(the_maker_has_its_time),
 		TEST(a_long_list_comes_in_portions),
 	};
 

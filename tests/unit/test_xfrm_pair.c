@@ -42,6 +42,7 @@ static int setup(void **state)
 	kernel = (struct link){ .asked = 0 };
 	ledger_fd = memfd_create("ledger", MFD_CLOEXEC);
 	pairs = (struct pairs){ .media = { address("10.1.1.1") },
+				.door = { -1, -1 },
 				.sip = { address("10.1.1.1:5060"),
 					 address("10.9.9.9:5062") },
 				.n_sip = 2 };

@@ -26,6 +26,7 @@ tests_unit_test_xfrm_raise_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
 
 # the tunnel process, and its module against a kernel of ours
 TUNNEL_TESTS = tests/unit/test_tunnels tests/unit/test_tunnels_shared \
+	tests/unit/test_xfrm_follow tests/unit/test_xfrm_keep \
 	tests/unit/test_xfrm_pair
 check_PROGRAMS += $(TUNNEL_TESTS)
 TESTS += $(TUNNEL_TESTS)
@@ -41,3 +42,11 @@ tests_unit_test_xfrm_pair_SOURCES = tests/unit/test_xfrm_pair.c \
 	tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
 tests_unit_test_xfrm_pair_LDADD = $(XFRM_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) \
 	$(JANSSON_LIBS)
+tests_unit_test_xfrm_follow_SOURCES = tests/unit/test_xfrm_follow.c \
+	tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
+tests_unit_test_xfrm_follow_LDADD = $(XFRM_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) \
+	$(JANSSON_LIBS)
+tests_unit_test_xfrm_keep_SOURCES = tests/unit/test_xfrm_keep.c \
+	tests/mock/alloc.c tests/mock/alloc.h
+tests_unit_test_xfrm_keep_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_xfrm_keep_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)

@@ -1,8 +1,9 @@
 /* door.c - see door.h. The kernel takes ESP out of UDP at a socket that has
  * UDP_ENCAP set. What it cannot take, IKE and strays, would lie in the socket's
  * queue: that is made as small as can be, and what does not fit is dropped. A
- * keep-alive (RFC 3948 2.3) never comes so far. We send none: the NAT before us
- * sends on what comes to our ports, whether anything left or not. */
+ * keep-alive (RFC 3948 2.3) never comes so far. It has to leave from this very
+ * socket, for the NAT before us knows ESP's way back by the port it came
+ * from. */
 #include "modules/xfrm/tunnel/door.h"
 
 #include "daemon/base/err.h"
@@ -46,4 +47,14 @@ int door_open(const struct addr *host, unsigned port, int *fd,
 	if (s >= 0)
 		close(s);
 	return E_IO;
+}
+
+int door_keep(int fd, const struct addr *far)
+{
+	static const uint8_t octet = 0xff;
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(far, &sa);
+
+	return sendto(fd, &octet, sizeof octet, MSG_DONTWAIT | MSG_NOSIGNAL,
+		      (struct sockaddr *)&sa, len) == 1 ? 0 : E_IO;
 }

@@ -1,5 +1,5 @@
 /* door.h - our port of ESP in UDP (RFC 3948): a socket by which the kernel
- * knows it. Nothing is read from it. */
+ * knows it, and from which keep-alives leave. Nothing is read from it. */
 #ifndef CALLSEAL_XFRM_DOOR_H
 #define CALLSEAL_XFRM_DOOR_H
 
@@ -9,5 +9,8 @@
  * *why (static text) and errno say what failed. */
 int door_open(const struct addr *host, unsigned port, int *fd,
 	      const char **why);
+/* Sends one keep-alive (2.3) to that address and port. E_IO: it did not leave;
+ * errno says why. */
+int door_keep(int fd, const struct addr *far);
 
 #endif

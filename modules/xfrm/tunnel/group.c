@@ -9,6 +9,7 @@
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "modules/xfrm/tunnel/bypass.h"
+#include "modules/xfrm/tunnel/follow.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -201,6 +202,7 @@ void group_settle(struct pairs *p, struct group *g)
 		return;
 	if (xfrm_drop(p->x, g->bypass, g->n_bypass, &why))
 		log_error("xfrm", "%s; it goes with the next start", why.text);
+	follow_end(p, g);
 	while (*at != g)
 		at = &(*at)->next;
 	*at = g->next;

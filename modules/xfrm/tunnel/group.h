@@ -7,16 +7,34 @@
 
 #include "modules/xfrm/tunnel/pair.h"
 
+struct tunnel_pair {
+	struct tunnel_pair *next;
+	void *owner;
+	struct addr local;
+	uint32_t reqid, spi, far_spi;
+	struct group *group; /* NULL: it is not raised */
+	uint32_t sa[2];      /* slots, by enum ipsec_dir; 0: none */
+	struct ipsec_sa as[2]; /* what they are now, without keys */
+};
+
 struct group {
 	struct group *next;
 	uint32_t reqid;             /* of all its SAs: inbound any serves */
 	uint8_t scope;              /* enum esp_scope */
 	struct addr near, far;      /* between which ESP goes; without ports */
 	char peer[NAME_TEXT];       /* whose keys they are */
+	/* Of ESP in UDP (follow.h): */
+	uint16_t said, port;        /* the far end's, by its own word and as it
+	                               is reached; 0: not in UDP */
+	bool near_natted, far_natted;
+	struct addr kept;           /* where keep-alives go; family 0: none */
+	struct addr elsewhere;      /* from where it was heard, too, and is not
+	                               sent to; family 0: nowhere */
+	unsigned moves;             /* that there was something to tell of */
 	size_t n;
 	struct ipsec_selector out[PAIR_SELECTORS]; /* of its policies */
 	unsigned pairs;             /* raised */
-	const struct tunnel_pair *sender; /* NULL: it has no policies */
+	struct tunnel_pair *sender; /* NULL: it has no policies */
 	/* slots, n of each direction that it has, by enum ipsec_dir */
 	uint32_t policy[IPSEC_DIRS][PAIR_SELECTORS];
 	uint32_t *bypass;           /* slots; owned */

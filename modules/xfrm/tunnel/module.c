@@ -7,6 +7,8 @@
  *   group.c   the policies that pairs have in common
  *   bypass.c  what stays out of those that are for all
  *   door.c    our port of ESP in UDP
+ *   follow.c  what NATs before either end make of ports
+ *   keep.c    when those before us are kept open
  *
  * Before start() is over it has swept what an earlier run left (but for its
  * block policies, which are taken over, so that no packet slips through
@@ -38,7 +40,6 @@ extern const struct module xfrm_module;
 
 struct state {
 	int ledger; /* borrowed */
-	int door[2]; /* IPv4, IPv6; -1: none */
 	struct pairs pairs;
 	struct tunnel_maker maker;
 };
@@ -213,8 +214,8 @@ static int clear(struct xfrm *x, int ledger, struct xfrm_swept *swept,
 static void shut_doors(struct state *s)
 {
 	for (int i = 0; i < 2; i++)
-		if (s->door[i] >= 0)
-			close(s->door[i]);
+		if (s->pairs.door[i] >= 0)
+			close(s->pairs.door[i]);
 }
 
 static int open_doors(struct state *s, unsigned port)
@@ -227,7 +228,7 @@ static int open_doors(struct state *s, unsigned port)
 	for (int i = 0; port && !r && i < 2; i++) {
 		if (!media[i].family)
 			continue;
-		r = door_open(&media[i], port, &s->door[i], &why);
+		r = door_open(&media[i], port, &s->pairs.door[i], &why);
 		if (r)
 			log_error(TAG, "tunnel.udp: port %u of %s: %s: %s",
 				  port, addr_host(&media[i], at), why,
@@ -291,7 +292,7 @@ static int start(struct core *core, const struct conf *c, void **out)
 
 	if (!s)
 		return r;
-	s->door[0] = s->door[1] = -1;
+	s->pairs.door[0] = s->pairs.door[1] = -1;
 	r = settings_read(c, &settings, &err);
 	s->ledger = child_file(child, "ledger");
 	if (!r && !wants(child_policy(child), &settings)) {

@@ -10,6 +10,7 @@
 #include "daemon/base/secret.h"
 #include "daemon/tunnelnets.h"
 #include "modules/xfrm/tunnel/block.h"
+#include "modules/xfrm/tunnel/follow.h"
 #include "modules/xfrm/tunnel/group.h"
 
 #include <netinet/in.h>
@@ -20,15 +21,6 @@
 #define TAG "xfrm"
 #define TRIES 8
 #define SEQUENCES UINT32_MAX /* packets of an SA (RFC 4303 3.3.3) */
-
-struct tunnel_pair {
-	struct tunnel_pair *next;
-	void *owner;
-	struct addr local;
-	uint32_t reqid, spi, far_spi;
-	struct group *group; /* NULL: it is not raised */
-	uint32_t sa[2];      /* slots, by enum ipsec_dir; 0: none */
-};
 
 static int tell(struct tunnel_why *why, int r, const char *text)
 {
@@ -148,6 +140,18 @@ static struct ipsec_selector sa_selector(const struct esp_end *src,
 				: selector_of(&src->sel[0], &dst->sel[0]);
 }
 
+static struct ipsec_encap encap_of(const struct group *g,
+				   const struct msg_tunnel_key *k,
+				   enum ipsec_dir dir)
+{
+	uint16_t near = k->near.at.port, far = follow_port(g, k);
+
+	if (!k->udp)
+		return (struct ipsec_encap){ 0, 0 };
+	return dir == IPSEC_IN ? (struct ipsec_encap){ far, near }
+			       : (struct ipsec_encap){ near, far };
+}
+
 static struct ipsec_sa sa_of(const struct group *g,
 			     const struct msg_tunnel_key *k,
 			     enum ipsec_dir dir)
@@ -159,8 +163,8 @@ static struct ipsec_sa sa_of(const struct group *g,
 		.src = host_of(&src->at), .dst = host_of(&dst->at),
 		.spi = dst->spi, .reqid = g->reqid, .mode = k->mode,
 		.window = k->window, .life = life_of(k),
-		.encap = { k->udp ? src->at.port : 0,
-			   k->udp ? dst->at.port : 0 },
+		.encap = encap_of(g, k, dir),
+		.again_s = k->udp && dir == IPSEC_IN ? FOLLOW_AGAIN_S : 0,
 		.sel = sa_selector(src, dst, k->scope),
 		.key = dir == IPSEC_IN ? k->in : k->out };
 }
@@ -293,6 +297,13 @@ static int install(struct pairs *p, struct tunnel_pair *t, struct group *g,
 	}
 	t->reqid = g->reqid;
 	t->far_spi = u->sa[IPSEC_OUT].spi;
+	for (int dir = IPSEC_IN; dir <= IPSEC_OUT; dir++) {
+		uint16_t suite = u->sa[dir].key.suite;
+
+		t->as[dir] = u->sa[dir];
+		wipe(&t->as[dir].key, sizeof t->as[dir].key);
+		t->as[dir].key.suite = suite;
+	}
 	t->group = g;
 	g->pairs++;
 	return 0;
@@ -333,6 +344,8 @@ static int raise_pair(void *state, struct tunnel_pair *t,
 	want(&u, p, g, k);
 	r = install(p, t, g, &u, why);
 	wipe(&u, sizeof u);
+	if (!r)
+		follow_begin(p, g, k);
 	group_settle(p, g);
 	return r;
 }
@@ -355,6 +368,9 @@ static int turn(void *state, struct tunnel_pair *t, struct tunnel_why *why)
 		return 0;
 	if (!g || !g->sender)
 		return tell(why, E_STATE, "there is nothing to take over");
+	r = follow_turn(p, t, &x);
+	if (r)
+		return tell(why, r, x.text);
 	while (!r && i < g->n)
 		r = xfrm_turn(p->x, g->policy[IPSEC_OUT][i++], t->far_spi, &x);
 	if (r) { /* those before it go back: both SAs are there */
@@ -424,6 +440,7 @@ void pairs_free(struct pairs *p)
 		free(g->bypass);
 		free(g);
 	}
+	keeps_free(&p->keeps);
 	free(p->peer);
 	p->peer = NULL;
 }
@@ -434,6 +451,7 @@ int pairs_read(struct pairs *p, const struct settings *s,
 	const struct peer *peer;
 
 	p->own = s->tunnel;
+	p->keeps.every_us = (uint64_t)s->tunnel.keepalive_s * 1000000;
 	p->n_peers = 0;
 	p->peer = calloc(policy_count(policy) + 1, sizeof *p->peer);
 	for (size_t i = 0; p->peer && (peer = policy_at(policy, i)); i++) {
@@ -485,10 +503,17 @@ static void hear(void *user, const struct xfrm_event *e)
 					? of_reqid(h->p, e->reqid)
 					: of_slot(h->p, e->slot);
 
-	if (t && t->group)
+	if (t && t->group && e->kind == XFRM_MOVED)
+		follow_event(h->p, t, e);
+	else if (t && t->group)
 		h->fn(h->user, t->owner, e->kind == XFRM_SOFT
 					 ? TUNNEL_EVENT_SOFT
 					 : TUNNEL_EVENT_GONE);
+}
+
+static uint64_t tick(void *state, uint64_t now_us)
+{
+	return follow_tick(state, now_us);
 }
 
 static int events_fd(void *state)
@@ -521,6 +546,9 @@ static void show(void *user, uint32_t slot, const struct reply *r)
 		.bytes = r->use.bytes, .packets = r->use.packets,
 		.dropped = r->use.dropped,
 		.out = t && t->sa[IPSEC_OUT] == slot,
+		.port = t && t->sa[IPSEC_OUT] == slot ? r->sa.encap.dport : 0,
+		.elsewhere = t && t->group ? t->group->elsewhere
+					   : (struct addr){ 0 },
 	};
 
 	if (t || !slot)
@@ -545,7 +573,8 @@ struct tunnel_maker pairs_maker(struct pairs *p)
 	return (struct tunnel_maker){
 		.state = p, .can = can, .reserve = reserve,
 		.raise = raise_pair, .sends = sends, .turn = turn,
-		.heard = heard, .drop = drop, .events_fd = events_fd,
+		.heard = heard, .drop = drop, .tick = tick,
+		.events_fd = events_fd,
 		.events = events,
 		.list = list };
 }

@@ -8,6 +8,7 @@
 #include "modules/xfrm/probe.h"
 #include "modules/xfrm/selector.h"
 #include "modules/xfrm/tunnel/bypass.h"
+#include "modules/xfrm/tunnel/keep.h"
 
 #define PAIR_GATES_MAX (2 + LISTEN_MAX)
 #define PAIR_SIP_MAX 16
@@ -35,6 +36,8 @@ struct pairs {
 	struct tunnel_settings own;
 	struct pair_peer *peer; /* owned */
 	size_t n_peers;
+	int door[2]; /* door.h, IPv4 and IPv6; -1: none. The module's */
+	struct keeps keeps;
 };
 
 /* The record of the role, on these. */
