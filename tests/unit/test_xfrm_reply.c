@@ -48,6 +48,13 @@ static struct reply first(const char *name)
 	return r;
 }
 
+static int read_one(const struct said *s, struct reply *r)
+{
+	size_t at = 0;
+
+	return reply_next(s->bytes, s->len, &at, r);
+}
+
 static void is_host(const struct addr *a, const char *text)
 {
 	struct addr want = sample_addr(text);
@@ -85,6 +92,34 @@ static void a_wish_for_an_sa_names_its_policy(void **state)
 	assert_int_equal(r.policy.sel.proto, IPPROTO_UDP);
 	assert_int_equal(r.policy.sel.sport, 4000);
 	assert_int_equal(r.policy.sel.dport, 5000);
+}
+
+/* As the kernel said it in tests/kernel/nat_guest.py (learnt). */
+static void another_source_is_told_with_its_port(void **state)
+{
+	struct said s = said("event-26");
+	struct reply r = first("event-26");
+
+	(void)state;
+	assert_int_equal(r.kind, REPLY_MOVED);
+	assert_int_equal(r.seq, 0);
+	is_host(&r.sa.src, "10.99.2.254");
+	is_host(&r.sa.dst, "10.99.2.1");
+	assert_int_equal(r.sa.encap.sport, 61001);
+	assert_true(r.sa.spi >= ESP_SPI_MIN);
+	assert_in_range(r.sa.reqid, 0x40000000, 0x7fffffff);
+	assert_int_equal(s.len, 16 + sizeof(struct xfrm_user_mapping));
+	s.bytes[16 + 22] = IPPROTO_AH; /* id.proto */
+	assert_int_equal(read_one(&s, &r), 0);
+	assert_int_equal(r.kind, REPLY_OTHER);
+	s = said("event-26");
+	s.bytes[16 + 20] = 0; /* id.family */
+	assert_int_equal(read_one(&s, &r), 0);
+	assert_int_equal(r.kind, REPLY_OTHER);
+	s = said("event-26");
+	memset(s.bytes + 16 + 62, 0, 2); /* new_sport */
+	assert_int_equal(read_one(&s, &r), 0);
+	assert_int_equal(r.kind, REPLY_OTHER);
 }
 
 static void new_sas_and_policies_are_read(void **state)
@@ -143,7 +178,8 @@ static void dumps_end(void **state)
 static void every_cut_is_noticed(void **state)
 {
 	static const char *const names[] = {
-		"event-10", "event-13", "event-17", "event-18", "dump-sa",
+		"event-10", "event-13", "event-17", "event-18", "event-26",
+		"dump-sa",
 		"dump-policy", "refused-text", "refused-get" };
 	struct reply r;
 
@@ -179,13 +215,6 @@ static void put_attribute(struct said *s, uint16_t type, const void *data,
 	s->len += sizeof a + ((len + 3u) & ~3u);
 	whole = (uint32_t)s->len;
 	memcpy(s->bytes, &whole, sizeof whole);
-}
-
-static int read_one(const struct said *s, struct reply *r)
-{
-	size_t at = 0;
-
-	return reply_next(s->bytes, s->len, &at, r);
 }
 
 static void what_is_not_ours_is_left_alone(void **state)
@@ -263,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_expiry_names_its_sa),
 		cmocka_unit_test(a_wish_for_an_sa_names_its_policy),
+		cmocka_unit_test(another_source_is_told_with_its_port),
 		cmocka_unit_test(new_sas_and_policies_are_read),
 		cmocka_unit_test(refusals_have_the_kernels_words),
 		cmocka_unit_test(dumps_end),
