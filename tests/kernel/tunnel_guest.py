@@ -23,7 +23,7 @@ TOOL, DAEMON = (os.path.abspath(p) for p in sys.argv[1:3])
 CTL = os.path.abspath('ctl/callsealctl')
 CONF = '''
 inside = {{ listen = ( "udp:127.0.0.1:5060" ); }};
-outside = {{ listen = ( "udp:{own}:5060" ); media = [ "{own}"{six} ]; }};
+outside = {{ listen = ( "udp:{own}:5060" ); media = [ "{own}"{six} ]; {outside} }};
 media = {{ grace = 3; }};
 tunnel = {{ ports = "{ports}"; {tunnel} }};
 profiles = {{ t = {{ need = "require"; media = "{media}"; keying = [ "mikey-psk" ];
@@ -31,7 +31,7 @@ profiles = {{ t = {{ need = "require"; media = "{media}"; keying = [ "mikey-psk"
 peers = ( {{ name = "b"; match = "*"; profile = "t"; psk = "file:x"; {peer} }} );
 '''
 PORTS = {'a': '40000-40999', 'b': '50000-50999'}
-NOTHING = {'tunnel': '', 'profile': '', 'peer': ''}
+NOTHING = {'tunnel': '', 'profile': '', 'peer': '', 'outside': ''}
 OWN = {'a': A, 'b': B}
 HERE = {'a': f'{A}:40000', 'b': f'{B}:50000'}
 THERE = {'a': HERE['b'], 'b': HERE['a']}
