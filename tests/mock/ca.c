@@ -1,5 +1,6 @@
 /* ca.c - see ca.h. */
 #include "tests/mock/ca.h"
+#include "tests/mock/ca_keys.h"
 
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -11,6 +12,7 @@
 
 #define YEAR (365L * 86400)
 #define KEYS 16
+#define FIXED (sizeof ca_rsa_2048 / sizeof *ca_rsa_2048)
 
 #define must(x) \
 	do { \
@@ -19,6 +21,25 @@
 			abort(); \
 		} \
 	} while (0)
+
+/* The base64 of a PKCS #8 key. */
+static EVP_PKEY *read_key(const char *text)
+{
+	uint8_t der[2048];
+	const uint8_t *p = der;
+	int len = EVP_DecodeBlock(der, (const uint8_t *)text,
+				  (int)strlen(text));
+
+	must(len > 0);
+	return d2i_AutoPrivateKey(NULL, &p, len);
+}
+
+static EVP_PKEY *rsa_key(unsigned which, unsigned bits)
+{
+	if (bits == 2048 && which < FIXED && ca_rsa_2048[which])
+		return read_key(ca_rsa_2048[which]);
+	return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
+}
 
 EVP_PKEY *ca_key(unsigned which, const char *type, unsigned bits)
 {
@@ -29,8 +50,7 @@ EVP_PKEY *ca_key(unsigned which, const char *type, unsigned bits)
 		kept[which] = strcmp(type, "RSA")
 				      ? EVP_PKEY_Q_keygen(NULL, NULL, "EC",
 							  type)
-				      : EVP_PKEY_Q_keygen(NULL, NULL, "RSA",
-							  (size_t)bits);
+				      : rsa_key(which, bits);
 	must(kept[which]);
 	return kept[which];
 }

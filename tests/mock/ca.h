@@ -25,8 +25,8 @@ struct ca_order {
 	const EVP_MD *hash;    /* NULL: SHA-256 */
 };
 
-/* A new key: "RSA" with bits, or on a curve ("P-256"). Kept for the process by
- * number. */
+/* A key: "RSA" with bits, or on a curve ("P-256"). Kept for the process by
+ * number; new but for the RSA keys in ca_keys.h. */
 EVP_PKEY *ca_key(unsigned which, const char *type, unsigned bits);
 /* A self-signed issuer with the which-th key. */
 struct ca ca_make(unsigned which, const char *name);
