@@ -1,5 +1,6 @@
 /* alloc.c - memory that runs out on demand. See alloc.h. */
 #include "tests/mock/alloc.h"
+#include "tests/mock/slow.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,12 +43,10 @@ size_t alloc_largest(void)
 	return largest;
 }
 
-/* Under valgrind, fifty times slower, a long walk takes longer steps. */
+/* Under valgrind a long walk takes longer steps. */
 static unsigned long step_after(unsigned long n)
 {
-	const char *preload = getenv("LD_PRELOAD");
-
-	return n >= 60 && preload && strstr(preload, "vgpreload") ? 61 : 1;
+	return n >= 60 ? rounds(1, 61) : 1;
 }
 
 unsigned long alloc_walk(void (*fn)(void *user), void *user)

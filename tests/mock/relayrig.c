@@ -2,6 +2,7 @@
 #include "tests/mock/relayrig.h"
 
 #include "daemon/base/err.h"
+#include "tests/mock/slow.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -39,9 +40,7 @@ static void tell(void *user, enum message type, uint64_t id, const void *body,
 /* valgrind 3.19 waits for ever in a ring that was created disabled. */
 const char *rig_loop(const char *name)
 {
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload") ? "epoll" : name;
+	return under_valgrind() ? "epoll" : name;
 }
 
 static void read_settings(struct rig *r)

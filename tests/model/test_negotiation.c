@@ -28,6 +28,7 @@
 #include "daemon/base/err.h"
 #include "daemon/keeper/alternatives.h"
 #include "daemon/keeper/clerk/clerk.h"
+#include "tests/mock/slow.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -528,21 +529,13 @@ static void one_world(const struct rank_list *la, const struct rank_list *lb,
 	give_alice(&w, off, lb, f);
 }
 
-/* All of Alice's lists; under valgrind, fifty times slower, some. */
-static size_t list_after(size_t i)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return i + (preload && strstr(preload, "vgpreload") ? 7 : 1);
-}
-
 static struct found search(const struct controls *off)
 {
 	struct rank_list lists[LISTS];
 	struct found f = { 0 };
 
 	assert_int_equal(all_lists(lists), LISTS);
-	for (size_t i = 0; i < LISTS; i = list_after(i))
+	for (size_t i = 0; i < LISTS; i += rounds(1, 7))
 		for (size_t j = 0; j < LISTS; j++)
 			for (unsigned kind = 0; kind < 8; kind++)
 				one_world(&lists[i], &lists[j], kind, off, &f);

@@ -5,6 +5,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
 #include "daemon/confine.h"
+#include "tests/mock/slow.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,13 +31,6 @@
 #include <cmocka.h>
 
 #define DIED (-1) /* of a forbidden call */
-
-static bool under_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload");
-}
 
 static bool charon; /* it is to speak with it */
 

@@ -11,6 +11,7 @@
 
 #include "daemon/base/log.h"
 #include "modules/mikey/error.h"
+#include "tests/mock/slow.h"
 #include "tests/unit/cert_pair.h"
 
 static const struct keying *const methods[] = {
@@ -75,7 +76,7 @@ static void every_byte_of_an_offer_counts(void **state)
 
 		pair_open(&p, methods[i], &certs);
 		assert_int_equal(pair_offer(&p), 0);
-		for (size_t k = 0; k < p.offer.len; k++) {
+		for (size_t k = 0; k < p.offer.len; k += rounds(1, 7)) {
 			int r;
 
 			p.offer.data[k] ^= 1;
@@ -100,7 +101,7 @@ static void every_byte_of_an_answer_counts(void **state)
 		pair_open(&p, methods[i], &certs);
 		assert_int_equal(pair_offer(&p), 0);
 		assert_int_equal(pair_answer(&p), 0);
-		for (size_t k = 0; k < p.answer.len; k++) {
+		for (size_t k = 0; k < p.answer.len; k += rounds(1, 7)) {
 			p.answer.data[k] ^= 1;
 			assert_true(pair_finish(&p) < 0);
 			assert_int_equal(p.calling.n, 0);

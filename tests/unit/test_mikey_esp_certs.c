@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "tests/mock/slow.h"
 #include "tests/unit/cert_pair.h"
 #include "tests/unit/esp_pair.h"
 
@@ -126,7 +127,7 @@ static void every_byte_of_an_offer_counts(void **state)
 		esp_open(&s);
 		esp_pair_open(&p, methods[i], &s);
 		assert_int_equal(pair_offer(&p), 0);
-		for (size_t k = 0; k < p.offer.len; k++) {
+		for (size_t k = 0; k < p.offer.len; k += rounds(1, 7)) {
 			p.offer.data[k] ^= 1;
 			buf_clear(&p.answer);
 			assert_true(p.how->answer(&p.b, p.offer.data,
@@ -152,7 +153,7 @@ static void every_byte_of_an_answer_counts(void **state)
 		esp_pair_open(&p, methods[i], &s);
 		assert_int_equal(pair_offer(&p), 0);
 		assert_int_equal(pair_answer(&p), 0);
-		for (size_t k = 0; k < p.answer.len; k++) {
+		for (size_t k = 0; k < p.answer.len; k += rounds(1, 7)) {
 			p.answer.data[k] ^= 1;
 			assert_true(pair_finish(&p) < 0);
 			p.answer.data[k] ^= 1;

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/mock/alloc.h"
+#include "tests/mock/slow.h"
 #include "tests/unit/smime_rig.h"
 
 #include "daemon/keeper/certs/credential_cms.h"
@@ -86,17 +87,19 @@ static void changed_bit(size_t i, bool claims)
 
 static void no_change_is_believed(void **state)
 {
+	const size_t step = rounds(61, 307); /* bits */
+
 	(void)state;
 	rig_open(&g, KIND_P256);
 	for (int form = 0; form < SMIME_FORMS; form++) {
 		must(rig_seal(&g, (enum smime_form)form, ENTITY));
-		for (size_t i = 0; i < 8 * g.sealed.body.len; i += 61)
+		for (size_t i = 0; i < 8 * g.sealed.body.len; i += step)
 			changed_bit(i, true);
 		rig_forget(&g);
 	}
 	g.seal.envelope.cipher = SMIME_AES_128_CBC;
 	must(rig_seal(&g, SMIME_ENCRYPT, ENTITY));
-	for (size_t i = 0; i < 8 * g.sealed.body.len; i += 61)
+	for (size_t i = 0; i < 8 * g.sealed.body.len; i += step)
 		changed_bit(i, false);
 	rig_close(&g);
 }
