@@ -249,7 +249,7 @@ static const struct conf_key profile_keys[] = {
 		  "fingerprint. none: as if there were no such thing. send: "
 		  "ours does, and what the far end's says must fit its ike "
 		  "and ike_cert. require: and one without is refused. Not "
-		  "with ike = \"before\", nor with peers' ike_ca." },
+		  "with peers' ike_ca." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -474,10 +474,6 @@ static int read_media(const struct conf_node *n, struct profile *p,
 		return conf_fail(err, n, "profiles.%s.ike_sdp: it says what "
 				 "SDP tells of the tunnel of media = \"ike\"; "
 				 "set that, or leave it out", p->name);
-	if (p->ike_sdp != IKE_SDP_NONE && p->ike_before)
-		return conf_fail(err, n, "profiles.%s.ike_sdp: it does not go "
-				 "with ike = \"before\"; set \"after\", or "
-				 "leave it out", p->name);
 	if (p->esp_scope != ESP_MEDIA && p->media != MEDIA_ESP)
 		return conf_fail(err, n, "profiles.%s.esp_scope: it says what "
 				 "tunnels of media = \"esp\" are for; set "

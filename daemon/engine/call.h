@@ -205,6 +205,8 @@ struct filter_request {
 	                         nothing of it goes on */
 	bool held;            /* the phone hears of it later, when it comes
 	                         once more (call_before()) */
+	bool offered;         /* of those: it came as an offer, which is
+	                         answered by call_respond() */
 	bool secured;         /* as in struct call_start */
 	bool opened;          /* the body is what call_open() gave */
 	struct msg_key_origin origin; /* of the message it came in */
@@ -381,6 +383,8 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn,
 /* The same as an offer, with the keys in force where they are still ours to
  * offer: it refreshes a session and changes nothing. */
 void call_refresh(struct call *c, filter_fn fn, void *user);
+/* The same as the answer to what came offered and held. */
+void call_respond(struct call *c, filter_fn fn, void *user);
 /* Its descriptions go outside, and come from there, as packages with their keys
  * beside them: multipart/mixed (media = "esp"). call_filter() makes and opens
  * them. */

@@ -16,6 +16,12 @@ enum stage ikeclient_stage(const struct call *c)
 						: STAGE_TUNNEL;
 }
 
+/* What SDP says is refused alike, whenever the tunnel is to be there. */
+static enum stage stage_of(const struct call *c, int err)
+{
+	return err == E_AUTH ? STAGE_TUNNEL : ikeclient_stage(c);
+}
+
 static int ask(struct call *c, struct job *j, unsigned i,
 	       struct msg_tunnel_use *m)
 {
@@ -47,14 +53,16 @@ static const struct endpoint *outside_end(const struct job *j, unsigned i)
 	return d->offerer == OUTSIDE ? &d->end[i] : &j->branch->end[i];
 }
 
-/* An offer's lines, where the tunnel must be up before anybody is called; in a
- * call that is up the answer decides. */
+/* An offer's lines, where the tunnel must be up before anybody is called, and
+ * once the far end says that it is there if it begins; in a call that is up the
+ * answer decides. */
 static bool is_used(const struct call *c, const struct job *j, unsigned i)
 {
 	if (j->q.role == BODY_ANSWER)
 		return j->branch->end[i].accepted;
 	return c->before && c->state != CALL_UP && j->q.from == OUTSIDE &&
-	       job_deal(j)->end[i].accepted;
+	       job_deal(j)->end[i].accepted &&
+	       (j->pre[i].current || !ikelines_far_begins(j));
 }
 
 int ikeclient_use(struct call *c, struct job *j)
@@ -151,6 +159,6 @@ int ikeclient_used(struct engine *e, const struct ipc_msg *msg)
 			     "the tunnel process's message is malformed");
 		return E_FORMAT;
 	}
-	filter_go_on(c, ikeclient_stage(c), m->err, m->reason);
+	filter_go_on(c, stage_of(c, m->err), m->err, m->reason);
 	return 0;
 }

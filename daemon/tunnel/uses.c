@@ -214,14 +214,16 @@ static int take_sdp(struct uses *u, const struct msg_tunnel_use *m,
 	return 0;
 }
 
-/* Who called can begin only after our answer, which waits for the tunnel. */
+/* Who called can begin only after our answer, which waits for the tunnel; but
+ * not with ike = "before", where what waits is the phone. */
 static bool comes_too_late(const struct uses *u, const struct peer *peer,
 			   const struct msg_tunnel_use *m)
 {
 	const struct standing *s = u->conf.standing;
 
 	return m->ask && m->begins == TUNNEL_BEGINS_THERE &&
-	       peer->profile->ike_after && !s->up(s->state, m->peer);
+	       peer->profile->ike_after && !peer->profile->ike_before &&
+	       !s->up(s->state, m->peer);
 }
 
 static int use(struct uses *u, const struct ipc_msg *msg,

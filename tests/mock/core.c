@@ -247,6 +247,7 @@ static void deliver(struct call *c, const struct filter_request *q,
 			      "a=curr:sec e2e sendrecv");
 	if (q->held) {
 		c->e->held++;
+		c->e->offered += q->offered;
 		fn(user, NULL, &(struct body){ .type = "" });
 		return;
 	}
@@ -741,6 +742,17 @@ void call_refresh(struct call *c, filter_fn fn, void *user)
 				  .len = strlen(text) };
 
 	c->e->refreshed++;
+	fn(user, NULL, &out);
+}
+
+void call_respond(struct call *c, filter_fn fn, void *user)
+{
+	static const char text[] = OWN "a=reply\r\n";
+	const struct body out = { .type = "application/sdp",
+				  .data = (const uint8_t *)text,
+				  .len = strlen(text) };
+
+	c->e->replied++;
 	fn(user, NULL, &out);
 }
 

@@ -60,6 +60,7 @@ struct engine {
 	bool trusted;   /* the outside's word for who is there */
 	unsigned redirects; /* followed; 3 at most */
 	unsigned refreshed; /* call_refresh()es */
+	unsigned replied;   /* call_respond()s */
 	bool packages;  /* those of the outside have keys beside them */
 	bool bodies;    /* descriptions go and come sealed outside */
 	bool whole;     /* messages of calls go whole in what is sealed */
@@ -84,6 +85,7 @@ struct engine {
 	bool not_due;   /* and the far end knows that it is up here */
 	bool unmet;     /* nor is it up there */
 	unsigned held;  /* what the phone was to hear later */
+	unsigned offered; /* of those, offers */
 	bool own_no;    /* no offer of our own can be made */
 	unsigned again; /* offers that go out once more */
 	unsigned reoffered[4]; /* by enum reoffered */

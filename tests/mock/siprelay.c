@@ -271,14 +271,16 @@ static void stats(const struct program *p)
 	printf("started=%u ended=%u up=%u won=%u filtered=%u taken=%u last=%d "
 	       "pairs=%zu requests=%zu hints=%u done=%u busy=%u "
 	       "challenged=%u failed=%u again=%u refreshed=%u answers=%u "
-	       "anew=%u referred=%u held=%u\n",
+	       "anew=%u referred=%u held=%u "
+	       "offered=%u replied=%u\n",
 	       e->started, e->ended, e->up, e->won,
 	       e->filtered, e->taken, e->last_status, s->n_pairs,
 	       requests_count(s->requests), e->hints,
 	       e->reoffered[REOFFER_DONE],
 	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
 	       e->reoffered[REOFFER_FAILED], e->again_ms, e->refreshed,
-	       e->answers, e->again, e->referred, e->held);
+	       e->answers, e->again, e->referred, e->held,
+	       e->offered, e->replied);
 	fflush(stdout);
 }
 

@@ -34,6 +34,13 @@ tests_unit_test_filter_ikesdp_SOURCES = tests/unit/test_filter_ikesdp.c \
 	tests/unit/filter_rig.c tests/unit/filter_rig.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_ikesdp_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_filter_ikebefore
+TESTS += tests/unit/test_filter_ikebefore
+tests_unit_test_filter_ikebefore_SOURCES = \
+	tests/unit/test_filter_ikebefore.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_ikebefore_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_filter_late
 TESTS += tests/unit/test_filter_late
 tests_unit_test_filter_late_SOURCES = tests/unit/test_filter_late.c \

@@ -46,6 +46,10 @@ static const char conf[] =
 	"  ike = { need = \"require\"; media = \"ike\"; };"
 	"  before = { need = \"require\"; media = \"ike\";"
 	"    ike = \"before\"; };"
+	"  ahead = { need = \"require\"; media = \"ike\";"
+	"    ike = \"before\"; ike_sdp = \"send\"; };"
+	"  surely = { need = \"require\"; media = \"ike\";"
+	"    ike = \"before\"; ike_sdp = \"require\"; };"
 	"  told = { need = \"require\"; media = \"ike\"; ike = \"after\";"
 	"    ike_sdp = \"send\"; };"
 	"  must = { need = \"require\"; media = \"ike\";"
@@ -89,6 +93,10 @@ static const char conf[] =
 	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@before.example\"; profile = \"before\";"
 	"    name = \"before\"; ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
+	"  { match = \"*@ahead.example\"; profile = \"ahead\";"
+	"    name = \"ahead\"; ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
+	"  { match = \"*@surely.example\"; profile = \"surely\";"
+	"    name = \"surely\"; ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@told.example\"; profile = \"told\"; name = \"told\";"
 	"    ike = \"127.0.0.9\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@must.example\"; profile = \"must\"; name = \"must\";"
@@ -490,6 +498,8 @@ static void tunnel_use(struct rig *r, const struct mock_sent *s)
 
 	memcpy(m, s->body.bytes, sizeof *m);
 	a.ask = m->ask;
+	if (r->used_late && a.ask)
+		a.err = 0;
 	if (m->far.there)
 		a.ours = r->ours;
 	if (a.err)
@@ -597,6 +607,16 @@ void rig_hold(struct rig *r, unsigned branch, const char *body,
 		 body, o);
 }
 
+void rig_hold_offer(struct rig *r, unsigned branch, const char *body,
+		    struct outcome *o)
+{
+	run_body(r, (struct filter_request){ .from = OUTSIDE,
+					     .role = BODY_ANSWER,
+					     .branch = branch, .held = true,
+					     .offered = true },
+		 body, o);
+}
+
 void rig_repeat(struct rig *r, enum body_role role, struct outcome *o)
 {
 	memset(o, 0, sizeof *o);
@@ -608,6 +628,13 @@ void rig_refresh(struct rig *r, struct outcome *o)
 {
 	memset(o, 0, sizeof *o);
 	call_refresh(r->call, on_filtered, o);
+	rig_pump(r);
+}
+
+void rig_respond(struct rig *r, struct outcome *o)
+{
+	memset(o, 0, sizeof *o);
+	call_respond(r->call, on_filtered, o);
 	rig_pump(r);
 }
 

@@ -49,6 +49,7 @@ struct rig {
 	uint64_t quieter_us; /* so much more the outside is */
 	bool hold_relay, hold_keeper, hold_tunnel; /* they say nothing */
 	int reserved_err, raised_err, used_err;
+	bool used_late; /* that comes with the use, not when it is asked */
 	struct net behind; /* the far end, between networks */
 	struct addr far; /* of the far end's tunnels, as the keeper says */
 	uint32_t last_stream;
@@ -84,12 +85,16 @@ void rig_filter(struct rig *r, enum face from, enum body_role role,
 		unsigned branch, const char *body, struct outcome *o);
 /* The answer to an offer of the core's own. */
 void rig_answer_own(struct rig *r, const char *body, struct outcome *o);
-/* call_repeat(). */
 /* What the phone hears of later. */
 void rig_hold(struct rig *r, unsigned branch, const char *body,
 	      struct outcome *o);
+/* ... and comes as an offer. */
+void rig_hold_offer(struct rig *r, unsigned branch, const char *body,
+		    struct outcome *o);
+/* call_repeat(). */
 void rig_repeat(struct rig *r, enum body_role role, struct outcome *o);
 void rig_refresh(struct rig *r, struct outcome *o); /* call_refresh() */
+void rig_respond(struct rig *r, struct outcome *o);   /* call_respond() */
 void rig_pump(struct rig *r);
 void rig_pass_time(struct rig *r, unsigned ms);
 int rig_keeper_says(struct rig *r, enum message type, uint64_t id, void *body,

@@ -23,6 +23,9 @@
 static struct outcome o;
 
 #define CRYPTO HEAD "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 A inline:x\r\n"
+#define AHEAD(current) PLAIN "a=curr:sec e2e " current "\r\n" \
+	"a=des:sec mandatory e2e sendrecv\r\n" \
+	"m=application 4500 udp ike-esp-udpencap\r\na=ike-setup:active\r\n"
 #define DUAL CRYPTO "m=audio 4002 RTP/AVP 0\r\n"
 
 static const char *far_uri; /* of the peer */
@@ -117,12 +120,45 @@ static void talk_sdes(struct rig *r, enum face from)
 		pass(r, OUTSIDE, BODY_ANSWER, CRYPTO "a=crypto-new\r\n");
 }
 
+/* The tunnel comes first, and SDP tells of IKE. */
+static void talk_ahead(struct rig *r, enum face from)
+{
+	struct buf b = buf_of(4096);
+
+	addr_parse("127.0.0.2", &r->ours.at);
+	r->ours.there = 1;
+	if (!start(r, from) || !pass(r, from, BODY_OFFER,
+				     from == INSIDE ? PLAIN : AHEAD("none")))
+		return;
+	if (from == INSIDE) {
+		rig_hold(r, 0, AHEAD("recv"), &o);
+		rig_refresh(r, &o);
+		rig_hold_offer(r, 0, AHEAD("sendrecv"), &o);
+		rig_respond(r, &o);
+		pass(r, OUTSIDE, BODY_ANSWER, AHEAD("sendrecv"));
+		return;
+	}
+	if (!call_accept(r->call, &b) &&
+	    pass(r, OUTSIDE, BODY_OFFER, AHEAD("sendrecv")) &&
+	    pass(r, INSIDE, BODY_ANSWER, PLAIN))
+		call_agrees(r->call, AHEAD("sendrecv"),
+			    strlen(AHEAD("sendrecv")));
+	buf_free(&b);
+}
+
+static const char *uri_of(void (*how)(struct rig *r, enum face from))
+{
+	if (how == talk_ahead)
+		return "sip:bob@surely.example";
+	return how == talk ? "sip:bob@b.example" : "sip:bob@t.example";
+}
+
 static void walk(enum face from,
 		 void (*how)(struct rig *r, enum face from))
 {
 	unsigned long n = 0, used;
 
-	far_uri = how == talk ? "sip:bob@b.example" : "sip:bob@t.example";
+	far_uri = uri_of(how);
 	do {
 		struct rig *r = rig_new("");
 
@@ -140,6 +176,7 @@ static void outgoing(void **state)
 	(void)state;
 	walk(INSIDE, talk);
 	walk(INSIDE, talk_sdes);
+	walk(INSIDE, talk_ahead);
 }
 
 static void incoming(void **state)
@@ -147,6 +184,7 @@ static void incoming(void **state)
 	(void)state;
 	walk(OUTSIDE, talk);
 	walk(OUTSIDE, talk_sdes);
+	walk(OUTSIDE, talk_ahead);
 }
 
 int main(void)

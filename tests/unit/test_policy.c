@@ -315,8 +315,10 @@ static void ends_of_ike(void **state)
 static void certificates_of_ike(void **state)
 {
 	struct conf *c = conf_of(
-		"profiles = { i = { need = \"require\"; media = \"ike\"; }; };"
-		"peers = ( { match = \"*@b\"; profile = \"i\"; ike_cert = "
+		"profiles = { i = { need = \"require\"; media = \"ike\"; };"
+		"  s = { need = \"require\"; media = \"ike\"; ike = "
+		"\"before\"; ike_sdp = \"require\"; }; };"
+		"peers = ( { match = \"*@b\"; profile = \"s\"; ike_cert = "
 		"\"file:b\"; ike = \"192.0.2.1\"; }, { match = \"*\"; profile "
 		"= \"i\"; ike_ca = \"file:c\"; ike = \"192.0.2.2\"; } );");
 	struct policy *p = NULL;
@@ -326,6 +328,8 @@ static void certificates_of_ike(void **state)
 	assert_int_equal(policy_new(c, &p, &err), 0);
 	assert_string_equal(policy_at(p, 0)->ike.cert, "file:b");
 	assert_false(policy_at(p, 0)->ike.ca);
+	assert_int_equal(policy_at(p, 0)->profile->ike_sdp, IKE_SDP_REQUIRE);
+	assert_true(policy_at(p, 0)->profile->ike_before);
 	assert_string_equal(policy_at(p, 1)->ike.cert, "file:c");
 	assert_true(policy_at(p, 1)->ike.ca);
 	policy_free(p);
@@ -404,9 +408,6 @@ static const struct {
 	  "}; };", "profiles.i.ike: it says when the tunnel" },
 	{ "profiles = { i = { need = \"forbid\"; ike_sdp = \"send\"; "
 	  "}; };", "profiles.i.ike_sdp: it says what SDP" },
-	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
-	  "ike = \"before\"; ike_sdp = \"send\"; }; };",
-	  "it does not go with ike = \"before\"" },
 	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
 	  "ike_sdp = \"require\"; }; }; peers = ( { match = \"*\"; "
 	  "profile = \"i\"; ike = \"192.0.2.1\"; ike_ca = \"file:x\"; } );",

@@ -2,10 +2,10 @@
  * 3312, 4032, 5027): nobody is called before it is up at both ends.
  *
  * Each description from outside must have security preconditions in each line
- * until the call is up; ours have them, and the phones see none. Where the
- * tunnel stands is kept for each line (sdppre.h). Who calls knows of both
- * directions once he has its use, who is called of what he receives; the rest
- * the caller has to confirm.
+ * but that of IKE until the call is up; ours have them, and the phones see
+ * none. Where the tunnel stands is kept for each line (sdppre.h). Who calls
+ * knows of both directions once he has its use, who is called of what he
+ * receives; the rest the caller has to confirm.
  *
  * To the called gateway's phone the caller's offer is one that waits: the
  * gateway answers it itself, with all that was offered, and what the phone
@@ -15,7 +15,7 @@
  * tunnel for its new address, and else the offer fails. Who still has them in
  * his offer is answered with them. */
 #include "daemon/base/err.h"
-#include "daemon/engine/inside.h"
+#include "daemon/engine/body/ikelines.h"
 
 #include <stdlib.h>
 
@@ -26,11 +26,26 @@ bool call_before(const struct call *c)
 
 /* -- reading --------------------------------------------------------------- */
 
-static int check_line(struct job *j, const struct sdp_pre *p)
+/* The line of IKE (RFC 6193) is no stream: it brings the tunnel itself, and
+ * nothing can be met before it. */
+static int check_ike(struct job *j, const struct sdp_pre *p)
 {
+	if (p->desired[0] != SDP_STRENGTH_MANDATORY &&
+	    p->desired[1] != SDP_STRENGTH_MANDATORY)
+		return 0;
+	return job_fail(j, STAGE_PRECONDITION, E_UNSUPPORTED, "the line of "
+			"IKE has mandatory preconditions of its own");
+}
+
+static int check_line(struct job *j, unsigned i)
+{
+	const struct sdp_pre *p = &j->pre[i];
+
 	if (p->strange)
 		return job_fail(j, STAGE_PRECONDITION, E_UNSUPPORTED,
 				"a mandatory precondition that is not known");
+	if (sdp_ike_is(&j->sdp, i))
+		return check_ike(j, p);
 	if (!p->there)
 		return job_fail(j, STAGE_PRECONDITION, E_UNSUPPORTED,
 				"a line without security preconditions");
@@ -54,7 +69,7 @@ int before_read(const struct call *c, struct job *j)
 		return job_fail(j, STAGE_PRECONDITION, E_FORMAT, why);
 	for (unsigned i = 0; c->state != CALL_UP && i < j->sdp.n && !r; i++)
 		if (j->sdp.media[i].port)
-			r = check_line(j, &j->pre[i]);
+			r = check_line(j, i);
 	return r;
 }
 
@@ -110,6 +125,17 @@ bool call_due(const struct call *c)
 {
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
 		if ((c->pre_lines >> i & 1) && sdp_status_due(&c->pre[i]))
+			return true;
+	return false;
+}
+
+bool before_lacks(const struct call *c)
+{
+	const struct deal *d = c->before && c->state != CALL_UP ? c->pending
+								: NULL;
+
+	for (unsigned i = 0; d && d->offerer == OUTSIDE && i < d->n; i++)
+		if (d->end[i].accepted && !c->line[i].tunnel)
 			return true;
 	return false;
 }
@@ -232,6 +258,8 @@ int call_agrees(struct call *c, const void *data, size_t len)
 		if (d->active->end[i].accepted &&
 		    !same_end(&s->media[i], &d->end[i]))
 			r = E_POLICY;
+	if (!r)
+		r = ikelines_agrees(c, s, &why);
 	free(s);
 	if (r)
 		LOG_CALL(c, LOG_CLASS_REMOTE, "peer %s: its answer to what "

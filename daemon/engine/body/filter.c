@@ -515,7 +515,9 @@ static struct job *repeat_new(struct call *c, enum body_role role,
 	return j;
 }
 
-static void repeat(struct call *c, enum body_role role, bool refresh,
+enum repetition { WITH_NEW_KEYS, AS_REFRESH, AS_REPLY };
+
+static void repeat(struct call *c, enum body_role role, enum repetition as,
 		   filter_fn fn, void *user)
 {
 	struct engine *e = c->engine;
@@ -526,7 +528,8 @@ static void repeat(struct call *c, enum body_role role, bool refresh,
 		refuse_now(c, 500, "Server Internal Error", fn, user);
 		return;
 	}
-	j->refresh = refresh;
+	j->refresh = as != WITH_NEW_KEYS;
+	j->reply = as == AS_REPLY;
 	enqueue(c, j);
 	if (!c->job)
 		run_queue(e, id);
@@ -534,12 +537,17 @@ static void repeat(struct call *c, enum body_role role, bool refresh,
 
 void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 {
-	repeat(c, role, false, fn, user);
+	repeat(c, role, WITH_NEW_KEYS, fn, user);
 }
 
 void call_refresh(struct call *c, filter_fn fn, void *user)
 {
-	repeat(c, BODY_OFFER, true, fn, user);
+	repeat(c, BODY_OFFER, AS_REFRESH, fn, user);
+}
+
+void call_respond(struct call *c, filter_fn fn, void *user)
+{
+	repeat(c, BODY_OFFER, AS_REPLY, fn, user);
 }
 
 /* Called from call_end(), which a job's own fn may have called: that job is

@@ -55,11 +55,11 @@ int ikelines_prepare(struct call *c, struct job *j)
 /* -- what the far end says ------------------------------------------------- */
 
 /* Whose line it is does not change while the call lasts. */
-static int read_line(const struct call *c, const struct job *j,
+static int read_line(const struct call *c, const struct sdp *s,
 		     struct sdp_ike *out, const char **why)
 {
 	unsigned line = c->ike_line - 1;
-	int r = sdp_ike_read(&j->sdp, &line, out, why);
+	int r = sdp_ike_read(s, &line, out, why);
 
 	if (!r && line != c->ike_line - 1)
 		return E_NOTFOUND;
@@ -119,7 +119,7 @@ static int theirs(struct call *c, struct job *j)
 	if (c->ike_line > j->sdp.n)
 		return malformed(j, E_FORMAT, "the line of IKE is not there "
 				 "any more");
-	r = c->ike_line ? read_line(c, j, &ike, &why) : E_NOTFOUND;
+	r = c->ike_line ? read_line(c, &j->sdp, &ike, &why) : E_NOTFOUND;
 	if (r == E_NOTFOUND || (!r && !ike.at.port))
 		return without(c, j);
 	if (r)
@@ -166,6 +166,15 @@ static int agree(struct job *j, struct ike_lines *l,
 	return 0;
 }
 
+/* An offer in an answer's place has an offer's roles; who began goes on to. */
+static void turn_role(const struct ike_lines *l, struct sdp_ike *ike)
+{
+	bool begin = l->begins == TUNNEL_BEGINS_HERE;
+
+	ike->setup = sdp_ike_reply(ike->setup, begin) == SDP_SETUP_ACTIVE
+			     ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE;
+}
+
 int ikelines_answer(const struct call *c, struct job *j)
 {
 	struct ike_lines *l = job_deal(j)->ike;
@@ -179,14 +188,47 @@ int ikelines_answer(const struct call *c, struct job *j)
 		return job_fail(j, STAGE_TUNNEL, E_POLICY, "a second far end "
 				"answered an offer with IKE in it (RFC 6193 "
 				"5.3)");
-	r = read_line(c, j, &ike, &why);
+	r = read_line(c, &j->sdp, &ike, &why);
 	if (r == E_NOTFOUND || (!r && !ike.at.port)) {
 		l->agreed = false;
 		return without(c, j);
 	}
 	if (r)
 		return malformed(j, r, why);
+	if (j->q.offered)
+		turn_role(l, &ike);
 	return agree(j, l, &ike);
+}
+
+static bool same_prints(const struct prints *a, const struct prints *b)
+{
+	bool same = a->n == b->n && a->unknown == b->unknown;
+
+	for (unsigned i = 0; same && i < a->n; i++)
+		same = print_equal(&a->list[i], &b->list[i]);
+	return same;
+}
+
+int ikelines_agrees(const struct call *c, const struct sdp *s, const char **why)
+{
+	const struct ike_lines *l = c->deal->ike;
+	struct sdp_ike_deal deal;
+	struct sdp_ike ike;
+	int r;
+
+	if (!l || !l->agreed)
+		return 0;
+	r = read_line(c, s, &ike, why);
+	if (r == E_NOTFOUND || (!r && !ike.at.port))
+		return c->ike_sdp == IKE_SDP_REQUIRE ? E_POLICY : 0;
+	if (!r)
+		r = sdp_ike_agree(&l->answer, &ike, &deal, why);
+	if (!r && !(addr_equal(&ike.at, &l->offer.at) &&
+		    same_prints(&ike.certs, &l->offer.certs))) {
+		*why = "another end of IKE, or another certificate";
+		r = E_POLICY;
+	}
+	return r;
 }
 
 /* -- asking, and being told ------------------------------------------------ */
@@ -195,6 +237,14 @@ static void put(struct msg_tunnel_use *m, const struct sdp_ike *far)
 {
 	m->far.at = far->at;
 	m->far.certs = far->certs;
+}
+
+bool ikelines_far_begins(const struct job *j)
+{
+	const struct ike_lines *l = job_deal(j)->ike;
+
+	return l && j->q.role == BODY_OFFER && j->q.from == OUTSIDE &&
+	       sdp_ike_reply(l->offer.setup, true) != SDP_SETUP_ACTIVE;
 }
 
 void ikelines_ask(const struct job *j, struct msg_tunnel_use *m)
@@ -208,9 +258,8 @@ void ikelines_ask(const struct job *j, struct msg_tunnel_use *m)
 	m->far.there = j->q.role == BODY_OFFER || l->agreed;
 	if (j->q.role == BODY_OFFER && j->q.from == OUTSIDE) {
 		put(m, &l->offer);
-		m->begins = sdp_ike_reply(l->offer.setup, true) ==
-			SDP_SETUP_ACTIVE ? TUNNEL_BEGINS_HERE
-					 : TUNNEL_BEGINS_THERE;
+		m->begins = ikelines_far_begins(j) ? TUNNEL_BEGINS_THERE
+						   : TUNNEL_BEGINS_HERE;
 	} else if (j->q.role == BODY_ANSWER && j->q.from == OUTSIDE &&
 		   l->agreed) {
 		put(m, &l->answer);
@@ -273,10 +322,13 @@ bool ikelines_seen(const struct call *c, const struct job *j, unsigned line)
 int ikelines_write(const struct job *j, struct buf *out)
 {
 	const struct ike_lines *l = job_deal(j)->ike;
-	const struct sdp_ike *ike;
+	struct sdp_ike ike;
 
-	if (!l)
+	if (!l || (j->reply && !l->agreed))
 		return 0;
-	ike = j->q.role == BODY_OFFER ? &l->offer : &l->answer;
-	return ike->at.port ? sdp_ike_write(ike, j->sdp.eol, out) : 0;
+	ike = j->q.role == BODY_OFFER ? l->offer : l->answer;
+	if (j->reply)
+		ike.setup = l->begins == TUNNEL_BEGINS_HERE
+				    ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+	return ike.at.port ? sdp_ike_write(&ike, j->sdp.eol, out) : 0;
 }

@@ -23,6 +23,13 @@ int ikelines_prepare(struct call *c, struct job *j);
 int ikelines_offer(struct call *c, struct job *j);
 /* The same of an answer. */
 int ikelines_answer(const struct call *c, struct job *j);
+/* What the outside answers to our answer, which went to it as an offer (ike =
+ * "before"): E_POLICY, E_AUTH, E_FORMAT, E_UNSUPPORTED: it is not what was
+ * agreed, or *why (static text) tells. */
+int ikelines_agrees(const struct call *c, const struct sdp *s,
+		    const char **why);
+/* Whether an offer of the outside has it that the far end begins. */
+bool ikelines_far_begins(const struct job *j);
 /* What is asked of the tunnel process for this body; nothing without IKE. */
 void ikelines_ask(const struct job *j, struct msg_tunnel_use *m);
 /* It told our end. As job_fail(). */

@@ -30,6 +30,7 @@ struct job {
 	bool rekey;       /* keys of this job are to be bound */
 	bool own;         /* call_repeat(): nobody sent it */
 	bool refresh;     /* own, and no new keys: call_refresh() */
+	bool reply;       /* that as an answer: call_respond() */
 	bool keys_only;   /* an offer of the outside that changes nothing
 	                     else: the inside does not see it */
 	bool plain;       /* it makes the call plain: may it? */
@@ -92,6 +93,9 @@ void before_take(struct call *c, const struct job *j);
 /* What a line for the outside says of it. */
 void before_edit(const struct call *c, const struct job *j, unsigned i,
 		 struct sdp_edit_line *l);
+/* Whether a line of its offer has no use of the tunnel yet: the far end begins,
+ * and the offer that says that it has is not a repetition. */
+bool before_lacks(const struct call *c);
 /* Whether the far end does not take a line that is offered again. */
 bool before_rejects(const struct call *c, const struct job *j, unsigned i);
 

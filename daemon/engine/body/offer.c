@@ -420,7 +420,7 @@ int offer_read(struct call *c, struct job *j)
 		return job_fail(j, STAGE_EXPOSED, E_POLICY, "an offer in a "
 				"call keyed by sdes that did not come by "
 				"verified TLS");
-	if (!rekey_rides(c, j))
+	if (!rekey_rides(c, j) && !before_lacks(c))
 		j->again = repeats(c->deal, j, digest) ? c->deal
 			 : repeats(c->pending, j, digest) ? c->pending : NULL;
 	if ((j->repeat = j->again != NULL))

@@ -181,7 +181,10 @@ int rewrite_body(struct call *c, struct job *j, struct buf *out)
 int rewrite_accept(struct call *c, struct job *j, struct buf *out)
 {
 	struct rewriting w = { .c = c, .j = j, .d = job_deal(j),
-			       .to = OUTSIDE, .write = sdp_accept };
+			       .to = OUTSIDE, .write = sdp_accept,
+			       .ike = buf_of(IPC_BODY_MAX) };
+	int r = write_out(&w, out);
 
-	return write_out(&w, out);
+	buf_free(&w.ike);
+	return r;
 }

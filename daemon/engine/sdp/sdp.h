@@ -139,7 +139,8 @@ struct sdp_edit {
 int sdp_write(const struct sdp *s, const struct sdp_edit *e, struct buf *out);
 /* Appends an answer of our own to the offer s, which takes every format of
  * each line that is not rejected, before anybody knows which ones the phone
- * takes. Of the edit only addresses, id, version, reject and pre count. */
+ * takes. Of the edit only addresses, id, version, reject, pre, and the section
+ * of a line that is rejected count. */
 int sdp_accept(const struct sdp *s, const struct sdp_edit *e, struct buf *out);
 
 /* "sendrecv", ... */

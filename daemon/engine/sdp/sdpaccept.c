@@ -61,6 +61,10 @@ static void put_media(struct accepting *w, struct sdp_text line)
 	const struct sdp_edit_line *l = edit_line(w);
 	struct sdp_text rest = { .p = m->proto.p };
 
+	if (l->section) {
+		buf_text(w->out, l->section);
+		return;
+	}
 	rest.len = (size_t)(line.p + line.len - rest.p);
 	buf_text(w->out, "m=");
 	buf_put(w->out, m->media.p, m->media.len);

@@ -9,6 +9,7 @@
 #include "daemon/engine/sdp/sdppre.h"
 
 #include "daemon/base/err.h"
+#include "daemon/engine/sdp/sdpike.h"
 #include "daemon/engine/sdp/sdptext.h"
 
 #include <string.h>
@@ -227,8 +228,8 @@ int sdp_pre_refuse(const struct sdp *s, struct buf *out)
 		if (line.p[0] == 'm' && n < s->n) {
 			if (!strange)
 				buf_printf(out, "%s%s", failure, s->eol);
-			put_refused(&s->media[n++], line, s->eol, out);
-			strange = false;
+			put_refused(&s->media[n], line, s->eol, out);
+			strange = sdp_ike_is(s, n++); /* it has none */
 		} else if (line.p[0] == 'a' && n) {
 			strange |= put_strange(line, s->eol, out);
 		}

@@ -35,8 +35,8 @@ bool sdp_pre_is(struct sdp_text name);
 void sdp_pre_write(unsigned current, unsigned confirm, const char *eol,
 		   struct buf *out);
 /* Appends what a 580 says of a description (section 8): no line is taken, and
- * which precondition of each was not met, or, of another type, is not known
- * (section 9). */
+ * which precondition of each but that of IKE (RFC 6193) was not met, or, of
+ * another type, is not known (section 9). */
 int sdp_pre_refuse(const struct sdp *s, struct buf *out);
 
 /* The local status table of one m= line (section 5); all zero: nothing is met,

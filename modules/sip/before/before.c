@@ -14,6 +14,8 @@
  * asked; what the phone takes of it can only be said in another offer, since an
  * INVITE has one answer (RFC 3261 13.2.1, RFC 6337). To the caller's phone the
  * last description of the far end is the answer, in the 2xx, and 18x have none.
+ * Where SDP tells of IKE, and A's INVITE that A begins it, A's part of the
+ * tunnel comes after the 183, whose curr is none, and B's with A's UPDATE.
  *
  * Does not do: an INVITE without an offer, early media. */
 #include "modules/sip/before/before.h"

@@ -32,12 +32,12 @@ static bool gone(const struct leg *leg)
 
 /* What the far end describes counts as the answer to the phone's offer, which
  * the phone hears of later. */
-static void give_core(struct leg *leg, const struct said *s, filter_fn fn,
-		      void *user)
+static void give_core(struct leg *leg, const struct said *s, bool offered,
+		      filter_fn fn, void *user)
 {
 	const struct filter_request q = {
 		.from = OUTSIDE, .role = BODY_ANSWER, .branch = leg->branch,
-		.held = true,
+		.held = true, .offered = offered,
 		.body = { .type = "application/sdp", .data = s->data,
 			  .len = s->len },
 	};
@@ -116,7 +116,7 @@ static void on_updated(struct txn *t, int status, const sip_t *sip)
 		return;
 	}
 	keep_terms(leg, &s);
-	give_core(leg, &leg->terms, on_settled, leg);
+	give_core(leg, &leg->terms, false, on_settled, leg);
 }
 
 static void on_news(void *user, const struct refusal *no,
@@ -170,7 +170,7 @@ static void on_pracked(struct txn *t, int status, const sip_t *sip)
 	if (status >= 300)
 		branch_fails(leg, "the far end does not take the PRACK");
 	else
-		give_core(leg, &leg->terms, on_terms, leg);
+		give_core(leg, &leg->terms, false, on_terms, leg);
 }
 
 /* Takes the response; false: it has no description that can be read. */
@@ -291,7 +291,7 @@ static void on_offer(void *user, const struct refusal *no,
 	}
 	keep_terms(t->from, &t->said);
 	pair->depth++;
-	call_refresh(pair->call, on_answer, t);
+	call_respond(pair->call, on_answer, t);
 	pair->depth--;
 }
 
@@ -308,7 +308,7 @@ bool caller_takes(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	}
 	t = before_offer(leg, leg->pair->caller, irq, sip);
 	if (t && before_description(sip, &t->said))
-		give_core(leg, &t->said, on_offer, t);
+		give_core(leg, &t->said, true, on_offer, t);
 	else if (t)
 		txn_refuse(t, &fault);
 	return true;
