@@ -3,18 +3,14 @@
 What does not fit the peer's pinned certificate is refused before anything is raised, and
 an offer before any phone rings. The phones see none of it.
 """
-import hashlib
-import json
-import ssl
 import time
 
-from lib import certs, charon, pcap, rtp, stage
+from lib import pcap, rtp, stage, told
 from lib.capture import tshark
-from lib.charon import Shell
 from lib.lab import wait_for
+from lib.told import NONE, SEND, both, print_of, refused
 from lib.ua import Agent, connect, exchange
 
-SEND, REQUIRE, NONE = (f'ike_sdp = "{word}";' for word in ('send', 'require', 'none'))
 FAR = 'v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n' \
     'm=audio 40100 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n' \
     'm=application {1} udp {2}\r\nc=IN IP4 {3}\r\na=ike-setup:{4}\r\n' \
@@ -22,35 +18,7 @@ FAR = 'v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n' \
 
 
 def setup(t):
-    lab = t.open()
-    t.charon, settings = charon.pair(lab)
-    t.made = f'{lab.dir}/certs-own'
-    for site, host in (('a', 'a'), ('b', 'b'), ('c', 'b')):
-        certs.own(lab, site, f'DNS:{host}.example', 'P-256')
-    for site in 'ab':
-        shell = Shell(lab, t.build, t.charon[site].path)
-        shell.wait('up ')
-        shell.good(f'key {t.made}/{site}.key')
-    t.stage = stage.Stage(lab, ike='after', phones='', psk_a='00112233445566778899aabbccddeeff',
-                          **settings)
-    for site, gate, user in (('a', t.stage.a, 'alice'), ('b', t.stage.b, 'bob')):
-        at = lab.net.address(f'phone-{site}')
-        setattr(t, user, Agent(lab, f'phone-{site}', at, f'sip:{user}@{site}.example',
-                               (gate.inside, 5060), 5060))
-
-
-def print_of(t, site, name='sha256'):
-    """By Python's reading of the certificate."""
-    with open(f'{t.made}/{site}.pem', encoding='ascii') as f:
-        der = ssl.PEM_cert_to_DER_cert(f.read())
-    digest = hashlib.new(name, der).hexdigest().upper()
-    return ':'.join(digest[i:i + 2] for i in range(0, len(digest), 2))
-
-
-def both(t, pin_a='b', word_a=REQUIRE, word_b=REQUIRE):
-    s = t.stage
-    charon.prove(s.a, t.made, 'a', pin_a, ike_more=word_a)
-    charon.prove(s.b, t.made, 'b', 'a', ike_more=word_b)
+    told.setup(t, 'after')
 
 
 def dissected(t, path):
@@ -111,25 +79,6 @@ def ended(t):
     """No tunnel is up any more."""
     for gate in (t.stage.a, t.stage.b):
         wait_for('its end', lambda gate=gate: '"child"' not in gate.tell('sas', '--json'), 20)
-
-
-def refused(t, caller, callee, uri, gate, why, rings):
-    """Who finds out says why; nothing is raised."""
-    before = len(gate.log())
-    dialog = caller.request('INVITE', uri, caller.offer())
-    invite = callee.wait(lambda m: m.start.startswith('INVITE'), 5 if rings else 0.5)
-    t.claim('it rings' if rings else 'nobody\'s phone rings', bool(invite) == rings)
-    if invite:
-        callee.answer(invite, 200, 'OK', 'callee', callee.offer())
-    final = caller.final(dialog)
-    if invite:
-        bye = callee.wait(lambda m: m.start.startswith('BYE'))
-        t.claim('who answered hears of the end', bye)
-        callee.answer(bye, 200, 'OK')
-    t.claim('the call is refused', final.status >= 400, final.start)
-    ended = gate.ended()[0]
-    t.claim('and why', why in json.dumps(ended) and why in gate.log()[before:],
-            json.dumps(ended))
 
 
 def another(t):
