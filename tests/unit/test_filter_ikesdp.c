@@ -311,6 +311,30 @@ static void an_offer_of_theirs(void **state)
 	}
 }
 
+/* Figure 5's offer: what the line itself says counts, and nobody answers checks
+ * that charon could not read. */
+static void candidates(void **state)
+{
+	static const char offer[] = HEAD "a=ice-pwd:YH75Fviy6338Vbrhrlp8Yh\r\n"
+		"a=ice-ufrag:9uB6\r\n" AUDIO IKE SETUP("actpass") ABC
+		"a=candidate:1 1 udp 2130706431 127.0.0.9 4500 typ host\r\n"
+		"a=candidate:2 1 udp 1694498815 192.0.2.9 45664 typ srflx "
+		"raddr 127.0.0.9 rport 4500\r\n";
+	struct rig *r = rig(OUTSIDE, "must", true);
+
+	(void)state;
+	passes(r, OUTSIDE, BODY_OFFER, 0, offer);
+	hides();
+	assert_null(strstr(o.body, "candidate"));
+	assert_null(strstr(o.body, "a=ice"));
+	assert_int_equal(r->use[0].far.at.port, 4500);
+	passes(r, INSIDE, BODY_ANSWER, 0, SDP);
+	holds(OURS_AT("4500", "ike-esp-udpencap", "active") ABC);
+	assert_null(strstr(o.body, "candidate"));
+	assert_null(strstr(o.body, "a=ice"));
+	rig_free(r);
+}
+
 static void offers_that_do_not_fit(void **state)
 {
 	struct rig *r = rig(OUTSIDE, "must", true);
@@ -528,6 +552,7 @@ int main(void)
 		cmocka_unit_test(forked_answers),
 		cmocka_unit_test(forked_old_peers),
 		cmocka_unit_test(an_offer_of_theirs),
+		cmocka_unit_test(candidates),
 		cmocka_unit_test(offers_that_do_not_fit),
 		cmocka_unit_test(a_line_in_the_middle),
 		cmocka_unit_test(the_session_says_it),
