@@ -267,9 +267,9 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 	if (peer->profile->ike_sdp != IKE_SDP_NONE && peer->ike.ca)
 		return conf_fail(err, n, "peers: %s: ike_sdp holds a "
 				 "fingerprint against a certificate that is "
-				 "known, which that of a CA's is not; set "
-				 "ike_cert in place of ike_ca, or leave "
-				 "ike_sdp out", peer->name);
+				 "known, and charon does not tell which of a "
+				 "CA's it was shown; set ike_cert in place of "
+				 "ike_ca, or leave ike_sdp out", peer->name);
 	r = tunnelpeer_check(n, peer, p->peers, p->n_peers, err);
 	if (!r)
 		r = check_psk(n, peer, err);

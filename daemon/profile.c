@@ -249,7 +249,8 @@ static const struct conf_key profile_keys[] = {
 		  "fingerprint. none: as if there were no such thing. send: "
 		  "ours does, and what the far end's says must fit its ike "
 		  "and ike_cert. require: and one without is refused. Not "
-		  "with peers' ike_ca." },
+		  "with peers' ike_ca: charon does not tell which of the "
+		  "CA's certificates it was shown." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
