@@ -320,7 +320,8 @@ static struct group place_of(const struct tunnel_pair *t,
 		for (size_t j = 0; j < k->far.n; j++)
 			g.out[g.n++] = selector_of(&k->near.sel[i],
 						   &k->far.sel[j]);
-	strncpy(g.peer, k->peer, sizeof g.peer - 1);
+	_Static_assert(sizeof g.peer == sizeof k->peer, "a peer's name");
+	memcpy(g.peer, k->peer, sizeof g.peer - 1);
 	return g;
 }
 
