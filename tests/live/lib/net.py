@@ -110,29 +110,36 @@ class Net:
                      self.address(home), '-p', protocol, '-j', 'MASQUERADE', '--to-ports',
                      '41000-48000')
 
-    def nat_gate(self, site, public, legacy=False):
+    def nat_gate(self, site, public, legacy=False, moves=None):
         """The gateway of a site is seen as public, with its own ports. legacy: the
-        kernel has the older kind of tables."""
+        kernel has the older kind of tables. moves: what leaves by the first of these
+        two UDP ports has the second, and what comes to the first goes nowhere."""
         six = ':' in public
         own = self.address(f'gate-{site}', six)
         tables = ('ip6tables' if six else 'iptables') + ('-legacy' if legacy else '')
         self.run('net', 'ip', 'address', 'add', f'{public}/{128 if six else 32}', 'dev', 'lo')
+        if moves:
+            self.run('net', tables, '-t', 'nat', '-A', 'PREROUTING', '-d', public, '-p', 'udp',
+                     '--dport', str(moves[0]), '-j', 'RETURN')
+            self.run('net', tables, '-t', 'nat', '-A', 'POSTROUTING', '-s', own, '-p', 'udp',
+                     '--sport', str(moves[0]), '-j', 'SNAT', '--to-source', f'{public}:{moves[1]}')
         for chain in ('PREROUTING', 'OUTPUT'):
             self.run('net', tables, '-t', 'nat', '-A', chain, '-d', public, '-j', 'DNAT',
                      '--to-destination', own)
         self.run('net', tables, '-t', 'nat', '-A', 'POSTROUTING', '-s', own, '-j', 'SNAT',
                  '--to-source', public)
 
-    def nat_moves(self, site, old, public):
+    def nat_moves(self, site, old, public, legacy=False):
         """The gateway that was seen as old is seen as public, and what the NAT remembers
         of flows is forgotten. IPv4 only."""
         own = self.address(f'gate-{site}')
+        tables = 'iptables-legacy' if legacy else 'iptables'
         for chain, words in (('PREROUTING', ['-d', old, '-j', 'DNAT', '--to-destination', own]),
                              ('OUTPUT', ['-d', old, '-j', 'DNAT', '--to-destination', own]),
                              ('POSTROUTING', ['-s', own, '-j', 'SNAT', '--to-source', old])):
-            self.run('net', 'iptables', '-t', 'nat', '-D', chain, *words)
+            self.run('net', tables, '-t', 'nat', '-D', chain, *words)
         self.run('net', 'ip', 'address', 'del', f'{old}/32', 'dev', 'lo')
-        self.nat_gate(site, public)
+        self.nat_gate(site, public, legacy)
         self.run('net', 'python3', '-c', FORGET_FLOWS)
 
     def close(self):
