@@ -93,11 +93,17 @@ struct keying_terms {
 	                                       of theirs may; NULL: none */
 	enum keying_mki mki;      /* of keys that we make */
 	uint16_t keyings;         /* of these streams before this one */
-	/* Tunnels are keyed and not streams: then suites, n, ssrc, ranks, mki
-	 * and kdr are not looked at, and the keys come with the answer
-	 * whatever the method. NULL: streams. */
+	/* Tunnels are keyed: then ranks and mki are not looked at, and the keys
+	 * come with the answer whatever the method. Without SRTP in them
+	 * suites, n, ssrc and kdr are not looked at either. NULL: streams. */
 	const struct esp_terms *esp;
 };
+
+/* Whether streams are keyed, be it in tunnels. */
+static inline bool keying_streams(const struct keying_terms *t)
+{
+	return !t->esp || t->esp->srtp;
+}
 
 /* What came out: one key a direction and stream. Holds secrets: wipe it. */
 struct keying_result {
@@ -105,7 +111,8 @@ struct keying_result {
 	size_t n;
 	struct srtp_key send[STREAM_MAX], recv[STREAM_MAX];
 	uint32_t recv_ssrc[STREAM_MAX]; /* 0: not told */
-	struct esp_result esp; /* in place of n, send, recv */
+	struct esp_result esp; /* in place of n, send, recv, or with them: SRTP
+	                          in ESP */
 	uint64_t stamp_us;  /* the offer's timestamp, for the replay cache */
 	struct keying_counter counter; /* the offer's; the next is higher */
 	bool ranked; /* finish: the answer says what was chosen, and why */
@@ -115,10 +122,10 @@ struct keying_result {
 	                       be kept or not when all is done */
 };
 
-/* Lines or tunnels that have keys. */
+/* Lines that have keys; where there are tunnels alone, those. */
 static inline size_t keying_keyed(const struct keying_result *r)
 {
-	return r->esp.n ? r->esp.n : r->n;
+	return r->n ? r->n : r->esp.n;
 }
 
 /* The far end proved who it is: by a credential, or by a pin. */

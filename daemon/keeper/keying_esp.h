@@ -1,5 +1,5 @@
-/* keying_esp.h - what a keying agrees on when it keys ESP and not SRTP: part of
- * the terms and of the result of keying.h. Keeper process. */
+/* keying_esp.h - what a keying agrees on when it keys ESP, alone or with SRTP
+ * in it: part of the terms and of the result of keying.h. Keeper process. */
 #ifndef CALLSEAL_KEYING_ESP_H
 #define CALLSEAL_KEYING_ESP_H
 
@@ -28,6 +28,8 @@ struct esp_terms {
 	 * networks, must lie in, up to ESP_NETS_MAX; without one none does. */
 	const struct net *nets;
 	size_t n_nets;
+	bool srtp; /* the streams of the terms are keyed, too, by the same
+	              exchange: SRTP goes in the tunnels, or nothing does */
 };
 
 /* Two SAs. Holds secrets. */
@@ -41,7 +43,7 @@ struct esp_tunnel {
 	uint8_t fresh[ESP_FRESH_MAX];
 };
 
-/* What came out. n is 0 when SRTP was keyed. Holds secrets: wipe it. */
+/* What came out. n is 0 when SRTP alone was keyed. Holds secrets: wipe it. */
 struct esp_result {
 	size_t n;
 	enum esp_suite suite;

@@ -311,10 +311,13 @@ static int derive_esp(struct mikey_incoming *in, const struct mikey_keys *keys,
 		      struct keying_result *out)
 {
 	const struct mikey_root root = mikey_incoming_root(in);
-	const struct mikey_session s = { .root = &root };
+	const struct mikey_session s = { .root = &root, .sp = &in->sp };
 
 	in->error_no = MIKEY_ERR_OTHER;
 	out->esp = in->esp.got;
+	for (size_t i = 0; i < out->n; i++)
+		out->recv_ssrc[i] = mikey_map_ssrc(&in->offer,
+						   2 * (out->esp.n + i));
 	return mikey_session_make(&s, keys, out, in->fault);
 }
 
@@ -329,7 +332,7 @@ int mikey_incoming_result(struct mikey_incoming *in,
 			  const struct mikey_keys *keys, unsigned key_bits,
 			  struct keying_result *out)
 {
-	out->n = in->t->esp ? 0 : in->t->n;
+	out->n = keying_streams(in->t) ? in->t->n : 0;
 	mikey_incoming_checked(in, out);
 	out->facts.suite = (uint16_t)in->sp.suite;
 	out->facts.key_bits = (uint16_t)key_bits;

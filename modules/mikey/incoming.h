@@ -40,7 +40,8 @@ struct mikey_incoming {
 	uint8_t told[2 * STREAM_MAX][4];
 	uint8_t params[MIKEY_SP_ROOM];
 	size_t params_len;
-	struct mikey_esp_answer esp; /* in place of sp, if the terms have it */
+	struct mikey_esp_answer esp; /* in place of sp, or with it, if the terms
+	                                have it */
 };
 
 /* Fills fault and error number; the value is err. */

@@ -15,6 +15,7 @@ modules_mikey_libmikey_a_SOURCES = \
 	modules/mikey/esp/offer.c modules/mikey/esp/offer.h \
 	modules/mikey/esp/pair.c modules/mikey/esp/pair.h \
 	modules/mikey/esp/policy.c modules/mikey/esp/policy.h \
+	modules/mikey/esp/within.c modules/mikey/esp/within.h \
 	modules/mikey/esp/words.c modules/mikey/esp/words.h \
 	modules/mikey/explain.c modules/mikey/explain.h \
 	modules/mikey/ident.c modules/mikey/ident.h \

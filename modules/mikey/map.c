@@ -152,7 +152,7 @@ static int may_use(struct mikey_incoming *in, const struct mikey_sp *sp)
 	return 0;
 }
 
-static int policy_of(struct mikey_incoming *in, unsigned no,
+int mikey_map_policy(struct mikey_incoming *in, unsigned no,
 		     struct mikey_sp *out)
 {
 	const struct mikey_payload *sp = policy_no(&in->offer, no);
@@ -170,13 +170,13 @@ static int policy_of(struct mikey_incoming *in, unsigned no,
 
 static int suite_of_srtp(struct mikey_incoming *in)
 {
-	int r = policy_of(in, in->offer.cs[0].policy, &in->sp);
+	int r = mikey_map_policy(in, in->offer.cs[0].policy, &in->sp);
 
 	in->policy_no = in->offer.cs[0].policy;
 	for (size_t i = 1; i < in->offer.n_cs && !r; i++) {
 		struct mikey_sp other;
 
-		r = policy_of(in, in->offer.cs[i].policy, &other);
+		r = mikey_map_policy(in, in->offer.cs[i].policy, &other);
 		if (!r && (other.suite != in->sp.suite ||
 			   other.kdr != in->sp.kdr))
 			r = REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SPPAR, "the "
@@ -230,7 +230,7 @@ static int suite_of_generic(struct mikey_incoming *in)
 	for (size_t i = 0; i < list.len && r; i++) {
 		if (!all_list(&in->offer, list.p[i]))
 			continue;
-		r = policy_of(in, list.p[i], &in->sp);
+		r = mikey_map_policy(in, list.p[i], &in->sp);
 		in->policy_no = list.p[i];
 	}
 	return r;

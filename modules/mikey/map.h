@@ -11,6 +11,9 @@
 int mikey_map_check(struct mikey_incoming *in);
 /* Chooses the suite: sets sp, and named. 0 or the fault. */
 int mikey_map_suite(struct mikey_incoming *in);
+/* That policy of the offer, one of SRTP and allowed. 0 or the fault. */
+int mikey_map_policy(struct mikey_incoming *in, unsigned no,
+		     struct mikey_sp *out);
 /* Which of n keys session i (from 0) is for: the one key, the one that its
  * SPI names, or the i-th. -1: none. */
 int mikey_map_key(const struct mikey_message *m, size_t i,

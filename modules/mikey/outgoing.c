@@ -45,14 +45,9 @@ static int check_identities(const struct keying_terms *t,
 	return 0;
 }
 
-int mikey_terms(const struct keying_terms *t, struct keying_fault *fault)
+static int check_streams(const struct keying_terms *t,
+			 struct keying_fault *fault)
 {
-	int r = check_identities(t, fault);
-
-	if (r)
-		return r;
-	if (t->esp)
-		return mikey_esp_terms(t->esp, t->legacy, fault);
 	if (!t->n_suites || !suite_info(t->suites[0]))
 		return mikey_fault(fault, E_POLICY, "no crypto suite is "
 				   "allowed: set the profile's suites");
@@ -60,6 +55,15 @@ int mikey_terms(const struct keying_terms *t, struct keying_fault *fault)
 		return mikey_fault(fault, E_ARG, "lines are missing or too "
 				   "many");
 	return 0;
+}
+
+int mikey_terms(const struct keying_terms *t, struct keying_fault *fault)
+{
+	int r = check_identities(t, fault);
+
+	if (!r && t->esp)
+		r = mikey_esp_terms(t->esp, t->legacy, fault);
+	return r || !keying_streams(t) ? r : check_streams(t, fault);
 }
 
 uint8_t mikey_mki_of(const struct keying_terms *t,
@@ -101,7 +105,9 @@ static int draw_sessions(const struct keying_terms *t,
 	if (t->esp) {
 		o->verify = true; /* the answer says where the far end is */
 		o->esp = calloc(1, sizeof *o->esp);
-		return o->esp ? mikey_esp_offer_draw(t->esp, o->esp) : E_NOMEM;
+		if (t->esp->srtp)
+			o->sp.kdr = t->kdr;
+		return o->esp ? mikey_esp_offer_draw(t, o->esp) : E_NOMEM;
 	}
 	if (t->ranks_len > sizeof o->ranks)
 		return E_ARG;
@@ -295,7 +301,7 @@ int mikey_outgoing_map(const struct mikey_outgoing *o,
 		       struct keying_fault *fault)
 {
 	if (o->esp)
-		return mikey_esp_offer_answered(o->esp, m, &out->esp, fault);
+		return mikey_esp_offer_answered(o->esp, m, out, fault);
 	if (!same_sessions(o, m))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer names "
 				   "other crypto sessions than our offer");

@@ -34,7 +34,7 @@ struct mikey_outgoing {
 	uint32_t ssrc[STREAM_MAX];
 	char local_id[IDENTITY_TEXT], remote_id[IDENTITY_TEXT];
 	bool retarget; /* another of the domain may answer */
-	struct mikey_esp_offer *esp; /* owned; NULL: SRTP is keyed */
+	struct mikey_esp_offer *esp; /* owned; NULL: SRTP alone is keyed */
 };
 
 /* The terms must hold lines, identities and a suite. */
@@ -78,8 +78,9 @@ int mikey_outgoing_who(const struct mikey_outgoing *o,
 /* Notes in the facts who answered. */
 void mikey_outgoing_named(const struct mikey_outgoing *o, const char *who,
 			  struct msg_key_facts *facts);
-/* Takes the SSRCs we shall hear (6.1.1), or the far ends of ESP's tunnels; m is
- * authenticated. E_FORMAT when it has other crypto sessions than the offer. */
+/* Takes the SSRCs we shall hear (6.1.1), the far ends of ESP's tunnels, or
+ * both; m is authenticated. E_FORMAT when it has other crypto sessions than
+ * the offer. */
 int mikey_outgoing_map(const struct mikey_outgoing *o,
 		       const struct mikey_message *m,
 		       struct keying_result *out,

@@ -70,10 +70,20 @@ size_t mikey_tgk_len(enum suite suite)
 	return s->key_len > MIKEY_TGK_MIN ? s->key_len : MIKEY_TGK_MIN;
 }
 
+/* Of all suites, in the tunnels and theirs. */
+static size_t longest(const struct keying_terms *t)
+{
+	size_t most = mikey_esp_tgk_len(t->esp);
+
+	for (size_t i = 0; t->esp->srtp && i < t->n_suites; i++)
+		if (mikey_tgk_len(t->suites[i]) > most)
+			most = mikey_tgk_len(t->suites[i]);
+	return most;
+}
+
 size_t mikey_key_len(const struct keying_terms *t)
 {
-	return t->esp ? mikey_esp_tgk_len(t->esp)
-		      : suite_info(t->suites[0])->key_len;
+	return t->esp ? longest(t) : suite_info(t->suites[0])->key_len;
 }
 
 size_t mikey_rank_tgk(const struct keying_terms *t)
@@ -81,7 +91,7 @@ size_t mikey_rank_tgk(const struct keying_terms *t)
 	size_t most;
 
 	if (t->esp)
-		return mikey_esp_tgk_len(t->esp);
+		return longest(t);
 	most = mikey_tgk_len(t->suites[0]);
 	for (size_t i = 1; t->ranks_len && i < t->n_suites; i++)
 		if (mikey_tgk_len(t->suites[i]) > most)
@@ -116,6 +126,8 @@ int mikey_rank_settle(const struct mikey_outgoing *o,
 	int r = mikey_rank_find(m, &answer);
 
 	*out = (struct mikey_settled){ o->sp, false };
+	if (o->esp) /* SRTP's is the answer's choice, if there is any */
+		out->sp.suite = (enum suite)result->facts.suite;
 	if (r == E_NOTFOUND)
 		return 0;
 	if (!r && o->ranks_len)

@@ -218,16 +218,19 @@ static int answer(const struct keying_terms *t, const uint8_t *offer,
 
 /* -- finish --------------------------------------------------------------- */
 
-/* 3.6, 3.7: KEMAC and PKE, no RAND. */
-static int check_response(const struct mikey_message *m,
+/* 3.6, 3.7: KEMAC and PKE, no RAND; a policy of each protocol. */
+static int check_response(const struct keying_pending *p,
+			  const struct mikey_message *m,
 			  struct keying_fault *fault)
 {
+	size_t policies = p->o.esp && p->o.esp->within.n ? 2 : 1;
+
 	if (!mikey_find(m, MIKEY_KEMAC, 0) || !mikey_find(m, MIKEY_PKE, 0))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer lacks "
 				   "KEMAC or PKE");
 	if (mikey_find(m, MIKEY_RAND, 0) || mikey_find(m, MIKEY_DH, 0) ||
 	    mikey_find(m, MIKEY_V, 0) || mikey_find(m, MIKEY_ERR, 0) ||
-	    mikey_find(m, MIKEY_ID, 1) || mikey_find(m, MIKEY_SP, 1))
+	    mikey_find(m, MIKEY_ID, 1) || mikey_find(m, MIKEY_SP, policies))
 		return mikey_fault(fault, E_FORMAT, "the MIKEY answer has a "
 				   "payload that does not belong there");
 	return 0;
@@ -284,12 +287,12 @@ static int take_keys(const struct keying_pending *p,
 		.root = &root, .sp = &with.sp, .map = m, .ours = p->o.ssrc,
 		.initiator = true,
 	};
-	int r = mikey_rank_settle(&p->o, m, result, &with, fault);
+	int r = mikey_outgoing_map(&p->o, m, result, fault);
 
+	if (!r)
+		r = mikey_rank_settle(&p->o, m, result, &with, fault);
 	if (!r && !p->o.esp)
 		r = check_policy(m, &with.sp, fault);
-	if (!r)
-		r = mikey_outgoing_map(&p->o, m, result, fault);
 	if (r)
 		return r;
 	root.named = with.named;
@@ -332,7 +335,7 @@ static int finish(struct keying_pending *p, const uint8_t *answer, size_t len,
 				  fault);
 
 	if (!r)
-		r = check_response(&m, fault);
+		r = check_response(p, &m, fault);
 	if (!r)
 		r = check_signature(p, bytes, &m, wall_us, &got, fault);
 	if (!r)

@@ -5,7 +5,8 @@
  * counted from 1, CS 2n-1 runs from the initiator to the responder and CS 2n
  * back; each has a TEK of its own, so the directions never share a key. A
  * salt that came with the TGK goes for every session, else each session's is
- * derived. out->n must be set.
+ * derived. out->n must be set; before the lines' sessions stand those of the
+ * tunnels, if there are any (out->esp), from the same TGK.
  *
  * A suite that only the response names (doc/NEGOTIATION.md) stands behind RAND
  * in the derivation: keys of two suites from one TGK have nothing in common, so
@@ -132,6 +133,17 @@ static struct srtp_key *place_of(struct keying_result *out, size_t i,
 	return forth == initiator ? &out->send[i / 2] : &out->recv[i / 2];
 }
 
+/* Behind those of the tunnels. */
+static size_t session_of(const struct keying_result *out, size_t i)
+{
+	return 2 * out->esp.n + i;
+}
+
+static uint8_t cs_id(const struct keying_result *out, size_t i)
+{
+	return (uint8_t)(session_of(out, i) + 1);
+}
+
 int mikey_session_keys(const struct mikey_root *root,
 		       const struct mikey_key *key, const struct mikey_sp *sp,
 		       bool initiator, struct keying_result *out)
@@ -139,10 +151,10 @@ int mikey_session_keys(const struct mikey_root *root,
 	const struct suite_info *s = suite_info(sp->suite);
 	struct mikey_root named;
 	uint8_t room[RAND_ROOM];
-	int r = 0;
+	int r = mikey_esp_keys(root, &out->esp);
 
-	if (!out->n) /* tunnels, as far as they are known */
-		return mikey_esp_keys(root, &out->esp);
+	if (r || !out->n)
+		return r;
 	if (!s || key->kv.spi.len > SRTP_MKI_MAX ||
 	    (key->salt.len && key->salt.len != s->salt_len))
 		return E_ARG;
@@ -151,7 +163,7 @@ int mikey_session_keys(const struct mikey_root *root,
 		root = &named;
 	}
 	for (size_t i = 0; i < 2 * out->n && !r; i++)
-		r = one_key(root, key, sp, (uint8_t)(i + 1),
+		r = one_key(root, key, sp, cs_id(out, i),
 			    place_of(out, i, initiator));
 	return r;
 }
@@ -245,7 +257,7 @@ static int check_shared(const struct mikey_session *s,
 	return 0;
 }
 
-/* Of one TGK, for the tunnels that out knows. */
+/* Of one TGK, for the tunnels that out knows and the streams in them. */
 static int make_esp(const struct mikey_session *s,
 		    const struct mikey_keys *keys, struct keying_result *out,
 		    struct keying_fault *fault)
@@ -253,11 +265,13 @@ static int make_esp(const struct mikey_session *s,
 	struct mikey_root root = *s->root;
 	int r = mikey_esp_keys_check(keys, &out->esp, fault);
 
+	if (!r && out->n)
+		r = check_key(&keys->key[0], suite_info(s->sp->suite), fault);
 	if (r)
 		return r;
 	root.key = keys->key[0].key.p;
 	root.key_len = keys->key[0].key.len;
-	r = mikey_esp_keys(&root, &out->esp);
+	r = mikey_session_keys(&root, &keys->key[0], s->sp, s->initiator, out);
 	return r ? mikey_fault(fault, r, "the ESP keys cannot be derived: %s",
 			       err_text(r)) : 0;
 }
@@ -271,7 +285,7 @@ int mikey_session_make(const struct mikey_session *s,
 	uint8_t room[RAND_ROOM];
 	int r;
 
-	if (!out->n)
+	if (out->esp.n || !out->n)
 		return make_esp(s, keys, out, fault);
 	r = check_keys(s, keys, sessions, fault);
 	if (!r)

@@ -1,5 +1,6 @@
-/* session.h - from a TGK to the SRTP master keys of all crypto sessions. Where
- * *out has no lines, ESP's keys for the tunnels that it has (esp/keys.h). */
+/* session.h - from a TGK to the SRTP master keys of all crypto sessions, and to
+ * ESP's keys for the tunnels that *out has (esp/keys.h), whose sessions are the
+ * first. */
 #ifndef CALLSEAL_MIKEY_SESSION_H
 #define CALLSEAL_MIKEY_SESSION_H
 
@@ -8,8 +9,9 @@
 #include "modules/mikey/kemac.h"
 #include "modules/mikey/sp.h"
 
-/* Fills send and recv of *out for its n lines (RFC 3830 4.1.3). root->key is
- * the TGK; key tells the salt, if one was sent, and the validity. */
+/* Fills send and recv of *out for its n lines, and the keys of its tunnels (RFC
+ * 3830 4.1.3). root->key is the TGK; key tells the salt, if one was sent, and
+ * the validity. */
 int mikey_session_keys(const struct mikey_root *root,
 		       const struct mikey_key *key, const struct mikey_sp *sp,
 		       bool initiator, struct keying_result *out);
@@ -23,8 +25,9 @@ struct mikey_session {
 	bool initiator;       /* we are */
 };
 
-/* The same from keys that came in a KEMAC: one for all sessions or one for
- * each, TGKs or TEKs, that fit the suite. E_UNSUPPORTED. */
+/* The same from keys that came in a KEMAC: with tunnels one TGK, else one for
+ * all sessions or one for each, TGKs or TEKs, that fit the suite.
+ * E_UNSUPPORTED. */
 int mikey_session_make(const struct mikey_session *s,
 		       const struct mikey_keys *keys, struct keying_result *out,
 		       struct keying_fault *fault);

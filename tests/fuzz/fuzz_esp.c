@@ -1,7 +1,8 @@
 /* fuzz_esp.c - MIKEY messages that key ESP, as an offer to gateways of each
- * scope and as the answer to an offer of theirs. The MAC is set right, and in
- * an answer what must be our own offer's, so that what lies behind is reached;
- * whatever is then accepted must be whole and sound. */
+ * scope, with SRTP in it and without, and as the answer to an offer of theirs.
+ * The MAC is set right, and in an answer what must be our own offer's, so that
+ * what lies behind is reached; whatever is then accepted must be whole and
+ * sound. */
 #include "daemon/base/err.h"
 #include "modules/mikey/psk.h"
 #include "modules/mikey/stamp.h"
@@ -24,7 +25,15 @@ static const enum esp_suite suites[] = {
 	ESP_AES_256_CBC_SHA256, ESP_3DES_CBC_SHA1, ESP_AES_128_CBC_SHA1,
 };
 
-/* One gateway of each scope. */
+static const enum suite srtp[] = {
+	SUITE_AEAD_AES_128_GCM, SUITE_AES_CM_128_HMAC_SHA1_80,
+	SUITE_F8_128_HMAC_SHA1_80,
+};
+static const uint32_t ssrc[2] = { 0x11111111, 0x22222222 };
+
+/* One gateway of each scope, then two that have two lines of SRTP in it. */
+#define GATEWAYS 5
+
 struct gateway {
 	struct esp_end near[2];
 	struct net nets[1];
@@ -46,7 +55,7 @@ static void line(struct esp_end *e, uint16_t port)
 	e->sel[0].mask = 0xfffe;
 }
 
-static void gateways(struct gateway g[3])
+static void gateways(struct gateway g[GATEWAYS])
 {
 	g[0].near[0] = end("198.51.100.2:4501", 0xb0b, "198.51.100.2");
 	g[1].near[0] = end("2001:db8::2", 0x2001, "2001:db8::2");
@@ -66,6 +75,13 @@ static void gateways(struct gateway g[3])
 			.life_s = 3600, .window = 64,
 			.nets = g[i].nets, .n_nets = i != 1,
 		};
+	for (size_t i = 3; i < GATEWAYS; i++) {
+		g[i] = g[i - 3];
+		g[i].esp.near = g[i].near;
+		g[i].esp.nets = g[i].nets;
+		g[i].esp.n_suites = 4; /* without those of old peers */
+		g[i].esp.srtp = true;
+	}
 }
 
 static void check_result(const struct esp_terms *t,
@@ -74,8 +90,16 @@ static void check_result(const struct esp_terms *t,
 {
 	const char *why;
 
-	must(r ? !res->esp.n && fault->text[0]
-	       : res->esp.n == t->n && !res->n);
+	must(r ? !res->esp.n && !res->n && fault->text[0]
+	       : res->esp.n == t->n && res->n == (t->srtp ? 2 : 0));
+	for (size_t i = 0; i < res->n; i++) {
+		const struct srtp_key *k = &res->send[i];
+
+		must(k->suite == res->facts.suite && suite_info(k->suite));
+		must(k->key_len >= 16 && !k->mki_len);
+		must(memcmp(k->key, res->recv[i].key, k->key_len));
+		must(memcmp(k->key, res->esp.tunnel[0].out.key, 16));
+	}
 	for (size_t i = 0; i < res->esp.n; i++) {
 		const struct esp_tunnel *x = &res->esp.tunnel[i];
 
@@ -96,6 +120,7 @@ static struct keying_terms terms_of(const struct secret *psk,
 		.remote_id = "sip:alice@a.example",
 		.psk = psk, .esp = esp, .wall_us = 1900000000000000,
 		.window_us = 300000000, .legacy = true,
+		.suites = srtp, .n_suites = 3, .n = 2, .ssrc = ssrc,
 	};
 }
 
@@ -165,11 +190,12 @@ static int fit(const struct mikey_message *offer, const struct secret *psk,
 	for (size_t i = 0; i < m->n; i++)
 		if (m->payload[i].type == MIKEY_T)
 			m->payload[i] = *mikey_find(offer, MIKEY_T, 0);
-	for (size_t i = 1; i < m->n_cs && i < offer->n_cs &&
-	     m->map == MIKEY_MAP_GENERIC; i += 2) {
-		m->cs[i].spi = offer->cs[i].spi;
-		m->cs[i].data = offer->cs[i].data;
-	}
+	for (size_t i = 0; i < m->n_cs && i < offer->n_cs &&
+	     m->map == MIKEY_MAP_GENERIC; i++)
+		if (offer->cs[i].data.len) {
+			m->cs[i].spi = offer->cs[i].spi;
+			m->cs[i].data = offer->cs[i].data;
+		}
 	return mikey_encode_verified(m, &keys, &also, out);
 }
 
@@ -200,7 +226,7 @@ static void finish(const struct mikey_message *of, const struct secret *psk,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct mikey_message m;
-	static struct gateway g[3];
+	static struct gateway g[GATEWAYS];
 	struct secret psk;
 
 	if (!g[0].esp.n)
@@ -208,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	secret_set(&psk, PSK, strlen(PSK));
 	if (mikey_decode(data, size, &m))
 		return 0;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < GATEWAYS; i++) {
 		if (m.data_type == MIKEY_PSK_INIT)
 			answer(&m, &psk, &g[i].esp);
 		if (m.data_type == MIKEY_PSK_VERIFY)

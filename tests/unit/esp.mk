@@ -17,6 +17,13 @@ tests_unit_test_mikey_esp_certs_SOURCES = tests/unit/test_mikey_esp_certs.c \
 	tests/unit/esp_pair.h tests/unit/cert_pair.h \
 	tests/mock/ca.c tests/mock/ca.h
 tests_unit_test_mikey_esp_certs_LDADD = $(MIKEY_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_mikey_within
+TESTS += tests/unit/test_mikey_within
+tests_unit_test_mikey_within_SOURCES = tests/unit/test_mikey_within.c \
+	tests/unit/esp_pair.h tests/unit/mikey_pair.h \
+	tests/unit/mikey_vectors.h
+tests_unit_test_mikey_within_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
+tests_unit_test_mikey_within_LDADD = $(MIKEY_TEST_LIBS)
 EXTRA_DIST += tests/vectors/mikey_2005.json tests/vectors/mikey_2005.py \
 	tests/vectors/mikey_2005_invite.txt
 check_PROGRAMS += tests/unit/test_mikey_2005

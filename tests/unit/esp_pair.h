@@ -104,6 +104,12 @@ static inline void esp_open_nets(struct esp_sides *s)
 	s->a.t.n_nets = s->b.t.n_nets = 1;
 }
 
+/* SRTP goes in the tunnels of both. */
+static inline void esp_with_srtp(struct esp_sides *s)
+{
+	s->a.t.srtp = s->b.t.srtp = true;
+}
+
 static inline void esp_same_end(const struct esp_end *a,
 				const struct esp_end *b)
 {
@@ -142,6 +148,33 @@ static inline void esp_same(const struct esp_result *a,
 		esp_same_end(&x->far, &y->near);
 		assert_int_equal(x->udp, y->udp);
 		assert_int_equal(x->in.suite, a->suite);
+	}
+}
+
+/* The same of SRTP's keys, which have nothing in common with each other or with
+ * those of the tunnels. */
+static inline void esp_same_srtp(const struct keying_result *a,
+				 const struct keying_result *b)
+{
+	assert_int_equal(a->n, b->n);
+	assert_int_equal(a->facts.suite, b->facts.suite);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct srtp_key *x = &a->send[i], *y = &a->recv[i];
+
+		assert_memory_equal(x, &b->recv[i], sizeof *x);
+		assert_memory_equal(y, &b->send[i], sizeof *y);
+		assert_int_equal(x->suite, a->facts.suite);
+		assert_int_equal(x->mki_len, 0);
+		assert_memory_not_equal(x->key, y->key, 16);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(x->key, a->send[k].key, 16);
+		for (size_t k = 0; k < a->esp.n; k++) {
+			const struct esp_tunnel *t = &a->esp.tunnel[k];
+
+			assert_memory_not_equal(x->key, t->in.key, 16);
+			assert_memory_not_equal(x->key, t->out.key, 16);
+			assert_memory_not_equal(y->key, t->in.key, 16);
+		}
 	}
 }
 

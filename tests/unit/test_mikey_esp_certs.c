@@ -33,6 +33,24 @@ static void esp_pair_open(struct cert_pair *p, const struct keying *method,
 	p->a.ssrc = p->b.ssrc = NULL;
 }
 
+/* The same with two lines of SRTP in them. */
+static void both_pair_open(struct cert_pair *p, const struct keying *method,
+			   struct esp_sides *s)
+{
+	static const enum suite suites[] = { SUITE_AES_CM_128_HMAC_SHA1_80,
+					     SUITE_AEAD_AES_256_GCM };
+	static const uint32_t ssrc[] = { 0x11111111, 0x22222222 };
+
+	esp_with_srtp(s);
+	pair_open(p, method, &certs);
+	p->a.esp = &s->a.t;
+	p->b.esp = &s->b.t;
+	p->a.n = p->b.n = 2;
+	p->a.suites = p->b.suites = suites;
+	p->a.n_suites = p->b.n_suites = 2;
+	p->a.ssrc = p->b.ssrc = ssrc;
+}
+
 static void exchange(struct cert_pair *p)
 {
 	assert_int_equal(pair_offer(p), 0);
@@ -67,6 +85,38 @@ static void both_ends_agree(void **state)
 		assert_int_equal(p.calling.facts.verified, 1);
 		assert_int_equal(p.calling.facts.confirmed, 1);
 		assert_int_equal(p.called.facts.verified, 1);
+		pair_close(&p);
+	}
+}
+
+static void srtp_goes_in_the_tunnels(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_METHODS; i++) {
+		struct cert_pair p;
+		struct esp_sides s;
+
+		esp_open_lines(&s, 2);
+		both_pair_open(&p, methods[i], &s);
+		p.b.suites++; /* 256 bits */
+		p.b.n_suites = 1;
+		exchange(&p);
+		esp_same_srtp(&p.calling, &p.called);
+		assert_int_equal(p.early.n, 0);
+		assert_int_equal(p.calling.n, 2);
+		assert_int_equal(p.calling.esp.n, 2);
+		assert_int_equal(p.calling.facts.suite,
+				 SUITE_AEAD_AES_256_GCM);
+		assert_int_equal(p.calling.recv_ssrc[1], 0x22222222);
+		pair_close(&p);
+		esp_open(&s);
+		both_pair_open(&p, methods[i], &s);
+		s.a.t.srtp = false;
+		assert_int_equal(pair_offer(&p), 0);
+		assert_int_equal(pair_answer(&p), E_UNSUPPORTED);
+		assert_non_null(strstr(p.fault.text, "keys ESP alone"));
+		assert_int_equal(p.called.n, 0);
+		assert_int_equal(p.called.esp.n, 0);
 		pair_close(&p);
 	}
 }
@@ -125,7 +175,7 @@ static void every_byte_of_an_offer_counts(void **state)
 		struct esp_sides s;
 
 		esp_open(&s);
-		esp_pair_open(&p, methods[i], &s);
+		both_pair_open(&p, methods[i], &s);
 		assert_int_equal(pair_offer(&p), 0);
 		for (size_t k = 0; k < p.offer.len; k += rounds(1, 7)) {
 			p.offer.data[k] ^= 1;
@@ -137,6 +187,7 @@ static void every_byte_of_an_offer_counts(void **state)
 			assert_true(p.how->answer(&p.b, p.offer.data, k,
 				&p.answer, &res, &p.fault) < 0);
 		}
+		assert_int_equal(res.n, 0);
 		assert_int_equal(res.esp.n, 0);
 		pair_close(&p);
 	}
@@ -150,7 +201,7 @@ static void every_byte_of_an_answer_counts(void **state)
 		struct esp_sides s;
 
 		esp_open(&s);
-		esp_pair_open(&p, methods[i], &s);
+		both_pair_open(&p, methods[i], &s);
 		assert_int_equal(pair_offer(&p), 0);
 		assert_int_equal(pair_answer(&p), 0);
 		for (size_t k = 0; k < p.answer.len; k += rounds(1, 7)) {
@@ -159,6 +210,7 @@ static void every_byte_of_an_answer_counts(void **state)
 			p.answer.data[k] ^= 1;
 			assert_true(p.how->finish(p.pending, p.answer.data, k,
 				NOW_US, &p.calling, &p.fault) < 0);
+			assert_int_equal(p.calling.n, 0);
 			assert_int_equal(p.calling.esp.n, 0);
 		}
 		assert_int_equal(pair_finish(&p), 0);
@@ -244,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_agree),
+		cmocka_unit_test(srtp_goes_in_the_tunnels),
 		cmocka_unit_test(every_shape_of_tunnel_is_agreed_on),
 		cmocka_unit_test(a_check_has_no_keys),
 		cmocka_unit_test(every_byte_of_an_offer_counts),

@@ -727,26 +727,6 @@ static void unsound_terms_make_no_offer(void **state)
 
 /* -- answers that are refused --------------------------------------------- */
 
-/* Writes m as the answer again, its V right. */
-static void seal_answer(struct pair *p, struct mikey_message *m)
-{
-	struct mikey_message offer;
-	struct mikey_psk_keys keys;
-	struct buf b = buf_of(KEYING_MAX);
-	struct mikey_covered also;
-
-	open_offer(p, &offer);
-	message_keys(p, &offer, MIKEY_MAC_SHA1, &keys);
-	also = (struct mikey_covered){
-		.id_i = mikey_find(&offer, MIKEY_ID, 0)->data,
-		.id_r = mikey_find(m, MIKEY_ID, 0)->data,
-		.stamp = mikey_find(&offer, MIKEY_T, 0)->data,
-	};
-	assert_int_equal(mikey_encode_verified(m, &keys, &also, &b), 0);
-	buf_free(&p->answer);
-	p->answer = b;
-}
-
 static void back_spi(struct mikey_message *m) { set_spi(m, "\0\0\x10\2"); }
 static void back_data(struct mikey_message *m) { set_byte(m, 30, 1); }
 

@@ -4,7 +4,7 @@
 import hmac
 import json
 
-ENCR, AUTH, SALT = 0x15798CEF, 0x1B5C7973, 0x39A2C14B
+ENCR, AUTH, SALT, TEK = 0x15798CEF, 0x1B5C7973, 0x39A2C14B, 0x2AD01C64
 LENGTHS = {  # octets of encryption key, integrity key, salt
     'AES_128_GCM': (16, 0, 4), 'AES_256_GCM': (32, 0, 4),
     'AES_128_CBC_HMAC_SHA256_128': (16, 32, 0), 'AES_256_CBC_HMAC_SHA256_128': (32, 32, 0),
@@ -42,6 +42,30 @@ def case(number, prf_no, tgk_len, suite, cs_id, fresh_len, auth_len=None):
             'auth': derive(AUTH, auth), 'salt': derive(SALT, salt)}
 
 
+def within(number, prf_no, tgk_len, tunnels, lines, key, salt):
+    """SRTP in tunnels: master keys of the sessions behind theirs, by RAND alone."""
+    tgk = bytes((5 * i + number) & 255 for i in range(tgk_len))
+    rand = bytes(0x20 + number + i for i in range(16))
+    csb_id = 0x50607080 + number
+
+    def derive(constant, cs_id, length):
+        label = constant.to_bytes(4, 'big') + bytes([cs_id]) + csb_id.to_bytes(4, 'big') + rand
+        return prf(['sha1', 'sha256'][prf_no], tgk, label, length).hex()
+
+    first = 2 * tunnels + 1
+    return {'prf': prf_no, 'tgk': tgk.hex(), 'csb_id': csb_id, 'rand': rand.hex(),
+            'tunnels': tunnels, 'suite': {16: 'AEAD_AES_128_GCM', 32: 'AEAD_AES_256_GCM'}[key]
+            if salt == 12 else 'AES_CM_128_HMAC_SHA1_80',
+            'lines': [{'forth': derive(TEK, cs, key), 'forth_salt': derive(SALT, cs, salt),
+                       'back': derive(TEK, cs + 1, key), 'back_salt': derive(SALT, cs + 1, salt)}
+                      for cs in range(first, first + 2 * lines, 2)]}
+
+
+WITHIN = [
+    within(1, 0, 16, 1, 1, 16, 12), within(2, 0, 32, 1, 3, 32, 12),
+    within(3, 1, 20, 2, 2, 16, 14), within(4, 0, 192, 8, 8, 16, 14),
+]
+
 CASES = [
     case(1, 0, 16, 'AES_128_GCM', 1, 32), case(2, 0, 32, 'AES_256_GCM', 2, 32),
     case(3, 0, 32, 'AES_256_CBC_HMAC_SHA256_128', 3, 32),
@@ -57,4 +81,4 @@ if __name__ == '__main__':
                   'mikey_esp_keys.py. "fresh" stands behind RAND (doc/MIKEY-IPSEC.md)',
         'verified': 'the encryption keys of TGKs up to 256 bits also by OpenSSL TLS1-PRF, the '
                     'same construction',
-        'cases': CASES}, indent=1))
+        'cases': CASES, 'within': WITHIN}, indent=1))

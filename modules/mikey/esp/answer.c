@@ -10,6 +10,7 @@
 #include "modules/mikey/esp/dialect.h"
 #include "modules/mikey/esp/keys.h"
 #include "modules/mikey/esp/policy.h"
+#include "modules/mikey/esp/within.h"
 #include "modules/mikey/incoming.h"
 
 #include <string.h>
@@ -53,17 +54,16 @@ static int check_session(struct mikey_incoming *in, size_t i)
 
 static int check_sessions(struct mikey_incoming *in)
 {
-	const struct mikey_message *m = &in->offer;
 	size_t n = 2 * in->t->esp->n;
-	int r = 0;
+	int r;
 
-	if (m->map != MIKEY_MAP_GENERIC)
+	if (in->offer.map != MIKEY_MAP_GENERIC)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
-			      "offer keys SRTP, the profile wants ESP");
-	if (m->n_cs != n)
-		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
-			      "offer has %u crypto sessions, %zu tunnels "
-			      "take %zu", m->n_cs, n / 2, n);
+			      "offer keys SRTP%s, the profile wants ESP%s",
+			      in->offer.map == MIKEY_MAP_2005
+				      ? " or ESP of 2005" : "",
+			      in->t->esp->srtp ? " with SRTP in it" : "");
+	r = mikey_within_count(in);
 	for (size_t i = 0; i < n && !r; i++)
 		r = check_session(in, i);
 	return r;
@@ -205,7 +205,7 @@ static int check_ours(struct mikey_incoming *in)
 	r = choose_policy(in);
 	for (size_t i = 0; i < in->t->esp->n && !r; i++)
 		r = take_tunnel(in, &b, i);
-	return r;
+	return r ? r : mikey_within_check(in);
 }
 
 int mikey_esp_check(struct mikey_incoming *in)
@@ -216,8 +216,9 @@ int mikey_esp_check(struct mikey_incoming *in)
 	if (!in->offer.v && (type == MIKEY_PSK_INIT || type == MIKEY_PK_INIT))
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "the MIKEY "
 			      "offer wants no response, but ESP takes one");
-	return in->offer.map == MIKEY_MAP_2005 ? mikey_esp_2005_check(in)
-					       : check_ours(in);
+	if (in->offer.map == MIKEY_MAP_2005 && !in->t->esp->srtp)
+		return mikey_esp_2005_check(in);
+	return check_ours(in);
 }
 
 /* -- the response --------------------------------------------------------- */
@@ -231,7 +232,7 @@ void mikey_esp_back(struct mikey_incoming *in, struct mikey_message *m)
 		mikey_esp_2005_back(in, m);
 		return;
 	}
-	for (size_t i = 0; i < m->n_cs; i++) {
+	for (size_t i = 0; i < 2 * in->t->esp->n; i++) {
 		struct mikey_cs *cs = &m->cs[i];
 
 		cs->policies = (struct mikey_bytes){ &in->esp.policy_no, 1 };
@@ -242,6 +243,7 @@ void mikey_esp_back(struct mikey_incoming *in, struct mikey_message *m)
 		cs->data = (struct mikey_bytes){ in->esp.data[i / 2],
 						 in->esp.data_len[i / 2] };
 	}
+	mikey_within_back(in, m);
 }
 
 void mikey_esp_add_policy(const struct mikey_incoming *in,
@@ -252,4 +254,5 @@ void mikey_esp_add_policy(const struct mikey_incoming *in,
 
 	if (sp)
 		m->payload[m->n++] = *sp;
+	mikey_within_add_policy(in, m);
 }

@@ -37,8 +37,10 @@ static int draw_policies(const struct esp_terms *t, struct mikey_esp_offer *o)
 	return 0;
 }
 
-int mikey_esp_offer_draw(const struct esp_terms *t, struct mikey_esp_offer *o)
+int mikey_esp_offer_draw(const struct keying_terms *terms,
+			 struct mikey_esp_offer *o)
 {
+	const struct esp_terms *t = terms->esp;
 	int r = draw_policies(t, o);
 
 	for (size_t i = 0; i < t->n && !r; i++) {
@@ -54,7 +56,7 @@ int mikey_esp_offer_draw(const struct esp_terms *t, struct mikey_esp_offer *o)
 	}
 	o->bounds = mikey_esp_bounds_of(t);
 	o->n = t->n;
-	return r;
+	return r || !t->srtp ? r : mikey_within_draw(terms, &o->within);
 }
 
 void mikey_esp_offer_map(const struct mikey_esp_offer *o,
@@ -74,6 +76,7 @@ void mikey_esp_offer_map(const struct mikey_esp_offer *o,
 		m->cs[i].data = (struct mikey_bytes){ o->data[i / 2],
 						      o->data_len[i / 2] };
 	}
+	mikey_within_map(&o->within, m);
 }
 
 void mikey_esp_offer_policies(const struct mikey_esp_offer *o,
@@ -87,6 +90,7 @@ void mikey_esp_offer_policies(const struct mikey_esp_offer *o,
 		p->data = (struct mikey_bytes){ o->params[i],
 						o->params_len[i] };
 	}
+	mikey_within_policies(&o->within, m);
 }
 
 /* -- the answer ----------------------------------------------------------- */
@@ -100,9 +104,10 @@ static bool is_bytes(struct mikey_bytes b, const uint8_t *p, size_t len)
 static bool same_sessions(const struct mikey_esp_offer *o,
 			  const struct mikey_message *m)
 {
-	if (m->map != MIKEY_MAP_GENERIC || m->n_cs != 2 * o->n)
+	if (m->map != MIKEY_MAP_GENERIC ||
+	    m->n_cs != 2 * (o->n + o->within.n))
 		return false;
-	for (size_t i = 0; i < m->n_cs; i++) {
+	for (size_t i = 0; i < 2 * o->n; i++) {
 		const struct mikey_cs *cs = &m->cs[i];
 
 		if (cs->id != i + 1 || cs->protocol != MIKEY_PROTOCOL_ESP ||
@@ -121,8 +126,9 @@ static bool same_policy(const struct mikey_esp_offer *o,
 	const struct mikey_payload *p;
 
 	for (size_t i = 0; (p = mikey_find(m, MIKEY_SP, i)); i++)
-		if (p->extra != no || p->kind != MIKEY_PROTOCOL_ESP ||
-		    !is_bytes(p->data, o->params[no], o->params_len[no]))
+		if ((p->kind != MIKEY_PROTOCOL_SRTP || !o->within.n) &&
+		    (p->extra != no || p->kind != MIKEY_PROTOCOL_ESP ||
+		     !is_bytes(p->data, o->params[no], o->params_len[no])))
 			return false;
 	return true;
 }
@@ -168,7 +174,7 @@ static int take_tunnel(const struct mikey_esp_offer *o, size_t i,
 
 int mikey_esp_offer_answered(const struct mikey_esp_offer *o,
 			     const struct mikey_message *m,
-			     struct esp_result *out,
+			     struct keying_result *out,
 			     struct keying_fault *fault)
 {
 	struct esp_result got = { .n = 0 };
@@ -185,6 +191,8 @@ int mikey_esp_offer_answered(const struct mikey_esp_offer *o,
 	p = &o->policy[m->cs[0].policies.p[0]];
 	for (size_t i = 0; i < o->n && !r; i++)
 		r = take_tunnel(o, i, m, &got, fault);
+	if (!r)
+		r = mikey_within_answered(&o->within, m, out, fault);
 	if (r)
 		return r;
 	got.suite = p->suite;
@@ -194,6 +202,6 @@ int mikey_esp_offer_answered(const struct mikey_esp_offer *o,
 	got.life_kib = p->life_kib;
 	got.window = p->window;
 	got.auth_len = p->auth_len;
-	*out = got;
+	out->esp = got;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "modules/mikey/message.h"
 
 /* Values of "Prot type" (RFC 3830 6.10). 241 to 255 are for private use. */
+#define MIKEY_PROTOCOL_SRTP 0
 #define MIKEY_PROTOCOL_ESP 241
 #define MIKEY_PROTOCOL_2005 7
 
