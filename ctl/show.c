@@ -512,7 +512,7 @@ void show_call(const json_t *call)
 	static const char *const keys[] = {
 		"id", "state", "direction", "caller", "callee", "peer",
 		"connected", "profile", "need", "offered", "verdict", "reason",
-		"keyed_as", "method", "chosen", "suite", NULL
+		"keyed_as", "method", "chosen", "suite", "esp", NULL
 	};
 	static const char *const trouble[] = { "trouble", NULL };
 	char text[CELL];

@@ -230,17 +230,20 @@ struct msg_trusted {
 struct msg_key_line {
 	uint32_t stream; /* the relay's id */
 	uint32_t ssrc;   /* which the relay will send with */
-	/* Where the profile wants media = "esp": */
-	uint32_t tunnel;   /* the tunnel's id; 0: the line is a stream */
+	/* Where the profile wants media = "esp", or "esp+srtp": */
+	uint32_t tunnel;   /* the tunnel's id; 0: it has none of its own */
 	uint32_t spi;      /* that was reserved for it */
 	struct addr local; /* where its media arrive, by esp_media_end() */
 };
 
 /* A key of one direction is named by its id: keeper epoch << 32 | counter.
- * 0 means none. */
+ * 0 means none. A line has those of its stream, of its tunnel, or, where SRTP
+ * goes in ESP, all three. */
 struct msg_key_ids {
-	uint64_t send; /* we protect with it */
-	uint64_t recv; /* we open with it */
+	uint64_t send;   /* we protect with it */
+	uint64_t recv;   /* we open with it */
+	uint64_t tunnel; /* both directions of the tunnel, and its ends; of no
+	                    use to the relay */
 };
 
 /* Who the call is between, as the keeper checks it against its own policy. */
@@ -333,8 +336,9 @@ struct msg_key_facts {
 	char method[32];    /* "mikey-psk" */
 	uint8_t choice;     /* enum key_choice: why this method */
 	uint8_t identity;   /* enum key_identity */
-	uint8_t esp;        /* enum esp_suite: tunnels were keyed, suite does
-	                       not count; ESP_NONE: streams */
+	uint8_t esp;        /* enum esp_suite: tunnels were keyed, and streams
+	                       in them unless suite is SUITE_NONE; ESP_NONE:
+	                       streams alone */
 	uint8_t pad2[5];
 	char other[NAME_TEXT]; /* KEY_IDENTITY_OTHER: which, cut to fit */
 };
@@ -348,7 +352,7 @@ struct msg_key_answered {
 	uint32_t repeat; /* 1: unchanged, the keys in force stay */
 	uint32_t chosen; /* which of the offer's messages; 0: the actual one */
 	uint32_t pad;
-	struct msg_key_ids key[STREAM_MAX]; /* of a tunnel: both are one id */
+	struct msg_key_ids key[STREAM_MAX];
 	struct addr far[STREAM_MAX]; /* of a tunnel: where the far end's media
 	                                arrive, as its keying message says */
 	struct net behind[ESP_SELECTORS_MAX]; /* of one between networks: what

@@ -58,7 +58,7 @@ static const char *const hides[] = {
 };
 static const char *const medias[] = {
 	[MEDIA_SRTP] = "srtp", [MEDIA_ESP] = "esp", [MEDIA_IKE] = "ike",
-	"ike+srtp", NULL
+	"ike+srtp", "esp+srtp", NULL
 };
 static const char *const scopes[] = { "media", "host", "net", NULL };
 static const enum esp_scope scope_values[] = { ESP_MEDIA, ESP_HOST, ESP_NET };
@@ -199,10 +199,12 @@ static const struct conf_key profile_keys[] = {
 		  "a tunnel to the peer that strongSwan's charon raises (ike "
 		  "of the peer, group vici), without keying. ike+srtp: in that "
 		  "tunnel, and in it by SRTP, too, which keying agrees on: who "
-		  "gets into charon hears nothing. Both ends must be set to "
-		  "the same; with need = \"require\" only. T.38 faxes "
-		  "pass with esp and ike, and where calls are plain: SRTP "
-		  "cannot protect them." },
+		  "gets into charon hears nothing. esp+srtp: as esp, and in "
+		  "the tunnels by SRTP, too (suites), which the same keying "
+		  "messages agree on: a call has both or nothing. Both ends "
+		  "must be set to the same; with need = \"require\" only. "
+		  "T.38 faxes pass with esp and ike, and where calls are "
+		  "plain: SRTP cannot protect them." },
 	{ .name = "esp", .type = CONF_WORDS, .choices = esp_suites,
 	  .dflt = "AES_128_GCM,AES_256_GCM",
 	  .help = "Suites of ESP that may be used with media = \"esp\", best "
@@ -392,6 +394,14 @@ static bool is_old(const struct profile *p)
 	return false;
 }
 
+static bool is_readable(const struct profile *p)
+{
+	for (size_t i = 0; i < p->n_suites; i++)
+		if (suite_info(p->suites[i])->readable)
+			return true;
+	return false;
+}
+
 /* Whose key charon has, too, from which SRTP is to be safe. */
 bool profile_keyed_by_psk(const struct profile *p)
 {
@@ -406,9 +416,17 @@ static const char *against_media(const struct profile *p)
 {
 	if (p->media == MEDIA_IKE && p->n_keying && !p->srtp_within)
 		return "keying (\"ike+srtp\" does)";
-	if (p->srtp_within && profile_keyed_by_psk(p))
+	if (p->media == MEDIA_IKE && p->srtp_within && profile_keyed_by_psk(p))
 		return "keying by mikey-psk or mikey-dhhmac, since charon has "
 		       "the pre-shared key";
+	if (p->media == MEDIA_ESP && p->srtp_within && p->esp_scope == ESP_NET)
+		return "esp_scope = \"net\", since media pass the relay by "
+		       "there";
+	if (p->media == MEDIA_ESP && p->srtp_within && is_old(p))
+		return "suites of ESP with SHA1, since old peers have no SRTP "
+		       "in it";
+	if (p->media == MEDIA_ESP && p->srtp_within && is_readable(p))
+		return "suites that encrypt nothing";
 	return against_esp(p);
 }
 

@@ -46,7 +46,7 @@ enum hide {
 /* In what media go outside. */
 enum media_way {
 	MEDIA_SRTP,
-	MEDIA_ESP, /* keyed by MIKEY, in the kernel */
+	MEDIA_ESP, /* keyed by MIKEY, in the kernel; perhaps SRTP in it */
 	MEDIA_IKE  /* in a tunnel that charon keeps to the peer */
 };
 
@@ -82,7 +82,7 @@ struct profile {
 	bool fetch;          /* certificates for it may be asked for: not where
 	                        somebody is hidden, for a question names both */
 	enum media_way media;
-	bool srtp_within; /* and there in SRTP: "ike+srtp" */
+	bool srtp_within; /* and there in SRTP: "esp+srtp", "ike+srtp" */
 	bool ike_after; /* ike = "after" or "before": while calls use it */
 	bool ike_before; /* the latter; MEDIA_IKE */
 	enum ike_sdp ike_sdp;

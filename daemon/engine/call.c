@@ -389,13 +389,16 @@ static void say(const struct call *c, const char *what)
 {
 	const struct msg_key_facts *key = call_facts(c);
 	const char *suite = key ? verdict_suite(key) : NULL;
+	const char *around = key ? verdict_around(key) : NULL;
 
 	LOG_CALL(c, LOG_CLASS_INFO,
-		 "%s: %s -> %s, peer %s, verdict %s (%s), method %s, suite %s",
+		 "%s: %s -> %s, peer %s, verdict %s (%s), method %s, suite "
+		 "%s%s%s",
 		 what, c->caller, c->callee, c->peer,
 		 verdict_name(c->verdict.word), c->verdict.reason,
 		 suite ? key->method : "none",
-		 suite ? suite : "none");
+		 suite ? suite : "none", around ? " in ESP " : "",
+		 around ? around : "");
 }
 
 void call_up(struct call *c)

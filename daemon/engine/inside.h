@@ -108,8 +108,9 @@ struct call {
 	struct net behind[ESP_SELECTORS_MAX]; /* the far end of the
 	                                         tunnel that is up */
 	bool carried;      /* the same way: in a tunnel of charon's ... */
-	bool within;       /* ... and there sealed, as they are without it */
 	bool before;       /* ... which must be up before anybody is called */
+	bool within;       /* tunnelled or carried, and SRTP there; then keyed
+	                      by the tunnel's own messages, or by SDP's */
 	enum ike_sdp ike_sdp; /* the same way: whether SDP has IKE in it */
 	struct sdp_status pre[SDP_LINES_MAX]; /* where it stands, by line */
 	uint32_t pre_lines; /* those that count; a bit each */

@@ -98,7 +98,7 @@ static uint32_t lines_of(const struct deal *d, unsigned x)
 	return left & -left;
 }
 
-/* One tunnel, and one key, for all lines. */
+/* One tunnel for all lines, and one key, but for those of SRTP in it. */
 static bool has_one(const struct call *c)
 {
 	return c->tunnelled && c->scope != ESP_MEDIA;
@@ -132,13 +132,13 @@ static void fill_party(const struct call *c, const struct job *j, unsigned x,
 		if (lines >> i & 1) {
 			p->line[p->n].stream = c->line[i].stream;
 			p->line[p->n].ssrc = c->line[i].ssrc;
-			if (c->tunnelled)
+			if (c->tunnelled && (!has_one(c) || !p->n))
 				fill_tunnel(c, d, i, &p->line[p->n]);
 			p->n++;
 		}
 	if (d->alone)
 		fill_tunnel(c, d, 0, &p->line[0]);
-	if (has_one(c))
+	if (has_one(c) && !c->within)
 		p->n = 1;
 }
 
@@ -281,6 +281,17 @@ static int broken(struct call *c, enum stage stage)
 	return E_FORMAT;
 }
 
+/* Whether the i-th line of an exchange has what its media take. */
+static bool ids_sound(const struct call *c, const struct msg_key_ids *key,
+		      unsigned i)
+{
+	bool stream = !c->tunnelled || c->within;
+	bool tunnel = c->tunnelled && (!has_one(c) || !i);
+
+	return (key->send != 0) == stream && (key->recv != 0) == stream &&
+	       (key->tunnel != 0) == tunnel;
+}
+
 /* Gives the keys of exchange x to its lines; both directions must be there.
  * early: the method may fix them later (no key at all). */
 static int take_keys(const struct call *c, unsigned x,
@@ -288,7 +299,7 @@ static int take_keys(const struct call *c, unsigned x,
 		     struct msg_key_ids out[static SDP_LINES_MAX])
 {
 	uint32_t lines = lines_of(job_deal(c->job), x);
-	bool one = has_one(c);
+	bool one = has_one(c) && !c->within;
 	unsigned k = 0;
 
 	if (early && !n)
@@ -296,11 +307,15 @@ static int take_keys(const struct call *c, unsigned x,
 	if (n != (one ? 1 : (unsigned)__builtin_popcount(lines)))
 		return E_FORMAT;
 	for (unsigned i = 0; i < n; i++)
-		if (!key[i].send || !key[i].recv)
+		if (!ids_sound(c, &key[i], i))
 			return E_FORMAT;
-	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
-		if (lines >> i & 1)
-			out[i] = key[one ? 0 : k++];
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++) {
+		if (!(lines >> i & 1))
+			continue;
+		out[i] = key[one ? 0 : k++];
+		if (has_one(c))
+			out[i].tunnel = key[0].tunnel;
+	}
 	if (job_deal(c->job)->alone)
 		out[0] = key[0];
 	return 0;
@@ -309,8 +324,11 @@ static int take_keys(const struct call *c, unsigned x,
 /* What was keyed is what the call is of. */
 static bool facts_sound(const struct call *c, const struct msg_key_facts *f)
 {
-	return c->tunnelled ? esp_suite_info(f->esp) != NULL
-			    : !f->esp && suite_info(f->suite) != NULL;
+	bool stream = !c->tunnelled || c->within;
+
+	return (esp_suite_info(f->esp) != NULL) == c->tunnelled &&
+	       (suite_info(f->suite) != NULL) == stream &&
+	       (c->tunnelled || !f->esp);
 }
 
 static bool leads_to(const struct call *c, const struct addr *rtp,

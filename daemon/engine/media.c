@@ -203,7 +203,7 @@ static bool offer_set(const struct call *c, const struct job *j, unsigned i,
 		return false;
 	if (!c->deal)
 		set_remote(set, d->offerer, &d->end[i], false);
-	if (j->rekey && d->key[i].recv && !c->tunnelled) {
+	if (j->rekey && d->key[i].recv) { /* no stream's: the kernel's */
 		set->set_keys = 1;
 		set->key = d->key[i];
 	}
@@ -226,7 +226,7 @@ static void branch_keys(const struct call *c, const struct branch *b,
 	set->may_send = (uint8_t)when;
 	/* one that the answer declined, and a later one takes, is undecided */
 	set->clear = b->clear || (c->line[i].maybe && !call_sealed(c));
-	if (b->key[i].send && !c->tunnelled) { /* else they are the kernel's */
+	if (b->key[i].send) { /* else they are the kernel's alone */
 		set->set_keys = 1;
 		set->key = b->key[i];
 	}
@@ -253,9 +253,10 @@ static enum stream_send_when send_when(const struct call *c,
 {
 	if (job_deal(j)->offerer == INSIDE)
 		return STREAM_SEND_NOW;
-	if (c->tunnelled)
-		return c->state == CALL_UP ? STREAM_SEND_NOW : STREAM_SEND_NO;
-	return c->state == CALL_UP ? STREAM_SEND_PROVEN : STREAM_SEND_NOW;
+	if (c->tunnelled && c->state != CALL_UP)
+		return STREAM_SEND_NO;
+	return c->state == CALL_UP && (c->within || !c->tunnelled)
+		       ? STREAM_SEND_PROVEN : STREAM_SEND_NOW;
 }
 
 static bool job_set(const struct call *c, const struct job *j, unsigned i,
@@ -282,7 +283,8 @@ static bool may_set(const struct call *c, unsigned i,
 		return true;
 	if (in_tunnel(c) && !c->line[call_slot(c, i)].tunnel)
 		return false;
-	return c->tunnelled || !call_sealed(c) || set->set_keys || set->clear;
+	return (c->tunnelled && !c->within) || !call_sealed(c) ||
+	       set->set_keys || set->clear;
 }
 
 int media_bind(struct call *c, struct job *j)

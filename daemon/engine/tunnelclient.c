@@ -128,7 +128,7 @@ static int raise_line(struct call *c, struct job *j, unsigned i)
 	const struct msg_tunnel_raise m = {
 		.tunnel = job_deal(j)->tunnel[slot],
 		.instead = c->line[slot].tunnel,
-		.key_id = key[i].send,
+		.key_id = key[i].tunnel,
 		.proven = old && job_deal(j)->offerer != INSIDE,
 	};
 

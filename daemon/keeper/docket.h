@@ -35,6 +35,11 @@ struct answer_keys {
 
 #define BRANCH_ANY UINT32_MAX
 
+/* SRTP in ESP is both. */
+struct keyed_lines {
+	size_t streams, tunnels;
+};
+
 /* An offer of ours, until it is dropped, expires or its call is released. */
 struct exchange {
 	uint64_t id, call;
@@ -52,7 +57,7 @@ struct exchange {
 	bool recalled; /* ... and the one message that we recalled */
 	char peer[NAME_TEXT];
 	bool updates;  /* it changes the keys of a bundle */
-	bool tunnels;  /* it keys tunnels and not streams */
+	struct keyed_lines keyed; /* what it keys */
 	uint8_t choice; /* enum key_choice, when no lists come back */
 	bool by_rank;   /* ours go by the sum of ranks */
 	bool outward;  /* a phone of ours made the call */
@@ -91,7 +96,7 @@ struct csb {
 	uint32_t stream;
 	const struct keying *method;
 	uint16_t suite; /* that was agreed ... */
-	uint8_t esp;    /* ... or the enum esp_suite, with tunnels */
+	uint8_t esp;    /* ... or, or as well, the enum esp_suite of tunnels */
 	struct keying_bundle at;
 	uint16_t keyings; /* how often the streams were keyed */
 	uint8_t failed;   /* updates of ours that came to nothing, in a row */

@@ -53,12 +53,13 @@ void shipping_drop(struct shipping *s, uint64_t call,
 	enum process holder;
 
 	for (size_t i = 0; i < n; i++) {
-		const uint64_t both[2] = { ids[i].send, ids[i].recv };
+		const uint64_t all[] = { ids[i].send, ids[i].recv,
+					 ids[i].tunnel };
 
-		for (size_t k = 0; k < 2; k++)
-			if (both[k] && docket_key_gone(s->dockets, call,
-						       both[k], &holder))
-				shipping_gone(s, holder, both[k]);
+		for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+			if (all[k] && docket_key_gone(s->dockets, call,
+						      all[k], &holder))
+				shipping_gone(s, holder, all[k]);
 	}
 }
 
@@ -139,7 +140,7 @@ static int add_tunnel(struct shipping *s, const struct shipping_for *what,
 	if (r)
 		docket_key_gone(s->dockets, what->call, key.key_id, &holder);
 	else
-		ids->send = ids->recv = key.key_id;
+		ids->tunnel = key.key_id;
 	wipe(&key, sizeof key);
 	return r;
 }
@@ -152,9 +153,10 @@ int shipping_add(struct shipping *s, const struct shipping_for *what,
 	int r = 0;
 
 	memset(ids, 0, STREAM_MAX * sizeof *ids);
-	for (size_t i = 0; i < n && !r; i++)
-		r = res->esp.n ? add_tunnel(s, what, res, i, &ids[i])
-			       : add_line(s, what, res, i, &ids[i]);
+	for (size_t i = 0; i < res->n && !r; i++)
+		r = add_line(s, what, res, i, &ids[i]);
+	for (size_t i = 0; i < res->esp.n && !r; i++)
+		r = add_tunnel(s, what, res, i, &ids[i]);
 	if (r) {
 		shipping_drop(s, what->call, ids, n);
 		memset(ids, 0, STREAM_MAX * sizeof *ids);

@@ -22,8 +22,9 @@ struct shipping_for {
 /* A new id; E_FULL after 2^32 of an epoch. */
 int shipping_id(struct shipping *s, uint64_t *out);
 /* Keeps and sends all keys of a result, or none: two of each stream, one of
- * each tunnel. ids has room for STREAM_MAX. A relay that is not there gets them
- * when it comes; a tunnel process that is not there never does: E_CLOSED. */
+ * each tunnel, which is the line's that stands at its place. ids has room for
+ * STREAM_MAX. A relay that is not there gets them when it comes; a tunnel
+ * process that is not there never does: E_CLOSED. */
 int shipping_add(struct shipping *s, const struct shipping_for *what,
 		 const struct keying_result *res, struct msg_key_ids *ids);
 /* Forgets the keys of n lines and tells whoever has them. */

@@ -39,7 +39,7 @@ struct rig_conf {
 	unsigned port_min, port_max;
 	bool only_sealed; /* no peer's profile lets calls go in clear */
 	bool tunnels;     /* some peer's has media = "esp" */
-	bool within;      /* some peer's has media = "ike+srtp" */
+	bool within;      /* ... or "esp+srtp", "ike+srtp" */
 };
 
 struct rig {

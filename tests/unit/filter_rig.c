@@ -38,6 +38,10 @@ static const char conf[] =
 	"    media = \"esp\"; };"
 	"  host = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    media = \"esp\"; esp_scope = \"host\"; };"
+	"  within = { need = \"require\"; keying = [ \"mikey-psk\" ];"
+	"    media = \"esp+srtp\"; };"
+	"  wide = { need = \"require\"; keying = [ \"mikey-psk\" ];"
+	"    media = \"esp+srtp\"; esp_scope = \"host\"; };"
 	"  net = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    media = \"esp\"; esp_scope = \"net\"; answer = \"early\"; };"
 	"  vpn = { need = \"require\"; keying = [ \"mikey-psk\" ];"
@@ -85,6 +89,10 @@ static const char conf[] =
 	"    psk = \"file:b.psk\"; },"
 	"  { match = \"*@host.example\"; profile = \"host\"; name = \"host\";"
 	"    psk = \"file:b.psk\"; esp_nets = ( \"127.0.0.9/32\" ); },"
+	"  { match = \"*@within.example\"; profile = \"within\";"
+	"    name = \"within\"; psk = \"file:b.psk\"; },"
+	"  { match = \"*@wide.example\"; profile = \"wide\"; name = \"wide\";"
+	"    psk = \"file:b.psk\"; esp_nets = ( \"127.0.0.8/32\" ); },"
 	"  { match = \"*@net.example\"; profile = \"net\"; name = \"net\";"
 	"    psk = \"file:b.psk\"; esp_nets = ( \"10.3.0.0/16\" ); },"
 	"  { match = \"*@vpn.example\"; profile = \"vpn\"; name = \"vpn\";"
@@ -340,18 +348,27 @@ static const struct msg_key_facts good = {
 	.suite = SUITE_AEAD_AES_128_GCM, .verified = 1, .method = "mikey-psk"
 };
 
-/* A tunnel has one id for both directions. */
+/* A tunnel has one id for both directions; beside those of SRTP in it, if the
+ * peer has that. */
 static void fill_tunnels(const struct rig *r, const struct msg_key_party *p,
 			 struct msg_key_ids *key, struct addr *far,
 			 struct net *behind, struct msg_key_facts *f)
 {
+	bool srtp = !strcmp(p->peer, "within") || !strcmp(p->peer, "wide");
+
 	behind[0] = r->behind;
 	for (unsigned i = 0; i < p->n && p->line[i].tunnel; i++) {
-		key[i].send = key[i].recv;
+		key[i].tunnel = key[i].recv;
+		if (srtp)
+			key[i].tunnel += 1000;
+		else
+			key[i].send = key[i].recv = 0;
 		far[i] = r->far;
-		f->suite = SUITE_NONE;
+		f->suite = srtp ? f->suite : SUITE_NONE;
 		f->esp = ESP_AES_128_GCM;
 	}
+	if (r->half_keys)
+		key[0].send = key[0].recv = 0;
 }
 
 static void fill_facts(const struct rig *r, struct msg_key_facts *f)
@@ -401,7 +418,7 @@ static void keeper_answer(struct rig *r, const struct mock_sent *s)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_ANSWERED, s->id, &a,
 					 sizeof a, a.err ? r->error : "answer"),
-			 0);
+			 r->half_keys ? E_FORMAT : 0);
 }
 
 static void keeper_finish(struct rig *r, const struct mock_sent *s)
@@ -418,7 +435,8 @@ static void keeper_finish(struct rig *r, const struct mock_sent *s)
 	if (a.err)
 		strcpy(a.reason, "the keeper said no");
 	assert_int_equal(rig_keeper_says(r, MSG_KEY_FINISHED, s->id, &a,
-					 sizeof a, NULL), 0);
+					 sizeof a, NULL),
+			 r->half_keys ? E_FORMAT : 0);
 }
 
 static void keeper_plain(struct rig *r, const struct mock_sent *s)

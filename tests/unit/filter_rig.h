@@ -45,6 +45,7 @@ struct rig {
 	const char *error; /* the keeper's message with a refusal; or NULL */
 	bool late_keys; /* no offer of ours fixes keys */
 	unsigned keys_short; /* so many lines get none: a broken keeper */
+	bool half_keys; /* tunnels alone have some: likewise */
 	uint64_t idle_us; /* of every stream */
 	uint64_t quieter_us; /* so much more the outside is */
 	bool hold_relay, hold_keeper, hold_tunnel; /* they say nothing */

@@ -70,6 +70,11 @@ TESTS += tests/unit/test_clerk_tunnel
 tests_unit_test_clerk_tunnel_SOURCES = tests/unit/test_clerk_tunnel.c \
 	tests/unit/clerk_rig.c tests/unit/clerk_rig.h
 tests_unit_test_clerk_tunnel_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_clerk_within
+TESTS += tests/unit/test_clerk_within
+tests_unit_test_clerk_within_SOURCES = tests/unit/test_clerk_within.c \
+	tests/unit/clerk_rig.c tests/unit/clerk_rig.h
+tests_unit_test_clerk_within_LDADD = $(KEEPER_LIBS) $(MIKEY_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_clerk tests/unit/test_replay \
 	tests/unit/test_keying_alloc
 TESTS += tests/unit/test_clerk tests/unit/test_replay \

@@ -172,11 +172,10 @@ static void a_call_gets_its_tunnels(const struct keying *dhhmac)
 		struct msg_key_ids x = f->u.finished.key[i];
 		struct msg_key_ids y = r->u.answered.key[i];
 
-		assert_int_equal(x.send, x.recv);
-		assert_int_equal(y.send, y.recv);
-		bound_as(tunnel_key(&a, x.send), 1, 1 + i);
-		bound_as(tunnel_key(&b, y.send), 2, 5 + i);
-		same_keys(tunnel_key(&a, x.send), tunnel_key(&b, y.send));
+		assert_true(!x.send && !x.recv && !y.send && !y.recv);
+		bound_as(tunnel_key(&a, x.tunnel), 1, 1 + i);
+		bound_as(tunnel_key(&b, y.tunnel), 2, 5 + i);
+		same_keys(tunnel_key(&a, x.tunnel), tunnel_key(&b, y.tunnel));
 		assert_far(&f->u.finished.far[i], "198.51.100.2",
 			   40010 + 2 * i);
 		assert_far(&r->u.answered.far[i], "192.0.2.1", 40002 + 2 * i);
@@ -225,8 +224,8 @@ static void a_tunnel_of_two_hosts(void **state)
 	assert_int_equal(f->u.finished.err, 0);
 	assert_int_equal(f->u.finished.n, 1);
 	assert_far(&f->u.finished.far[0], "198.51.100.2", 0);
-	k = tunnel_key(&a, f->u.finished.key[0].send);
-	same_keys(k, tunnel_key(&b, r->u.answered.key[0].send));
+	k = tunnel_key(&a, f->u.finished.key[0].tunnel);
+	same_keys(k, tunnel_key(&b, r->u.answered.key[0].tunnel));
 	assert_int_equal(k->scope, ESP_HOST);
 	assert_int_equal(k->mode, ESP_TRANSPORT);
 	assert_int_equal(k->near.sel[0].protocol, 0);
@@ -300,8 +299,8 @@ static void a_tunnel_of_networks(void **state)
 	assert_int_equal(f->u.finished.behind[1].bits, 0);
 	assert_int_equal(net_parse("10.1.7.0/24", &want), 0);
 	assert_true(net_equal(&r->u.answered.behind[0], &want));
-	k = tunnel_key(&a, f->u.finished.key[0].send);
-	same_keys(k, tunnel_key(&b, r->u.answered.key[0].send));
+	k = tunnel_key(&a, f->u.finished.key[0].tunnel);
+	same_keys(k, tunnel_key(&b, r->u.answered.key[0].tunnel));
 	assert_int_equal(k->scope, ESP_NET);
 	assert_int_equal(k->mode, ESP_TUNNEL);
 	assert_true(net_equal(&k->near.sel[0].net, &want));
@@ -415,11 +414,11 @@ static void no_key_is_shipped_twice(void **state)
 	o = offered(1, 1);
 	r = answered(o, 5, (struct where){ 2, 1, 1, 1, 0 });
 	f = finish(&a, o->u.offered.exchange, 0, r);
-	id = f->u.finished.key[0].send;
+	id = f->u.finished.key[0].tunnel;
 	/* the same answer again, a repeated offer: the key in force */
 	f = finish(&a, o->u.offered.exchange, 0, r);
 	assert_int_equal(f->u.finished.err, 0);
-	assert_int_equal(f->u.finished.key[0].send, id);
+	assert_int_equal(f->u.finished.key[0].tunnel, id);
 	assert_far(&f->u.finished.far[0], "198.51.100.2", 40010);
 	r = answered(o, 6, (struct where){ 2, 1, 2, 2, 0 });
 	assert_int_equal(r->u.answered.repeat, 1);
@@ -457,7 +456,7 @@ static void without_a_tunnel_process_there_is_no_key(void **state)
 	f = finish(&a, o->u.offered.exchange, 0, r);
 	assert_int_equal(f->u.finished.err, E_CLOSED);
 	assert_int_equal(f->u.finished.n, 0);
-	assert_int_equal(f->u.finished.key[0].send, 0);
+	assert_int_equal(f->u.finished.key[0].tunnel, 0);
 	assert_int_equal(f->u.finished.far[0].family, 0);
 	/* the branch was not taken by that */
 	a.tunnel_err = 0;
@@ -484,8 +483,8 @@ static void the_first_branch_has_the_tunnel(void **state)
 	two = *answered(o, 6, (struct where){ 3, 1, 2, 1, 0 });
 	assert_int_equal(two.u.answered.err, 0);
 	assert_memory_not_equal(
-		tunnel_key(&b, one.u.answered.key[0].send)->in.key,
-		tunnel_key(&b, two.u.answered.key[0].send)->in.key, 32);
+		tunnel_key(&b, one.u.answered.key[0].tunnel)->in.key,
+		tunnel_key(&b, two.u.answered.key[0].tunnel)->in.key, 32);
 	/* what is not authentic takes nothing */
 	wrong = two;
 	wrong.tail[wrong.tail_len - 1] ^= 1;
@@ -535,7 +534,7 @@ static void new_keys_are_another_tunnel(void **state)
 	open_both();
 	o = *offered(1, 1);
 	r = *answered(&o, 5, (struct where){ 2, 1, 1, 1, 0 });
-	id = finish(&a, o.u.offered.exchange, 0, &r)->u.finished.key[0].send;
+	id = finish(&a, o.u.offered.exchange, 0, &r)->u.finished.key[0].tunnel;
 	won(&a, 1);
 	won(&b, 2);
 	a.wall_us += SECOND;
@@ -548,13 +547,13 @@ static void new_keys_are_another_tunnel(void **state)
 	f = finish(&a, o.u.offered.exchange, 0, &r);
 	assert_string_equal(f->u.finished.reason, "");
 	assert_int_equal(f->u.finished.facts.esp, ESP_AES_256_GCM);
-	assert_int_not_equal(f->u.finished.key[0].send, id);
-	bound_as(tunnel_key(&a, f->u.finished.key[0].send), 1, 3);
-	same_keys(tunnel_key(&a, f->u.finished.key[0].send),
-		  tunnel_key(&b, r.u.answered.key[0].send));
+	assert_int_not_equal(f->u.finished.key[0].tunnel, id);
+	bound_as(tunnel_key(&a, f->u.finished.key[0].tunnel), 1, 3);
+	same_keys(tunnel_key(&a, f->u.finished.key[0].tunnel),
+		  tunnel_key(&b, r.u.answered.key[0].tunnel));
 	assert_memory_not_equal(
 		tunnel_key(&a, id)->in.key,
-		tunnel_key(&a, f->u.finished.key[0].send)->in.key, 32);
+		tunnel_key(&a, f->u.finished.key[0].tunnel)->in.key, 32);
 	release(&a, 1);
 	assert_int_equal(count(&a, MSG_TUNNEL_KEY_GONE), 2);
 	close_both();
@@ -645,8 +644,8 @@ static void a_nat_means_udp(void **state)
 	assert_string_equal(r->u.answered.reason, "");
 	f = finish(&a, o->u.offered.exchange, 0, r);
 	assert_int_equal(f->u.finished.err, 0);
-	x = tunnel_key(&a, f->u.finished.key[0].send);
-	y = tunnel_key(&b, r->u.answered.key[0].send);
+	x = tunnel_key(&a, f->u.finished.key[0].tunnel);
+	y = tunnel_key(&b, r->u.answered.key[0].tunnel);
 	assert_int_equal(x->udp, 1);
 	assert_int_equal(y->udp, 1);
 	same_keys(x, y);

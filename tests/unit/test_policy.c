@@ -426,6 +426,24 @@ static const struct {
 	{ "profiles = { i = { need = \"require\"; media = "
 	  "\"ike+srtp\"; keying = [ \"sdes\" ]; }; };",
 	  "\"ike+srtp\" does not go with keying by sdes" },
+	{ "profiles = { i = { need = \"require\"; media = \"esp+srtp\"; "
+	  "keying = [ \"mikey-psk\" ]; esp_scope = \"net\"; answer = "
+	  "\"early\"; }; };",
+	  "\"esp+srtp\" does not go with esp_scope = \"net\"" },
+	{ "profiles = { i = { need = \"require\"; media = \"esp+srtp\"; "
+	  "keying = [ \"mikey-psk\" ]; esp_scope = \"host\"; "
+	  "esp = [ \"3DES_CBC_HMAC_SHA1_96\" ]; }; };",
+	  "does not go with suites of ESP with SHA1" },
+	{ "profiles = { i = { need = \"require\"; media = \"esp+srtp\"; "
+	  "keying = [ \"mikey-psk\" ]; unencrypted = \"allow\"; suites = [ "
+	  "\"NULL_HMAC_SHA1_80\" ]; }; };",
+	  "does not go with suites that encrypt nothing" },
+	{ "profiles = { i = { need = \"require\"; media = \"esp+srtp\"; "
+	  "keying = [ \"sdes\" ]; }; };",
+	  "\"esp+srtp\" does not go with keying by sdes" },
+	{ "profiles = { i = { need = \"require\"; media = \"esp+srtp\"; "
+	  "keying = [ \"mikey-psk\" ]; esp = []; }; };",
+	  "takes at least one suite" },
 	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
 	  "esp = []; }; };", "takes at least one suite" },
 	{ "profiles = { i = { need = \"require\"; media = \"esp\"; "

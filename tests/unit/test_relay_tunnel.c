@@ -219,6 +219,44 @@ static void sealed_as_well(void **state)
 	close_rig();
 }
 
+static void set_keys(uint32_t stream, uint64_t id, unsigned may_send)
+{
+	struct msg_stream_set m = set_of(stream, may_send);
+
+	rig_key(&rig, id, stream, KEY_SEND);
+	rig_key(&rig, id + 1, stream, KEY_RECV);
+	m.set_keys = 1;
+	m.key = (struct msg_key_ids){ id, id + 1, id + 100 };
+	assert_int_equal(rig_set(&rig, &m), 0);
+	assert_int_equal(rig_done(&rig), 0);
+}
+
+/* Who answers has the keys of both before the far end has its tunnel; new ones
+ * in a running call are used when the far end uses its own. */
+static void its_keys_wait_for_the_word(void **state)
+{
+	const uint64_t first = RIG_EPOCH | 1, next = RIG_EPOCH | 3;
+	struct msg_stream_port p;
+	uint8_t got[2048];
+
+	(void)state;
+	open_rig("epoll");
+	p = rig_stream(&rig, STREAM_BOTH);
+	set_keys(p.stream, first, STREAM_SEND_NO);
+	say(&phone, 0, &p.local[INSIDE], 1);
+	hear_nothing(&far);
+	set(p.stream, STREAM_SEND_NOW); /* it names no key */
+	assert_int_equal(rig_recv(&far, 0, got, sizeof got, MS),
+			 RIG_RTP_LEN + 10);
+	set_keys(p.stream, next, STREAM_SEND_PROVEN);
+	say(&phone, 0, &p.local[INSIDE], 2);
+	assert_int_equal(rig_recv(&far, 0, got, sizeof got, MS),
+			 RIG_RTP_LEN + 10);
+	assert_true(rig_stats(&rig, p.stream).key[KEY_SEND].id == first);
+	rig_del(&rig, p.stream);
+	close_rig();
+}
+
 static int added(enum stream_seal sealed)
 {
 	assert_int_equal(rig_add(&rig, 1, sealed), 0);
@@ -230,7 +268,7 @@ static void the_policy_must_have_tunnels(void **state)
 	(void)state;
 	open_rig("epoll");
 	assert_int_equal(added(STREAM_CLEAR), E_POLICY);
-	rig.conf.tunnels = false; /* where all are "ike+srtp" */
+	rig.conf.tunnels = false; /* where all are "...+srtp" */
 	assert_int_equal(added(STREAM_TUNNEL), E_POLICY);
 	assert_int_equal(added(STREAM_BOTH), 0);
 	rig.conf.within = false; /* as nothing guards those ports then */
@@ -446,6 +484,7 @@ int main(void)
 		cmocka_unit_test(by_uring),
 		cmocka_unit_test(it_is_never_clear_or_keyed),
 		cmocka_unit_test(sealed_as_well),
+		cmocka_unit_test(its_keys_wait_for_the_word),
 		cmocka_unit_test(the_policy_must_have_tunnels),
 		cmocka_unit_test(other_streams_have_none_of_its_ports),
 		WITH(nothing_is_given_before_the_word),

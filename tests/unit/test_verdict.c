@@ -1,5 +1,6 @@
 /* The verdict and the table of failures: pure functions, all of their rows. */
 #include "daemon/base/err.h"
+#include "daemon/base/esp.h"
 #include "daemon/engine/report/failure.h"
 #include "daemon/engine/report/verdict.h"
 
@@ -316,6 +317,50 @@ static void policy_page(void **state)
 	assert_string_equal(at, "");
 }
 
+/* SRTP in ESP: no better than either, and the reason has both. */
+static void srtp_in_esp_is_told(void **state)
+{
+	static const struct {
+		uint8_t esp;
+		uint16_t suite, bits;
+		bool weak;
+	} row[] = {
+		{ ESP_AES_128_GCM, SUITE_AEAD_AES_128_GCM, 128, false },
+		{ ESP_AES_256_GCM, SUITE_AEAD_AES_128_GCM, 128, true },
+		{ ESP_AES_128_GCM, SUITE_AEAD_AES_256_GCM, 128, true },
+		{ ESP_AES_256_GCM, SUITE_AEAD_AES_256_GCM, 256, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct verdict_facts f = {
+			.sealed = true, .keyed = true,
+			.key = { .esp = row[i].esp, .suite = row[i].suite,
+				 .key_bits = row[i].bits, .verified = 1,
+				 .confirmed = 1,
+				 .identity = KEY_IDENTITY_CALL } };
+		struct verdict v = verdict_of(&f);
+
+		assert_int_equal(v.word, VERDICT_SEALED);
+		assert_non_null(strstr(v.reason, "SRTP, in ESP"));
+		assert_int_equal(strstr(v.reason, "weaker") != NULL,
+				 row[i].weak);
+		assert_string_equal(verdict_suite(&f.key),
+				    suite_info(row[i].suite)->name);
+		assert_string_equal(verdict_around(&f.key),
+				    esp_suite_info(row[i].esp)->name);
+		f.key.identity = KEY_IDENTITY_NONE;
+		f.key.key_bits = 256;
+		v = verdict_of(&f);
+		assert_non_null(strstr(v.reason, "names nobody; media are "
+				       "SRTP, in ESP"));
+		f.key.verified = 0;
+		assert_int_equal(verdict_of(&f).word, VERDICT_PEER);
+		f.key.suite = SUITE_NONE;
+		assert_null(verdict_around(&f.key));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +368,7 @@ int main(void)
 		cmocka_unit_test(diverted), cmocka_unit_test(never_better),
 		cmocka_unit_test(weak_exchanges_are_named),
 		cmocka_unit_test(identities_are_told),
+		cmocka_unit_test(srtp_in_esp_is_told),
 		cmocka_unit_test(bare_keys), cmocka_unit_test(readable_media),
 		cmocka_unit_test(signed_descriptions_are_told),
 		cmocka_unit_test(a_pin_makes_a_peer),

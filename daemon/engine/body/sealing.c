@@ -34,7 +34,7 @@ bool call_savp(const struct call *c)
 
 bool call_takes_fax(const struct call *c)
 {
-	return c->tunnelled || c->sealing == SEALING_NO;
+	return (c->tunnelled && !c->within) || c->sealing == SEALING_NO;
 }
 
 /* Those of a method that may not be used here are as good as none. */

@@ -142,6 +142,9 @@ static void put_method(json_t *o, const struct msg_key_facts *key)
 		json_object_set_new(o, "chosen", json_string(why));
 	json_object_set_new(o, "suite",
 			    json_string(verdict_suite(key)));
+	if (verdict_around(key))
+		json_object_set_new(o, "esp",
+				    json_string(verdict_around(key)));
 	if (key->identity == KEY_IDENTITY_OTHER)
 		json_object_set_new(o, "keyed_as", json_string(key->other));
 	if (key->key_bits)

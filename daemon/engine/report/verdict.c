@@ -22,10 +22,11 @@ enum want { ANY, NO, YES };
 
 /* The first row that fits counts; the last fits always. first, again: by a
  * certificate without an anchor; other: the keys are another identity's;
- * unnamed: the far end's is not in the exchange. */
+ * both: SRTP goes in ESP; unnamed: the far end's is not in the exchange. */
 static const struct {
 	enum want sealed, keyed, readable, bare, hop, verified, first, again,
-		  offerer, confirmed, diverted, other, weak, unnamed, vouched;
+		  offerer, confirmed, diverted, other, both, weak, unnamed,
+		  vouched;
 	struct verdict v;
 } table[] = {
 	{ .sealed = NO,
@@ -60,6 +61,23 @@ static const struct {
 	  .v = { VERDICT_PEER, "the call was diverted: keys are agreed with "
 			       "another identity of the domain than it "
 			       "names" } },
+	{ .both = YES, .weak = YES, .sealed = YES, .keyed = YES, .bare = NO,
+	  .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential; "
+				 "media are SRTP, in ESP; the key exchange is "
+				 "weaker than a suite of theirs; SDP itself is "
+				 "not authenticated" } },
+	{ .both = YES, .unnamed = YES, .sealed = YES, .keyed = YES, .bare = NO,
+	  .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential, "
+				 "but its key exchange names nobody; media are "
+				 "SRTP, in ESP; SDP itself is not "
+				 "authenticated" } },
+	{ .both = YES, .sealed = YES, .keyed = YES, .bare = NO,
+	  .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential; "
+				 "media are SRTP, in ESP; SDP itself is not "
+				 "authenticated" } },
 	{ .weak = YES, .sealed = YES, .keyed = YES, .bare = NO, .verified = YES,
 	  .v = { VERDICT_SEALED, "far edge proved the configured credential; "
 				 "the key exchange is weaker than the suite; "
@@ -84,14 +102,21 @@ static bool fits(enum want want, bool is)
 	return want == ANY || (want == YES) == is;
 }
 
-/* What is not told is taken for the 128 bits that every method must have. */
+/* Than either suite. What is not told is taken for the 128 bits that every
+ * method must have. */
 static bool is_weak(const struct msg_key_facts *key)
 {
 	const struct esp_suite_info *esp = esp_suite_info(key->esp);
 	const struct suite_info *s = suite_info(key->suite);
 	unsigned bits = key->key_bits ? key->key_bits : 128;
 
-	return esp ? bits < esp->key_len * 8u : s && bits < s->key_len * 8u;
+	return (esp && bits < esp->key_len * 8u) ||
+	       (s && bits < s->key_len * 8u);
+}
+
+static bool is_both(const struct msg_key_facts *key)
+{
+	return esp_suite_info(key->esp) && suite_info(key->suite);
 }
 
 const char *verdict_suite(const struct msg_key_facts *key)
@@ -99,7 +124,12 @@ const char *verdict_suite(const struct msg_key_facts *key)
 	const struct esp_suite_info *esp = esp_suite_info(key->esp);
 	const struct suite_info *s = suite_info(key->suite);
 
-	return esp ? esp->name : s ? s->name : NULL;
+	return s ? s->name : esp ? esp->name : NULL;
+}
+
+const char *verdict_around(const struct msg_key_facts *key)
+{
+	return is_both(key) ? esp_suite_info(key->esp)->name : NULL;
 }
 
 static bool is_readable(const struct msg_key_facts *key)
@@ -143,6 +173,7 @@ struct verdict verdict_of(const struct verdict_facts *f)
 	       !fits(table[i].confirmed, f->key.confirmed == 1) ||
 	       !fits(table[i].diverted, f->diverted) ||
 	       !fits(table[i].other, f->key.identity == KEY_IDENTITY_OTHER) ||
+	       !fits(table[i].both, is_both(&f->key)) ||
 	       !fits(table[i].weak, is_weak(&f->key)) ||
 	       !fits(table[i].vouched, f->sdp_signed) ||
 	       !fits(table[i].unnamed, f->key.identity == KEY_IDENTITY_NONE))

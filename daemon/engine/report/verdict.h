@@ -36,5 +36,7 @@ struct verdict verdict_of(const struct verdict_facts *f);
 const char *verdict_name(enum verdict_word w);
 /* The name of what media are protected by; NULL: nothing was keyed. */
 const char *verdict_suite(const struct msg_key_facts *key);
+/* Where that is SRTP in ESP, ESP's suite; else NULL. */
+const char *verdict_around(const struct msg_key_facts *key);
 
 #endif

@@ -74,13 +74,13 @@ static int set_peer(struct call *c, const struct peer *p)
 		c->body = p->profile->body;
 		c->hide = p->profile->hide;
 	}
-	/* RTP/AVP, then, and a tunnel around it (the profile requires it) */
-	c->tunnelled = c->avp = p && !c->emergency &&
-				p->profile->media == MEDIA_ESP;
+	c->tunnelled = p && !c->emergency && p->profile->media == MEDIA_ESP;
 	c->scope = p ? p->profile->esp_scope : ESP_MEDIA;
 	/* plain in all but the way that its media go */
 	c->carried = p && !c->emergency && p->profile->media == MEDIA_IKE;
-	c->within = c->carried && p->profile->srtp_within;
+	c->within = (c->carried || c->tunnelled) && p->profile->srtp_within;
+	/* RTP/AVP, then, and a tunnel around it (the profile requires it) */
+	c->avp = c->tunnelled && !c->within;
 	c->before = c->carried && p->profile->ike_before;
 	c->ike_sdp = c->carried ? p->profile->ike_sdp : IKE_SDP_NONE;
 	c->sdp_vouched = call_signs(c);

@@ -210,7 +210,7 @@ static int run_method(struct clerk *c, struct request *q, struct buf *tail,
 
 	if (r || q->terms.check)
 		return r;
-	r = tunnel_result(q->esp.wanted, q->party->n, res);
+	r = tunnel_result(request_keyed(q), res);
 	if (!r && q->veiled)
 		veil_facts(&q->veil, &res->facts);
 	if (!r)

@@ -128,7 +128,7 @@ static void drop_early(struct clerk *c, struct exchange *x)
 static int only_branch(const struct exchange *x,
 		       struct msg_key_finished *reply)
 {
-	if (!x->tunnels || !x->answers)
+	if (!x->keyed.tunnels || !x->answers)
 		return 0;
 	strcpy(reply->reason, "another branch of this call has answered, and "
 	       "one tunnel takes one far end: forked calls cannot have media "
@@ -193,7 +193,7 @@ static int finish_one(struct clerk *c, const struct ipc_msg *msg,
 		strcpy(why.text, "the answer chose an alternative without "
 				 "saying why");
 	}
-	if (!r && (r = tunnel_result(x->tunnels, x->n, res)))
+	if (!r && (r = tunnel_result(x->keyed, res)))
 		strcpy(why.text, "the answer keys other lines than the offer");
 	if (!r)
 		r = trust_keep(c->s.memory, &res->pin, x->outward, now,

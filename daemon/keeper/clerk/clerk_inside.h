@@ -25,7 +25,7 @@ struct clerk {
 	struct rate offers, answers; /* ours; theirs, or in their name */
 };
 
-/* What a request asks for in place of suites and SSRCs. */
+/* What a request asks for in place of suites and SSRCs, or with them. */
 struct request_esp {
 	bool wanted; /* by the peer's profile; terms.esp is set */
 	enum esp_suite suites[ESP_SUITES];
@@ -73,9 +73,11 @@ int request_lines(const struct clerk *c, struct request *q,
 		  const struct peer *peer);
 /* Puts a suite of ESP before all others; false if the profile has it not. */
 bool request_esp_first(struct request *q, unsigned suite);
-/* Whether as many were keyed as asked for, and none of the other kind; then
- * fills in the facts that tunnels have. E_INTERNAL. */
-int tunnel_result(bool wanted, size_t n, struct keying_result *res);
+/* How many of which kind it wants keyed. */
+struct keyed_lines request_keyed(const struct request *q);
+/* Whether as many were keyed as asked for, of either kind; then fills in the
+ * facts that tunnels have. E_INTERNAL. */
+int tunnel_result(struct keyed_lines want, struct keying_result *res);
 /* Where the far end's media arrive, of each tunnel. */
 void tunnel_far(const struct keying_result *res, struct addr far[STREAM_MAX],
 		struct net behind[ESP_SELECTORS_MAX]);

@@ -42,7 +42,7 @@ static int open_exchange(struct clerk *c, struct request *q,
 	x->ranked = made->alt[0].bundle;
 	x->recalled = made->recalled;
 	strcpy(x->peer, q->permit.peer->name);
-	x->tunnels = q->esp.wanted;
+	x->keyed = request_keyed(q);
 	x->veiled = q->veiled;
 	x->veil = q->veil;
 	if (made->early.n)
@@ -69,7 +69,7 @@ static int offer_one(struct request *q, struct buf *tail,
 
 	if (r)
 		return r;
-	if (q->esp.wanted && made->early.n) { /* of streams: by no method */
+	if (q->esp.wanted && made->early.n) { /* by no method */
 		a->method = q->permit.method;
 		alternatives_drop(a, 1);
 		return request_fault(q, E_INTERNAL, "tunnels");

@@ -64,8 +64,10 @@ static void add_bundle(struct clerk *c, struct request *q, bool ours)
 static bool agreed_first(struct request *q, const struct profile *f,
 			 const struct csb *b)
 {
-	return q->esp.wanted ? request_esp_first(q, b->esp)
-			     : request_first(q, f, b->suite);
+	if (q->esp.wanted && !request_esp_first(q, b->esp))
+		return false;
+	return (q->esp.wanted && !q->esp.terms.srtp) ||
+	       request_first(q, f, b->suite);
 }
 
 static bool permit_update(struct clerk *c, struct request *q,

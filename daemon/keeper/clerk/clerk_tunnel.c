@@ -1,4 +1,5 @@
-/* clerk_tunnel.c - requests for a peer whose media go in ESP (media = "esp"):
+/* clerk_tunnel.c - requests for a peer whose media go in ESP (media = "esp", or
+ * "esp+srtp", where they are SRTP there, keyed by the same messages):
  * one tunnel for each line of SDP, for exactly its flows, or with esp_scope =
  * "host" one for everything between the two ends, in transport mode; or with
  * "net" one between the networks behind both, in tunnel mode. The engine says
@@ -25,6 +26,13 @@ static bool in_range(const struct tunnel_settings *t, enum esp_scope scope,
 				      local->port < t->port_max);
 }
 
+/* One for all lines of SRTP, too, or for each. */
+static size_t tunnels_of(const struct profile *f,
+			 const struct msg_key_party *p)
+{
+	return f->srtp_within && f->esp_scope != ESP_MEDIA ? 1 : p->n;
+}
+
 /* Of our end. */
 static int take_line(const struct clerk *c, struct request *q,
 		     enum esp_scope scope, size_t i)
@@ -42,13 +50,15 @@ static int take_line(const struct clerk *c, struct request *q,
 	return E_POLICY;
 }
 
-static int no_tunnels(struct request *q, const struct peer *peer)
+/* Of the lines from that one on. */
+static int no_tunnels(struct request *q, const struct peer *peer, size_t from)
 {
-	for (size_t i = 0; i < q->party->n; i++)
+	for (size_t i = from; i < q->party->n; i++)
 		if (is_tunnel(&q->party->line[i])) {
 			snprintf(q->fault.text, sizeof q->fault.text, "peer "
 				 "%.48s has no tunnels (its profile does not "
-				 "say media = \"esp\")", peer->name);
+				 "say media = \"esp\"), or one for all lines",
+				 peer->name);
 			return E_POLICY;
 		}
 	return 0;
@@ -79,7 +89,8 @@ static int fill_terms(const struct clerk *c, struct request *q,
 		.mode = f->esp_scope == ESP_NET ? ESP_TUNNEL : ESP_TRANSPORT,
 		.scope = f->esp_scope,
 		.nets = peer->esp_nets, .n_nets = peer->n_esp_nets,
-		.n = q->party->n, .near = e->near,
+		.n = tunnels_of(f, q->party), .near = e->near,
+		.srtp = f->srtp_within,
 		.life_s = c->limits.tunnel.life_s,
 		.window = c->limits.tunnel.window,
 	};
@@ -96,12 +107,15 @@ int request_lines(const struct clerk *c, struct request *q,
 		  const struct peer *peer)
 {
 	enum esp_scope scope = peer->profile->esp_scope;
+	size_t n = tunnels_of(peer->profile, q->party);
 	int r = 0;
 
 	if (peer->profile->media != MEDIA_ESP)
-		return no_tunnels(q, peer);
-	for (size_t i = 0; i < q->party->n && !r; i++)
+		return no_tunnels(q, peer, 0);
+	for (size_t i = 0; i < n && !r; i++)
 		r = take_line(c, q, scope, i);
+	if (!r)
+		r = no_tunnels(q, peer, n);
 	return r ? r : fill_terms(c, q, peer);
 }
 
@@ -119,14 +133,24 @@ bool request_esp_first(struct request *q, unsigned suite)
 	return true;
 }
 
-int tunnel_result(bool wanted, size_t n, struct keying_result *res)
+struct keyed_lines request_keyed(const struct request *q)
 {
-	if (wanted ? res->n || res->esp.n != n : res->esp.n > 0)
+	size_t n = q->party->n;
+
+	if (!q->esp.wanted)
+		return (struct keyed_lines){ .streams = n };
+	return (struct keyed_lines){ .tunnels = q->esp.terms.n,
+				     .streams = q->esp.terms.srtp ? n : 0 };
+}
+
+int tunnel_result(struct keyed_lines want, struct keying_result *res)
+{
+	if (res->n != want.streams || res->esp.n != want.tunnels)
 		return E_INTERNAL;
-	if (wanted) {
+	if (!want.streams)
 		res->facts.suite = SUITE_NONE;
+	if (want.tunnels)
 		res->facts.esp = (uint8_t)res->esp.suite;
-	}
 	return 0;
 }
 
