@@ -38,10 +38,12 @@ class Capture:
                 raise Failure(f'capture {self.path}: {line}')
 
 
-def tshark(path, display_filter, *fields):
-    """One list of field values a matching packet."""
+def tshark(path, display_filter, *fields, options=()):
+    """One list of field values a matching packet. options: more preferences."""
     argv = ['tshark', '-r', path, '-n', '-Y', display_filter, '-T', 'fields',
             '-o', 'rtp.heuristic_rtp:FALSE']
+    for option in options:
+        argv += ['-o', option]
     for field in fields:
         argv += ['-e', field]
     done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL,

@@ -68,6 +68,39 @@ def esp_only(path_wire, path_phone, ports, door=0):
     return f'{esp} packets of ESP on the wire, none of a tunnel\'s ports in clear'
 
 
+def in_esp(path_wire, keys):
+    """What ESP has in it: the UDP of each packet, as pcap.datagrams() has it. keys: by SPI,
+    AES-GCM's with its salt, as "ip xfrm state" shows them; each packet must open by one."""
+    options = ['esp.enable_encryption_decode:TRUE']
+    options += [f'uat:esp_sa:"IPv4","*","*","{spi}","AES-GCM with 16 octet ICV [RFC4106]",'
+                f'"{key}","NULL",""' for spi, key in keys.items()]
+    rows = tshark(path_wire, 'esp', 'frame.time_epoch', 'ip.src', 'udp.srcport', 'ip.dst',
+                  'udp.dstport', 'udp.payload', options=options)
+    need(rows, 'no ESP on the wire')
+    shut = [row for row in rows if len(row) < 6 or not row[5]]
+    need(not shut, f'{len(shut)} of {len(rows)} packets of ESP do not open')
+    return [pcap.Packet(float(at), source, int(port_from), dest, int(port_to),
+                        bytes.fromhex(data), None)
+            for at, source, port_from, dest, port_to, data in rows]
+
+
+def srtp_in_esp(within, path_phone, gate_phone, gate, tag):
+    """What a phone sent to its gateway left that in ESP as SRTP, with a tag of so many bytes:
+    each payload is there, behind it nothing of what the phone said."""
+    entered = rtp.sent(path_phone, dest=gate_phone)
+    sealed = [p for p in map(rtp.parse, (p for p in within if p.source == gate)) if p]
+    said = {p.payload for p in entered if len(set(p.payload)) > 1}
+    clear = [p for p in sealed if any(p.raw.find(words) >= 0 for words in said)]
+    need(len(said) >= 50, f'only {len(said)} different payloads to look for')
+    need(len(sealed) >= 50, f'only {len(sealed)} packets in ESP from {gate}')
+    need(not clear, f'{len(clear)} of {len(sealed)} packets in ESP are RTP as it was')
+    sizes = {len(p.payload) + tag for p in entered}
+    other = {len(p.payload) for p in sealed} - sizes
+    need(not other, f'payloads of {other} bytes in ESP, SRTP has {sizes}')
+    need(not {p.ssrc for p in sealed} & {p.ssrc for p in entered}, "the phone's SSRC is in ESP")
+    return f'{len(sealed)} packets of SRTP in ESP, none with a payload of the phone\'s'
+
+
 def none_lost(path_from, path_to, gate_from, gate_to):
     """Every packet of a phone reached the other one, from the very first on; but
     what was under way when a phone hung up ends where the BYE overtakes it."""
