@@ -6,7 +6,8 @@
  * back; each has a TEK of its own, so the directions never share a key. A
  * salt that came with the TGK goes for every session, else each session's is
  * derived. out->n must be set; before the lines' sessions stand those of the
- * tunnels, if there are any (out->esp), from the same TGK.
+ * tunnels, if there are any (out->esp), from the same TGK; the nonces of the
+ * first tunnel's ends then stand behind RAND for all lines.
  *
  * A suite that only the response names (doc/NEGOTIATION.md) stands behind RAND
  * in the derivation: keys of two suites from one TGK have nothing in common, so
@@ -158,10 +159,12 @@ int mikey_session_keys(const struct mikey_root *root,
 	if (!s || key->kv.spi.len > SRTP_MKI_MAX ||
 	    (key->salt.len && key->salt.len != s->salt_len))
 		return E_ARG;
-	if (root->named) {
+	if (out->esp.n)
+		r = mikey_esp_fresh(root, &out->esp.tunnel[0], room, &named);
+	else if (root->named)
 		r = name_suite(root, sp->suite, room, &named);
+	if (out->esp.n || root->named)
 		root = &named;
-	}
 	for (size_t i = 0; i < 2 * out->n && !r; i++)
 		r = one_key(root, key, sp, cs_id(out, i),
 			    place_of(out, i, initiator));

@@ -200,6 +200,7 @@ static void same_key(const struct srtp_key *k, const json_t *line,
 static void one_vector(const json_t *c)
 {
 	struct vector tgk = vector_hex(c, "tgk"), rand = vector_hex(c, "rand");
+	struct vector fresh = vector_hex(c, "fresh");
 	const json_t *lines = json_object_get(c, "lines"), *line;
 	const struct mikey_root root = {
 		.prf = (unsigned)json_integer_value(json_object_get(c, "prf")),
@@ -216,6 +217,8 @@ static void one_vector(const json_t *c)
 
 	r.esp.n = (size_t)json_integer_value(json_object_get(c, "tunnels"));
 	r.esp.suite = ESP_AES_128_GCM;
+	r.esp.tunnel[0].fresh_len = (uint8_t)fresh.len;
+	memcpy(r.esp.tunnel[0].fresh, fresh.bytes, fresh.len);
 	assert_int_equal(mikey_session_keys(&root, &key, &sp, true, &r), 0);
 	json_array_foreach(lines, i, line) {
 		same_key(&r.send[i], line, "forth", "forth_salt");

@@ -43,18 +43,21 @@ def case(number, prf_no, tgk_len, suite, cs_id, fresh_len, auth_len=None):
 
 
 def within(number, prf_no, tgk_len, tunnels, lines, key, salt):
-    """SRTP in tunnels: master keys of the sessions behind theirs, by RAND alone."""
+    """SRTP in tunnels: master keys of the sessions behind theirs, by the first one's nonces."""
     tgk = bytes((5 * i + number) & 255 for i in range(tgk_len))
     rand = bytes(0x20 + number + i for i in range(16))
+    fresh = bytes(0xa0 + number + i for i in range(32))
     csb_id = 0x50607080 + number
 
     def derive(constant, cs_id, length):
-        label = constant.to_bytes(4, 'big') + bytes([cs_id]) + csb_id.to_bytes(4, 'big') + rand
+        label = (constant.to_bytes(4, 'big') + bytes([cs_id]) + csb_id.to_bytes(4, 'big')
+                 + rand + fresh)
         return prf(['sha1', 'sha256'][prf_no], tgk, label, length).hex()
 
     first = 2 * tunnels + 1
     return {'prf': prf_no, 'tgk': tgk.hex(), 'csb_id': csb_id, 'rand': rand.hex(),
-            'tunnels': tunnels, 'suite': {16: 'AEAD_AES_128_GCM', 32: 'AEAD_AES_256_GCM'}[key]
+            'fresh': fresh.hex(), 'tunnels': tunnels,
+            'suite': {16: 'AEAD_AES_128_GCM', 32: 'AEAD_AES_256_GCM'}[key]
             if salt == 12 else 'AES_CM_128_HMAC_SHA1_80',
             'lines': [{'forth': derive(TEK, cs, key), 'forth_salt': derive(SALT, cs, salt),
                        'back': derive(TEK, cs + 1, key), 'back_salt': derive(SALT, cs + 1, salt)}

@@ -34,21 +34,29 @@ static int derive(const struct mikey_root *root, uint8_t cs,
 	return r;
 }
 
+int mikey_esp_fresh(const struct mikey_root *root, const struct esp_tunnel *t,
+		    uint8_t rand[static MIKEY_RAND_MAX], struct mikey_root *out)
+{
+	*out = *root;
+	if (!t->fresh_len)
+		return 0;
+	if (root->rand.len > MIKEY_ESP_RAND_MAX)
+		return E_ARG;
+	memcpy(rand, root->rand.p, root->rand.len);
+	memcpy(rand + root->rand.len, t->fresh, t->fresh_len);
+	out->rand = (struct mikey_bytes){ rand, root->rand.len + t->fresh_len };
+	return 0;
+}
+
 static int one_tunnel(const struct mikey_root *root,
 		      const struct esp_result *esp, struct esp_tunnel *t)
 {
 	uint8_t rand[MIKEY_RAND_MAX];
-	struct mikey_root fresh = *root;
-	int r;
+	struct mikey_root fresh;
+	int r = mikey_esp_fresh(root, t, rand, &fresh);
 
-	if (t->fresh_len) {
-		if (root->rand.len > MIKEY_ESP_RAND_MAX)
-			return E_ARG;
-		memcpy(rand, root->rand.p, root->rand.len);
-		memcpy(rand + root->rand.len, t->fresh, t->fresh_len);
-		fresh.rand.p = rand;
-		fresh.rand.len += t->fresh_len;
-	}
+	if (r)
+		return r;
 	r = derive(&fresh, t->cs_in, esp, &t->in);
 	return r ? r : derive(&fresh, t->cs_out, esp, &t->out);
 }
