@@ -123,6 +123,17 @@ bool addr_is_any(const struct addr *a)
 	return !a->family || !memcmp(a->ip, zero, sizeof zero);
 }
 
+bool addr_is_host(const struct addr *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if ((a->family != 4 && a->family != 6) || addr_is_any(a))
+		return false;
+	if (a->family == 4)
+		return a->ip[0] && a->ip[0] < 224;
+	return a->ip[0] != 0xff && memcmp(a->ip, mapped, sizeof mapped);
+}
+
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;

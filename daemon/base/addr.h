@@ -35,6 +35,9 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 bool addr_same_host(const struct addr *a, const struct addr *b);
 /* 0.0.0.0, :: or no address at all. */
 bool addr_is_any(const struct addr *a);
+/* Whether it can be the address of one host: not any, 0/8, multicast or above,
+ * nor IPv4 in IPv6. */
+bool addr_is_host(const struct addr *a);
 /* Fills a socket address; returns its length, or 0 for no address. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
 /* From a socket address; an IPv4-mapped IPv6 address becomes IPv4. */

@@ -137,18 +137,6 @@ void esp_end_behind(enum esp_scope scope, const struct addr *local,
 		memcpy(e->sel[i].net.base.ip, local->ip, sizeof local->ip);
 }
 
-/* Whether it can be the address of one host. */
-static bool is_host(const struct addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if ((a->family != 4 && a->family != 6) || addr_is_any(a))
-		return false;
-	if (a->family == 4) /* 0/8, multicast and above */
-		return a->ip[0] && a->ip[0] < 224;
-	return a->ip[0] != 0xff && memcmp(a->ip, mapped, sizeof mapped);
-}
-
 /* Whether no bit is set behind the prefix. */
 static bool is_net(const struct net *n)
 {
@@ -180,7 +168,7 @@ static bool is_behind(const struct esp_selector *s, const struct esp_end *e,
 	struct addr host = s->net.base;
 
 	if (scope == ESP_NET)
-		return s->net.bits && is_host(&host);
+		return s->net.bits && addr_is_host(&host);
 	return s->net.bits == width(&e->at) && addr_same_host(&host, &e->at);
 }
 
@@ -199,7 +187,7 @@ int esp_end_check(const struct esp_end *e, enum esp_scope scope,
 
 	if (e->spi < ESP_SPI_MIN)
 		fault = "a reserved SPI";
-	else if (!is_host(&e->at))
+	else if (!addr_is_host(&e->at))
 		fault = "no address of a host";
 	else if (e->natted && !e->at.port)
 		fault = "a NAT before it, but no port for encapsulation";

@@ -149,6 +149,31 @@ static void nets(void **state)
 	assert_int_equal(net_parse("x/8", &n), E_FORMAT);
 }
 
+static void hosts(void **state)
+{
+	static const char *const good[] = { "1.0.0.0", "127.0.0.1",
+		"192.0.2.1", "223.255.255.255", "2001:db8::1", "fe80::1" };
+	static const char *const bad[] = { "0.0.0.0", "0.1.2.3", "224.0.0.1",
+		"240.0.0.1", "255.255.255.255", "::", "ff02::1" };
+	struct addr a = { 0 };
+
+	(void)state;
+	assert_false(addr_is_host(&a));
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		assert_int_equal(addr_parse(good[i], &a), 0);
+		if (!addr_is_host(&a))
+			fail_msg("%s", good[i]);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_int_equal(addr_parse(bad[i], &a), 0);
+		if (addr_is_host(&a))
+			fail_msg("%s", bad[i]);
+	}
+	a = (struct addr){ .family = 6, .ip = { [10] = 0xff, [11] = 0xff,
+						[12] = 192, [15] = 1 } };
+	assert_false(addr_is_host(&a)); /* IPv4 in IPv6 */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +181,7 @@ int main(void)
 		cmocka_unit_test(wrong_text_is_refused),
 		cmocka_unit_test(host_leaves_out_port_and_brackets),
 		cmocka_unit_test(comparing),
+		cmocka_unit_test(hosts),
 		cmocka_unit_test(sockaddr_round_trips),
 		cmocka_unit_test(a_mapped_address_is_ipv4),
 		cmocka_unit_test(nets),
