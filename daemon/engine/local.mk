@@ -30,6 +30,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/way/route.c daemon/engine/body/sealing.c \
 	daemon/engine/sdp/sdp.c daemon/engine/sdp/sdp.h \
 	daemon/engine/sdp/sdpaccept.c daemon/engine/sdp/sdpcap.c \
+	daemon/engine/sdp/sdpcan.c daemon/engine/sdp/sdpcan.h \
 	daemon/engine/sdp/sdpike.c daemon/engine/sdp/sdpike.h \
 	daemon/engine/sdp/sdpikedeal.c daemon/engine/sdp/sdpprint.c \
 	daemon/engine/sdp/sdppre.c daemon/engine/sdp/sdppre.h \

@@ -3,8 +3,10 @@
  * sender's key material is in it; IKE's lines read the same when they are
  * written again, and agree with themselves or say why not; preconditions of
  * ours take the place of the sender's, and an answer that takes all can be read
- * and has none of the sender's keys; where media pass the relay by, the other
+ * and has none of the sender's keys; what is said of IPsec by OPTIONS reads the
+ * same when it is written again; where media pass the relay by, the other
  * leg reads the sender's addresses as they were read here. */
+#include "daemon/engine/sdp/sdpcan.h"
 #include "daemon/engine/sdp/sdpike.h"
 #include "daemon/engine/sdp/sdppre.h"
 #include "daemon/engine/sdp/sdptext.h"
@@ -274,10 +276,37 @@ static void read_ikes(const struct sdp *s)
 	}
 }
 
+/* An address of IKE that is not said cannot be written. */
+static void read_can(const uint8_t *data, size_t size)
+{
+	const struct addr at = { .family = 4, .ip = { 192, 0, 2, 1 } };
+	struct buf out = buf_of(1 << 16);
+	struct sdp_can can, again;
+	const char *why = NULL;
+	int r;
+
+	if (sdp_can_read(data, size, &can, &why)) {
+		must(why != NULL);
+		return;
+	}
+	r = sdp_can_write(&can, 1, &at, &out);
+	must(!r == (!can.ike || can.ike_at.family));
+	if (!r) {
+		must(!sdp_can_read(out.data, out.len, &again, &why));
+		must(again.ike == can.ike && again.esp == can.esp);
+		must(addr_equal(&again.ike_at, &can.ike_at) &&
+		     addr_equal(&again.esp_at, &can.esp_at));
+		must(same_prints(&again.certs, &can.certs));
+	}
+	buf_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *why = NULL;
 	struct sdp s;
+
+	read_can(data, size);
 
 	if (sdp_read(data, size, &s, &why)) {
 		must(why != NULL);

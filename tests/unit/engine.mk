@@ -11,6 +11,11 @@ TESTS += tests/unit/test_sdpike
 tests_unit_test_sdpike_SOURCES = tests/unit/test_sdpike.c
 tests_unit_test_sdpike_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_sdpcan
+TESTS += tests/unit/test_sdpcan
+tests_unit_test_sdpcan_SOURCES = tests/unit/test_sdpcan.c
+tests_unit_test_sdpcan_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_sdppre
 TESTS += tests/unit/test_sdppre
 tests_unit_test_sdppre_SOURCES = tests/unit/test_sdppre.c
