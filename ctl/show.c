@@ -243,6 +243,27 @@ static void cell_state(const json_t *o, char out[static CELL])
 		snprintf(out, CELL, "%s", state);
 }
 
+/* What it said of that, and how long ago. */
+static void cell_ipsec(const json_t *o, char out[static CELL])
+{
+	const json_t *said = json_object_get(o, "said");
+	const char *ike = json_string_value(json_object_get(said,
+							    "ike_address"));
+	const char *esp = json_string_value(json_object_get(said,
+							    "esp_address"));
+	char ago[CELL];
+
+	put_duration(ago, difftime(time(NULL), (time_t)json_number_value(
+		json_object_get(said, "at"))));
+	if (said)
+		snprintf(out, CELL, "%.10s%s%.64s%s%.64s, %.20s ago",
+			 text_of(o, "ipsec"), ike ? " ike " : "",
+			 ike ? ike : "", esp ? " esp " : "", esp ? esp : "",
+			 ago);
+	else
+		snprintf(out, CELL, "%s", text_of(o, "ipsec"));
+}
+
 /* A row for each server of a peer, or one for a peer without. */
 static void add_rows(json_t *rows, const json_t *peer)
 {
@@ -264,6 +285,7 @@ void show_peers(const json_t *peers)
 	static const struct column columns[] = {
 		{ "PEER", "name", NULL }, { "PROFILE", "profile", NULL },
 		{ "NEED", "need", NULL }, { "STATE", NULL, cell_state },
+		{ "IPSEC", NULL, cell_ipsec },
 		{ "NEXT HOP", "server", NULL }, { "TROUBLE", "trouble", NULL },
 		{ NULL, NULL, NULL }
 	};

@@ -223,6 +223,8 @@ static const struct row table[MSG_COUNT] = {
 		PLAIN(msg_ike_key), { TEXT(msg_ike_key, peer) } },
 	[MSG_IKE_KEYED] = { "ike-keyed", KEEPER, TUNNEL, 0,
 		PLAIN(msg_ike_keyed), { TEXT(msg_ike_keyed, peer) } },
+	[MSG_IKE_OURS] = { "ike-ours", TUNNEL, ENGINE, 0,
+		PLAIN(msg_ike_ours), { TEXT(msg_ike_ours, peer) } },
 };
 
 static const struct row *row_of(unsigned type)

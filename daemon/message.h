@@ -119,6 +119,8 @@ enum message {
 	/* tunnel -> keeper, and the answer */
 	MSG_IKE_KEY,
 	MSG_IKE_KEYED,
+	/* tunnel -> engine, unasked: our end of IKE for each peer */
+	MSG_IKE_OURS,
 
 	MSG_COUNT
 };
@@ -843,6 +845,12 @@ struct msg_tunnel_used {
 	uint32_t ask;    /* as asked */
 	struct msg_ike_sdp ours; /* for ours, where it was asked so */
 	char reason[REASON_TEXT]; /* when err */
+};
+
+/* What an OPTIONS of the peer's may hear of our end of IKE. */
+struct msg_ike_ours {
+	struct msg_ike_sdp ours; /* as of MSG_TUNNEL_USED */
+	char peer[NAME_TEXT];
 };
 
 #define TUNNEL_USE_BIT 0x80000000u /* no id of TUNNEL_RESERVED has it */

@@ -288,6 +288,11 @@ static int check_routes(const struct conf_node *n, const struct peer *peer,
 		return conf_fail(err, n, "peers: %s: keepalive asks the next "
 				 "hops of route; set route = \"sip:HOST\", or "
 				 "leave keepalive out", peer->name);
+	if (peer->profile->discover != DISCOVER_NONE && !peer->keepalive_s)
+		return conf_fail(err, n, "peers: %s: its profile has discover, "
+				 "which asks the next hops of route when "
+				 "keepalive does; set both, or leave discover "
+				 "out", peer->name);
 	for (size_t i = 1; i < peer->n_routes; i++)
 		if (uri_wants_tls(peer->routes[i]) !=
 		    uri_wants_tls(peer->routes[0]))

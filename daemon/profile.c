@@ -71,6 +71,7 @@ static const char *const esp_suites[] = {
 };
 static const char *const ikes[] = { "standing", "after", "before", NULL };
 static const char *const ike_sdps[] = { "none", "send", "require", NULL };
+static const char *const discovers[] = { "none", "ask", "require", NULL };
 static const char *const trusts[] = { "ca", "tofu", NULL };
 
 static const struct conf_key profile_keys[] = {
@@ -253,6 +254,18 @@ static const struct conf_key profile_keys[] = {
 		  "and ike_cert. require: and one without is refused. Not "
 		  "with peers' ike_ca: charon does not tell which of the "
 		  "CA's certificates it was shown." },
+	{ .name = "discover", .type = CONF_WORD, .choices = discovers,
+	  .dflt = "none",
+	  .help = "With media = \"ike\", \"ike+srtp\" or \"esp\": whether "
+		  "the peer's next hops (route) are asked beforehand what "
+		  "they can do, by the OPTIONS of keepalive, which takes "
+		  "both. Gateways of ours answer it to the addresses in their "
+		  "own routes, with SDP of port 0; nobody else hears more "
+		  "than before. ask: callsealctl peers shows what they said. "
+		  "require: and a call does not go to one that said it "
+		  "cannot, but ends with 488; one that said nothing yet is "
+		  "called. It protects nothing, since anybody on the way "
+		  "could answer; the tunnel does." },
 	{ .name = "answer", .type = CONF_WORD, .choices = answers,
 	  .dflt = "pickup",
 	  .help = "When the keys of a sealed call are agreed on. pickup: the "
@@ -493,6 +506,10 @@ static int read_media(const struct conf_node *n, struct profile *p,
 		return conf_fail(err, n, "profiles.%s.ike_sdp: it says what "
 				 "SDP tells of the tunnel of media = \"ike\"; "
 				 "set that, or leave it out", p->name);
+	if (p->discover != DISCOVER_NONE && p->media == MEDIA_SRTP)
+		return conf_fail(err, n, "profiles.%s.discover: it asks for "
+				 "IPsec; set media = \"ike\" or \"esp\", or "
+				 "leave it out", p->name);
 	if (p->esp_scope != ESP_MEDIA && p->media != MEDIA_ESP)
 		return conf_fail(err, n, "profiles.%s.esp_scope: it says what "
 				 "tunnels of media = \"esp\" are for; set "
@@ -545,6 +562,8 @@ int profile_read(const struct conf_node *n, struct profile *p,
 	p->ike_after = strcmp(conf_text(n, "ike"), "standing");
 	while (strcmp(ike_sdps[p->ike_sdp], conf_text(n, "ike_sdp")))
 		p->ike_sdp++;
+	while (strcmp(discovers[p->discover], conf_text(n, "discover")))
+		p->discover++;
 	read_way(n, p);
 	if (p->need != NEED_FORBID && !p->n_keying &&
 	    (p->media != MEDIA_IKE || p->srtp_within))

@@ -57,6 +57,13 @@ enum ike_sdp {
 	IKE_SDP_REQUIRE /* and there is none without theirs */
 };
 
+/* What OPTIONS to the peer's next hops asks beforehand, MEDIA_ESP or _IKE. */
+enum discover {
+	DISCOVER_NONE,
+	DISCOVER_ASK,    /* it is shown */
+	DISCOVER_REQUIRE /* and who said that he cannot is not called */
+};
+
 /* Over what SIP may go when it carries keys as they are (SDES). */
 enum sdes_way { SDES_TLS, SDES_ANY };
 
@@ -86,6 +93,7 @@ struct profile {
 	bool ike_after; /* ike = "after" or "before": while calls use it */
 	bool ike_before; /* the latter; MEDIA_IKE */
 	enum ike_sdp ike_sdp;
+	enum discover discover;
 	enum esp_suite esp[ESP_SUITES]; /* best first */
 	size_t n_esp;
 	enum esp_scope esp_scope; /* MEDIA_ESP */

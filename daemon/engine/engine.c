@@ -6,6 +6,7 @@
  * and the loop ends when the last one is gone or after STOP_MS. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
+#include "daemon/engine/way/discover.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,7 @@ static void fini(void *state)
 	login_tick(e, true);
 	account_tick(e, true);
 	bodyclient_free(e);
+	discover_free(e);
 	record_free(e);
 	guard_free(e->guard);
 	loop_timer_free(e->tick);

@@ -231,6 +231,8 @@ struct engine {
 	struct sibling sibling[PROC_COUNT];
 	struct remembered remembered[ENDED_KEPT + REFUSED_KEPT];
 	size_t n_ended, n_refused; /* ever */
+	struct ike_end *ike_ends; /* ours, by peers (way/discover.c) */
+	uint64_t last_capable; /* id of the last description of those */
 };
 
 /* call.c: the table */
@@ -322,7 +324,9 @@ struct location_way;
 size_t phone_by_tls(struct location_way *way, size_t n);
 
 /* hop.c: which of several next hops */
-/* Fills hops and next_hop. E_CLOSED: all of them are down; E_NOMEM. */
+/* Fills hops and next_hop. E_CLOSED: all of them are down; E_UNSUPPORTED: none
+ * of those that are not can do IPsec, and the profile requires that they can;
+ * E_NOMEM. */
 int hop_choose(struct call *c, const char *const *hops, size_t n);
 /* The first that is not down, valid until the loop goes on; E_CLOSED. */
 int hop_first(const struct engine *e, const char *const *hops, size_t n,

@@ -15,6 +15,7 @@ daemon_engine_libengine_a_SOURCES = \
 	daemon/engine/report/failure.c daemon/engine/report/failure.h \
 	daemon/engine/body/filter.c daemon/engine/inside.h daemon/engine/body/job.h \
 	daemon/engine/bodyclient.c daemon/engine/report/glance.c \
+	daemon/engine/way/discover.c daemon/engine/way/discover.h \
 	daemon/engine/way/hop.c daemon/engine/way/hops.h \
 	daemon/engine/direct.c \
 	daemon/engine/ikeclient.c \

@@ -7,6 +7,7 @@
  * A tunnel that is reserved is its deal's, one that is raised its line's. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
+#include "daemon/engine/way/discover.h"
 
 #include <string.h>
 
@@ -311,6 +312,8 @@ int tunnelclient_handle(struct engine *e, const struct ipc_msg *msg)
 		return glance_listed(e, msg);
 	case MSG_TUNNEL_USED:
 		return ikeclient_used(e, msg);
+	case MSG_IKE_OURS:
+		return discover_ours(e, msg);
 	default:
 		return E_FORMAT;
 	}

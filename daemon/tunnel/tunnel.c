@@ -218,6 +218,8 @@ static void tunnel_sibling(void *state, enum process s, uint32_t epoch)
 			uses_clear(p->uses);
 	}
 	p->engine = epoch;
+	if (p->uses)
+		uses_engine(p->uses);
 }
 
 /* The relay may send for a moment yet. */
@@ -294,7 +296,11 @@ static int begin_ike(struct tunnel_process *p)
 		.policy = child_policy(p->child), .tell = tell_any, .user = p,
 	};
 
-	return conf.standing ? uses_new(&conf, &p->uses) : E_NOTFOUND;
+	int r = conf.standing ? uses_new(&conf, &p->uses) : E_NOTFOUND;
+
+	if (!r && p->engine)
+		uses_engine(p->uses);
+	return r;
 }
 
 static int begin(struct tunnel_process *p)
@@ -314,12 +320,14 @@ static int tunnel_reload(void *state)
 {
 	struct tunnel_process *p = state;
 	const struct policy *policy = child_policy(p->child);
+	bool same = policy_uses(policy, MEDIA_ESP) == (p->tunnels != NULL) &&
+		    policy_uses(policy, MEDIA_IKE) == (p->uses != NULL);
 
 	if (p->tunnels)
 		tunnels_reload(p->tunnels, child_settings(p->child));
-	return policy_uses(policy, MEDIA_ESP) != (p->tunnels != NULL) ||
-	       policy_uses(policy, MEDIA_IKE) != (p->uses != NULL)
-	       ? E_RESTART : 0;
+	if (same && p->uses) /* certificates are read anew */
+		uses_engine(p->uses);
+	return same ? 0 : E_RESTART;
 }
 
 static void tunnel_run(void *state)

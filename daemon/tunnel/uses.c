@@ -358,6 +358,31 @@ static void wanted(void *user, uint64_t want, const char *trouble)
 		end_use(u, at);
 }
 
+/* -- what OPTIONS may tell ------------------------------------------------- */
+
+static void tell_ours(const struct uses *u, const char *peer)
+{
+	const struct standing *s = u->conf.standing;
+	struct msg_ike_ours m;
+
+	memset(&m, 0, sizeof m);
+	m.ours.there = 1;
+	s->ours(s->state, peer, &m.ours);
+	snprintf(m.peer, sizeof m.peer, "%s", peer);
+	if (m.ours.at.family)
+		u->conf.tell(u->conf.user, PROC_ENGINE, MSG_IKE_OURS, 0, &m,
+			     sizeof m, NULL);
+}
+
+void uses_engine(struct uses *u)
+{
+	const struct peer *p;
+
+	for (size_t i = 0; (p = policy_at(u->conf.policy, i)); i++)
+		if (p->profile->media == MEDIA_IKE)
+			tell_ours(u, p->name);
+}
+
 /* -- the operator's list --------------------------------------------------- */
 
 /* A TUNNEL_LIST that waits for charon. */

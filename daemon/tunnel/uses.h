@@ -31,6 +31,9 @@ bool uses_takes(const struct ipc_msg *msg);
 int uses_message(struct uses *u, const struct ipc_msg *msg);
 /* Another engine than before: it knows none of them. */
 void uses_clear(struct uses *u);
+/* An engine is there: it is told our ends of IKE. Again whenever they may be
+ * others. */
+void uses_engine(struct uses *u);
 /* Another keeper: what it was asked is asked again. */
 void uses_keeper(struct uses *u);
 size_t uses_count(const struct uses *u); /* for tests */

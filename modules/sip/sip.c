@@ -178,7 +178,7 @@ static int on_stranger(struct leg *door, nta_leg_t *dialog,
 	if (!status && !face_is_us(door->face, sip->sip_request->rq_url))
 		status = 404; /* OPTIONS for someone else */
 	if (!status) {
-		reply_options(irq);
+		reply_options(door->face, irq, sip);
 	} else {
 		log_refused(irq, sip, status);
 		no = reply_no(status, NULL);

@@ -35,7 +35,7 @@ if __name__ == "__main__" and INNER not in os.environ:
 sys.path.insert(0, os.path.join(HERE, "..", "live", "lib"))
 from dns import A, AAAA, NAPTR, SRV, Dns  # noqa: E402
 from sipscene import OUTSIDE, PORT, PROGRAM, SLOW, branch, case, main, same  # noqa: E402
-from sipsock import SDP, Relay  # noqa: E402
+from sipsock import SDP, Relay, dialog  # noqa: E402
 
 ANY = {"target": ""}
 CONF = '''
@@ -67,6 +67,16 @@ def lead(s, records, *routes, extra=""):
 
 def at(name, port, address="127.0.0.1", transport="udp"):
     return "sip:%s:%d;transport=%s;maddr=%s" % (name, PORT + port, transport, address)
+
+
+@case(keys=("tells=1",), **ANY)
+def who_asks_is_known_by_what_dns_said(s):
+    """An OPTIONS from the address of a route's server hears what we can do."""
+    lead(s, {("a.test", A): ["127.0.0.1"]}, "a.test:%d" % (PORT + 11))
+    for end, hears in ((s.b, True), (s.end(PORT + 13, OUTSIDE, host="127.0.0.9"), False)):
+        end.request("OPTIONS", "sip:127.0.0.1:%d" % OUTSIDE[1], dialog(),
+                    extra="Accept: application/sdp\r\n")
+        same(b"ike-esp" in end.expect("SIP/2.0 200").body, hears, end.host)
 
 
 @case(**ANY)

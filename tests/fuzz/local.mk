@@ -61,7 +61,7 @@ tests_fuzz_fuzz_sip_SOURCES = tests/fuzz/fuzz_sip.c tests/mock/core.c tests/mock
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_sip_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_fuzz_fuzz_sip_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_sip_LDADD = $(SIP_LIBS) $(FRAME_LIBS)
+tests_fuzz_fuzz_sip_LDADD = $(SIP_LIBS) daemon/engine/libengine.a $(FRAME_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_entry
 tests_fuzz_fuzz_entry_SOURCES = tests/fuzz/fuzz_entry.c tests/mock/core.c tests/mock/call.h \
@@ -70,7 +70,7 @@ tests_fuzz_fuzz_entry_SOURCES = tests/fuzz/fuzz_entry.c tests/mock/core.c tests/
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_entry_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_fuzz_fuzz_entry_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_entry_LDADD = $(SIP_LIBS) $(FRAME_LIBS)
+tests_fuzz_fuzz_entry_LDADD = $(SIP_LIBS) daemon/engine/libengine.a $(FRAME_LIBS)
 
 # what a taken engine can say
 FUZZ_TARGETS += tests/fuzz/fuzz_keeper tests/fuzz/fuzz_relay

@@ -210,6 +210,29 @@ bool engine_trusts(const struct engine *e, enum face from,
 	return guard_trusts(e->guard, &e->settings, from, source);
 }
 
+/* What is told does not matter here, but to whom does. */
+int engine_capable(struct engine *e, const struct addr *source,
+		   struct capable *out)
+{
+	struct sdp_can can = { .ike = true, .esp = true };
+	bool there = false;
+	const struct peer *p;
+
+	for (size_t i = 0; e->policy && (p = policy_at(e->policy, i)); i++)
+		for (size_t k = 0; k < p->n_routes; k++)
+			there |= e->hops->serves(e->hops->user, p->routes[k],
+						 source);
+	if (!there || !(e->tells || e->tells_late))
+		return E_NOTFOUND;
+	if (e->tells_late)
+		return E_STATE;
+	addr_parse("192.0.2.1", &can.ike_at);
+	can.esp_at = can.ike_at;
+	out->before = true;
+	out->sdp = buf_of(4096);
+	return sdp_can_write(&can, 1, &can.ike_at, &out->sdp);
+}
+
 #define PACKAGE "multipart/mixed;boundary=b"
 
 /* A package is SDP between two lines, here. */

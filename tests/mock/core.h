@@ -8,6 +8,7 @@
 #include "daemon/engine/accounts.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/fetcher.h"
+#include "daemon/engine/way/discover.h"
 #include "daemon/engine/way/hops.h"
 #include "daemon/engine/way/location.h"
 #include "daemon/module.h"
@@ -90,6 +91,8 @@ struct engine {
 	unsigned again; /* offers that go out once more */
 	unsigned reoffered[4]; /* by enum reoffered */
 	unsigned again_ms;
+	bool tells;      /* OPTIONS from next hops hear of IKE and ESP ... */
+	bool tells_late; /* ... or that it is not known yet */
 	int last_status; /* of call_end() */
 	/* engine_login() and engine_login_forget(); NULL: no keeper is there */
 	int (*login)(struct engine *e, const char *method,

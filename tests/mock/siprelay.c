@@ -37,7 +37,8 @@
  * Commands on standard input, one a line: "hangup STATUS TEXT", "fetch" (a
  * certificate; what came of it is a line on standard output), "reoffer" (what
  * the order gave is a line on standard output), "set
- * KEY=VALUE", "stats", "registrations", "peers", "accounts" (answered on
+ * KEY=VALUE", "stats", "registrations", "peers", "heard SERVER" (what
+ * it said), "accounts" (answered on
  * standard output), "drain", "quit". */
 #include "tests/mock/core.h"
 #include "tests/mock/login.h"
@@ -159,6 +160,8 @@ static const struct field {
 	FIELD("early", early, FLAG),
 	FIELD("before", before, FLAG),
 	FIELD("not_due", not_due, FLAG),
+	FIELD("tells_late", tells_late, FLAG),
+	FIELD("tells", tells, FLAG),
 	FIELD("unmet", unmet, FLAG),
 	FIELD("no_keys", no_keys, FLAG),
 	FIELD("rings_late", rings_late, FLAG),
@@ -314,6 +317,22 @@ static void peers(const struct program *p)
 	json_decref(all);
 }
 
+/* What a server said last when it was asked, and when. */
+static void heard(const struct program *p, const char *server)
+{
+	const struct hops *h = p->engine.hops;
+	const struct discovery *d = h->said(h->user, server), none = { 0 };
+	char ike[ADDR_TEXT], esp[ADDR_TEXT];
+
+	d = d ? d : &none;
+	printf("at=%llu ike=%d:%s esp=%d:%s certs=%u why=%s\n",
+	       (unsigned long long)d->at_us,
+	       d->can.ike, addr_text(&d->can.ike_at, ike), d->can.esp,
+	       addr_text(&d->can.esp_at, esp), d->can.certs.n,
+	       d->why ? d->why : "");
+	fflush(stdout);
+}
+
 static void accounts(const struct program *p)
 {
 	const struct accounts_role *a = p->engine.accounts;
@@ -365,6 +384,8 @@ static void command(struct program *p, char *line)
 		registrations(p);
 	} else if (!strcmp(line, "peers")) {
 		peers(p);
+	} else if (!strncmp(line, "heard ", 6)) {
+		heard(p, line + 6);
 	} else if (!strcmp(line, "accounts")) {
 		accounts(p);
 	} else if (!strcmp(line, "drain")) {

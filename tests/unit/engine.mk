@@ -16,6 +16,13 @@ TESTS += tests/unit/test_sdpcan
 tests_unit_test_sdpcan_SOURCES = tests/unit/test_sdpcan.c
 tests_unit_test_sdpcan_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 
+check_PROGRAMS += tests/unit/test_discover
+TESTS += tests/unit/test_discover
+tests_unit_test_discover_SOURCES = tests/unit/test_discover.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_discover_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+
 check_PROGRAMS += tests/unit/test_sdppre
 TESTS += tests/unit/test_sdppre
 tests_unit_test_sdppre_SOURCES = tests/unit/test_sdppre.c

@@ -16,7 +16,7 @@ TESTS += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_sealed.py tests/call/test_sip_whole.py tests/call/test_sip_hidden.py \
 	tests/call/test_sip_packages.py \
 	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
-	tests/call/test_sip_border.py
+	tests/call/test_sip_border.py tests/call/test_sip_discover.py
 EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_before.py \
 	tests/call/test_sip_early.py tests/call/test_sip_reoffer.py \
@@ -28,7 +28,7 @@ EXTRA_DIST += tests/call/test_sip_calls.py tests/call/test_sip_ends.py \
 	tests/call/test_sip_sealed.py tests/call/test_sip_whole.py tests/call/test_sip_hidden.py \
 	tests/call/test_sip_packages.py \
 	tests/call/test_sip_words.py tests/call/test_sip_fetch.py tests/call/test_sip_parts.py \
-	tests/call/test_sip_border.py \
+	tests/call/test_sip_border.py tests/call/test_sip_discover.py \
 	tests/call/sipscene.py tests/call/sipsealed.py tests/call/sipwhole.py \
 	tests/call/sipsock.py
 check_PROGRAMS += tests/mock/siprelay
@@ -40,7 +40,7 @@ tests_mock_siprelay_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
 tests_mock_siprelay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--export-dynamic-symbol=clock_gettime \
 	-Wl,--export-dynamic-symbol=gettimeofday
-tests_mock_siprelay_LDADD = $(SIP_LIBS) $(KEEPER_LIBS) $(FRAME_LIBS)
+tests_mock_siprelay_LDADD = $(SIP_LIBS) daemon/engine/libengine.a $(KEEPER_LIBS) $(FRAME_LIBS)
 
 check_PROGRAMS += tests/unit/test_sip_headers
 TESTS += tests/unit/test_sip_headers
@@ -50,7 +50,7 @@ tests_unit_test_sip_headers_SOURCES = tests/unit/test_sip_headers.c \
 	tests/mock/sealing.c tests/mock/core.h \
 	daemon/keeper/account/answer.c
 tests_unit_test_sip_headers_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS)
-tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
+tests_unit_test_sip_headers_LDADD = $(SIP_LIBS) daemon/engine/libengine.a $(FRAME_LIBS) $(UNIT_LIBS)
 
 check_PROGRAMS += tests/unit/test_binding
 TESTS += tests/unit/test_binding
@@ -67,7 +67,7 @@ tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/mock/core.c tests/mock
 	tests/mock/sealing.c \
 	tests/mock/core.h tests/mock/modules.c daemon/keeper/account/answer.c
 tests_unit_test_tls_CFLAGS = $(AM_CFLAGS) $(SOFIA_CFLAGS) $(TLS_CFLAGS)
-tests_unit_test_tls_LDADD = $(SIP_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
+tests_unit_test_tls_LDADD = $(SIP_LIBS) daemon/engine/libengine.a $(FRAME_LIBS) $(UNIT_LIBS)
 
 # The gateway with openssl s_client, s_server and Python's ssl as peers.
 TESTS += tests/call/test_tls.py

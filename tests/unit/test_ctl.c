@@ -86,9 +86,15 @@ static const struct {
 	{ "\"peers\"", "{\"ok\":true,\"peers\":[{\"name\":\"far\","
 	  "\"match\":\"*@b\",\"profile\":\"p\",\"need\":\"require\","
 	  "\"keepalive_s\":30,\"servers\":[{\"server\":\"sip:one\","
-	  "\"state\":\"down\",\"trouble\":\"no answer\"},{\"server\":"
-	  "\"sip:two\",\"state\":\"up\",\"rests_s\":7}]},{\"name\":\"near"
-	  "\",\"match\":\"*\",\"profile\":\"q\",\"need\":\"forbid\","
+	  "\"state\":\"down\",\"ipsec\":\"unknown\","
+	  "\"trouble\":\"no answer\"},{\"server\":"
+	  "\"sip:two\",\"state\":\"up\",\"rests_s\":7,\"ipsec\":\"yes\","
+	  "\"said\":{\"at\":4102444800.5,\"ike\":true,\"esp\":true,"
+	  "\"ike_address\":\"192.0.2.9\",\"esp_address\":\"192.0.2.1\"}},"
+	  "{\"server\":\"sip:three\",\"state\":\"up\",\"ipsec\":\"no\","
+	  "\"said\":{\"at\":4102444800,\"ike\":false,\"esp\":false}}]},"
+	  "{\"name\":\"near\","
+	  "\"match\":\"*\",\"profile\":\"q\",\"need\":\"forbid\","
 	  "\"keepalive_s\":0,\"servers\":[]}]}\n" },
 	{ "\"hangup\"", "{\"ok\":false,\"error\":\"no such call\"}\n" },
 	{ "\"rekey\",\"id\":\"1\"", "{\"ok\":true,\"call\":{\"id\":\"1\","
@@ -273,10 +279,15 @@ static void peers(void **state)
 {
 	(void)state;
 	assert_int_equal(ctl("peers"), 0);
-	has("PEER  PROFILE  NEED     STATE          NEXT HOP  TROUBLE\n");
-	has("far   p        require  down           sip:one   no answer\n");
-	has("far   p        require  up, rests 7 s  sip:two   -\n");
-	has("near  q        forbid   -              -         -\n");
+	has("PEER  PROFILE  NEED     STATE          IPSEC                      "
+	    "                   NEXT HOP   TROUBLE\n");
+	has("far   p        require  down           unknown                    "
+	    "                   sip:one    no answer\n");
+	has("far   p        require  up, rests 7 s  yes ike 192.0.2.9 esp "
+	    "192.0.2.1, 0:00:00 ago  sip:two    -\n");
+	has("far   p        require  up             no, 0:00:00 ago  ");
+	has("near  q        forbid   -              -                          "
+	    "                   -          -\n");
 	assert_int_equal(ctl("--json peers"), 0);
 	has("\"keepalive_s\": 30");
 }

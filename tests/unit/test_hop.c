@@ -39,7 +39,22 @@ static json_t *state(void *user, const char *hop)
 	return json_pack("[{s:s}]", "server", hop);
 }
 
-static const struct hops role = { "test", &n_up, servers, state };
+static bool serves(void *user, const char *hop, const struct addr *at)
+{
+	(void)user;
+	(void)hop;
+	(void)at;
+	return false;
+}
+
+static const struct discovery *said(void *user, const char *server)
+{
+	(void)user;
+	(void)server;
+	return NULL;
+}
+
+static const struct hops role = { "test", &n_up, servers, state, serves, said };
 
 static struct rig *open_rig(bool with_role)
 {

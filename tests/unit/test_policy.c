@@ -470,6 +470,12 @@ static const struct {
 	  "\"*.example\"; } );", "would be anybody" },
 	{ IKE "psk = \"file:x\"; ike_id = \"b\"; } );",
 	  "say more of the far end" },
+	{ "profiles = { i = { need = \"forbid\"; discover = \"ask\"; }; };",
+	  "i.discover: it asks for IPsec" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; discover = "
+	  "\"require\"; }; }; peers = ( { match = \"*\"; profile = \"i\"; "
+	  "ike = \"192.0.2.1\"; psk = \"file:x\"; route = \"sip:x\"; } );",
+	  "when keepalive does; set both" },
 	{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "
 	  "( \"10.0.0.0/33\" ); } );", "is no ADDRESS/BITS" },
 	{ IKE "psk = \"file:x\"; ike = \"192.0.2.1\"; ike_nets = "

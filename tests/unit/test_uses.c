@@ -52,6 +52,7 @@ static struct rig {
 			struct msg_tunnel_used used;
 			struct msg_tunnel_event event;
 			struct msg_ike_key key;
+			struct msg_ike_ours ours;
 			struct msg_tunnel_listed listed;
 		} m;
 	} sent[8];
@@ -282,6 +283,26 @@ static void who_begins(void **state)
 	m.ask = 0;
 	use_sdp(&m, 0);
 	assert_true(rig.waits);
+}
+
+/* -- OPTIONS --------------------------------------------------------------- */
+
+/* Of each peer of the kind. */
+static void our_ends_are_told(void **state)
+{
+	(void)state;
+	rig.n = 0;
+	uses_engine(rig.uses);
+	assert_int_equal(rig.n, 2);
+	for (int i = 0; i < 2; i++) {
+		const struct msg_ike_ours *m = &rig.sent[i].m.ours;
+
+		assert_int_equal(rig.sent[i].to, PROC_ENGINE);
+		assert_int_equal(rig.sent[i].type, MSG_IKE_OURS);
+		assert_string_equal(m->peer, i ? "a" : "b");
+		assert_int_equal(m->ours.at.ip[3], 1);
+		assert_int_equal(m->ours.certs.n, 1);
+	}
 }
 
 /* Of peer's; what was answered. */
@@ -581,8 +602,9 @@ static void another_configuration(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		snprintf(text, sizeof text, "profiles = { ike = { need = "
-			 "\"require\"; media = \"ike\"; }; after = { need = "
+		snprintf(text, sizeof text, "profiles = { "
+			 "ike = { need = \"require\"; media = \"ike\"; }; "
+			 "after = { need = "
 			 "\"require\"; media = \"ike\"; ike = \"after\"; }; "
 			 "before = { need = \"require\"; media = \"ike\"; "
 			 "ike = \"before\"; }; }; "
@@ -700,6 +722,7 @@ int main(void)
 		T(only_asked),
 		T(ike_in_sdp),
 		T(who_begins),
+		T(our_ends_are_told),
 		T(not_given),
 		T(not_without_end),
 		T(the_engine_hears_of_the_end),

@@ -168,6 +168,9 @@ static const struct failure table[] = {
 	  "IKE in SDP is not that of the peer", 0, LOG_CLASS_REFUSED,
 	  "see the reason: compare ike and ike_cert of the peer with what the "
 	  "far end's SDP says" },
+	{ STAGE_TUNNEL, E_UNSUPPORTED, NOT_HERE, 399,
+	  "the far end cannot do IPsec", 0, LOG_CLASS_REFUSED,
+	  "the profile has discover = \"require\": see callsealctl peers" },
 	{ STAGE_TUNNEL, E_EXISTS, NOT_HERE, 399,
 	  "another tunnel of the gateway is in the way", 0, LOG_CLASS_REFUSED,
 	  "see the reason, callsealctl sas and \"ip xfrm policy\"" },

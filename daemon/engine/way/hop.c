@@ -7,6 +7,7 @@
  * are tried as they are configured. A further attempt is a new dialog with an
  * offer of its own: keys that went to one server are not offered to another. */
 #include "daemon/base/err.h"
+#include "daemon/engine/way/discover.h"
 #include "daemon/engine/way/hops.h"
 #include "daemon/engine/inside.h"
 
@@ -47,12 +48,34 @@ static int keep(struct hop_list *l, const char *const *servers, size_t n)
 	return 0;
 }
 
+/* A call that needs IPsec does not go to who has said that he cannot; who said
+ * nothing yet may. */
+static size_t keep_able(const struct call *c, const char **servers, size_t n)
+{
+	const struct hops *role = core_find(c->engine->core, "hops", NULL);
+	const struct peer *p =
+		policy_peer(child_policy(c->engine->child), c->peer);
+	size_t count = 0;
+
+	if (!role || !p || p->profile->discover != DISCOVER_REQUIRE ||
+	    !c->leg || !(c->tunnelled || c->carried))
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (discover_judge(p, role->said(role->user, servers[i])) !=
+		    DISCOVERED_NO)
+			servers[count++] = servers[i];
+	return count;
+}
+
 int hop_choose(struct call *c, const char *const *hops, size_t n)
 {
 	const char *servers[SERVERS_MAX];
-	size_t count = servers_of(c->engine, hops, n, servers);
-	int r = count ? keep(&c->hops, servers, count) : E_CLOSED;
+	size_t count = servers_of(c->engine, hops, n, servers), able;
+	int r = count ? 0 : E_CLOSED;
 
+	able = keep_able(c, servers, count);
+	if (!r)
+		r = able ? keep(&c->hops, servers, able) : E_UNSUPPORTED;
 	if (r)
 		return r;
 	c->next_hop = strdup(c->hops.uri[0]);
@@ -111,6 +134,20 @@ bool request_next_hop(struct request_way *w, const char *why)
 	return true;
 }
 
+static void show_said(json_t *servers, const struct peer *p,
+		      const struct hops *role)
+{
+	const char *name;
+	json_t *server;
+	size_t i;
+
+	json_array_foreach(servers, i, server) {
+		name = json_string_value(json_object_get(server, "server"));
+		discover_show(server, p, name ? role->said(role->user, name)
+					      : NULL);
+	}
+}
+
 json_t *engine_peers(const struct engine *e)
 {
 	const struct policy *policy = child_policy(e->child);
@@ -122,6 +159,7 @@ json_t *engine_peers(const struct engine *e)
 		servers = json_array();
 		for (size_t k = 0; role && k < p->n_routes; k++) {
 			one = role->state(role->user, p->routes[k]);
+			show_said(one, p, role);
 			json_array_extend(servers, one);
 			json_decref(one);
 		}

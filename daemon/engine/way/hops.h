@@ -4,9 +4,14 @@
 #ifndef CALLSEAL_HOPS_H
 #define CALLSEAL_HOPS_H
 
+#include "daemon/base/addr.h"
+
 #include <jansson.h>
+#include <stdbool.h>
 
 #define SERVERS_MAX 32 /* of one call */
+
+struct discovery; /* discover.h */
 
 struct hops {
 	const char *name;
@@ -21,6 +26,12 @@ struct hops {
 	 * objects, see callseal-control(7). The caller owns it; NULL: no
 	 * memory. */
 	json_t *(*state)(void *user, const char *hop);
+	/* Whether one of the servers of a configured next hop has that address,
+	 * whatever the ports. */
+	bool (*serves)(void *user, const char *hop, const struct addr *at);
+	/* What a server, as servers() names it, said last when asked what it
+	 * can do; NULL: there is none. Borrowed until the loop goes on. */
+	const struct discovery *(*said)(void *user, const char *server);
 };
 
 #endif

@@ -9,6 +9,7 @@
  * No number is translated. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
+#include "daemon/engine/report/failure.h"
 #include "daemon/engine/way/location.h"
 #include "daemon/uri.h"
 
@@ -62,6 +63,19 @@ static int refuse_down(struct call *c, struct refusal *no)
 
 	no->warn_code = 399;
 	snprintf(no->warn, sizeof no->warn, "every next hop is down");
+	return r;
+}
+
+/* It would fail later, and nobody would see why. */
+static int refuse_unable(struct call *c, struct refusal *no)
+{
+	const struct failure *f = failure_of(STAGE_TUNNEL, E_UNSUPPORTED);
+	int r = refuse(c, no, f->status, "the peer said, when it was asked by "
+		       "OPTIONS, that it cannot do the IPsec of its profile: "
+		       "see callsealctl peers");
+
+	no->warn_code = f->warn_code;
+	snprintf(no->warn, sizeof no->warn, "%s", f->warn);
 	return r;
 }
 
@@ -288,7 +302,8 @@ static int way_outward(struct call *c, const struct addr *source,
 	int r = next_hops(c);
 
 	if (r)
-		return r == E_CLOSED ? refuse_down(c, no) : r;
+		return r == E_CLOSED ? refuse_down(c, no) :
+		       r == E_UNSUPPORTED ? refuse_unable(c, no) : r;
 	c->target = strdup(c->callee);
 	if (l)
 		c->routes = strdup(l->routes(l->user, c->caller, source));

@@ -3,10 +3,15 @@
 #include "modules/sip/message/reply.h"
 
 #include "modules/sip/message/headers.h"
+#include "daemon/base/err.h"
+#include "daemon/engine/way/discover.h"
+#include "modules/sip/transport/face.h"
 #include "modules/sip/words.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_status.h>
@@ -97,10 +102,60 @@ void reply_refuse(nta_incoming_t *irq, const struct refusal *no)
 		TAG_END());
 }
 
-void reply_options(nta_incoming_t *irq)
+/* By its Accept, without which it does (RFC 3261 20.1). */
+static bool takes_sdp(const sip_t *sip)
 {
+	static const char *const types[] = { "application/sdp",
+					     "application/*", "*/*" };
+	const sip_accept_t *a = sip->sip_accept;
+
+	for (; a; a = a->ac_next)
+		for (int i = 0; a->ac_type && i < 3; i++)
+			if (!strcasecmp(a->ac_type, types[i]))
+				return !a->ac_q || strtod(a->ac_q, NULL) > 0;
+	return !sip->sip_accept;
+}
+
+static void reply_able(nta_incoming_t *irq, const char *supported,
+		       const struct buf *sdp)
+{
+	sip_payload_t body[1];
+
+	sip_payload_init(body);
+	if (sdp) {
+		body->pl_data = (char *)sdp->data;
+		body->pl_len = sdp->len;
+	}
 	nta_incoming_treply(irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW),
 			    SIPTAG_ACCEPT_STR("application/sdp"),
 			    SIPTAG_ACCEPT_ENCODING_STR("identity"),
-			    SIPTAG_SUPPORTED_STR("100rel, timer"), TAG_END());
+			    SIPTAG_SUPPORTED_STR(supported),
+			    TAG_IF(sdp, SIPTAG_CONTENT_TYPE_STR(
+					   "application/sdp")),
+			    TAG_IF(sdp, SIPTAG_PAYLOAD(body)), TAG_END());
+}
+
+/* Only where the answer goes to who asked: a Via with maddr sends it elsewhere
+ * (RFC 3261 18.2.2). Before the tunnel process has told our end a 200 would say
+ * that there is none; a 503, that we are down. */
+void reply_options(struct sip_face *face, nta_incoming_t *irq,
+		   const sip_t *sip)
+{
+	struct refusal no = reply_no(480, "not ready yet");
+	struct addr source = face_source(irq);
+	struct capable can;
+	int r = E_NOTFOUND;
+
+	if (face->face == OUTSIDE && takes_sdp(sip) && !sip->sip_via->v_maddr)
+		r = engine_capable(face->sip->engine, &source, &can);
+	if (!r) {
+		reply_able(irq, can.before ? "100rel, timer, precondition"
+					   : "100rel, timer", &can.sdp);
+		buf_free(&can.sdp);
+	} else if (r == E_STATE) {
+		no.retry_after_s = 5;
+		reply_refuse(irq, &no);
+	} else {
+		reply_able(irq, "100rel, timer", NULL);
+	}
 }

@@ -15,7 +15,9 @@ const char *reply_phrase(int status);
 struct refusal reply_no(int status, const char *text);
 /* Answers with the refusal's status, Warning, Retry-After and (405) Allow. */
 void reply_refuse(nta_incoming_t *irq, const struct refusal *no);
-/* Answers an OPTIONS that is for us (RFC 3261 11.2). */
-void reply_options(nta_incoming_t *irq);
+/* Answers an OPTIONS that is for us (RFC 3261 11.2). What we can do besides is
+ * told to next hops outside. */
+void reply_options(struct sip_face *face, nta_incoming_t *irq,
+		   const sip_t *sip);
 
 #endif

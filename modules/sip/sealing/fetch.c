@@ -267,9 +267,11 @@ static void answer_plainly(struct fetch *f)
 	const struct refusal no = reply_no(404, NULL);
 	msg_t *request = nta_incoming_getrequest(f->irq);
 
-	if (request && face_is_us(&f->sip->face[OUTSIDE],
-				  sip_object(request)->sip_request->rq_url))
-		reply_options(f->irq);
+	const sip_t *sip = request ? sip_object(request) : NULL;
+
+	if (sip && face_is_us(&f->sip->face[OUTSIDE],
+			      sip->sip_request->rq_url))
+		reply_options(&f->sip->face[OUTSIDE], f->irq, sip);
 	else
 		reply_refuse(f->irq, &no);
 	msg_destroy(request);

@@ -317,6 +317,31 @@ static json_t *state(void *user, const char *hop)
 	return list;
 }
 
+static bool serves(void *user, const char *hop, const struct addr *at)
+{
+	const struct hop *h = hop_of(user, hop);
+
+	for (const struct server *v = h ? h->servers : NULL; v; v = v->next)
+		if (v->addr.family && addr_same_host(&v->addr, at))
+			return true;
+	return false;
+}
+
+/* What was said last, where several next hops have it. */
+static const struct discovery *said(void *user, const char *server)
+{
+	const struct hop_table *t = user;
+	const struct discovery *last = NULL;
+	const struct server *v;
+
+	for (const struct hop *h = t->hops; h; h = h->next) {
+		v = server_of(h->servers, server);
+		if (v && (!last || v->said.at_us > last->at_us))
+			last = &v->said;
+	}
+	return last;
+}
+
 /* -- what calls meet ------------------------------------------------------ */
 
 bool hops_failed(const sip_t *sip, int status)
@@ -399,7 +424,7 @@ int hops_new(struct sip *s, struct core *core, struct hop_table **out)
 	if (!t)
 		return E_NOMEM;
 	t->sip = s;
-	t->role = (struct hops){ "sip", t, servers, state };
+	t->role = (struct hops){ "sip", t, servers, state, serves, said };
 	r = locator_new(loop_root(s->loop), s->face[OUTSIDE].settings,
 			&t->locator);
 	if (r)

@@ -5,14 +5,21 @@
  * row without one, the second asked at once, and it is down; the next answer
  * makes it up again. What calls meet says less: after a failure the server
  * rests, which means that others are tried first, for half a minute, each time
- * twice as long up to five, or as its Retry-After wants. */
+ * twice as long up to five, or as its Retry-After wants.
+ *
+ * A 200 also says what the server can do, for whoever wants to know
+ * (daemon/engine/way/discover.h): its SDP is kept as it was read. Other answers
+ * say nothing of that, and change nothing. */
 #include "modules/sip/trunk/server.h"
 
 #include "daemon/base/clock.h"
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
+#include "daemon/base/secret.h"
+#include "daemon/uri.h"
 #include "modules/sip/transport/face.h"
 #include "modules/sip/message/headers.h"
+#include "modules/sip/message/parts.h"
 #include "modules/sip/message/reply.h"
 
 #include <stdio.h>
@@ -47,6 +54,22 @@ static char *written(const char *uri)
 	return copy;
 }
 
+/* The address that DNS gave is its maddr. */
+static void read_address(struct server *v)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	char host[ADDR_TEXT] = "";
+	const url_t *url;
+
+	su_home_init(home);
+	url = url_make(home, v->uri);
+	if (url && url->url_params)
+		url_param(url->url_params, "maddr", host, sizeof host);
+	su_home_deinit(home);
+	if (!*host || addr_parse(host, &v->addr))
+		uri_address(v->uri, &v->addr);
+}
+
 int server_new(struct sip *s, const char *uri, struct server **out)
 {
 	struct server *v = calloc(1, sizeof *v);
@@ -60,6 +83,7 @@ int server_new(struct sip *s, const char *uri, struct server **out)
 		server_free(v);
 		return E_NOMEM;
 	}
+	read_address(v);
 	*out = v;
 	return 0;
 }
@@ -146,6 +170,27 @@ static void no_answer(struct server *v, const char *why)
 		       1000 * v->keepalive_s : 0);
 }
 
+/* Without a description it can do nothing of what that would tell. */
+static void hear(struct server *v, const sip_t *sip)
+{
+	struct discovery said = { .at_us = clock_wall_us(&clock_system) };
+	char *sdp = NULL;
+	size_t len = 0;
+	int status = 0;
+
+	if (sip->sip_payload && sip->sip_payload->pl_len)
+		status = parts_description(sip, &sdp, &len);
+	if (status == 400 || status == 500)
+		said.why = "the answer's body cannot be taken apart";
+	else if (sdp && sdp_can_read(sdp, len, &said.can, &said.why) &&
+		 !said.why)
+		said.why = "its description cannot be read";
+	if (sdp)
+		wipe(sdp, len);
+	free(sdp);
+	v->said = said;
+}
+
 static int on_response(struct txn *self, nta_outgoing_t *orq, const sip_t *sip)
 {
 	struct server *v = (struct server *)(void *)self;
@@ -165,6 +210,8 @@ static int on_response(struct txn *self, nta_outgoing_t *orq, const sip_t *sip)
 	v->failed = 0;
 	v->why[0] = 0;
 	server_answered(v);
+	if (status == 200)
+		hear(v, sip);
 	change(v, SERVER_UP);
 	loop_timer_set(v->timer, 1000 * v->keepalive_s);
 	return 0;
@@ -266,6 +313,7 @@ void server_keepalive(struct server *v, unsigned seconds)
 		return;
 	forget_question(v);
 	loop_timer_stop(v->timer);
+	memset(&v->said, 0, sizeof v->said);
 	v->state = SERVER_UNKNOWN; /* nobody would find out that it is up */
 	v->failed = 0;
 }

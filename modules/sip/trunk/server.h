@@ -3,6 +3,7 @@
 #ifndef CALLSEAL_SIP_SERVER_H
 #define CALLSEAL_SIP_SERVER_H
 
+#include "daemon/engine/way/discover.h"
 #include "modules/sip/sip.h"
 
 #include <jansson.h>
@@ -17,6 +18,7 @@ struct server {
 	struct server *next;
 	struct sip *sip;
 	char *uri;
+	struct addr addr;       /* of its host; family 0: not known */
 	uint64_t rank;
 	unsigned group, weight; /* as in struct located */
 	unsigned keepalive_s;   /* 0: it is not asked */
@@ -28,6 +30,7 @@ struct server {
 	uint64_t rest_us;       /* monotonic: others come first until then */
 	unsigned rest_s;        /* how long the last time */
 	char why[96];           /* of the last failure, or "" */
+	struct discovery said;  /* in its last 200 to a question */
 };
 
 int server_new(struct sip *s, const char *uri, struct server **out);
