@@ -225,6 +225,8 @@ static const struct row table[MSG_COUNT] = {
 		PLAIN(msg_ike_keyed), { TEXT(msg_ike_keyed, peer) } },
 	[MSG_IKE_OURS] = { "ike-ours", TUNNEL, ENGINE, 0,
 		PLAIN(msg_ike_ours), { TEXT(msg_ike_ours, peer) } },
+	[MSG_IKE_FOUND] = { "ike-found", ENGINE, TUNNEL, 0,
+		PLAIN(msg_ike_found), { TEXT(msg_ike_found, peer) } },
 };
 
 static const struct row *row_of(unsigned type)

@@ -121,6 +121,8 @@ enum message {
 	MSG_IKE_KEYED,
 	/* tunnel -> engine, unasked: our end of IKE for each peer */
 	MSG_IKE_OURS,
+	/* engine -> tunnel, unasked */
+	MSG_IKE_FOUND,
 
 	MSG_COUNT
 };
@@ -850,6 +852,13 @@ struct msg_tunnel_used {
 /* What an OPTIONS of the peer's may hear of our end of IKE. */
 struct msg_ike_ours {
 	struct msg_ike_sdp ours; /* as of MSG_TUNNEL_USED */
+	char peer[NAME_TEXT];
+};
+
+/* Where a peer with ike = "discover" says that its end of IKE is. It proves
+ * nothing; no answer. */
+struct msg_ike_found {
+	struct msg_ike_sdp far; /* without a port */
 	char peer[NAME_TEXT];
 };
 

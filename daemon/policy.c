@@ -79,11 +79,16 @@ static const struct conf_key peer_keys[] = {
 	  .help = "The peer's certificate, \"file:PATH\" in PEM, to seal keys "
 		  "for it: calls to it by mikey-rsa take one." },
 	{ .name = "ike", .type = CONF_TEXT,
-	  .help = "With media = \"ike\": the address of the peer's end of IKE. "
+	  .help = "With media = \"ike\": the address of the peer's end of IKE, "
+		  "or \"discover\": the one that it says when it is asked by "
+		  "OPTIONS (discover of the profile). Another address that "
+		  "it says later counts once the tunnel to the last one is "
+		  "gone. "
 		  "It proves itself by the psk, or by a certificate (ike_cert "
 		  "or ike_ca), as we do then (vici.cert)." },
 	{ .name = "ike_id", .type = CONF_TEXT, .valid = name_valid,
-	  .help = "Its identity of IKE; its address when left out." },
+	  .help = "Its identity of IKE; its address when left out, "
+		  "which ike = \"discover\" does not allow." },
 	{ .name = "ike_nets", .type = CONF_TEXTS,
 	  .help = "Where its media arrive and come from, ADDRESS/BITS: what "
 		  "the tunnel leads to. Its address of IKE when left out." },
@@ -260,10 +265,16 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 		return conf_fail(err, n, "peers: %s: no profile \"%.60s\" in "
 				 "profiles", peer->name,
 				 conf_text(n, "profile"));
-	if ((peer->profile->media == MEDIA_IKE) != (peer->ike.at.family != 0))
+	if ((peer->profile->media == MEDIA_IKE) !=
+	    (peer->ike.at.family || peer->ike.discover))
 		return conf_fail(err, n, "peers: %s: ike = \"ADDRESS\" and a "
 				 "profile with media = \"ike\" go together; "
 				 "set both or none", peer->name);
+	if (peer->ike.discover && peer->profile->discover == DISCOVER_NONE)
+		return conf_fail(err, n, "peers: %s: ike = \"discover\" is for "
+				 "a profile that asks; set its discover = "
+				 "\"ask\" or \"require\", or ike = "
+				 "\"ADDRESS\"", peer->name);
 	if (peer->profile->ike_sdp != IKE_SDP_NONE && peer->ike.ca)
 		return conf_fail(err, n, "peers: %s: ike_sdp holds a "
 				 "fingerprint against a certificate that is "

@@ -110,6 +110,10 @@ int settings_read(const struct conf *c, struct settings *out,
 struct addr settings_seen(const struct face_settings *f,
 			  const struct addr *own);
 
+/* Whether an address, whatever its port, is this host's, as far as is
+ * configured: of media, a listener, outside.public, or a loopback one. */
+bool settings_is_own(const struct settings *s, const struct addr *a);
+
 /* The face has a TLS listener, without which nothing leaves there by TLS. */
 bool settings_has_tls(const struct face_settings *f);
 

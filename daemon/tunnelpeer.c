@@ -33,7 +33,7 @@ static int read_nets(const struct conf_node *n, const char *name,
 {
 	int r = tunnelpeer_nets(n, name, "ike_nets", p->nets, &p->n_nets, err);
 
-	if (!r && !p->n_nets)
+	if (!r && !p->n_nets && !p->discover)
 		p->nets[p->n_nets++] = (struct net){
 			p->at, p->at.family == 4 ? 32 : 128
 		};
@@ -64,11 +64,17 @@ int tunnelpeer_read(const struct conf_node *n, const char *name,
 
 	if (r)
 		return r;
-	if (*at && (addr_parse(at, &p.at) || p.at.port ||
+	p.discover = !strcmp(at, "discover");
+	if (*at && !p.discover && (addr_parse(at, &p.at) || p.at.port ||
 		    addr_is_any(&p.at)))
 		return conf_fail(err, n, "peers: %s: ike: \"%.60s\" is no "
 				 "address of a host", name, at);
-	if (!p.at.family && (*p.id || *p.cert || conf_texts(n, "ike_nets")))
+	if (p.discover && !*p.id)
+		return conf_fail(err, n, "peers: %s: ike = \"discover\" takes "
+				 "an ike_id: an address that anybody may claim "
+				 "to have proves nobody", name);
+	if (!p.at.family && !p.discover &&
+	    (*p.id || *p.cert || conf_texts(n, "ike_nets")))
 		return conf_fail(err, n, "peers: %s: ike_id, ike_nets, "
 				 "ike_cert and ike_ca say more of the far end "
 				 "that ike names; set ike = \"ADDRESS\", or "
@@ -77,7 +83,7 @@ int tunnelpeer_read(const struct conf_node *n, const char *name,
 		return conf_fail(err, n, "peers: %s: ike_id: \"%.60s\" would "
 				 "be anybody to charon; name one identity",
 				 name, p.id);
-	r = p.at.family ? read_nets(n, name, &p, err) : 0;
+	r = p.at.family || p.discover ? read_nets(n, name, &p, err) : 0;
 	if (!r)
 		*out = p;
 	return r;
@@ -208,6 +214,7 @@ static bool same_nets(const struct tunnel_peer *a, const struct tunnel_peer *b)
 static bool same_peer(const struct peer *a, const struct peer *b)
 {
 	return b && addr_equal(&a->ike.at, &b->ike.at) &&
+	       a->ike.discover == b->ike.discover &&
 	       !strcmp(a->ike.id, b->ike.id) && !strcmp(a->psk, b->psk) &&
 	       !strcmp(a->ike.cert, b->ike.cert) && a->ike.ca == b->ike.ca &&
 	       same_nets(&a->ike, &b->ike) &&

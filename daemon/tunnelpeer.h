@@ -17,13 +17,15 @@ struct policy;
 
 /* A peer to which charon keeps a tunnel. */
 struct tunnel_peer {
-	struct addr at;  /* its end of IKE; family 0: none */
+	struct addr at;  /* its end of IKE; family 0: none ... */
+	bool discover;   /* ... but where OPTIONS finds it (ike = "discover") */
 	const char *id;  /* its identity, or "": its address */
 	const char *cert; /* by what it is believed, "file:PATH"; "": by the
 	                     psk */
 	bool ca; /* that is the CA of it */
 	struct net nets[TUNNEL_NETS_MAX]; /* where its media arrive */
-	size_t n_nets;   /* one at least */
+	size_t n_nets;   /* one at least, but where it is found: what is 0 is
+	                    then its address */
 };
 
 /* The list of networks that key of an entry of peers is, which has that name;

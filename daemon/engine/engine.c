@@ -316,6 +316,8 @@ static void sibling(void *state, enum process p, uint32_t epoch)
 	}
 	s->epoch = epoch;
 	s->starts += epoch != 0;
+	if (epoch && p == PROC_TUNNEL)
+		discover_again(e);
 }
 
 static int reload(void *state)

@@ -69,6 +69,12 @@ struct standing {
 	 * it, else why not; borrowed likewise. */
 	const char *(*differs)(void *state, const char *peer,
 			       const struct msg_ike_sdp *far);
+	/* Where a peer with ike = "discover" says that its end of IKE is. It
+	 * is looked for there at once, but while a tunnel to another address is
+	 * up, or calls wait for one, that address holds. NULL, or why it is not
+	 * taken (static). */
+	const char *(*found)(void *state, const char *peer,
+			     const struct msg_ike_sdp *far);
 	/* Whether it is up and takes UDP between these. */
 	bool (*covers)(void *state, const char *peer, const struct addr *local,
 		       const struct addr *remote);

@@ -383,6 +383,27 @@ void uses_engine(struct uses *u)
 			tell_ours(u, p->name);
 }
 
+/* -- what OPTIONS has found ------------------------------------------------ */
+
+/* Of a peer that a newer configuration has it is passed over. */
+static int on_found(struct uses *u, const struct msg_ike_found *m)
+{
+	const struct peer *p = peer_of(u->conf.policy, m->peer);
+	const struct standing *s = u->conf.standing;
+	const char *why;
+
+	if (!prints_sound(&m->far.certs))
+		return E_FORMAT;
+	if (!p || !p->ike.discover)
+		return 0;
+	why = s->found(s->state, m->peer, &m->far);
+	if (why)
+		log_line(LOG_CLASS_REFUSED, TAG, 0, "audit: peer %s: where its "
+			 "end of IKE is, as it says, is not taken: %s",
+			 m->peer, why);
+	return 0;
+}
+
 /* -- the operator's list --------------------------------------------------- */
 
 /* A TUNNEL_LIST that waits for charon. */
@@ -455,6 +476,7 @@ bool uses_takes(const struct ipc_msg *msg)
 	const struct msg_tunnel_list *list = msg->body;
 
 	return msg->type == MSG_TUNNEL_USE || msg->type == MSG_IKE_KEYED ||
+	       msg->type == MSG_IKE_FOUND ||
 	       (msg->type == MSG_TUNNEL_DROP &&
 		drop->tunnel & TUNNEL_USE_BIT) ||
 	       (msg->type == MSG_TUNNEL_LIST && list->after & TUNNEL_USE_BIT);
@@ -467,6 +489,8 @@ int uses_message(struct uses *u, const struct ipc_msg *msg)
 		return on_use(u, msg);
 	case MSG_IKE_KEYED:
 		return take_key(u, msg->body);
+	case MSG_IKE_FOUND:
+		return on_found(u, msg->body);
 	case MSG_TUNNEL_LIST:
 		return on_list(u, msg);
 	case MSG_TUNNEL_DROP:

@@ -24,8 +24,8 @@ struct uses_conf {
 int uses_new(const struct uses_conf *conf, struct uses **out);
 void uses_free(struct uses *u);
 /* Whether a message is for this part alone: TUNNEL_USE, TUNNEL_DROP of what it
- * gave, IKE_KEYED, TUNNEL_LIST after TUNNEL_USE_BIT. Another TUNNEL_LIST is
- * answered, too. */
+ * gave, IKE_KEYED, IKE_FOUND, TUNNEL_LIST after TUNNEL_USE_BIT. Another
+ * TUNNEL_LIST is answered, too. */
 bool uses_takes(const struct ipc_msg *msg);
 /* As ipc_ops.handle. */
 int uses_message(struct uses *u, const struct ipc_msg *msg);

@@ -65,8 +65,12 @@ const struct conf_group vici_group = {
 
 /* A peer and the use of its tunnel. */
 struct stand {
-	struct stand *next;
+	struct stand *further; /* of the next peer */
 	const struct peer *peer;
+	struct tunnel_peer end; /* where it is: the peer's ike, or found */
+	bool there;             /* that is known */
+	struct addr next;       /* found since; family 0: nothing new */
+	const char *untaken;    /* static: why that was not taken, as logged */
 	uint64_t use;
 	bool up;
 	bool broken; /* it cannot be raised before a restart */
@@ -122,7 +126,7 @@ static struct stand *find(const struct charon *c, const char *peer)
 	struct stand *s = c->stands;
 
 	while (s && strcmp(s->peer->name, peer))
-		s = s->next;
+		s = s->further;
 	return s;
 }
 
@@ -146,6 +150,8 @@ static void on_tunnel_up(struct charon *c, struct stand *s)
 	s->tried = NULL;
 }
 
+static void settle(struct charon *c, struct stand *s);
+
 static void on_tunnel_down(struct charon *c, struct stand *s,
 			   const struct ike_event *e)
 {
@@ -165,6 +171,7 @@ static void on_tunnel_down(struct charon *c, struct stand *s,
 			  ? "is gone" : "did not come up", s->why);
 	if (e->news == IKE_GONE)
 		c->ops->gone(c->user, s->peer->name);
+	settle(c, s);
 }
 
 static void on_event(void *user, const struct ike_event *e)
@@ -173,7 +180,7 @@ static void on_event(void *user, const struct ike_event *e)
 	struct stand *s = c->stands;
 
 	while (s && s->use != e->use)
-		s = s->next;
+		s = s->further;
 	if (!s)
 		c->ops->wanted(c->user, e->use,
 			       e->news == IKE_UP ? NULL : e->why);
@@ -256,11 +263,12 @@ static struct vici_selector our_selector(const struct settings *s,
 }
 
 /* For a call, or to stand. */
-static int add_use(struct charon *c, const struct peer *peer, bool call,
+static int add_use(struct charon *c, const struct stand *st, bool call,
 		   bool wait, uint64_t *use)
 {
 	const struct settings *s = c->of;
-	const struct tunnel_peer *p = &peer->ike;
+	const struct peer *peer = st->peer;
+	const struct tunnel_peer *p = &st->end;
 	struct vici_selector local = our_selector(s, p->nets[0].base.family);
 	struct vici_selector remote[TUNNEL_NETS_MAX];
 	char proposal[96];
@@ -283,9 +291,12 @@ static int add_use(struct charon *c, const struct peer *peer, bool call,
 	return ike_use(c->ike, &want, use);
 }
 
-static struct addr our_address(const struct charon *c, const struct peer *peer)
+/* For one whose address is not known yet, what we have. */
+static struct addr our_address(const struct charon *c, const struct addr *far)
 {
-	struct addr a = *our_media(c->of, peer->ike.at.family);
+	uint8_t family = far->family ? far->family
+				     : our_media(c->of, 4)->family ? 4 : 6;
+	struct addr a = *our_media(c->of, family);
 
 	if (*conf_text(c->conf, "address"))
 		addr_parse(conf_text(c->conf, "address"), &a);
@@ -299,8 +310,8 @@ static int add_peer(struct charon *c, struct stand *st)
 	char ours[ADDR_TEXT], theirs[ADDR_TEXT];
 	const char *id = conf_text(c->conf, "id"), *why = NULL;
 	struct ike_peer p = {
-		.name = peer->name, .remote = peer->ike.at,
-		.local = our_address(c, peer), .dpd_s = DPD_S
+		.name = peer->name, .remote = st->end.at,
+		.local = our_address(c, &st->end.at), .dpd_s = DPD_S
 	};
 
 	p.ours.id = *id ? id : addr_host(&p.local, ours);
@@ -325,21 +336,123 @@ static int breaks(struct stand *st, int r)
 	return r == E_NOMEM ? r : 0;
 }
 
+static int raise_at(struct charon *c, struct stand *st)
+{
+	int r;
+
+	st->there = true;
+	strcpy(st->why, "it was not raised yet");
+	r = add_peer(c, st);
+	if (!r)
+		r = add_use(c, st, false, false, &st->use);
+	return r ? breaks(st, r) : 0;
+}
+
 static int stand_up(struct charon *c, const struct peer *peer)
 {
 	struct stand *st = calloc(1, sizeof *st);
-	int r;
 
 	if (!st)
 		return E_NOMEM;
 	st->peer = peer;
-	strcpy(st->why, "it was not raised yet");
-	st->next = c->stands;
+	st->end = peer->ike;
+	st->further = c->stands;
 	c->stands = st;
-	r = add_peer(c, st);
-	if (!r)
-		r = add_use(c, peer, false, false, &st->use);
-	return r ? breaks(st, r) : 0;
+	if (!peer->ike.discover)
+		return raise_at(c, st);
+	strcpy(st->why, "where its end of IKE is, it has not said yet");
+	return 0;
+}
+
+/* -- where it is found ----------------------------------------------------- */
+
+static bool is_up(const struct charon *c, const struct stand *s)
+{
+	return s->up && ike_is_up(c->ike, s->use);
+}
+
+/* False: calls wait for a tunnel to where it was. */
+static bool leave(struct charon *c, struct stand *s)
+{
+	if (!s->there)
+		return true;
+	ike_drop(c->ike, s->use);
+	s->use = 0;
+	if (ike_peer_del(c->ike, s->peer->name) == E_STATE) {
+		if (add_use(c, s, false, false, &s->use))
+			s->use = 0; /* none stands until it has moved */
+		return false;
+	}
+	return true;
+}
+
+/* Goes to where the far end was found last. What is up has proved itself, which
+ * what somebody says has not: it stays until it is gone. */
+static void settle(struct charon *c, struct stand *s)
+{
+	char host[ADDR_TEXT];
+
+	if (s->next.family && s->there &&
+	    addr_same_host(&s->next, &s->end.at))
+		s->next.family = 0;
+	if (!s->next.family || (s->there && is_up(c, s)) || !leave(c, s))
+		return;
+	s->end = s->peer->ike;
+	s->end.at = s->next;
+	if (!s->end.n_nets)
+		s->end.nets[s->end.n_nets++] = (struct net){
+			s->next, s->next.family == 4 ? 32 : 128
+		};
+	s->next.family = 0;
+	s->up = s->broken = s->failed = false;
+	log_info(TAG, "peer %s: its end of IKE is %s, as it says",
+		 s->peer->name, addr_host(&s->end.at, host));
+	raise_at(c, s); /* what fails is logged, and seen by calls */
+}
+
+static const char *unsound(const struct charon *c, const struct stand *s,
+			   const struct msg_ike_sdp *far)
+{
+	struct addr own = our_address(c, &far->at);
+
+	if (!addr_is_host(&far->at))
+		return "it is no address of a host";
+	if (own.family != far->at.family)
+		return "we have no address of that family";
+	if (settings_is_own(c->of, &far->at) || addr_same_host(&own, &far->at))
+		return "it is our own address";
+	for (const struct stand *x = c->stands; x; x = x->further)
+		if (x != s && (addr_same_host(&x->end.at, &far->at) ||
+			       addr_same_host(&x->next, &far->at)))
+			return "it is another peer's address";
+	if (*s->peer->ike.cert && !s->peer->ike.ca && far->certs.n &&
+	    !proof_fits(c->proof, s->peer->name, &far->certs))
+		return "its fingerprint is not that of the peer's ike_cert";
+	return NULL;
+}
+
+/* Why not is told once. */
+static const char *found(void *state, const char *peer,
+			 const struct msg_ike_sdp *far)
+{
+	struct charon *c = state;
+	struct stand *s = find(c, peer);
+	const char *why;
+
+	if (!s || !s->peer->ike.discover)
+		return "the peer is where its ike says";
+	why = unsound(c, s, far);
+	if (why) {
+		const char *before = s->untaken;
+
+		s->untaken = why;
+		return why == before ? NULL : why;
+	}
+	s->untaken = NULL;
+	s->next = far->at;
+	s->next.port = 0;
+	settle(c, s);
+	return NULL;
 }
 
 /* -- the role -------------------------------------------------------------- */
@@ -352,7 +465,7 @@ static void end(void *state)
 	ike_free(c->ike);
 	c->ike = NULL;
 	while ((s = c->stands)) {
-		c->stands = s->next;
+		c->stands = s->further;
 		free(s);
 	}
 }
@@ -391,7 +504,7 @@ static const char *trouble(void *state, const char *peer)
 
 	if (!s)
 		return "there is no such peer";
-	if (s->broken)
+	if (s->broken || !s->there)
 		return s->why;
 	if (s->up || (s->peer->profile->ike_after && !ike_trouble(c->ike)))
 		return NULL;
@@ -404,7 +517,7 @@ static bool up(void *state, const char *peer)
 	const struct charon *c = state;
 	const struct stand *s = find(c, peer);
 
-	return s && s->up && ike_is_up(c->ike, s->use);
+	return s && is_up(c, s);
 }
 
 static const char *down(void *state, const char *peer)
@@ -416,7 +529,7 @@ static const char *down(void *state, const char *peer)
 		return NULL;
 	if (!s->broken && ike_trouble(c->ike))
 		return ike_trouble(c->ike);
-	if (s->broken || s->failed || !s->peer->profile->ike_after)
+	if (s->broken || !s->there || s->failed || !s->peer->profile->ike_after)
 		return s->why;
 	return s->tried;
 }
@@ -428,15 +541,16 @@ static void ours(void *state, const char *peer, struct msg_ike_sdp *out)
 
 	if (!s)
 		return;
-	out->at = our_address(c, s->peer);
+	out->at = our_address(c, &s->end.at);
 	if (*s->peer->ike.cert)
 		proof_ours(c->proof, &out->certs);
 }
 
 /* charon goes to the address that the operator gave, by its own ports. */
-static const char *address_differs(const struct peer *p, const struct addr *at)
+static const char *address_differs(const struct stand *s,
+				   const struct addr *at)
 {
-	if (!addr_same_host(&p->ike.at, at))
+	if (!addr_same_host(&s->end.at, at))
 		return "it has another address than the peer's ike";
 	return at->port == 500 || at->port == 4500
 		       ? NULL : "its port is neither 500 nor 4500";
@@ -452,7 +566,7 @@ static const char *differs(void *state, const char *peer,
 	if (!s)
 		return "there is no such peer";
 	if (far->at.family)
-		why = address_differs(s->peer, &far->at);
+		why = address_differs(s, &far->at);
 	if (why || !(far->certs.n + far->certs.unknown))
 		return why;
 	if (!*s->peer->ike.cert)
@@ -467,7 +581,9 @@ static int want(void *state, const char *peer, bool wait, uint64_t *out)
 	struct charon *c = state;
 	const struct stand *s = find(c, peer);
 
-	return s ? add_use(c, s->peer, true, wait, out) : E_NOTFOUND;
+	if (!s || !s->there)
+		return E_NOTFOUND;
+	return add_use(c, s, true, wait, out);
 }
 
 static void unwant(void *state, uint64_t use)
@@ -506,8 +622,8 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	c->settings.client.path = conf_text(c->conf, "socket");
 	c->settings.prefix = conf_text(c->conf, "prefix");
 	c->role = (struct standing){ c, begin, end, key, trouble, down, up,
-				     ours, differs, covers, want, unwant,
-				     list };
+				     ours, differs, found, covers, want,
+				     unwant, list };
 	*out = &c->role;
 	return 0;
 }
@@ -533,7 +649,7 @@ int vici_standing_certs(struct standing *role, const struct policy *policy,
 /* Of a peer that has its tunnels by certificates that are good. */
 static bool is_proved(const struct stand *s)
 {
-	return *s->peer->ike.cert && !s->broken;
+	return *s->peer->ike.cert && s->there && !s->broken;
 }
 
 /* What is wrong with one file keeps none of the others from being taken. */
@@ -568,7 +684,7 @@ int vici_standing_renew(struct standing *role, const struct policy *policy,
 	why = proof_take_ours(c->proof, next, &other);
 	if (why)
 		log_error(TAG, "%s; ours before stays", why);
-	for (struct stand *s = c->stands; s; s = s->next)
+	for (struct stand *s = c->stands; s; s = s->further)
 		if (is_proved(s) && (one = renew(c, s, next, other)))
 			r = one;
 	proof_free(next);

@@ -179,6 +179,7 @@ def what_servers_say(s):
             ("200 OK", SDP_TYPE, SDP, NOTHING),
             ("200 OK", SDP_TYPE, HEAD + IKE % "192.0.2.11" + IKE % "192.0.2.12",
              ("1", "192.0.2.11", "0", "none", "0", "")))
+    same(s.relay.stats()["discovered"], 5, "answers of which the core was told")
 
 
 @case(target="")

@@ -233,6 +233,12 @@ int engine_capable(struct engine *e, const struct addr *source,
 	return sdp_can_write(&can, 1, &can.ike_at, &out->sdp);
 }
 
+void engine_discovered(struct engine *e, const char *hop,
+		       const struct discovery *d)
+{
+	e->discovered += *hop && d->at_us;
+}
+
 #define PACKAGE "multipart/mixed;boundary=b"
 
 /* A package is SDP between two lines, here. */

@@ -93,6 +93,7 @@ struct engine {
 	unsigned again_ms;
 	bool tells;      /* OPTIONS from next hops hear of IKE and ESP ... */
 	bool tells_late; /* ... or that it is not known yet */
+	unsigned discovered; /* answers of next hops that the core was told */
 	int last_status; /* of call_end() */
 	/* engine_login() and engine_login_forget(); NULL: no keeper is there */
 	int (*login)(struct engine *e, const char *method,

@@ -275,7 +275,7 @@ static void stats(const struct program *p)
 	       "pairs=%zu requests=%zu hints=%u done=%u busy=%u "
 	       "challenged=%u failed=%u again=%u refreshed=%u answers=%u "
 	       "anew=%u referred=%u held=%u "
-	       "offered=%u replied=%u\n",
+	       "offered=%u replied=%u discovered=%u\n",
 	       e->started, e->ended, e->up, e->won,
 	       e->filtered, e->taken, e->last_status, s->n_pairs,
 	       requests_count(s->requests), e->hints,
@@ -283,7 +283,7 @@ static void stats(const struct program *p)
 	       e->reoffered[REOFFER_BUSY], e->reoffered[REOFFER_CHALLENGED],
 	       e->reoffered[REOFFER_FAILED], e->again_ms, e->refreshed,
 	       e->answers, e->again, e->referred, e->held,
-	       e->offered, e->replied);
+	       e->offered, e->replied, e->discovered);
 	fflush(stdout);
 }
 

@@ -312,6 +312,35 @@ static void ends_of_ike(void **state)
 	conf_free(c);
 }
 
+#define FOUND(ike) "profiles = { i = { need = \"require\"; media = \"ike\"; " \
+	"discover = \"require\"; }; }; peers = ( { match = \"*\"; profile = " \
+	"\"i\"; psk = \"file:b\"; ike = \"" ike "\"; ike_id = \"b\"; " \
+	"route = \"sip:b\"; keepalive = 5; } );"
+
+/* Its address is not ours to know; what it is later is no reload. */
+static void an_end_that_is_found(void **state)
+{
+	struct conf *c = conf_of(FOUND("discover")), *d = conf_of(
+		FOUND("192.0.2.1"));
+	struct policy *p = NULL, *q = NULL;
+	struct conf_err err;
+
+	(void)state;
+	assert_int_equal(policy_new(c, &p, &err), 0);
+	assert_int_equal(policy_new(d, &q, &err), 0);
+	assert_true(policy_at(p, 0)->ike.discover);
+	assert_int_equal(policy_at(p, 0)->ike.at.family, 0);
+	assert_int_equal(policy_at(p, 0)->ike.n_nets, 0);
+	assert_int_equal(policy_at(p, 0)->profile->discover, DISCOVER_REQUIRE);
+	assert_false(policy_at(q, 0)->ike.discover);
+	assert_false(tunnelpeers_same(p, q));
+	assert_true(tunnelpeers_same(p, p));
+	policy_free(p);
+	policy_free(q);
+	conf_free(c);
+	conf_free(d);
+}
+
 static void certificates_of_ike(void **state)
 {
 	struct conf *c = conf_of(
@@ -470,6 +499,10 @@ static const struct {
 	  "\"*.example\"; } );", "would be anybody" },
 	{ IKE "psk = \"file:x\"; ike_id = \"b\"; } );",
 	  "say more of the far end" },
+	{ IKE "psk = \"file:x\"; ike = \"discover\"; } );",
+	  "takes an ike_id" },
+	{ IKE "psk = \"file:x\"; ike = \"discover\"; ike_id = \"b\"; } );",
+	  "set its discover" },
 	{ "profiles = { i = { need = \"forbid\"; discover = \"ask\"; }; };",
 	  "i.discover: it asks for IPsec" },
 	{ "profiles = { i = { need = \"require\"; media = \"ike\"; discover = "
@@ -599,6 +632,7 @@ int main(void)
 		cmocka_unit_test(peers_carry_their_profile),
 		cmocka_unit_test(files_of_the_credential_are_listed),
 		cmocka_unit_test(ends_of_ike),
+		cmocka_unit_test(an_end_that_is_found),
 		cmocka_unit_test(what_esp_is_for),
 		cmocka_unit_test(ports_of_routes),
 		cmocka_unit_test(certificates_of_ike),

@@ -290,6 +290,39 @@ static void lists_are_bounded(void **state)
 	conf_free(c);
 }
 
+static void what_is_ours(void **state)
+{
+	static const char text[] =
+		"inside = { listen = ( \"udp:10.1.1.1:5060\" ); nets = ( "
+		"\"10.1.1.0/24\" ); media = ( \"10.1.1.2\" ); }; outside = { "
+		"listen = ( \"udp:192.0.2.1:5060\" ); media = ( \"192.0.2.2\", "
+		"\"2001:db8::2\" ); public = ( \"198.51.100.1\" ); };";
+	static const char *const ours[] = { "10.1.1.1", "10.1.1.2",
+		"192.0.2.1:9", "192.0.2.2", "2001:db8::2", "198.51.100.1",
+		"127.0.0.1", "127.9.9.9", "::1" };
+	static const char *const others[] = { "10.1.1.3", "192.0.2.3",
+		"2001:db8::1", "198.51.100.2", "::2" };
+	struct conf_err err = { "" };
+	struct conf *c = NULL;
+	struct settings s;
+	struct addr a;
+
+	(void)state;
+	if (read_text(text, &c, &s, &err))
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+		addr_parse(ours[i], &a);
+		if (!settings_is_own(&s, &a))
+			fail_msg("%s", ours[i]);
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		addr_parse(others[i], &a);
+		if (settings_is_own(&s, &a))
+			fail_msg("%s", others[i]);
+	}
+	conf_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +333,7 @@ int main(void)
 		cmocka_unit_test(tunnels_have_ports_of_their_own),
 		cmocka_unit_test(tunnels_lead_between_two_sides),
 		cmocka_unit_test(lists_are_bounded),
+		cmocka_unit_test(what_is_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,11 +11,18 @@
 #include <string.h>
 #include <cmocka.h>
 
+#define ASKS "asks = { need = \"require\"; media = \"ike\"; " \
+	     "discover = \"ask\"; };"
+#define D "{ match = \"*@d.example\"; name = \"d\"; profile = \"asks\";" \
+	  "  ike = \"discover\"; ike_id = \"d.example\"; " \
+	  "  psk = \"file:d.psk\"; route = \"sip:192.0.2.4\"; " \
+	  "  keepalive = 5; }"
+
 static const char config[] =
 	"inside = { listen = ( \"udp:127.0.0.1:5060\" );"
 	"  nets = ( \"127.0.0.0/8\" ); };"
 	"outside = { listen = ( \"udp:127.0.0.2:5060\" ); };"
-	"profiles = { ike = { need = \"require\"; media = \"ike\"; };"
+	"profiles = { " ASKS "  ike = { need = \"require\"; media = \"ike\"; };"
 	"  after = { need = \"require\"; media = \"ike\"; ike = \"after\"; };"
 	"  before = { need = \"require\"; media = \"ike\"; ike = \"before\"; };"
 	"  plain = { need = \"forbid\"; }; };"
@@ -23,6 +30,7 @@ static const char config[] =
 	"    ike = \"192.0.2.2\"; psk = \"file:b.psk\"; },"
 	"  { match = \"*@a.example\"; name = \"a\"; profile = \"after\";"
 	"    ike = \"192.0.2.3\"; psk = \"file:a.psk\"; },"
+	D ", "
 	"  { match = \"*@e.example\"; name = \"e\"; profile = \"before\";"
 	"    ike = \"192.0.2.4\"; psk = \"file:e.psk\"; },"
 	"  { match = \"*\"; name = \"rest\"; profile = \"plain\"; } );";
@@ -33,7 +41,9 @@ static struct rig {
 	struct uses *uses;
 	const struct standing_ops *ops;
 	void *ops_user;
-	const char *trouble, *down, *differs;
+	const char *trouble, *down, *differs, *untaken;
+	unsigned founds;
+	struct msg_ike_sdp found;
 	bool up, waits;
 	unsigned begun, ended, keys, covers, no_keys;
 	int no_list, no_want;
@@ -122,6 +132,8 @@ static bool up(void *state, const char *peer)
 static void ours(void *state, const char *peer, struct msg_ike_sdp *out)
 {
 	assert_ptr_equal(state, &rig);
+	if (!strcmp(peer, "d"))
+		return; /* no address of ours */
 	assert_true(*peer && strchr("abe", *peer) && !peer[1]);
 	addr_parse("192.0.2.1", &out->at);
 	print_of(PRINT_SHA256, "abc", 3, &out->certs.list[0]);
@@ -137,11 +149,21 @@ static const char *differs(void *state, const char *peer,
 	return rig.differs;
 }
 
+static const char *found(void *state, const char *peer,
+			 const struct msg_ike_sdp *far)
+{
+	assert_ptr_equal(state, &rig);
+	assert_true(!strcmp(peer, "d") || !strcmp(peer, "e"));
+	rig.founds++;
+	rig.found = *far;
+	return rig.untaken;
+}
+
 static int want(void *state, const char *peer, bool wait, uint64_t *out)
 {
 	rig.waits = wait;
 	assert_ptr_equal(state, &rig);
-	assert_true(!strcmp(peer, "a") || !strcmp(peer, "e"));
+	assert_string_equal(peer, "a");
 	*out = ++rig.wants;
 	return rig.no_want;
 }
@@ -166,7 +188,7 @@ static int list(void *state, standing_sa_fn fn, standing_listed_fn done,
 }
 
 static const struct standing standing = {
-	&rig, begin, end, key, trouble, down, up, ours, differs,
+	&rig, begin, end, key, trouble, down, up, ours, differs, found,
 	covers, want, unwant, list
 };
 
@@ -287,7 +309,7 @@ static void who_begins(void **state)
 
 /* -- OPTIONS --------------------------------------------------------------- */
 
-/* Of each peer of the kind. */
+/* Of each peer of the kind; none of which there is nothing to tell. */
 static void our_ends_are_told(void **state)
 {
 	(void)state;
@@ -303,6 +325,35 @@ static void our_ends_are_told(void **state)
 		assert_int_equal(m->ours.at.ip[3], 1);
 		assert_int_equal(m->ours.certs.n, 1);
 	}
+}
+
+static int find(const char *peer, unsigned prints)
+{
+	struct msg_ike_found m;
+
+	memset(&m, 0, sizeof m);
+	addr_parse("192.0.2.44", &m.far.at);
+	m.far.certs.n = prints;
+	snprintf(m.peer, sizeof m.peer, "%s", peer);
+	return hear(MSG_IKE_FOUND, 0, &m, sizeof m);
+}
+
+/* Only of a peer that our own policy leaves open. */
+static void where_one_is_found(void **state)
+{
+	(void)state;
+	assert_int_equal(find("d", 0), 0);
+	assert_int_equal(rig.founds, 1);
+	assert_int_equal(rig.found.at.ip[3], 44);
+	assert_int_equal(find("b", 0), 0);
+	assert_int_equal(find("rest", 0), 0);
+	assert_int_equal(find("nobody", 0), 0);
+	assert_int_equal(find("d", PRINTS_MAX + 1), E_FORMAT);
+	assert_int_equal(rig.founds, 1);
+	rig.untaken = "it is our own address";
+	assert_int_equal(find("d", 0), 0);
+	assert_int_equal(rig.founds, 2);
+	assert_int_equal(rig.n, 0); /* no answer */
 }
 
 /* Of peer's; what was answered. */
@@ -602,13 +653,14 @@ static void another_configuration(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		snprintf(text, sizeof text, "profiles = { "
+		snprintf(text, sizeof text, "profiles = { " ASKS
 			 "ike = { need = \"require\"; media = \"ike\"; }; "
 			 "after = { need = "
 			 "\"require\"; media = \"ike\"; ike = \"after\"; }; "
 			 "before = { need = \"require\"; media = \"ike\"; "
 			 "ike = \"before\"; }; }; "
-			 "peers = ( { match = \"*@b.example\"; name = \"b\"; "
+			 "peers = ( " D ","
+			 "{ match = \"*@b.example\"; name = \"b\"; "
 			 "profile = \"ike\"; %s, { match = \"*@a.example\"; "
 			 "name = \"a\"; profile = \"%s\"; ike = "
 			 "\"192.0.2.3\"; psk = \"file:a.psk\"; }, { match = "
@@ -723,6 +775,7 @@ int main(void)
 		T(ike_in_sdp),
 		T(who_begins),
 		T(our_ends_are_told),
+		T(where_one_is_found),
 		T(not_given),
 		T(not_without_end),
 		T(the_engine_hears_of_the_end),

@@ -64,6 +64,13 @@ tests_unit_test_vici_standing_SOURCES = tests/unit/test_vici_standing.c \
 tests_unit_test_vici_standing_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_vici_standing_LDADD = modules/vici/libvicimodule.a \
 	$(VICI_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_vici_found
+TESTS += tests/unit/test_vici_found
+tests_unit_test_vici_found_SOURCES = tests/unit/test_vici_found.c \
+	$(VICI_MOCK) tests/mock/ca.c tests/mock/ca.h tests/mock/modules.c
+tests_unit_test_vici_found_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_vici_found_LDADD = modules/vici/libvicimodule.a \
+	$(VICI_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_vici_renew
 TESTS += tests/unit/test_vici_renew
 tests_unit_test_vici_renew_SOURCES = tests/unit/test_vici_renew.c \

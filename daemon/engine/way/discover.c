@@ -163,7 +163,54 @@ enum discovered discover_judge(const struct peer *p, const struct discovery *d)
 		return DISCOVERED_NOTHING;
 	if (p->profile->media == MEDIA_ESP)
 		return d->can.esp ? DISCOVERED_YES : DISCOVERED_NO;
-	return d->can.ike ? DISCOVERED_YES : DISCOVERED_NO;
+	return d->can.ike && (d->can.ike_at.family || !p->ike.discover)
+		? DISCOVERED_YES : DISCOVERED_NO;
+}
+
+/* The tunnel process looks at it, and charon has it prove itself. Without a
+ * tunnel process it is told when there is one. */
+static void tell_found(struct engine *e, const struct peer *p,
+		       const struct discovery *d)
+{
+	struct msg_ike_found m;
+
+	if (!p->ike.discover || discover_judge(p, d) != DISCOVERED_YES)
+		return;
+	memset(&m, 0, sizeof m);
+	m.far.there = 1;
+	m.far.at = d->can.ike_at;
+	m.far.certs = d->can.certs;
+	memcpy(m.peer, p->name, sizeof m.peer);
+	child_send(e->child, PROC_TUNNEL, MSG_IKE_FOUND, 0, &m, sizeof m, NULL,
+		   0);
+}
+
+void engine_discovered(struct engine *e, const char *hop,
+		       const struct discovery *d)
+{
+	const struct policy *policy = child_policy(e->child);
+	const struct peer *p;
+
+	for (size_t i = 0; policy && (p = policy_at(policy, i)); i++)
+		for (size_t k = 0; k < p->n_routes; k++)
+			if (!strcmp(p->routes[k], hop))
+				tell_found(e, p, d);
+}
+
+void discover_again(struct engine *e)
+{
+	const struct hops *role = core_find(e->core, "hops", NULL);
+	const struct policy *policy = child_policy(e->child);
+	const char *servers[SERVERS_MAX];
+	const struct peer *p;
+	size_t n;
+
+	for (size_t i = 0; role && (p = policy_at(policy, i)); i++) {
+		n = p->ike.discover ? role->servers(role->user, p->routes,
+						    p->n_routes, servers) : 0;
+		while (n--) /* the first one last, which is the one to call */
+			tell_found(e, p, role->said(role->user, servers[n]));
+	}
 }
 
 /* -- for the operator ------------------------------------------------------ */

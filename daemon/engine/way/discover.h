@@ -3,7 +3,9 @@
  * and what they say. The signalling module sends and answers; engine thread.
  *
  * What they say is no more than whoever answered says: it shows, and with
- * discover = "require" it refuses a call; nothing else comes of it. */
+ * discover = "require" it refuses a call; nothing else comes of it. Where ike =
+ * "discover", it is also where charon looks for a peer that has to prove itself
+ * there as anywhere. */
 #ifndef CALLSEAL_DISCOVER_H
 #define CALLSEAL_DISCOVER_H
 
@@ -33,6 +35,10 @@ struct capable {
  * to say; E_STATE: our end of IKE is not known yet; E_NOMEM. */
 int engine_capable(struct engine *e, const struct addr *source,
 		   struct capable *out);
+/* A server of the next hop, as it is configured, has answered a question. */
+void engine_discovered(struct engine *e, const char *hop,
+		       const struct discovery *d);
+
 /* For the core only: */
 
 enum discovered { DISCOVERED_NOTHING, DISCOVERED_YES, DISCOVERED_NO };
@@ -44,6 +50,8 @@ void discover_show(json_t *server, const struct peer *p,
 		   const struct discovery *d);
 /* The tunnel process told our end of IKE for a peer. E_FORMAT, E_NOMEM. */
 int discover_ours(struct engine *e, const struct ipc_msg *msg);
+/* Another tunnel process: it knows nothing of what was found. */
+void discover_again(struct engine *e);
 void discover_free(struct engine *e);
 
 #endif

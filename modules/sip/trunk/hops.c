@@ -75,7 +75,7 @@ static int take_server(struct hop *h, const struct located *l,
 		at = &(*at)->next;
 	if ((v = *at))
 		*at = v->next;
-	else if ((r = server_new(h->table->sip, l->uri, &v)))
+	else if ((r = server_new(h->table->sip, l->uri, h->uri, &v)))
 		return r;
 	v->rank = l->rank;
 	v->group = l->group;
@@ -128,7 +128,7 @@ static int hop_add(struct hop_table *t, const char *uri, unsigned keepalive_s)
 	h->keepalive_s = keepalive_s;
 	h->kept = true;
 	h->uri = strdup(uri);
-	if (!h->uri || server_new(t->sip, uri, &h->servers) ||
+	if (!h->uri || server_new(t->sip, h->uri, h->uri, &h->servers) ||
 	    loop_timer_new(t->sip->loop, look_up, h, &h->again)) {
 		hop_free(h);
 		return E_NOMEM;

@@ -70,13 +70,15 @@ static void read_address(struct server *v)
 		uri_address(v->uri, &v->addr);
 }
 
-int server_new(struct sip *s, const char *uri, struct server **out)
+int server_new(struct sip *s, const char *uri, const char *hop,
+	       struct server **out)
 {
 	struct server *v = calloc(1, sizeof *v);
 
 	if (!v)
 		return E_NOMEM;
 	v->sip = s;
+	v->hop = hop;
 	v->since_us = clock_wall_us(&clock_system);
 	v->uri = written(uri);
 	if (!v->uri || loop_timer_new(s->loop, on_timer, v, &v->timer)) {
@@ -189,6 +191,7 @@ static void hear(struct server *v, const sip_t *sip)
 		wipe(sdp, len);
 	free(sdp);
 	v->said = said;
+	engine_discovered(v->sip->engine, v->hop, &v->said);
 }
 
 static int on_response(struct txn *self, nta_outgoing_t *orq, const sip_t *sip)

@@ -18,6 +18,7 @@ struct server {
 	struct server *next;
 	struct sip *sip;
 	char *uri;
+	const char *hop;        /* whose it is, as it is configured; borrowed */
 	struct addr addr;       /* of its host; family 0: not known */
 	uint64_t rank;
 	unsigned group, weight; /* as in struct located */
@@ -33,7 +34,8 @@ struct server {
 	struct discovery said;  /* in its last 200 to a question */
 };
 
-int server_new(struct sip *s, const char *uri, struct server **out);
+int server_new(struct sip *s, const char *uri, const char *hop,
+	       struct server **out);
 void server_free(struct server *v); /* NULL is allowed */
 /* From now on it is asked so often. */
 void server_keepalive(struct server *v, unsigned seconds);
