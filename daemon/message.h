@@ -576,6 +576,18 @@ struct msg_key_gone {
 
 /* -- keeper and tunnel ---------------------------------------------------- */
 
+/* Who raises a tunnel: the kernel with the keys as they are, or charon, which
+ * has a pre-shared key for this tunnel alone. Both identities of IKE are the
+ * name in hex, with "-a" behind it who begins and "-b" who waits. Then in.suite
+ * is that of the child SA, in.key the pre-shared key (TUNNEL_PSK), in.auth the
+ * name (TUNNEL_NAME), and of out only the suite is set; the ends' SPIs are no
+ * SPIs but numbers of their choosing, mode is ESP_TUNNEL, scope ESP_MEDIA, udp
+ * 0, life_s that of the child's keys. */
+enum tunnel_ike { TUNNEL_IKE_NONE, TUNNEL_IKE_BEGINS, TUNNEL_IKE_WAITS };
+
+#define TUNNEL_PSK 32  /* bytes */
+#define TUNNEL_NAME 16 /* bytes */
+
 /* Both SAs of one tunnel under one key id, which is bound to call and tunnel.
  * What they are and whom they reach is the keeper's word, from the keying
  * message that it verified; the engine's is only when. */
@@ -588,7 +600,7 @@ struct msg_tunnel_key {
 	uint8_t mode;              /* enum esp_mode */
 	uint8_t scope;             /* enum esp_scope */
 	uint32_t udp;              /* 1: in UDP, between the ends' ports */
-	uint32_t pad;
+	uint32_t ike;              /* enum tunnel_ike */
 	char peer[NAME_TEXT];      /* whose tunnel: its name in the policy */
 	struct esp_end near, far;
 	struct esp_key in, out;
@@ -755,6 +767,9 @@ struct msg_tunnel_reserve {
 	uint64_t call;
 	uint32_t n;
 	uint32_t scope;                /* enum esp_scope */
+	uint32_t ike; /* 1: charon raises them, by a key of the call's; spi is
+	                 then a random number of ESP_SPI_MIN or more */
+	uint32_t pad;
 	struct addr local[STREAM_MAX]; /* the relay's outside ports; RTCP is
 	                                  the next one. With larger scopes one,
 	                                  our address without a port */
@@ -779,7 +794,12 @@ struct msg_tunnel_reserved {
  * same call and port: it takes over the policies of the one that it is raised
  * instead of, whose SAs go a little later. Who answered them has them before
  * the far end has, so what is sent stays in the old ones until something came
- * by the new, or a third of media.grace has passed. */
+ * by the new, or a third of media.grace has passed.
+ *
+ * Of charon's, who begins has RAISED when it is up, within IKE_DEADLINE_MS, and
+ * who waits when charon has connection and key; UP follows when the far end has
+ * raised it. What one is raised instead of stays until that: if it is lost
+ * before, or the new one is not up in time, the new one is GONE. */
 struct msg_tunnel_raise {
 	uint32_t tunnel;
 	uint32_t instead; /* the tunnel that it replaces; 0: none */
@@ -866,7 +886,9 @@ struct msg_ike_found {
 
 enum tunnel_event {
 	TUNNEL_EVENT_SOFT = 1, /* new keys are wanted */
-	TUNNEL_EVENT_GONE = 2  /* an SA is no more; nothing passes */
+	TUNNEL_EVENT_GONE = 2, /* an SA is no more; nothing passes */
+	TUNNEL_EVENT_UP = 3    /* the far end has raised what waited for it
+	                          (TUNNEL_IKE_WAITS): only now may media leave */
 };
 
 struct msg_tunnel_event {

@@ -79,7 +79,8 @@ static const struct conf_key peer_keys[] = {
 	  .help = "The peer's certificate, \"file:PATH\" in PEM, to seal keys "
 		  "for it: calls to it by mikey-rsa take one." },
 	{ .name = "ike", .type = CONF_TEXT,
-	  .help = "With media = \"ike\": the address of the peer's end of IKE, "
+	  .help = "With media = \"ike\", but not ike = \"call\" of the profile: "
+		  "the address of the peer's end of IKE, "
 		  "or \"discover\": the one that it says when it is asked by "
 		  "OPTIONS (discover of the profile). Another address that "
 		  "it says later counts once the tunnel to the last one is "
@@ -189,7 +190,7 @@ static bool uses_psk(const struct peer *peer)
 {
 	const struct profile *p = peer->profile;
 
-	return (p->media == MEDIA_IKE && !*peer->ike.cert) ||
+	return (profile_stands(p) && !*peer->ike.cert) ||
 	       profile_keyed_by_psk(p);
 }
 
@@ -197,7 +198,7 @@ static bool uses_psk(const struct peer *peer)
 static int check_psk(const struct conf_node *n, const struct peer *peer,
 		     struct conf_err *err)
 {
-	bool ike = peer->profile->media == MEDIA_IKE;
+	bool ike = profile_stands(peer->profile);
 
 	if (uses_psk(peer) && !*peer->psk)
 		return conf_fail(err, n, "peers: %s: profile \"%.60s\" uses a "
@@ -265,7 +266,13 @@ static int check_peer(const struct policy *p, const struct conf_node *n,
 		return conf_fail(err, n, "peers: %s: no profile \"%.60s\" in "
 				 "profiles", peer->name,
 				 conf_text(n, "profile"));
-	if ((peer->profile->media == MEDIA_IKE) !=
+	if (peer->profile->ike_call &&
+	    (peer->ike.at.family || peer->ike.discover))
+		return conf_fail(err, n, "peers: %s: with ike = \"call\" of "
+				 "its profile each call says where the far "
+				 "end is; leave the peer's ike out, and "
+				 "what goes with it", peer->name);
+	if (profile_stands(peer->profile) !=
 	    (peer->ike.at.family || peer->ike.discover))
 		return conf_fail(err, n, "peers: %s: ike = \"ADDRESS\" and a "
 				 "profile with media = \"ike\" go together; "
@@ -495,6 +502,14 @@ bool policy_uses(const struct policy *p, enum media_way way)
 {
 	for (size_t i = 0; i < p->n_peers; i++)
 		if (p->peers[i].profile->media == way)
+			return true;
+	return false;
+}
+
+bool policy_ike_calls(const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_peers; i++)
+		if (p->peers[i].profile->ike_call)
 			return true;
 	return false;
 }

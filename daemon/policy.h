@@ -25,7 +25,7 @@ struct peer {
 	const char *psk;       /* "file:PATH", or "" */
 	const char *cert;      /* "file:PATH", or "" */
 	const struct profile *profile;
-	struct tunnel_peer ike; /* MEDIA_IKE */
+	struct tunnel_peer ike; /* profile_stands() */
 	/* MEDIA_ESP, but not with ESP_MEDIA: what its tunnels may be for */
 	struct net esp_nets[TUNNEL_NETS_MAX];
 	size_t n_esp_nets;
@@ -68,6 +68,8 @@ bool policy_hides(const struct policy *p);
 bool policy_tunnels(const struct policy *p);
 /* Whether some of them are of this kind. */
 bool policy_uses(const struct policy *p, enum media_way way);
+/* Whether charon makes some of them for each call (ike = "call"). */
+bool policy_ike_calls(const struct policy *p);
 
 /* The i-th file of our credential, in the order in which to read them; false
  * when there are no more. */

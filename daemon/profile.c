@@ -69,7 +69,9 @@ static const char *const esp_suites[] = {
 	"AES_256_CBC_HMAC_SHA256_128", "AES_128_CBC_HMAC_SHA1_96",
 	"AES_256_CBC_HMAC_SHA1_96", "3DES_CBC_HMAC_SHA1_96", NULL
 };
-static const char *const ikes[] = { "standing", "after", "before", NULL };
+static const char *const ikes[] = {
+	"standing", "after", "before", "call", NULL
+};
 static const char *const ike_sdps[] = { "none", "send", "require", NULL };
 static const char *const discovers[] = { "none", "ask", "require", NULL };
 static const char *const trusts[] = { "ca", "tofu", NULL };
@@ -198,7 +200,8 @@ static const struct conf_key profile_keys[] = {
 		  "tunnel.ports, where "
 		  "nothing passes but in a tunnel. ike: as they are, too, in "
 		  "a tunnel to the peer that strongSwan's charon raises (ike "
-		  "of the peer, group vici), without keying. ike+srtp: in that "
+		  "of the peer, group vici), without keying, or with one that "
+		  "each call has for itself (ike = \"call\"). ike+srtp: in that "
 		  "tunnel, and in it by SRTP, too, which keying agrees on: who "
 		  "gets into charon hears nothing. esp+srtp: as esp, and in "
 		  "the tunnels by SRTP, too (suites), which the same keying "
@@ -210,7 +213,7 @@ static const struct conf_key profile_keys[] = {
 	  .dflt = "AES_128_GCM,AES_256_GCM",
 	  .help = "Suites of ESP that may be used with media = \"esp\", best "
 		  "first; with media = \"ike\" those that are of one kind with "
-		  "the first. Those with SHA1 are for calls of old peers that "
+		  "the first (with ike = \"call\" any). Those with SHA1 are for calls of old peers that "
 		  "key ESP in the dialect of 2005 (mikey.legacy, esp_scope = "
 		  "\"host\"): they are taken there and never offered." },
 	{ .name = "esp_scope", .type = CONF_WORD, .choices = scopes,
@@ -243,8 +246,14 @@ static const struct conf_key profile_keys[] = {
 		  "phone has the answer once it is up. before: the same, but "
 		  "it is up before anybody's phone rings, as a security "
 		  "precondition (RFC 5027), or the call ends with 580; not "
-		  "with ike+srtp, nor with a body that is sealed. Both ends "
-		  "must be set to the same." },
+		  "with ike+srtp, nor with a body that is sealed. call: each "
+		  "call has tunnels of its own, one a media line, as with "
+		  "media = \"esp\": keying (any of mikey) proves the ends and "
+		  "agrees on a pre-shared key for that tunnel alone, by which "
+		  "the two charons raise it; IKE needs nothing of the peer's "
+		  "beforehand, neither address nor key. Not with ike+srtp, nor "
+		  "behind a NAT (outside.public). Both ends must be set to the "
+		  "same." },
 	{ .name = "ike_sdp", .type = CONF_WORD, .choices = ike_sdps,
 	  .dflt = "none",
 	  .help = "With media = \"ike\": whether SDP has IKE in it (RFC 6193), "
@@ -427,8 +436,8 @@ bool profile_keyed_by_psk(const struct profile *p)
 
 static const char *against_media(const struct profile *p)
 {
-	if (p->media == MEDIA_IKE && p->n_keying && !p->srtp_within)
-		return "keying (\"ike+srtp\" does)";
+	if (profile_stands(p) && p->n_keying && !p->srtp_within)
+		return "keying (\"ike+srtp\" and ike = \"call\" do)";
 	if (p->media == MEDIA_IKE && p->srtp_within && profile_keyed_by_psk(p))
 		return "keying by mikey-psk or mikey-dhhmac, since charon has "
 		       "the pre-shared key";
@@ -493,7 +502,7 @@ static int read_media(const struct conf_node *n, struct profile *p,
 	for (size_t i = 0; i < conf_texts(n, "esp") && i < ESP_SUITES; i++)
 		p->esp[p->n_esp++] =
 			esp_suite_by_name(conf_text_at(n, "esp", i));
-	if (p->ike_after && p->media != MEDIA_IKE)
+	if ((p->ike_after || p->ike_call) && p->media != MEDIA_IKE)
 		return conf_fail(err, n, "profiles.%s.ike: it says when the "
 				 "tunnel of media = \"ike\" is there; set "
 				 "that, or leave it out", p->name);
@@ -502,6 +511,15 @@ static int read_media(const struct conf_node *n, struct profile *p,
 				 "go with %s; leave one of them out", p->name,
 				 p->body ? "a body that is sealed"
 					 : "media = \"ike+srtp\"");
+	if (p->ike_call && p->srtp_within)
+		return conf_fail(err, n, "profiles.%s.ike: \"call\" keys its "
+				 "tunnels by the keying that \"ike+srtp\" has "
+				 "for SRTP; set media = \"ike\", or leave it "
+				 "out", p->name);
+	if (p->ike_sdp != IKE_SDP_NONE && p->ike_call)
+		return conf_fail(err, n, "profiles.%s.ike_sdp: it does not go "
+				 "with ike = \"call\", whose keying says all "
+				 "that IKE must know; leave it out", p->name);
 	if (p->ike_sdp != IKE_SDP_NONE && p->media != MEDIA_IKE)
 		return conf_fail(err, n, "profiles.%s.ike_sdp: it says what "
 				 "SDP tells of the tunnel of media = \"ike\"; "
@@ -559,14 +577,15 @@ int profile_read(const struct conf_node *n, struct profile *p,
 		p->suites[p->n_suites++] =
 			suite_by_name(conf_text_at(n, "suites", i));
 	p->ike_before = !strcmp(conf_text(n, "ike"), "before");
-	p->ike_after = strcmp(conf_text(n, "ike"), "standing");
+	p->ike_call = !strcmp(conf_text(n, "ike"), "call");
+	p->ike_after = p->ike_before || !strcmp(conf_text(n, "ike"), "after");
 	while (strcmp(ike_sdps[p->ike_sdp], conf_text(n, "ike_sdp")))
 		p->ike_sdp++;
 	while (strcmp(discovers[p->discover], conf_text(n, "discover")))
 		p->discover++;
 	read_way(n, p);
 	if (p->need != NEED_FORBID && !p->n_keying &&
-	    (p->media != MEDIA_IKE || p->srtp_within))
+	    (!profile_stands(p) || p->srtp_within))
 		return conf_fail(err, n, "profiles.%s.keying: need = "
 				 "\"%s\" takes a way of keying, like "
 				 "\"mikey-psk\"", p->name, needs[p->need]);
@@ -582,6 +601,16 @@ int profile_read(const struct conf_node *n, struct profile *p,
 	if (!r)
 		r = read_body(n, p, err);
 	return r ? r : read_media(n, p, err);
+}
+
+bool profile_keys_tunnels(const struct profile *p)
+{
+	return p->media == MEDIA_ESP || p->ike_call;
+}
+
+bool profile_stands(const struct profile *p)
+{
+	return p->media == MEDIA_IKE && !p->ike_call;
 }
 
 bool profile_uses_certs(const struct profile *p)

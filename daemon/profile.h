@@ -47,7 +47,8 @@ enum hide {
 enum media_way {
 	MEDIA_SRTP,
 	MEDIA_ESP, /* keyed by MIKEY, in the kernel; perhaps SRTP in it */
-	MEDIA_IKE  /* in a tunnel that charon keeps to the peer */
+	MEDIA_IKE  /* in a tunnel that charon keeps to the peer, or with
+	              ike_call in tunnels that it makes for each call */
 };
 
 /* IKE in SDP (RFC 6193), with MEDIA_IKE. */
@@ -92,6 +93,8 @@ struct profile {
 	bool srtp_within; /* and there in SRTP: "esp+srtp", "ike+srtp" */
 	bool ike_after; /* ike = "after" or "before": while calls use it */
 	bool ike_before; /* the latter; MEDIA_IKE */
+	bool ike_call; /* ike = "call": each call has its own, by a key that
+	                  its keying agreed on; MEDIA_IKE */
 	enum ike_sdp ike_sdp;
 	enum discover discover;
 	enum esp_suite esp[ESP_SUITES]; /* best first */
@@ -106,6 +109,11 @@ extern const struct conf_group profiles_group;
 /* Into one that is all zero. E_CONF: *err says what does not go together. */
 int profile_read(const struct conf_node *n, struct profile *p,
 		 struct conf_err *err);
+/* Whether its keying keys tunnels, and not streams: the kernel's, or charon's
+ * of each call. */
+bool profile_keys_tunnels(const struct profile *p);
+/* Whether charon keeps one tunnel to the peer, for all its calls. */
+bool profile_stands(const struct profile *p);
 /* Whether a pre-shared key is among its ways of keying. */
 bool profile_keyed_by_psk(const struct profile *p);
 /* Whether its keying or its bodies need certificates. */

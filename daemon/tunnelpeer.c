@@ -199,7 +199,7 @@ static const struct peer *ike_peer(const struct policy *policy,
 {
 	const struct peer *p = policy_peer(policy, name);
 
-	return p && p->profile->media == MEDIA_IKE ? p : NULL;
+	return p && profile_stands(p->profile) ? p : NULL;
 }
 
 static bool same_nets(const struct tunnel_peer *a, const struct tunnel_peer *b)
@@ -229,7 +229,7 @@ static bool all_in(const struct policy *from, const struct policy *in)
 	const struct peer *p;
 
 	for (size_t i = 0; (p = policy_at(from, i)); i++)
-		if (p->profile->media == MEDIA_IKE &&
+		if (profile_stands(p->profile) &&
 		    !same_peer(p, ike_peer(in, p->name)))
 			return false;
 	return true;

@@ -15,7 +15,8 @@
 struct peer;
 struct policy;
 
-/* A peer to which charon keeps a tunnel. */
+/* A peer to which charon keeps a tunnel; of one whose calls have their own it
+ * is all 0. */
 struct tunnel_peer {
 	struct addr at;  /* its end of IKE; family 0: none ... */
 	bool discover;   /* ... but where OPTIONS finds it (ike = "discover") */
@@ -59,7 +60,8 @@ bool tunnelpeers_same_nets(const struct policy *a, const struct policy *b);
  * clear since `now` began, by the routes of next: none has a new port. */
 bool tunnelpeers_same_ports(const struct policy *now,
 			    const struct policy *next);
-/* Whether both have the same peers with media = "ike", with the same key, ends,
+/* Whether both have the same peers with media = "ike" and a tunnel for all
+ * their calls, with the same key, ends,
  * time and suites: charon's tunnels are those of the start. */
 bool tunnelpeers_same(const struct policy *a, const struct policy *b);
 

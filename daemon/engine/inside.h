@@ -102,7 +102,9 @@ struct call {
 	enum need need;    /* of its profile, when it began */
 	enum body_mode body; /* the same way: how its SDP goes outside */
 	enum hide hide;    /* the same way: whom their header does not name */
-	bool tunnelled;    /* the same way: its media go in ESP */
+	bool tunnelled;    /* the same way: its media go in ESP, in tunnels of
+	                      its own ... */
+	bool ike_call;     /* ... that charon raises, not the kernel */
 	enum mime_keyed_form package; /* as the far end writes them */
 	enum esp_scope scope; /* the same way: what the tunnel is for */
 	struct net behind[ESP_SELECTORS_MAX]; /* the far end of the

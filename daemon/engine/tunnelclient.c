@@ -37,7 +37,8 @@ static void drop(struct engine *e, uint32_t *tunnel)
 
 int tunnelclient_reserve(struct call *c, struct job *j)
 {
-	struct msg_tunnel_reserve m = { .call = c->id, .scope = c->scope };
+	struct msg_tunnel_reserve m = { .call = c->id, .scope = c->scope,
+					.ike = c->ike_call };
 	int r;
 
 	if (c->carried)

@@ -354,7 +354,7 @@ static void give_keys(struct keeper *k)
 	struct msg_ike_key m;
 
 	for (size_t i = 0; (p = policy_at(policy, i)); i++) {
-		if (p->profile->media != MEDIA_IKE)
+		if (!profile_stands(p->profile))
 			continue;
 		memset(&m, 0, sizeof m);
 		snprintf(m.peer, sizeof m.peer, "%s", p->name);

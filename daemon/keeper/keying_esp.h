@@ -15,6 +15,8 @@
 struct esp_terms {
 	const enum esp_suite *suites; /* allowed, best first */
 	size_t n_suites;
+	bool ike; /* IKE raises them, by a pre-shared key for each; then mode
+	             is ESP_TUNNEL and scope ESP_MEDIA */
 	enum esp_mode mode;   /* both sides must want the same */
 	enum esp_scope scope; /* likewise */
 	size_t n;             /* tunnels: 1, or with ESP_MEDIA one for each
@@ -46,6 +48,8 @@ struct esp_tunnel {
 /* What came out. n is 0 when SRTP alone was keyed. Holds secrets: wipe it. */
 struct esp_result {
 	size_t n;
+	enum tunnel_ike ike; /* who raises them; keys are as in struct
+	                        msg_tunnel_key then */
 	enum esp_suite suite;
 	enum esp_mode mode;
 	enum esp_scope scope;

@@ -115,6 +115,7 @@ static void fill_tunnel(struct msg_tunnel_key *key,
 		.life_s = esp->life_s, .life_kib = esp->life_kib,
 		.window = esp->window, .mode = (uint8_t)esp->mode,
 		.scope = (uint8_t)esp->scope, .udp = t->udp,
+		.ike = esp->ike,
 		.near = t->near, .far = t->far, .in = t->in, .out = t->out,
 	};
 	strncpy(key->peer, what->peer, sizeof key->peer - 1);

@@ -166,6 +166,9 @@ static const char *tunnels_change(const struct policy *now,
 		    policy_uses(next, rows[i].way))
 			return policy_uses(next, rows[i].way) ? rows[i].added
 							      : rows[i].gone;
+	if (policy_ike_calls(now) != policy_ike_calls(next))
+		return "a peer's profile has ike = \"call\" now and none had "
+		       "before, or none has it any more";
 	if (!tunnelpeers_same_nets(now, next))
 		return "other peers have esp_scope = \"net\", or their "
 		       "esp_nets changed";

@@ -157,7 +157,7 @@ static const struct peer *peer_of(const struct policy *policy,
 {
 	const struct peer *p = policy_peer(policy, name);
 
-	return p && p->profile->media == MEDIA_IKE ? p : NULL;
+	return p && profile_stands(p->profile) ? p : NULL;
 }
 
 static int no_tunnel(struct msg_tunnel_used *reply, const char *why)
@@ -434,7 +434,7 @@ static void answer_list(struct listing *l, const char *trouble)
 	for (size_t i = 0; (p = policy_at(u->conf.policy, i)); i++) {
 		const char *why = s->down(s->state, p->name);
 
-		if (why && p->profile->media == MEDIA_IKE)
+		if (why && profile_stands(p->profile))
 			uselist_down(&l->list, p->name, why);
 	}
 	text = uselist_text(&l->list, trouble);

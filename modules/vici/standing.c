@@ -483,7 +483,7 @@ static int begin(void *state, struct event_base *base,
 	c->of = settings;
 	r = ike_new(base, &c->settings, &ops, c, &c->ike);
 	for (size_t i = 0; !r && (p = policy_at(policy, i)); i++)
-		if (p->profile->media == MEDIA_IKE)
+		if (profile_stands(p->profile))
 			r = stand_up(c, p);
 	if (r)
 		end(c);

@@ -75,6 +75,7 @@ static void take(struct call *c, struct call *way)
 	c->emergency = way->emergency;
 	c->rung = RUNG_SEALED;
 	c->tunnelled = way->tunnelled;
+	c->ike_call = way->ike_call;
 	c->scope = way->scope;
 	c->carried = way->carried;
 	c->within = way->within;

@@ -88,10 +88,12 @@ static int set_peer(struct call *c, const struct peer *p)
 		c->body = p->profile->body;
 		c->hide = p->profile->hide;
 	}
-	c->tunnelled = p && !c->emergency && p->profile->media == MEDIA_ESP;
+	c->tunnelled = p && !c->emergency &&
+		       profile_keys_tunnels(p->profile);
+	c->ike_call = c->tunnelled && p->profile->ike_call;
 	c->scope = p ? p->profile->esp_scope : ESP_MEDIA;
 	/* plain in all but the way that its media go */
-	c->carried = p && !c->emergency && p->profile->media == MEDIA_IKE;
+	c->carried = p && !c->emergency && profile_stands(p->profile);
 	c->within = (c->carried || c->tunnelled) && p->profile->srtp_within;
 	/* RTP/AVP, then, and a tunnel around it (the profile requires it) */
 	c->avp = c->tunnelled && !c->within;

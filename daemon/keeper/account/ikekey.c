@@ -16,7 +16,7 @@ void ikekey_answer(const struct policy *policy, const struct secret *psk,
 		out->err = E_NOTFOUND;
 		return;
 	}
-	if (p->profile->media != MEDIA_IKE) {
+	if (!profile_stands(p->profile)) {
 		out->err = E_POLICY;
 		return;
 	}
