@@ -887,8 +887,8 @@ struct msg_ike_found {
 enum tunnel_event {
 	TUNNEL_EVENT_SOFT = 1, /* new keys are wanted */
 	TUNNEL_EVENT_GONE = 2, /* an SA is no more; nothing passes */
-	TUNNEL_EVENT_UP = 3    /* the far end has raised what waited for it
-	                          (TUNNEL_IKE_WAITS): only now may media leave */
+	TUNNEL_EVENT_UP = 3    /* the far end raised what waited for it
+	                          (TUNNEL_IKE_WAITS): media may leave now */
 };
 
 struct msg_tunnel_event {

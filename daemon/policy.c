@@ -79,8 +79,8 @@ static const struct conf_key peer_keys[] = {
 	  .help = "The peer's certificate, \"file:PATH\" in PEM, to seal keys "
 		  "for it: calls to it by mikey-rsa take one." },
 	{ .name = "ike", .type = CONF_TEXT,
-	  .help = "With media = \"ike\", but not ike = \"call\" of the profile: "
-		  "the address of the peer's end of IKE, "
+	  .help = "With media = \"ike\", but not ike = \"call\" of the "
+		  "profile: the address of the peer's end of IKE, "
 		  "or \"discover\": the one that it says when it is asked by "
 		  "OPTIONS (discover of the profile). Another address that "
 		  "it says later counts once the tunnel to the last one is "

@@ -200,10 +200,10 @@ static const struct conf_key profile_keys[] = {
 		  "tunnel.ports, where "
 		  "nothing passes but in a tunnel. ike: as they are, too, in "
 		  "a tunnel to the peer that strongSwan's charon raises (ike "
-		  "of the peer, group vici), without keying, or with one that "
-		  "each call has for itself (ike = \"call\"). ike+srtp: in that "
-		  "tunnel, and in it by SRTP, too, which keying agrees on: who "
-		  "gets into charon hears nothing. esp+srtp: as esp, and in "
+		  "of the peer, group vici), without keying, or with ike = "
+		  "\"call\" in tunnels that each call's keying agrees on. "
+		  "ike+srtp: in the peer's tunnel, and in it by SRTP, too, "
+		  "which keying agrees on: who gets into charon hears nothing. esp+srtp: as esp, and in "
 		  "the tunnels by SRTP, too (suites), which the same keying "
 		  "messages agree on: a call has both or nothing. Both ends "
 		  "must be set to the same; with need = \"require\" only. "
@@ -213,9 +213,10 @@ static const struct conf_key profile_keys[] = {
 	  .dflt = "AES_128_GCM,AES_256_GCM",
 	  .help = "Suites of ESP that may be used with media = \"esp\", best "
 		  "first; with media = \"ike\" those that are of one kind with "
-		  "the first (with ike = \"call\" any). Those with SHA1 are for calls of old peers that "
-		  "key ESP in the dialect of 2005 (mikey.legacy, esp_scope = "
-		  "\"host\"): they are taken there and never offered." },
+		  "the first (with ike = \"call\" any). Those with SHA1 are "
+		  "for calls of old peers that key ESP in the dialect of 2005 "
+		  "(mikey.legacy, esp_scope = \"host\"): they are taken there "
+		  "and never offered." },
 	{ .name = "esp_scope", .type = CONF_WORD, .choices = scopes,
 	  .dflt = "media",
 	  .help = "What the tunnels of media = \"esp\" are for; both ends "
@@ -601,16 +602,6 @@ int profile_read(const struct conf_node *n, struct profile *p,
 	if (!r)
 		r = read_body(n, p, err);
 	return r ? r : read_media(n, p, err);
-}
-
-bool profile_keys_tunnels(const struct profile *p)
-{
-	return p->media == MEDIA_ESP || p->ike_call;
-}
-
-bool profile_stands(const struct profile *p)
-{
-	return p->media == MEDIA_IKE && !p->ike_call;
 }
 
 bool profile_uses_certs(const struct profile *p)

@@ -111,9 +111,17 @@ int profile_read(const struct conf_node *n, struct profile *p,
 		 struct conf_err *err);
 /* Whether its keying keys tunnels, and not streams: the kernel's, or charon's
  * of each call. */
-bool profile_keys_tunnels(const struct profile *p);
+static inline bool profile_keys_tunnels(const struct profile *p)
+{
+	return p->media == MEDIA_ESP || p->ike_call;
+}
+
 /* Whether charon keeps one tunnel to the peer, for all its calls. */
-bool profile_stands(const struct profile *p);
+static inline bool profile_stands(const struct profile *p)
+{
+	return p->media == MEDIA_IKE && !p->ike_call;
+}
+
 /* Whether a pre-shared key is among its ways of keying. */
 bool profile_keyed_by_psk(const struct profile *p);
 /* Whether its keying or its bodies need certificates. */

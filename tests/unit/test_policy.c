@@ -210,6 +210,9 @@ static void files_of_the_credential_are_listed(void **state)
 #define IKE "profiles = { i = { need = \"require\"; media = \"ike\"; }; }; " \
 	"peers = ( { match = \"*\"; profile = \"i\"; "
 
+#define CALL "profiles = { i = { need = \"require\"; media = \"ike\"; " \
+	"ike = \"call\"; keying = [ \"mikey-psk\" ]; "
+
 #define ESP_PEER(scope) "profiles = { e = { need = \"require\"; media = " \
 	"\"esp\"; keying = [ \"mikey-psk\" ]; esp_scope = \"" scope "\"; " \
 	"}; }; peers = ( { match = \"*\"; profile = \"e\"; psk = " \
@@ -441,6 +444,36 @@ static const struct {
 	  "ike_sdp = \"require\"; }; }; peers = ( { match = \"*\"; "
 	  "profile = \"i\"; ike = \"192.0.2.1\"; ike_ca = \"file:x\"; } );",
 	  "set ike_cert in place of ike_ca" },
+	{ "profiles = { i = { need = \"require\"; media = \"esp\"; "
+	  "keying = [ \"mikey-psk\" ]; ike = \"call\"; }; };",
+	  "profiles.i.ike: it says when the tunnel" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; "
+	  "ike = \"call\"; }; };", "i.keying: need = \"require\"" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike+srtp\"; "
+	  "ike = \"call\"; keying = [ \"mikey-dh\" ]; }; };",
+	  "profiles.i.ike: \"call\" keys its tunnels" },
+	{ CALL "ike_sdp = \"send\"; }; };",
+	  "it does not go with ike = \"call\"" },
+	{ CALL "esp_scope = \"host\"; }; };", "it says what tunnels of" },
+	{ CALL "body = \"sign\"; }; };", "does not go with body" },
+	{ CALL "late = \"allow\"; }; };", "does not go with late" },
+	{ CALL "answer = \"early\"; }; };", "does not go with answer" },
+	{ CALL "esp = []; }; };", "takes at least one suite" },
+	{ CALL "esp = [ \"AES_128_CBC_HMAC_SHA1_96\" ]; }; };",
+	  "suites with SHA1" },
+	{ "profiles = { i = { need = \"prefer\"; media = \"ike\"; ike = "
+	  "\"call\"; keying = [ \"mikey-psk\" ]; }; };",
+	  "does not go with a need" },
+	{ "profiles = { i = { need = \"require\"; media = \"ike\"; ike = "
+	  "\"call\"; keying = [ \"sdes\" ]; }; };",
+	  "does not go with keying by sdes" },
+	{ CALL "}; }; peers = ( { match = \"*\"; profile = \"i\"; psk = "
+	  "\"file:x\"; ike = \"192.0.2.1\"; } );",
+	  "leave the peer's ike out" },
+	{ CALL "}; }; peers = ( { match = \"*\"; profile = \"i\"; psk = "
+	  "\"file:x\"; ike_id = \"b\"; } );", "or leave them out" },
+	{ CALL "}; }; peers = ( { match = \"*\"; profile = \"i\"; } );",
+	  "uses a pre-shared key, but the peer has none" },
 	{ "profiles = { i = { need = \"prefer\"; media = \"ike\"; "
 	  "}; };",
 	  "profiles.i.media: \"ike\" does not go with a need" },
