@@ -178,6 +178,7 @@ static const char *protocol_of(const struct mikey_payload *p)
 {
 	return p->kind == 0 ? " (SRTP)" :
 	       p->kind == MIKEY_PROTOCOL_ESP ? " (ESP)" :
+	       p->kind == MIKEY_PROTOCOL_IKE ? " (ESP by IKE)" :
 	       p->kind == MIKEY_PROTOCOL_2005 ? " (ESP, dialect of 2005)" : "";
 }
 

@@ -31,8 +31,10 @@ static const enum suite srtp[] = {
 };
 static const uint32_t ssrc[2] = { 0x11111111, 0x22222222 };
 
-/* One gateway of each scope, then two that have two lines of SRTP in it. */
-#define GATEWAYS 5
+/* One gateway of each scope, two that have two lines of SRTP in it, and one for
+ * whose lines IKE raises tunnels. */
+#define GATEWAYS 6
+#define BY_IKE 5
 
 struct gateway {
 	struct esp_end near[2];
@@ -75,13 +77,34 @@ static void gateways(struct gateway g[GATEWAYS])
 			.life_s = 3600, .window = 64,
 			.nets = g[i].nets, .n_nets = i != 1,
 		};
-	for (size_t i = 3; i < GATEWAYS; i++) {
+	for (size_t i = 3; i < BY_IKE; i++) {
 		g[i] = g[i - 3];
 		g[i].esp.near = g[i].near;
 		g[i].esp.nets = g[i].nets;
 		g[i].esp.n_suites = 4; /* without those of old peers */
 		g[i].esp.srtp = true;
 	}
+	g[BY_IKE] = g[1];
+	g[BY_IKE].esp.near = g[BY_IKE].near;
+	g[BY_IKE].esp.ike = true;
+	g[BY_IKE].esp.mode = ESP_TUNNEL;
+}
+
+/* IKE has one key of each tunnel, the kernel one of each direction. */
+static void check_keys(const struct esp_result *res, const struct esp_tunnel *x)
+{
+	static const uint8_t none[ESP_KEY_MAX];
+
+	must(x->in.suite == res->suite && x->out.suite == res->suite);
+	if (!res->ike) {
+		must(x->in.key_len >= 16);
+		must(memcmp(x->in.key, x->out.key, x->in.key_len));
+		return;
+	}
+	must(x->in.key_len == TUNNEL_PSK && x->in.auth_len == TUNNEL_NAME);
+	must(memcmp(x->in.key, none, sizeof none));
+	must(!memcmp(x->out.key, none, sizeof none));
+	must(!x->udp && !x->far.at.port);
 }
 
 static void check_result(const struct esp_terms *t,
@@ -107,8 +130,8 @@ static void check_result(const struct esp_terms *t,
 		must(x->near.spi == t->near[i].spi);
 		must(!addr_same_host(&x->far.at, &x->near.at));
 		must(!esp_selectors_meet(&x->far.sel[0], &x->near.sel[0]));
-		must(x->in.suite == res->esp.suite && x->in.key_len >= 16);
-		must(memcmp(x->in.key, x->out.key, x->in.key_len));
+		must(!res->esp.ike == !t->ike);
+		check_keys(&res->esp, x);
 	}
 }
 

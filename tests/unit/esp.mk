@@ -11,6 +11,14 @@ TESTS += tests/unit/test_mikey_esp_psk
 tests_unit_test_mikey_esp_psk_SOURCES = tests/unit/test_mikey_esp_psk.c \
 	tests/unit/esp_pair.h tests/unit/mikey_pair.h
 tests_unit_test_mikey_esp_psk_LDADD = $(MIKEY_TEST_LIBS)
+EXTRA_DIST += tests/vectors/mikey_ike_keys.json tests/vectors/mikey_ike_keys.py
+check_PROGRAMS += tests/unit/test_mikey_ike
+TESTS += tests/unit/test_mikey_ike
+tests_unit_test_mikey_ike_SOURCES = tests/unit/test_mikey_ike.c \
+	tests/unit/esp_pair.h tests/unit/mikey_pair.h \
+	tests/unit/mikey_vectors.h
+tests_unit_test_mikey_ike_CPPFLAGS = $(AM_CPPFLAGS) $(MIKEY_VECTORS)
+tests_unit_test_mikey_ike_LDADD = $(MIKEY_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_mikey_esp_certs
 TESTS += tests/unit/test_mikey_esp_certs
 tests_unit_test_mikey_esp_certs_SOURCES = tests/unit/test_mikey_esp_certs.c \

@@ -91,6 +91,14 @@ static inline void esp_open_lines(struct esp_sides *s, size_t n)
 	s->a.t.scope = s->b.t.scope = ESP_MEDIA;
 }
 
+/* Lines, whose tunnels IKE raises. */
+static inline void esp_open_ike(struct esp_sides *s, size_t n)
+{
+	esp_open_lines(s, n);
+	s->a.t.ike = s->b.t.ike = true;
+	s->a.t.mode = s->b.t.mode = ESP_TUNNEL;
+}
+
 /* The same for a network behind each. */
 static inline void esp_open_nets(struct esp_sides *s)
 {
@@ -125,6 +133,40 @@ static inline void esp_same_end(const struct esp_end *a,
 		assert_int_equal(x->port, y->port);
 		assert_int_equal(x->mask, y->mask);
 		assert_int_equal(x->protocol, y->protocol);
+	}
+}
+
+/* a offered. Both have the same key and name for each tunnel, none twice. */
+static inline void esp_same_ike(const struct esp_result *a,
+				const struct esp_result *b)
+{
+	assert_true(a->n > 0);
+	assert_int_equal(a->n, b->n);
+	assert_int_equal(a->ike, TUNNEL_IKE_BEGINS);
+	assert_int_equal(b->ike, TUNNEL_IKE_WAITS);
+	assert_int_equal(a->suite, b->suite);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct esp_tunnel *x = &a->tunnel[i], *y = &b->tunnel[i];
+		const struct esp_key none = { .suite = (uint16_t)a->suite };
+
+		assert_int_equal(x->in.suite, a->suite);
+		assert_int_equal(x->in.key_len, TUNNEL_PSK);
+		assert_int_equal(x->in.auth_len, TUNNEL_NAME);
+		assert_int_equal(x->in.salt_len, 0);
+		assert_memory_equal(&x->in, &y->in, sizeof x->in);
+		assert_memory_equal(&x->out, &none, sizeof none);
+		assert_memory_equal(&y->out, &none, sizeof none);
+		esp_same_end(&x->near, &y->far);
+		esp_same_end(&x->far, &y->near);
+		assert_false(x->udp || y->udp);
+		for (size_t k = 0; k < i; k++) {
+			const struct esp_key *other = &a->tunnel[k].in;
+
+			assert_memory_not_equal(x->in.key, other->key,
+						TUNNEL_PSK);
+			assert_memory_not_equal(x->in.auth, other->auth,
+						TUNNEL_NAME);
+		}
 	}
 }
 

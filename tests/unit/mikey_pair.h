@@ -115,7 +115,7 @@ static inline void seal_offer(struct pair *p, struct mikey_message *m)
 	p->offer = b;
 }
 
-/* Writes m as the answer again, its V right. */
+/* Writes m as the answer (RFC 3830 3.1) again, its V right. */
 static inline void seal_answer(struct pair *p, struct mikey_message *m)
 {
 	struct mikey_message offer;

@@ -143,6 +143,29 @@ static void every_shape_of_tunnel_is_agreed_on(void **state)
 	}
 }
 
+static void keys_of_ike_are_agreed_on(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_METHODS; i++) {
+		struct cert_pair p;
+		struct esp_sides s;
+
+		esp_open_ike(&s, 2);
+		esp_pair_open(&p, methods[i], &s);
+		assert_int_equal(pair_offer(&p), 0);
+		assert_int_equal(pair_answer(&p), 0);
+		assert_int_equal(pair_finish(&p), 0);
+		esp_same_ike(&p.calling.esp, &p.called.esp);
+		pair_close(&p);
+		s.b.t.ike = false; /* and by no method for the kernel */
+		esp_pair_open(&p, methods[i], &s);
+		assert_int_equal(pair_offer(&p), 0);
+		assert_int_equal(pair_answer(&p), E_UNSUPPORTED);
+		assert_non_null(strstr(p.fault.text, "242, not ESP"));
+		pair_close(&p);
+	}
+}
+
 /* Where the answer is dear, a check comes first and has no keys. */
 static void a_check_has_no_keys(void **state)
 {
@@ -298,6 +321,7 @@ int main(void)
 		cmocka_unit_test(both_ends_agree),
 		cmocka_unit_test(srtp_goes_in_the_tunnels),
 		cmocka_unit_test(every_shape_of_tunnel_is_agreed_on),
+		cmocka_unit_test(keys_of_ike_are_agreed_on),
 		cmocka_unit_test(a_check_has_no_keys),
 		cmocka_unit_test(every_byte_of_an_offer_counts),
 		cmocka_unit_test(every_byte_of_an_answer_counts),

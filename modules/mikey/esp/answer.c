@@ -32,10 +32,11 @@ static int check_session(struct mikey_incoming *in, size_t i)
 	const struct mikey_cs *cs = &in->offer.cs[i];
 	const struct mikey_cs *first = &in->offer.cs[0];
 
-	if (cs->protocol != MIKEY_PROTOCOL_ESP)
+	if (cs->protocol != mikey_esp_protocol(in->t->esp->ike))
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SP, "crypto "
 			      "session %zu of the MIKEY offer is of protocol "
-			      "%u, not ESP", i + 1, cs->protocol);
+			      "%u, not ESP%s", i + 1, cs->protocol,
+			      in->t->esp->ike ? " by IKE" : "");
 	if (cs->id != i + 1 || cs->s)
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_OTHER, "crypto "
 			      "session %zu of the MIKEY offer has another "
@@ -102,7 +103,7 @@ static int read_policy(struct mikey_incoming *in, unsigned no,
 	const char *why;
 	int r;
 
-	if (!sp || sp->kind != MIKEY_PROTOCOL_ESP)
+	if (!sp || sp->kind != mikey_esp_protocol(t->ike))
 		return REFUSE(in, E_UNSUPPORTED, MIKEY_ERR_SP, "the MIKEY "
 			      "offer has no ESP policy %u", no);
 	r = mikey_esp_policy_get(sp->kind, sp->data, p, &why);
@@ -139,6 +140,7 @@ static int choose_policy(struct mikey_incoming *in)
 	}
 	if (r)
 		return r;
+	got->ike = t->ike ? TUNNEL_IKE_WAITS : TUNNEL_IKE_NONE;
 	got->suite = p.suite;
 	got->mode = p.mode;
 	got->scope = p.scope;

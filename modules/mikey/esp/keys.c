@@ -5,7 +5,11 @@
  * In our profile RAND is followed by the nonces of both ends. So each answer to
  * an offer leads to other keys, though method and TGK be the same (a forked
  * call, an offer sent again to one who lost its memory): no key is ever used
- * for two SAs, which under GCM would give both away (RFC 4106 section 3.1). */
+ * for two SAs, which under GCM would give both away (RFC 4106 section 3.1).
+ *
+ * Where IKE raises the tunnel it has keys of its own; from the session that
+ * runs from the initiator come the pre-shared key that proves both ends of it
+ * (RFC 7296 2.15), and a name for it. */
 #include "modules/mikey/esp/keys.h"
 
 #include "daemon/base/err.h"
@@ -34,6 +38,21 @@ static int derive(const struct mikey_root *root, uint8_t cs,
 	return r;
 }
 
+static int derive_ike(const struct mikey_root *root,
+		      const struct esp_result *esp, struct esp_tunnel *t)
+{
+	uint8_t cs = esp->ike == TUNNEL_IKE_BEGINS ? t->cs_out : t->cs_in;
+	int r;
+
+	t->out = (struct esp_key){ .suite = (uint16_t)esp->suite };
+	t->in = (struct esp_key){ .suite = (uint16_t)esp->suite,
+				  .key_len = TUNNEL_PSK,
+				  .auth_len = TUNNEL_NAME };
+	r = mikey_derive(root, MIKEY_TEK, cs, t->in.key, TUNNEL_PSK);
+	return r ? r : mikey_derive(root, MIKEY_TGK_SALT, cs, t->in.auth,
+				    TUNNEL_NAME);
+}
+
 int mikey_esp_fresh(const struct mikey_root *root, const struct esp_tunnel *t,
 		    uint8_t rand[static MIKEY_RAND_MAX], struct mikey_root *out)
 {
@@ -57,6 +76,8 @@ static int one_tunnel(const struct mikey_root *root,
 
 	if (r)
 		return r;
+	if (esp->ike)
+		return derive_ike(&fresh, esp, t);
 	r = derive(&fresh, t->cs_in, esp, &t->in);
 	return r ? r : derive(&fresh, t->cs_out, esp, &t->out);
 }
@@ -78,21 +99,22 @@ int mikey_esp_keys_check(const struct mikey_keys *keys,
 {
 	const struct esp_suite_info *s = esp_suite_info(esp->suite);
 	const struct mikey_key *k = &keys->key[0];
+	size_t least = esp->ike ? TUNNEL_PSK : s->key_len;
 
 	if (keys->n != 1 || k->type != MIKEY_KEY_TGK || k->kv.type)
 		return mikey_fault(fault, E_UNSUPPORTED, "the MIKEY message "
 				   "has not one TGK, without salt and "
 				   "validity, as ESP takes");
-	if (k->key.len < MIKEY_TGK_MIN || k->key.len < s->key_len)
+	if (k->key.len < MIKEY_TGK_MIN || k->key.len < least)
 		return mikey_fault(fault, E_UNSUPPORTED, "the TGK has %zu "
 				   "bytes, which does not fit %s", k->key.len,
-				   s->name);
+				   esp->ike ? "a key of IKE's" : s->name);
 	return 0;
 }
 
 size_t mikey_esp_tgk_len(const struct esp_terms *t)
 {
-	size_t most = MIKEY_TGK_MIN;
+	size_t most = t->ike ? TUNNEL_PSK : MIKEY_TGK_MIN;
 
 	for (size_t i = 0; i < t->n_suites; i++) {
 		const struct esp_suite_info *s = esp_suite_info(t->suites[i]);

@@ -12,8 +12,8 @@
 /* The longest RAND that leaves room for what our profile puts behind it. */
 #define MIKEY_ESP_RAND_MAX (MIKEY_RAND_MAX - ESP_FRESH_MAX)
 
-/* Fills in and out of each tunnel, whose suite, crypto sessions and fresh bytes
- * are set. root->key is the TGK. */
+/* Fills in and out of each tunnel, or what IKE has of it in their place. Suite,
+ * crypto sessions and fresh bytes are set. root->key is the TGK. */
 int mikey_esp_keys(const struct mikey_root *root, struct esp_result *esp);
 /* The root with both nonces of a tunnel, if it has some, behind RAND: by it no
  * answer leads to keys that another led to. rand is room for that. E_ARG: RAND
@@ -22,7 +22,8 @@ int mikey_esp_fresh(const struct mikey_root *root, const struct esp_tunnel *t,
 		    uint8_t rand[static MIKEY_RAND_MAX],
 		    struct mikey_root *out);
 /* Whether keys that the far end sent will do: one TGK, without salt or
- * validity, as long as the cipher's key. E_UNSUPPORTED. */
+ * validity, as long as the cipher's key, or IKE's pre-shared one.
+ * E_UNSUPPORTED. */
 int mikey_esp_keys_check(const struct mikey_keys *keys,
 			 const struct esp_result *esp,
 			 struct keying_fault *fault);

@@ -66,7 +66,8 @@ void mikey_esp_offer_map(const struct mikey_esp_offer *o,
 	m->n_cs = (uint8_t)(2 * o->n);
 	for (size_t i = 0; i < m->n_cs; i++) {
 		m->cs[i] = (struct mikey_cs){
-			.id = (uint8_t)(i + 1), .protocol = MIKEY_PROTOCOL_ESP,
+			.id = (uint8_t)(i + 1),
+			.protocol = mikey_esp_protocol(o->bounds.ike),
 			.policies = { o->number, o->n_policies },
 		};
 		if (i % 2 == 0)
@@ -83,8 +84,8 @@ void mikey_esp_offer_policies(const struct mikey_esp_offer *o,
 			      struct mikey_message *m)
 {
 	for (size_t i = 0; i < o->n_policies; i++) {
-		struct mikey_payload *p = mikey_add(m, MIKEY_SP,
-						    MIKEY_PROTOCOL_ESP);
+		struct mikey_payload *p = mikey_add(
+			m, MIKEY_SP, mikey_esp_protocol(o->bounds.ike));
 
 		p->extra = o->number[i];
 		p->data = (struct mikey_bytes){ o->params[i],
@@ -110,8 +111,8 @@ static bool same_sessions(const struct mikey_esp_offer *o,
 	for (size_t i = 0; i < 2 * o->n; i++) {
 		const struct mikey_cs *cs = &m->cs[i];
 
-		if (cs->id != i + 1 || cs->protocol != MIKEY_PROTOCOL_ESP ||
-		    cs->s || cs->policies.len != 1 ||
+		if (cs->id != i + 1 || cs->s || cs->policies.len != 1 ||
+		    cs->protocol != mikey_esp_protocol(o->bounds.ike) ||
 		    cs->policies.p[0] != m->cs[0].policies.p[0] ||
 		    cs->policies.p[0] >= o->n_policies)
 			return false;
@@ -127,7 +128,8 @@ static bool same_policy(const struct mikey_esp_offer *o,
 
 	for (size_t i = 0; (p = mikey_find(m, MIKEY_SP, i)); i++)
 		if ((p->kind != MIKEY_PROTOCOL_SRTP || !o->within.n) &&
-		    (p->extra != no || p->kind != MIKEY_PROTOCOL_ESP ||
+		    (p->extra != no ||
+		    p->kind != mikey_esp_protocol(o->bounds.ike) ||
 		     !is_bytes(p->data, o->params[no], o->params_len[no])))
 			return false;
 	return true;
@@ -195,6 +197,7 @@ int mikey_esp_offer_answered(const struct mikey_esp_offer *o,
 		r = mikey_within_answered(&o->within, m, out, fault);
 	if (r)
 		return r;
+	got.ike = o->bounds.ike ? TUNNEL_IKE_BEGINS : TUNNEL_IKE_NONE;
 	got.suite = p->suite;
 	got.mode = p->mode;
 	got.scope = p->scope;

@@ -27,6 +27,18 @@ static bool is_loopback(const struct addr *a)
 
 /* -- our own -------------------------------------------------------------- */
 
+/* Whether the terms are those of tunnels that IKE raises, if it is to do so: it
+ * finds NATs itself. */
+static bool ike_fits(const struct esp_terms *t)
+{
+	if (!t->ike)
+		return true;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->near[i].natted || t->near[i].at.port)
+			return false;
+	return t->mode == ESP_TUNNEL && t->scope == ESP_MEDIA;
+}
+
 static int check_near(const struct esp_terms *t, struct keying_fault *fault)
 {
 	const char *why;
@@ -73,12 +85,17 @@ int mikey_esp_terms(const struct esp_terms *t, bool legacy,
 	    t->window > ESP_WINDOW_MAX)
 		return mikey_fault(fault, E_ARG, "tunnels, their lifetime or "
 				   "their replay window are out of bounds");
+	if (!ike_fits(t))
+		return mikey_fault(fault, E_ARG, "IKE raises tunnels of lines "
+				   "of media in tunnel mode, without ports of "
+				   "UDP");
 	return check_near(t, fault);
 }
 
 struct mikey_esp_bounds mikey_esp_bounds_of(const struct esp_terms *t)
 {
-	struct mikey_esp_bounds b = { .mode = t->mode, .scope = t->scope,
+	struct mikey_esp_bounds b = { .ike = t->ike, .mode = t->mode,
+				      .scope = t->scope,
 				      .n_nets = t->n_nets };
 
 	if (t->n_nets)
@@ -120,6 +137,9 @@ static int check_far(const struct esp_end *near, const struct esp_end *far,
 		     const struct esp_result *out, const char **why)
 {
 	if (esp_end_check(far, b->scope, b->mode, why))
+		return E_UNSUPPORTED;
+	*why = "a port or a NAT, which IKE sees to itself";
+	if (b->ike && (far->natted || far->at.port))
 		return E_UNSUPPORTED;
 	*why = "an address of the other family than ours";
 	if (far->at.family != near->at.family)

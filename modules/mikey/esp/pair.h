@@ -8,6 +8,7 @@
 
 /* What a far end may be. */
 struct mikey_esp_bounds {
+	bool ike; /* IKE raises the tunnel: no SPI, no port of UDP is told */
 	enum esp_mode mode;
 	enum esp_scope scope;
 	size_t n_nets;

@@ -46,7 +46,7 @@ static const struct param_info old[OLD_PARAMS] = {
 
 static const struct param_info *table_of(unsigned protocol, size_t *n)
 {
-	if (protocol == MIKEY_PROTOCOL_ESP) {
+	if (mikey_esp_is_ours(protocol)) {
 		*n = PARAMS;
 		return ours;
 	}
@@ -174,6 +174,13 @@ static int get_old(const uint32_t *v, struct mikey_esp_policy *out,
 	return out->suite ? 0 : E_UNSUPPORTED;
 }
 
+static int check_ike(const struct mikey_esp_policy *p, const char **why)
+{
+	*why = "another mode or scope than tunnels of IKE have";
+	return p->mode == ESP_TUNNEL && p->scope == ESP_MEDIA ? 0
+							      : E_UNSUPPORTED;
+}
+
 int mikey_esp_policy_get(unsigned protocol, struct mikey_bytes params,
 			 struct mikey_esp_policy *out, const char **why)
 {
@@ -188,8 +195,10 @@ int mikey_esp_policy_get(unsigned protocol, struct mikey_bytes params,
 		return E_UNSUPPORTED;
 	r = read_values(params, table, n, v, why);
 	if (!r)
-		r = protocol == MIKEY_PROTOCOL_ESP ? get_ours(v, &got, why)
-						   : get_old(v, &got, why);
+		r = mikey_esp_is_ours(protocol) ? get_ours(v, &got, why)
+						: get_old(v, &got, why);
+	if (!r && protocol == MIKEY_PROTOCOL_IKE)
+		r = check_ike(&got, why);
 	if (!r)
 		*out = got;
 	return r;

@@ -7,10 +7,25 @@
 #include "daemon/base/esp.h"
 #include "modules/mikey/message.h"
 
+#include <stdbool.h>
+
 /* Values of "Prot type" (RFC 3830 6.10). 241 to 255 are for private use. */
 #define MIKEY_PROTOCOL_SRTP 0
 #define MIKEY_PROTOCOL_ESP 241
+#define MIKEY_PROTOCOL_IKE 242 /* ESP, too: IKE raises it, by a key of ours */
 #define MIKEY_PROTOCOL_2005 7
+
+/* The protocol of our profile's sessions and policies. */
+static inline uint8_t mikey_esp_protocol(bool ike)
+{
+	return ike ? MIKEY_PROTOCOL_IKE : MIKEY_PROTOCOL_ESP;
+}
+
+/* Whether a protocol is one of our profile's. */
+static inline bool mikey_esp_is_ours(unsigned protocol)
+{
+	return protocol == MIKEY_PROTOCOL_ESP || protocol == MIKEY_PROTOCOL_IKE;
+}
 
 struct mikey_esp_policy {
 	enum esp_suite suite;

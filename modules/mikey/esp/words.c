@@ -16,7 +16,7 @@ bool mikey_esp_is_session(const struct mikey_message *m, size_t i)
 {
 	return m->map == MIKEY_MAP_2005 ||
 	       (m->map == MIKEY_MAP_GENERIC &&
-		m->cs[i].protocol == MIKEY_PROTOCOL_ESP);
+		mikey_esp_is_ours(m->cs[i].protocol));
 }
 
 static void put_selector(const struct esp_selector *s, struct buf *out)
@@ -41,7 +41,9 @@ static void put_end(const struct mikey_cs *cs, struct buf *out)
 		buf_printf(out, "an end that is %s", err_text(r));
 		return;
 	}
-	buf_printf(out, "SPI %08x%s at %s", e->spi,
+	buf_printf(out, "%s %08x%s at %s",
+		   cs->protocol == MIKEY_PROTOCOL_IKE ? "number" : "SPI",
+		   e->spi,
 		   e->spi < ESP_SPI_MIN ? " (reserved!)" : "",
 		   addr_host(&e->at, host));
 	if (e->at.port)
@@ -54,8 +56,10 @@ static void put_end(const struct mikey_cs *cs, struct buf *out)
 
 static void put_ours(const struct mikey_cs *cs, struct buf *out)
 {
-	buf_printf(out, "\n  CS %u (RFC 6043 6.1.1, ESP): tunnel %u, %s, "
-		   "%zu policies, ", cs->id, (cs->id + 1u) / 2,
+	buf_printf(out, "\n  CS %u (RFC 6043 6.1.1, ESP%s): tunnel %u, %s, "
+		   "%zu policies, ", cs->id,
+		   cs->protocol == MIKEY_PROTOCOL_IKE ? " by IKE" : "",
+		   (cs->id + 1u) / 2,
 		   cs->id % 2 ? "offerer to answerer" : "answerer to offerer",
 		   cs->policies.len);
 	if (!cs->spi.len && !cs->data.len)
@@ -104,7 +108,7 @@ bool mikey_esp_put_policy(const struct mikey_payload *sp, struct buf *out)
 	struct mikey_esp_policy p;
 	const char *why;
 
-	if (sp->kind != MIKEY_PROTOCOL_ESP && sp->kind != MIKEY_PROTOCOL_2005)
+	if (!mikey_esp_is_ours(sp->kind) && sp->kind != MIKEY_PROTOCOL_2005)
 		return false;
 	if (mikey_esp_policy_get(sp->kind, sp->data, &p, &why)) {
 		buf_printf(out, "%s", why);
