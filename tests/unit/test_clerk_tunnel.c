@@ -16,10 +16,12 @@
 #include <cmocka.h>
 
 static struct house a, b;
+static bool by_ike; /* charon raises them: ike = "call" */
 
 static void set_tunnels(struct house *h)
 {
-	h->profile.media = MEDIA_ESP;
+	h->profile.media = by_ike ? MEDIA_IKE : MEDIA_ESP;
+	h->profile.ike_call = by_ike;
 	h->profile.esp_scope = ESP_MEDIA;
 	h->profile.esp[0] = ESP_AES_256_GCM;
 	h->profile.esp[1] = ESP_AES_128_CBC_SHA256;
@@ -141,6 +143,7 @@ static void bound_as(const struct msg_tunnel_key *k, uint64_t call,
 	assert_int_equal(k->life_s, 3600);
 	assert_int_equal(k->window, 256);
 	assert_int_equal(k->udp, 0);
+	assert_int_equal(k->ike, TUNNEL_IKE_NONE);
 	assert_int_equal(k->in.suite, ESP_AES_256_GCM);
 }
 
@@ -733,6 +736,114 @@ static void a_static_profile_has_one_suite(void **state)
 	close_both();
 }
 
+/* -- charon's ------------------------------------------------------------- */
+
+static void ike_key_is(const struct msg_tunnel_key *k, uint64_t call,
+		       uint32_t tunnel, enum tunnel_ike ike)
+{
+	const struct esp_key none = { .suite = k->in.suite };
+
+	assert_int_equal(k->call, call);
+	assert_int_equal(k->tunnel, tunnel);
+	assert_string_equal(k->peer, "them");
+	assert_int_equal(k->ike, ike);
+	assert_int_equal(k->mode, ESP_TUNNEL);
+	assert_int_equal(k->scope, ESP_MEDIA);
+	assert_int_equal(k->life_s, 3600);
+	assert_int_equal(k->udp, 0);
+	assert_int_equal(k->near.at.port, 0);
+	assert_int_equal(k->in.suite, ESP_AES_256_GCM);
+	assert_int_equal(k->in.key_len, TUNNEL_PSK);
+	assert_int_equal(k->in.auth_len, TUNNEL_NAME);
+	assert_memory_equal(&k->out, &none, sizeof none);
+}
+
+/* Its key goes to the tunnel process, as other keys of tunnels, and nowhere
+ * else; the peer's own goes nowhere. */
+static void keys_for_ike(void **state)
+{
+	const struct msg_tunnel_key *x, *y;
+	const struct sent *o, *r, *f;
+	struct msg_key_party p = called(2, 5, 2);
+
+	(void)state;
+	by_ike = true;
+	open_both();
+	limit(&a, NULL, 4501); /* a port of ESP in UDP is not IKE's */
+	o = offered(1, 2);
+	assert_int_equal(o->u.offered.n, 0);
+	r = answer_as(&b, &p, o, (struct where){ 2, 1, 1, 1, 0 });
+	assert_string_equal(r->u.answered.reason, "");
+	f = finish(&a, o->u.offered.exchange, 0, r);
+	assert_string_equal(f->u.finished.reason, "");
+	assert_int_equal(f->u.finished.n, 2);
+	assert_int_equal(f->u.finished.facts.esp, ESP_AES_256_GCM);
+	for (uint32_t i = 0; i < 2; i++) {
+		x = tunnel_key(&a, f->u.finished.key[i].send);
+		y = tunnel_key(&b, r->u.answered.key[i].send);
+		ike_key_is(x, 1, 1 + i, TUNNEL_IKE_BEGINS);
+		ike_key_is(y, 2, 5 + i, TUNNEL_IKE_WAITS);
+		assert_memory_equal(&x->in, &y->in, sizeof x->in);
+		assert_int_equal(x->near.spi, y->far.spi);
+		assert_int_equal(x->far.sel[0].port, y->near.sel[0].port);
+		assert_memory_not_equal(x->in.key, "0123456789abcdef", 16);
+		assert_far(&f->u.finished.far[i], "198.51.100.2",
+			   40010 + 2 * i);
+	}
+	assert_int_equal(count(&a, MSG_TUNNEL_KEY), 2);
+	assert_int_equal(count(&b, MSG_TUNNEL_KEY), 2);
+	assert_int_equal(count(&a, MSG_KEY) + count(&b, MSG_KEY), 0);
+	assert_int_equal(count(&a, MSG_IKE_KEYED), 0);
+	release(&a, 1);
+	assert_int_equal(count(&a, MSG_TUNNEL_KEY_GONE), 2);
+	close_both();
+	by_ike = false;
+}
+
+/* Forks, replays, restarts, lines: as with the kernel's. */
+static void keys_for_ike_behave_alike(void **state)
+{
+	static void (*const tests[])(void **) = {
+		a_dear_offer_is_checked_first, no_key_is_shipped_twice,
+		without_a_tunnel_process_there_is_no_key,
+		the_first_branch_has_the_tunnel, a_replay_is_refused,
+		every_line_must_be_a_tunnel, two_lines_are_two_tunnels,
+		there_are_no_lists, a_static_profile_has_one_suite,
+	};
+
+	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+		by_ike = true;
+		tests[i](state);
+	}
+	by_ike = false;
+}
+
+/* A profile is of one kind, in both directions. */
+static void ike_is_not_taken_for_another(void **state)
+{
+	const struct sent *o, *r;
+	struct msg_key_party p = calling(7, 3, 1);
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		open_both();
+		(i ? &a : &b)->profile.media = MEDIA_IKE;
+		(i ? &a : &b)->profile.ike_call = true;
+		o = offered(1, 1);
+		assert_int_equal(o->u.offered.err, 0);
+		r = answered(o, 5, (struct where){ 2, 1, 1, 1, 0 });
+		assert_int_equal(r->u.answered.err, E_UNSUPPORTED);
+		assert_non_null(strstr(r->u.answered.reason, i ? "242"
+							       : "241"));
+		assert_int_equal(count(&b, MSG_TUNNEL_KEY), 0);
+		close_both();
+	}
+	open_both(); /* charon's tunnel for all calls is keyed by nobody */
+	a.profile.media = MEDIA_IKE;
+	refused_lines(&p, "has no tunnels");
+	close_both();
+}
+
 static void quiet(enum log_class c, const char *line)
 {
 	(void)c;
@@ -762,6 +873,9 @@ int main(void)
 		cmocka_unit_test(an_offer_of_the_other_kind_is_refused),
 		cmocka_unit_test(there_are_no_lists),
 		cmocka_unit_test(a_static_profile_has_one_suite),
+		cmocka_unit_test(keys_for_ike),
+		cmocka_unit_test(keys_for_ike_behave_alike),
+		cmocka_unit_test(ike_is_not_taken_for_another),
 	};
 
 	log_to(quiet);

@@ -4,7 +4,9 @@
  * "host" one for everything between the two ends, in transport mode; or with
  * "net" one between the networks behind both, in tunnel mode. The engine says
  * no more of it than the SPI that was reserved and the relay's port, or our
- * address; all else is our own policy's. doc/MIKEY-IPSEC.md. */
+ * address; all else is our own policy's. With ike = "call" charon raises
+ * those of lines, by a key of the call's, in tunnel mode: it has no other where
+ * it does ESP itself. doc/MIKEY-IPSEC.md. */
 #include "daemon/keeper/clerk/clerk_inside.h"
 
 #include "daemon/base/err.h"
@@ -33,17 +35,21 @@ static size_t tunnels_of(const struct profile *f,
 	return f->srtp_within && f->esp_scope != ESP_MEDIA ? 1 : p->n;
 }
 
-/* Of our end. */
+/* Of our end. IKE does encapsulation in UDP by itself. */
 static int take_line(const struct clerk *c, struct request *q,
-		     enum esp_scope scope, size_t i)
+		     const struct profile *f, size_t i)
 {
 	const struct msg_key_line *line = &q->party->line[i];
 	const struct tunnel_settings *t = &c->limits.tunnel;
+	enum esp_scope scope = f->esp_scope;
+	struct esp_end *near = &q->esp.near[i];
 
 	if (line->tunnel && in_range(t, scope, &line->local) &&
-	    !tunnelnets_end(t, scope, &line->local, line->spi,
-			   &q->esp.near[i]))
+	    !tunnelnets_end(t, scope, &line->local, line->spi, near)) {
+		if (f->ike_call)
+			near->at.port = 0;
 		return 0;
+	}
 	snprintf(q->fault.text, sizeof q->fault.text, "line %zu has no tunnel "
 		 "with an SPI and %s", i + 1, scope == ESP_MEDIA
 		 ? "a port of tunnel.ports" : "an address of ours");
@@ -57,7 +63,8 @@ static int no_tunnels(struct request *q, const struct peer *peer, size_t from)
 		if (is_tunnel(&q->party->line[i])) {
 			snprintf(q->fault.text, sizeof q->fault.text, "peer "
 				 "%.48s has no tunnels (its profile does not "
-				 "say media = \"esp\"), or one for all lines",
+				 "say media = \"esp\", nor ike = "
+				 "\"call\"), or one for all lines",
 				 peer->name);
 			return E_POLICY;
 		}
@@ -86,7 +93,9 @@ static int fill_terms(const struct clerk *c, struct request *q,
 	e->terms = (struct esp_terms){
 		.suites = e->suites,
 		.n_suites = suites_of(f, !q->offer, e->suites),
-		.mode = f->esp_scope == ESP_NET ? ESP_TUNNEL : ESP_TRANSPORT,
+		.ike = f->ike_call,
+		.mode = f->ike_call || f->esp_scope == ESP_NET
+				? ESP_TUNNEL : ESP_TRANSPORT,
 		.scope = f->esp_scope,
 		.nets = peer->esp_nets, .n_nets = peer->n_esp_nets,
 		.n = tunnels_of(f, q->party), .near = e->near,
@@ -106,14 +115,13 @@ static int fill_terms(const struct clerk *c, struct request *q,
 int request_lines(const struct clerk *c, struct request *q,
 		  const struct peer *peer)
 {
-	enum esp_scope scope = peer->profile->esp_scope;
 	size_t n = tunnels_of(peer->profile, q->party);
 	int r = 0;
 
-	if (peer->profile->media != MEDIA_ESP)
+	if (!profile_keys_tunnels(peer->profile))
 		return no_tunnels(q, peer, 0);
 	for (size_t i = 0; i < n && !r; i++)
-		r = take_line(c, q, scope, i);
+		r = take_line(c, q, peer->profile, i);
 	if (!r)
 		r = no_tunnels(q, peer, n);
 	return r ? r : fill_terms(c, q, peer);
