@@ -338,6 +338,7 @@ static void judge(struct call *c)
 				   .forbidden = c->need == NEED_FORBID,
 				   .emergency = c->emergency,
 				   .carried = call_bare(c),
+				   .by_ike = c->ike_call,
 				   .sdp_signed = c->sdp_vouched,
 				   .diverted = call_strayed(c) };
 

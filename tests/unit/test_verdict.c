@@ -142,6 +142,48 @@ static void weak_exchanges_are_named(void **state)
 	}
 }
 
+/* IKE makes the tunnel's keys by an exchange of its own, of 128 bits; MIKEY's
+ * key proves the ends, and a short one is told, too. */
+static void keys_of_ike_are_told(void **state)
+{
+	static const struct {
+		enum esp_suite suite;
+		uint16_t bits;
+		bool weak;
+	} row[] = {
+		{ ESP_AES_128_GCM, 0, false },
+		{ ESP_AES_128_GCM, 256, false },
+		{ ESP_AES_128_CBC_SHA256, 128, false },
+		{ ESP_AES_128_GCM, 90, true },
+		{ ESP_AES_256_GCM, 128, true },
+		{ ESP_AES_256_GCM, 256, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct verdict_facts f = { .sealed = true, .keyed = true,
+					   .by_ike = true };
+
+		f.key.verified = f.key.confirmed = 1;
+		f.key.esp = (uint8_t)row[i].suite;
+		f.key.key_bits = row[i].bits;
+		assert_int_equal(verdict_of(&f).word, VERDICT_SEALED);
+		assert_non_null(strstr(verdict_of(&f).reason, "to IKE"));
+		assert_int_equal(strstr(verdict_of(&f).reason, "weaker") !=
+				 NULL, row[i].weak);
+		f.key.identity = KEY_IDENTITY_NONE;
+		assert_non_null(strstr(verdict_of(&f).reason, row[i].weak
+				       ? "weaker" : "names nobody"));
+		f.key.identity = KEY_IDENTITY_OTHER;
+		assert_int_equal(verdict_of(&f).word, VERDICT_PEER);
+		f.key.identity = KEY_IDENTITY_CALL;
+		f.key.verified = 0;
+		assert_int_equal(verdict_of(&f).word, VERDICT_PEER);
+		f.keyed = false;
+		assert_int_equal(verdict_of(&f).word, VERDICT_PLAIN);
+	}
+}
+
 /* Keys of another identity than the call's are never sealed; keys of nobody
  * are, since a credential proved them, but it is said. */
 static void identities_are_told(void **state)
@@ -367,6 +409,7 @@ int main(void)
 		cmocka_unit_test(all_verdicts),
 		cmocka_unit_test(diverted), cmocka_unit_test(never_better),
 		cmocka_unit_test(weak_exchanges_are_named),
+		cmocka_unit_test(keys_of_ike_are_told),
 		cmocka_unit_test(identities_are_told),
 		cmocka_unit_test(srtp_in_esp_is_told),
 		cmocka_unit_test(bare_keys), cmocka_unit_test(readable_media),

@@ -25,8 +25,8 @@ enum want { ANY, NO, YES };
  * both: SRTP goes in ESP; unnamed: the far end's is not in the exchange. */
 static const struct {
 	enum want sealed, keyed, readable, bare, hop, verified, first, again,
-		  offerer, confirmed, diverted, other, both, weak, unnamed,
-		  vouched;
+		  offerer, confirmed, diverted, other, both, by_ike, weak,
+		  unnamed, vouched;
 	struct verdict v;
 } table[] = {
 	{ .sealed = NO,
@@ -78,6 +78,23 @@ static const struct {
 	  .v = { VERDICT_SEALED, "far edge proved the configured credential; "
 				 "media are SRTP, in ESP; SDP itself is not "
 				 "authenticated" } },
+	{ .by_ike = YES, .weak = YES, .sealed = YES, .keyed = YES, .bare = NO,
+	  .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential to "
+				 "MIKEY, and MIKEY's key to IKE; a key "
+				 "exchange is weaker than the suite; SDP "
+				 "itself is not authenticated" } },
+	{ .by_ike = YES, .unnamed = YES, .sealed = YES, .keyed = YES,
+	  .bare = NO, .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential to "
+				 "MIKEY, which names nobody, and MIKEY's key "
+				 "to IKE; SDP itself is not authenticated" } },
+	{ .by_ike = YES, .sealed = YES, .keyed = YES, .bare = NO,
+	  .verified = YES,
+	  .v = { VERDICT_SEALED, "far edge proved the configured credential to "
+				 "MIKEY, and MIKEY's key to IKE, which made "
+				 "those of the tunnel; SDP itself is not "
+				 "authenticated" } },
 	{ .weak = YES, .sealed = YES, .keyed = YES, .bare = NO, .verified = YES,
 	  .v = { VERDICT_SEALED, "far edge proved the configured credential; "
 				 "the key exchange is weaker than the suite; "
@@ -103,13 +120,17 @@ static bool fits(enum want want, bool is)
 }
 
 /* Than either suite. What is not told is taken for the 128 bits that every
- * method must have. */
-static bool is_weak(const struct msg_key_facts *key)
+ * method must have, and no more is IKE's own exchange (x25519, P-256), from
+ * which its keys come. */
+static bool is_weak(const struct verdict_facts *f)
 {
+	const struct msg_key_facts *key = &f->key;
 	const struct esp_suite_info *esp = esp_suite_info(key->esp);
 	const struct suite_info *s = suite_info(key->suite);
 	unsigned bits = key->key_bits ? key->key_bits : 128;
 
+	if (f->by_ike && bits > 128)
+		bits = 128;
 	return (esp && bits < esp->key_len * 8u) ||
 	       (s && bits < s->key_len * 8u);
 }
@@ -174,7 +195,8 @@ struct verdict verdict_of(const struct verdict_facts *f)
 	       !fits(table[i].diverted, f->diverted) ||
 	       !fits(table[i].other, f->key.identity == KEY_IDENTITY_OTHER) ||
 	       !fits(table[i].both, is_both(&f->key)) ||
-	       !fits(table[i].weak, is_weak(&f->key)) ||
+	       !fits(table[i].weak, is_weak(f)) ||
+	       !fits(table[i].by_ike, f->by_ike) ||
 	       !fits(table[i].vouched, f->sdp_signed) ||
 	       !fits(table[i].unnamed, f->key.identity == KEY_IDENTITY_NONE))
 		i++;

@@ -21,6 +21,8 @@ struct verdict_facts {
 			 whole life */
 	bool carried; /* they are plain, and go in a tunnel to the peer's
 			 configured end of IKE and nowhere else */
+	bool by_ike; /* they go in a tunnel of the call's, which IKE raised by
+			a key that was agreed on */
 	bool keyed;   /* keys are agreed and installed in both directions */
 	bool hop;     /* bare keys were shown to verified TLS only */
 	bool sdp_signed; /* SDP of both sides was signed, by certificates that
