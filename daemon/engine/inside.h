@@ -32,6 +32,8 @@ struct line {
 	struct call *call;
 	uint32_t stream;      /* 0: none */
 	bool maybe;           /* made as one that may become clear */
+	bool up;              /* its tunnel takes media; of charon's for this
+	                         call alone */
 	uint32_t ssrc;        /* ours on the sealed leg */
 	struct addr local[2]; /* our RTP ports, by face */
 	uint32_t tunnel;      /* raised for it, or used; 0: none (call_slot) */

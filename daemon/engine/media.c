@@ -246,11 +246,20 @@ static bool early_set(const struct job *j, unsigned i,
 	return true;
 }
 
+/* A line's tunnel of charon's that the far end begins is there from the answer
+ * on, but takes nothing before the far end has raised it. */
+static bool is_up(const struct call *c, unsigned i)
+{
+	return !c->ike_call || c->line[i].up;
+}
+
 /* Who answers in a running call waits until the far end has the new keys; where
  * they are those of tunnels, in set-up, too: media_open(). */
 static enum stream_send_when send_when(const struct call *c,
-				       const struct job *j)
+				       const struct job *j, unsigned i)
 {
+	if (!is_up(c, i))
+		return STREAM_SEND_NO;
 	if (job_deal(j)->offerer == INSIDE)
 		return STREAM_SEND_NOW;
 	if (c->tunnelled && c->state != CALL_UP)
@@ -271,7 +280,7 @@ static bool job_set(const struct call *c, const struct job *j, unsigned i,
 	/* where only keys change, media stays where it has learnt to go */
 	if (!j->own && !j->q.ours)
 		branch_ends(job_deal(j), j->branch, i, set);
-	branch_keys(c, j->branch, i, send_when(c, j), set);
+	branch_keys(c, j->branch, i, send_when(c, j, i), set);
 	return true;
 }
 
@@ -282,6 +291,8 @@ static bool may_set(const struct call *c, unsigned i,
 	if (!set->may_send)
 		return true;
 	if (in_tunnel(c) && !c->line[call_slot(c, i)].tunnel)
+		return false;
+	if (!is_up(c, i))
 		return false;
 	return (c->tunnelled && !c->within) || !call_sealed(c) ||
 	       set->set_keys || set->clear;
@@ -316,7 +327,8 @@ void media_turn(struct call *c, const struct branch *b)
 		if (!b->end[i].accepted || !set.stream)
 			continue;
 		branch_ends(c->deal, b, i, &set);
-		branch_keys(c, b, i, STREAM_SEND_NOW, &set);
+		branch_keys(c, b, i, is_up(c, i) ? STREAM_SEND_NOW
+						 : STREAM_SEND_NO, &set);
 		if (may_set(c, i, &set))
 			send_set(c, call_request(c), &set);
 	}
@@ -330,8 +342,7 @@ void media_open(struct call *c)
 		struct msg_stream_set set = { .stream = c->line[i].stream,
 					      .may_send = STREAM_SEND_NOW };
 
-		if (b->end[i].accepted && set.stream &&
-		    c->line[call_slot(c, i)].tunnel)
+		if (b->end[i].accepted && set.stream && may_set(c, i, &set))
 			send_set(c, call_request(c), &set);
 	}
 }

@@ -4,7 +4,9 @@
  * suites and keys never come here: the keeper ships them to the tunnel process
  * itself.
  *
- * A tunnel that is reserved is its deal's, one that is raised its line's. */
+ * A tunnel that is reserved is its deal's, one that is raised its line's. With
+ * ike = "call" charon raises them; then who offered has it up when it is told
+ * so, and who answered only when the far end has begun it: an event. */
 #include "daemon/base/err.h"
 #include "daemon/engine/inside.h"
 #include "daemon/engine/way/discover.h"
@@ -197,6 +199,10 @@ static int handle_raised(struct engine *e, const struct ipc_msg *msg)
 	d = job_deal(c->job);
 	slot = call_slot(c, (unsigned)i);
 	if (!m->err && d->tunnel[slot] == m->tunnel) {
+		/* one that the far end begins is not up, but may replace one
+		 * that is */
+		c->line[slot].up = d->offerer == INSIDE ||
+				   (c->line[slot].tunnel && c->line[slot].up);
 		c->line[slot].tunnel = m->tunnel; /* the old is replaced */
 		d->tunnel[slot] = 0;
 		memmove(c->behind, direct_behind(c, c->job), sizeof c->behind);
@@ -221,8 +227,10 @@ void tunnelclient_release(struct call *c)
 {
 	tunnelclient_drop(c->engine, c->deal);
 	tunnelclient_drop(c->engine, c->pending);
-	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++) {
 		drop(c->engine, &c->line[i].tunnel);
+		c->line[i].up = false;
+	}
 }
 
 /* What has no tunnel any more must not go out for the time that a BYE takes:
@@ -254,6 +262,15 @@ struct wanted {
 	uint32_t tunnel, event;
 };
 
+/* The far end has raised it: it has our answer, and proved the key. */
+static void up(struct call *c, uint32_t tunnel)
+{
+	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
+		if (c->line[i].tunnel == tunnel)
+			c->line[i].up = true;
+	media_open(c);
+}
+
 static bool has_tunnel(const struct call *c, uint32_t tunnel)
 {
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
@@ -281,6 +298,10 @@ static void take_event(struct call *c, void *user)
 		}
 		return;
 	}
+	if (w->event == TUNNEL_EVENT_UP) {
+		up(c, w->tunnel);
+		return;
+	}
 	if (w->event == TUNNEL_EVENT_SOFT) {
 		rekey_soon(c, "a tunnel's keys are nearly used up");
 		return;
@@ -293,8 +314,8 @@ static int handle_event(struct engine *e, const struct ipc_msg *msg)
 	const struct msg_tunnel_event *m = msg->body;
 	struct wanted w = { m->tunnel, m->event };
 
-	if (!m->tunnel || (m->event != TUNNEL_EVENT_SOFT &&
-			   m->event != TUNNEL_EVENT_GONE))
+	if (!m->tunnel || m->event < TUNNEL_EVENT_SOFT ||
+	    m->event > TUNNEL_EVENT_UP)
 		return E_FORMAT;
 	call_each(e, take_event, &w);
 	return 0;

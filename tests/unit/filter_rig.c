@@ -47,6 +47,8 @@ static const char conf[] =
 	"  vpn = { need = \"require\"; keying = [ \"mikey-psk\" ];"
 	"    media = \"esp\"; esp_scope = \"net\"; answer = \"early\";"
 	"    esp_alone = \"allow\"; };"
+	"  call = { need = \"require\"; keying = [ \"mikey-psk\" ];"
+	"    media = \"ike\"; ike = \"call\"; };"
 	"  ike = { need = \"require\"; media = \"ike\"; };"
 	"  before = { need = \"require\"; media = \"ike\";"
 	"    ike = \"before\"; };"
@@ -90,6 +92,8 @@ static const char conf[] =
 	"  { match = \"*@taken.example\"; profile = \"taken\";"
 	"    psk = \"file:b.psk\"; },"
 	"  { match = \"*@esp.example\"; profile = \"tunnel\"; name = \"esp\";"
+	"    psk = \"file:b.psk\"; },"
+	"  { match = \"*@call.example\"; profile = \"call\"; name = \"call\";"
 	"    psk = \"file:b.psk\"; },"
 	"  { match = \"*@host.example\"; profile = \"host\"; name = \"host\";"
 	"    psk = \"file:b.psk\"; esp_nets = ( \"127.0.0.9/32\" ); },"
@@ -513,6 +517,8 @@ static void tunnel_raise(struct rig *r, const struct mock_sent *s)
 
 	memcpy(m, s->body.bytes, sizeof *m);
 	a.tunnel = m->tunnel;
+	if (r->hold_raise)
+		return;
 	if (a.err)
 		strcpy(a.reason, "the kernel said no");
 	assert_int_equal(rig_tunnel_says(r, MSG_TUNNEL_RAISED, s->id, &a,

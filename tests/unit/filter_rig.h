@@ -49,6 +49,7 @@ struct rig {
 	uint64_t idle_us; /* of every stream */
 	uint64_t quieter_us; /* so much more the outside is */
 	bool hold_relay, hold_keeper, hold_tunnel; /* they say nothing */
+	bool hold_raise; /* nor does the tunnel process of what it raises */
 	int reserved_err, raised_err, used_err;
 	bool used_late; /* that comes with the use, not when it is asked */
 	struct net behind; /* the far end, between networks */

@@ -1,6 +1,7 @@
 /* test_filter_tunnel.c - calls whose media go in ESP: when SPIs are reserved,
  * SAs raised and dropped, what the relay may send meanwhile, and that nothing
- * else is taken from outside. */
+ * else is taken from outside. The same where charon raises them (ike = "call"),
+ * and what is other there. */
 #include "tests/unit/filter_rig.h"
 
 #include "daemon/base/err.h"
@@ -28,6 +29,7 @@
 static struct outcome o;
 static const char *mikey = RIG_MIKEY; /* the far end's message */
 static enum mime_keyed_form form;     /* and how it packs it */
+static const char *whom = "esp";      /* its peer */
 
 /* A package of this SDP, as the far end makes it. */
 static const char *packed(const char *head, const char *media,
@@ -86,7 +88,7 @@ static struct rig *rig_with(const char *conf, enum face from)
 
 	addr_parse("127.0.0.9:4000", &r->far);
 	r->late_keys = true;
-	rig_call(r, from, "esp");
+	rig_call(r, from, whom);
 	return r;
 }
 
@@ -872,6 +874,187 @@ static void a_lost_tunnel_ends_the_call(void **state)
 	rig_free(r);
 }
 
+/* -- charon's ------------------------------------------------------------- */
+
+static struct rig *ike_rig(enum face from)
+{
+	struct rig *r;
+
+	whom = "call";
+	r = rig(from);
+	whom = "esp";
+	return r;
+}
+
+static int says(struct rig *r, uint32_t tunnel, uint32_t event)
+{
+	struct msg_tunnel_event ev = { tunnel, event };
+	int err = rig_tunnel_says(r, MSG_TUNNEL_EVENT, 0, &ev, sizeof ev);
+
+	rig_pump(r);
+	return err;
+}
+
+/* What holds for tunnels of the kernel's holds for these. */
+static void charons_behave_alike(void **state)
+{
+	static void (*const tests[])(void **) = {
+		a_call_of_ours, keys_at_pick_up, media_lead_where_the_keys_do,
+		only_packages_are_taken, nothing_passes_without_a_tunnel,
+		new_keys_replace_the_tunnel,
+		new_keys_of_theirs_send_when_proven, a_far_end_that_moved,
+		hold_keeps_the_tunnel, a_fax_is_in_a_tunnel,
+		a_declined_line_has_none, a_lost_tunnel_ends_the_call,
+	};
+
+	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+		whom = "call";
+		tests[i](state);
+	}
+	whom = "esp";
+}
+
+static void charon_raises_the_tunnel(void **state)
+{
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	inside(r, BODY_OFFER, SDP);
+	assert_int_equal(r->reserve.ike, 0);
+	rig_free(r);
+	r = ike_rig(INSIDE);
+	up(r);
+	assert_int_equal(r->reserve.ike, 1);
+	assert_int_equal(r->reserve.scope, ESP_MEDIA);
+	assert_int_equal(r->seal, STREAM_TUNNEL);
+	assert_int_equal(r->uses, 0); /* of what stands */
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	assert_int_equal(r->call->verdict.word, VERDICT_SEALED);
+	assert_non_null(strstr(r->call->verdict.reason, "MIKEY's key to IKE"));
+	rig_free(r);
+}
+
+/* IKE takes its time; without it the call ends, and nothing has left. */
+static void ike_has_time(void **state)
+{
+	struct rig *r = ike_rig(INSIDE);
+
+	(void)state;
+	inside(r, BODY_OFFER, SDP);
+	passes();
+	r->hold_raise = true;
+	outside(r, BODY_ANSWER, HEAD, AUDIO);
+	assert_int_equal(r->raises, 1);
+	rig_pass_time(r, IKE_DEADLINE_MS - 1000);
+	assert_int_equal(o.n, 0);
+	rig_pass_time(r, 2000);
+	refused(503);
+	assert_false(last_set(r)->may_send);
+	rig_free(r);
+}
+
+static void ike_that_fails_ends_the_call(void **state)
+{
+	struct rig *r = ike_rig(INSIDE);
+
+	(void)state;
+	inside(r, BODY_OFFER, SDP);
+	r->raised_err = E_STATE;
+	outside(r, BODY_ANSWER, HEAD, AUDIO);
+	refused(503);
+	assert_false(last_set(r)->may_send);
+	call_end(r->call, 503, "no tunnel");
+	r->call = NULL;
+	rig_pump(r);
+	assert_int_equal(r->tunnel_drops, 1);
+	rig_free(r);
+}
+
+static struct rig *they_call(void)
+{
+	struct rig *r = ike_rig(OUTSIDE);
+
+	outside(r, BODY_OFFER, HEAD, AUDIO);
+	passes();
+	assert_int_equal(r->reserve.ike, 1);
+	inside(r, BODY_ANSWER, SDP);
+	passes();
+	assert_int_equal(r->raises, 1);
+	assert_true(last_set(r)->set_remote[OUTSIDE]);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NO);
+	return r;
+}
+
+static void answer_is_heard(struct rig *r)
+{
+	call_won(r->call, 0);
+	call_up(r->call);
+	rig_pump(r);
+}
+
+/* An ACK proves nothing, nor does a packet: anybody may have sent them. */
+static void only_ike_opens_an_answerers_media(void **state)
+{
+	struct msg_stream_event ev = { .event = STREAM_EVENT_FIRST,
+				       .detail = OUTSIDE };
+	struct rig *r = they_call();
+	unsigned sets = r->n_set;
+
+	(void)state;
+	ev.stream = r->call->line[0].stream;
+	rig_relay_says(r, MSG_STREAM_EVENT, 0, &ev, sizeof ev);
+	answer_is_heard(r);
+	assert_int_equal(says(r, 7, TUNNEL_EVENT_UP), 0); /* not this one */
+	assert_int_equal(r->n_set, sets);
+	assert_int_equal(says(r, 1, TUNNEL_EVENT_UP), 0);
+	assert_int_equal(r->n_set, sets + 1);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	assert_int_equal(says(r, 1, TUNNEL_EVENT_GONE), 0);
+	assert_int_equal(r->hangups, 1);
+	assert_int_equal(r->dels, 1);
+	rig_free(r);
+
+	r = they_call();
+	assert_int_equal(says(r, 1, TUNNEL_EVENT_UP), 0);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	answer_is_heard(r);
+	assert_int_equal(r->call->verdict.word, VERDICT_SEALED);
+	rig_free(r);
+}
+
+/* A re-INVITE of theirs with new keys: what is up goes on; a line that it
+ * brings has to be raised first. */
+static void each_line_is_raised_by_itself(void **state)
+{
+	struct rig *r = they_call();
+	uint32_t second;
+	unsigned sets;
+
+	(void)state;
+	assert_int_equal(says(r, 1, TUNNEL_EVENT_UP), 0);
+	answer_is_heard(r);
+	mikey = "AQAFgM0XflABAAAB";
+	outside(r, BODY_OFFER, HOLD, AUDIO VIDEO);
+	passes();
+	mikey = RIG_MIKEY;
+	inside(r, BODY_ANSWER, SDP VIDEO);
+	passes();
+	assert_int_equal(r->raises, 3);
+	assert_int_equal(r->raise[1].instead, 1);
+	assert_int_equal(r->raise[2].instead, 0);
+	assert_true(r->call->line[0].up);
+	assert_false(r->call->line[1].up);
+	second = r->call->line[1].stream;
+	assert_int_equal(last_set(r)->stream, second);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NO);
+	sets = r->n_set;
+	assert_int_equal(says(r, r->call->line[1].tunnel, TUNNEL_EVENT_UP), 0);
+	assert_true(r->n_set > sets);
+	assert_int_equal(last_set(r)->stream, second);
+	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -901,6 +1084,12 @@ int main(void)
 		cmocka_unit_test(lines_of_srtp_share_a_tunnel),
 		cmocka_unit_test(srtp_in_esp_needs_both),
 		cmocka_unit_test(a_lost_tunnel_ends_the_call),
+		cmocka_unit_test(charons_behave_alike),
+		cmocka_unit_test(charon_raises_the_tunnel),
+		cmocka_unit_test(ike_has_time),
+		cmocka_unit_test(ike_that_fails_ends_the_call),
+		cmocka_unit_test(only_ike_opens_an_answerers_media),
+		cmocka_unit_test(each_line_is_raised_by_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

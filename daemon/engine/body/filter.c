@@ -64,7 +64,7 @@ static const struct {
 /* charon may have to raise the tunnel first. */
 static unsigned deadline_ms(const struct call *c, const struct job *j)
 {
-	return j->step == STEP_RAISE && c->carried
+	return j->step == STEP_RAISE && (c->carried || c->ike_call)
 		       ? IKE_DEADLINE_MS : steps[j->step].deadline_ms;
 }
 

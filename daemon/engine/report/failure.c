@@ -155,7 +155,8 @@ static const struct failure table[] = {
 	{ STAGE_TUNNEL, E_CLOSED, NO_TUNNEL, 5, LOG_CLASS_ERROR,
 	  TUNNEL_CURE },
 	{ STAGE_TUNNEL, E_TIMEOUT, NO_TUNNEL, 5, LOG_CLASS_ERROR,
-	  "keeper or kernel did not deliver in time: see the tunnel's log" },
+	  "keeper, kernel or charon did not deliver in time: see the tunnel's "
+	  "log, and charon's" },
 	{ STAGE_TUNNEL, E_STATE, NO_TUNNEL, 5, LOG_CLASS_ERROR,
 	  "see callsealctl sas, and charon's log" },
 	{ STAGE_TUNNEL, E_FULL, UNAVAILABLE, 399,
