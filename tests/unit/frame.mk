@@ -26,3 +26,8 @@ TESTS += tests/unit/test_account
 tests_unit_test_account_SOURCES = tests/unit/test_account.c \
 	daemon/keeper/account/answer.c
 tests_unit_test_account_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_ikekey
+TESTS += tests/unit/test_ikekey
+tests_unit_test_ikekey_SOURCES = tests/unit/test_ikekey.c \
+	daemon/keeper/account/ikekey.c
+tests_unit_test_ikekey_LDADD = $(FRAME_LIBS) $(UNIT_LIBS)

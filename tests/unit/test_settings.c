@@ -140,6 +140,11 @@ static void tunnels_have_ports_of_their_own(void **state)
 		  "ike = \"192.0.2.2\"; psk = \"file:k\"; } ); outside"
 		  " = { public = ( \"192.0.2.1\" ); };",
 		  "media = \"ike\" do not pass a NAT" },
+		{ "profiles = { s = { need = \"require\"; media = \"ike\"; "
+		  "ike = \"call\"; keying = [ \"mikey-psk\" ]; }; }; peers = "
+		  "( { match = \"*\"; profile = \"s\"; psk = \"file:k\"; } ); "
+		  "outside = { public = ( \"192.0.2.1\" ); };",
+		  "media = \"ike\" do not pass a NAT" },
 		{ "tunnel = { ports = \"40001-40999\"; };", "FIRST even" },
 		{ "profiles = { s = { need = \"prefer\"; media = \"esp\"; "
 		  "keying = [ \"mikey-psk\" ]; }; };",
