@@ -10,6 +10,7 @@
 struct asked {
 	struct vici_then then;
 	struct vici_listing listing;
+	vici_name_fn named;
 	int err; /* of what was streamed */
 };
 
@@ -39,12 +40,27 @@ static int read_result(const void *message, size_t len,
 	return said;
 }
 
+/* All lists of such an answer are of names. */
+static int read_names(const struct asked *a, const void *message, size_t len)
+{
+	struct vici_reader r = vici_reader_of(message, len);
+	struct vici_element e;
+	int err = vici_check(message, len);
+
+	while (!err && !(err = vici_next(&r, &e)) && e.type != VICI_END)
+		if (e.type == VICI_ITEM && vici_name_read(e.value))
+			a->named(a->then.user, e.value);
+	return err;
+}
+
 static void on_done(void *user, int err, const void *message, size_t len)
 {
 	struct vici_result result = { .errmsg = { "", 0 }, .id = { "", 0 } };
 	struct asked *a = user;
 
-	if (!err && !a->listing.each)
+	if (!err && a->named)
+		err = read_names(a, message, len);
+	else if (!err && !a->listing.each)
 		err = read_result(message, len, &result);
 	if (!err)
 		err = a->err;
@@ -65,22 +81,20 @@ static void on_each(void *user, const void *message, size_t len)
 }
 
 /* r is how writing the message went. */
-static int ask(struct vici_client *c, const char *command, struct buf *message,
-	       int r, const struct vici_then *then,
-	       const struct vici_listing *listing)
+static int ask_as(struct vici_client *c, const char *command,
+		  struct buf *message, int r, const struct asked *like)
 {
 	struct asked *a = NULL;
 	struct vici_request rq = {
 		.command = command, .message = message,
-		.timeout_ms = then->timeout_ms, .done = on_done
+		.timeout_ms = like->then.timeout_ms, .done = on_done
 	};
 
 	if (!r && !(a = calloc(1, sizeof *a)))
 		r = E_NOMEM;
 	if (!r) {
-		a->then = *then;
-		if (listing) {
-			a->listing = *listing;
+		*a = *like;
+		if (a->listing.each) {
 			rq.stream = "list-sa";
 			rq.each = on_each;
 		}
@@ -93,6 +107,35 @@ static int ask(struct vici_client *c, const char *command, struct buf *message,
 	return r;
 }
 
+static int ask(struct vici_client *c, const char *command, struct buf *message,
+	       int r, const struct vici_then *then)
+{
+	struct asked like = { .then = *then };
+
+	return ask_as(c, command, message, r, &like);
+}
+
+static int ask_names(struct vici_client *c, const char *command,
+		     vici_name_fn each, const struct vici_then *then)
+{
+	struct asked like = { .then = *then, .named = each };
+	struct buf b = buf_of(VICI_PACKET_MAX);
+
+	return ask_as(c, command, &b, 0, &like);
+}
+
+int vici_list_conns(struct vici_client *c, vici_name_fn each,
+		    const struct vici_then *then)
+{
+	return ask_names(c, "get-conns", each, then);
+}
+
+int vici_list_psks(struct vici_client *c, vici_name_fn each,
+		   const struct vici_then *then)
+{
+	return ask_names(c, "get-shared", each, then);
+}
+
 /* -- loading and unloading ------------------------------------------------- */
 
 int vici_load_conn(struct vici_client *c, const struct vici_conn *conn,
@@ -101,7 +144,7 @@ int vici_load_conn(struct vici_client *c, const struct vici_conn *conn,
 	struct buf b = buf_of(VICI_PACKET_MAX);
 	int r = vici_conn_write(&b, conn);
 
-	return ask(c, "load-conn", &b, r, then, NULL);
+	return ask(c, "load-conn", &b, r, then);
 }
 
 int vici_load_psk(struct vici_client *c, const struct vici_psk *psk,
@@ -110,7 +153,7 @@ int vici_load_psk(struct vici_client *c, const struct vici_psk *psk,
 	struct buf b = buf_of(VICI_PACKET_MAX);
 	int r = vici_psk_write(&b, psk);
 
-	return ask(c, "load-shared", &b, r, then, NULL);
+	return ask(c, "load-shared", &b, r, then);
 }
 
 /* A command with one text. */
@@ -121,7 +164,7 @@ static int ask_by(struct vici_client *c, const char *command, const char *key,
 	struct vici_writer w = vici_writer_of(&b);
 
 	vici_key_text(&w, key, value);
-	return ask(c, command, &b, vici_finish(&w), then, NULL);
+	return ask(c, command, &b, vici_finish(&w), then);
 }
 
 int vici_unload_conn(struct vici_client *c, const char *name,
@@ -151,7 +194,7 @@ int vici_load_cert(struct vici_client *c, struct vici_bytes cert, bool ca,
 	vici_key_text(&w, "type", "X509");
 	vici_key_text(&w, "flag", ca ? "CA" : "NONE");
 	vici_key(&w, "data", cert.p, cert.len);
-	return ask(c, "load-cert", &b, vici_finish(&w), then, NULL);
+	return ask(c, "load-cert", &b, vici_finish(&w), then);
 }
 
 int vici_load_key(struct vici_client *c, struct vici_bytes key,
@@ -162,7 +205,7 @@ int vici_load_key(struct vici_client *c, struct vici_bytes key,
 
 	vici_key_text(&w, "type", "any");
 	vici_key(&w, "data", key.p, key.len);
-	return ask(c, "load-key", &b, vici_finish(&w), then, NULL);
+	return ask(c, "load-key", &b, vici_finish(&w), then);
 }
 
 /* -- SAs ------------------------------------------------------------------- */
@@ -189,7 +232,7 @@ int vici_initiate(struct vici_client *c, const char *conn, const char *child,
 	put_text(&w, "child", child);
 	vici_key_text(&w, "timeout", "-1");
 	vici_key_text(&w, "loglevel", "-1");
-	return ask(c, "initiate", &b, vici_finish(&w), then, NULL);
+	return ask(c, "initiate", &b, vici_finish(&w), then);
 }
 
 static int put_which(struct vici_writer *w, const struct vici_which *which)
@@ -214,7 +257,7 @@ int vici_terminate(struct vici_client *c, const struct vici_which *which,
 	vici_key_text(&w, "loglevel", "-1");
 	if (force)
 		vici_key_text(&w, "force", "yes");
-	return ask(c, "terminate", &b, put_which(&w, which), then, NULL);
+	return ask(c, "terminate", &b, put_which(&w, which), then);
 }
 
 int vici_rekey(struct vici_client *c, const struct vici_which *which,
@@ -223,17 +266,18 @@ int vici_rekey(struct vici_client *c, const struct vici_which *which,
 	struct buf b = buf_of(VICI_PACKET_MAX);
 	struct vici_writer w = vici_writer_of(&b);
 
-	return ask(c, "rekey", &b, put_which(&w, which), then, NULL);
+	return ask(c, "rekey", &b, put_which(&w, which), then);
 }
 
 int vici_list_sas(struct vici_client *c, const struct vici_listing *listing,
 		  const struct vici_then *then)
 {
+	struct asked like = { .then = *then, .listing = *listing };
 	struct buf b = buf_of(VICI_PACKET_MAX);
 	struct vici_writer w = vici_writer_of(&b);
 
 	put_text(&w, "ike", listing->conn);
 	if (!listing->busy_too)
 		vici_key_text(&w, "noblock", "yes");
-	return ask(c, "list-sas", &b, vici_finish(&w), then, listing);
+	return ask_as(c, "list-sas", &b, vici_finish(&w), &like);
 }

@@ -51,6 +51,15 @@ int vici_load_key(struct vici_client *c, struct vici_bytes key,
 int vici_unload_key(struct vici_client *c, const char *id,
 		    const struct vici_then *then);
 
+/* Names of all connections, or of all keys that were loaded with one, those of
+ * others, too: each as it is read, with then.user, before then.done. */
+typedef void (*vici_name_fn)(void *user, struct vici_text name);
+
+int vici_list_conns(struct vici_client *c, vici_name_fn each,
+		    const struct vici_then *then);
+int vici_list_psks(struct vici_client *c, vici_name_fn each,
+		   const struct vici_then *then);
+
 /* child NULL: only the IKE_SA. */
 int vici_initiate(struct vici_client *c, const char *conn, const char *child,
 		  const struct vici_then *then);

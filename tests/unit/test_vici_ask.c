@@ -360,6 +360,37 @@ static void sas_are_listed(void **state)
 	assert_int_equal(rig.ikes, 3);
 }
 
+static char named[256];
+
+static void on_name(void *user, struct vici_text name)
+{
+	assert_ptr_equal(user, &rig);
+	snprintf(named + strlen(named), sizeof named - strlen(named), "%.*s;",
+		 (int)name.len, name.p);
+}
+
+static void names_are_listed(void **state)
+{
+	struct buf b = buf_of(4096);
+
+	(void)state;
+	*named = 0;
+	assert_int_equal(vici_from_text(&b, "conns [ a b-2 0x0a cs-c ]"), 0);
+	charon_answer(rig.charon, b.data, b.len);
+	assert_int_equal(vici_list_conns(rig.client, on_name, &then), 0);
+	WAIT(rig.dones == 1);
+	assert_int_equal(rig.err, 0);
+	assert_string_equal(named, "a;b-2;cs-c;");
+	assert_non_null(strstr(charon_heard(rig.charon), "request get-conns"));
+	charon_answer(rig.charon, b.data, b.len - 1);
+	assert_int_equal(vici_list_psks(rig.client, on_name, &then), 0);
+	charon_unknown(rig.charon, "get-shared");
+	WAIT(rig.dones == 2);
+	assert_int_equal(rig.err, E_UNSUPPORTED);
+	assert_string_equal(named, "a;b-2;cs-c;");
+	buf_free(&b);
+}
+
 /* -- memory ---------------------------------------------------------------- */
 
 static void load(void *user)
@@ -391,6 +422,7 @@ int main(void)
 		TEST(nothing_waits_inside_charon),
 		TEST(what_charon_answers),
 		TEST(sas_are_listed),
+		TEST(names_are_listed),
 		TEST(memory_runs_out),
 	};
 
