@@ -31,6 +31,28 @@ static bool takes_udp(const struct esp_end *near,
 						m->far.at.port));
 }
 
+/* By who is to raise it. */
+static const char *kind_wrong(const struct tunnels *c, const struct tunnel *t,
+			      const struct msg_tunnel_key *m)
+{
+	const struct esp_suite_info *info = esp_suite_info(m->in.suite);
+	bool ike = t->maker == c->conf.charon;
+
+	if (m->in.suite != m->out.suite || !info)
+		return "its suite is none";
+	if (ike != (m->ike != TUNNEL_IKE_NONE))
+		return "the kernel is to raise it and not IKE, or the other "
+		       "way round";
+	if (m->mode != (ike || t->scope == ESP_NET ? ESP_TUNNEL
+						   : ESP_TRANSPORT))
+		return "the mode is not the scope's";
+	if (ike && (m->udp || info->legacy || m->in.key_len != TUNNEL_PSK ||
+		    m->in.auth_len != TUNNEL_NAME || m->in.salt_len ||
+		    m->out.key_len || m->out.auth_len || m->out.salt_len))
+		return "it is no key of IKE";
+	return NULL;
+}
+
 const char *binding_wrong(const struct tunnels *c, const struct tunnel *t,
 			  const struct msg_tunnel_key *m)
 {
@@ -44,16 +66,15 @@ const char *binding_wrong(const struct tunnels *c, const struct tunnel *t,
 		return "the key is for another end than ours";
 	if (m->scope != t->scope)
 		return "the key is for another scope";
-	if (m->mode != (t->scope == ESP_NET ? ESP_TUNNEL : ESP_TRANSPORT))
-		return "the mode is not the scope's";
+	why = kind_wrong(c, t, m);
+	if (why)
+		return why;
 	if (esp_end_check(&m->far, t->scope, m->mode, &why))
 		return "the far end of it is unsound";
 	if (m->far.at.family != near.at.family)
 		return "the two ends are of two families";
 	if (!takes_udp(&near, m))
 		return "it is in UDP and need not be, or not and must be";
-	if (m->in.suite != m->out.suite || !esp_suite_info(m->in.suite))
-		return "its suite is none";
 	if (!m->life_s)
 		return "it has no end";
 	return NULL;

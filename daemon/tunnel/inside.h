@@ -25,15 +25,17 @@ struct tunnel {
 	uint32_t scope;      /* enum esp_scope */
 	struct addr local;   /* port 0: it is for more than one line */
 	enum tunnel_state state;
-	struct tunnel_pair *pair;
+	const struct tunnel_maker *maker;
+	struct tunnel_pair *pair; /* the maker's */
 	unsigned n_held;
 	bool told; /* the engine, that new keys are wanted */
 	/* A TUNNEL_RAISE that waits for its key: */
 	bool waits;
+	bool raising; /* it has the key, and its maker is at it */
 	uint64_t ticket, until_us; /* REPLACED: when it goes */
 	struct msg_tunnel_raise wanted;
 	uint64_t turn_us; /* it sends at that time at the latest; 0: it does */
-	/* Once it is raised, for the list: */
+	/* Once it has its key, for the list: */
 	uint64_t raised_us;
 	uint32_t life_s;
 	uint16_t suite;
@@ -87,6 +89,8 @@ const char *binding_wrong(const struct tunnels *c, const struct tunnel *t,
 
 /* It sends now, or once it was heard. An error: nothing has changed. */
 int turn_begin(struct tunnels *c, struct tunnel *t, struct tunnel_why *why);
+/* Whether the far end has yet to raise it, by IKE. */
+bool turn_waits(const struct tunnels *c, const struct tunnel *t);
 /* It sends now, if it did not. */
 int turn_now(struct tunnels *c, struct tunnel *t);
 /* If it was heard, or its time has come. */

@@ -118,10 +118,13 @@ static void add_raised(const struct picture *p, const struct tunnel *t,
 		json_string(esp_suite_info(t->suite)->name));
 	json_object_set_new(o, "mode", json_string(
 		t->mode == ESP_TUNNEL ? "tunnel" : "transport"));
-	json_object_set_new(o, "in", sa_json(&sa[false]));
-	json_object_set_new(o, "out", sa_json(&sa[true]));
-	json_object_set_new(o, "left_s", json_integer(left_s(p, t)));
-	add_udp(o, &sa[true]);
+	if (t->maker->list) { /* else its SAs are under "charon" */
+		json_object_set_new(o, "in", sa_json(&sa[false]));
+		json_object_set_new(o, "out", sa_json(&sa[true]));
+		json_object_set_new(o, "left_s",
+				    json_integer(left_s(p, t)));
+		add_udp(o, &sa[true]);
+	}
 	if (t->scope == ESP_NET)
 		json_object_set_new(o, "nets", nets_json(p, t));
 }
@@ -134,12 +137,13 @@ static json_t *tunnel_json(const struct picture *p, const struct tunnel *t,
 
 	snprintf(call, sizeof call, "%llx", (unsigned long long)t->call);
 	o = json_pack("{s:I,s:s,s:s,s:s}", "tunnel", (json_int_t)t->id,
-		      "call", call, "state", states[t->state],
+		      "call", call, "state", turn_waits(p->c, t)
+		      ? "awaited" : states[t->state],
 		      "local", addr_text(&t->local, text));
-	if (o && t->state == TUNNEL_RESERVED)
+	if (o && t->state == TUNNEL_RESERVED && t->maker->list)
 		json_object_set_new(o, "in", json_pack(
 			"{s:o}", "spi", spi_json(t->spi)));
-	else if (o)
+	else if (o && t->state != TUNNEL_RESERVED)
 		add_raised(p, t, sa, o);
 	return o;
 }
@@ -179,7 +183,7 @@ static char *draw(struct picture *p, uint32_t after)
 	p->foreign = json_array();
 	p->sa = calloc(p->c->n + 1, sizeof *p->sa);
 	if (p->tunnels && p->foreign && p->sa) {
-		if (maker->list(maker->state, see, p, &blocks, &why))
+		if (maker && maker->list(maker->state, see, p, &blocks, &why))
 			log_error("tunnel", "%s", why.text);
 		add_tunnels(p, after);
 	}

@@ -1,13 +1,14 @@
 /* tunnel.c - the tunnel process: ESP in the kernel for calls whose profile has
- * media = "esp", tunnels of charon's for those with media = "ike". This file is
- * its loop; start reading here.
+ * media = "esp", tunnels of charon's for those with media = "ike", be it one
+ * for all calls to a peer or (ike = "call") each call's own. This file is its
+ * loop; start reading here.
  *
  *   tunnels.c   what engine and keeper ask for
  *   table.c     tunnels by id, key and port
  *   turn.c      which of several to one place sends
  *   share.c     those that calls have in common
  *   list.c      what the operator sees
- *   tunnel.h    the role that does it: modules/xfrm/tunnel
+ *   tunnel.h    the role that does it: modules/xfrm/tunnel, modules/vici
  *   uses.c      which call uses which of charon's tunnels
  *   uselist.c   what the operator sees of those
  *   standing.h  the role that raises those: modules/vici
@@ -38,7 +39,7 @@ struct tunnel_process {
 	struct event_base *base;
 	struct event *timer;  /* of what waits */
 	struct event *events; /* of the kernel */
-	struct tunnels *tunnels; /* NULL: no peer has media = "esp" */
+	struct tunnels *tunnels; /* NULL: no peer's calls key any */
 	struct uses *uses;       /* NULL: none has media = "ike" */
 	uint32_t engine;      /* epoch of the last one, 0: none yet */
 };
@@ -115,6 +116,26 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
 	plan(p);
 }
 
+/* charon's, of calls. */
+static void on_raised(void *user, void *owner, int err, const char *why)
+{
+	struct tunnel_process *p = user;
+
+	tunnels_ears.raised(p->tunnels, owner, err, why);
+	plan(p);
+}
+
+static void on_told(void *user, void *owner, enum tunnel_event e,
+		    const char *why)
+{
+	struct tunnel_process *p = user;
+
+	tunnels_ears.event(p->tunnels, owner, e, why);
+	plan(p);
+}
+
+static const struct tunnel_ears ears = { on_raised, on_told };
+
 /* -- child_ops ------------------------------------------------------------ */
 
 static int tunnel_init(struct child *c, void **state)
@@ -177,8 +198,8 @@ static int refuse_reserve(struct tunnel_process *p, const struct ipc_msg *msg)
 {
 	struct msg_tunnel_reserved reply = { .err = E_RESTART };
 
-	snprintf(reply.reason, sizeof reply.reason, "the peer got media = "
-		 "\"esp\" by a reload: restart the service");
+	snprintf(reply.reason, sizeof reply.reason, "the peer got its way of "
+		 "media by a reload: restart the service");
 	tell_any(p, PROC_ENGINE, MSG_TUNNEL_RESERVED, msg->id, &reply,
 		 sizeof reply, NULL);
 	return 0;
@@ -266,26 +287,40 @@ static void warn_suites(const struct tunnel_process *p,
 			warn_suite(p, maker, peer, peer->profile->esp[k]);
 }
 
-static int begin_esp(struct tunnel_process *p)
+static int hear_kernel(struct tunnel_process *p,
+		       const struct tunnel_maker *maker)
 {
-	const struct tunnel_maker *maker =
-		core_find(child_core(p->child), "tunnel", NULL);
+	warn_suites(p, maker);
+	p->events = event_new(p->base, maker->events_fd(maker->state),
+			      EV_READ | EV_PERSIST, on_events, p);
+	return !p->events || event_add(p->events, NULL) ? E_NOMEM : 0;
+}
+
+/* Of calls: whoever raises them. */
+static int begin_own(struct tunnel_process *p)
+{
+	const struct policy *policy = child_policy(p->child);
+	const struct core *core = child_core(p->child);
+	bool esp = policy_uses(policy, MEDIA_ESP);
+	bool ike = policy_ike_calls(policy);
 	struct tunnels_conf conf = {
 		.settings = child_settings(p->child), .clock = &clock_system,
-		.maker = maker, .tell = tell, .user = p,
-		.list_then = policy_uses(child_policy(p->child), MEDIA_IKE)
-				     ? TUNNEL_USE_BIT : 0,
+		.maker = esp ? core_find(core, "tunnel", "xfrm") : NULL,
+		.charon = ike ? core_find(core, "tunnel", "charon") : NULL,
+		.tell = tell, .user = p,
+		.list_then = p->uses ? TUNNEL_USE_BIT : 0,
 	};
-	int r = maker ? tunnels_new(&conf, &p->tunnels) : E_NOTFOUND;
+	int r = esp == !conf.maker || ike == !conf.charon
+		? E_NOTFOUND : tunnels_new(&conf, &p->tunnels);
 
 	if (r)
 		return r;
-	warn_suites(p, maker);
 	p->timer = evtimer_new(p->base, on_timer, p);
-	p->events = event_new(p->base, maker->events_fd(maker->state),
-			      EV_READ | EV_PERSIST, on_events, p);
-	return !p->timer || !p->events || event_add(p->events, NULL) ? E_NOMEM
-								     : 0;
+	if (!p->timer)
+		return E_NOMEM;
+	if (ike)
+		conf.charon->listen(conf.charon->state, &ears, p);
+	return esp ? hear_kernel(p, conf.maker) : 0;
 }
 
 static int begin_ike(struct tunnel_process *p)
@@ -303,15 +338,20 @@ static int begin_ike(struct tunnel_process *p)
 	return r;
 }
 
+static bool wants_own(const struct policy *policy)
+{
+	return policy_uses(policy, MEDIA_ESP) || policy_ike_calls(policy);
+}
+
 static int begin(struct tunnel_process *p)
 {
 	const struct policy *policy = child_policy(p->child);
 	int r = 0;
 
-	if (policy_uses(policy, MEDIA_ESP))
-		r = begin_esp(p);
-	if (!r && policy_uses(policy, MEDIA_IKE))
+	if (policy_uses(policy, MEDIA_IKE))
 		r = begin_ike(p);
+	if (!r && wants_own(policy))
+		r = begin_own(p);
 	return r;
 }
 
@@ -320,14 +360,14 @@ static int tunnel_reload(void *state)
 {
 	struct tunnel_process *p = state;
 	const struct policy *policy = child_policy(p->child);
-	bool same = policy_uses(policy, MEDIA_ESP) == (p->tunnels != NULL) &&
+	bool same = wants_own(policy) == (p->tunnels != NULL) &&
 		    policy_uses(policy, MEDIA_IKE) == (p->uses != NULL);
 
 	if (p->tunnels)
 		tunnels_reload(p->tunnels, child_settings(p->child));
 	if (same && p->uses) /* certificates are read anew */
 		uses_engine(p->uses);
-	return same ? 0 : E_RESTART;
+	return same ? 0 : E_RESTART; /* and each kind is asked for by itself */
 }
 
 static void tunnel_run(void *state)

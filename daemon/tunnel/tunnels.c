@@ -6,7 +6,8 @@
  *
  * The first of KEY and RAISE waits for the other: a RAISE until TUNNEL_PARK_US
  * have passed, a key as long as its tunnel is there or until KEY_GONE, for a
- * phone may ring for minutes.
+ * phone may ring for minutes. With both, the kernel raises it at once, and
+ * charon in its own time, within which the RAISE goes on waiting.
  *
  * The engine is not believed: whom a tunnel reaches, and how, is the keeper's
  * word, for that call, that id and our own end as it was reserved. A key that
@@ -96,7 +97,7 @@ static void answer(struct tunnels *c, uint32_t id, uint64_t ticket, int err,
 static void unpark(struct tunnels *c, struct tunnel *t, int err,
 		   const char *why)
 {
-	t->waits = false;
+	t->waits = t->raising = false;
 	c->n_waits--;
 	answer(c, t->id, t->ticket, err, why);
 }
@@ -108,7 +109,7 @@ static void tunnel_del(struct tunnels *c, struct tunnel *t)
 	held_drop_all(c, t);
 	turn_from(c, t);
 	if (t->pair)
-		c->conf.maker->drop(c->conf.maker->state, t->pair);
+		t->maker->drop(t->maker->state, t->pair);
 	table_remove(c, t);
 }
 
@@ -151,24 +152,37 @@ void tunnels_clear(struct tunnels *c)
 
 /* -- TUNNEL_RESERVE ------------------------------------------------------- */
 
+static const struct tunnel_maker *maker_of(const struct tunnels *c,
+					   const struct msg_tunnel_reserve *m)
+{
+	return m->ike ? c->conf.charon : c->conf.maker;
+}
+
 /* Another call's tunnel on that port would share its policies. */
-static int check_port(const struct tunnels *c, uint64_t call, uint32_t scope,
+static int check_port(const struct tunnels *c,
+		      const struct msg_tunnel_reserve *m,
 		      const struct addr *local, const char **why)
 {
+	const struct tunnel_maker *maker = maker_of(c, m);
 	struct tunnel **chain = table_port(c, local);
 	unsigned n = 0;
 
+	*why = "the peer got its way of media by a reload: restart the "
+	       "service";
+	if (!maker)
+		return E_RESTART;
 	*why = "not a port of tunnel.ports on an outside.media address";
-	if (!chain || !local->port != (scope != ESP_MEDIA))
+	if (!chain || !local->port != (m->scope != ESP_MEDIA))
 		return E_POLICY;
 	*why = "the kernel has no ESP for this kind of address";
-	if (!c->conf.maker->can(c->conf.maker->state, local->family, ESP_NONE))
+	if (!maker->can(maker->state, local->family, ESP_NONE))
 		return E_UNSUPPORTED;
 	*why = "the port has a tunnel of another call";
 	for (const struct tunnel *t = *chain; t; t = t->next) {
-		if (t->call != call && scope == ESP_MEDIA)
+		if ((t->call != m->call && m->scope == ESP_MEDIA) ||
+		    t->maker != maker)
 			return E_EXISTS;
-		n += t->call == call;
+		n += t->call == m->call;
 	}
 	*why = "too many tunnels for one port";
 	return n < PORT_TUNNELS ? 0 : E_FULL;
@@ -178,10 +192,10 @@ static int reserve_one(struct tunnels *c, const struct msg_tunnel_reserve *m,
 		       unsigned i, struct tunnel **out, struct tunnel_why *why)
 {
 	const struct addr *local = &m->local[i];
-	const struct tunnel_maker *maker = c->conf.maker;
+	const struct tunnel_maker *maker = maker_of(c, m);
 	const char *text;
 	struct tunnel *t, *first = NULL;
-	int r = check_port(c, m->call, m->scope, local, &text);
+	int r = check_port(c, m, local, &text);
 
 	if (!r) {
 		if (m->scope == ESP_MEDIA)
@@ -194,6 +208,7 @@ static int reserve_one(struct tunnels *c, const struct msg_tunnel_reserve *m,
 		return r;
 	}
 	t->scope = m->scope;
+	t->maker = maker;
 	r = maker->reserve(maker->state, local, first ? first->pair : NULL, t,
 			   &t->pair, &t->spi, why);
 	if (r)
@@ -211,7 +226,8 @@ static int on_reserve(struct tunnels *c, const struct ipc_msg *msg)
 	struct tunnel_why why = { "" };
 
 	if (!m->n || m->n > STREAM_MAX ||
-	    m->scope < ESP_MEDIA || m->scope > ESP_NET ||
+	    m->scope < ESP_MEDIA || m->scope > ESP_NET || m->ike > 1 ||
+	    (m->ike && m->scope != ESP_MEDIA) ||
 	    (m->scope != ESP_MEDIA && m->n > 1))
 		return E_FORMAT;
 	while (!a.err && a.n < m->n) {
@@ -237,11 +253,8 @@ static int on_reserve(struct tunnels *c, const struct ipc_msg *msg)
 
 /* -- raising -------------------------------------------------------------- */
 
-static void note(const struct tunnels *c, struct tunnel *t,
-		 const struct msg_tunnel_key *m)
+static void note(struct tunnel *t, const struct msg_tunnel_key *m)
 {
-	t->state = TUNNEL_RAISED;
-	t->raised_us = now_us(c);
 	t->life_s = m->life_s;
 	t->suite = m->in.suite;
 	t->mode = m->mode;
@@ -249,44 +262,80 @@ static void note(const struct tunnels *c, struct tunnel *t,
 	memcpy(t->peer, m->peer, sizeof t->peer);
 }
 
+/* The one that it is raised instead of; NULL: there is none (any more). */
+static struct tunnel *replaced(const struct tunnels *c, const struct tunnel *t)
+{
+	struct place *p = t->wanted.instead ? table_find(c, t->wanted.instead)
+					    : NULL;
+
+	return p ? p->tunnel : NULL;
+}
+
+/* Its keys are used; there: its SPI, too. */
+static void raise_failed(struct tunnels *c, struct tunnel *t, int err,
+			 const char *why, bool there)
+{
+	log_line(LOG_CLASS_ERROR, TAG, t->call, "tunnel %u cannot be raised: "
+		 "%s", t->id, why);
+	unpark(c, t, err, why);
+	if (there)
+		tunnel_del(c, t);
+}
+
+/* What is sent goes by it until t has taken its place, which takes the far end
+ * where that is to begin IKE. */
+static void replace(struct tunnels *c, struct tunnel *t, struct tunnel *old)
+{
+	old->state = TUNNEL_REPLACED;
+	if (turn_waits(c, t))
+		old->until_us = UINT64_MAX;
+	else
+		until(c, old, c->grace_us);
+	if (share_is(t) && !share_same(t, old)) /* it moved */
+		turn_from(c, old);
+}
+
+static void raise_done(struct tunnels *c, struct tunnel *t)
+{
+	struct tunnel *old = replaced(c, t);
+	struct tunnel_why why = { "" };
+	int r = 0;
+
+	t->state = TUNNEL_RAISED;
+	t->raised_us = now_us(c);
+	if (old || share_is(t))
+		r = turn_begin(c, t, &why);
+	if (r) {
+		raise_failed(c, t, r, why.text, true);
+		return;
+	}
+	held_drop_all(c, t);
+	table_find(c, t->id)->key_id = t->wanted.key_id;
+	if (old)
+		replace(c, t, old);
+	unpark(c, t, 0, NULL);
+}
+
 /* All is there. The key is used, whatever comes of it. */
 static void raise_now(struct tunnels *c, struct tunnel *t, struct tunnel *old,
 		      struct held **at)
 {
-	const struct tunnel_maker *maker = c->conf.maker;
 	struct tunnel_why why = { "" };
-	struct place *p = table_find(c, t->id);
-	uint64_t key_id = (*at)->m.key_id;
-	bool there;
 	int r;
 
 	if (old) /* which may not send yet itself */
 		turn_now(c, old);
-	r = maker->raise(maker->state, t->pair, old ? old->pair : NULL,
-			 &(*at)->m, &why);
-	there = !r;
-	if (!r)
-		note(c, t, &(*at)->m);
-	if (!r && (old || share_is(t)))
-		r = turn_begin(c, t, &why);
+	r = t->maker->raise(t->maker->state, t->pair, old ? old->pair : NULL,
+			    &(*at)->m, &why);
+	if (!r || r == E_AGAIN)
+		note(t, &(*at)->m);
 	held_drop(c, at);
-	if (r) {
-		log_line(LOG_CLASS_ERROR, TAG, t->call, "tunnel %u cannot be "
-			 "raised: %s", t->id, why.text);
-		unpark(c, t, r, why.text);
-		if (there) /* its SPI is spent */
-			tunnel_del(c, t);
-		return;
-	}
-	held_drop_all(c, t);
-	p->key_id = key_id;
-	if (old) {
-		old->state = TUNNEL_REPLACED;
-		until(c, old, c->grace_us);
-		if (share_is(t) && !share_same(t, old)) /* it moved */
-			turn_from(c, old);
-	}
-	unpark(c, t, 0, NULL);
+	if (r == E_AGAIN)
+		t->raising = true; /* on_raised() goes on */
+	else if (r)
+		raise_failed(c, t, r, why.text, false);
+	else
+		raise_done(c, t);
 }
 
 /* 0: it was raised, or cannot be, and the engine knows. E_AGAIN: its key did
@@ -295,14 +344,14 @@ static int try_raise(struct tunnels *c, struct tunnel *t)
 {
 	const struct msg_tunnel_raise *m = &t->wanted;
 	struct held **at = held_at(c, m->key_id);
-	struct place *p = m->instead ? table_find(c, m->instead) : NULL;
-	struct tunnel *old = p ? p->tunnel : NULL;
+	struct tunnel *old = replaced(c, t);
 
 	if (!*at && !spent_seen(c->spent, m->key_id))
 		return E_AGAIN;
 	if (m->instead && (!old || old->call != t->call ||
 			   old->state != TUNNEL_RAISED ||
 			   old->scope != t->scope ||
+			   old->maker != t->maker ||
 			   !addr_equal(&old->local, &t->local)))
 		unpark(c, t, E_STATE, "what it is to replace is not up");
 	else if (!*at)
@@ -329,7 +378,7 @@ static int on_raise(struct tunnels *c, const struct ipc_msg *msg)
 		answer(c, m->tunnel, msg->id, E_NOTFOUND, NULL);
 		return 0;
 	}
-	if (t->state != TUNNEL_RESERVED) {
+	if (t->state != TUNNEL_RESERVED || t->raising) {
 		answer(c, t->id, msg->id, E_STATE, "it was raised before");
 		return 0;
 	}
@@ -386,8 +435,19 @@ static void wake(struct tunnels *c, uint64_t key_id)
 	for (size_t i = 0; i < c->n && c->n_waits; i++) {
 		struct tunnel *t = c->places[i].tunnel;
 
-		if (t->waits && t->wanted.key_id == key_id)
+		if (t->waits && !t->raising && t->wanted.key_id == key_id)
 			try_raise(c, t);
+	}
+}
+
+/* Of those that charon is raising with it. */
+static void take_back(struct tunnels *c, uint64_t key_id)
+{
+	for (size_t i = c->n; i-- && c->n_waits;) {
+		struct tunnel *t = c->places[i].tunnel;
+
+		if (t->raising && t->wanted.key_id == key_id)
+			raise_failed(c, t, E_NOTFOUND, "its key is gone", true);
 	}
 }
 
@@ -407,7 +467,7 @@ static int on_key(struct tunnels *c, const struct ipc_msg *msg)
 	int r;
 
 	if (!m->key_id || !is_bool(&m->near.natted) ||
-	    !is_bool(&m->far.natted))
+	    !is_bool(&m->far.natted) || m->ike > TUNNEL_IKE_WAITS)
 		return E_FORMAT;
 	if (spent_mark(c->spent, m->key_id)) {
 		refuse_key(c, m, "its id came before");
@@ -454,10 +514,10 @@ static void lost(struct tunnels *c, struct tunnel *t, const char *why)
  * (its answer came late), and believe in the old one still. */
 static void tell_replaced(struct tunnels *c, const struct tunnel *t)
 {
-	struct place *old = table_find(c, t->wanted.instead);
+	struct tunnel *old = replaced(c, t);
 
-	if (old && old->tunnel->state == TUNNEL_REPLACED)
-		tell_event(c, old->tunnel, TUNNEL_EVENT_GONE);
+	if (old && old->state == TUNNEL_REPLACED)
+		tell_event(c, old, TUNNEL_EVENT_GONE);
 }
 
 static int on_drop(struct tunnels *c, const struct ipc_msg *msg)
@@ -488,6 +548,7 @@ static int on_key_gone(struct tunnels *c, const struct ipc_msg *msg)
 	if (*at)
 		held_drop(c, at);
 	wake(c, m->key_id);
+	take_back(c, m->key_id);
 	p = table_find_key(c, m->key_id);
 	if (p && p->tunnel->state == TUNNEL_RAISED) { /* else it has grace */
 		tell_gone(c, p->tunnel, "the keeper took its key back");
@@ -532,6 +593,44 @@ static void on_event(void *user, void *owner, enum tunnel_event e)
 	}
 }
 
+/* It takes the place of what has sent meanwhile. */
+static void come_up(struct tunnels *c, struct tunnel *t)
+{
+	struct tunnel *old = replaced(c, t);
+
+	if (t->state != TUNNEL_RAISED)
+		return;
+	turn_now(c, t);
+	if (old && old->state == TUNNEL_REPLACED)
+		until(c, old, c->grace_us);
+	tell_event(c, t, TUNNEL_EVENT_UP);
+}
+
+static void hear_raised(void *user, void *owner, int err, const char *why)
+{
+	struct tunnels *c = user;
+	struct tunnel *t = owner;
+
+	if (!t->raising)
+		return;
+	t->raising = false;
+	if (err)
+		raise_failed(c, t, err, why, true);
+	else
+		raise_done(c, t);
+}
+
+static void hear_event(void *user, void *owner, enum tunnel_event e,
+		       const char *why)
+{
+	if (e == TUNNEL_EVENT_GONE)
+		lost(user, owner, why);
+	else if (e == TUNNEL_EVENT_UP)
+		come_up(user, owner);
+}
+
+const struct tunnel_ears tunnels_ears = { hear_raised, hear_event };
+
 int tunnels_events(struct tunnels *c)
 {
 	return c->conf.maker->events(c->conf.maker->state, on_event, c);
@@ -544,11 +643,11 @@ static void tick_all(struct tunnels *c, uint64_t now)
 		struct tunnel *t = c->places[i].tunnel;
 
 		if (turn_tick(c, t, now)) {
-			lost(c, t, "the kernel does not let it send");
+			lost(c, t, "it cannot send");
 			i = i < c->n ? i : c->n; /* others went with it */
 			continue;
 		}
-		if (!t->waits && t->state != TUNNEL_REPLACED)
+		if ((!t->waits || t->raising) && t->state != TUNNEL_REPLACED)
 			continue;
 		if (t->until_us > now)
 			c->due_us = t->until_us < c->due_us ? t->until_us
@@ -570,7 +669,7 @@ uint64_t tunnels_tick(struct tunnels *c)
 		tick_all(c, now);
 	if (c->due_us != UINT64_MAX) /* 0: it came due by that */
 		own = c->due_us > now ? c->due_us - now : 0;
-	makers = maker->tick(maker->state, now);
+	makers = maker ? maker->tick(maker->state, now) : UINT64_MAX;
 	return own < makers ? own : makers;
 }
 

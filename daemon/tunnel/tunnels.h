@@ -16,7 +16,9 @@ struct tunnels;
 struct tunnels_conf {
 	const struct settings *settings;   /* what is needed is copied */
 	const struct clock *clock;         /* borrowed */
-	const struct tunnel_maker *maker;  /* borrowed */
+	/* Of the kernel's ESP, and of charon's; borrowed. NULL: no peer has
+	 * tunnels of that kind. */
+	const struct tunnel_maker *maker, *charon;
 	uint32_t list_then; /* where TUNNEL_LIST goes on; 0: nowhere */
 	/* A message for the engine. */
 	void (*tell)(void *user, enum message type, uint64_t id,
@@ -37,6 +39,8 @@ int tunnels_message(struct tunnels *c, enum process from,
 void tunnels_clear(struct tunnels *c);
 /* The maker's events_fd() is readable. E_IO: it never will be again. */
 int tunnels_events(struct tunnels *c);
+/* What charon's maker told: as struct tunnel_ears, for its listen(). */
+extern const struct tunnel_ears tunnels_ears;
 /* Fails what waited too long, drops what was replaced. Returns in how many
  * microseconds it wants to be called again; UINT64_MAX: not at all. */
 uint64_t tunnels_tick(struct tunnels *c);

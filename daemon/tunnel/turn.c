@@ -3,7 +3,8 @@
  * Who offered them turns at once: the far end had them before its answer left.
  * Who answered has them a way of signalling earlier than the far end, and goes
  * on with what there is until something came by the new ones, as the relay does
- * with SRTP; or for a third of media.grace, should nothing come. */
+ * with SRTP; or for a third of media.grace, should nothing come. Where the far
+ * end is to raise it by IKE, nothing but that counts. */
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "daemon/tunnel/inside.h"
@@ -26,9 +27,15 @@ static void pass_by(struct tunnels *c, const struct tunnel *t)
 			o->turn_us = 0;
 }
 
+bool turn_waits(const struct tunnels *c, const struct tunnel *t)
+{
+	return t->maker == c->conf.charon && t->state == TUNNEL_RAISED &&
+	       !t->maker->sends(t->maker->state, t->pair);
+}
+
 int turn_begin(struct tunnels *c, struct tunnel *t, struct tunnel_why *why)
 {
-	const struct tunnel_maker *maker = c->conf.maker;
+	const struct tunnel_maker *maker = t->maker;
 	uint64_t now_us = clock_mono_us(c->conf.clock);
 
 	int r;
@@ -39,6 +46,10 @@ int turn_begin(struct tunnels *c, struct tunnel *t, struct tunnel_why *why)
 			pass_by(c, t);
 		return r;
 	}
+	if (turn_waits(c, t)) {
+		t->turn_us = UINT64_MAX; /* tunnels.c hears of it */
+		return 0;
+	}
 	t->turn_us = now_us + c->grace_us / 3;
 	due(c, now_us + LOOK_US);
 	return 0;
@@ -46,7 +57,7 @@ int turn_begin(struct tunnels *c, struct tunnel *t, struct tunnel_why *why)
 
 int turn_now(struct tunnels *c, struct tunnel *t)
 {
-	const struct tunnel_maker *maker = c->conf.maker;
+	const struct tunnel_maker *maker = t->maker;
 	struct tunnel_why why;
 	int r;
 
@@ -64,7 +75,7 @@ int turn_now(struct tunnels *c, struct tunnel *t)
 
 int turn_tick(struct tunnels *c, struct tunnel *t, uint64_t now_us)
 {
-	const struct tunnel_maker *maker = c->conf.maker;
+	const struct tunnel_maker *maker = t->maker;
 
 	if (!t->turn_us)
 		return 0;
@@ -93,7 +104,7 @@ static void fail_all(struct tunnels *c, const struct tunnel *old)
 
 static void turn_share(struct tunnels *c, const struct tunnel *old)
 {
-	const struct tunnel_maker *maker = c->conf.maker;
+	const struct tunnel_maker *maker = old->maker;
 	struct tunnel *t;
 
 	if (!old->pair || !maker->sends(maker->state, old->pair))

@@ -62,7 +62,7 @@ static int raise_pair(void *state, struct tunnel_pair *p,
 {
 	struct maker *m = state;
 
-	if (!p->owner || p->raised || key->near.spi != p->spi ||
+	if (!p->owner || p->raised || p->raising || key->near.spi != p->spi ||
 	    (key->scope == ESP_MEDIA && instead &&
 	     (!instead->raised || instead->group != p->group)))
 		abort();
@@ -71,6 +71,10 @@ static int raise_pair(void *state, struct tunnel_pair *p,
 	wipe(&m->last.out, sizeof m->last.out);
 	if (m->raise_err)
 		return fail(m->raise_err, why);
+	if (m->slow) {
+		p->raising = true;
+		return E_AGAIN;
+	}
 	if (key->scope != ESP_MEDIA)
 		p->group = MAKER_SHARED + key->far.at.ip[3];
 	p->policies = !sender_of(m, p->group);
@@ -94,6 +98,8 @@ static int turn(void *state, struct tunnel_pair *p, struct tunnel_why *why)
 		abort();
 	if (p->policies)
 		return 0;
+	if (m->slow)
+		return fail(E_STATE, why);
 	if (m->turn_err || !from)
 		return fail(from ? m->turn_err : E_STATE, why);
 	p->policies = true;
@@ -178,4 +184,57 @@ void maker_open(struct maker *m)
 		.heard = heard, .drop = drop, .tick = tick,
 		.events_fd = events_fd,
 		.events = events, .list = list };
+}
+
+static void listen_to(void *state, const struct tunnel_ears *ears, void *user)
+{
+	struct maker *m = state;
+
+	m->ears = ears;
+	m->user = user;
+}
+
+void maker_open_slow(struct maker *m)
+{
+	maker_open(m);
+	m->slow = true;
+	m->role.events_fd = NULL;
+	m->role.events = NULL;
+	m->role.list = NULL;
+	m->role.listen = listen_to;
+}
+
+static struct tunnel_pair *pair_of(struct maker *m, uint32_t spi)
+{
+	struct tunnel_pair *p = m->pair;
+
+	while (p < m->pair + MAKER_PAIRS && (!p->owner || p->spi != spi))
+		p++;
+	if (p == m->pair + MAKER_PAIRS)
+		abort();
+	return p;
+}
+
+void maker_raised(struct maker *m, uint32_t spi, int err, bool up)
+{
+	struct tunnel_pair *p = pair_of(m, spi);
+
+	if (!p->raising)
+		abort();
+	p->raising = false;
+	p->raised = !err;
+	p->policies = !err && up;
+	m->raised += !err;
+	m->ears->raised(m->user, p->owner, err, err ? "the mock says so"
+						    : NULL);
+}
+
+void maker_told(struct maker *m, uint32_t spi, enum tunnel_event e)
+{
+	struct tunnel_pair *p = pair_of(m, spi);
+
+	if (!p->raised)
+		abort();
+	p->policies = e == TUNNEL_EVENT_UP;
+	m->ears->event(m->user, p->owner, e, "the mock says so");
 }

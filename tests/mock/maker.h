@@ -1,6 +1,6 @@
-/* maker.h - the role "tunnel" without a kernel: what was asked of it is
- * counted, and it fails when told to. Aborts when a pair is used that is not
- * there. */
+/* maker.h - the role "tunnel" without a kernel, or without charon: what was
+ * asked of it is counted, and it fails when told to. Aborts when a pair is used
+ * that is not there. */
 #ifndef CALLSEAL_MOCK_MAKER_H
 #define CALLSEAL_MOCK_MAKER_H
 
@@ -15,7 +15,7 @@ struct tunnel_pair {
 	struct addr local;
 	uint32_t spi;
 	unsigned group; /* of those that can take each other's place */
-	bool raised, policies;
+	bool raising, raised, policies;
 };
 
 struct maker {
@@ -26,6 +26,9 @@ struct maker {
 	unsigned last_group;
 	/* For the next ones; 0: they work: */
 	int reserve_err, raise_err, turn_err;
+	bool slow;                  /* raise() gives E_AGAIN: it is charon's */
+	const struct tunnel_ears *ears;
+	void *user;
 	bool heard;                 /* something came by each pair */
 	bool no_six;                /* no ESP over IPv6 */
 	struct msg_tunnel_key last; /* of the last raise(), without keys */
@@ -40,5 +43,11 @@ struct maker {
 };
 
 void maker_open(struct maker *m);
+/* The same as charon's. */
+void maker_open_slow(struct maker *m);
+/* Of a slow one: the raise() of the pair with this number is over, and it is up
+ * or the far end is awaited. */
+void maker_raised(struct maker *m, uint32_t spi, int err, bool up);
+void maker_told(struct maker *m, uint32_t spi, enum tunnel_event e);
 
 #endif

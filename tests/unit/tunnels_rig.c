@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-struct maker maker;
+struct maker maker, charon;
 struct tunnels *t;
 uint64_t now;
 struct rig_said said;
@@ -57,17 +57,23 @@ int rig_open(void **state)
 			      .port_min = 40000,
 					  .port_max = 41199 } };
 	struct tunnels_conf conf = { .settings = &s, .clock = &clock,
-				     .maker = &maker.role, .tell = rig_tell,
+				     .maker = &maker.role,
+				     .charon = &charon.role, .tell = rig_tell,
 				     .list_then = TUNNEL_USE_BIT };
+
+	int r;
 
 	(void)state;
 	log_to(quiet);
 	maker_open(&maker);
+	maker_open_slow(&charon);
 	addr_parse("10.1.1.1", &s.face[OUTSIDE].media[0]);
 	addr_parse("fd00::1", &s.face[OUTSIDE].media[1]);
 	now = 1000000;
 	memset(&said, 0, sizeof said);
-	return tunnels_new(&conf, &t);
+	r = tunnels_new(&conf, &t);
+	charon.role.listen(&charon, &tunnels_ears, t);
+	return r;
 }
 
 int rig_close(void **state)
@@ -75,7 +81,7 @@ int rig_close(void **state)
 	(void)state;
 	tunnels_free(t);
 	free(said.text);
-	return maker.there ? -1 : 0;
+	return maker.there || charon.there ? -1 : 0;
 }
 
 /* -- saying --------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* tunnels_rig.h - what the tests of the tunnel process share: it, on a mock of
- * the kernel's side and a made clock, asked as engine and keeper would. */
+ * the kernel's side, one of charon's and a made clock, asked as engine and
+ * keeper would. */
 #ifndef CALLSEAL_TUNNELS_RIG_H
 #define CALLSEAL_TUNNELS_RIG_H
 
@@ -20,7 +21,7 @@ struct rig_said {
 	char *text;
 };
 
-extern struct maker maker;
+extern struct maker maker, charon; /* the kernel's, and that of IKE */
 extern struct tunnels *t;
 extern uint64_t now;
 extern struct rig_said said;

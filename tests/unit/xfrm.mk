@@ -25,7 +25,8 @@ tests_unit_test_xfrm_raise_SOURCES = tests/unit/test_xfrm_raise.c \
 tests_unit_test_xfrm_raise_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
 
 # the tunnel process, and its module against a kernel of ours
-TUNNEL_TESTS = tests/unit/test_tunnels tests/unit/test_tunnels_shared \
+TUNNEL_TESTS = tests/unit/test_tunnels tests/unit/test_tunnels_ike \
+	tests/unit/test_tunnels_shared \
 	tests/unit/test_xfrm_follow tests/unit/test_xfrm_keep \
 	tests/unit/test_xfrm_pair
 check_PROGRAMS += $(TUNNEL_TESTS)
@@ -35,6 +36,9 @@ TUNNELS_RIG = tests/unit/tunnels_rig.c tests/unit/tunnels_rig.h \
 TUNNELS_RIG_LIBS = $(TUNNEL_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) $(JANSSON_LIBS)
 tests_unit_test_tunnels_SOURCES = tests/unit/test_tunnels.c $(TUNNELS_RIG)
 tests_unit_test_tunnels_LDADD = $(TUNNELS_RIG_LIBS)
+tests_unit_test_tunnels_ike_SOURCES = tests/unit/test_tunnels_ike.c \
+	$(TUNNELS_RIG)
+tests_unit_test_tunnels_ike_LDADD = $(TUNNELS_RIG_LIBS)
 tests_unit_test_tunnels_shared_SOURCES = tests/unit/test_tunnels_shared.c \
 	$(TUNNELS_RIG)
 tests_unit_test_tunnels_shared_LDADD = $(TUNNELS_RIG_LIBS)
