@@ -3,6 +3,7 @@
 #include "modules/vici/list.h"
 
 #include "daemon/base/err.h"
+#include "modules/vici/own.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,8 @@ static void each(void *user, struct vici_ike *ike)
 	copy(r.connection, sizeof r.connection, ike->conn);
 	if (ike->ours)
 		r.sa.peer = r.connection + strlen(l->prefix);
+	if (ike->ours && owns_peer(r.sa.peer)) /* a call's */
+		r.sa.peer = owns_peer(r.sa.peer);
 	for (; !vici_ike_child(ike, &c); any = true)
 		show_child(l, &r, &c);
 	if (!any)

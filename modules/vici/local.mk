@@ -7,6 +7,7 @@ modules_vici_libvici_a_SOURCES = \
 	modules/vici/conn.c modules/vici/conn.h \
 	modules/vici/ike/adopt.c \
 	modules/vici/ike/child.c \
+	modules/vici/ike/end.c \
 	modules/vici/ike/hear.c \
 	modules/vici/ike/ike.c modules/vici/ike/ike.h \
 	modules/vici/ike/inside.h \
@@ -26,6 +27,7 @@ noinst_LIBRARIES += modules/vici/libvicimodule.a
 modules_vici_libvicimodule_a_SOURCES = \
 	modules/vici/list.c modules/vici/list.h \
 	modules/vici/module.c \
+	modules/vici/own.c modules/vici/own.h \
 	modules/vici/proof.c modules/vici/proof.h \
 	modules/vici/standing.c modules/vici/standing.h
 VICI_MODULE_LIBS = modules/vici/libvicimodule.a $(VICI_LIBS)

@@ -1,6 +1,7 @@
 /* module.c - IKE through strongSwan's charon, a module of the tunnel process:
  *
  *   standing.c   a tunnel to each peer with media = "ike"
+ *   own.c        the tunnels of calls that have their own (ike = "call")
  *   proof.c      certificates of IKE, ours and theirs
  *   list.c       what charon has, for the operator
  *   ike/         tunnels by who uses them
@@ -58,6 +59,9 @@ static int start(struct core *core, const struct conf *c, void **state)
 	r = read_certs(v, vici_standing_certs);
 	if (!r)
 		r = core_register(core, "standing", "charon", v->standing);
+	if (!r)
+		r = core_register(core, "tunnel", "charon",
+				  vici_standing_maker(v->standing));
 	if (r)
 		stop(v);
 	else
@@ -74,7 +78,7 @@ static int reload(void *state, const struct conf *c)
 }
 
 static const struct conf_group *const groups[] = { &vici_group, NULL };
-static const char *const provides[] = { "standing", NULL };
+static const char *const provides[] = { "standing", "tunnel", NULL };
 
 const struct module vici_module = {
 	.name = "vici",

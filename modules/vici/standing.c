@@ -3,13 +3,15 @@
  * calls use it: until then charon has only to know the peer, so that the far
  * end can raise it. Its selectors are UDP: ours from tunnel.ports on our media
  * address, theirs anything in their nets, which the far end narrows to its own
- * ports. SIP is never in it. */
+ * ports. SIP is never in it. Tunnels that each call has for itself are own.c's,
+ * by the same manager. */
 #include "modules/vici/standing.h"
 
 #include "daemon/base/err.h"
 #include "daemon/base/log.h"
 #include "modules/vici/ike/ike.h"
 #include "modules/vici/list.h"
+#include "modules/vici/own.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -85,6 +87,7 @@ struct charon {
 	struct ike_settings settings;
 	struct ike *ike;
 	struct stand *stands;
+	struct owns *owns; /* calls' own */
 	struct proof *proof;
 	const struct settings *of; /* the configuration's */
 	const struct standing_ops *ops;
@@ -106,6 +109,53 @@ static int check_cert(const struct conf *c, const struct conf_node *n,
 	return 0;
 }
 
+static int check_names(const struct conf *c, struct conf_err *err)
+{
+	const struct conf_node *p;
+
+	for (size_t i = 0; (p = conf_at(c, "peers", i)); i++)
+		if (!strncmp(conf_text(p, "name"), IKE_ONCE, strlen(IKE_ONCE)))
+			return conf_fail(err, p, "peers.name: \"" IKE_ONCE "\" "
+					 "begins the names of calls' tunnels "
+					 "in charon; choose another name");
+	return 0;
+}
+
+static bool media_is_sips(const struct settings *s)
+{
+	const struct face_settings *out = &s->face[OUTSIDE];
+
+	for (int six = 0; six < 2; six++)
+		for (size_t i = 0; out->media[six].family && i < out->n_listen;
+		     i++)
+			if (addr_same_host(&out->media[six],
+					   &out->listen[i].addr))
+				return true;
+	return false;
+}
+
+/* A charon that does ESP itself gets all that goes to the far end's media
+ * address, and drops what is in no tunnel. */
+static int check_media(const struct conf *c, struct conf_err *err)
+{
+	struct policy *policy;
+	struct settings s;
+	int r = settings_read(c, &s, err);
+
+	if (!r)
+		r = policy_new(c, &policy, err);
+	if (r)
+		return r;
+	if (s.tunnel.open && policy_ike_calls(policy) && media_is_sips(&s))
+		r = conf_fail(err, conf_one(c, "outside"), "outside.media: "
+			      "where charon does ESP itself (tunnel.shut = "
+			      "\"relay\") SIP to the address of the tunnels "
+			      "of ike = \"call\" would be lost; give media an "
+			      "address that outside.listen has not");
+	policy_free(policy);
+	return r;
+}
+
 int vici_standing_check(const struct conf *c, struct conf_err *err)
 {
 	const struct conf_node *n = conf_one(c, "vici");
@@ -118,6 +168,8 @@ int vici_standing_check(const struct conf *c, struct conf_err *err)
 	if (*at && (addr_parse(at, &a) || a.port || addr_is_any(&a)))
 		return conf_fail(err, n, "vici.address: \"%.60s\" is no "
 				 "address of a host", at);
+	if (check_names(c, err) || check_media(c, err))
+		return E_CONF;
 	return check_cert(c, n, err);
 }
 
@@ -136,7 +188,8 @@ static void on_need_key(void *user, const char *peer)
 {
 	struct charon *c = user;
 
-	c->ops->need_key(c->user, peer);
+	if (!owns_need_key(c->owns, peer))
+		c->ops->need_key(c->user, peer);
 }
 
 /* Again, when it was up: by other SAs. */
@@ -179,6 +232,8 @@ static void on_event(void *user, const struct ike_event *e)
 	struct charon *c = user;
 	struct stand *s = c->stands;
 
+	if (owns_event(c->owns, e))
+		return;
 	while (s && s->use != e->use)
 		s = s->further;
 	if (!s)
@@ -462,6 +517,7 @@ static void end(void *state)
 	struct charon *c = state;
 	struct stand *s;
 
+	owns_use(c->owns, NULL);
 	ike_free(c->ike);
 	c->ike = NULL;
 	while ((s = c->stands)) {
@@ -482,6 +538,8 @@ static int begin(void *state, struct event_base *base,
 	c->user = user;
 	c->of = settings;
 	r = ike_new(base, &c->settings, &ops, c, &c->ike);
+	if (!r)
+		owns_use(c->owns, c->ike);
 	for (size_t i = 0; !r && (p = policy_at(policy, i)); i++)
 		if (profile_stands(p->profile))
 			r = stand_up(c, p);
@@ -610,13 +668,22 @@ static int list(void *state, standing_sa_fn fn, standing_listed_fn listed,
 	return vici_standing_list(c->ike, c->settings.prefix, fn, listed, user);
 }
 
+const struct tunnel_maker *vici_standing_maker(const struct standing *role)
+{
+	const struct charon *c = role->state;
+
+	return owns_maker(c->owns);
+}
+
 int vici_standing_new(const struct conf *conf, struct standing **out)
 {
 	static const struct ike_settings defaults = IKE_DEFAULTS;
 	struct charon *c = calloc(1, sizeof *c);
 
-	if (!c)
+	if (!c || owns_new(&c->owns)) {
+		free(c);
 		return E_NOMEM;
+	}
 	c->conf = conf_one(conf, "vici");
 	c->settings = defaults;
 	c->settings.client.path = conf_text(c->conf, "socket");
@@ -695,7 +762,9 @@ void vici_standing_free(struct standing *s)
 {
 	struct charon *c = s ? s->state : NULL;
 
-	if (c)
-		proof_free(c->proof);
+	if (!c)
+		return;
+	owns_free(c->owns);
+	proof_free(c->proof);
 	free(c);
 }

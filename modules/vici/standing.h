@@ -5,6 +5,7 @@
 
 #include "daemon/base/conf.h"
 #include "daemon/tunnel/standing.h"
+#include "daemon/tunnel/tunnel.h"
 #include "modules/vici/proof.h"
 
 /* The config group "vici"; conf is borrowed as long as the role. */
@@ -19,6 +20,8 @@ int vici_standing_certs(struct standing *s, const struct policy *policy,
  * no use the one before stays; the others are taken. E_NOMEM. */
 int vici_standing_renew(struct standing *s, const struct policy *policy,
 			const struct proof_files *files);
+/* The role "tunnel" beside it, while it has begun. */
+const struct tunnel_maker *vici_standing_maker(const struct standing *s);
 void vici_standing_free(struct standing *s);
 
 #endif

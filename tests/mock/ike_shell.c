@@ -4,7 +4,8 @@
  *
  *   ike_shell SOCKET PREFIX KEY      KEY: the pre-shared key of every peer
  *
- *   peer NAME LOCAL REMOTE OUR-ID THEIR-ID [DPD-SECONDS]
+ *   peer NAME LOCAL REMOTE OUR-ID THEIR-ID [DPD-SECONDS]     NAME: "once:..."
+ *                                                for one tunnel of one call
  *   del NAME
  *   use PEER LOCAL-TS REMOTE-TS [standing|passive]    "did use N error=0"
  *   drop N
@@ -55,7 +56,8 @@ static void on_need_key(void *user, const char *peer)
 
 static void on_event(void *user, const struct ike_event *e)
 {
-	static const char *const words[] = { "up", "failed", "gone" };
+	static const char *const words[] = { "ready", "up", "failed",
+					     "gone" };
 
 	(void)user;
 	say("%s use=%" PRIu64 " error=%d retry_ms=%u %s", words[e->news],
@@ -81,7 +83,8 @@ static uint64_t order_peer(struct shell *s, char **w, int *err)
 	struct ike_peer p = {
 		.name = w[0], .ours.id = w[3], .theirs.id = w[4],
 		.proposal = "aes128gcm16-prfsha256-x25519",
-		.dpd_s = w[5] ? (unsigned)atoi(w[5]) : 0
+		.dpd_s = w[5] ? (unsigned)atoi(w[5]) : 0,
+		.once = !strncmp(w[0], IKE_ONCE, strlen(IKE_ONCE))
 	};
 
 	addr_parse(w[1], &p.local);

@@ -227,7 +227,7 @@ static void start(void)
 static void be_up(void)
 {
 	start();
-	WAIT(rig.ups);
+	WAIT(rig.ups && heard("list-sas")); /* what is left of calls */
 	forget();
 }
 

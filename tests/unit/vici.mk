@@ -78,3 +78,10 @@ tests_unit_test_vici_renew_SOURCES = tests/unit/test_vici_renew.c \
 tests_unit_test_vici_renew_LDFLAGS = $(ALLOC_WRAP)
 tests_unit_test_vici_renew_LDADD = modules/vici/libvicimodule.a \
 	$(VICI_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_vici_own
+TESTS += tests/unit/test_vici_own
+tests_unit_test_vici_own_SOURCES = tests/unit/test_vici_own.c \
+	$(VICI_MOCK) tests/mock/modules.c
+tests_unit_test_vici_own_LDFLAGS = $(ALLOC_WRAP)
+tests_unit_test_vici_own_LDADD = modules/vici/libvicimodule.a \
+	$(VICI_LIBS) $(FRAME_LIBS) $(UNIT_LIBS)

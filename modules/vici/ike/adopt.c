@@ -112,3 +112,44 @@ void adopt_sweep(struct ike *m)
 
 	vici_list_sas(m->client, &listing, &then);
 }
+
+/* -- of calls ------------------------------------------------------------- */
+
+/* Of a process before this one: this one knows all of its own. */
+static void end_once(struct ike *m, struct vici_text name)
+{
+	size_t n = strlen(m->settings->prefix), k = strlen(IKE_ONCE);
+	struct ending *e;
+	char text[VICI_NAME_MAX + 1];
+
+	if (!vici_is_ours(name, m->settings->prefix) || name.len < n + k ||
+	    memcmp(name.p + n, IKE_ONCE, k) || name.len > VICI_NAME_MAX ||
+	    peer_find(m, name) || end_has(m, name))
+		return;
+	snprintf(text, sizeof text, "%.*s", (int)name.len, name.p);
+	if (!end_new(m, &e))
+		end_conn(m, e, text, true, false);
+}
+
+static void each_name(void *user, struct vici_text name)
+{
+	end_once(user, name);
+}
+
+static void each_sa(void *user, struct vici_ike *ike)
+{
+	end_once(user, ike->conn);
+}
+
+void adopt_sweep_once(struct ike *m)
+{
+	struct vici_listing listing = {
+		.prefix = m->settings->prefix, .each = each_sa,
+		.busy_too = true
+	};
+	struct vici_then then = ike_then(m, nothing, m);
+
+	vici_list_conns(m->client, each_name, &then);
+	vici_list_psks(m->client, each_name, &then);
+	vici_list_sas(m->client, &listing, &then);
+}

@@ -5,7 +5,8 @@
  * A child is up when charon says so, in whatever state: the far end may have
  * been first. Failing or lost, it goes to IDLE if it is standing, else it is
  * freed with its last use. Wanted again while it ends, it is raised anew once
- * that is over, so that what ends never takes the new one along. */
+ * that is over, so that what ends never takes the new one along. Of calls'
+ * tunnels to one far end a few begin at a time, and others follow. */
 #include "modules/vici/ike/inside.h"
 
 #include "daemon/base/err.h"
@@ -82,6 +83,15 @@ int child_new(struct peer *p, const struct ike_want *want, const char *name,
 	return 0;
 }
 
+static void queue(struct child *c, bool queued)
+{
+	struct ike *m = c->peer->m;
+
+	m->queued += queued;
+	m->queued -= c->queued;
+	c->queued = queued;
+}
+
 void child_free(struct child *c)
 {
 	struct child **at = &c->peer->children;
@@ -89,6 +99,8 @@ void child_free(struct child *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
+	queue(c, false);
+	event_active(c->peer->m->tell, EV_TIMEOUT, 0); /* others' turn */
 	event_del(c->timer);
 	c->dead = true;
 	if (!c->pending)
@@ -132,17 +144,71 @@ static void on_initiated(void *user, int err, const struct vici_result *result)
 	}
 }
 
+/* -- calls' tunnels, of which a far end answers so many at a time ---------- */
+
+static bool is_busy(const struct peer *p, const struct peer *like)
+{
+	const struct child *c = p->children; /* a call's peer has one */
+
+	return p->conf.once && c && c->state == CHILD_RAISING && c->begun &&
+	       addr_same_host(&p->conf.remote, &like->conf.remote);
+}
+
+static bool has_room(const struct peer *p)
+{
+	unsigned n = 0;
+
+	for (const struct peer *o = p->m->peers; o; o = o->next)
+		n += is_busy(o, p);
+	return n < p->m->settings->at_once;
+}
+
+/* The oldest, which is the last in the list. */
+static struct child *first_queued(const struct ike *m)
+{
+	struct child *found = NULL;
+
+	for (const struct peer *p = m->peers; p; p = p->next)
+		if (p->children && p->children->queued && has_room(p))
+			found = p->children;
+	return found;
+}
+
+static void initiate_now(struct child *c);
+
+void child_begin_queued(struct ike *m)
+{
+	struct child *c;
+
+	while (m->queued && (c = first_queued(m)))
+		initiate_now(c); /* or it has failed */
+}
+
 static void initiate(struct child *c)
+{
+	bool wait = c->peer->conf.once && !has_room(c->peer);
+
+	if (wait) {
+		queue(c, true);
+		wait_ms(c, c->peer->m->settings->raise_ms);
+	} else {
+		initiate_now(c);
+	}
+}
+
+static void initiate_now(struct child *c)
 {
 	struct ike *m = c->peer->m;
 	struct vici_then then = ike_then(m, on_initiated, c);
 	int r = vici_initiate(m->client, c->peer->name, c->sa_name,
 			      &then);
 
+	if (!c->queued) /* else its time has begun */
+		wait_ms(c, m->settings->raise_ms);
+	queue(c, false);
 	c->begun = !r;
 	c->refused = false;
 	c->peer->said.weight = 0;
-	wait_ms(c, m->settings->raise_ms);
 	if (!r)
 		c->pending++;
 	else
@@ -161,10 +227,12 @@ static bool yields(const struct child *c)
 /* The far end comes when it likes, but a call does not wait for ever. */
 static void await(struct child *c)
 {
+	const struct ike_settings *s = c->peer->m->settings;
+
 	if (c->uses == c->standing)
 		event_del(c->timer);
 	else
-		wait_ms(c, c->peer->m->settings->raise_ms);
+		wait_ms(c, c->peer->conf.once ? s->await_ms : s->raise_ms);
 }
 
 void child_ready(struct child *c)
@@ -179,10 +247,13 @@ void child_ready(struct child *c)
 	}
 	c->state = CHILD_RAISING;
 	c->begun = false;
-	if (c->active)
+	if (c->active) {
 		initiate(c);
-	else
-		await(c);
+		return;
+	}
+	await(c);
+	if (c->peer->conf.once)
+		use_tell(c, &(struct ike_event){ .news = IKE_READY });
 }
 
 /* Whose tunnel it is: what this end began it also ends, however long standing
@@ -209,6 +280,7 @@ static void rest(struct child *c, const struct ike_event *news)
 {
 	c->state = CHILD_IDLE;
 	c->begun = false;
+	queue(c, false);
 	event_del(c->timer);
 	use_tell(c, news);
 	if (!c->uses)
@@ -257,6 +329,17 @@ void child_failed(struct child *c, int err, const char *why)
 	rest(c, &news);
 }
 
+/* What charon told of its beginning, which of the far end's is a hint, and only
+ * a call's is known to be for this one; NULL: nothing. */
+static const struct vici_reason *said_of(const struct child *c)
+{
+	const struct peer *p = c->peer;
+
+	if (c->begun || c->refused)
+		return &p->said;
+	return p->conf.once ? &p->other.said : NULL;
+}
+
 static void timed_out(struct child *c)
 {
 	static const char *const whys[] = {
@@ -265,16 +348,15 @@ static void timed_out(struct child *c)
 			"time; charon's log may say why"
 	};
 
-	const struct vici_reason *said = &c->peer->said;
+	const struct vici_reason *said = said_of(c);
 	const char *why = whys[c->state];
 
 	if (c->state == CHILD_RAISING && c->begun)
 		give_up(c);
 	if (c->state == CHILD_RAISING && c->refused)
 		why = "charon gave it up; its log may say why";
-	if (c->state == CHILD_RAISING && (c->begun || c->refused) &&
-	    said->weight)
-		why = said->why; /* the far end's beginning has none */
+	if (c->state == CHILD_RAISING && said && said->weight)
+		why = said->why;
 	child_failed(c, c->refused ? E_REFUSED : E_TIMEOUT, why);
 }
 
@@ -333,7 +415,9 @@ void child_gained(struct child *c, uint32_t old, uint32_t ike_id,
 	if (c->state == CHILD_UP)
 		return;
 	event_del(c->timer);
+	queue(c, false);
 	c->state = CHILD_UP;
+	peer_forget_key(c->peer);
 	c->retry_ms = m->settings->retry_min_ms;
 	if (!is_kept(c))
 		wait_ms(c, m->settings->linger_ms);

@@ -40,7 +40,7 @@ static void tell_tried(struct peer *p)
 	struct ike *m = p->m;
 	const char *why = p->other.said.why;
 
-	if (!why || !p->other.down)
+	if (!why || !p->other.down || p->conf.once) /* child.c tells */
 		return;
 	memset(&p->other, 0, sizeof p->other);
 	if (m->ops->tried)

@@ -5,6 +5,7 @@
  *   child.c   a tunnel from wanted to gone
  *   hear.c    why one did not come
  *   peer.c    what charon must have of a peer: key, connection
+ *   end.c     calls' peers that are over
  *   adopt.c   what charon has already
  *   stamp.c   by what that was raised
  *   name.c    children by their selectors */
@@ -134,6 +135,7 @@ static void on_up(void *user, const struct vici_version *version)
 
 	*m->trouble = 0;
 	event_add(m->sweep, &t);
+	adopt_sweep_once(m);
 	for (struct peer *p = m->peers; p; p = p->next)
 		wanted_anew(p);
 	m->ops->charon(m->user, true, version->text);
@@ -145,6 +147,7 @@ static void on_down(void *user, const struct vici_down *down)
 
 	snprintf(m->trouble, sizeof m->trouble, "charon: %s", down->why);
 	event_del(m->sweep);
+	end_forget(m);
 	for (struct peer *p = m->peers; p; p = p->next) {
 		hear_forget(p);
 		peer_forget(p, m->trouble);
@@ -158,6 +161,13 @@ static const char *const events[] = {
 	VICI_EVENT_NAMES, VICI_LOG_EVENT, NULL
 };
 
+static void on_end_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	end_go_on(arg);
+}
+
 /* -- life ------------------------------------------------------------------ */
 
 static void on_tell(evutil_socket_t fd, short what, void *arg)
@@ -165,6 +175,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	use_pay(arg);
+	child_begin_queued(arg);
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -191,12 +202,14 @@ int ike_new(struct event_base *base, const struct ike_settings *settings,
 	m->user = user;
 	m->base = base;
 	m->owed_end = &m->owed;
+	m->ends_end = &m->ends;
 	strcpy(m->trouble, "charon was not asked yet");
 	m->client_settings = settings->client;
 	m->client_settings.events = events;
 	m->tell = evtimer_new(base, on_tell, m);
 	m->sweep = evtimer_new(base, on_sweep, m);
-	if (m->tell && m->sweep)
+	m->end_again = evtimer_new(base, on_end_again, m);
+	if (m->tell && m->sweep && m->end_again)
 		r = vici_client_new(base, &m->client_settings, &client_ops, m,
 				    &m->client);
 	if (r)
@@ -213,11 +226,14 @@ void ike_free(struct ike *m)
 	while (m->peers)
 		peer_free(m->peers); /* those with requests go with these: */
 	vici_client_free(m->client);
+	end_forget(m);
 	use_free_all(m);
 	if (m->tell)
 		event_free(m->tell);
 	if (m->sweep)
 		event_free(m->sweep);
+	if (m->end_again)
+		event_free(m->end_again);
 	free(m);
 }
 

@@ -16,6 +16,9 @@
  * Pre-shared keys are not kept: `need_key` asks for one whenever charon has to
  * be given it. Private keys of certificates are charon's own affair.
  *
+ * A call's tunnel (`once`) has a peer of its own. What an earlier process left
+ * of such ones is ended when charon is there, for this one has none yet.
+ *
  * The loop belongs to the caller; nothing blocks; one thread. Callbacks come
  * from the loop only, never from inside a function here. Every function but
  * ike_free() may be called inside every callback. */
@@ -27,6 +30,7 @@
 #define IKE_NAME_MAX 127 /* bytes of a peer's name */
 #define IKE_WHY_TEXT 160 /* room for a reason */
 #define IKE_CERTS_MAX 4  /* for one side, and as many CAs */
+#define IKE_ONCE "once:" /* begins the names of a call's peers, and no others */
 
 struct event_base;
 
@@ -36,8 +40,12 @@ struct ike_settings {
 	const char *prefix;    /* of our connections' names: an instance's */
 	unsigned ask_ms;       /* one request of charon */
 	unsigned raise_ms;     /* from wanted to up */
+	unsigned await_ms;     /* the same where a call's far end is to begin */
 	unsigned hear_ms;      /* from an attempt's end to its reason */
 	unsigned end_ms;       /* from ended to gone */
+	unsigned at_once;      /* so many of calls' tunnels to one far end begin
+	                          at a time: its charon answers five at most,
+	                          by default (charon.block_threshold) */
 	unsigned linger_ms;    /* a tunnel stays that nobody uses any more */
 	unsigned retry_min_ms; /* pause before a standing one is raised again,
 	                          doubled each time it fails */
@@ -49,7 +57,8 @@ struct ike_settings {
 };
 
 #define IKE_DEFAULTS { .client = VICI_CLIENT_DEFAULTS, .prefix = "callseal-", \
-	.ask_ms = 5000, .raise_ms = 8000, .hear_ms = 100, .end_ms = 3000, \
+	.ask_ms = 5000, .raise_ms = 8000, .await_ms = 10000, \
+	.hear_ms = 100, .end_ms = 3000, .at_once = 4, \
 	.linger_ms = 2000, .retry_min_ms = 1000, .retry_max_ms = 60000, \
 	.yield_ms = 1500, .sweep_ms = 10000 }
 
@@ -62,6 +71,11 @@ struct ike_peer {
 	struct vici_side ours, theirs;
 	unsigned rekey_s, dpd_s;
 	bool encap;
+	/* A call's: its name and its key are new and for one tunnel, which is
+	 * raised once. charon forgets the key as soon as that is up. */
+	bool once;
+	const char *beside; /* another one whose selectors these may meet, as
+	                       this one is to take its place; NULL: none */
 };
 
 /* What a use wants; copied. The order of selectors counts. */
@@ -80,6 +94,8 @@ struct ike_want {
 };
 
 enum ike_news {
+	IKE_READY,  /* of a call's passive use: charon has all, and what the far
+	               end begins finds it. IKE_UP may come without. */
 	IKE_UP,     /* also again: of a standing use, and when new SAs may
 	               take less than the old ones: ike_covers() */
 	IKE_FAILED, /* it did not come up */

@@ -47,6 +47,7 @@ struct child {
 	bool dead;           /* to be freed with the last of them */
 	bool loaded;         /* charon has it, or is being given it */
 	bool begun;          /* RAISING: charon was told to begin */
+	bool queued;         /* RAISING: others are to begin first */
 	bool refused;        /* RAISING: it will not come */
 	bool yielded;        /* the far end had its time to begin */
 	unsigned retry_ms;   /* the next pause */
@@ -80,6 +81,7 @@ struct peer {
 	bool dead;
 	bool asking; /* need_key is owed */
 	bool keyed;  /* charon has the key */
+	bool forgot; /* and was told to forget it */
 	uint16_t key_stamp; /* and tells it from others */
 	bool stale;  /* it is another one now */
 	bool listed; /* what charon had was taken over */
@@ -94,10 +96,24 @@ struct peer {
 	} other;
 	struct child *children;
 	struct ike_peer conf; /* points here */
+	char *beside;
+	struct ending *end; /* a call's: no memory may hinder its end */
 	struct shown shown[2]; /* ours, theirs: copies */
 	char *ours, *theirs, *proposal;
 	char name[VICI_NAME_MAX + 1]; /* of the connection: with the prefix */
 	const char *bare;             /* the peer's: without it */
+};
+
+/* A call's peer that is over, until charon has nothing of it. */
+struct ending {
+	struct ending *next;
+	struct ike *m;
+	struct event *timer;
+	unsigned step;
+	bool busy; /* charon was asked */
+	bool keyed;
+	bool lingers; /* before its SAs end */
+	char name[VICI_NAME_MAX + 1];
 };
 
 struct ike {
@@ -109,9 +125,13 @@ struct ike {
 	struct vici_client *client;
 	struct event *tell; /* something is owed */
 	struct event *sweep;
+	struct ending *ends, **ends_end; /* the first is in work */
+	struct ending *lingering;
+	struct event *end_again;
 	struct peer *peers;
 	struct use *uses, *owed, **owed_end;
 	uint64_t last_use;
+	unsigned queued; /* children */
 	char trouble[IKE_WHY_TEXT]; /* empty: charon is there */
 };
 
@@ -155,6 +175,8 @@ void child_charon_gone(struct child *c, const char *why);
 void child_refused(struct child *c);
 /* In another IKE_SA now. */
 void child_moved(struct child *c, uint32_t ike_id, uint32_t new_ike_id);
+/* Those that others no longer keep from it begin. */
+void child_begin_queued(struct ike *m);
 /* Ends one pair of SAs in charon, whatever becomes of that. */
 void child_end_sa(struct ike *m, uint32_t id);
 
@@ -172,6 +194,8 @@ void peer_load(struct peer *p);
 void peer_forget(struct peer *p, const char *why);
 /* Begins anew with all its children, and waits for no answer of charon's. */
 void peer_end_all(struct peer *p);
+/* Its tunnel is up: a key that was for that alone goes. */
+void peer_forget_key(struct peer *p);
 
 /* -- hear.c: why one did not come ----------------------------------------- */
 
@@ -188,6 +212,25 @@ void hear_forget(struct peer *p);
 int adopt_peer(struct peer *p, vici_result_fn done);
 /* Ends what is ours and nobody knows. */
 void adopt_sweep(struct ike *m);
+
+/* Ends what an earlier process left of calls. */
+void adopt_sweep_once(struct ike *m);
+
+/* -- end.c: peers of calls that are over ---------------------------------- */
+
+/* E_NOMEM. */
+int end_new(struct ike *m, struct ending **out);
+void end_free(struct ending *e); /* NULL is allowed */
+/* Has charon forget a connection of that name, a key with keyed, and end what
+ * it raised, with lingers some time later. Takes e. */
+void end_conn(struct ike *m, struct ending *e, const char *name, bool keyed,
+	      bool lingers);
+/* Whether one of that name is to be ended next. */
+bool end_has(const struct ike *m, struct vici_text name);
+/* charon is gone, or the manager goes. */
+void end_forget(struct ike *m);
+/* Some time after charon's client was full. */
+void end_go_on(struct ike *m);
 
 /* -- stamp.c: by what a tunnel was raised --------------------------------- */
 

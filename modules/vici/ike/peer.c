@@ -29,6 +29,8 @@ static void release(struct peer *p)
 	free_shown(p->shown);
 	free(p->ours);
 	free(p->theirs);
+	free(p->beside);
+	end_free(p->end);
 	free(p->proposal);
 	free(p);
 }
@@ -113,6 +115,8 @@ static int fill(struct peer *p, const struct ike_peer *from)
 {
 	int r;
 
+	if (from->once && end_new(p->m, &p->end))
+		return E_NOMEM;
 	p->conf = *from;
 	snprintf(p->name, sizeof p->name, "%s%s", p->m->settings->prefix,
 		 from->name);
@@ -122,6 +126,8 @@ static int fill(struct peer *p, const struct ike_peer *from)
 		r = copy_text(&p->conf.theirs.id, &p->theirs);
 	if (!r)
 		r = copy_text(&p->conf.proposal, &p->proposal);
+	if (!r)
+		r = copy_text(&p->conf.beside, &p->beside);
 	if (!r)
 		r = copy_side(p, 0, &p->conf.ours);
 	return r ? r : copy_side(p, 1, &p->conf.theirs);
@@ -143,7 +149,8 @@ static int sound(const struct ike *m, const struct ike_peer *peer)
 	size_t len = strlen(peer->name);
 
 	if (len > IKE_NAME_MAX || !vici_name_ok(peer->name, len) ||
-	    !peer->remote.family || !peer->ours.id || !peer->theirs.id)
+	    !peer->remote.family || !peer->ours.id || !peer->theirs.id ||
+	    peer->once == !!strncmp(peer->name, IKE_ONCE, strlen(IKE_ONCE)))
 		return E_ARG;
 	for (const struct peer *p = m->peers; p; p = p->next)
 		if (!strcmp(p->bare, peer->name) || same_key(&p->conf, peer))
@@ -166,6 +173,7 @@ int ike_peer_add(struct ike *m, const struct ike_peer *peer)
 		release(p);
 		return r;
 	}
+	p->listed = p->conf.once; /* there is nothing to take over */
 	p->next = m->peers;
 	m->peers = p;
 	return 0;
@@ -418,16 +426,36 @@ void peer_end_all(struct peer *p)
 		vici_unload_psk(m->client, p->name, &then);
 }
 
+void peer_forget_key(struct peer *p)
+{
+	struct vici_then then = ike_then(p->m, nothing, NULL);
+
+	if (p->conf.once && p->keyed && !p->forgot)
+		p->forgot = !vici_unload_psk(p->m->client, p->name, &then);
+}
+
 void peer_forget(struct peer *p, const char *why)
 {
 	struct child *next;
 
 	p->state = PEER_OUT;
-	p->keyed = p->listed = p->dirty = p->asking = p->stale = false;
+	p->keyed = p->dirty = p->asking = p->stale = false;
+	p->listed = p->conf.once;
 	for (struct child *c = p->children; c; c = next) {
 		next = c->next;
 		child_charon_gone(c, why);
 	}
+}
+
+/* Nobody has that name again. A key may be on its way to charon. */
+static void end_once(struct peer *p)
+{
+	const struct child *c = p->children;
+	struct ending *e = p->end;
+
+	p->end = NULL;
+	end_conn(p->m, e, p->name, is_psk(&p->conf) && !p->forgot,
+		 c && c->n_sas);
 }
 
 int ike_peer_del(struct ike *m, const char *name)
@@ -439,7 +467,10 @@ int ike_peer_del(struct ike *m, const char *name)
 	for (const struct child *c = p->children; c; c = c->next)
 		if (c->uses)
 			return E_STATE;
-	peer_end_all(p);
+	if (p->conf.once)
+		end_once(p);
+	else
+		peer_end_all(p);
 	peer_free(p);
 	return 0;
 }

@@ -55,7 +55,7 @@ void use_tell(struct child *c, const struct ike_event *news)
 		if (u->child != c)
 			continue;
 		owe(m, u, news);
-		if (news->news != IKE_UP && !u->standing)
+		if (news->news > IKE_UP && !u->standing)
 			detach(u);
 	}
 }
@@ -129,11 +129,18 @@ void use_free_all(struct ike *m)
 
 /* -- ike.h ----------------------------------------------------------------- */
 
+static bool may_meet(const struct peer *p, const struct peer *o)
+{
+	return o == p ||
+	       (p->conf.beside && !strcmp(p->conf.beside, o->bare)) ||
+	       (o->conf.beside && !strcmp(o->conf.beside, p->bare));
+}
+
 static bool other_meets(const struct peer *p, const struct ike_want *want)
 {
 	for (const struct peer *o = p->m->peers; o; o = o->next)
-		for (const struct child *c = o->children; c && o != p;
-		     c = c->next)
+		for (const struct child *c = o->children;
+		     c && !may_meet(p, o); c = c->next)
 			if (child_meets(c, want))
 				return true;
 	return false;
