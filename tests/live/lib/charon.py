@@ -35,9 +35,22 @@ SETTINGS = '''charon {
         vici {
             socket = unix://%(path)s
         }
+%(more)s
     }
 }
 '''
+
+# ESP in user space to the address of the other charon itself: what that is sent is marked, so
+# that it does not go into the tunnel.
+TO_PEER = '''        kernel-libipsec {
+            allow_peer_ts = yes
+        }
+        kernel-netlink {
+            fwmark = !0x42
+        }
+        socket-default {
+            fwmark = 0x42
+        }'''
 
 
 def kernel_has_esp():
@@ -50,14 +63,15 @@ def kernel_has_esp():
 
 
 class Charon:
-    def __init__(self, lab, host, esp='kernel-libipsec '):
+    def __init__(self, lab, host, esp='kernel-libipsec ', more=''):
         self.lab, self.host, self.runs, self.esp = lab, host, 0, esp
         self.dir = lab.folder(f'charon-{host}')
         self.path = os.path.join(self.dir, 'vici')
         if not shutil.which('charon-systemd'):
             raise Failure('no charon-systemd: run tools/deps')
         with open(f'{self.dir}/strongswan.conf', 'w', encoding='utf-8') as f:
-            f.write(SETTINGS % {'plugins': PLUGINS % self.esp, 'dir': self.dir, 'path': self.path})
+            f.write(SETTINGS % {'plugins': PLUGINS % self.esp, 'dir': self.dir,
+                                'path': self.path, 'more': more})
         self.start()
 
     def start(self):
