@@ -8,8 +8,10 @@ blocking "initiate" on its socket, from the request to the answer. "callseal": o
 (tests/mock/vici_shell), from the order to the child-updown event, the request not waiting
 inside charon; "loaded": the same with the connection loaded anew in front, as a new call
 has to. They take turns, and the turns change their order. Both do IKE_SA and first
-child, then a further child of the same IKE_SA; each round ends with none. Medians, and the
-tenth and ninetieth percentile, in microseconds.
+child, then a further child of the same IKE_SA; each round ends with none. "call": a tunnel
+of a call's own (ike = "call", tests/mock/ike_shell) at the end that begins, from the key to
+"up": key and connection are loaded, then IKE; the other end was given its own before, as
+with a call's answer. Medians, and the tenth and ninetieth percentile, in microseconds.
 """
 import argparse
 import os
@@ -23,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, f'{TOP}/tests/live')
 sys.dont_write_bytecode = True
-from lib.charon import Charon, Shell  # noqa: E402
+from lib.charon import Charon, Ike, Shell  # noqa: E402
 from lib.lab import Failure, Lab, programs  # noqa: E402
 
 SECRET = '0123456789abcdef0123456789abcdef'
@@ -72,6 +74,26 @@ def through_us(shell, child, before=None):
     return shell.wait('event child-up', name=child).us - begun.us
 
 
+def of_a_call(lab, ikes, i):
+    """The microseconds from the key, at the end that begins, until it is up there."""
+    name, uses, begun = f'once:{i:08x}:peer', {}, 0
+    for site, other, own, far in (('b', 'a', '-b', '-a'), ('a', 'b', '-a', '-b')):
+        mine, theirs = (lab.net.phones_net(s) for s in (site, other))
+        ikes[site].order(f'peer {name} {lab.net.address(f"gate-{site}")} '
+                         f'{lab.net.address(f"gate-{other}")} {i:032x}{own} {i:032x}{far}')
+        begun = time.monotonic_ns() // 1000
+        uses[site] = ikes[site].order(f'use {name} {mine}[udp/40100-40101] '
+                                      f'{theirs}[udp/40100-40101]'
+                                      f'{" passive" if site == "b" else ""}')
+        line = ikes[site].wait('ready ' if site == 'b' else 'up ', use=uses[site])
+    ikes['b'].wait('up ', use=uses['b'])
+    for site, ike in ikes.items():
+        ike.order(f'drop {uses[site]}')
+        ike.order(f'del {name}')
+    time.sleep(0.05)
+    return line.us - begun
+
+
 def down(shells):
     shells['a'].good('terminate conn=cs-peer')
     for shell in shells.values():
@@ -95,6 +117,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=100)
     a = parser.parse_args()
     took = {(who, n): [] for n in range(2) for who in ('charon', 'callseal', 'loaded')}
+    calls = []
     with Lab('ab', programs(a.build)) as lab:
         charons = {site: Charon(lab, f'gate-{site}') for site in 'ab'}
         shells = {site: Shell(lab, a.build, charons[site].path) for site in 'ab'}
@@ -107,7 +130,11 @@ def main():
         raise_by = {'charon': lambda child: blocking.initiate('cs-peer', child),
                     'callseal': lambda child: through_us(shells['a'], child),
                     'loaded': lambda child: through_us(shells['a'], child, anew)}
+        ikes = {site: Ike(lab, a.build, charons[site].path, SECRET, 'call-') for site in 'ab'}
+        for ike in ikes.values():
+            ike.wait('charon there')
         for i in range(a.rounds):
+            calls.append(of_a_call(lab, ikes, i))
             for who in sorted(raise_by, reverse=i % 2):
                 for n in range(2):
                     took[who, n].append(raise_by[who](f'call-{n}'))
@@ -116,6 +143,9 @@ def main():
     for n, what in enumerate(('IKE_SA and first child', 'a further child')):
         for who in raise_by:
             row(f'{what}, {who}', took[who, n])
+    row('IKE_SA and child of a call, callseal', calls)
+    alone = statistics.median(took['charon', 0])
+    print(f'of a call: {statistics.median(calls) / alone:.2f} of charon alone')
     for n, what in enumerate(('first', 'further')):
         theirs, *ours = (statistics.median(took[w, n]) for w in raise_by)
         print(f'{what}: {ours[0] / theirs:.2f} of charon alone, {ours[1] / theirs:.2f} loaded')
