@@ -62,9 +62,15 @@ tests_unit_test_filter_late_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_filter_tunnel
 TESTS += tests/unit/test_filter_tunnel
 tests_unit_test_filter_tunnel_SOURCES = tests/unit/test_filter_tunnel.c \
-	tests/unit/filter_rig.c tests/unit/filter_rig.h \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h tests/unit/tunnel_calls.h \
 	tests/mock/child.c tests/mock/loop.c
 tests_unit_test_filter_tunnel_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_filter_within
+TESTS += tests/unit/test_filter_within
+tests_unit_test_filter_within_SOURCES = tests/unit/test_filter_within.c \
+	tests/unit/filter_rig.c tests/unit/filter_rig.h tests/unit/tunnel_calls.h \
+	tests/mock/child.c tests/mock/loop.c
+tests_unit_test_filter_within_LDADD = $(ENGINE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_filter_net
 TESTS += tests/unit/test_filter_net
 tests_unit_test_filter_net_SOURCES = tests/unit/test_filter_net.c \
