@@ -342,7 +342,8 @@ void media_open(struct call *c)
 		struct msg_stream_set set = { .stream = c->line[i].stream,
 					      .may_send = STREAM_SEND_NOW };
 
-		if (b->end[i].accepted && set.stream && may_set(c, i, &set))
+		if (b->end[i].accepted && set.stream &&
+		    c->line[call_slot(c, i)].tunnel && is_up(c, i))
 			send_set(c, call_request(c), &set);
 	}
 }

@@ -379,7 +379,7 @@ void uses_engine(struct uses *u)
 	const struct peer *p;
 
 	for (size_t i = 0; (p = policy_at(u->conf.policy, i)); i++)
-		if (p->profile->media == MEDIA_IKE)
+		if (profile_stands(p->profile))
 			tell_ours(u, p->name);
 }
 

@@ -779,8 +779,8 @@ static void keys_for_ike(void **state)
 	assert_int_equal(f->u.finished.n, 2);
 	assert_int_equal(f->u.finished.facts.esp, ESP_AES_256_GCM);
 	for (uint32_t i = 0; i < 2; i++) {
-		x = tunnel_key(&a, f->u.finished.key[i].send);
-		y = tunnel_key(&b, r->u.answered.key[i].send);
+		x = tunnel_key(&a, f->u.finished.key[i].tunnel);
+		y = tunnel_key(&b, r->u.answered.key[i].tunnel);
 		ike_key_is(x, 1, 1 + i, TUNNEL_IKE_BEGINS);
 		ike_key_is(y, 2, 5 + i, TUNNEL_IKE_WAITS);
 		assert_memory_equal(&x->in, &y->in, sizeof x->in);

@@ -127,6 +127,25 @@ static void whoever_is_in_a_route_is_told(void **state_)
 	rig_free(r);
 }
 
+/* Its IKE is where the media of each call are; nobody has to tell. */
+static void who_has_ike_for_each_call(void **state_)
+{
+	struct rig *r = open_rig();
+	struct sdp_can can;
+	char text[ADDR_TEXT];
+
+	(void)state_;
+	rig_reload(r, "media = \"esp\"; discover = \"ask\"", "media = \"ike\"; "
+		   "ike = \"call\"; discover = \"ask\"");
+	assert_int_equal(ask(r, "192.0.2.3:5060", &can), 0);
+	assert_true(can.ike && !can.esp && !can.certs.n);
+	assert_string_equal(addr_text(&can.ike_at, text), "127.0.0.2");
+	told(r, "able", "127.0.0.7", true);
+	assert_int_equal(ask(r, "192.0.2.2:5060", &can), 0); /* two peers' */
+	assert_true(can.ike && can.certs.n == 1);
+	rig_free(r);
+}
+
 static void strangers_hear_nothing(void **state_)
 {
 	struct rig *r = open_rig();
@@ -342,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whoever_is_in_a_route_is_told),
+		cmocka_unit_test(who_has_ike_for_each_call),
 		cmocka_unit_test(strangers_hear_nothing),
 		cmocka_unit_test(each_description_has_its_id),
 		cmocka_unit_test(what_is_no_end_of_ours),

@@ -163,7 +163,7 @@ static int want(void *state, const char *peer, bool wait, uint64_t *out)
 {
 	rig.waits = wait;
 	assert_ptr_equal(state, &rig);
-	assert_string_equal(peer, "a");
+	assert_true(*peer && strchr("ae", *peer) && !peer[1]);
 	*out = ++rig.wants;
 	return rig.no_want;
 }
@@ -315,13 +315,13 @@ static void our_ends_are_told(void **state)
 	(void)state;
 	rig.n = 0;
 	uses_engine(rig.uses);
-	assert_int_equal(rig.n, 2);
-	for (int i = 0; i < 2; i++) {
+	assert_int_equal(rig.n, 3);
+	for (int i = 0; i < 3; i++) {
 		const struct msg_ike_ours *m = &rig.sent[i].m.ours;
 
 		assert_int_equal(rig.sent[i].to, PROC_ENGINE);
 		assert_int_equal(rig.sent[i].type, MSG_IKE_OURS);
-		assert_string_equal(m->peer, i ? "a" : "b");
+		assert_int_equal(m->peer[0], "bae"[i]);
 		assert_int_equal(m->ours.at.ip[3], 1);
 		assert_int_equal(m->ours.certs.n, 1);
 	}

@@ -152,6 +152,10 @@ static const struct failure table[] = {
 	  "transport=tls, set tls.verify (\"mutual\" for calls that it makes "
 	  "to us), or its profile sdes = \"any\"" },
 
+	{ STAGE_NEXT_HOP, 0, NOT_HERE, 399,
+	  "the far end cannot do IPsec", 0, LOG_CLASS_REFUSED,
+	  "the profile has discover = \"require\": see callsealctl peers" },
+
 	{ STAGE_TUNNEL, E_CLOSED, NO_TUNNEL, 5, LOG_CLASS_ERROR,
 	  TUNNEL_CURE },
 	{ STAGE_TUNNEL, E_TIMEOUT, NO_TUNNEL, 5, LOG_CLASS_ERROR,
@@ -169,9 +173,6 @@ static const struct failure table[] = {
 	  "IKE in SDP is not that of the peer", 0, LOG_CLASS_REFUSED,
 	  "see the reason: compare ike and ike_cert of the peer with what the "
 	  "far end's SDP says" },
-	{ STAGE_TUNNEL, E_UNSUPPORTED, NOT_HERE, 399,
-	  "the far end cannot do IPsec", 0, LOG_CLASS_REFUSED,
-	  "the profile has discover = \"require\": see callsealctl peers" },
 	{ STAGE_TUNNEL, E_EXISTS, NOT_HERE, 399,
 	  "another tunnel of the gateway is in the way", 0, LOG_CLASS_REFUSED,
 	  "see the reason, callsealctl sas and \"ip xfrm policy\"" },
@@ -221,6 +222,7 @@ const char *stage_name(enum stage stage)
 		[STAGE_KEY_ANSWER] = "key-answer",
 		[STAGE_KEY_FINISH] = "key-finish",
 		[STAGE_EXPOSED] = "exposed",
+		[STAGE_NEXT_HOP] = "next-hop",
 		[STAGE_TUNNEL] = "tunnel",
 		[STAGE_PRECONDITION] = "precondition",
 		[STAGE_BIND] = "bind",

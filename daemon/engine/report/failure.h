@@ -20,6 +20,7 @@ enum stage {
 	STAGE_KEY_ANSWER, /* the keeper checks the far end's offer */
 	STAGE_KEY_FINISH, /* the keeper checks the far end's answer */
 	STAGE_EXPOSED,    /* keys where everybody can read them */
+	STAGE_NEXT_HOP,   /* what next hops said that they can do */
 	STAGE_TUNNEL,     /* the kernel makes room for ESP, and takes it */
 	STAGE_PRECONDITION, /* a tunnel that must be up before all else */
 	STAGE_BIND,       /* the relay takes addresses and keys */

@@ -109,11 +109,17 @@ static int add_peer(const struct engine *e, const struct peer *p,
 {
 	const struct addr *media = our_media(e, source->family);
 
-	if (p->profile->media == MEDIA_IKE)
+	if (profile_stands(p->profile))
 		return add_ike(e, p, can);
-	can->esp = media->family != 0;
-	if (can->esp)
+	if (!media->family)
+		return 0;
+	if (!p->profile->ike_call) {
+		can->esp = true;
 		can->esp_at = seen(e, media);
+	} else if (!can->ike) { /* for each call where its media are */
+		can->ike = true;
+		can->ike_at = seen(e, media);
+	}
 	return 0;
 }
 

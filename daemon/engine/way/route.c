@@ -69,7 +69,7 @@ static int refuse_down(struct call *c, struct refusal *no)
 /* It would fail later, and nobody would see why. */
 static int refuse_unable(struct call *c, struct refusal *no)
 {
-	const struct failure *f = failure_of(STAGE_TUNNEL, E_UNSUPPORTED);
+	const struct failure *f = failure_of(STAGE_NEXT_HOP, E_UNSUPPORTED);
 	int r = refuse(c, no, f->status, "the peer said, when it was asked by "
 		       "OPTIONS, that it cannot do the IPsec of its profile: "
 		       "see callsealctl peers");
