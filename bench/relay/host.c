@@ -115,7 +115,8 @@ static void make_call(struct host *h, unsigned call, enum suite suite)
 		key.direction = (uint32_t)d;
 		ask(h, PROC_KEEPER, MSG_KEY, &key);
 	}
-	set.key = (struct msg_key_ids){ KEY_ID(call, 0), KEY_ID(call, 1) };
+	set.key = (struct msg_key_ids){ .send = KEY_ID(call, 0),
+						 .recv = KEY_ID(call, 1) };
 	set.remote[INSIDE] = f.phone;
 	set.remote[OUTSIDE] = f.far;
 	ask(h, PROC_ENGINE, MSG_STREAM_SET, &set);

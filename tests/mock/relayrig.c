@@ -250,7 +250,7 @@ struct msg_stream_port rig_sealed(struct rig *r, const struct rig_end *phone,
 	struct msg_stream_set m = {
 		.stream = p.stream, .set_remote = { 1, 1 }, .set_keys = 1,
 		.may_send = 1, .remote = { phone->local, far->local },
-		.key = { send, recv },
+		.key = { .send = send, .recv = recv },
 	};
 
 	assert_int_equal(rig_key(r, send, p.stream, KEY_SEND), 0);

@@ -49,7 +49,7 @@ static struct msg_stream_set set_of(uint32_t stream, uint64_t send,
 {
 	return (struct msg_stream_set){ .stream = stream, .set_keys = 1,
 					.may_send = 1,
-					.key = { send, recv } };
+					.key = { .send = send, .recv = recv } };
 }
 
 static int set(uint32_t stream, uint64_t send, uint64_t recv)

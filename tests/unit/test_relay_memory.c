@@ -75,7 +75,7 @@ static void ask_all(struct control *c)
 {
 	struct msg_stream_add add = { .call = CALL, .n = 2 };
 	struct msg_stream_set set = { .set_keys = 1, .may_send = 1,
-				      .key = { 1, 2 } };
+				      .key = { .send = 1, .recv = 2 } };
 	struct msg_key key = { .key_id = 1, .call = CALL, .key = some_key() };
 	struct msg_stream_get get;
 	struct msg_stream_del del;
@@ -153,7 +153,8 @@ static struct relay_env env = { .transform = &evp_transform };
 static struct stream_change change_of(uint64_t send, uint64_t recv)
 {
 	struct stream_change c = {
-		.set = { .set_keys = 1, .may_send = 1, .key = { send, recv } },
+		.set = { .set_keys = 1, .may_send = 1,
+			 .key = { .send = send, .recv = recv } },
 		.has_key = { true, true },
 	};
 

@@ -199,7 +199,7 @@ static int set_all(uint32_t send, uint32_t recv, unsigned may_send, bool mutual)
 	struct stream_change c = {
 		.set = { .set_remote = { 1, 1 }, .remote = { phone, far },
 			 .set_keys = 1, .may_send = (uint8_t)may_send,
-			 .key = { send, recv } },
+			 .key = { .send = send, .recv = recv } },
 		.has_key = { send != 0, recv != 0 },
 		.key = { key_of(send, KEY_SEND), key_of(recv, KEY_RECV) },
 	};
