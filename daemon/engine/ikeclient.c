@@ -45,14 +45,6 @@ int ikeclient_ask(struct call *c, struct job *j)
 	return j->q.role == BODY_OFFER ? ask(c, j, 0, &m) : 0;
 }
 
-/* Who receives media outside: whichever of the two is there. */
-static const struct endpoint *outside_end(const struct job *j, unsigned i)
-{
-	const struct deal *d = job_deal(j);
-
-	return d->offerer == OUTSIDE ? &d->end[i] : &j->branch->end[i];
-}
-
 /* An offer's lines, where the tunnel must be up before anybody is called, and
  * once the far end says that it is there if it begins; in a call that is up the
  * answer decides. */
@@ -77,8 +69,8 @@ int ikeclient_use(struct call *c, struct job *j)
 
 		if (!is_used(c, j, i))
 			continue;
-		m.remote[0] = outside_end(j, i)->rtp;
-		m.remote[1] = outside_end(j, i)->rtcp;
+		m.remote[0] = job_outside(j, i)->rtp;
+		m.remote[1] = job_outside(j, i)->rtcp;
 		r = ask(c, j, i, &m);
 	}
 	return r;

@@ -54,7 +54,7 @@ struct rekeying {
 	bool open;        /* the signalling module has an offer of ours open */
 	bool wanted;      /* new keys are due */
 	bool rides;       /* the phone's next offer brings them, too */
-	bool again;       /* the open offer has an address that we left */
+	bool again;       /* what is under way has an address that we left */
 	unsigned failed;  /* in a row */
 	uint64_t at_us;   /* monotonic: when to begin; 0: nothing is due */
 	uint32_t count;   /* changes of keys in this call */
@@ -425,6 +425,10 @@ int keyclient_ask(struct call *c, struct job *j);
 enum stage keyclient_stage(const struct job *j);
 /* Whether the call may be plain: the keeper knows who was sealed before. */
 int keyclient_ask_plain(struct call *c, struct job *j);
+/* Whether a line's media, and its RTCP, arrive where the tunnel leads by the
+ * keying message that is in force. */
+bool keyclient_leads(const struct call *c, const struct branch *b,
+		     unsigned line, const struct endpoint *end);
 void keyclient_drop(struct call *c, struct deal *d);
 void keyclient_won(struct call *c);
 void keyclient_release(struct call *c);

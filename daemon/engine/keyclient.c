@@ -337,11 +337,32 @@ static bool leads_to(const struct call *c, const struct addr *rtp,
 	return has_one(c) ? addr_same_host(rtp, far) : addr_equal(rtp, far);
 }
 
+/* A tunnel of a line takes its port and the next. */
+static bool rtcp_leads_to(const struct call *c, const struct endpoint *end,
+			  const struct addr *far)
+{
+	struct addr next = *far;
+
+	next.port++;
+	return end->fax || !end->rtcp.family || leads_to(c, &end->rtcp, far) ||
+	       leads_to(c, &end->rtcp, &next);
+}
+
+bool keyclient_leads(const struct call *c, const struct branch *b,
+		     unsigned line, const struct endpoint *end)
+{
+	const struct addr *far = &b->far[line];
+
+	return addr_is_any(&end->rtp) || /* on hold: nothing goes there */
+	       (leads_to(c, &end->rtp, far) && rtcp_leads_to(c, end, far));
+}
+
 /* Where the far end's media arrive stands in its keying message, under its MAC
  * or signature, and in SDP, which nobody vouches for: they must be the same, or
  * in its networks (direct_bind()). */
 static bool far_fits(const struct call *c, unsigned x, const struct addr *far,
-		     const struct endpoint *end)
+		     const struct endpoint *end,
+		     struct addr out[static SDP_LINES_MAX])
 {
 	uint32_t lines = lines_of(job_deal(c->job), x);
 
@@ -351,6 +372,7 @@ static bool far_fits(const struct call *c, unsigned x, const struct addr *far,
 			continue;
 		if (end[i].accepted && !leads_to(c, &end[i].rtp, far))
 			return false;
+		out[i] = *far;
 		far += !has_one(c);
 	}
 	return true;
@@ -468,11 +490,13 @@ static int take_answered(struct call *c, unsigned x, const struct ipc_msg *msg)
 	    m->chosen > d->exchange[x].n_also ||
 	    take_keys(c, x, m->key, m->n, false, d->key))
 		return E_FORMAT;
-	if (!far_fits(c, x, m->far, d->end))
+	if (!far_fits(c, x, m->far, d->end, d->far))
 		return E_AUTH;
 	memcpy(d->behind, m->behind, sizeof d->behind);
-	if (c->job->branch)
+	if (c->job->branch) {
 		memcpy(c->job->branch->key, d->key, sizeof d->key);
+		memcpy(c->job->branch->far, d->far, sizeof d->far);
+	}
 	d->exchange[x].chosen = m->chosen;
 	merge_facts(&d->facts, &m->facts);
 	return set_text(d->protocol, &d->exchange[x].answer, msg->tail,
@@ -579,7 +603,8 @@ static int handle_finished(struct engine *e, const struct ipc_msg *msg)
 			r = E_FORMAT;
 			reason = "a=acfg does not name the keying message "
 				 "that was answered";
-		} else if (!far_fits(c, (unsigned)x, m->far, b->end)) {
+		} else if (!far_fits(c, (unsigned)x, m->far, b->end,
+				     b->far)) {
 			r = E_AUTH;
 			reason = FAR_REASON;
 		}

@@ -164,18 +164,33 @@ static int raise_direct(struct call *c, struct job *j)
 	return j->waiting ? E_AGAIN : 0;
 }
 
+/* Also where the keys stay and nothing is raised: what SDP says of addresses
+ * nobody vouches for, and elsewhere media would be in clear. */
+static int check_far(const struct call *c, struct job *j)
+{
+	for (unsigned i = 0; i < job_deal(j)->n; i++)
+		if (j->branch->end[i].accepted &&
+		    !keyclient_leads(c, j->branch, i, job_outside(j, i)))
+			return job_fail(j, STAGE_TUNNEL, E_POLICY,
+					"SDP names another address for media "
+					"or RTCP than where the tunnel leads");
+	return 0;
+}
+
 int tunnelclient_raise(struct call *c, struct job *j)
 {
 	bool one = false;
-	int r = 0;
+	int r;
 
 	if (c->carried)
 		return ikeclient_use(c, j);
 	if (call_direct(c))
 		return raise_direct(c, j);
-	if (!c->tunnelled || j->q.role != BODY_ANSWER || j->early ||
-	    !job_may_apply(c, j))
+	if (!c->tunnelled || j->q.role != BODY_ANSWER || j->early)
 		return 0;
+	r = check_far(c, j);
+	if (r || !job_may_apply(c, j))
+		return r;
 	for (unsigned i = 0; i < job_deal(j)->n && !r && !one; i++)
 		if (j->branch->end[i].accepted) {
 			r = raise_line(c, j, i);

@@ -393,6 +393,42 @@ static void hold_keeps_the_tunnel(void **state)
 
 /* T.38 on the line that voice had is in the same tunnel; a line of its own has
  * one of its own. */
+/* Its keys stay, and its tunnel; SDP alone says that media go elsewhere. */
+static void no_sdp_leads_out_of_the_tunnel(void **state)
+{
+	static const char *const wrong[] = {
+		"m=audio 4002 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n",
+		AUDIO "a=rtcp:4001 IN IP4 127.0.0.8\r\n",
+	};
+	struct rig *r;
+	unsigned sets;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		r = rig(INSIDE);
+		up(r);
+		inside(r, BODY_OFFER, SDP "a=sendonly\r\n");
+		passes();
+		sets = r->n_set;
+		outside(r, BODY_ANSWER, HOLD, wrong[i]);
+		refused(488);
+		assert_int_equal(r->n_set, sets);
+		rig_free(r);
+	}
+	r = rig(INSIDE); /* nor with the first answer */
+	inside(r, BODY_OFFER, SDP);
+	outside(r, BODY_ANSWER, HEAD, wrong[1]);
+	refused(488);
+	assert_false(last_set(r)->may_send);
+	rig_free(r);
+	r = rig(INSIDE);
+	up(r);
+	inside(r, BODY_OFFER, SDP "a=sendonly\r\n");
+	outside(r, BODY_ANSWER, HOLD, AUDIO "a=rtcp:4001\r\n");
+	passes();
+	rig_free(r);
+}
+
 static void a_fax_is_in_a_tunnel(void **state)
 {
 	struct rig *r = rig(INSIDE);
@@ -626,7 +662,8 @@ static void charons_behave_alike(void **state)
 		only_packages_are_taken, nothing_passes_without_a_tunnel,
 		new_keys_replace_the_tunnel,
 		new_keys_of_theirs_send_when_proven, a_far_end_that_moved,
-		hold_keeps_the_tunnel, a_fax_is_in_a_tunnel,
+		hold_keeps_the_tunnel, no_sdp_leads_out_of_the_tunnel,
+		a_fax_is_in_a_tunnel,
 		a_declined_line_has_none, a_lost_tunnel_ends_the_call,
 	};
 
@@ -794,6 +831,7 @@ int main(void)
 		cmocka_unit_test(new_keys_of_theirs_send_when_proven),
 		cmocka_unit_test(a_far_end_that_moved),
 		cmocka_unit_test(hold_keeps_the_tunnel),
+		cmocka_unit_test(no_sdp_leads_out_of_the_tunnel),
 		cmocka_unit_test(a_fax_is_in_a_tunnel),
 		cmocka_unit_test(a_declined_line_has_none),
 		cmocka_unit_test(all_lines_have_one_tunnel),

@@ -206,6 +206,7 @@ static int plan_keys(const struct call *c, struct job *j)
 		return 0;
 	if (d->offerer == OUTSIDE) {
 		memcpy(b->key, d->key, sizeof b->key);
+		memcpy(b->far, d->far, sizeof b->far);
 		j->rekey = deal_waits(d);
 		return 0;
 	}
@@ -219,6 +220,7 @@ static int plan_keys(const struct call *c, struct job *j)
 	j->rekey = !old;
 	if (old) {
 		memcpy(b->key, old->key, sizeof b->key);
+		memcpy(b->far, old->far, sizeof b->far);
 		b->facts = old->facts;
 	}
 	return 0;

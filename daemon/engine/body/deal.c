@@ -179,6 +179,7 @@ int deal_keep(struct deal *d, const struct deal *old)
 	d->facts = old->facts;
 	d->origin = old->origin;
 	memcpy(d->key, old->key, sizeof d->key);
+	memcpy(d->far, old->far, sizeof d->far);
 	for (unsigned i = 0; i < old->n_exchanges; i++) {
 		d->n_exchanges = i + 1;
 		d->exchange[i].id = old->exchange[i].id;

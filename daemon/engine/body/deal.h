@@ -48,6 +48,7 @@ struct branch {
 	size_t len;
 	struct endpoint end[SDP_LINES_MAX];
 	struct msg_key_ids key[SDP_LINES_MAX];
+	struct addr far[SDP_LINES_MAX]; /* where those of tunnels lead */
 	struct msg_key_facts facts;
 	uint32_t use[SDP_LINES_MAX]; /* of charon's tunnel, until it wins (then
 	                                the line's) or goes; 0: none */
@@ -74,6 +75,7 @@ struct deal {
 	size_t len;
 	struct endpoint end[SDP_LINES_MAX];    /* the offerer's */
 	struct msg_key_ids key[SDP_LINES_MAX]; /* fixed by the offer alone */
+	struct addr far[SDP_LINES_MAX]; /* where those of tunnels lead */
 	uint32_t tunnel[SDP_LINES_MAX]; /* reserved, not raised; 0: none */
 	uint32_t spi[SDP_LINES_MAX];    /* of those */
 	struct net behind[ESP_SELECTORS_MAX]; /* the far end, by its message */

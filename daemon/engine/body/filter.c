@@ -77,6 +77,13 @@ struct deal *job_deal(const struct job *j)
 	return c->pending ? c->pending : c->deal;
 }
 
+const struct endpoint *job_outside(const struct job *j, unsigned line)
+{
+	const struct deal *d = job_deal(j);
+
+	return d->offerer == OUTSIDE ? &d->end[line] : &j->branch->end[line];
+}
+
 /* Media goes to the first branch that answered until one has won. */
 bool job_may_apply(const struct call *c, const struct job *j)
 {

@@ -77,6 +77,8 @@ struct sdp_text answer_keys(const struct job *j, unsigned line);
 int job_fail(struct job *j, enum stage stage, int err, const char *reason);
 /* The deal a job works on. */
 struct deal *job_deal(const struct job *j);
+/* Where the outside receives a line, of an answer's job. */
+const struct endpoint *job_outside(const struct job *j, unsigned line);
 /* Whether the answer's media passes now. */
 bool job_may_apply(const struct call *c, const struct job *j);
 
