@@ -563,6 +563,8 @@ static void our_address_is_another_one(void **state)
 	for (int from = INSIDE; from <= OUTSIDE; from++) {
 		r = up((enum face)from, "");
 		rig_reload(r, OURS, MOVED("192.0.2.9"));
+		rig_pass_time(r, 990);
+		assert_int_equal(r->reoffers, 0); /* others must know it, too */
 		rig_pass_time(r, 20);
 		assert_int_equal(r->reoffers, 1);
 		rig_pump(r);
@@ -577,7 +579,7 @@ static void our_address_is_another_one(void **state)
 		rig_pass_time(r, 1000);
 		assert_int_equal(r->reoffers, 1);
 		rig_reload(r, OURS, OURS);
-		rig_pass_time(r, 20);
+		rig_pass_time(r, 1010);
 		assert_int_equal(r->reoffers, 2);
 		rig_pump(r);
 		assert_non_null(strstr(r->own.body, "c=IN IP4 127.0.0.2"));
@@ -613,16 +615,49 @@ static void it_moves_while_an_offer_is_open(void **state)
 	}
 }
 
-static void who_has_nothing_to_tell(void **state)
+/* It is told when the call is up. */
+static void it_moves_while_a_phone_rings(void **state)
 {
 	struct rig *r = rig_new("");
 
 	(void)state;
-	c = rig_call(r, INSIDE, "b"); /* it is not up */
+	c = rig_call(r, INSIDE, "b");
 	offer(r, INSIDE, PLAIN);
 	rig_reload(r, OURS, MOVED("192.0.2.9"));
-	rig_pass_time(r, 1000);
+	rig_pass_time(r, 2000);
 	assert_int_equal(r->reoffers, 0);
+	answer(r, OUTSIDE, SEALED);
+	passes();
+	call_won(c, 0);
+	call_up(c);
+	rig_pump(r);
+	rig_pass_time(r, 20);
+	assert_int_equal(r->reoffers, 1);
+	rig_pump(r);
+	assert_non_null(strstr(r->own.body, "c=IN IP4 192.0.2.9"));
+	answer_own(r, SEALED_NEXT);
+	call_reoffered(c, REOFFER_DONE, 0, "");
+	rig_pass_time(r, 20000);
+	assert_int_equal(r->reoffers, 1);
+	rig_free(r);
+}
+
+/* The phone's offer said the old one, and its answer is still to come. */
+static void it_moves_while_the_phones_offer_is_open(void **state)
+{
+	struct rig *r = up(INSIDE, "");
+
+	(void)state;
+	offer(r, INSIDE, PLAIN_SENDONLY);
+	passes();
+	rig_reload(r, OURS, MOVED("192.0.2.9"));
+	rig_pass_time(r, 500);
+	answer(r, OUTSIDE, SEALED_NEXT);
+	passes();
+	rig_pass_time(r, 1020);
+	assert_int_equal(r->reoffers, 1);
+	rig_pump(r);
+	assert_non_null(strstr(r->own.body, "c=IN IP4 192.0.2.9"));
 	rig_free(r);
 }
 
@@ -674,7 +709,8 @@ int main(void)
 		cmocka_unit_test(before_a_key_ends),
 		cmocka_unit_test(our_address_is_another_one),
 		cmocka_unit_test(it_moves_while_an_offer_is_open),
-		cmocka_unit_test(who_has_nothing_to_tell),
+		cmocka_unit_test(it_moves_while_a_phone_rings),
+		cmocka_unit_test(it_moves_while_the_phones_offer_is_open),
 		cmocka_unit_test(after_a_fork),
 	};
 

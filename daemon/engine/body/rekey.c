@@ -23,7 +23,8 @@
 #define PAUSE_US (15 * SECOND_US) /* after a failure; doubles up to ... */
 #define PAUSES_MAX 5            /* ... 2^5 times */
 #define PATIENCE_US (8 * SECOND_US) /* of who asked */
-#define MOVE_US 2000            /* between calls that all move */
+#define MOVE_US 2000            /* between calls that all move ... */
+#define MOVE_AFTER_US SECOND_US /* ... once all processes know where to */
 #define BUSY_MAX 10             /* crossed so often: that is a failure */
 
 /* -- time ----------------------------------------------------------------- */
@@ -122,6 +123,15 @@ int engine_rekey(struct engine *e, uint64_t id, rekey_fn fn, void *user,
 
 /* -- when ----------------------------------------------------------------- */
 
+/* What was under way when we moved said where we were. */
+static void move_again(struct call *c)
+{
+	if (!c->rekey.again)
+		return;
+	c->rekey.again = false;
+	rekey_soon(c, "our address outside is another one");
+}
+
 void rekey_up(struct call *c)
 {
 	if (!call_sealed(c) || !call_facts(c))
@@ -129,6 +139,7 @@ void rekey_up(struct call *c)
 	begin_by_interval(c);
 	if (c->shared)
 		rekey_soon(c, "more than one branch has the keys");
+	move_again(c);
 }
 
 void rekey_soon(struct call *c, const char *why)
@@ -145,10 +156,9 @@ static void move(struct call *c, void *user)
 {
 	uint64_t *at_us = user;
 
-	if (c->state != CALL_UP || !call_sealed(c))
-		return;
-	c->rekey.again = c->rekey.open;
-	if (c->rekey.open)
+	c->rekey.again = c->state != CALL_UP || c->rekey.open || c->pending ||
+			 c->job;
+	if (c->state != CALL_UP || !call_sealed(c) || c->rekey.open)
 		return;
 	c->rekey.wanted = c->rekey.rides = true;
 	begin_at(c, *at_us);
@@ -157,7 +167,7 @@ static void move(struct call *c, void *user)
 
 void rekey_moved(struct engine *e)
 {
-	uint64_t at_us = clock_mono_us(e->clock);
+	uint64_t at_us = clock_mono_us(e->clock) + MOVE_AFTER_US;
 
 	call_each(e, move, &at_us);
 }
@@ -176,8 +186,10 @@ void rekey_done(struct call *c)
 	c->rekey.last_us = clock_wall_us(c->engine->clock);
 	c->engine->count.rekeyed++;
 	begin_by_interval(c);
-	if (!c->rekey.open)
+	if (!c->rekey.open) {
 		tell_askers(c, 0, "");
+		move_again(c);
+	}
 }
 
 static void pause(struct call *c)
@@ -198,6 +210,7 @@ static void begin(struct call *c)
 	int r;
 
 	c->rekey.open = true; /* it may be over before it returns */
+	c->rekey.again = false;
 	r = s && s->reoffer ? s->reoffer(c->leg) : E_UNSUPPORTED;
 	if (!r)
 		return;
@@ -272,13 +285,10 @@ static void failed(struct call *c, int err, const char *why)
 void call_reoffered(struct call *c, enum reoffered how, unsigned again_ms,
 		    const char *why)
 {
-	bool again = c->rekey.again;
-
-	c->rekey.open = c->rekey.again = false;
+	c->rekey.open = false;
 	if (how == REOFFER_DONE) {
 		tell_askers(c, 0, "");
-		if (again)
-			rekey_soon(c, "our address outside is another one");
+		move_again(c);
 		return;
 	}
 	drop_offer(c);

@@ -94,6 +94,7 @@ static int open_one(struct sip_face *f, size_t i)
 	bool behind = !addr_equal(&seen, &l->addr);
 	char where[ADDR_TEXT + 16], host[ADDR_TEXT], uri[200];
 
+	f->bound[i] = seen;
 	addr_host(&l->addr, host);
 	host_port(&seen, where, sizeof where);
 	snprintf(uri, sizeof uri, "<sip:%s%s%s>", where,
@@ -427,7 +428,7 @@ static bool is_listener(const struct sip_face *f, const char *host,
 	for (i = 0; i < f->settings->n_listen; i++) {
 		seen = settings_seen(f->settings, &f->settings->listen[i].addr);
 		if (addr_equal(&f->settings->listen[i].addr, &a) ||
-		    addr_equal(&seen, &a))
+		    addr_equal(&f->bound[i], &a) || addr_equal(&seen, &a))
 			return true;
 	}
 	return false;
