@@ -233,10 +233,9 @@ int engine_capable(struct engine *e, const struct addr *source,
 	return sdp_can_write(&can, 1, &can.ike_at, &out->sdp);
 }
 
-void engine_discovered(struct engine *e, const char *hop,
-		       const struct discovery *d)
+void engine_discovered(struct engine *e, const char *hop)
 {
-	e->discovered += *hop && d->at_us;
+	e->discovered += *hop != 0;
 }
 
 #define PACKAGE "multipart/mixed;boundary=b"

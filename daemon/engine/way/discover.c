@@ -104,22 +104,17 @@ static int add_ike(const struct engine *e, const struct peer *p,
 	return 0;
 }
 
+/* calls: IKE for each call is where its media are. */
 static int add_peer(const struct engine *e, const struct peer *p,
-		    const struct addr *source, struct sdp_can *can)
+		    const struct addr *media, struct sdp_can *can, bool *calls)
 {
-	const struct addr *media = our_media(e, source->family);
-
 	if (profile_stands(p->profile))
 		return add_ike(e, p, can);
-	if (!media->family)
+	*calls |= p->profile->ike_call;
+	if (p->profile->ike_call || !media->family)
 		return 0;
-	if (!p->profile->ike_call) {
-		can->esp = true;
-		can->esp_at = seen(e, media);
-	} else if (!can->ike) { /* for each call where its media are */
-		can->ike = true;
-		can->ike_at = seen(e, media);
-	}
+	can->esp = true;
+	can->esp_at = seen(e, media);
 	return 0;
 }
 
@@ -138,8 +133,10 @@ int engine_capable(struct engine *e, const struct addr *source,
 {
 	const struct hops *role = core_find(e->core, "hops", NULL);
 	const struct policy *policy = child_policy(e->child);
+	const struct addr *media = our_media(e, source->family);
 	struct sdp_can can;
 	const struct peer *p;
+	bool calls = false;
 	int r = 0;
 
 	memset(&can, 0, sizeof can);
@@ -147,9 +144,13 @@ int engine_capable(struct engine *e, const struct addr *source,
 	for (size_t i = 0; role && !r && (p = policy_at(policy, i)); i++)
 		if (p->profile->media != MEDIA_SRTP &&
 		    is_there(role, p, source)) {
-			r = add_peer(e, p, source, &can);
+			r = add_peer(e, p, media, &can, &calls);
 			out->before |= p->profile->ike_before;
 		}
+	if (!r && calls && !can.ike && media->family) {
+		can.ike = true;
+		can.ike_at = seen(e, media);
+	}
 	if (!r && !can.ike && !can.esp)
 		r = E_NOTFOUND;
 	if (r)
@@ -180,8 +181,6 @@ static void tell_found(struct engine *e, const struct peer *p,
 {
 	struct msg_ike_found m;
 
-	if (!p->ike.discover || discover_judge(p, d) != DISCOVERED_YES)
-		return;
 	memset(&m, 0, sizeof m);
 	m.far.there = 1;
 	m.far.at = d->can.ike_at;
@@ -191,32 +190,47 @@ static void tell_found(struct engine *e, const struct peer *p,
 		   0);
 }
 
-void engine_discovered(struct engine *e, const char *hop,
-		       const struct discovery *d)
+/* Of several servers what the one says that would be called now: else each
+ * answer would lead the tunnel elsewhere. */
+static void tell_first(struct engine *e, const struct hops *role,
+		       const struct peer *p)
 {
+	const char *servers[SERVERS_MAX];
+	size_t n = p->ike.discover ? role->servers(role->user, p->routes,
+						   p->n_routes, servers) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct discovery *d = role->said(role->user, servers[i]);
+
+		if (discover_judge(p, d) != DISCOVERED_YES)
+			continue;
+		tell_found(e, p, d);
+		return;
+	}
+}
+
+void engine_discovered(struct engine *e, const char *hop)
+{
+	const struct hops *role = core_find(e->core, "hops", NULL);
 	const struct policy *policy = child_policy(e->child);
 	const struct peer *p;
 
-	for (size_t i = 0; policy && (p = policy_at(policy, i)); i++)
+	for (size_t i = 0; role && (p = policy_at(policy, i)); i++)
 		for (size_t k = 0; k < p->n_routes; k++)
-			if (!strcmp(p->routes[k], hop))
-				tell_found(e, p, d);
+			if (!strcmp(p->routes[k], hop)) {
+				tell_first(e, role, p);
+				break;
+			}
 }
 
 void discover_again(struct engine *e)
 {
 	const struct hops *role = core_find(e->core, "hops", NULL);
 	const struct policy *policy = child_policy(e->child);
-	const char *servers[SERVERS_MAX];
 	const struct peer *p;
-	size_t n;
 
-	for (size_t i = 0; role && (p = policy_at(policy, i)); i++) {
-		n = p->ike.discover ? role->servers(role->user, p->routes,
-						    p->n_routes, servers) : 0;
-		while (n--) /* the first one last, which is the one to call */
-			tell_found(e, p, role->said(role->user, servers[n]));
-	}
+	for (size_t i = 0; role && (p = policy_at(policy, i)); i++)
+		tell_first(e, role, p);
 }
 
 /* -- for the operator ------------------------------------------------------ */

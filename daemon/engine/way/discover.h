@@ -36,8 +36,7 @@ struct capable {
 int engine_capable(struct engine *e, const struct addr *source,
 		   struct capable *out);
 /* A server of the next hop, as it is configured, has answered a question. */
-void engine_discovered(struct engine *e, const char *hop,
-		       const struct discovery *d);
+void engine_discovered(struct engine *e, const char *hop);
 
 /* For the core only: */
 

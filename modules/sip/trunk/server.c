@@ -191,7 +191,7 @@ static void hear(struct server *v, const sip_t *sip)
 		wipe(sdp, len);
 	free(sdp);
 	v->said = said;
-	engine_discovered(v->sip->engine, v->hop, &v->said);
+	engine_discovered(v->sip->engine, v->hop);
 }
 
 static int on_response(struct txn *self, nta_outgoing_t *orq, const sip_t *sip)
@@ -213,9 +213,9 @@ static int on_response(struct txn *self, nta_outgoing_t *orq, const sip_t *sip)
 	v->failed = 0;
 	v->why[0] = 0;
 	server_answered(v);
+	change(v, SERVER_UP);
 	if (status == 200)
 		hear(v, sip);
-	change(v, SERVER_UP);
 	loop_timer_set(v->timer, 1000 * v->keepalive_s);
 	return 0;
 }
