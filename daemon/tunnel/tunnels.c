@@ -323,7 +323,8 @@ static void raise_now(struct tunnels *c, struct tunnel *t, struct tunnel *old,
 	struct tunnel_why why = { "" };
 	int r;
 
-	if (old) /* which may not send yet itself */
+	/* which may not send yet itself; what waits for the far end goes on */
+	if (old && !turn_waits(c, old))
 		turn_now(c, old);
 	r = t->maker->raise(t->maker->state, t->pair, old ? old->pair : NULL,
 			    &(*at)->m, &why);

@@ -21,6 +21,8 @@
 #define DPD_S 5      /* a far end that says nothing is asked */
 #define NUMBER_TEXT 8
 #define RTP_AND_RTCP 2
+/* Of IKE: 128 bits at least, which the verdict counts on. */
+#define PROPOSAL "aes256-aes128-sha256-x25519-ecp256"
 #define NARROWED "the far end does not take all that the call needs"
 
 enum own_state {
@@ -168,6 +170,7 @@ static int add_peer(struct tunnel_pair *p, const struct tunnel_pair *instead,
 	struct ike_peer peer = {
 		.name = p->name, .local = bare(m->near.at),
 		.remote = bare(m->far.at), .dpd_s = DPD_S,
+		.proposal = PROPOSAL,
 		.ours = { .auth = VICI_AUTH_PSK, .id = ours },
 		.theirs = { .auth = VICI_AUTH_PSK, .id = theirs },
 		.once = true, .beside = instead ? instead->name : NULL
@@ -253,6 +256,10 @@ static int raise(void *state, struct tunnel_pair *p,
 	p->there = !r;
 	if (!r)
 		r = add_use(p, m);
+	if (r && p->there) {
+		ike_peer_del(o->ike, p->name);
+		p->there = false;
+	}
 	if (r) {
 		secret_wipe(&p->key);
 		return fail(why, r, r == E_EXISTS ? "another tunnel of "

@@ -176,6 +176,9 @@ static int get_old(const uint32_t *v, struct mikey_esp_policy *out,
 
 static int check_ike(const struct mikey_esp_policy *p, const char **why)
 {
+	*why = "a lifetime in bytes, which tunnels of IKE do not have";
+	if (p->life_kib)
+		return E_UNSUPPORTED;
 	*why = "another mode or scope than tunnels of IKE have";
 	return p->mode == ESP_TUNNEL && p->scope == ESP_MEDIA ? 0
 							      : E_UNSUPPORTED;

@@ -129,9 +129,12 @@ void use_free_all(struct ike *m)
 
 /* -- ike.h ----------------------------------------------------------------- */
 
+/* Those of calls are of one port, and so of one call, with all that its newest
+ * tunnel has come after. */
 static bool may_meet(const struct peer *p, const struct peer *o)
 {
 	return o == p ||
+	       (p->conf.once && o->conf.once && p->conf.beside) ||
 	       (p->conf.beside && !strcmp(p->conf.beside, o->bare)) ||
 	       (o->conf.beside && !strcmp(o->conf.beside, p->bare));
 }
