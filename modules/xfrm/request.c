@@ -30,17 +30,21 @@ static xfrm_address_t address_of(const struct addr *a)
 	return x;
 }
 
-static struct xfrm_selector selector_of(const struct ipsec_selector *s)
+/* Of structures that are all 0: their padding leaves, too, and a compiler that
+ * initialises or assigns one leaves that as it was. */
+static void fill_selector(struct xfrm_selector *out,
+			  const struct ipsec_selector *s)
 {
-	return (struct xfrm_selector){
-		.daddr = address_of(&s->dst.base),
-		.saddr = address_of(&s->src.base),
-		.dport = htons(s->dport), .dport_mask = htons(s->dport_mask),
-		.sport = htons(s->sport), .sport_mask = htons(s->sport_mask),
-		.family = family_of(&s->src.base),
-		.prefixlen_d = s->dst.bits, .prefixlen_s = s->src.bits,
-		.proto = s->proto,
-	};
+	out->daddr = address_of(&s->dst.base);
+	out->saddr = address_of(&s->src.base);
+	out->dport = htons(s->dport);
+	out->dport_mask = htons(s->dport_mask);
+	out->sport = htons(s->sport);
+	out->sport_mask = htons(s->sport_mask);
+	out->family = family_of(&s->src.base);
+	out->prefixlen_d = s->dst.bits;
+	out->prefixlen_s = s->src.bits;
+	out->proto = s->proto;
 }
 
 static __u64 limit(uint64_t n)
@@ -56,30 +60,33 @@ static bool needs_bitmap(const struct ipsec_sa *sa)
 	return sa->esn || sa->window > OLD_WINDOW;
 }
 
-static struct xfrm_usersa_info info_of(const struct ipsec_sa *sa)
+static void fill_life(struct xfrm_lifetime_cfg *out, const struct ipsec_life *l)
 {
-	const struct ipsec_life *l = &sa->life;
+	out->soft_byte_limit = limit(l->soft_bytes);
+	out->hard_byte_limit = limit(l->hard_bytes);
+	out->soft_packet_limit = limit(l->soft_packets);
+	out->hard_packet_limit = limit(l->hard_packets);
+	out->soft_add_expires_seconds = l->soft_s;
+	out->hard_add_expires_seconds = l->hard_s;
+}
+
+static void fill_info(struct xfrm_usersa_info *out, const struct ipsec_sa *sa)
+{
 	bool inner = sa->mode == ESP_TUNNEL && !sa->sel.src.base.family;
 
-	return (struct xfrm_usersa_info){
-		.sel = selector_of(&sa->sel),
-		.id = { .daddr = address_of(&sa->dst), .spi = htonl(sa->spi),
-			.proto = IPPROTO_ESP },
-		.saddr = address_of(&sa->src),
-		.lft = { .soft_byte_limit = limit(l->soft_bytes),
-			 .hard_byte_limit = limit(l->hard_bytes),
-			 .soft_packet_limit = limit(l->soft_packets),
-			 .hard_packet_limit = limit(l->hard_packets),
-			 .soft_add_expires_seconds = l->soft_s,
-			 .hard_add_expires_seconds = l->hard_s },
-		.reqid = sa->reqid,
-		.family = family_of(&sa->dst),
-		.mode = sa->mode == ESP_TUNNEL ? XFRM_MODE_TUNNEL
-					       : XFRM_MODE_TRANSPORT,
-		.replay_window = needs_bitmap(sa) ? 0 : (__u8)sa->window,
-		.flags = (__u8)((sa->esn ? XFRM_STATE_ESN : 0) |
-				(inner ? XFRM_STATE_AF_UNSPEC : 0)),
-	};
+	fill_selector(&out->sel, &sa->sel);
+	out->id.daddr = address_of(&sa->dst);
+	out->id.spi = htonl(sa->spi);
+	out->id.proto = IPPROTO_ESP;
+	out->saddr = address_of(&sa->src);
+	fill_life(&out->lft, &sa->life);
+	out->reqid = sa->reqid;
+	out->family = family_of(&sa->dst);
+	out->mode = sa->mode == ESP_TUNNEL ? XFRM_MODE_TUNNEL
+					   : XFRM_MODE_TRANSPORT;
+	out->replay_window = needs_bitmap(sa) ? 0 : (__u8)sa->window;
+	out->flags = (__u8)((sa->esn ? XFRM_STATE_ESN : 0) |
+			    (inner ? XFRM_STATE_AF_UNSPEC : 0));
 }
 
 /* -- what comes first ----------------------------------------------------- */
@@ -92,17 +99,21 @@ static void put_head(struct nlmsghdr *m, const void *head, size_t len)
 
 static void head_sa(struct nlmsghdr *m, const struct request *q)
 {
-	struct xfrm_usersa_info info = info_of(q->sa);
+	struct xfrm_usersa_info info;
 
+	memset(&info, 0, sizeof info);
+	fill_info(&info, q->sa);
 	put_head(m, &info, sizeof info);
 }
 
 static void head_reserve(struct nlmsghdr *m, const struct request *q)
 {
-	struct xfrm_userspi_info spi = {
-		.info = info_of(q->sa), .min = q->sa->spi, .max = q->sa->spi };
+	struct xfrm_userspi_info spi;
 
+	memset(&spi, 0, sizeof spi);
+	fill_info(&spi.info, q->sa);
 	spi.info.id.spi = 0;
+	spi.min = spi.max = q->sa->spi;
 	put_head(m, &spi, sizeof spi);
 }
 
@@ -110,7 +121,7 @@ static void head_sa_name(struct nlmsghdr *m, const struct request *q)
 {
 	struct xfrm_usersa_id id;
 
-	memset(&id, 0, sizeof id); /* its padding leaves, too */
+	memset(&id, 0, sizeof id);
 	id.daddr = address_of(&q->sa->dst);
 	id.spi = htonl(q->sa->spi);
 	id.family = family_of(&q->sa->dst);
@@ -132,17 +143,16 @@ static const __u8 dirs[IPSEC_DIRS] = {
 static void head_policy(struct nlmsghdr *m, const struct request *q)
 {
 	const struct ipsec_policy *p = q->policy;
-	const __u64 inf = XFRM_INF;
-	struct xfrm_userpolicy_info info = {
-		.sel = selector_of(&p->sel),
-		.lft = { inf, inf, inf, inf, 0, 0, 0, 0 },
-		.priority = p->priority,
-		.dir = dirs[p->dir],
-		.action = p->action == IPSEC_BLOCK ? XFRM_POLICY_BLOCK
-						 : XFRM_POLICY_ALLOW,
-		.share = XFRM_SHARE_ANY,
-	};
+	struct xfrm_userpolicy_info info;
 
+	memset(&info, 0, sizeof info);
+	fill_selector(&info.sel, &p->sel);
+	fill_life(&info.lft, &(struct ipsec_life){ 0 });
+	info.priority = p->priority;
+	info.dir = dirs[p->dir];
+	info.action = p->action == IPSEC_BLOCK ? XFRM_POLICY_BLOCK
+					       : XFRM_POLICY_ALLOW;
+	info.share = XFRM_SHARE_ANY;
 	put_head(m, &info, sizeof info);
 }
 
@@ -151,7 +161,7 @@ static void head_policy_name(struct nlmsghdr *m, const struct request *q)
 	struct xfrm_userpolicy_id id;
 
 	memset(&id, 0, sizeof id);
-	id.sel = selector_of(&q->policy->sel);
+	fill_selector(&id.sel, &q->policy->sel);
 	id.dir = dirs[q->policy->dir];
 	put_head(m, &id, sizeof id);
 }
@@ -218,10 +228,12 @@ static void put_auth(struct nlmsghdr *m, const struct request *q)
 
 static void put_encap(struct nlmsghdr *m, const struct request *q)
 {
-	struct xfrm_encap_tmpl e = {
-		.encap_type = UDP_ENCAP_ESPINUDP,
-		.encap_sport = htons(q->sa->encap.sport),
-		.encap_dport = htons(q->sa->encap.dport) };
+	struct xfrm_encap_tmpl e;
+
+	memset(&e, 0, sizeof e);
+	e.encap_type = UDP_ENCAP_ESPINUDP;
+	e.encap_sport = htons(q->sa->encap.sport);
+	e.encap_dport = htons(q->sa->encap.dport);
 
 	if (q->sa->encap.sport)
 		mnl_attr_put(m, XFRMA_ENCAP, sizeof e, &e);
@@ -248,18 +260,19 @@ static void put_bitmap(struct nlmsghdr *m, const struct request *q)
 static void put_template(struct nlmsghdr *m, const struct request *q)
 {
 	const struct ipsec_policy *p = q->policy;
-	struct xfrm_user_tmpl t = {
-		.id = { .daddr = address_of(&p->dst), .spi = htonl(p->spi),
-			.proto = IPPROTO_ESP },
-		.family = family_of(p->dst.family ? &p->dst
-						  : &p->sel.dst.base),
-		.saddr = address_of(&p->src),
-		.reqid = p->reqid,
-		.mode = p->mode == ESP_TUNNEL ? XFRM_MODE_TUNNEL
-					      : XFRM_MODE_TRANSPORT,
-		.share = XFRM_SHARE_ANY,
-		.aalgos = ~0u, .ealgos = ~0u, .calgos = ~0u };
+	struct xfrm_user_tmpl t;
 
+	memset(&t, 0, sizeof t);
+	t.id.daddr = address_of(&p->dst);
+	t.id.spi = htonl(p->spi);
+	t.id.proto = IPPROTO_ESP;
+	t.family = family_of(p->dst.family ? &p->dst : &p->sel.dst.base);
+	t.saddr = address_of(&p->src);
+	t.reqid = p->reqid;
+	t.mode = p->mode == ESP_TUNNEL ? XFRM_MODE_TUNNEL
+				       : XFRM_MODE_TRANSPORT;
+	t.share = XFRM_SHARE_ANY;
+	t.aalgos = t.ealgos = t.calgos = ~0u;
 	if (p->action == IPSEC_PROTECT)
 		mnl_attr_put(m, XFRMA_TMPL, sizeof t, &t);
 }
