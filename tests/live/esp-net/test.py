@@ -30,8 +30,8 @@ PROFILE = 'media = "esp"; esp_scope = "net";'
 def setup(t):
     lab = t.open()
     nets = {site: lab.net.phones_net(site) for site in 'ab'}
-    t.stage = s = stage.Stage(
-        lab, sealed=PROFILE + ALONE, capability='net_admin', answer='early',
+    t.stage = s = stage.Stage(  # its speech is longer than all that is looked at meanwhile
+        lab, seconds=300, sealed=PROFILE + ALONE, capability='net_admin', answer='early',
         extra_a=f'tunnel = {{ nets = ( "{nets["a"]}" ); }};',
         extra_b=f'tunnel = {{ nets = ( "{nets["b"]}" ); }};',
         peer_a={'esp_nets': nets['b']}, peer_b={'esp_nets': nets['a']})
