@@ -1,6 +1,6 @@
 # Unit tests: one fragment for each part of the tree.
 UNIT_LIBS = $(CMOCKA_LIBS)
-EXTRA_DIST += tests/mock/ca_keys.h
+EXTRA_DIST += tests/mock/ca_keys.h tests/mock/slow.h
 # Memory that runs out: tests/mock/alloc.c and these link flags.
 ALLOC_WRAP = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc \
 	-Wl,--wrap=realloc,--wrap=strdup,--wrap=strndup
