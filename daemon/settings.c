@@ -814,17 +814,13 @@ static void own_addresses(const struct settings *s, struct tunnelpeer_own *own)
 
 bool settings_is_own(const struct settings *s, const struct addr *a)
 {
-	static const struct net loopback[] = {
-		{ { .family = 4, .ip = { 127 } }, 8 },
-		{ { .family = 6, .ip = { [15] = 1 } }, 128 }
-	};
 	struct tunnelpeer_own own;
 
 	own_addresses(s, &own);
 	for (size_t i = 0; i < own.n; i++)
 		if (addr_same_host(own.at[i], a))
 			return true;
-	return net_contains(&loopback[0], a) || net_contains(&loopback[1], a);
+	return addr_is_loopback(a);
 }
 
 /* Nothing but ESP passes the ports of tunnels, so nobody else may have them. */

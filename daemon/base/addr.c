@@ -134,6 +134,14 @@ bool addr_is_host(const struct addr *a)
 	return a->ip[0] != 0xff && memcmp(a->ip, mapped, sizeof mapped);
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	return a->family == 4 ? a->ip[0] == 127
+			      : a->family == 6 && !memcmp(a->ip, one, 16);
+}
+
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;

@@ -38,6 +38,8 @@ bool addr_is_any(const struct addr *a);
 /* Whether it can be the address of one host: not any, 0/8, multicast or above,
  * nor IPv4 in IPv6. */
 bool addr_is_host(const struct addr *a);
+/* One that no network leads to: 127/8, ::1. */
+bool addr_is_loopback(const struct addr *a);
 /* Fills a socket address; returns its length, or 0 for no address. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
 /* From a socket address; an IPv4-mapped IPv6 address becomes IPv4. */

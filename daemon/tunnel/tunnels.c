@@ -282,15 +282,26 @@ static void raise_failed(struct tunnels *c, struct tunnel *t, int err,
 		tunnel_del(c, t);
 }
 
+/* t has taken the place of all that sent until then: also of what an earlier
+ * one, which the far end never raised, was to take it from. */
+static void begin_grace(struct tunnels *c, const struct tunnel *t)
+{
+	struct tunnel *o = *table_port(c, &t->local);
+
+	for (; o; o = o->next)
+		if (o != t && o->state == TUNNEL_REPLACED &&
+		    o->until_us == UINT64_MAX)
+			until(c, o, c->grace_us);
+}
+
 /* What is sent goes by it until t has taken its place, which takes the far end
  * where that is to begin IKE. */
 static void replace(struct tunnels *c, struct tunnel *t, struct tunnel *old)
 {
 	old->state = TUNNEL_REPLACED;
-	if (turn_waits(c, t))
-		old->until_us = UINT64_MAX;
-	else
-		until(c, old, c->grace_us);
+	old->until_us = UINT64_MAX;
+	if (!turn_waits(c, t))
+		begin_grace(c, t);
 	if (share_is(t) && !share_same(t, old)) /* it moved */
 		turn_from(c, old);
 }
@@ -597,13 +608,10 @@ static void on_event(void *user, void *owner, enum tunnel_event e)
 /* It takes the place of what has sent meanwhile. */
 static void come_up(struct tunnels *c, struct tunnel *t)
 {
-	struct tunnel *old = replaced(c, t);
-
 	if (t->state != TUNNEL_RAISED)
 		return;
 	turn_now(c, t);
-	if (old && old->state == TUNNEL_REPLACED)
-		until(c, old, c->grace_us);
+	begin_grace(c, t);
 	tell_event(c, t, TUNNEL_EVENT_UP);
 }
 

@@ -174,10 +174,30 @@ static void hosts(void **state)
 	assert_false(addr_is_host(&a)); /* IPv4 in IPv6 */
 }
 
+static void loopback(void **state)
+{
+	static const char *const yes[] = { "127.0.0.1", "127.255.0.9", "::1" };
+	static const char *const no[] = { "128.0.0.1", "::", "::2",
+					  "7f00::1" };
+	struct addr a = { 0 };
+
+	(void)state;
+	assert_false(addr_is_loopback(&a));
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+		assert_int_equal(addr_parse(yes[i], &a), 0);
+		assert_true(addr_is_loopback(&a));
+	}
+	for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
+		assert_int_equal(addr_parse(no[i], &a), 0);
+		assert_false(addr_is_loopback(&a));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_round_trips),
+		cmocka_unit_test(loopback),
 		cmocka_unit_test(wrong_text_is_refused),
 		cmocka_unit_test(host_leaves_out_port_and_brackets),
 		cmocka_unit_test(comparing),

@@ -204,6 +204,53 @@ static void without_the_old_one_nothing_sends(void **state)
 	assert_int_equal(charon.there, 0);
 }
 
+/* The first is up; the far end raises neither of the next two, or the last. */
+static uint32_t three(uint32_t *last, uint32_t number[3])
+{
+	uint32_t first, second;
+
+	number[0] = begin(40000, 1, TUNNEL_IKE_WAITS, 0, &first);
+	maker_raised(&charon, number[0], 0, false);
+	maker_told(&charon, number[0], TUNNEL_EVENT_UP);
+	number[1] = begin(40000, 2, TUNNEL_IKE_WAITS, first, &second);
+	maker_raised(&charon, number[1], 0, false);
+	number[2] = begin(40000, 3, TUNNEL_IKE_WAITS, second, last);
+	maker_raised(&charon, number[2], 0, false);
+	assert_int_equal(said.raised.err, 0);
+	now += UINT64_C(60000000);
+	tunnels_tick(t);
+	assert_int_equal(charon.there, 3);
+	return first;
+}
+
+static void the_last_of_several_takes_the_place_of_all(void **state)
+{
+	uint32_t last, number[3];
+
+	(void)state;
+	three(&last, number);
+	maker_told(&charon, number[2], TUNNEL_EVENT_UP);
+	assert_int_equal(said.event.tunnel, last);
+	tunnels_tick(t);
+	now += UINT64_C(10000000);
+	tunnels_tick(t);
+	assert_int_equal(charon.there, 1);
+	drop(last);
+}
+
+static void without_the_first_none_of_several_sends(void **state)
+{
+	uint32_t last, number[3];
+
+	(void)state;
+	three(&last, number);
+	maker_told(&charon, number[0], TUNNEL_EVENT_GONE);
+	for (int i = 0; i < 3; i++)
+		tunnels_tick(t);
+	assert_true(is_gone(last));
+	assert_int_equal(charon.there, 0);
+}
+
 /* It went while charon was at the new one. */
 static void the_new_one_needs_no_old_one(void **state)
 {
@@ -316,6 +363,8 @@ int main(void)
 		TEST(who_waits_in_vain_hears_that_too),
 		TEST(new_keys_wait_for_the_far_end),
 		TEST(without_the_old_one_nothing_sends),
+		TEST(the_last_of_several_takes_the_place_of_all),
+		TEST(without_the_first_none_of_several_sends),
 		TEST(the_new_one_needs_no_old_one),
 		TEST(each_kind_has_keys_of_its_own),
 		TEST(only_lines_of_media),

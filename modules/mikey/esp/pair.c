@@ -18,13 +18,6 @@ static bool meet(const struct esp_end *a, const struct esp_end *b)
 	return false;
 }
 
-static bool is_loopback(const struct addr *a)
-{
-	static const uint8_t one[16] = { [15] = 1 };
-
-	return a->family == 4 ? a->ip[0] == 127 : !memcmp(a->ip, one, 16);
-}
-
 /* -- our own -------------------------------------------------------------- */
 
 /* Whether the terms are those of tunnels that IKE raises, if it is to do so: it
@@ -148,7 +141,7 @@ static int check_far(const struct esp_end *near, const struct esp_end *far,
 	if (addr_same_host(&far->at, &near->at))
 		return E_UNSUPPORTED;
 	*why = "a loopback address";
-	if (is_loopback(&far->at) && !is_loopback(&near->at))
+	if (addr_is_loopback(&far->at) && !addr_is_loopback(&near->at))
 		return E_UNSUPPORTED;
 	*why = "a selector for what is ours";
 	if (meet(near, far))

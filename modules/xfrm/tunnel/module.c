@@ -46,13 +46,6 @@ struct state {
 
 /* -- the configuration ---------------------------------------------------- */
 
-static bool is_loopback(const struct addr *a)
-{
-	static const uint8_t six[16] = { [15] = 1 };
-
-	return a->family == 4 ? a->ip[0] == 127 : !memcmp(a->ip, six, 16);
-}
-
 /* The loopback device takes no policies. */
 static int check_media(const struct conf *c, const struct settings *s,
 		       struct conf_err *err)
@@ -60,7 +53,7 @@ static int check_media(const struct conf *c, const struct settings *s,
 	const struct addr *m = s->face[OUTSIDE].media;
 
 	for (int i = 0; i < 2; i++)
-		if (m[i].family && is_loopback(&m[i]))
+		if (m[i].family && addr_is_loopback(&m[i]))
 			return conf_fail(err, conf_one(c, "outside"),
 					 "outside.media: ESP takes an address "
 					 "of a network, not loopback");
