@@ -5,7 +5,8 @@
  * application/mikey". A reliable 183 with such a body is for us: the core
  * finishes the exchange, then we send the PRACK; the phone sees none of it. Of
  * several branches one may be all that can have keys (a tunnel): the others get
- * no PRACK, and go on without us.
+ * no PRACK, but a BYE, or whoever forked the INVITE would wait for them when
+ * that one fails.
  * Called gateway: to such an INVITE it sends that 183 beside passing the
  * INVITE on. To others that know 100rel, it sends the phone's first
  * provisional response with SDP, which has the answer, reliably.
@@ -239,4 +240,9 @@ bool early_spared(const struct passage *p)
 	while (l && (l == branch_of(p) || l->lost || !l->keyed))
 		l = l->next;
 	return p->kind == PASS_EARLY && l;
+}
+
+void early_leave(const struct passage *p)
+{
+	leg_bye(branch_of(p), 488, "another branch has the tunnel");
 }

@@ -30,7 +30,10 @@ bool early_has_keys(const struct txn *t, const sip_t *sip);
 /* They stand: acknowledges the response. It goes no further. */
 void early_taken(const struct passage *p);
 /* The core refused them: whether that is this branch's affair alone, because
- * another one's were taken. It then hears no PRACK. */
+ * another one's were taken. */
 bool early_spared(const struct passage *p);
+/* That branch hears no PRACK, and a BYE (RFC 3261 15): it can neither ring nor
+ * answer, and the call would have to wait for its end. */
+void early_leave(const struct passage *p);
 
 #endif

@@ -846,8 +846,10 @@ static bool spared(struct passage *p)
 {
 	struct txn *t = p->txn;
 
-	if (early_spared(p))
+	if (early_spared(p)) {
+		early_leave(p);
 		return true;
+	}
 	if (is_bare_response(p))
 		return sip_object(p->msg)->sip_status->st_status < 200;
 	if (p->kind == PASS_ACK && !t->initial) {

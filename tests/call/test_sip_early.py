@@ -136,9 +136,7 @@ def of_forks_one_may_have_keys(s):
     d, i = s.invite()
     s.b.reply(i, "183 Progress", "B0", KEYS % 900, "keys B0")
     s.b.reply(s.b.expect("PRACK"), "200 OK", "B0")
-    for _ in range(2):
-        s.b.reply(i, "183 Progress", "B1", KEYS % 5, "keys B1")
-        s.b.quiet(0.2)
+    left_at_once(s, i)
     s.b.reply(i, "180 Ringing", "B0")
     s.a.expect("SIP/2.0 180")
     s.b.reply(i, "200 OK", "B0", body=SDP)
@@ -146,6 +144,29 @@ def of_forks_one_may_have_keys(s):
     same(ack.tag("To"), "B0", "ACK")
     s.bye(d)
     same(s.gone()["taken"], 1, "taken")
+
+
+def left_at_once(s, i):
+    """The second branch hears once that nothing will come of it, and no PRACK."""
+    s.b.reply(i, "183 Progress", "B1", KEYS % 5, "keys B1")
+    r = s.b.expect("BYE")
+    same((r.tag("To"), r.get("Reason")), ("B1", "SIP;cause=488"), "the BYE")
+    s.b.reply(r, "200 OK", contact=False)
+    s.b.reply(i, "183 Progress", "B1", KEYS % 5, "keys B1")
+    s.b.quiet(0.2)
+
+
+@case(keys=EARLY + ("keys_once=1",))
+def the_branch_that_has_the_keys_fails(s):
+    """The other one has ended by then, so that the call does at once."""
+    _, i = s.invite()
+    s.b.reply(i, "183 Progress", "B0", KEYS % 900, "keys B0")
+    s.b.reply(s.b.expect("PRACK"), "200 OK", "B0")
+    left_at_once(s, i)
+    s.b.reply(i, "486 Busy Here", "B0")
+    s.b.expect("ACK")
+    s.a.expect("SIP/2.0 486")
+    s.gone()
 
 
 @case(keys=EARLY + ("keys=refuse",))
@@ -328,6 +349,20 @@ def a_cancel_comes_before_it_rings(s):
     s.b.expect("SIP/2.0 200", skip="SIP/2.0 183")
     s.b.expect("SIP/2.0 487", skip="SIP/2.0 183")
     s.a.quiet(0.3)
+
+
+@case(keys=LATE)
+def a_bye_comes_before_it_rings(s):
+    """In place of the PRACK: another branch has the tunnel."""
+    d = begin(s)
+    p = s.b.expect("SIP/2.0 183")
+    e = dict(d, ttag=p.tag("To"))
+    s.b.request("BYE", p.contact(), e)
+    same({s.b.expect("SIP/2.0 (200|487)", skip="SIP/2.0 183").status for _ in "12"}, {200, 487},
+         "what it hears")
+    s.b.request("ACK", HERE, e, branch=d["branch"], cseq=1)
+    s.a.quiet(0.3)
+    s.gone()
 
 
 @case(keys=LATE + ("t1=%d" % T1,))
