@@ -120,6 +120,7 @@ void call_free(struct call *c)
 	deal_free(c->deal);
 	deal_free(c->pending);
 	dual_free(c->dual);
+	standing_free(c->standing);
 	free(c->caller);
 	free(c->callee);
 	free(c->connected);

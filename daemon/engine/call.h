@@ -362,11 +362,12 @@ bool call_before(const struct call *c);
 /* The called side: our own answer to the outside's offer, which has passed and
  * of which no phone has heard; appended to out. E_STATE, E_NOMEM, E_SPACE. */
 int call_accept(struct call *c, struct buf *out);
-/* By what the outside said last: it is up at both ends. */
-bool call_met(const struct call *c);
-/* The caller's side: it is up here, and the outside is owed an offer that says
+/* By what this branch of the outside said last: it is up at both ends. Who
+ * calls from there is 0. */
+bool call_met(const struct call *c, unsigned branch);
+/* The caller's side: it is up here, and this branch is owed an offer that says
  * so, call_refresh(). */
-bool call_due(const struct call *c);
+bool call_due(const struct call *c, unsigned branch);
 /* What a 580 says of a description that was refused by it, appended to out.
  * E_FORMAT: it is none. E_NOMEM, E_SPACE. */
 int call_unmet(const void *data, size_t len, struct buf *out);
@@ -381,10 +382,11 @@ void call_repeat(struct call *c, enum body_role role, filter_fn fn,
 		 void *user);
 
 /* The same as an offer, with the keys in force where they are still ours to
- * offer: it refreshes a session and changes nothing. */
-void call_refresh(struct call *c, filter_fn fn, void *user);
+ * offer: it refreshes a session and changes nothing. branch: to whom, while the
+ * call is set up. */
+void call_refresh(struct call *c, unsigned branch, filter_fn fn, void *user);
 /* The same as the answer to what came offered and held. */
-void call_respond(struct call *c, filter_fn fn, void *user);
+void call_respond(struct call *c, unsigned branch, filter_fn fn, void *user);
 /* Its descriptions go outside, and come from there, as packages with their keys
  * beside them: multipart/mixed (media = "esp"). call_filter() makes and opens
  * them. */

@@ -116,9 +116,7 @@ struct call {
 	bool within;       /* tunnelled or carried, and SRTP there; then keyed
 	                      by the tunnel's own messages, or by SDP's */
 	enum ike_sdp ike_sdp; /* the same way: whether SDP has IKE in it */
-	struct sdp_status pre[SDP_LINES_MAX]; /* where it stands, by line */
-	uint32_t pre_lines; /* those that count; a bit each */
-	bool pre_heard;    /* the outside's last description spoke of it */
+	struct standing *standing; /* where it is, by branch; owned */
 	bool body_brief;   /* our last one only referred to our certificate */
 	bool body_full;    /* which the far end did not know */
 	bool body_learned; /* the far end showed another certificate of its */

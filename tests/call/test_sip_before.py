@@ -308,8 +308,9 @@ def cancelled_while_the_tunnel_comes(s):
 @case(keys=BEFORE)
 def two_phones_at_the_far_end(s):
     d, i = s.invite()
-    for tag, rseq in (("B0", 90), ("B1", 5)):
-        confirmed(s, i, tag, rseq=rseq)
+    for n, (tag, rseq) in enumerate((("B0", 90), ("B1", 5))):
+        u = confirmed(s, i, tag, rseq=rseq)
+        assert b"a=for:%d\r\n" % n in u.body, u.data
         s.b.reply(i, "180 Ringing", tag)
         s.a.expect("SIP/2.0 180")
     s.b.reply(i, "200 OK", "B1")

@@ -602,13 +602,15 @@ bool call_before(const struct call *c)
 	return c->e->before;
 }
 
-bool call_met(const struct call *c)
+bool call_met(const struct call *c, unsigned branch)
 {
+	(void)branch;
 	return c->met && !c->e->unmet;
 }
 
-bool call_due(const struct call *c)
+bool call_due(const struct call *c, unsigned branch)
 {
+	(void)branch;
 	return !c->e->not_due;
 }
 
@@ -762,24 +764,27 @@ bool call_whole(const struct call *c)
 	return c->e->whole;
 }
 
-void call_refresh(struct call *c, filter_fn fn, void *user)
+void call_refresh(struct call *c, unsigned branch, filter_fn fn, void *user)
 {
-	static const char text[] = OWN "a=refresh\r\n";
+	char text[sizeof OWN + 40];
 	const struct body out = { .type = "application/sdp",
 				  .data = (const uint8_t *)text,
-				  .len = strlen(text) };
+				  .len = (size_t)snprintf(text, sizeof text,
+					OWN "a=for:%u\r\na=refresh\r\n",
+					branch) };
 
 	c->e->refreshed++;
 	fn(user, NULL, &out);
 }
 
-void call_respond(struct call *c, filter_fn fn, void *user)
+void call_respond(struct call *c, unsigned branch, filter_fn fn, void *user)
 {
 	static const char text[] = OWN "a=reply\r\n";
 	const struct body out = { .type = "application/sdp",
 				  .data = (const uint8_t *)text,
 				  .len = strlen(text) };
 
+	(void)branch;
 	c->e->replied++;
 	fn(user, NULL, &out);
 }

@@ -658,17 +658,22 @@ void rig_repeat(struct rig *r, enum body_role role, struct outcome *o)
 	rig_pump(r);
 }
 
-void rig_refresh(struct rig *r, struct outcome *o)
+void rig_refresh_to(struct rig *r, unsigned branch, struct outcome *o)
 {
 	memset(o, 0, sizeof *o);
-	call_refresh(r->call, on_filtered, o);
+	call_refresh(r->call, branch, on_filtered, o);
 	rig_pump(r);
+}
+
+void rig_refresh(struct rig *r, struct outcome *o)
+{
+	rig_refresh_to(r, 0, o);
 }
 
 void rig_respond(struct rig *r, struct outcome *o)
 {
 	memset(o, 0, sizeof *o);
-	call_respond(r->call, on_filtered, o);
+	call_respond(r->call, 0, on_filtered, o);
 	rig_pump(r);
 }
 

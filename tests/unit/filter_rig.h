@@ -96,6 +96,7 @@ void rig_hold_offer(struct rig *r, unsigned branch, const char *body,
 /* call_repeat(). */
 void rig_repeat(struct rig *r, enum body_role role, struct outcome *o);
 void rig_refresh(struct rig *r, struct outcome *o); /* call_refresh() */
+void rig_refresh_to(struct rig *r, unsigned branch, struct outcome *o);
 void rig_respond(struct rig *r, struct outcome *o);   /* call_respond() */
 void rig_pump(struct rig *r);
 void rig_pass_time(struct rig *r, unsigned ms);

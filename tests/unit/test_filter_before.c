@@ -103,8 +103,8 @@ static void a_call_of_ours(void **state)
 	assert_int_equal(r->use[1].ask, 0);
 	assert_true(r->call->line[0].tunnel != 0);
 	assert_int_equal(last_set(r)->remote[OUTSIDE].port, 4000);
-	assert_true(call_met(r->call));
-	assert_true(call_due(r->call));
+	assert_true(call_met(r->call, 0));
+	assert_true(call_due(r->call, 0));
 
 	rig_refresh(r, &o);
 	must_pass();
@@ -112,7 +112,7 @@ static void a_call_of_ours(void **state)
 	has("RTP/AVP 0 8\r\n");
 	has_not("a=conf");
 	holds(r, UP);
-	assert_false(call_due(r->call));
+	assert_false(call_due(r->call, 0));
 
 	/* what its phone takes */
 	holds(r, NARROW);
@@ -142,10 +142,50 @@ static void a_line_declined(void **state)
 	(void)state;
 	passes(r, INSIDE, BODY_OFFER, offer);
 	holds(r, answer);
-	assert_true(call_met(r->call));
+	assert_true(call_met(r->call, 0));
 	rig_refresh(r, &o);
 	must_pass();
 	has("m=video 0 RTP/AVP 31\r\n");
+	rig_free(r);
+}
+
+static void refreshes_to(struct rig *r, unsigned branch)
+{
+	rig_refresh_to(r, branch, &o);
+	must_pass();
+}
+
+/* Each has offers and answers of its own (RFC 3261 13.2.2.4): what one says is
+ * no word of another's, whichever spoke last. */
+static void branches_stand_alone(void **state)
+{
+	static const char offer[] = PLAIN "m=video 4004 RTP/AVP 31\r\n";
+	static const char all[] = RECV "m=video 4004 RTP/AVP 31\r\n"
+		SAYS("recv") CONF;
+	static const char all_up[] = UP "m=video 4004 RTP/AVP 31\r\n"
+		SAYS("sendrecv");
+	static const char less[] = HEAD("1") AUDIO "a=recvonly\r\n"
+		SAYS("recv") CONF "m=video 0 RTP/AVP 31\r\n";
+	struct rig *r = rig(INSIDE);
+
+	(void)state;
+	passes(r, INSIDE, BODY_OFFER, offer);
+	assert_false(call_met(r->call, 0));
+	holds(r, all);
+	assert_true(call_met(r->call, 0) && call_due(r->call, 0));
+	assert_false(call_met(r->call, 1) || call_due(r->call, 1));
+	rig_hold(r, 1, less, &o);
+	must_pass();
+	assert_true(call_met(r->call, 1) && call_due(r->call, 1));
+	refreshes_to(r, 0);
+	has_not("m=video 0 ");
+	has_not("only\r\n");
+	refreshes_to(r, 1);
+	has("m=video 0 RTP/AVP 31\r\n");
+	has("a=sendonly\r\n");
+	holds(r, all_up);
+	assert_false(call_due(r->call, 0));
+	assert_true(call_due(r->call, 1));
 	rig_free(r);
 }
 
@@ -213,7 +253,7 @@ static void answers_that_will_not_do(void **state)
 		unmet(row[i].status);
 		assert_int_equal(r->uses, 1);
 		assert_int_equal(r->call->line[0].tunnel, 0);
-		assert_false(call_met(r->call) && call_due(r->call));
+		assert_false(call_met(r->call, 0) && call_due(r->call, 0));
 		rig_free(r);
 	}
 }
@@ -271,7 +311,7 @@ static void a_call_of_theirs(void **state)
 	assert_int_equal(r->use[1].remote[0].port, 4000);
 	assert_true(r->call->line[0].tunnel != 0);
 	assert_false(last_set(r)->may_send);
-	assert_false(call_met(r->call));
+	assert_false(call_met(r->call, 0));
 	accepts(r);
 	has("s=-\r\n");
 	has("RTP/AVP 0 8\r\n");
@@ -281,7 +321,7 @@ static void a_call_of_theirs(void **state)
 	passes(r, OUTSIDE, BODY_OFFER, UP);
 	has_not(":sec ");
 	assert_int_equal(r->uses, 2); /* the same offer */
-	assert_true(call_met(r->call));
+	assert_true(call_met(r->call, 0));
 	accepts(r);
 	has("a=curr:sec e2e sendrecv\r\n" DES);
 	has_not("a=conf");
@@ -307,7 +347,7 @@ static void a_caller_that_knows(void **state)
 
 	(void)state;
 	passes(r, OUTSIDE, BODY_OFFER, UP);
-	assert_true(call_met(r->call));
+	assert_true(call_met(r->call, 0));
 	accepts(r);
 	has("a=curr:sec e2e sendrecv\r\n" DES);
 	has_not("a=conf");
@@ -344,7 +384,7 @@ static void an_offer_that_moves(void **state)
 	assert_int_equal(r->uses, 4);
 	assert_int_equal(r->use[3].remote[0].port, 4002);
 	assert_int_equal(r->tunnel_drops, 1);
-	assert_true(call_met(r->call));
+	assert_true(call_met(r->call, 0));
 	rig_free(r);
 }
 
@@ -528,6 +568,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_of_ours),
 		cmocka_unit_test(a_line_declined),
+		cmocka_unit_test(branches_stand_alone),
 		cmocka_unit_test(the_other_direction),
 		cmocka_unit_test(answers_that_will_not_do),
 		cmocka_unit_test(no_tunnel_no_call),

@@ -140,13 +140,13 @@ static void a_call_of_ours(void **state)
 	assert_int_equal(r->use[1].begins, TUNNEL_BEGINS_THERE);
 	assert_int_equal(r->use[1].far.certs.n, 1);
 	assert_int_equal(r->use[1].far.at.port, 4500);
-	assert_true(call_met(r->call) && call_due(r->call));
+	assert_true(call_met(r->call, 0) && call_due(r->call, 0));
 
 	rig_refresh(r, &o); /* an offer again */
 	must_pass();
 	has(SAYS("sendrecv") OURS("actpass"));
 	holds(r, UP LINE("active"));
-	assert_false(call_due(r->call));
+	assert_false(call_due(r->call, 0));
 
 	/* what its phone takes is an offer of theirs */
 	holds_offer(r, NARROW LINE("active"));
@@ -287,7 +287,7 @@ static void a_call_of_theirs(void **state)
 	passes(r, OUTSIDE, BODY_OFFER, UP LINE("actpass"));
 	hides();
 	assert_int_equal(r->uses, 2);
-	assert_true(call_met(r->call));
+	assert_true(call_met(r->call, 0));
 	accepts(r);
 	has(SAYS("sendrecv") OURS("active"));
 
@@ -357,13 +357,13 @@ static void a_far_end_that_begins(void **state)
 		assert_int_equal(r->uses, 1);
 		assert_int_equal(r->use[0].ask, 1);
 		assert_int_equal(r->use[0].begins, TUNNEL_BEGINS_THERE);
-		assert_false(call_met(r->call));
+		assert_false(call_met(r->call, 0));
 		accepts(r);
 		has(SAYS("none") CONF OURS("passive"));
 
 		passes(r, OUTSIDE, BODY_OFFER, body); /* not yet */
 		assert_int_equal(r->call->line[0].tunnel, 0);
-		assert_false(call_met(r->call));
+		assert_false(call_met(r->call, 0));
 
 		snprintf(body, sizeof body, "%s%s", UP, lines[i]);
 		passes(r, OUTSIDE, BODY_OFFER, body);
@@ -372,11 +372,11 @@ static void a_far_end_that_begins(void **state)
 		assert_int_equal(r->use[r->uses - 1].ask, 0);
 		assert_int_equal(r->use[r->uses - 1].begins,
 				 TUNNEL_BEGINS_THERE);
-		assert_true(call_met(r->call));
+		assert_true(call_met(r->call, 0));
 		accepts(r);
 		has(SAYS("sendrecv") OURS("passive"));
 		passes(r, OUTSIDE, BODY_OFFER, body); /* the same offer */
-		assert_true(call_met(r->call));
+		assert_true(call_met(r->call, 0));
 		assert_int_equal(r->use[r->uses - 1].ask, 0);
 
 		passes(r, INSIDE, BODY_ANSWER, TAKEN);
@@ -395,7 +395,7 @@ static void a_far_end_that_has_begun(void **state)
 	(void)state;
 	passes(r, OUTSIDE, BODY_OFFER, UP LINE("active"));
 	assert_int_equal(r->uses, 2);
-	assert_true(call_met(r->call));
+	assert_true(call_met(r->call, 0));
 	rig_free(r);
 }
 
@@ -409,7 +409,7 @@ static void a_far_end_that_only_says_so(void **state)
 	r->used_late = true;
 	rig_filter(r, OUTSIDE, BODY_OFFER, 0, UP LINE("active"), &o);
 	fails(r, 580, "charon said no");
-	assert_false(call_met(r->call));
+	assert_false(call_met(r->call, 0));
 	rig_free(r);
 }
 

@@ -3,7 +3,9 @@
  *
  * Each description from outside must have security preconditions in each line
  * but that of IKE until the call is up; ours have them, and the phones see
- * none. Where the tunnel stands is kept for each line (sdppre.h). Who calls
+ * none. Where the tunnel stands is kept for each line (sdppre.h) of each
+ * branch: an early dialog has offers and answers of its own (RFC 3261 13.2.2.4,
+ * RFC 3312 5), so that what one of a fork says is no other's word. Who calls
  * knows of both directions once he has its use, who is called of what he
  * receives; the rest the caller has to confirm.
  *
@@ -58,7 +60,58 @@ static int check_line(struct job *j, unsigned i)
 	return 0;
 }
 
-int before_read(const struct call *c, struct job *j)
+/* -- where it stands ------------------------------------------------------- */
+
+/* Who calls from outside has one dialog, whatever phones ring here. */
+static unsigned dialog_of(const struct call *c, unsigned branch)
+{
+	return c->from == INSIDE ? branch : 0;
+}
+
+static struct standing *find(const struct call *c, unsigned branch)
+{
+	struct standing *s = c->standing;
+
+	while (s && s->branch != dialog_of(c, branch))
+		s = s->next;
+	return s;
+}
+
+/* Of a branch that has said nothing no line is met. */
+static const struct standing *standing_of(const struct call *c, unsigned branch)
+{
+	static const struct standing unheard = { .lines = UINT32_MAX };
+	const struct standing *s = find(c, branch);
+
+	return s ? s : &unheard;
+}
+
+static int make(struct call *c, unsigned branch)
+{
+	struct standing *s;
+
+	if (find(c, branch))
+		return 0;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return E_NOMEM;
+	*s = (struct standing){ .next = c->standing, .lines = UINT32_MAX,
+				.branch = dialog_of(c, branch) };
+	c->standing = s;
+	return 0;
+}
+
+void standing_free(struct standing *s)
+{
+	struct standing *next;
+
+	for (; s; s = next) {
+		next = s->next;
+		free(s);
+	}
+}
+
+int before_read(struct call *c, struct job *j)
 {
 	const char *why = NULL;
 	int r = 0;
@@ -70,10 +123,10 @@ int before_read(const struct call *c, struct job *j)
 	for (unsigned i = 0; c->state != CALL_UP && i < j->sdp.n && !r; i++)
 		if (j->sdp.media[i].port)
 			r = check_line(j, i);
+	if (!r && (r = make(c, j->q.branch)))
+		job_fail(j, STAGE_OFFER, r, NULL);
 	return r;
 }
-
-/* -- where it stands ------------------------------------------------------- */
 
 /* What we know of a line by ourselves. */
 static unsigned knows(const struct call *c)
@@ -95,36 +148,42 @@ static const struct endpoint *ends_of(const struct job *j)
 void before_take(struct call *c, const struct job *j)
 {
 	const struct endpoint *end;
+	struct standing *s;
 
 	if (!c->before || j->q.from != OUTSIDE)
 		return;
 	end = ends_of(j);
-	c->pre_lines = 0;
-	c->pre_heard = false;
+	s = find(c, j->q.branch);
+	s->lines = 0;
+	s->heard = false;
 	for (unsigned i = 0; i < j->sdp.n; i++) {
 		unsigned have = c->line[i].tunnel ? knows(c) : 0;
 
-		sdp_status_take(&c->pre[i], &j->pre[i],
+		sdp_status_take(&s->line[i], &j->pre[i],
 				j->q.role == BODY_ANSWER, knows(c), have);
-		sdp_status_have(&c->pre[i], have);
+		sdp_status_have(&s->line[i], have);
 		if (end[i].accepted)
-			c->pre_lines |= 1u << i;
-		c->pre_heard = c->pre_heard || j->pre[i].there;
+			s->lines |= 1u << i;
+		s->heard = s->heard || j->pre[i].there;
 	}
 }
 
-bool call_met(const struct call *c)
+bool call_met(const struct call *c, unsigned branch)
 {
+	const struct standing *s = standing_of(c, branch);
+
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
-		if ((c->pre_lines >> i & 1) && !sdp_status_met(&c->pre[i]))
+		if ((s->lines >> i & 1) && !sdp_status_met(&s->line[i]))
 			return false;
 	return true;
 }
 
-bool call_due(const struct call *c)
+bool call_due(const struct call *c, unsigned branch)
 {
+	const struct standing *s = standing_of(c, branch);
+
 	for (unsigned i = 0; i < SDP_LINES_MAX; i++)
-		if ((c->pre_lines >> i & 1) && sdp_status_due(&c->pre[i]))
+		if ((s->lines >> i & 1) && sdp_status_due(&s->line[i]))
 			return true;
 	return false;
 }
@@ -162,7 +221,7 @@ static void edit_direction(const struct call *c, const struct job *j,
 			   unsigned i, struct sdp_edit_line *l)
 {
 	const struct branch *b = c->deal && c->deal->offerer == INSIDE
-					 ? c->deal->active : NULL;
+				 ? deal_branch(c->deal, j->q.branch) : NULL;
 
 	if (!j->own || !b || !b->end[i].accepted)
 		return;
@@ -174,7 +233,8 @@ static void edit_direction(const struct call *c, const struct job *j,
 void before_edit(const struct call *c, const struct job *j, unsigned i,
 		 struct sdp_edit_line *l)
 {
-	bool asked = j->q.role == BODY_ANSWER && c->pre_heard;
+	const struct standing *s = standing_of(c, j->q.branch);
+	bool asked = j->q.role == BODY_ANSWER && s->heard;
 
 	if (!c->before || j->q.from != INSIDE ||
 	    (c->state == CALL_UP && !asked))
@@ -182,15 +242,15 @@ void before_edit(const struct call *c, const struct job *j, unsigned i,
 	if (c->state != CALL_UP)
 		edit_direction(c, j, i, l);
 	l->pre.on = true;
-	l->pre.current = c->pre[i].current;
-	if (c->from == OUTSIDE && c->pre[i].current != SDP_PRE_BOTH)
+	l->pre.current = s->line[i].current;
+	if (c->from == OUTSIDE && s->line[i].current != SDP_PRE_BOTH)
 		l->pre.confirm = SDP_PRE_BOTH;
 }
 
 bool before_rejects(const struct call *c, const struct job *j, unsigned i)
 {
 	return c->before && j->own && c->state != CALL_UP &&
-	       !(c->pre_lines >> i & 1);
+	       !(standing_of(c, j->q.branch)->lines >> i & 1);
 }
 
 int call_accept(struct call *c, struct buf *out)

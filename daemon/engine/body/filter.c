@@ -501,11 +501,11 @@ void call_filter(struct call *c, const struct filter_request *q, filter_fn fn,
 }
 
 static struct job *repeat_new(struct call *c, enum body_role role,
-			      filter_fn fn, void *user)
+			      unsigned branch, filter_fn fn, void *user)
 {
 	const struct deal *d = c->deal;
 	struct filter_request q = { .from = INSIDE, .role = role,
-				    .final = true };
+				    .branch = branch, .final = true };
 	struct job *j;
 
 	if (!d || !d->active || c->queued >= QUEUE_MAX)
@@ -524,19 +524,24 @@ static struct job *repeat_new(struct call *c, enum body_role role,
 
 enum repetition { WITH_NEW_KEYS, AS_REFRESH, AS_REPLY };
 
-static void repeat(struct call *c, enum body_role role, enum repetition as,
-		   filter_fn fn, void *user)
+struct again {
+	enum body_role role;
+	enum repetition as;
+	unsigned branch; /* for which; in a call that is up no matter */
+};
+
+static void repeat(struct call *c, struct again a, filter_fn fn, void *user)
 {
 	struct engine *e = c->engine;
 	uint64_t id = c->id;
-	struct job *j = repeat_new(c, role, fn, user);
+	struct job *j = repeat_new(c, a.role, a.branch, fn, user);
 
 	if (!j) {
 		refuse_now(c, 500, "Server Internal Error", fn, user);
 		return;
 	}
-	j->refresh = as != WITH_NEW_KEYS;
-	j->reply = as == AS_REPLY;
+	j->refresh = a.as != WITH_NEW_KEYS;
+	j->reply = a.as == AS_REPLY;
 	enqueue(c, j);
 	if (!c->job)
 		run_queue(e, id);
@@ -544,17 +549,17 @@ static void repeat(struct call *c, enum body_role role, enum repetition as,
 
 void call_repeat(struct call *c, enum body_role role, filter_fn fn, void *user)
 {
-	repeat(c, role, WITH_NEW_KEYS, fn, user);
+	repeat(c, (struct again){ role, WITH_NEW_KEYS, 0 }, fn, user);
 }
 
-void call_refresh(struct call *c, filter_fn fn, void *user)
+void call_refresh(struct call *c, unsigned branch, filter_fn fn, void *user)
 {
-	repeat(c, BODY_OFFER, AS_REFRESH, fn, user);
+	repeat(c, (struct again){ BODY_OFFER, AS_REFRESH, branch }, fn, user);
 }
 
-void call_respond(struct call *c, filter_fn fn, void *user)
+void call_respond(struct call *c, unsigned branch, filter_fn fn, void *user)
 {
-	repeat(c, BODY_OFFER, AS_REPLY, fn, user);
+	repeat(c, (struct again){ BODY_OFFER, AS_REPLY, branch }, fn, user);
 }
 
 /* Called from call_end(), which a job's own fn may have called: that job is

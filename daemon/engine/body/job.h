@@ -13,6 +13,16 @@ enum step {
 	STEP_WRITE
 };
 
+/* Where the tunnel stands as a precondition: each early dialog with the outside
+ * has offers and answers of its own (before.c). */
+struct standing {
+	struct standing *next;
+	unsigned branch;   /* who calls has one dialog: 0 */
+	struct sdp_status line[SDP_LINES_MAX];
+	uint32_t lines;    /* those that count; a bit each */
+	bool heard;        /* the outside's last description spoke of it */
+};
+
 /* One body on its way through call_filter(). */
 struct job {
 	struct job *next; /* in the call's queue */
@@ -89,7 +99,8 @@ int rewrite_accept(struct call *c, struct job *j, struct buf *out);
 
 /* before.c: the tunnel as a precondition. For other calls each does nothing. */
 /* What a description from outside says of it, and whether that will do. */
-int before_read(const struct call *c, struct job *j);
+int before_read(struct call *c, struct job *j);
+void standing_free(struct standing *s); /* NULL is allowed */
 /* It counts from now on; the tunnel has been asked for. */
 void before_take(struct call *c, const struct job *j);
 /* What a line for the outside says of it. */

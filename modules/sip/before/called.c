@@ -119,7 +119,7 @@ static void answer_offer(struct txn *t, struct before *b)
 		before_answer(t, &body);
 	}
 	buf_free(&out);
-	if (t->final == 200 && call_met(t->pair->call))
+	if (t->final == 200 && call_met(t->pair->call, 0))
 		ring(b);
 }
 
@@ -210,7 +210,7 @@ static int on_prack(struct reliable *r, nta_reliable_t *rel,
 		return 200;
 	b->told = true;
 	if (filter_body_kind(sip) == BODY_NONE) {
-		await(b, call_met(invite->pair->call));
+		await(b, call_met(invite->pair->call, 0));
 		return 200;
 	}
 	await(b, false);
@@ -247,7 +247,7 @@ static void on_time(void *user)
 
 	if (before_over(t) || t->final)
 		return;
-	if (b->told && call_met(t->pair->call))
+	if (b->told && call_met(t->pair->call, 0))
 		ring(b);
 	else
 		before_fails(t->pair,

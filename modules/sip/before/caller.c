@@ -149,11 +149,11 @@ static void on_terms(void *user, const struct refusal *no,
 		return;
 	if (no) {
 		refused(pair, no);
-	} else if (call_due(pair->call)) {
+	} else if (call_due(pair->call, leg->branch)) {
 		pair->depth++;
-		call_refresh(pair->call, on_news, leg);
+		call_refresh(pair->call, leg->branch, on_news, leg);
 		pair->depth--;
-	} else if (call_met(pair->call)) {
+	} else if (call_met(pair->call, leg->branch)) {
 		leg->told = leg->met = true; /* it knows already */
 	} else {
 		before_fails(pair, "the far end waits for nothing");
@@ -291,7 +291,7 @@ static void on_offer(void *user, const struct refusal *no,
 	}
 	keep_terms(t->from, &t->said);
 	pair->depth++;
-	call_respond(pair->call, on_answer, t);
+	call_respond(pair->call, t->from->branch, on_answer, t);
 	pair->depth--;
 }
 

@@ -349,7 +349,7 @@ static void by_invite(struct txn *t)
 		fail(t, AGAIN_MS); /* S/MIME both have UPDATE */
 	else if (t->to->face->face == OUTSIDE && repeats(pair->call)) {
 		pair->depth++;
-		call_refresh(pair->call, on_offer, t);
+		call_refresh(pair->call, 0, on_offer, t);
 		pair->depth--;
 	} else if (s->data) {
 		launch(t, &body);
