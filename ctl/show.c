@@ -345,6 +345,17 @@ static void put_foreign(const json_t *sas)
 			 text_of(o, "destination"));
 		printf("  %s\n", clean(text));
 	}
+	list = json_object_get(sas, "foreign_policies");
+	if (json_array_size(list))
+		printf("policies of other programs let what tunnels are for "
+		       "pass in clear:\n");
+	json_array_foreach(list, i, o) {
+		char text[CELL];
+
+		snprintf(text, sizeof text, "%s", json_string_value(o)
+			 ? json_string_value(o) : "");
+		printf("  %s\n", clean(text));
+	}
 }
 
 static void cell_owner(const json_t *o, char out[static CELL])

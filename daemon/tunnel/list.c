@@ -16,7 +16,7 @@ struct picture {
 	struct tunnels *c;
 	uint64_t now_us;
 	struct tunnel_sa (*sa)[2]; /* by place: inbound, outbound */
-	json_t *tunnels, *foreign;
+	json_t *tunnels, *foreign, *policies;
 	unsigned n_foreign;
 	uint32_t last; /* the last tunnel shown */
 	bool more;
@@ -44,6 +44,27 @@ static void see(void *user, void *owner, const struct tunnel_sa *sa)
 			"{s:o,s:s,s:s}", "spi", spi_json(sa->spi),
 			"source", addr_host(&sa->src, src),
 			"destination", addr_host(&sa->dst, dst)));
+}
+
+static void see_policy(void *user, const char *text)
+{
+	struct picture *p = user;
+
+	if (json_array_size(p->policies) < FOREIGN_SHOWN)
+		json_array_append_new(p->policies, json_string(text));
+}
+
+/* What is in the kernel, beside tunnels. */
+static void look(struct picture *p, unsigned *blocks)
+{
+	const struct tunnel_maker *maker = p->c->conf.maker;
+	struct tunnel_why why;
+
+	if (!maker)
+		return;
+	if (maker->list(maker->state, see, p, blocks, &why) ||
+	    maker->foreign(maker->state, see_policy, p, &why))
+		log_error("tunnel", "%s", why.text);
 }
 
 static json_t *sa_json(const struct tunnel_sa *sa)
@@ -173,28 +194,28 @@ static void add_tunnels(struct picture *p, uint32_t after)
 /* The text of the answer, or NULL. */
 static char *draw(struct picture *p, uint32_t after)
 {
-	const struct tunnel_maker *maker = p->c->conf.maker;
-	struct tunnel_why why;
 	unsigned blocks = 0;
 	char *text = NULL;
 	json_t *o;
 
 	p->tunnels = json_array();
 	p->foreign = json_array();
+	p->policies = json_array();
 	p->sa = calloc(p->c->n + 1, sizeof *p->sa);
-	if (p->tunnels && p->foreign && p->sa) {
-		if (maker && maker->list(maker->state, see, p, &blocks, &why))
-			log_error("tunnel", "%s", why.text);
+	if (p->tunnels && p->foreign && p->policies && p->sa) {
+		look(p, &blocks);
 		add_tunnels(p, after);
 	}
-	o = json_pack("{s:O,s:I,s:O,s:I}", "tunnels", p->tunnels,
+	o = json_pack("{s:O,s:I,s:O,s:I,s:O}", "tunnels", p->tunnels,
 		      "block_policies", (json_int_t)blocks, "foreign",
-		      p->foreign, "foreign_count", (json_int_t)p->n_foreign);
+		      p->foreign, "foreign_count", (json_int_t)p->n_foreign,
+		      "foreign_policies", p->policies);
 	if (o && p->sa)
 		text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	json_decref(p->tunnels);
 	json_decref(p->foreign);
+	json_decref(p->policies);
 	free(p->sa);
 	return text;
 }

@@ -59,6 +59,9 @@ struct tunnel_ears {
 typedef void (*tunnel_sa_fn)(void *user, void *owner,
 			     const struct tunnel_sa *sa);
 
+/* What it lets pass, in words. */
+typedef void (*tunnel_foreign_fn)(void *user, const char *text);
+
 struct tunnel_maker {
 	void *state; /* of each function */
 	/* Whether the kernel has that suite of ESP; ESP_NONE: any at all. */
@@ -74,7 +77,9 @@ struct tunnel_maker {
 		       struct tunnel_why *why);
 	/* Both SAs and their policies, or none. What near and far name is
 	 * checked against our own addresses and ports (E_POLICY), and against
-	 * what other tunnels are for (E_EXISTS). Where a pair to the same place
+	 * what other tunnels are for (E_EXISTS), nor is any raised while
+	 * another program's policy lets what tunnels are for pass before them
+	 * (E_EXISTS). Where a pair to the same place
 	 * is raised, this one has no policies yet, and what leaves goes by that
 	 * one's SAs until turn(). Of a line of media that is instead, the pair
 	 * whose place it is to take (or NULL); with larger scopes all pairs to
@@ -115,6 +120,10 @@ struct tunnel_maker {
 	 * else from the ports. NULL: its SAs are another's to list. */
 	int (*list)(void *state, tunnel_sa_fn fn, void *user, unsigned *blocks,
 		    struct tunnel_why *why);
+	/* The policies of other programs by which what tunnels are for may pass
+	 * in clear. NULL: as list. */
+	int (*foreign)(void *state, tunnel_foreign_fn fn, void *user,
+		       struct tunnel_why *why);
 };
 
 #endif

@@ -598,7 +598,8 @@ static void on_event(void *user, void *owner, enum tunnel_event e)
 
 	if (e == TUNNEL_EVENT_GONE) {
 		lost(c, t, "its keys are at their end, or somebody removed "
-		     "it; \"ip xfrm state\" shows what is there");
+		     "it, or has a policy before its own; \"ip xfrm state\" "
+		     "and \"ip xfrm policy\" show what is there");
 	} else if (t->state == TUNNEL_RAISED && !t->told) {
 		t->told = true;
 		tell_event(c, t, e);

@@ -28,7 +28,8 @@
 #define EVENT_BUFFER (1024 * 1024) /* bytes; some 2000 events */
 /* The last has a number only, and its bit no name. */
 #define GROUPS \
-	(XFRMGRP_EXPIRE | XFRMGRP_ACQUIRE | 1u << (XFRMNLGRP_MAPPING - 1))
+	(XFRMGRP_EXPIRE | XFRMGRP_ACQUIRE | XFRMGRP_POLICY | \
+	 1u << (XFRMNLGRP_MAPPING - 1))
 
 struct link {
 	struct mnl_socket *ask, *events;
@@ -298,7 +299,7 @@ static void give_all(struct link *l, size_t len,
 
 	while (!reply_next(l->told, len, &at, &r))
 		if (r.kind == REPLY_EXPIRE || r.kind == REPLY_ACQUIRE ||
-		    r.kind == REPLY_MOVED)
+		    r.kind == REPLY_MOVED || r.kind == REPLY_POLICY)
 			fn(user, &r);
 }
 

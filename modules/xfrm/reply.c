@@ -316,6 +316,8 @@ static const struct {
 	{ XFRM_MSG_NEWSA, REPLY_SA, sizeof(struct xfrm_usersa_info), read_sa },
 	{ XFRM_MSG_NEWPOLICY, REPLY_POLICY,
 	  sizeof(struct xfrm_userpolicy_info), read_policy },
+	{ XFRM_MSG_UPDPOLICY, REPLY_POLICY,
+	  sizeof(struct xfrm_userpolicy_info), read_policy },
 	{ XFRM_MSG_EXPIRE, REPLY_EXPIRE, sizeof(struct xfrm_user_expire),
 	  read_expire },
 	{ XFRM_MSG_ACQUIRE, REPLY_ACQUIRE, sizeof(struct xfrm_user_acquire),

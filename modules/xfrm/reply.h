@@ -11,7 +11,7 @@ enum reply_kind {
 	REPLY_REFUSED, /* it was not: error, text */
 	REPLY_DONE,    /* end of a dump */
 	REPLY_SA,      /* one SA: read, dumped or reserved */
-	REPLY_POLICY,
+	REPLY_POLICY,  /* dumped; or, an event, added or changed */
 	REPLY_FOREIGN, /* a policy for more or else than one ESP: of that the
 	                  selector, direction and priority are read */
 	REPLY_EXPIRE,  /* a limit of sa was reached; hard: it is gone */

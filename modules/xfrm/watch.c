@@ -36,12 +36,22 @@ static void hear_sa(struct watch *w, const struct reply *r)
 		w->fn(w->user, &e);
 }
 
+/* The kernel tells of our own, too. */
+static void hear_policy(struct watch *w, const struct reply *r)
+{
+	if (range_of_policy(&r->policy) == RANGE_NONE)
+		w->fn(w->user, &(struct xfrm_event){ .kind = XFRM_FOREIGN,
+						     .reply = r });
+}
+
 static void hear(void *user, const struct reply *r)
 {
 	struct watch *w = user;
 
 	if (r->kind == REPLY_EXPIRE || r->kind == REPLY_MOVED)
 		hear_sa(w, r);
+	else if (r->kind == REPLY_POLICY)
+		hear_policy(w, r);
 	else if (range_of_reqid(r->sa.reqid) == w->x->range.n)
 		w->fn(w->user, &(struct xfrm_event){
 			.kind = XFRM_ACQUIRE, .reqid = r->sa.reqid,
@@ -110,6 +120,8 @@ static int resync(struct watch *w)
 	r = ask_dump(w->x->link, REQUEST_SA_DUMP, see, &s, &why);
 	for (uint32_t n = 1; !r && n <= s.most; n++)
 		tell(&s, n);
+	if (!r)
+		w->fn(w->user, &(struct xfrm_event){ .kind = XFRM_FOREIGN });
 	free(s.seen);
 	return r;
 }

@@ -100,13 +100,14 @@ enum xfrm_event_kind {
 	XFRM_SOFT,    /* time for new keys */
 	XFRM_GONE,    /* the SA is no more; xfrm_drop() its slot */
 	XFRM_ACQUIRE, /* a packet wanted an SA of reqid; it was dropped */
-	XFRM_MOVED    /* what comes by it in UDP, authentic and no replay, has
+	XFRM_MOVED,   /* what comes by it in UDP, authentic and no replay, has
 	                 another source: reply->sa.src and encap.sport */
+	XFRM_FOREIGN  /* another program added reply->policy, or changed it */
 };
 
 struct xfrm_event {
 	enum xfrm_event_kind kind;
-	uint32_t slot;  /* 0 with XFRM_ACQUIRE */
+	uint32_t slot;  /* 0 with XFRM_ACQUIRE and XFRM_FOREIGN */
 	uint32_t reqid;
 	const struct reply *reply; /* borrowed; NULL after a loss of events */
 };
@@ -116,7 +117,8 @@ int xfrm_events_fd(const struct xfrm *x);
 /* Gives fn the events that concern what is ours. When the kernel dropped some
  * (too many at a time) it looks at all our SAs instead, and gives what can be
  * seen from them: an event may come twice, never not at all, but ACQUIRE; MOVED
- * comes again with packets. fn may raise and drop. E_IO. */
+ * comes again with packets. FOREIGN has no reply then: there may be some. fn
+ * may raise and drop. E_IO. */
 typedef void (*xfrm_event_fn)(void *user, const struct xfrm_event *e);
 int xfrm_events(struct xfrm *x, xfrm_event_fn fn, void *user);
 

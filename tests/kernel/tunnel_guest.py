@@ -158,6 +158,38 @@ def let_through():
         claim('nothing is left in the kernel', not kernel('a'), kernel('a'))
 
 
+def let_through_later():
+    """One that is added while a tunnel is up ends it, and no other is raised until it goes"""
+    words = ('xfrm', 'policy', 'add', 'src', '10.99.1.0/24', 'dst', '0.0.0.0/0', 'dir', 'out',
+             'action', 'allow')
+    wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
+    with both() as (a, b):
+        up(a, b)
+        ip('-n', 'a', *words, 'priority', '2000000000')
+        said = a.do('events seconds=1')
+        claim('behind ours it ends nothing', 'gone=0' in said and
+              talk(left, right, (B, 50000)) == 5, said)
+        ip('-n', 'a', 'xfrm', 'policy', 'update', *words[3:], 'priority', '0')
+        said = a.do('events seconds=1')
+        claim('before ours it ends the tunnel', 'gone=1' in said, said)
+        claim('and the log says what to do', 'now lets what goes from 10.99.1.0/24' in a.said() and
+              'remove it' in a.said(), a.said())
+        claim('the list shows it', '10.99.1.0/24 to 0.0.0.0/0, priority 0' in
+              a.list()['foreign_policies'][0])
+        a.reserve('n')
+        a.key('0x5000', name='n', key=2, seed='n')
+        a.refused('raise name=n id=2', code=-11, text='another program lets what goes from')
+        ip('-n', 'a', 'xfrm', 'policy', 'delete', *words[3:9])
+        a.key('0x5000', name='n', key=3, seed='after')
+        a.do('raise name=n id=3')
+        claim('it is gone: the tunnel is raised', 'tmpl' in kernel('a'), kernel('a'))
+        wire.seen()
+        talk(left, right, (B, 50000))
+        claim('and all goes in ESP', {p for p, _ in wire.seen()} == {50})
+        a.do('drop name=n')
+        b.do('drop name=t')
+
+
 def esp_only():
     """Media pass as ESP only, both ways; forged clear packets do not; then nothing"""
     wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
@@ -606,8 +638,8 @@ def left():
             claim('it ends in order', daemon.wait(20) == 0)
 
 
-CLAIMS = (rights, blocked, let_through, esp_only, orders, rekey, moved, shared, shared_six,
-          lives, siblings, killed, whole, left)
+CLAIMS = (rights, blocked, let_through, let_through_later, esp_only, orders, rekey, moved, shared,
+          shared_six, lives, siblings, killed, whole, left)
 
 if __name__ == '__main__':
     sys.exit(run(CLAIMS, sys.argv[3:]))

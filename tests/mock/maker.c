@@ -174,6 +174,16 @@ static int list(void *state, tunnel_sa_fn fn, void *user, unsigned *blocks,
 	return 0;
 }
 
+static int foreign(void *state, tunnel_foreign_fn fn, void *user,
+		   struct tunnel_why *why)
+{
+	(void)state;
+	(void)why;
+	for (int n = 0; n < 40; n++)
+		fn(user, "10.1.0.0/16 to 0.0.0.0/0, priority 7");
+	return 0;
+}
+
 void maker_open(struct maker *m)
 {
 	memset(m, 0, sizeof *m);
@@ -183,7 +193,7 @@ void maker_open(struct maker *m)
 		.raise = raise_pair, .sends = sends, .turn = turn,
 		.heard = heard, .drop = drop, .tick = tick,
 		.events_fd = events_fd,
-		.events = events, .list = list };
+		.events = events, .list = list, .foreign = foreign };
 }
 
 static void listen_to(void *state, const struct tunnel_ears *ears, void *user)
@@ -201,6 +211,7 @@ void maker_open_slow(struct maker *m)
 	m->role.events_fd = NULL;
 	m->role.events = NULL;
 	m->role.list = NULL;
+	m->role.foreign = NULL;
 	m->role.listen = listen_to;
 }
 

@@ -75,7 +75,9 @@ static const struct {
 	  "{\"tunnel\":4,\"call\":\"4d\",\"state\":\"reserved\",\"in\":"
 	  "{\"spi\":\"0x00001002\"}}],\"block_policies\":12,\"foreign\":["
 	  "{\"spi\":\"0x00000abc\",\"source\":\"1.1.1.1\",\"destination\":"
-	  "\"2.2.2.2\"}],\"foreign_count\":40,\"charon\":[{\"connection\":"
+	  "\"2.2.2.2\"}],\"foreign_count\":40,\"foreign_policies\":["
+	  "\"10.1.0.0/16 to 0.0.0.0/0, priority 7: all\"],"
+	  "\"charon\":[{\"connection\":"
 	  "\"cs-b\",\"state\":\"INSTALLED\",\"peer\":\"b\",\"remote\":"
 	  "\"10.2.2.2:500\",\"suite\":\"AES_GCM_16-128\",\"in\":{\"spi\":"
 	  "\"0x00001003\",\"packets\":1},\"out\":{\"spi\":\"0x00007778\","
@@ -261,7 +263,10 @@ static void sas(void **state)
 	    "there\n");
 	has("12 policies keep all but ESP");
 	has("40 SAs of ESP in the kernel are not ours:\n"
-	    "  0x00000abc from 1.1.1.1 to 2.2.2.2\n");
+	    "  0x00000abc from 1.1.1.1 to 2.2.2.2\n"
+	    "policies of other programs let what tunnels are for pass in "
+	    "clear:\n"
+	    "  10.1.0.0/16 to 0.0.0.0/0, priority 7: all\n");
 	has("SAs of strongSwan: 2\n"
 	    "PEER        CONNECTION  STATE       REMOTE        SUITE           "
 	    "SPI IN, OUT            PACKETS IN, OUT  KEYS LEFT\n"

@@ -581,6 +581,10 @@ static void the_list_says_what_there_is(void **state)
 	assert_int_equal(json_integer_value(
 		json_object_get(o, "foreign_count")), 40);
 	assert_int_equal(json_array_size(json_object_get(o, "foreign")), 32);
+	one = json_object_get(o, "foreign_policies");
+	assert_int_equal(json_array_size(one), 32);
+	assert_string_equal(json_string_value(json_array_get(one, 0)),
+			    "10.1.0.0/16 to 0.0.0.0/0, priority 7");
 	json_decref(o);
 	tunnels_clear(t);
 }

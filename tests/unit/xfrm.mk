@@ -27,8 +27,8 @@ tests_unit_test_xfrm_raise_LDADD = $(XFRM_LIBS) $(UNIT_LIBS)
 # the tunnel process, and its module against a kernel of ours
 TUNNEL_TESTS = tests/unit/test_tunnels tests/unit/test_tunnels_ike \
 	tests/unit/test_tunnels_shared \
-	tests/unit/test_xfrm_follow tests/unit/test_xfrm_keep \
-	tests/unit/test_xfrm_pair
+	tests/unit/test_xfrm_follow tests/unit/test_xfrm_foreign \
+	tests/unit/test_xfrm_keep tests/unit/test_xfrm_pair
 check_PROGRAMS += $(TUNNEL_TESTS)
 TESTS += $(TUNNEL_TESTS)
 TUNNELS_RIG = tests/unit/tunnels_rig.c tests/unit/tunnels_rig.h \
@@ -45,6 +45,10 @@ tests_unit_test_tunnels_shared_LDADD = $(TUNNELS_RIG_LIBS)
 tests_unit_test_xfrm_pair_SOURCES = tests/unit/test_xfrm_pair.c \
 	tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
 tests_unit_test_xfrm_pair_LDADD = $(XFRM_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) \
+	$(JANSSON_LIBS)
+tests_unit_test_xfrm_foreign_SOURCES = tests/unit/test_xfrm_foreign.c \
+	tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h
+tests_unit_test_xfrm_foreign_LDADD = $(XFRM_LIBS) $(FRAME_LIBS) $(UNIT_LIBS) \
 	$(JANSSON_LIBS)
 tests_unit_test_xfrm_follow_SOURCES = tests/unit/test_xfrm_follow.c \
 	tests/mock/xfrmkernel.c tests/mock/xfrmkernel.h

@@ -46,7 +46,7 @@ static bool same_place(const struct group *a, const struct group *b)
 
 /* -- what is in the way --------------------------------------------------- */
 
-static bool meets(const struct group *g, const struct ipsec_selector *out)
+bool group_meets(const struct group *g, const struct ipsec_selector *out)
 {
 	for (size_t i = 0; i < g->n; i++)
 		if (ipsec_selectors_meet(&g->out[i], out))
@@ -57,7 +57,7 @@ static bool meets(const struct group *g, const struct ipsec_selector *out)
 static bool groups_meet(const struct group *a, const struct group *b)
 {
 	for (size_t i = 0; i < b->n; i++)
-		if (meets(a, &b->out[i]))
+		if (group_meets(a, &b->out[i]))
 			return true;
 	return false;
 }
@@ -101,7 +101,7 @@ static void see(void *user, const struct ipsec_policy *p)
 	struct ipsec_selector out = p->dir == IPSEC_OUT ? p->sel
 				    : ipsec_selector_turned(&p->sel);
 
-	if (l->any || gives_way(l, p) || !meets(l->like, &out))
+	if (l->any || gives_way(l, p) || !group_meets(l->like, &out))
 		return;
 	l->found = *p;
 	l->any = true;

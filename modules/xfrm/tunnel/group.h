@@ -15,6 +15,7 @@ struct tunnel_pair {
 	struct group *group; /* NULL: it is not raised */
 	uint32_t sa[2];      /* slots, by enum ipsec_dir; 0: none */
 	struct ipsec_sa as[2]; /* what they are now, without keys */
+	bool shadowed;       /* it was told gone by foreign.c */
 };
 
 struct group {
@@ -49,6 +50,8 @@ struct group {
  * refusal.h. */
 int group_join(struct pairs *p, const struct group *like, struct group *with,
 	       struct group **out, struct tunnel_why *why);
+/* Whether it is for some of what leaves by such a selector. */
+bool group_meets(const struct group *g, const struct ipsec_selector *out);
 /* Frees one that no pair is in any more, with its bypasses; the policies went
  * with the last. */
 void group_settle(struct pairs *p, struct group *g);

@@ -11,6 +11,7 @@
 #include "daemon/tunnelnets.h"
 #include "modules/xfrm/tunnel/block.h"
 #include "modules/xfrm/tunnel/follow.h"
+#include "modules/xfrm/tunnel/foreign.h"
 #include "modules/xfrm/tunnel/group.h"
 
 #include <netinet/in.h>
@@ -334,6 +335,8 @@ static int raise_pair(void *state, struct tunnel_pair *t,
 	struct wanted u;
 	int r = check(p, t, &like, why);
 
+	if (!r)
+		r = foreign_raise(p, why);
 	if (!r && instead && k->scope == ESP_MEDIA &&
 	    instead->reqid != t->reqid)
 		r = tell(why, E_ARG, "it was not reserved for the same port");
@@ -504,7 +507,10 @@ static void hear(void *user, const struct xfrm_event *e)
 					? of_reqid(h->p, e->reqid)
 					: of_slot(h->p, e->slot);
 
-	if (t && t->group && e->kind == XFRM_MOVED)
+	if (e->kind == XFRM_FOREIGN)
+		foreign_hear(h->p, e->reply ? &e->reply->policy : NULL, h->fn,
+			     h->user);
+	else if (t && t->group && e->kind == XFRM_MOVED)
 		follow_event(h->p, t, e);
 	else if (t && t->group)
 		h->fn(h->user, t->owner, e->kind == XFRM_SOFT
@@ -569,6 +575,12 @@ static int list(void *state, tunnel_sa_fn fn, void *user, unsigned *blocks,
 	return r ? tell(why, r, x.text) : 0;
 }
 
+static int foreign(void *state, tunnel_foreign_fn fn, void *user,
+		   struct tunnel_why *why)
+{
+	return foreign_list(state, fn, user, why);
+}
+
 struct tunnel_maker pairs_maker(struct pairs *p)
 {
 	return (struct tunnel_maker){
@@ -577,5 +589,5 @@ struct tunnel_maker pairs_maker(struct pairs *p)
 		.heard = heard, .drop = drop, .tick = tick,
 		.events_fd = events_fd,
 		.events = events,
-		.list = list };
+		.list = list, .foreign = foreign };
 }

@@ -38,6 +38,7 @@ struct pairs {
 	size_t n_peers;
 	int door[2]; /* door.h, IPv4 and IPv6; -1: none. The module's */
 	struct keeps keeps;
+	bool shadowed; /* another program's policy may go before ours */
 };
 
 /* The record of the role, on these. */
