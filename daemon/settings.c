@@ -181,10 +181,9 @@ static const struct conf_key outside_keys[] = {
 		  "each family, when a NAT is in between that sends the ports "
 		  "of listen and media.ports on to us, unchanged: it stands in "
 		  "Contact, Via and SDP in place of our own. Another one after "
-		  "a reload (in Via only after a restart) is told to the far "
-		  "end of each sealed call, with new keys, and to registrars "
-		  "of accounts; phones that register through us bring it with "
-		  "their next REGISTER." },
+		  "a reload is told to the far end of each sealed call, with "
+		  "new keys, and to registrars of accounts; phones that "
+		  "register through us bring it with their next REGISTER." },
 	{ .name = "trusted", .type = CONF_TEXTS, .valid = net_valid,
 	  .help = "Networks outside whose proxies are known: the limits of "
 		  "one outside address do not hold for them, and what they "

@@ -64,7 +64,7 @@ struct sip_face {
 	nta_agent_t *agent;
 	struct leg *door; /* requests outside any dialog */
 	const struct face_settings *settings;
-	struct addr bound[LISTEN_MAX]; /* what Via has of each listener */
+	struct addr bound[LISTEN_MAX]; /* what each was called at first */
 	sip_contact_t *contact[LISTEN_MAX]; /* what each listener is called */
 	sip_contact_t *secure[LISTEN_MAX];  /* the same as a sips: URI */
 };

@@ -5,7 +5,7 @@ stay here. The phone, a, must never see any of it."""
 import sys
 import time
 
-from sipscene import PORT, SLOW, T1, case, main, same
+from sipscene import BOB, PORT, SLOW, T1, branch, case, main, same
 from sipsock import SDP, called
 
 UPDATES = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n"
@@ -74,10 +74,42 @@ def what_we_are_called_outside_now(s):
     for host in ("192.0.2.9", "127.0.0.1"):
         req = own(s)
         same(req.contact(), "sip:%s:%d" % (host, PORT + 1), "Contact")
+        same(sent_by(req), "%s:%d" % (host, PORT + 1), "Via")
         answer(s, req)
         s.relay.set("public=none")
     s.bye(d)
     s.gone()
+
+
+def sent_by(m):
+    return m.all("Via")[0].split()[1].split(";")[0]
+
+
+@case()
+def what_was_under_way_when_we_moved(s):
+    """Its CANCEL and ACK say what it said (RFC 3261 17.2.3); what begins then does not."""
+    here, there = ("%s:%d" % (host, PORT + 1) for host in ("127.0.0.1", "192.0.2.9"))
+    d, i = s.invite()
+    same(sent_by(i), here, "INVITE")
+    s.b.reply(i, "180 Ringing", "B1")
+    s.a.expect("SIP/2.0 180")
+    s.relay.set("public=192.0.2.9")
+    s.a.request("CANCEL", BOB, d, branch=d["branch"])
+    c = s.b.expect("CANCEL")
+    same((sent_by(c), branch(c)), (here, branch(i)), "CANCEL")
+    s.b.reply(c, "200 OK", contact=False)
+    s.b.reply(i, "487 Request Terminated", "B1")
+    k = s.b.expect("ACK")
+    same((sent_by(k), branch(k)), (here, branch(i)), "ACK")
+    s.a.expect("SIP/2.0 487", skip="SIP/2.0 200")
+    d, i = s.invite()
+    same(sent_by(i), there, "the next INVITE")
+    s.b.reply(i, "200 OK", "B1", body=SDP)
+    _, k = s.confirm(d)
+    same(sent_by(k), there, "its ACK")
+    s.relay.set("public=none")
+    s.bye(d)
+    s.gone(2)
 
 
 @case()

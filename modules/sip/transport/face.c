@@ -167,6 +167,40 @@ void face_close(struct sip_face *f)
 	f->agent = NULL;
 }
 
+static enum transport transport_of(const tport_t *tp)
+{
+	if (tport_has_tls(tp))
+		return TRANSPORT_TLS;
+	return tport_is_tcp(tp) ? TRANSPORT_TCP : TRANSPORT_UDP;
+}
+
+static bool is_of(const tport_t *tp, const struct listener *l)
+{
+	const su_addrinfo_t *ai = tport_get_address(tp);
+	struct addr at;
+
+	return ai && transport_of(tp) == l->transport &&
+	       !addr_from_sockaddr(ai->ai_addr, &at) &&
+	       addr_equal(&at, &l->addr);
+}
+
+/* nta has the Via of a listener as its transport's magic, and copies it into
+ * requests that begin; what is under way keeps the text that it has, and CANCEL
+ * and ACK have that of their INVITE (RFC 3261 9.1, 17.1.1.3). */
+static void move_via(struct sip_face *f, size_t i, const char *kept)
+{
+	tport_t *tp = tport_primaries(nta_agent_tports(f->agent));
+	sip_via_t *v;
+
+	while (tp && !is_of(tp, &f->settings->listen[i]))
+		tp = tport_next(tp);
+	v = tp ? (sip_via_t *)tport_magic(tp) : NULL;
+	if (!v || v->v_common->h_class != sip_via_class)
+		return;
+	v->v_host = kept;
+	msg_fragment_clear(v->v_common);
+}
+
 /* Legs point to the contacts, so those stay where they are. */
 static bool move_one(struct sip_face *f, size_t i)
 {
@@ -184,6 +218,7 @@ static bool move_one(struct sip_face *f, size_t i)
 		return false; /* it stays what it was called */
 	f->contact[i]->m_url->url_host = kept;
 	f->secure[i]->m_url->url_host = kept;
+	move_via(f, i, kept);
 	return true;
 }
 
@@ -216,13 +251,6 @@ static const sip_contact_t *contact_for(const struct sip_face *f,
 	}
 	sips = sips && s->listen[best].transport == TRANSPORT_TLS;
 	return sips ? f->secure[best] : f->contact[best];
-}
-
-static enum transport transport_of(const tport_t *tp)
-{
-	if (tport_has_tls(tp))
-		return TRANSPORT_TLS;
-	return tport_is_tcp(tp) ? TRANSPORT_TCP : TRANSPORT_UDP;
 }
 
 const char *face_transport(const struct sip_face *f, nta_incoming_t *irq)

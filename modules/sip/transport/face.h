@@ -11,8 +11,8 @@ int face_open(struct sip_face *f, nta_request_f *stranger);
 void face_close(struct sip_face *f);
 /* Takes other settings whose listeners are the same. True: what the network
  * sees of us is another address (outside.public), and every Contact of ours,
- * those of dialogs, too, has it from now on. In Via the old one stays, which a
- * far end corrects by itself (RFC 3261 18.2.1). */
+ * those of dialogs, too, has it from now on; so has Via of requests that begin
+ * then. */
 bool face_moved(struct sip_face *f, const struct face_settings *now);
 /* Our Contact on this face for a request that came in, or for a message to
  * that URI: the listener of the same transport and address family. sips: the

@@ -50,7 +50,8 @@ def check(t):
     t.claim('one INVITE and one offer of the gateway', len(offers) == 2, str(list(offers)))
     for m, public in zip(offers.values(), (FIRST, SECOND)):
         t.claim(f'says {public}', f'sip:{public}' in m.header('Contact') and
-                f'c=IN IP4 {public}' in m.body, f'{m.headers}{m.body}')
+                f' {public}' in m.header('Via') and f'c=IN IP4 {public}' in m.body,
+                f'{m.headers}{m.body}')
     seen = {m.header('CSeq') for m in sip.messages(paths['phone-a'])
             if m.start.split()[0] in ('INVITE', 'UPDATE')}
     t.claim('the phone behind it saw one INVITE alone', len(seen) == 1, str(seen))
