@@ -271,6 +271,8 @@ static enum stream_send_when send_when(const struct call *c,
 static bool job_set(const struct call *c, const struct job *j, unsigned i,
 		    struct msg_stream_set *set)
 {
+	const struct deal *d = job_deal(j);
+
 	if (j->early)
 		return early_set(j, i, set);
 	if (j->q.role == BODY_OFFER)
@@ -279,7 +281,9 @@ static bool job_set(const struct call *c, const struct job *j, unsigned i,
 		return false;
 	/* where only keys change, media stays where it has learnt to go */
 	if (!j->own && !j->q.ours)
-		branch_ends(job_deal(j), j->branch, i, set);
+		branch_ends(d, j->branch, i, set);
+	else if (d->moved)
+		set_remote(set, OUTSIDE, &d->end[i], j->branch->end[i].mux);
 	branch_keys(c, j->branch, i, send_when(c, j, i), set);
 	return true;
 }

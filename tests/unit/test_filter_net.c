@@ -423,6 +423,23 @@ static void refused_keys_change_no_network(void **state)
 	end(r, 2);
 }
 
+/* Its address is in SDP, and the kernel leads there. */
+static void another_phone_there_is_shown(void **state)
+{
+	struct rig *r = rig(INSIDE, "net");
+
+	(void)state;
+	inside(r, BODY_OFFER, OURS AUDIO);
+	early(r);
+	outside(r, BODY_ANSWER, THEIRS, AUDIO);
+	call_won(r->call, 0);
+	call_up(r->call);
+	outside(r, BODY_OFFER, HEAD("3", "10.3.3.99"), AUDIO);
+	passes();
+	assert_non_null(strstr(o.body, "c=IN IP4 10.3.3.99\r\n"));
+	rig_free(r);
+}
+
 /* The relay has nothing of it; the tunnel process has. */
 static void a_relay_may_go(void **state)
 {
@@ -521,6 +538,7 @@ int main(void)
 		cmocka_unit_test(another_branch_is_refused_alone),
 		cmocka_unit_test(new_keys_are_another_tunnel),
 		cmocka_unit_test(refused_keys_change_no_network),
+		cmocka_unit_test(another_phone_there_is_shown),
 		cmocka_unit_test(a_relay_may_go),
 		cmocka_unit_test(alone_where_it_may_be),
 		cmocka_unit_test(alone_needs_its_keys),

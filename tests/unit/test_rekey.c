@@ -280,6 +280,45 @@ static void the_far_ends_new_keys_stay_here(void **state)
 	}
 }
 
+#define ELSEWHERE(v, c) "v=0\r\no=- 1 " v " IN IP4 " c "\r\ns=-\r\n" \
+		"c=IN IP4 " c "\r\nt=0 0\r\n" MGMT2 AUDIO("RTP/SAVP")
+
+/* Where the far gateway is, the phone never knew. */
+static void the_far_end_moves(void **state)
+{
+	struct outcome ours;
+	struct rig *r;
+
+	(void)state;
+	for (int from = INSIDE; from <= OUTSIDE; from++) {
+		r = up((enum face)from, "");
+		offer(r, OUTSIDE, ELSEWHERE("2", "127.0.0.19"));
+		passes();
+		assert_int_equal(strlen(o.body), 0);
+		assert_false(last_set(r)->set_remote[OUTSIDE]);
+		rig_repeat(r, BODY_ANSWER, &ours);
+		assert_true(ours.passed);
+		assert_true(last_set(r)->set_remote[OUTSIDE]);
+		assert_int_equal(last_set(r)->remote[OUTSIDE].ip[3], 19);
+		assert_int_equal(last_set(r)->remote[OUTSIDE].port, 4000);
+		assert_false(last_set(r)->set_remote[INSIDE]);
+		assert_int_equal(c->rekey.count, 1);
+		rig_free(r);
+	}
+}
+
+/* The old way to put on hold. */
+static void an_address_that_is_none_goes_to_the_phone(void **state)
+{
+	struct rig *r = up(OUTSIDE, "");
+
+	(void)state;
+	offer(r, OUTSIDE, ELSEWHERE("2", "0.0.0.0"));
+	passes();
+	assert_true(strlen(o.body) > 0);
+	rig_free(r);
+}
+
 static void what_else_changes_goes_to_the_phone(void **state)
 {
 	struct rig *r = up(OUTSIDE, "");
@@ -694,6 +733,8 @@ int main(void)
 		cmocka_unit_test(several_in_a_row),
 		cmocka_unit_test(the_phone_goes_on),
 		cmocka_unit_test(the_far_ends_new_keys_stay_here),
+		cmocka_unit_test(the_far_end_moves),
+		cmocka_unit_test(an_address_that_is_none_goes_to_the_phone),
 		cmocka_unit_test(what_else_changes_goes_to_the_phone),
 		cmocka_unit_test(bad_new_keys_are_refused),
 		cmocka_unit_test(a_failed_offer_leaves_the_old_keys),

@@ -43,7 +43,7 @@ struct branch {
 	                            counts */
 	uint8_t digest[32];      /* of the whole answer without o= */
 	uint8_t keys_digest[32]; /* of its keying messages */
-	uint8_t rest_digest[32]; /* of all but these and o= */
+	uint8_t rest_digest[32]; /* of all but these, o= and c= */
 	char *text;              /* the inside's answer itself; owned */
 	size_t len;
 	struct endpoint end[SDP_LINES_MAX];
@@ -61,6 +61,8 @@ struct branch {
 struct deal {
 	enum face offerer;
 	bool kept;            /* keys and exchanges are the deal's before */
+	bool moved;           /* the outside's offer of new keys: its address
+	                         is another one */
 	enum protocol protocol; /* of all its keying messages */
 	bool recalled;        /* offered by the keeper's memory of the peer */
 	bool hop;             /* its keys are shown to verified TLS only */
@@ -70,7 +72,7 @@ struct deal {
 	uint32_t usable;      /* a bit for each line that passes */
 	uint32_t refused;     /* of those, SDES: the keeper took no key */
 	uint8_t digest[32];   /* of the offer without o= */
-	uint8_t rest_digest[32]; /* and without its keying messages */
+	uint8_t rest_digest[32]; /* and without keying messages and c= */
 	char *text;           /* the inside's offer itself; owned */
 	size_t len;
 	struct endpoint end[SDP_LINES_MAX];    /* the offerer's */

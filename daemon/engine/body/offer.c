@@ -297,19 +297,45 @@ static bool keys_stay(const struct call *c, const struct job *j)
 	       (d->offerer == INSIDE || same_texts(old, d));
 }
 
+static bool is_elsewhere(const struct deal *d, const struct endpoint *old)
+{
+	for (unsigned i = 0; i < d->n; i++)
+		if (d->end[i].accepted && old[i].accepted &&
+		    (!addr_equal(&d->end[i].rtp, &old[i].rtp) ||
+		     !addr_equal(&d->end[i].rtcp, &old[i].rtcp)))
+			return true;
+	return false;
+}
+
+/* By an address that is none, too (RFC 3264 8.4). */
+static bool is_held_so(const struct deal *d, const struct endpoint *old)
+{
+	for (unsigned i = 0; i < d->n; i++)
+		if (d->end[i].accepted && d->end[i].held != old[i].held)
+			return false;
+	return true;
+}
+
 /* Whether an offer of the outside repeats what the outside said last, but for
- * its keys. */
+ * its keys, and where its gateway is: the phone knows ours alone, unless media
+ * go from phone to phone. */
 static bool is_keys_only(const struct call *c, const struct job *j)
 {
 	const struct deal *old = c->deal;
+	const struct endpoint *end;
 	const uint8_t *rest;
+	bool theirs;
 
 	if (!j->rekey || j->q.from != OUTSIDE || c->state != CALL_UP || !old ||
 	    !old->active || old->n != j->deal->n)
 		return false;
-	rest = old->offerer == OUTSIDE ? old->rest_digest
-				       : old->active->rest_digest;
-	return !memcmp(rest, j->deal->rest_digest, 32);
+	theirs = old->offerer == OUTSIDE;
+	rest = theirs ? old->rest_digest : old->active->rest_digest;
+	end = theirs ? old->end : old->active->end;
+	j->deal->moved = is_elsewhere(j->deal, end);
+	return !memcmp(rest, j->deal->rest_digest, 32) &&
+	       is_held_so(j->deal, end) &&
+	       !(j->deal->moved && call_direct(c));
 }
 
 /* Our own keying message: on which level the configuration wants it. */

@@ -472,7 +472,7 @@ static bool is_left_out(struct sdp_text line, bool keys)
 {
 	struct sdp_text name, value;
 
-	if (line.len && line.p[0] == 'o')
+	if (line.len && (line.p[0] == 'o' || (line.p[0] == 'c' && !keys)))
 		return true;
 	if (!line.len || line.p[0] != 'a')
 		return false;

@@ -83,7 +83,8 @@ int sdp_read(const void *data, size_t len, struct sdp *out, const char **why);
 /* A digest of everything but the o= line and the status of preconditions (RFC
  * 3312): equal digests, equal session. */
 int sdp_digest(const struct sdp *s, uint8_t out[static 32]);
-/* The same without what carries keys, too: what stays when only they change. */
+/* The same without what carries keys, and without addresses (c=), too: what
+ * stays when only they change. */
 int sdp_digest_rest(const struct sdp *s, uint8_t out[static 32]);
 
 /* The alternative keying messages of a level, whose attributes are k, for the
