@@ -338,6 +338,15 @@ void media_turn(struct call *c, const struct branch *b)
 	}
 }
 
+/* Who answers IKE is up before who began it has the answer, and would send what
+ * nobody there can open yet: the ACK or a packet says that it is. Forged, they
+ * open no tunnel, and lose what they had sent too soon. */
+static bool is_up_there(const struct call *c, unsigned i)
+{
+	return !c->ike_call || c->state == CALL_UP ||
+	       c->line[i].first_us[OUTSIDE];
+}
+
 void media_open(struct call *c)
 {
 	const struct branch *b = c->deal ? c->deal->active : NULL;
@@ -347,7 +356,8 @@ void media_open(struct call *c)
 					      .may_send = STREAM_SEND_NOW };
 
 		if (b->end[i].accepted && set.stream &&
-		    c->line[call_slot(c, i)].tunnel && is_up(c, i))
+		    c->line[call_slot(c, i)].tunnel && is_up(c, i) &&
+		    is_up_there(c, i))
 			send_set(c, call_request(c), &set);
 	}
 }

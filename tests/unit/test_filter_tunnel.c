@@ -752,17 +752,24 @@ static void answer_is_heard(struct rig *r)
 	rig_pump(r);
 }
 
+static void media_come(struct rig *r)
+{
+	struct msg_stream_event ev = { .event = STREAM_EVENT_FIRST,
+				       .stream = r->call->line[0].stream,
+				       .detail = OUTSIDE };
+
+	rig_relay_says(r, MSG_STREAM_EVENT, 0, &ev, sizeof ev);
+	rig_pump(r);
+}
+
 /* An ACK proves nothing, nor does a packet: anybody may have sent them. */
 static void only_ike_opens_an_answerers_media(void **state)
 {
-	struct msg_stream_event ev = { .event = STREAM_EVENT_FIRST,
-				       .detail = OUTSIDE };
 	struct rig *r = they_call();
 	unsigned sets = r->n_set;
 
 	(void)state;
-	ev.stream = r->call->line[0].stream;
-	rig_relay_says(r, MSG_STREAM_EVENT, 0, &ev, sizeof ev);
+	media_come(r);
 	answer_is_heard(r);
 	assert_int_equal(says(r, 7, TUNNEL_EVENT_UP), 0); /* not this one */
 	assert_int_equal(r->n_set, sets);
@@ -773,13 +780,31 @@ static void only_ike_opens_an_answerers_media(void **state)
 	assert_int_equal(r->hangups, 1);
 	assert_int_equal(r->dels, 1);
 	rig_free(r);
+}
 
-	r = they_call();
-	assert_int_equal(says(r, 1, TUNNEL_EVENT_UP), 0);
-	assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
-	answer_is_heard(r);
-	assert_int_equal(r->call->verdict.word, VERDICT_SEALED);
-	rig_free(r);
+/* It is up here before who began it has our answer to IKE. */
+static void what_they_cannot_open_yet_waits(void **state)
+{
+	struct rig *r;
+	unsigned sets;
+
+	(void)state;
+	for (int heard = 0; heard < 2; heard++) {
+		r = they_call();
+		rig_pass_time(r, 100);
+		sets = r->n_set;
+		assert_int_equal(says(r, 1, TUNNEL_EVENT_UP), 0);
+		assert_int_equal(r->n_set, sets);
+		if (heard)
+			media_come(r);
+		else
+			answer_is_heard(r);
+		assert_int_equal(r->n_set, sets + 1);
+		assert_int_equal(last_set(r)->may_send, STREAM_SEND_NOW);
+		answer_is_heard(r);
+		assert_int_equal(r->call->verdict.word, VERDICT_SEALED);
+		rig_free(r);
+	}
 }
 
 /* A re-INVITE of theirs with new keys: what is up goes on; a line that it
@@ -845,6 +870,7 @@ int main(void)
 		cmocka_unit_test(ike_has_time),
 		cmocka_unit_test(ike_that_fails_ends_the_call),
 		cmocka_unit_test(only_ike_opens_an_answerers_media),
+		cmocka_unit_test(what_they_cannot_open_yet_waits),
 		cmocka_unit_test(each_line_is_raised_by_itself),
 	};
 
