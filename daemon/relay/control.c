@@ -52,6 +52,7 @@ struct entry {
 struct control {
 	struct control_conf conf;
 	struct relay_env env;
+	struct hold_room held;
 	struct addr media[2][2]; /* by face, family: 4, 6 */
 	struct ports *ports;
 	struct ports *guarded; /* tunnel.ports: the kernel lets only ESP pass */
@@ -846,6 +847,7 @@ int control_start(struct control *c, const struct transform *t)
 	int r = 0;
 
 	c->env.transform = t;
+	c->env.held = &c->held;
 	for (unsigned i = 0; !r && i < c->n_workers; i++)
 		r = worker_start(c->workers[i]);
 	return r;

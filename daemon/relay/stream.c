@@ -31,6 +31,7 @@ int stream_new(const struct stream_seed *seed, struct stream **out)
 	if (!s)
 		return E_NOMEM;
 	s->env = seed->env;
+	s->hold.room = seed->env->held;
 	s->call = seed->call;
 	s->id = seed->id;
 	s->sealed = stream_has_keys(seed->sealed);

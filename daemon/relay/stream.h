@@ -26,6 +26,8 @@ enum component { RTP, RTCP }; /* index of two-element arrays */
 
 /* What all streams share; fixed before the first one. */
 struct relay_env {
+	struct hold_room *held; /* of packets that wait for a tunnel; NULL:
+	                           without end */
 	const struct transform *transform;
 	struct net nets[32]; /* where phones live */
 	size_t n_nets;

@@ -427,7 +427,7 @@ static void the_oldest_goes(void **state)
 	assert_int_equal(lost(), 3);
 	word(STREAM_SEND_NOW);
 	for (int i = 0; i < HOLD_PACKETS; i++)
-		assert_int_equal(next(), i + 3);
+		assert_int_equal(next(), (uint8_t)(i + 3));
 	assert_int_equal(next(), -1);
 }
 
@@ -435,10 +435,10 @@ static void bytes_are_bounded(void **state)
 {
 	(void)state;
 	word(STREAM_SEND_NO);
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < 100; i++)
 		assert_int_equal(from_phone((uint8_t)i, 2000), E_AGAIN);
 	assert_in_range(s->hold.bytes, HOLD_BYTES - 2000, HOLD_BYTES);
-	assert_int_equal(s->hold.n + lost(), 50);
+	assert_int_equal(s->hold.n + lost(), 100);
 }
 
 static void nothing_waits_for_long(void **state)
@@ -459,6 +459,67 @@ static void nothing_waits_for_long(void **state)
 	assert_int_equal(next(), -1);
 	assert_int_equal(lost(), 2);
 	assert_int_equal(s->hold.bytes, 0);
+}
+
+/* All streams together have so much room; who has something gives of it. */
+static void all_have_one_room(void **state)
+{
+	const size_t one = sizeof(struct held) + 100;
+	struct hold_room room = { HOLD_ROOM - 2 * one };
+
+	(void)state;
+	s->hold.room = &room;
+	word(STREAM_SEND_NO);
+	for (uint8_t i = 1; i <= 4; i++)
+		assert_int_equal(from_phone(i, 100), E_AGAIN);
+	assert_int_equal(s->hold.n, 2);
+	assert_int_equal(lost(), 2);
+	assert_int_equal(room.bytes, HOLD_ROOM);
+	word(STREAM_SEND_NOW);
+	assert_int_equal(next(), 3);
+	assert_int_equal(next(), 4);
+	assert_int_equal(next(), -1);
+	assert_int_equal(room.bytes, HOLD_ROOM - 2 * one);
+	s->hold.room = NULL;
+}
+
+static void without_room_nothing_waits(void **state)
+{
+	struct hold_room room = { HOLD_ROOM };
+
+	(void)state;
+	s->hold.room = &room;
+	word(STREAM_SEND_NO);
+	assert_int_equal(from_phone(1, 100), E_AGAIN);
+	assert_int_equal(s->hold.n, 0);
+	assert_int_equal(lost(), 1);
+	assert_int_equal(room.bytes, HOLD_ROOM);
+	room.bytes -= sizeof(struct held) + 100;
+	assert_int_equal(from_phone(2, 100), E_AGAIN);
+	assert_int_equal(from_phone(3, 101), E_AGAIN);
+	assert_int_equal(s->hold.n, 0);
+	assert_int_equal(lost(), 3);
+	assert_int_equal(from_phone(4, 100), E_AGAIN);
+	hold_clear(&s->hold);
+	assert_int_equal(room.bytes, HOLD_ROOM - sizeof(struct held) - 100);
+	s->hold.room = NULL;
+}
+
+/* Ten seconds of speech, and their RTCP: the time that IKE has. */
+static void speech_waits_for_ike(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	word(STREAM_SEND_NO);
+	for (unsigned ms = 0; ms < HOLD_US / 1000; ms += 20, n++) {
+		from_phone((uint8_t)n, 172);
+		now_us += 20 * 1000;
+		if (ms % 5000 == 0)
+			from_phone(0xff, 100);
+	}
+	assert_int_equal(lost(), 0);
+	assert_int_equal(s->hold.n, n + 2);
 }
 
 static void it_never_becomes_clear(void **state)
@@ -491,7 +552,10 @@ int main(void)
 		WITH(what_comes_before_the_address_waits_for_it),
 		WITH(the_oldest_goes),
 		WITH(bytes_are_bounded),
+		WITH(all_have_one_room),
+		WITH(without_room_nothing_waits),
 		WITH(nothing_waits_for_long),
+		WITH(speech_waits_for_ike),
 		WITH(it_never_becomes_clear),
 	};
 

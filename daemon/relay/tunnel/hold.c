@@ -6,6 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t size_of(const struct held *p)
+{
+	return sizeof *p + p->len;
+}
+
+static bool room_take(struct hold_room *room, size_t size)
+{
+	if (!room)
+		return true;
+	if (atomic_fetch_add(&room->bytes, size) + size <= HOLD_ROOM)
+		return true;
+	atomic_fetch_sub(&room->bytes, size);
+	return false;
+}
+
+static void room_give(struct hold_room *room, size_t size)
+{
+	if (room)
+		atomic_fetch_sub(&room->bytes, size);
+}
+
 struct held *hold_take(struct hold *h)
 {
 	struct held *p = h->first;
@@ -17,7 +38,21 @@ struct held *hold_take(struct hold *h)
 		h->last = NULL;
 	h->n--;
 	h->bytes -= p->len;
+	room_give(h->room, size_of(p));
 	return p;
+}
+
+static bool fits(const struct hold *h, const struct held *p)
+{
+	return h->n < HOLD_PACKETS && h->bytes + p->len <= HOLD_BYTES;
+}
+
+static void append(struct hold *h, struct held *p)
+{
+	*(h->last ? h->last : &h->first) = p;
+	h->last = &p->next;
+	h->n++;
+	h->bytes += p->len;
 }
 
 int hold_put(struct hold *h, const struct held *what, const uint8_t *data)
@@ -27,18 +62,23 @@ int hold_put(struct hold *h, const struct held *what, const uint8_t *data)
 
 	if (what->len > HOLD_BYTES)
 		return E_SPACE;
-	p = malloc(sizeof *p + what->len);
+	p = malloc(size_of(what));
 	if (!p)
 		return E_NOMEM;
 	*p = *what;
 	p->next = NULL;
 	memcpy(p->data, data, p->len);
-	for (; h->n == HOLD_PACKETS || h->bytes + p->len > HOLD_BYTES; gone++)
+	for (; !fits(h, p); gone++)
 		free(hold_take(h));
-	*(h->last ? h->last : &h->first) = p;
-	h->last = &p->next;
-	h->n++;
-	h->bytes += p->len;
+	while (!room_take(h->room, size_of(p))) {
+		gone++;
+		if (!h->n) {
+			free(p);
+			return gone;
+		}
+		free(hold_take(h));
+	}
+	append(h, p);
 	return gone;
 }
 
