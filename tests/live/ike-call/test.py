@@ -103,7 +103,8 @@ def look(t, calls=1):
 def media(t, paths, what):
     s = t.stage
     t.claim(f'{what}: every packet from phone to phone, both ways', '; '.join(
-        claims.media_intact(paths[f'phone-{x}'], paths[f'phone-{y}'], *lans, ends=SLOW)
+        claims.media_intact(paths[f'phone-{x}'], paths[f'phone-{y}'], *lans, ends=SLOW,
+                            begins=0)
         for x, y, lans in (('a', 'b', (s.a.inside, s.b.inside)),
                            ('b', 'a', (s.b.inside, s.a.inside)))))
     on_wire(t, paths['wire'], what)

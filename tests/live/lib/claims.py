@@ -13,9 +13,11 @@ def need(condition, otherwise):
         raise Failure(otherwise)
 
 
-def media_intact(path_from, path_to, gate_from, gate_to, least=50, ends=LOST_AT_ENDS):
+def media_intact(path_from, path_to, gate_from, gate_to, least=50, ends=LOST_AT_ENDS,
+                 begins=None):
     """The payloads that a phone sent to its gateway are those that the other phone
-    got from its own: byte for byte, in order, none missing but at the very ends."""
+    got from its own: byte for byte, in order, none missing but at the very ends.
+    ends: so many there; begins: at the start, if that is not the same."""
     entered = rtp.sent(path_from, dest=gate_from)
     arrived = rtp.sent(path_to, source=gate_to)
     need(entered, f'no RTP entered {gate_from}')
@@ -27,7 +29,7 @@ def media_intact(path_from, path_to, gate_from, gate_to, least=50, ends=LOST_AT_
     lost = rtp.aligned(entered, arrived)
     need(lost, f'of {len(entered)} payloads that entered, {len(arrived)} arrived, and not as a '
          f'run of the same bytes: {first_difference(entered, arrived)}')
-    need(max(lost) <= ends,
+    need(lost[0] <= (ends if begins is None else begins) and lost[1] <= ends,
          f'{lost[0]} payloads lost at the start and {lost[1]} at the end')
     need(len(arrived) >= least, f'only {len(arrived)} payloads arrived')
     few = f', {sum(lost)} in flight when the call began or ended' if sum(lost) else ''
