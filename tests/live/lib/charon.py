@@ -126,7 +126,7 @@ def restart(gate, **settings):
         setattr(gate, name, value)
     gate.start()
     wait_for('charon to be asked', lambda: 'is there' in gate.log().rsplit(
-        'parent: info: ended', 1)[-1])
+        'parent: info: ended', 1)[-1], 60)
 
 
 def prove(gate, made, site, pin, key='ike_cert', **settings):

@@ -10,25 +10,12 @@ import time
 
 from lib import claims, pcap, rtp, stage
 from lib.capture import Capture
+from lib.forged import Forger
 
 
 def setup(t):
     t.stage = stage.Stage(t.open())
     t.early = Capture(t.lab, 'early', 'wire')
-
-
-def checksum(data):
-    total = sum(struct.unpack(f'!{len(data) // 2}H', data))
-    total = (total >> 16) + (total & 0xffff)
-    return ~(total + (total >> 16)) & 0xffff
-
-
-def spoofed(source, sport, dest, dport, data):
-    """An IPv4 datagram with a source that is not ours."""
-    udp = struct.pack('!HHHH', sport, dport, 8 + len(data), 0) + data
-    head = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(udp), 1, 0, 64, socket.IPPROTO_UDP, 0,
-                       socket.inet_aton(source), socket.inet_aton(dest))
-    return head[:10] + struct.pack('!H', checksum(head)) + head[12:] + udp
 
 
 def attack(t):
@@ -43,15 +30,14 @@ def attack(t):
     plain = struct.pack('!BBHII', 0x80, 0, 1, 1, 0x666) + b'mallory!' * 20
     evil = [p.data for p in seen] + [changed, ahead, plain, b'', b'\x80', b'\xff' * 1400,
                                      b'\x80\xc9\0\x01' + b'\0' * 4]
+    forger = Forger(t.lab)
     with t.lab.net.inside('net'):
         own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         own.bind((t.lab.net.address('net-b'), 0))
-        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    with own, raw:
+    with own:
         for data in evil * 3:
             own.sendto(data, (one.dest, one.port_to))
-            raw.sendto(spoofed(one.source, one.port_from, one.dest, one.port_to, data),
-                       (one.dest, 0))
+            forger.send(one.source, one.port_from, one.dest, one.port_to, data)
             time.sleep(0.001)
     t.evil = len(evil) * 3 * 2
     t.seen = one
