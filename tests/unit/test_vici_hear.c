@@ -3,6 +3,7 @@
 #include "daemon/base/err.h"
 #include "modules/vici/ike/ike.h"
 #include "tests/mock/charon.h"
+#include "tests/mock/slow.h"
 #include "tests/mock/vici_text.h"
 
 #include <setjmp.h>
@@ -15,7 +16,7 @@
 #include <event2/event.h>
 
 #define LONG_MS 60000
-#define SHORT_MS 300
+#define SHORT_MS rounds(300, 2000)
 
 static struct rig {
 	struct event_base *base;
