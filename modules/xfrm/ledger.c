@@ -38,6 +38,7 @@ struct ledger {
 	uint64_t *name;               /* hash of its name in the kernel */
 	uint32_t *first, *next; /* slots by name: of each hash, behind each */
 	size_t most, used, end;       /* end: none is used from there on */
+	size_t room; /* slots of the file: an earlier run may have had more */
 	size_t hint;                  /* none is free before it */
 	bool damaged;
 };
@@ -231,7 +232,7 @@ static bool same_name(const struct ledger_record *a,
 /* The first slot of those whose names may be that one. */
 static uint32_t *first_at(const struct ledger *l, uint64_t name)
 {
-	return &l->first[name % l->most];
+	return &l->first[name % l->room];
 }
 
 static void index_add(struct ledger *l, uint32_t slot)
@@ -284,7 +285,7 @@ static int read_head(struct ledger *l, bool *same)
  * process when it is written to. */
 static int make_room(const struct ledger *l)
 {
-	off_t size = (off_t)(l->most + 1) * SLOT;
+	off_t size = (off_t)(l->room + 1) * SLOT;
 
 	return posix_fallocate(l->fd, 0, size) ? E_IO : 0;
 }
@@ -295,7 +296,7 @@ static int map(struct ledger *l)
 
 	if (make_room(l))
 		return E_IO;
-	at = mmap(NULL, (l->most + 1) * SLOT, PROT_READ | PROT_WRITE,
+	at = mmap(NULL, (l->room + 1) * SLOT, PROT_READ | PROT_WRITE,
 		  MAP_SHARED, l->fd, 0);
 	if (at == MAP_FAILED)
 		return errno == ENOMEM ? E_NOMEM : E_IO;
@@ -322,7 +323,7 @@ static bool empty(const uint8_t *bytes)
 /* As an empty file is once there is room in it. */
 static bool is_blank(const struct ledger *l)
 {
-	for (uint32_t slot = 0; slot <= l->most; slot++)
+	for (uint32_t slot = 0; slot <= l->room; slot++)
 		if (!empty(bytes_at(l, slot)))
 			return false;
 	return true;
@@ -332,7 +333,7 @@ static void read_slots(struct ledger *l)
 {
 	unsigned damaged = 0;
 
-	for (size_t i = 0; i < l->most; i++) {
+	for (size_t i = 0; i < l->room; i++) {
 		const uint8_t *bytes = bytes_at(l, (uint32_t)i + 1);
 
 		if (empty(bytes))
@@ -378,25 +379,49 @@ static int load(struct ledger *l)
 	return 0;
 }
 
+/* Slots of the file, and no fewer than most. */
+static int measure(struct ledger *l)
+{
+	struct stat st;
+
+	if (fstat(l->fd, &st))
+		return E_IO;
+	l->room = l->most;
+	if (st.st_size / SLOT > (off_t)l->most + 1)
+		l->room = (size_t)(st.st_size / SLOT) - 1;
+	return l->room < UINT32_MAX ? 0 : E_IO;
+}
+
+static int open_file(struct ledger *l)
+{
+	int r;
+
+	if (flock(l->fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? E_EXISTS : E_IO;
+	r = measure(l);
+	if (r)
+		return r;
+	l->record = calloc(l->room, sizeof *l->record);
+	l->name = calloc(l->room, sizeof *l->name);
+	l->first = calloc(l->room, sizeof *l->first);
+	l->next = calloc(l->room, sizeof *l->next);
+	return l->record && l->name && l->first && l->next ? load(l)
+							     : E_NOMEM;
+}
+
 int ledger_new(int fd, size_t most, const uint8_t world[static LEDGER_WORLD],
 	       struct ledger **out)
 {
 	struct ledger *l = calloc(1, sizeof *l);
-	int r = E_NOMEM;
+	int r;
 
 	if (!l)
-		return r;
+		return E_NOMEM;
 	l->fd = fd;
 	l->most = most;
 	l->range = RANGE_NONE;
 	memcpy(l->world, world, LEDGER_WORLD);
-	l->record = calloc(most, sizeof *l->record);
-	l->name = calloc(most, sizeof *l->name);
-	l->first = calloc(most, sizeof *l->first);
-	l->next = calloc(most, sizeof *l->next);
-	if (l->record && l->name && l->first && l->next)
-		r = flock(fd, LOCK_EX | LOCK_NB)
-			? (errno == EWOULDBLOCK ? E_EXISTS : E_IO) : load(l);
+	r = open_file(l);
 	if (r)
 		ledger_free(l);
 	else
@@ -409,7 +434,7 @@ void ledger_free(struct ledger *l)
 	if (!l)
 		return;
 	if (l->file)
-		munmap(l->file, (l->most + 1) * SLOT);
+		munmap(l->file, (l->room + 1) * SLOT);
 	free(l->record);
 	free(l->name);
 	free(l->first);

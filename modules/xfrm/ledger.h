@@ -38,7 +38,8 @@ struct ledger;
 int ledger_world(uint8_t out[static LEDGER_WORLD]);
 
 /* fd is an open file (read and write; borrowed): locked against a second
- * process, until it is closed everywhere. An empty file is a first start.
+ * process, until it is closed everywhere. An empty file is a first start. What
+ * a run with a larger most has recorded is there, too, until it is dropped.
  * E_EXISTS: another process has it; E_IO: no room on the disk for all records,
  * or a file that cannot be mapped; E_NOMEM. Losses are logged. */
 int ledger_new(int fd, size_t most, const uint8_t world[static LEDGER_WORLD],

@@ -202,6 +202,36 @@ static void it_fills_and_empties(void **state)
 	close(fd);
 }
 
+/* What lies beyond a smaller limit is not lost: a sweep finds it. */
+static void a_smaller_one_knows_all_that_was(void **state)
+{
+	struct addr dst = sample_addr("10.99.2.1");
+	struct ledger_record more = an_sa(999);
+	int fd = fd_new();
+	struct ledger *l = open_at(fd);
+	uint32_t slot;
+
+	(void)state;
+	for (uint32_t i = 0; i < MOST; i++)
+		put(l, an_sa(0x1000 + i));
+	ledger_free(l);
+	assert_int_equal(ledger_new(fd, 2, world, &l), 0);
+	assert_false(ledger_damaged(l));
+	assert_int_equal(ledger_count(l), MOST);
+	assert_int_equal(ledger_find_sa(l, &dst, 0x1000 + MOST - 1), MOST);
+	assert_int_equal(ledger_put(l, &more, &slot), E_FULL);
+	ledger_drop(l, MOST);
+	assert_int_equal(ledger_put(l, &more, &slot), E_FULL);
+	ledger_drop(l, 2);
+	assert_int_equal(put(l, more), 2);
+	ledger_free(l);
+	l = open_at(fd);
+	assert_int_equal(ledger_count(l), MOST - 1);
+	assert_int_equal(ledger_find_sa(l, &dst, 0x1000 + MOST - 1), 0);
+	ledger_free(l);
+	close(fd);
+}
+
 /* Each name leads to its slot, and to no other, whichever come and go. */
 static void names_are_found_as_they_come_and_go(void **state)
 {
@@ -570,6 +600,7 @@ int main(void)
 		cmocka_unit_test(the_world_stays_the_same),
 		cmocka_unit_test(damage_stays_within_its_record),
 		cmocka_unit_test(it_fills_and_empties),
+		cmocka_unit_test(a_smaller_one_knows_all_that_was),
 		cmocka_unit_test(names_are_found_as_they_come_and_go),
 		cmocka_unit_test(a_full_disk_is_met_at_the_start),
 		cmocka_unit_test(all_room_is_taken_at_the_start),
