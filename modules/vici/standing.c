@@ -518,6 +518,8 @@ static void end(void *state)
 	struct stand *s;
 
 	owns_use(c->owns, NULL);
+	if (c->ike)
+		ike_finish(c->ike);
 	ike_free(c->ike);
 	c->ike = NULL;
 	while ((s = c->stands)) {

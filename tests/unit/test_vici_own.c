@@ -515,6 +515,9 @@ static void charon_says_no(void **state)
 	WAIT(rig.call[0].raised);
 	assert_int_equal(rig.call[0].err, E_STATE);
 	assert_non_null(strstr(rig.call[0].why, "because"));
+	drop(0);
+	WAIT(heard("terminate")); /* the last one that is answered so */
+	quiet();
 	buf_free(&b);
 }
 
@@ -718,6 +721,45 @@ static void what_an_earlier_one_left(void **state)
 	assert_false(heard("id = callseal-b"));
 }
 
+/* Neither what would linger, nor what was not asked yet. */
+static void nothing_is_left_at_the_end(void **state)
+{
+	(void)state;
+	begin();
+	for (size_t i = 0; i < 3; i++)
+		raise_it(i, TUNNEL_IKE_BEGINS);
+	WAIT(times("\ninitiate") == 3);
+	come_up(0);
+	WAIT(rig.call[0].raised);
+	drop(0);
+	WAIT(heard("\nunload-conn"));
+	quiet();
+	assert_false(heard("\nterminate")); /* it lingers */
+	drop(1);
+	drop(2);
+	rig.standing->end(rig.standing->state);
+	assert_int_equal(times("\nunload-conn"), 3);
+	assert_int_equal(times("\nunload-shared"), 3);
+	assert_int_equal(times("\nterminate"), 3);
+}
+
+static void a_charon_that_hangs_delays_the_end_a_little(void **state)
+{
+	uint64_t begun_us;
+
+	(void)state;
+	begin();
+	raise_it(0, TUNNEL_IKE_BEGINS);
+	WAIT(heard("\ninitiate"));
+	charon_silent(rig.charon, "unload-conn");
+	drop(0);
+	begun_us = clock_mono_us(&clock_system);
+	rig.standing->end(rig.standing->state);
+	assert_true(heard("\nunload-conn"));
+	assert_true(clock_mono_us(&clock_system) - begun_us > LINGER_US / 4);
+	assert_false(heard("\nterminate"));
+}
+
 static void names_in_charon(void **state)
 {
 	struct conf_err err = { "" };
@@ -778,9 +820,12 @@ int main(void)
 		TEST(charon_says_no), TEST(charon_goes),
 		TEST(the_place_of_another), TEST(what_cannot_be),
 		TEST(many_at_once), TEST(what_an_earlier_one_left),
+		TEST(nothing_is_left_at_the_end),
+		TEST(a_charon_that_hangs_delays_the_end_a_little),
 		TEST(names_in_charon), TEST(memory_runs_out),
 		TEST(media_have_an_address_of_their_own),
-		TEST(a_few_begin_at_a_time), TEST(one_that_is_up_begins_no_more),
+		TEST(a_few_begin_at_a_time),
+		TEST(one_that_is_up_begins_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

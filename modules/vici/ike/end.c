@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #define AGAIN_MS 50
+#define FINISH_S 1
 
 static int unload_conn(struct ike *m, const struct ending *e,
 		       const struct vici_then *then)
@@ -94,17 +95,25 @@ static void linger(struct ike *m, struct ending *e)
 	event_add(e->timer, &t);
 }
 
-static void on_lingered(evutil_socket_t fd, short what, void *arg)
+static void lingered(struct ending *e)
 {
-	struct ending *e = arg, **at = &e->m->lingering;
+	struct ending **at = &e->m->lingering;
 
-	(void)fd;
-	(void)what;
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
 	e->next = NULL;
+	event_del(e->timer);
 	append(e->m, e);
+}
+
+static void on_lingered(evutil_socket_t fd, short what, void *arg)
+{
+	struct ending *e = arg;
+
+	(void)fd;
+	(void)what;
+	lingered(e);
 	end_go_on(e->m);
 }
 
@@ -152,7 +161,8 @@ void end_go_on(struct ike *m)
 			end_free(take_first(m));
 			continue;
 		}
-		if (e->lingers && steps[e->step] == terminate) {
+		if (e->lingers && !m->finishing &&
+		    steps[e->step] == terminate) {
 			linger(m, take_first(m));
 			continue;
 		}
@@ -186,4 +196,31 @@ void end_conn(struct ike *m, struct ending *e, const char *name, bool keyed,
 	e->lingers = lingers;
 	append(m, e);
 	end_go_on(m);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	bool *late = arg;
+
+	(void)fd;
+	(void)what;
+	*late = true;
+}
+
+void ike_finish(struct ike *m)
+{
+	static const struct timeval most = { FINISH_S, 0 };
+	bool late = false;
+	struct event *timer = evtimer_new(m->base, on_late, &late);
+
+	m->finishing = true;
+	while (m->lingering)
+		lingered(m->lingering);
+	end_go_on(m); /* and on_step() */
+	if (!timer)
+		return;
+	event_add(timer, &most);
+	while (m->ends && !late && !event_base_loop(m->base, EVLOOP_ONCE))
+		;
+	event_free(timer);
 }

@@ -19,9 +19,10 @@
  * A call's tunnel (`once`) has a peer of its own. What an earlier process left
  * of such ones is ended when charon is there, for this one has none yet.
  *
- * The loop belongs to the caller; nothing blocks; one thread. Callbacks come
- * from the loop only, never from inside a function here. Every function but
- * ike_free() may be called inside every callback. */
+ * The loop belongs to the caller; nothing but ike_finish() blocks; one thread.
+ * Callbacks come from the loop only, never from inside another function here.
+ * Every function but ike_free() and ike_finish() may be called inside every
+ * callback. */
 #ifndef CALLSEAL_VICI_IKE_H
 #define CALLSEAL_VICI_IKE_H
 
@@ -132,6 +133,10 @@ struct ike;
 /* E_ARG, E_NOMEM; as vici_client_new(). */
 int ike_new(struct event_base *base, const struct ike_settings *settings,
 	    const struct ike_ops *ops, void *user, struct ike **out);
+/* Before the last ike_free() of a process, when no call has a peer any more:
+ * has charon forget and end what calls had. Turns the loop until charon has
+ * answered, for a second at most. */
+void ike_finish(struct ike *m);
 /* Tunnels stay in charon, for the next one of that prefix. NULL is allowed. */
 void ike_free(struct ike *m);
 /* NULL while charon is there, else why it is not. */

@@ -128,6 +128,7 @@ struct ike {
 	struct ending *ends, **ends_end; /* the first is in work */
 	struct ending *lingering;
 	struct event *end_again;
+	bool finishing; /* nothing lingers any more */
 	struct peer *peers;
 	struct use *uses, *owed, **owed_end;
 	uint64_t last_use;
