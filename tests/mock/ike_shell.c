@@ -112,7 +112,8 @@ static uint64_t order_use(struct shell *s, char **w, int *err)
 	struct vici_selector local = selector(w[1]), remote = selector(w[2]);
 	struct ike_want want = {
 		.peer = w[0], .local = &local, .remote = &remote,
-		.n_local = 1, .n_remote = 1, .proposal = "aes128gcm16",
+		.n_local = 1, .n_remote = 1,
+		.proposal = "aes128gcm16-x25519-ecp256",
 		.standing = w[3] && !strcmp(w[3], "standing"),
 		.passive = w[3] && !strcmp(w[3], "passive")
 	};

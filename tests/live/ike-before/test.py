@@ -15,7 +15,7 @@ from lib.lab import wait_for
 from lib.phone import Phone
 
 SLOW = 15  # packets within charon when a call ends: threads do ESP there
-KEY = '00112233445566778899aabbccddeeff'
+KEY = 'sixteen octets..'  # as Ike() has it; the gateways read it in hexadecimal
 HIDDEN = ('precondition', 'RSeq', 'RAck')
 
 
@@ -36,8 +36,8 @@ tunnel = {{ shut = "{"kernel" if t.esp else "relay"}"; }};
 vici = {{ socket = "{t.charon[site].path}"; id = "{site}.example";
 	address = "{lab.net.address(f'gate-{site}')}"; }};
 '''}
-    t.stage = stage.Stage(lab, phones='', psk_a=KEY, profile='ike', ike='before',
-                          capability='net_admin' if t.esp else '', **settings)
+    t.stage = stage.Stage(lab, phones='', psk_a=KEY.encode().hex(), profile='ike',
+                          ike='before', capability='net_admin' if t.esp else '', **settings)
     speech.make(t.stage.speech, seconds=30)
     t.alice = Phone(lab, 'a', stage.ALICE, t.stage.speech, codecs='PCMU,PCMA')
     t.bob = Phone(lab, 'b', stage.BOB, t.stage.speech, auto=False, codecs='PCMA')
@@ -214,6 +214,8 @@ def foreign(t):
     """A far end of another make, which leaves it to gateway A to raise the tunnel."""
     s = t.stage
     s.b.stop()
+    t.charon['b'].process.stop()  # with all that it has of gateway B: the key, too
+    t.charon['b'].start()
     near, far = (f'{t.media[site]}/32[udp/40000-40999]' for site in 'ba')
     ike = Ike(t.lab, t.build, t.charon['b'].path, KEY)
     ike.wait('charon there')
