@@ -697,6 +697,13 @@ int vici_standing_new(const struct conf *conf, struct standing **out)
 	return 0;
 }
 
+struct ike_settings *vici_standing_times(struct standing *role)
+{
+	struct charon *c = role->state;
+
+	return &c->settings;
+}
+
 static int read_proof(const struct charon *c, const struct policy *policy,
 		      const struct proof_files *files, struct proof **out)
 {

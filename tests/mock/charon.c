@@ -1,6 +1,8 @@
 /* charon.c - a VICI server that says what it is told. See charon.h. */
 #include "tests/mock/charon.h"
 
+#include "modules/vici/ike/ike.h"
+
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define PATIENCE_MS 60000
 
 static const char yes[] = "\3\7success\0\3yes";
 
@@ -213,6 +217,12 @@ void charon_turn(struct event_base *base)
 
 	event_base_loopexit(base, &tick);
 	event_base_loop(base, EVLOOP_ONCE);
+}
+
+void charon_patience(struct ike_settings *times)
+{
+	times->client.greet_ms = PATIENCE_MS;
+	times->ask_ms = times->raise_ms = times->await_ms = PATIENCE_MS;
 }
 
 void charon_forget(struct charon *c)

@@ -7,6 +7,7 @@
 
 struct event_base;
 struct charon;
+struct ike_settings;
 
 /* Turns that loop for a millisecond. */
 void charon_turn(struct event_base *base);
@@ -18,6 +19,10 @@ void charon_turn(struct event_base *base);
 		charon_turn(base); \
 	} \
 } while (0)
+
+/* Has IKE wait a minute where it would wait seconds: no answer is to come too
+ * late on a slow machine. */
+void charon_patience(struct ike_settings *times);
 
 /* Listens at path, removing what is there. Aborts when it cannot. */
 struct charon *charon_new(struct event_base *base, const char *path);

@@ -148,6 +148,7 @@ static int set_up(void **state)
 	    vici_standing_check(rig.conf, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(vici_standing_new(rig.conf, &rig.standing), 0);
+	charon_patience(vici_standing_times(rig.standing));
 	assert_int_equal(vici_standing_certs(rig.standing, rig.policy, &files),
 			 0);
 	return rig.standing->begin(rig.standing->state, rig.base, &rig.settings,

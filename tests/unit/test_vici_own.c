@@ -6,7 +6,6 @@
 #include "modules/vici/standing.h"
 #include "tests/mock/alloc.h"
 #include "tests/mock/charon.h"
-#include "tests/mock/slow.h"
 #include "tests/mock/vici_text.h"
 
 #include <setjmp.h>
@@ -193,6 +192,7 @@ static int set_up(void **state)
 	charon_on_command(rig.charon, on_command, NULL);
 	read_conf();
 	assert_int_equal(vici_standing_new(rig.conf, &rig.standing), 0);
+	charon_patience(vici_standing_times(rig.standing));
 	rig.maker = vici_standing_maker(rig.standing);
 	rig.maker->listen(rig.maker->state, &ears, &rig);
 	return 0;
@@ -599,7 +599,7 @@ static void what_cannot_be(void **state)
 /* Its requests are more than the client holds. */
 static void many_at_once(void **state)
 {
-	size_t many = rounds(MANY / 2, 40); /* which have 8 s together */
+	static const size_t many = MANY / 2;
 
 	(void)state;
 	begin();

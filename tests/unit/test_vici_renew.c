@@ -134,6 +134,7 @@ static void begin(void)
 	    policy_new(rig.conf, &rig.policy, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(vici_standing_new(rig.conf, &rig.standing), 0);
+	charon_patience(vici_standing_times(rig.standing));
 	assert_int_equal(vici_standing_certs(rig.standing, rig.policy, &files),
 			 0);
 	assert_int_equal(rig.standing->begin(rig.standing->state, rig.base,
