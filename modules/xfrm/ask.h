@@ -35,6 +35,11 @@ struct request ask_about(const struct ledger_record *r,
  * whose thing is gone. */
 int ask_remove(struct xfrm *x, const uint32_t *slot, size_t n,
 	       struct xfrm_why *why);
+/* Has the kernel hold again what the ledger has under that policy's name, or
+ * (NULL) all policies that it has; adds to *back how many were not there. Those
+ * after one that is refused are tried, too. */
+int ask_restore(struct xfrm *x, const struct ipsec_policy *p, unsigned *back,
+		struct xfrm_why *why);
 /* A reply shows the very thing that the record is of. The SPI in a policy's
  * template does not count: xfrm_turn() may have ended halfway. */
 bool ask_is(const struct ledger_record *r, const struct reply *seen);

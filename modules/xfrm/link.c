@@ -33,7 +33,7 @@
 
 struct link {
 	struct mnl_socket *ask, *events;
-	uint32_t seq;
+	uint32_t seq, port; /* of requests; and the kernel's name of ask */
 	_Alignas(8) uint8_t in[PARTS][PART]; /* answers */
 	/* Apart, since whoever hears an event may ask for something. */
 	_Alignas(8) uint8_t told[PART];
@@ -111,6 +111,7 @@ int link_open(struct link **out, const char **why)
 		link_close(l);
 		return r;
 	}
+	l->port = mnl_socket_get_portid(l->ask);
 	set_options(l->ask);
 	set_buffer(l->events);
 	*out = l;
@@ -264,6 +265,16 @@ static int send_all(struct link *l, const struct buf *b)
 	return errno == ENOBUFS || errno == ENOMEM ? E_NOMEM : E_IO;
 }
 
+/* With our port: the kernel repeats it in what it tells of the policy. */
+static void put(struct link *l, struct buf *b, const struct request *q)
+{
+	size_t at = b->len + offsetof(struct nlmsghdr, nlmsg_pid);
+
+	request_put(b, q, ++l->seq);
+	if (!b->err)
+		memcpy(b->data + at, &l->port, sizeof l->port);
+}
+
 int link_run(struct link *l, const struct request *q, size_t n, int *done,
 	     link_fn fn, void *user)
 {
@@ -274,7 +285,7 @@ int link_run(struct link *l, const struct request *q, size_t n, int *done,
 	if (!n || n > LINK_BATCH)
 		return E_ARG;
 	for (size_t i = 0; i < n; i++)
-		request_put(&b, &q[i], ++l->seq);
+		put(l, &b, &q[i]);
 	r = b.err ? b.err : send_all(l, &b);
 	buf_free(&b);
 	if (r)
@@ -291,6 +302,22 @@ int link_events_fd(const struct link *l)
 	return mnl_socket_get_fd(l->events);
 }
 
+static bool is_event(const struct link *l, const struct reply *r)
+{
+	switch (r->kind) {
+	case REPLY_EXPIRE:
+	case REPLY_ACQUIRE:
+	case REPLY_MOVED:
+		return true;
+	case REPLY_POLICY:
+	case REPLY_REMOVED:
+	case REPLY_FLUSHED:
+		return r->by != l->port;
+	default:
+		return false;
+	}
+}
+
 static void give_all(struct link *l, size_t len,
 		     void (*fn)(void *user, const struct reply *r), void *user)
 {
@@ -298,8 +325,7 @@ static void give_all(struct link *l, size_t len,
 	size_t at = 0;
 
 	while (!reply_next(l->told, len, &at, &r))
-		if (r.kind == REPLY_EXPIRE || r.kind == REPLY_ACQUIRE ||
-		    r.kind == REPLY_MOVED || r.kind == REPLY_POLICY)
+		if (is_event(l, &r))
 			fn(user, &r);
 }
 

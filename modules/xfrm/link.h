@@ -36,8 +36,8 @@ int link_run(struct link *l, const struct request *q, size_t n, int *done,
 
 /* Readable when events are there. Owned by the link. */
 int link_events_fd(const struct link *l);
-/* Gives fn each event that is there (EXPIRE, ACQUIRE, MOVED), at most 64 at a
- * time.
+/* Gives fn each event that is there (EXPIRE, ACQUIRE, MOVED, and of policies
+ * that others add, change or remove), at most 64 at a time.
  * E_LOST: some were lost since the buffer ran over, and those after it will
  * come; look at what there is. E_IO: the socket is broken. */
 int link_events(struct link *l, void (*fn)(void *user, const struct reply *r),

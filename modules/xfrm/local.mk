@@ -12,6 +12,7 @@ modules_xfrm_libxfrm_a_SOURCES = \
 	modules/xfrm/refusal.c modules/xfrm/refusal.h \
 	modules/xfrm/reply.c modules/xfrm/reply.h \
 	modules/xfrm/request.c modules/xfrm/request.h \
+	modules/xfrm/restore.c \
 	modules/xfrm/selector.c modules/xfrm/selector.h \
 	modules/xfrm/sweep.c \
 	modules/xfrm/tunnel/block.c modules/xfrm/tunnel/block.h \

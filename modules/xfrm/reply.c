@@ -116,6 +116,19 @@ static void read_policy(const void *head, struct reply *out)
 	read_rule(&i, out);
 }
 
+/* The whole policy is an attribute; its head may be a number alone. */
+static void read_removed(const void *head, struct reply *out)
+{
+	(void)head;
+	out->policy = (struct ipsec_policy){ .action = IPSEC_BYPASS };
+}
+
+static void read_flushed(const void *head, struct reply *out)
+{
+	(void)head;
+	(void)out;
+}
+
 static void read_acquire(const void *head, struct reply *out)
 {
 	struct xfrm_user_acquire a;
@@ -195,6 +208,13 @@ static void take_key(const struct nlattr *a, struct reply *out)
 	out->reserved = false;
 }
 
+static void take_policy(const struct nlattr *a, struct reply *out)
+{
+	if (out->kind == REPLY_REMOVED &&
+	    mnl_attr_get_payload_len(a) >= sizeof(struct xfrm_userpolicy_info))
+		read_policy(mnl_attr_get_payload(a), out);
+}
+
 /* Ours have none of these; 0 is the same as none. */
 static void take_foreign(const struct nlattr *a, struct reply *out)
 {
@@ -210,6 +230,7 @@ static const struct {
 	void (*take)(const struct nlattr *a, struct reply *out);
 } attributes[] = {
 	{ XFRMA_TMPL, take_template },
+	{ XFRMA_POLICY, take_policy },
 	{ XFRMA_ENCAP, take_encap },
 	{ XFRMA_ALG_AEAD, take_key },
 	{ XFRMA_ALG_CRYPT, take_key },
@@ -318,6 +339,9 @@ static const struct {
 	  sizeof(struct xfrm_userpolicy_info), read_policy },
 	{ XFRM_MSG_UPDPOLICY, REPLY_POLICY,
 	  sizeof(struct xfrm_userpolicy_info), read_policy },
+	{ XFRM_MSG_DELPOLICY, REPLY_REMOVED,
+	  sizeof(struct xfrm_userpolicy_id), read_removed },
+	{ XFRM_MSG_FLUSHPOLICY, REPLY_FLUSHED, 0, read_flushed },
 	{ XFRM_MSG_EXPIRE, REPLY_EXPIRE, sizeof(struct xfrm_user_expire),
 	  read_expire },
 	{ XFRM_MSG_ACQUIRE, REPLY_ACQUIRE, sizeof(struct xfrm_user_acquire),
@@ -358,6 +382,7 @@ int reply_next(const void *bytes, size_t len, size_t *at, struct reply *out)
 	    m->nlmsg_len > left)
 		return E_FORMAT;
 	got.seq = m->nlmsg_seq;
+	got.by = m->nlmsg_pid;
 	got.more = m->nlmsg_flags & NLM_F_MULTI;
 	r = read_message(m, &got);
 	if (r)

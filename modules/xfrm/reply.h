@@ -18,6 +18,8 @@ enum reply_kind {
 	REPLY_ACQUIRE, /* policy.sel met a packet, and no SA was there */
 	REPLY_MOVED,   /* what came by an SA in UDP has another source than the
 	                  SA says */
+	REPLY_REMOVED, /* an event: the policy is no more */
+	REPLY_FLUSHED, /* an event: no policy is left */
 	REPLY_KINDS
 };
 
@@ -32,7 +34,9 @@ struct reply_use {
 
 struct reply {
 	enum reply_kind kind;
-	uint32_t seq;     /* of the request; 0 in an event */
+	uint32_t seq;     /* of the request */
+	uint32_t by;      /* in an event of policies: what the request that
+	                     made it says of its socket */
 	bool more;        /* part of a dump: REPLY_DONE follows */
 	int error;        /* REPLY_REFUSED: an errno, positive */
 	char text[REPLY_TEXT]; /* what the kernel adds to it, or "" */
@@ -44,7 +48,7 @@ struct reply {
 	 * encap.sport the source it came from. */
 	struct ipsec_sa sa;
 	struct reply_use use;
-	/* REPLY_POLICY, REPLY_ACQUIRE. The action of one that is neither of
+	/* REPLY_POLICY, REPLY_REMOVED, REPLY_ACQUIRE. The action of one that is neither of
 	 * ours has no template: IPSEC_BYPASS. */
 	struct ipsec_policy policy;
 };

@@ -11,6 +11,8 @@ struct watch {
 	struct xfrm *x;
 	xfrm_event_fn fn;
 	void *user;
+	struct xfrm_event removed; /* what others did to policies of ours */
+	struct xfrm_why why;
 };
 
 static enum xfrm_event_kind kind_of(const struct reply *r)
@@ -36,7 +38,15 @@ static void hear_sa(struct watch *w, const struct reply *r)
 		w->fn(w->user, &e);
 }
 
-/* The kernel tells of our own, too. */
+/* At once: until it is back, what it is for may leave in clear. NULL: all. */
+static void restore(struct watch *w, const struct ipsec_policy *p)
+{
+	int r = ask_restore(w->x, p, &w->removed.n, &w->why);
+
+	w->removed.err = r ? r : w->removed.err;
+}
+
+/* Other instances are no foreigners. */
 static void hear_policy(struct watch *w, const struct reply *r)
 {
 	if (range_of_policy(&r->policy) == RANGE_NONE)
@@ -52,6 +62,10 @@ static void hear(void *user, const struct reply *r)
 		hear_sa(w, r);
 	else if (r->kind == REPLY_POLICY)
 		hear_policy(w, r);
+	else if (r->kind == REPLY_REMOVED)
+		restore(w, &r->policy);
+	else if (r->kind == REPLY_FLUSHED)
+		restore(w, NULL);
 	else if (range_of_reqid(r->sa.reqid) == w->x->range.n)
 		w->fn(w->user, &(struct xfrm_event){
 			.kind = XFRM_ACQUIRE, .reqid = r->sa.reqid,
@@ -133,10 +147,18 @@ int xfrm_events_fd(const struct xfrm *x)
 
 int xfrm_events(struct xfrm *x, xfrm_event_fn fn, void *user)
 {
-	struct watch w = { x, fn, user };
+	struct watch w = { .x = x, .fn = fn, .user = user };
 	int r = link_events(x->link, hear, &w);
 
-	return r == E_LOST ? resync(&w) : r;
+	if (r == E_LOST) {
+		restore(&w, NULL);
+		r = resync(&w);
+	}
+	w.removed.kind = XFRM_REMOVED;
+	w.removed.why = w.why.text;
+	if (w.removed.n || w.removed.err)
+		fn(user, &w.removed);
+	return r;
 }
 
 /* -- following ------------------------------------------------------------ */

@@ -102,14 +102,19 @@ enum xfrm_event_kind {
 	XFRM_ACQUIRE, /* a packet wanted an SA of reqid; it was dropped */
 	XFRM_MOVED,   /* what comes by it in UDP, authentic and no replay, has
 	                 another source: reply->sa.src and encap.sport */
-	XFRM_FOREIGN  /* another program added reply->policy, or changed it */
+	XFRM_FOREIGN, /* another program added reply->policy, or changed it */
+	XFRM_REMOVED  /* it removed n policies of ours, which are back; err:
+	                 perhaps not all, why says why not */
 };
 
 struct xfrm_event {
 	enum xfrm_event_kind kind;
-	uint32_t slot;  /* 0 with XFRM_ACQUIRE and XFRM_FOREIGN */
+	uint32_t slot;  /* 0 with ACQUIRE, FOREIGN and REMOVED */
 	uint32_t reqid;
 	const struct reply *reply; /* borrowed; NULL after a loss of events */
+	unsigned n;
+	int err;
+	const char *why; /* borrowed */
 };
 
 /* For the caller's loop: readable when xfrm_events() has something. */

@@ -190,6 +190,28 @@ def let_through_later():
         b.do('drop name=t')
 
 
+def removed():
+    """What others remove of our policies is back at once: media go on in ESP, or stay"""
+    wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
+    with both() as (a, b):
+        up(a, b)
+        before = ip('-n', 'a', 'xfrm', 'policy')
+        for words in ('flush', 'delete dir out index NUMBER'):
+            shown = re.search(r'dir out.*? index (\d+)', ip('-n', 'a', '-s', 'xfrm', 'policy'),
+                              re.DOTALL)
+            ip('-n', 'a', 'xfrm', 'policy', *words.replace('NUMBER', shown[1]).split())
+            said = a.do('events seconds=1')
+            after = ip('-n', 'a', 'xfrm', 'policy')
+            claim(f'{words}: all are back', sorted(after.split()) == sorted(before.split()), after)
+            claim('no tunnel has ended', 'gone=0' in said, said)
+        claim('the log says so', a.said().count('put back at once') == 2, a.said())
+        wire.seen()
+        claim('media go on', talk(left, right, (B, 50000)) == 5)
+        claim('in ESP', {p for p, _ in wire.seen()} == {50})
+        a.do('drop name=t')
+        b.do('drop name=t')
+
+
 def esp_only():
     """Media pass as ESP only, both ways; forged clear packets do not; then nothing"""
     wire, left, right = Wire(), udp('a', 40000), udp('b', 50000)
@@ -638,8 +660,8 @@ def left():
             claim('it ends in order', daemon.wait(20) == 0)
 
 
-CLAIMS = (rights, blocked, let_through, let_through_later, esp_only, orders, rekey, moved, shared,
-          shared_six, lives, siblings, killed, whole, left)
+CLAIMS = (rights, blocked, let_through, let_through_later, removed, esp_only, orders, rekey, moved,
+          shared, shared_six, lives, siblings, killed, whole, left)
 
 if __name__ == '__main__':
     sys.exit(run(CLAIMS, sys.argv[3:]))

@@ -5,6 +5,7 @@
 #include "daemon/base/err.h"
 #include "modules/xfrm/tunnel/pair.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -190,6 +191,74 @@ static void lost_events_hide_no_policy(void **state)
 	role.drop(role.state, a.pair);
 }
 
+static unsigned policies(void)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++)
+		n += kernel.is_policy[i];
+	return n;
+}
+
+static void remove_all(void)
+{
+	for (int i = 0; i < XFRMKERNEL_ROOM; i++)
+		kernel.is_policy[i] = false;
+}
+
+/* Each at once, so that what it is for does not leave in clear. */
+static void removed_policies_come_back(void **state)
+{
+	struct reply r = { .kind = REPLY_FLUSHED };
+	struct line a = reserve("10.1.1.1:40000", NULL);
+	struct heard h = { .owner = NULL };
+	struct ipsec_policy *out;
+	unsigned n;
+
+	(void)state;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	n = policies();
+	assert_true(n >= 2);
+	kernel.event = &r;
+	remove_all();
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	assert_int_equal(policies(), n);
+	r = (struct reply){ .kind = REPLY_REMOVED, .policy = lets_pass };
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	out = (struct ipsec_policy *)policy_of(IPSEC_OUT);
+	r.policy = *out;
+	kernel.is_policy[out - kernel.policy] = false;
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	assert_int_equal(policies(), n);
+	assert_int_equal(policy_of(IPSEC_OUT)->reqid, r.policy.reqid);
+	kernel.event = NULL;
+	kernel.events = E_LOST;
+	remove_all();
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	assert_int_equal(policies(), n);
+	assert_int_equal(h.gone, 0);
+	role.drop(role.state, a.pair);
+	assert_int_equal(policies(), 0);
+}
+
+static void what_cannot_come_back_ends_tunnels(void **state)
+{
+	struct reply r = { .kind = REPLY_FLUSHED };
+	struct line a = reserve("10.1.1.1:40000", NULL);
+	struct heard h = { .owner = NULL };
+
+	(void)state;
+	assert_int_equal(raise_it(&a, NULL), 0);
+	kernel.event = &r;
+	remove_all();
+	kernel.error = ENOMEM;
+	kernel.fail_at = kernel.asked + 2;
+	assert_int_equal(role.events(role.state, hear, &h), 0);
+	assert_int_equal(h.gone, 1);
+	assert_ptr_equal(h.owner, &owner_a);
+	role.drop(role.state, a.pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +266,10 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(lost_events_hide_no_policy,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(removed_policies_come_back,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_cannot_come_back_ends_tunnels, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

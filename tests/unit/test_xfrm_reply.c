@@ -134,8 +134,41 @@ static void new_sas_and_policies_are_read(void **state)
 	assert_int_equal(r.kind, REPLY_POLICY);
 	assert_int_equal(r.policy.sel.sport_mask, 0xfffe);
 	assert_int_equal(r.policy.mode, ESP_TRANSPORT);
-	assert_int_equal(first("event-14").kind, REPLY_OTHER);
+	r = first("event-14");
+	assert_int_equal(r.kind, REPLY_REMOVED);
+	assert_int_equal(r.policy.action, IPSEC_PROTECT);
+	is_host(&r.policy.sel.src.base, "fd00::2");
+	is_host(&r.policy.sel.dst.base, "fd00::1");
+	assert_int_equal(r.policy.reqid, 0x56440001);
 	assert_int_equal(first("event-1e").kind, REPLY_OTHER);
+}
+
+/* Changed, by whom, and all gone: the same messages under other numbers. */
+static void what_others_do_to_policies_is_told(void **state)
+{
+	struct said s = said("event-13");
+	struct nlmsghdr *m = (struct nlmsghdr *)s.bytes;
+	struct reply r;
+
+	(void)state;
+	m->nlmsg_type = XFRM_MSG_UPDPOLICY;
+	m->nlmsg_pid = 4711;
+	assert_int_equal(read_one(&s, &r), 0);
+	assert_int_equal(r.kind, REPLY_POLICY);
+	assert_int_equal(r.by, 4711);
+	*m = (struct nlmsghdr){ .nlmsg_len = sizeof *m,
+				.nlmsg_type = XFRM_MSG_FLUSHPOLICY };
+	s.len = sizeof *m;
+	assert_int_equal(read_one(&s, &r), 0);
+	assert_int_equal(r.kind, REPLY_FLUSHED);
+	assert_int_equal(r.by, 0);
+	s = said("event-14"); /* a number alone says nothing */
+	m = (struct nlmsghdr *)s.bytes;
+	m->nlmsg_len = sizeof *m + sizeof(struct xfrm_userpolicy_id);
+	s.len = m->nlmsg_len;
+	assert_int_equal(read_one(&s, &r), 0);
+	assert_int_equal(r.kind, REPLY_REMOVED);
+	assert_int_equal(r.policy.sel.src.base.family, 0);
 }
 
 static void refusals_have_the_kernels_words(void **state)
@@ -294,6 +327,7 @@ int main(void)
 		cmocka_unit_test(a_wish_for_an_sa_names_its_policy),
 		cmocka_unit_test(another_source_is_told_with_its_port),
 		cmocka_unit_test(new_sas_and_policies_are_read),
+		cmocka_unit_test(what_others_do_to_policies_is_told),
 		cmocka_unit_test(refusals_have_the_kernels_words),
 		cmocka_unit_test(dumps_end),
 		cmocka_unit_test(every_cut_is_noticed),

@@ -270,6 +270,20 @@ void foreign_hear(struct pairs *p, const struct ipsec_policy *policy,
 	end_pairs(p, &by, fn, user);
 }
 
+void foreign_removed(struct pairs *p, unsigned n, int err, const char *reason,
+		     tunnel_event_fn fn, void *user)
+{
+	log_error(TAG, "another program removed policies of ours (\"ip xfrm "
+		  "policy flush\", or an IPsec daemon that starts or stops): "
+		  "%u put back at once; what was sent meanwhile may have left "
+		  "in clear: keep that program from it", n);
+	if (!err)
+		return;
+	log_error(TAG, "all tunnels end, for not all policies could be put "
+		  "back: %s; restart callseald", reason);
+	end_pairs(p, NULL, fn, user);
+}
+
 int foreign_raise(struct pairs *p, struct tunnel_why *why)
 {
 	struct search s = { .x = p->x };

@@ -19,6 +19,10 @@ int foreign_check_net(struct xfrm *x, const struct net *net,
  * what to do. fn may drop pairs. */
 void foreign_hear(struct pairs *p, const struct ipsec_policy *policy,
 		  tunnel_event_fn fn, void *user);
+/* It has removed n policies of ours. They are back, and the log says so; with
+ * err perhaps not all, for that reason: fn is told that all pairs are gone. */
+void foreign_removed(struct pairs *p, unsigned n, int err, const char *reason,
+		     tunnel_event_fn fn, void *user);
 /* Whether a tunnel may be raised: E_EXISTS while a policy that was heard of
  * goes before it. */
 int foreign_raise(struct pairs *p, struct tunnel_why *why);

@@ -510,6 +510,8 @@ static void hear(void *user, const struct xfrm_event *e)
 	if (e->kind == XFRM_FOREIGN)
 		foreign_hear(h->p, e->reply ? &e->reply->policy : NULL, h->fn,
 			     h->user);
+	else if (e->kind == XFRM_REMOVED)
+		foreign_removed(h->p, e->n, e->err, e->why, h->fn, h->user);
 	else if (t && t->group && e->kind == XFRM_MOVED)
 		follow_event(h->p, t, e);
 	else if (t && t->group)
