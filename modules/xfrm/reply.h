@@ -48,8 +48,8 @@ struct reply {
 	 * encap.sport the source it came from. */
 	struct ipsec_sa sa;
 	struct reply_use use;
-	/* REPLY_POLICY, REPLY_REMOVED, REPLY_ACQUIRE. The action of one that is neither of
-	 * ours has no template: IPSEC_BYPASS. */
+	/* REPLY_POLICY, REPLY_REMOVED, REPLY_ACQUIRE. The action of one that
+	 * is neither of ours has no template: IPSEC_BYPASS. */
 	struct ipsec_policy policy;
 };
 

@@ -216,7 +216,7 @@ def killed(t):
     time.sleep(0.5)
     leaked = clear(capture.stop())
     t.claim('what left in clear meanwhile was within the time of a loop\'s turn',
-            len(leaked) <= (0 if t.esp else 2), f'{len(leaked)} packets')
+            len(leaked) <= (0 if t.esp else claims.in_time(2)), f'{len(leaked)} packets')
     begun = time.monotonic()
     s.alice.forget()
     s.alice.dial(stage.BOB)

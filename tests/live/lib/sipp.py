@@ -2,7 +2,7 @@
 import os
 import shutil
 
-from .lab import Failure
+from .lab import Failure, wait_for
 
 
 SPEECH = '/usr/share/sip-tester/g711a.pcap'
@@ -30,6 +30,9 @@ class Sipp:
                 '-message_file', f'{self.dir}/messages', *options, target]
         self.process = lab.start(f'sipp-{site}', self.host, argv, cwd=self.dir,
                                  env={'TERM': 'dumb'})
+        if transport == 'u1':
+            wait_for(f'sipp at {self.host} to listen', lambda: not self.process.running() or
+                     f':{port} ' in lab.net.run(self.host, 'ss', '-Hlnu'))
 
     def finish(self, seconds=60):
         """Waits until all its calls are over; Failure if one failed."""

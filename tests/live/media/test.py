@@ -59,7 +59,8 @@ def told(packets):
 def crossed(t, what, sent, got):
     """In order, none missing but at the very ends, each at its time."""
     lost = rtp.aligned(told(sent), told(got))
-    t.claim(f'{what} arrived', lost is not None and max(lost) <= claims.LOST_AT_ENDS,
+    t.claim(f'{what} arrived',
+            lost is not None and max(lost) <= claims.in_time(claims.LOST_AT_ENDS),
             f'{len(got)} of {len(sent)}, lost at the ends {lost}')
     sent = sent[lost[0]:len(sent) - lost[1]]
     shifts = {(b.timestamp - a.timestamp) & 0xffffffff for a, b in zip(sent, got)}
