@@ -740,6 +740,7 @@ def given_up(s, status, say):
     s.a.expect("ACK", skip="nothing")
     s.a.reply(s.a.expect("BYE"), "200 OK", contact=False)
     s.b.expect("SIP/2.0 %d" % status)
+    s.b.request("ACK", "sip:alice@gateway.example", d, branch=d["branch"], cseq=d["invite"])
 
 
 @case(keys=BEFORE)
