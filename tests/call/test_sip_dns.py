@@ -193,6 +193,11 @@ def lose_dns(s, log=None):
                     "sip:bob@127.0.0.1:%d" % (PORT + 11), "target=", log=log)
 
 
+def has_own_send():
+    """clang's sanitizers come with a send() of theirs in the program, before ours."""
+    return b"__asan_init" in subprocess.run(["nm", PROGRAM], check=True, capture_output=True).stdout
+
+
 @case(**ANY)
 def no_way_to_dns(s):
     """Sofia's resolver would ask for ever, in one call: here a name is not found,
@@ -204,6 +209,9 @@ def no_way_to_dns(s):
         s.finish(d, i, s.b)
         log.seek(0)
         assert "no way to the name server " + LOST in log.read()
+    if has_own_send():
+        print("a sanitizer's send() knows no way that comes later: that is not looked at")
+        return
     way(True)
     try:
         dns = Dns({("near.test", A): ["127.0.0.1"]}, LOST)
