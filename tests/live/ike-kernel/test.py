@@ -73,12 +73,12 @@ def shut(t):
     t.claim('by the kernel', dropped(s.b) >= before + 2, f'{before}, {dropped(s.b)}')
 
 
-def forge(t, ours):
+def forge(t, ours, once):
     """Into a call, as if the far gateway sent in clear."""
     s, before = t.stage, dropped(t.stage.b)
     dest, port = ours['local'].rsplit(':', 1)
     source, sport = ours['remote'].rsplit(':', 1)
-    capture = Capture(t.lab, 'forged', 'gate-b:wan')
+    capture = Capture(t.lab, f'forged-{once}', 'gate-b:wan')  # a name has one log
     for _ in range(10):
         t.forger.send(source, int(sport), dest, int(port), FORGED)
     time.sleep(1)
@@ -98,7 +98,7 @@ def look(t, once):
                 and all(('once:' in x['connection']) == once for x in children), str(children))
         t.claim('and the kernel does', len(in_kernel(gate)) == 2 * len(children),
                 str(in_kernel(gate)))
-    forge(t, tunnels[0])  # of gate-b
+    forge(t, tunnels[0], once)  # of gate-b
 
 
 def talk(t, caller, callee, uri, once):
